@@ -1,0 +1,36 @@
+"""Fixtures that every test may use: one real Redis for the run, emptied for each test."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The run's Redis. A test that kills its server starts one of its own instead."""
+    with tempfile.TemporaryDirectory(prefix="quarq-") as folder:
+        server = RedisServer(Path(folder)).start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """A plain client on the empty Redis of this test."""
+    client = Redis.from_url(redis_server.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def redis_url(redis: Redis, redis_server: RedisServer) -> str:
+    """The address of the empty Redis of this test."""
+    return redis_server.url
