@@ -1,0 +1,141 @@
+"""Arguments and results as bytes: msgpack with tagged types, never pickle.
+
+A value comes back as it was: tuples stay tuples, times keep their zone. Exceptions come back as their own class only
+if it is builtin or was declared by a task; nothing is ever imported because Redis says so.
+"""
+
+from __future__ import annotations
+
+import builtins
+import traceback
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgpack
+
+from jobs import errors
+from jobs.errors import EncodingError, RemoteError
+
+TRACEBACK_CHARACTERS = 8_000
+"""A longer remote traceback keeps its end."""
+
+_pack = msgpack.Packer(default=lambda value: _tagged(value), strict_types=True, autoreset=True).pack
+
+_known_exceptions: dict[str, type[BaseException]] = {}
+
+
+def dumps(value: Any) -> bytes:
+    """Encode; anything that cannot be encoded raises EncodingError naming its type."""
+    try:
+        return _pack(value)  # type: ignore[no-any-return]
+    except EncodingError:
+        raise
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodingError(f"{type(value).__name__} cannot be encoded: {error}") from error
+
+
+def loads(data: bytes) -> Any:
+    """Decode; bytes that are not ours raise EncodingError."""
+    try:
+        return msgpack.unpackb(data, ext_hook=_untagged, strict_map_key=False)
+    except Exception as error:  # whatever msgpack or a constructor makes of hostile bytes
+        raise EncodingError(f"{len(data)} bytes that are not a value of ours: {error}") from error
+
+
+def declare_exception(*classes: type[BaseException]) -> None:
+    """Let these come back as themselves. Called at import, by `@task(autoretry_for=..., raises=...)`."""
+    for cls in classes:
+        _known_exceptions[_class_name(cls)] = cls
+
+
+def _tagged(value: Any) -> msgpack.ExtType:
+    for cls, (tag, to_plain, _) in _TYPES.items():
+        if type(value) is cls:
+            return msgpack.ExtType(tag, _pack_nested(to_plain(value)))
+    if isinstance(value, BaseException):
+        return msgpack.ExtType(_EXCEPTION, _pack_nested(_exception_to_plain(value)))
+    if isinstance(value, int):  # beyond 64 bits
+        return msgpack.ExtType(_BIG_INT, str(int(value)).encode())
+    raise EncodingError(f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}")
+
+
+def _pack_nested(plain: Any) -> bytes:
+    return msgpack.packb(plain, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
+
+
+def _untagged(tag: int, data: bytes) -> Any:
+    if tag == _EXCEPTION:
+        return _exception_from_plain(*loads(data))
+    if tag == _BIG_INT:
+        return int(data)
+    if tag in _FROM_PLAIN:
+        return _FROM_PLAIN[tag](loads(data))
+    raise EncodingError(f"unknown tag {tag}")
+
+
+def _datetime_to_plain(value: datetime) -> list[Any]:
+    zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
+    return [value.isoformat(), zone, value.fold]
+
+
+def _datetime_from_plain(plain: list[Any]) -> datetime:
+    text, zone, fold = plain
+    value = datetime.fromisoformat(text)
+    if zone is not None:
+        try:
+            value = value.replace(tzinfo=ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError):
+            pass  # a zone that only the sender knows: the offset in the text is the same moment
+    return value.replace(fold=fold)
+
+
+def _exception_to_plain(error: BaseException) -> list[Any]:
+    args = []
+    for arg in error.args:
+        try:
+            args.append(loads(dumps(arg)))
+        except EncodingError:
+            args.append(repr(arg)[:1000])
+    text = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
+    return [_class_name(type(error)), tuple(args), str(error)[:10_000], text[-TRACEBACK_CHARACTERS:]]
+
+
+def _exception_from_plain(name: str, args: tuple[Any, ...], message: str, text: str) -> BaseException:
+    error: BaseException
+    try:
+        error = _known_exceptions[name](*args)
+    except Exception:  # unknown, or a constructor that wants other arguments than it stored
+        error = RemoteError(name.removeprefix("builtins."), message)
+    if text:
+        error.add_note(f"Remote traceback:\n{text}")
+    return error
+
+
+def _class_name(cls: type[BaseException]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+_EXCEPTION, _BIG_INT = 20, 21
+
+_TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    tuple: (1, list, tuple),
+    set: (2, list, set),
+    frozenset: (3, list, frozenset),
+    datetime: (4, _datetime_to_plain, _datetime_from_plain),
+    date: (5, date.isoformat, date.fromisoformat),
+    time: (6, time.isoformat, time.fromisoformat),
+    timedelta: (7, lambda d: [d.days, d.seconds, d.microseconds], lambda p: timedelta(*p)),
+    Decimal: (8, str, Decimal),
+    UUID: (9, lambda u: u.bytes, lambda b: UUID(bytes=b)),
+    complex: (10, lambda c: [c.real, c.imag], lambda p: complex(*p)),
+}
+_FROM_PLAIN = {tag: from_plain for tag, _, from_plain in _TYPES.values()}
+
+declare_exception(*(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)))
+declare_exception(
+    *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
+)

@@ -1,0 +1,96 @@
+"""Every exception of the library.
+
+QuarqError
+├── NotConnected           no connection: nothing was sent
+├── QueueUnavailable       Redis cannot take it now: whether the call was stored is said in the text
+├── UnknownTask            no task of that name is registered in this process
+├── SettingsMistake        a worker option that does not exist, or a value it cannot have
+├── EncodingError          an argument or a result that cannot travel
+│   └── TooLarge           ... because it is over the limit
+├── ResultUnknown          an id nobody has seen, or whose result has ended
+├── TaskRevoked            the job was revoked, or expired before it could start
+├── WorkerLost             the job's workers died with it too often, or it may not run twice
+├── RemoteError            the task raised something that this process may not rebuild
+├── MaxRetriesExceeded     self.retry() once too often, and there was no other exception to raise
+├── TimeLimitExceeded      the task ran past its time_limit
+├── SoftTimeLimitExceeded  raised inside the task at its soft_time_limit, so that it can clean up
+└── Retry                  raised by self.retry(): leave it alone, the worker reads it
+"""
+
+from __future__ import annotations
+
+
+class QuarqError(Exception):
+    """Everything that the library raises by itself."""
+
+
+class NotConnected(QuarqError):
+    """There is no default connection."""
+
+
+class QueueUnavailable(QuarqError):
+    """Redis did not answer, or refuses to write."""
+
+
+class UnknownTask(QuarqError):
+    """No task of that name is registered here."""
+
+
+class SettingsMistake(QuarqError):
+    """A worker option that does not exist, or a value it cannot have."""
+
+
+class EncodingError(QuarqError):
+    """A value that cannot travel through Redis."""
+
+
+class TooLarge(EncodingError):
+    """A value over the size limit."""
+
+
+class ResultUnknown(QuarqError):
+    """Nobody has seen this id, or its result has ended."""
+
+
+class TaskRevoked(QuarqError):
+    """The job was revoked or had expired."""
+
+
+class WorkerLost(QuarqError):
+    """The job ended because the workers that ran it died."""
+
+
+class RemoteError(QuarqError):
+    """What a task raised, where its class is not known here: `name` is the class, `message` its text."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(name, message)
+        self.name = name
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+class MaxRetriesExceeded(QuarqError):
+    """The task asked for one retry more than `max_retries` allows."""
+
+
+class TimeLimitExceeded(QuarqError, TimeoutError):
+    """The task ran past its `time_limit`, in seconds."""
+
+
+class SoftTimeLimitExceeded(QuarqError):
+    """The task has reached its `soft_time_limit`; what it does now counts against `time_limit`."""
+
+
+class Retry(QuarqError):
+    """Run this job again `countdown` seconds from now; `exc` is why."""
+
+    def __init__(self, exc: BaseException | None, countdown: float) -> None:
+        super().__init__(exc, countdown)
+        self.exc = exc
+        self.countdown = countdown
+
+    def __str__(self) -> str:
+        return f"retry in {self.countdown:g} s: {self.exc!r}"

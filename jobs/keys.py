@@ -1,0 +1,75 @@
+"""Every Redis key and its lifetime.
+
+    arq's own, in arq's format                          ends
+    arq:queue, arq:queue:<name>    zset id -> ms        -          due time; while it runs: the end of its lease
+    arq:job:<id>                   the call             with the job
+    arq:in-progress:<id>           token of the owner   with its lease
+    arq:retry:<id>                 attempts, for tools  with the job
+    arq:result:<id>                the result           result_expires after the end
+    arq:abort                      zset id -> ms        read and emptied by claims
+
+    ours
+    jobs:job:<id>                  hash: the record     HISTORY_LENGTH jobs later
+    jobs:history                   zset id -> ended ms  HISTORY_LENGTH entries
+    jobs:waiters:<id>              set of channels      with the job
+    jobs:running:<worker>          hash id -> token     with the worker
+    jobs:workers                   zset name -> seen    WORKER_FORGOTTEN_MS after it was last seen
+    jobs:worker:<name>             hash: about it       WORKER_FORGOTTEN_MS after it was last seen
+    jobs:wake:<queue>              list of tokens       -          never more than one
+    jobs:stats:<minute>            hash of counters     STATS_KEPT_S
+    jobs:paused                    set of queues        -
+    jobs:test:clock                ms added to the time of every script; tests only
+
+What waits, runs or is unfinished has no lifetime: the script that ends it sets one.
+"""
+
+from __future__ import annotations
+
+DEFAULT_QUEUE = "default"
+
+QUEUE = "arq:queue"
+JOB = "arq:job:"
+IN_PROGRESS = "arq:in-progress:"
+RETRY = "arq:retry:"
+RESULT = "arq:result:"
+ABORT = "arq:abort"
+
+RECORD = "jobs:job:"
+HISTORY = "jobs:history"
+WAITERS = "jobs:waiters:"
+RUNNING = "jobs:running:"
+WORKERS = "jobs:workers"
+WORKER = "jobs:worker:"
+WAKE = "jobs:wake:"
+STATS = "jobs:stats:"
+PAUSED = "jobs:paused"
+CLOCK = "jobs:test:clock"
+
+# channels
+REPLY = "jobs:reply:"
+CONTROL = "jobs:control:"
+
+HISTORY_LENGTH = 100_000
+STATS_KEPT_S = 2 * 86_400
+WORKER_FORGOTTEN_MS = 60_000
+RESULT_EXPIRES_MS = 86_400_000
+"""One day, as Celery's `result_expires`."""
+
+LUA_CONSTANTS = {
+    name: value
+    for name, value in list(globals().items())
+    if name.isupper() and isinstance(value, str | int)
+}
+"""Set as locals before every script, so that no name is written twice."""
+
+
+def queue_key(name: str) -> str:
+    """The sorted set of a queue: `default` is arq's own."""
+    return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
+
+
+def queue_name(key: str) -> str:
+    """The queue whose sorted set is *key*; a key that is not ours is its own name."""
+    if key == QUEUE:
+        return DEFAULT_QUEUE
+    return key.removeprefix(f"{QUEUE}:")
