@@ -1,0 +1,291 @@
+"""Every setting of the site, read from the environment and `.env` once; nothing else reads them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import ipaddress
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+ROOT = Path(__file__).resolve().parent
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel refuses a longer path at 108, and names are added to ours
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. The message is one sentence: the setting, its value, what to do."""
+
+
+def setting(default: Any, read: Callable[[str], Any], meaning: str, *, hide: bool = False) -> Any:
+    """A setting: its default, how its text is read (a ValueError says what is wrong), what it is for."""
+    return field(default=default, repr=not hide, metadata={"read": read, "meaning": meaning})
+
+
+# Readers: from the text of one setting to its value.
+
+
+def text_line(value: str) -> str:
+    if any(ord(character) < 32 for character in value):
+        raise ValueError("holds a line break or control character: put it on one line")
+    return value
+
+
+def port_number(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        raise ValueError("is not a port: use a whole number from 1 to 65535")
+    return int(value)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        for choice in choices:
+            if value.lower() == choice.lower():
+                return choice
+        raise ValueError(f"is not known: use one of {', '.join(choices)}")
+
+    return read
+
+
+def address(*schemes: str) -> Callable[[str], str]:
+    examples = " or ".join(f"{scheme}://" for scheme in schemes if "+" not in scheme)
+
+    def read(value: str) -> str:
+        try:
+            parts = urlsplit(text_line(value))
+            complete = bool(parts.hostname or parts.path.strip("/")) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete or parts.scheme not in schemes:
+            raise ValueError(f"is not an address: begin it with {examples}")
+        return value
+
+    return read
+
+
+redis_address = address("redis", "rediss", "unix")
+
+
+def web_address(value: str) -> str:
+    found = address("http", "https")(value).rstrip("/")
+    if found.count("/") > 2 or set(found) & set("?#@"):
+        raise ValueError("says too much: give only http(s)://, the host and maybe a port")
+    return found
+
+
+def sql_address(value: str) -> str:
+    """SQLite or Postgres; the driver may be left out."""
+    read = address("sqlite", "postgresql", "sqlite+aiosqlite", "postgresql+asyncpg")
+    scheme, rest = read(value).split("://", 1)
+    return f"{'sqlite+aiosqlite' if scheme.startswith('sqlite') else 'postgresql+asyncpg'}://{rest}"
+
+
+def mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", value):
+        raise ValueError("is not one mail address: write it like name@example.org")
+    return value
+
+
+def sender(value: str) -> str:
+    """A mail address, or `Name <address>`."""
+    mail_address(parseaddr(text_line(value))[1])
+    return value
+
+
+def zone_name(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone: use a name like Europe/Berlin or UTC") from None
+    return value
+
+
+def language_code(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+        raise ValueError("is not a language: use a code like en, de or zh-Hans")
+    return value
+
+
+def name_list(value: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    if not all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in found):
+        raise ValueError("is not a list of names: separate them with commas, like mail,default")
+    return found
+
+
+def long_secret(value: str) -> str:
+    if len(value) < 16:
+        raise ValueError("is too short to be secret: use 16 characters or more, or leave it out")
+    return value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may choose. Nothing needs to be set: what is empty here is filled in below."""
+
+    base_url: str = setting("", web_address, "The site's address in mails; `http://HOST:PORT` if empty")
+    host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
+    port: int = setting(8000, port_number, "Port of the web server")
+    data_dir: Path = setting("var", Path, "Folder of everything that is kept")  # noqa: RUF009
+    secret_key: str = setting(
+        "", long_secret, "Signs sessions and links; made in `DATA_DIR` if empty", hide=True
+    )
+    redis_url: str = setting("", redis_address, "Redis >= 7.0 or Valkey; embedded if empty", hide=True)
+    database_url: str = setting(
+        "", sql_address, "SQLite or Postgres; SQLite in `DATA_DIR` if empty", hide=True
+    )
+    queues: tuple[str, ...] = setting(
+        ("mail", "default"), name_list, "Queues this worker serves, in this order"
+    )
+    site_name: str = setting("Quarq", text_line, "Name of the site, in pages and mails")
+    site_lang: str = setting("en", language_code, "Language of the site's content")
+    timezone: str = setting("UTC", zone_name, "The site's time zone")
+    owner_email: str = setting("owner@localhost", mail_address, "Who writes posts and sees the monitor")
+    smtp_server: str = setting(
+        "", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`"
+    )
+    smtp_port: int = setting(0, port_number, "Its port; 587, 465 or 25 by `SMTP_TLS` if empty")
+    smtp_user: str = setting("", text_line, "Login at the mail server, if it wants one")
+    smtp_password: str = setting("", text_line, "Password of that login", hide=True)
+    smtp_tls: str = setting("starttls", one_of("starttls", "tls", "none"), "`starttls`, `tls` or `none`")
+    smtp_from: str = setting("", sender, "Sender of all mail; needed with `SMTP_SERVER`")
+    log_level: str = setting("INFO", one_of(*LOG_LEVELS), "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+    log_format: str = setting("text", one_of("text", "json"), "`text` for people, `json` for machines")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings of this process: the environment first, then `.env` beside this file."""
+        if environ is None:
+            environ = read_env_file(ROOT / ".env") | dict(os.environ)
+        given: dict[str, Any] = {}
+        for item in fields(cls):
+            name = item.name.upper()
+            if value := environ.get(name, "").strip():
+                try:
+                    given[item.name] = item.metadata["read"](value)
+                except ValueError as error:
+                    raise SettingsError(f"{name}={_shown(item.repr, value)} {error}") from None
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together, fill in what was left empty."""
+        object.__setattr__(self, "data_dir", (ROOT / self.data_dir).resolve())
+        if self.embedded_mail:
+            self._keep_the_inbox_private()
+        elif not self.smtp_from:
+            raise SettingsError(
+                "SMTP_FROM is not set: with SMTP_SERVER, give the address that mail comes from"
+            )
+        if not self.base_url and not is_loopback(self.host):
+            raise SettingsError(f"BASE_URL is not set: with HOST={self.host!r}, give the address people type")
+        if bool(self.smtp_user) != bool(self.smtp_password):
+            raise SettingsError("SMTP_USER and SMTP_PASSWORD belong together: set both or neither")
+        self._fill(
+            base_url=f"http://[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"http://{self.host}:{self.port}",
+            redis_url=self._embedded_redis_url,
+            database_url=f"sqlite+aiosqlite:///{self.data_dir}/site.db",
+            secret_key=self.secret_key or _kept_secret(self.data_dir / "secret_key"),
+            smtp_port={"starttls": 587, "tls": 465, "none": 25}[self.smtp_tls],
+            smtp_from="quarq@localhost",
+        )
+
+    @property
+    def embedded_mail(self) -> bool:
+        """Mail is caught by `make run` and shown on the inbox page, instead of being sent."""
+        return not self.smtp_server
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Redis is the one that `make run` starts."""
+        return self.redis_url == self._embedded_redis_url
+
+    @property
+    def socket_dir(self) -> Path:
+        """Where the embedded servers listen: the data folder, or a short one if its path suits no URL."""
+        path = str(self.data_dir)
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT - len("/redis.sock") and not set(path) & set("%?#"):
+            return self.data_dir
+        return Path(f"/tmp/quarq-{os.getuid()}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}")
+
+    @property
+    def smtp_socket(self) -> Path:
+        """Where the embedded mail catcher listens."""
+        return self.socket_dir / "smtp.sock"
+
+    @property
+    def _embedded_redis_url(self) -> str:
+        return f"unix://{self.socket_dir}/redis.sock"
+
+    def _fill(self, **defaults: Any) -> None:
+        for name, value in defaults.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+    def _keep_the_inbox_private(self) -> None:
+        """The inbox shows everyone's sign-in links, so it may only be reached from this machine."""
+        for name, value in ("HOST", self.host), ("BASE_URL", self.base_url):
+            if value and not is_loopback(urlsplit(value).hostname or value):
+                raise SettingsError(
+                    f"{name}={value!r} would show all mail to others: set SMTP_SERVER, or use 127.0.0.1"
+                )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host name or address can only mean this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The NAME=value lines of a `.env` file; quotes and `export` are optional, `#` begins a comment line."""
+    known = {item.name.upper() for item in fields(Settings)}
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], start=1):
+        line = line.strip().removeprefix("export ")
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not line or line.startswith("#"):
+            continue
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"{path}, line {number}: {line!r} is not NAME=value")
+        if name not in known and (close := difflib.get_close_matches(name, known, cutoff=0.85)):
+            raise SettingsError(f"{path}, line {number}: {name} is not a setting; did you mean {close[0]}?")
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found[name] = value
+    return found
+
+
+def _shown(public: bool, value: str) -> str:
+    """The value for an error message; of a secret URL all but the login, of another secret nothing."""
+    if public:
+        return repr(value)
+    return repr(re.sub(r"://.*@", "://***@", value)) if "://" in value else "'***'"
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in this file; made, readable by its owner only, when there is none yet."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)  # never over the one that another process has just made
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(draft)
+    return path.read_text().strip()
