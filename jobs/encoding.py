@@ -23,15 +23,13 @@ from jobs.errors import EncodingError, RemoteError
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
 
-_pack = msgpack.Packer(default=lambda value: _tagged(value), strict_types=True, autoreset=True).pack
-
 _known_exceptions: dict[str, type[BaseException]] = {}
 
 
 def dumps(value: Any) -> bytes:
     """Encode; anything that cannot be encoded raises EncodingError naming its type."""
     try:
-        return _pack(value)  # type: ignore[no-any-return]
+        return _pack(value)
     except EncodingError:
         raise
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -55,16 +53,16 @@ def declare_exception(*classes: type[BaseException]) -> None:
 def _tagged(value: Any) -> msgpack.ExtType:
     for cls, (tag, to_plain, _) in _TYPES.items():
         if type(value) is cls:
-            return msgpack.ExtType(tag, _pack_nested(to_plain(value)))
+            return msgpack.ExtType(tag, _pack(to_plain(value)))
     if isinstance(value, BaseException):
-        return msgpack.ExtType(_EXCEPTION, _pack_nested(_exception_to_plain(value)))
+        return msgpack.ExtType(_EXCEPTION, _pack(_exception_to_plain(value)))
     if isinstance(value, int):  # beyond 64 bits
         return msgpack.ExtType(_BIG_INT, str(int(value)).encode())
     raise EncodingError(f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}")
 
 
-def _pack_nested(plain: Any) -> bytes:
-    return msgpack.packb(plain, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
+def _pack(value: Any) -> bytes:
+    return msgpack.packb(value, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
 
 
 def _untagged(tag: int, data: bytes) -> Any:

@@ -1,0 +1,207 @@
+"""The connection to Redis: where calls are stored and results are read. `connect()` makes one the process's default."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from arq.connections import ArqRedis
+from arq.jobs import Job
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError, TimeoutError
+
+from jobs import default, encoding, keys, scripts
+from jobs.errors import QueueUnavailable, TooLarge
+from jobs.line import Line, is_away
+from jobs.mailbox import Mailbox
+
+SIZE_LIMIT = 256 * 1024
+"""Bytes that one call's arguments, or one result, may take."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch."""
+
+    id: str
+    queue: str
+    payload: bytes
+    task: str
+    due: str = ""
+    expires: str = ""
+
+
+class JobsRedis(ArqRedis):
+    """arq's Redis, with an `enqueue_job` that loses nothing, and the calls that tasks and results make.
+
+    Everything else is redis-py's. Its commands are retried after a lost connection; claims and finishes never are: they
+    run on lines of their own.
+    """
+
+    def __init__(self, pool_or_conn: ConnectionPool[Any] | None = None, **options: Any) -> None:
+        options.setdefault("job_serializer", encoding.dumps)
+        options.setdefault("job_deserializer", encoding.loads)
+        super().__init__(pool_or_conn, **options)
+        self.size_limit = SIZE_LIMIT
+        self.patience_s = 2.0
+        """How long a call waits for a Redis that is away before QueueUnavailable."""
+        self.mailbox = Mailbox(self.connection_pool)
+        self._line = Line(self.connection_pool)
+        self._outbox: list[tuple[Sequence[Call], asyncio.Future[list[bool]]]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    @classmethod
+    def at(cls, url: str, **options: Any) -> JobsRedis:
+        """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet."""
+        pool = ConnectionPool.from_url(
+            url,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+            health_check_interval=30,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), 4),
+            retry_on_error=[ConnectionError, TimeoutError, OSError],
+        )
+        client = cls(pool, **options)
+        client.auto_close_connection_pool = True
+        return client
+
+    async def enqueue(self, calls: Sequence[Call]) -> list[bool]:
+        """Store calls; True for each that is new, False where its id is taken. Once this returns they survive any crash.
+
+        Calls made in one turn of the loop travel together. A call whose answer was lost is sent again, which changes
+        nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
+        """
+        future: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
+        self._outbox.append((calls, future))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_all())
+        return await future
+
+    async def _send_all(self) -> None:
+        while self._outbox:
+            batch, self._outbox = self._outbox, []
+            try:
+                answers = await self._store([call for calls, _ in batch for call in calls])
+            except BaseException as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(_unavailable(error) if is_away(error) else error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            place = 0
+            for calls, future in batch:
+                if not future.done():
+                    future.set_result(answers[place : place + len(calls)])
+                place += len(calls)
+
+    async def _store(self, calls: list[Call]) -> list[bool]:
+        answers: list[bool] = []
+        for first in range(0, len(calls), 500):
+            answers += await self._store_some(calls[first : first + 500])
+        return answers
+
+    async def _store_some(self, calls: list[Call]) -> list[bool]:
+        reply = self.mailbox.name
+        args: list[str | bytes] = []
+        for call in calls:
+            args += (call.id, call.queue, call.payload, call.due, call.expires, call.task, reply)
+        first_try = time.monotonic()
+        delay = 0.02
+        while True:
+            try:
+                return [answer == 1 for answer in await self._line.run(scripts.ENQUEUE, args)]
+            except Exception as error:
+                if not is_away(error) or time.monotonic() - first_try + delay > self.patience_s:
+                    raise
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 0.5)
+
+    def encode_call(self, task: str, args: Sequence[Any], kwargs: dict[str, Any], job_try: int | None = None) -> bytes:
+        """The call in arq's own shape; EncodingError or TooLarge before anything is sent."""
+        call = {"t": job_try, "f": task, "a": list(args), "k": kwargs, "et": int(time.time() * 1000)}
+        payload: bytes = self.job_serializer(call)  # type: ignore[misc]
+        if len(payload) > self.size_limit:
+            raise TooLarge(f"{task}: the arguments take {len(payload):,} bytes; {self.size_limit:,} are allowed")
+        return payload
+
+    async def enqueue_job(
+        self,
+        function: str,
+        *args: Any,
+        _job_id: str | None = None,
+        _queue_name: str | None = None,
+        _defer_until: datetime | None = None,
+        _defer_by: None | int | float | timedelta = None,
+        _expires: None | int | float | timedelta = None,
+        _job_try: int | None = None,
+        **kwargs: Any,
+    ) -> Job | None:
+        """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does."""
+        if _defer_until and _defer_by:
+            raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
+        key = _queue_name or self.default_queue_name
+        job_id = _job_id or uuid4().hex
+        call = Call(
+            job_id,
+            keys.queue_name(key),
+            self.encode_call(function, args, kwargs, _job_try),
+            function,
+            due=str(epoch_ms(_defer_until)) if _defer_until else _from_now(_defer_by),
+            expires=_from_now(_expires),
+        )
+        [new] = await self.enqueue([call])
+        return Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if new else None
+
+    async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
+        """Run a script that may safely run twice, on a connection of the pool."""
+        return await self.mailbox.run(script, args)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close every connection. Calls that were not answered yet raise."""
+        if self._sender is not None:
+            self._sender.cancel()
+        await self.mailbox.close()
+        await self._line.close()
+        await super().aclose(close_connection_pool)
+
+
+@contextlib.asynccontextmanager
+async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
+    """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
+
+    Does not wait for Redis to be there: a call does.
+    """
+    connection = JobsRedis.at(redis_url, **options)
+    with default.connected(connection):
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since the epoch; a naive *moment* is local time, as `datetime.timestamp()` reads it."""
+    return int(moment.timestamp() * 1000)
+
+
+def _from_now(delay: None | int | float | timedelta) -> str:
+    if not delay:
+        return ""
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    return f"+{max(int(seconds * 1000), 0)}"
+
+
+def _unavailable(error: BaseException) -> QueueUnavailable:
+    unavailable = QueueUnavailable(f"Redis did not take the call, it may or may not be stored: {error}")
+    unavailable.__cause__ = error
+    return unavailable

@@ -1,0 +1,34 @@
+"""The connection that `.delay()` uses when none is named: one for the whole process.
+
+A plain global, on purpose: a ContextVar that a web server's lifespan sets is unset again in its request handlers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobs.errors import NotConnected
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
+
+_connections: list[JobsRedis] = []
+
+
+def current() -> JobsRedis:
+    """The connection made last and not ended yet; NotConnected says how to make one."""
+    if not _connections:
+        raise NotConnected('no Redis to use: call this inside `async with connect("redis://localhost:6379"):`')
+    return _connections[-1]
+
+
+@contextlib.contextmanager
+def connected(connection: JobsRedis) -> Iterator[None]:
+    """Make *connection* the default until the block ends."""
+    _connections.append(connection)
+    try:
+        yield
+    finally:
+        _connections.remove(connection)

@@ -1,0 +1,158 @@
+"""Hears when jobs end, and reads their states and results, many in one call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgpack
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+from jobs import keys, scripts
+from jobs.line import REDIS_AWAY, Line, is_away
+
+NET_S = 5
+"""Whoever waits looks again after this many seconds, so that a lost message costs no more."""
+
+TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What Redis says of a job: its state, the bytes of its result (empty: none) and of its progress."""
+
+    state: str
+    result: bytes
+    meta: bytes
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will be heard of it."""
+        return self.state in TERMINAL or self.state in ("ENDED", "UNKNOWN")
+
+
+class Mailbox:
+    """A reply channel of this process. Subscribe, then read, then wait; read again after every reconnect."""
+
+    def __init__(self, pool: ConnectionPool[Any], patience_s: float = 2) -> None:
+        self.name = uuid4().hex[:12]
+        self._pool = pool
+        self._patience_s = patience_s
+        self._line = Line(pool)
+        self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
+        self._asked: set[str] = set()
+        self._reader: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._subscribed = False
+
+    async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
+        """Run a script that may safely run twice; a Redis that is away is waited for, `patience_s` long."""
+        first_try, delay = time.monotonic(), 0.02
+        while True:
+            try:
+                return await self._line.run(script, args)
+            except Exception as error:
+                if not is_away(error) or time.monotonic() - first_try + delay > self._patience_s:
+                    raise
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 0.5)
+
+    async def read(self, ids: Sequence[str]) -> list[Entry]:
+        """What Redis says of each job now."""
+        return await self._read(ids, "")
+
+    async def wait_until_ended(self, job_id: str) -> Entry:
+        """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for."""
+        future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(job_id, []).append(future)
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen())
+        if self._subscribed:
+            self._ask([job_id])
+        try:
+            return await future
+        finally:
+            waiting = self._waiting.get(job_id, [])
+            if future in waiting:
+                waiting.remove(future)
+            if not waiting:
+                self._waiting.pop(job_id, None)
+
+    async def close(self) -> None:
+        """Stop listening. Whoever still waits is cancelled."""
+        for task in (self._listener, self._reader):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        for futures in list(self._waiting.values()):
+            for future in futures:
+                future.cancel()
+        await self._line.close()
+
+    async def _read(self, ids: Sequence[str], channel: str) -> list[Entry]:
+        answers = await self.run(scripts.READ, [channel, *ids])
+        return [Entry(state.decode(), result, meta) for state, result, meta in answers]
+
+    def _ask(self, ids: Iterable[str]) -> None:
+        """Read these, with all others that are asked for in this turn of the loop."""
+        self._asked.update(ids)
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        while self._asked:
+            ids, self._asked = list(self._asked), set()
+            for first in range(0, len(ids), 500):
+                some = ids[first : first + 500]
+                with contextlib.suppress(*REDIS_AWAY):  # the listener asks again when Redis is back
+                    for job_id, entry in zip(some, await self._read(some, self.name), strict=True):
+                        if entry.ended:
+                            self._deliver(job_id, entry)
+
+    def _deliver(self, job_id: str, entry: Entry) -> None:
+        for future in self._waiting.pop(job_id, []):
+            if not future.done():
+                future.set_result(entry)
+
+    async def _listen(self) -> None:
+        """Keep one subscription alive for as long as this mailbox is open."""
+        delay = 0.02
+        while True:
+            connection = self._pool.make_connection()
+            connection.socket_timeout = None
+            try:
+                await connection.connect()
+                await connection.send_command("SUBSCRIBE", keys.REPLY + self.name)
+                delay = 0.02
+                while True:
+                    await self._hear(connection)
+            except REDIS_AWAY:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1)
+            finally:
+                self._subscribed = False
+                await connection.disconnect(nowait=True)
+
+    async def _hear(self, connection: AbstractConnection) -> None:
+        """One message. Silence for NET_S: look by ourselves, and see whether the connection still answers."""
+        try:
+            async with asyncio.timeout(NET_S):
+                kind, _, data = await connection.read_response(disconnect_on_error=False)
+        except TimeoutError:
+            self._ask(self._waiting)
+            async with asyncio.timeout(NET_S):
+                await connection.send_command("PING", check_health=False)
+                kind, *rest = await connection.read_response(disconnect_on_error=False)
+            data = rest[-1]
+        if kind == b"subscribe":
+            self._subscribed = True
+            self._ask(self._waiting)
+        elif kind == b"message":
+            ids = (raw.decode() for raw in msgpack.unpackb(data, raw=True))
+            self._ask(job_id for job_id in ids if job_id in self._waiting)

@@ -1,0 +1,29 @@
+-- Before every script: the time, and what several scripts say about queues.
+
+-- Milliseconds by Redis' own clock: the only clock that any script reads.
+local function now_ms()
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local moved = redis.call('GET', CLOCK)
+  return moved and now + moved or now
+end
+
+local function queue_key(name)
+  return name == 'default' and QUEUE or QUEUE .. ':' .. name
+end
+
+-- A moment given as '' (none), '+n' (n ms from now) or 'n' (ms since the epoch).
+local function moment(text, now)
+  if text == '' then return false end
+  if text:sub(1, 1) == '+' then return now + tonumber(text:sub(2)) end
+  return tonumber(text)
+end
+
+-- One token is enough: whoever takes it claims all it can, and pushes the next if something stays behind.
+local function wake(queue)
+  if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('LPUSH', WAKE .. queue, 1) end
+end
+
+local function is_terminal(state)
+  return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
+end
