@@ -1,0 +1,65 @@
+"""The mail server as the whole process sees it: while it is away, nobody waits for it twice."""
+
+from __future__ import annotations
+
+import logging
+import time
+from email.message import EmailMessage
+
+from app.mail import smtp
+from app.mail.failures import DeliveryFailed, Outcome
+
+log = logging.getLogger(__name__)
+
+
+class Mailer:
+    """Hands mails to one server. After a host fault every other mail fails at once for `pause_s`, then one of
+    them tries again, alone: a server that lets connections hang costs one wait, not a thousand."""
+
+    def __init__(self, server: smtp.MailServer, *, sender: str, pause_s: float = 15) -> None:
+        self.server = server
+        self.sender = sender
+        self._pause_s = pause_s
+        self._fault: DeliveryFailed | None = None
+        self._closed_until = 0.0
+
+    async def send(self, message: EmailMessage) -> None:
+        """Return once the server has taken *message*. Raises DeliveryFailed."""
+        self._refuse_while_away()
+        try:
+            await smtp.send(self.server, message)
+        except DeliveryFailed as failed:
+            self._note(failed)
+            raise
+        self._note(None)
+
+    async def check(self) -> DeliveryFailed | None:
+        """Ask the server now, pause or not: None if it would listen to a mail, else why not."""
+        try:
+            await smtp.check(self.server)
+        except DeliveryFailed as failed:
+            self._note(failed)
+            return failed
+        self._note(None)
+        return None
+
+    def _refuse_while_away(self) -> None:
+        if self._fault is None:
+            return
+        now = time.monotonic()
+        if now < self._closed_until:
+            raise DeliveryFailed(self._fault.outcome, self._fault.reason)
+        self._closed_until = now + self._pause_s  # this mail is the one that tries; the others go on waiting
+
+    def _note(self, failed: DeliveryFailed | None) -> None:
+        """Log a change once, not once per mail."""
+        if failed is None or not failed.outcome.host_fault:  # it answered, so it is there
+            if self._fault is not None:
+                log.warning("the mail server is back")
+            self._fault = None
+            return
+        if self._fault is None or self._fault.outcome is not failed.outcome:
+            level = logging.ERROR if failed.outcome is Outcome.ACCOUNT else logging.WARNING
+            log.log(level, "mail waits: %s", failed.reason)
+        self._fault = failed
+        self._closed_until = time.monotonic() + self._pause_s

@@ -1,0 +1,113 @@
+"""What a mail is made of, and its bytes on the wire: one recipient, and no header that we did not write."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+from app.mail import address
+
+MAX_HEADER = (
+    250  # characters; a line of an SMTP message ends at 998 bytes, encoded words need up to 12 per character
+)
+
+# The standard policies fold a long List-Unsubscribe link into an encoded word, which no mail program opens.
+WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
+
+# Control characters (C0, DEL, C1), the Unicode line and paragraph separators, lone surrogates.
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+HEADER_NAME = re.compile(rb"([!-9;-~]+):[ \t]")
+
+
+class HeaderRefused(ValueError):
+    """A value that may not stand in a header, or a message that does not read back as it was written."""
+
+
+def compose(
+    *,
+    sender: str,
+    to: str,
+    subject: str,
+    text: str,
+    html: str | None = None,
+    message_id: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> EmailMessage:
+    """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`."""
+    name, sender_address = parseaddr(checked("From", sender))
+    message = EmailMessage(policy=WIRE)
+    fields: dict[str, str | Address] = {
+        "From": Address(name, addr_spec=address.parse(sender_address)),
+        "To": Address(addr_spec=address.parse(to)),
+        "Subject": checked("Subject", subject),
+        "Date": format_datetime(datetime.now(UTC)),
+        "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday notice answers it
+    }
+    if message_id is not None:
+        fields["Message-ID"] = checked("Message-ID", message_id)
+    for field, value in (headers or {}).items():
+        fields[field] = checked(field, value)
+    for field, field_value in fields.items():
+        message[field] = field_value
+    message.set_content(text)
+    if html is not None:
+        message.add_alternative(html, subtype="html")
+    return message
+
+
+def checked(name: str, value: str) -> str:
+    """*value*, if it can stand in a header as it is.
+
+    `=?` begins an encoded word. Python before 3.11.10 and 3.12.5 decodes it and writes the line breaks inside
+    as they are (CVE-2024-6923), and a reader could show a subject that nobody wrote.
+    """
+    if "=?" in value:
+        raise HeaderRefused(f"{name} may not hold the characters =?: leave one of them out.")
+    if FORBIDDEN.search(value):
+        raise HeaderRefused(f"{name} may not hold line breaks or control characters: write it on one line.")
+    if len(value) > MAX_HEADER and name != "List-Unsubscribe":
+        raise HeaderRefused(f"{name} is too long: it may have {MAX_HEADER} characters.")
+    return value
+
+
+def to_bytes(message: EmailMessage) -> bytes:
+    """The message as it is sent, read once more: the headers that were set, each once, in clean lines."""
+    try:
+        wire = message.as_bytes(policy=WIRE)
+    except (MessageError, UnicodeError) as error:
+        raise HeaderRefused(f"The mail cannot be written: {error}") from error
+    block = wire.partition(b"\r\n\r\n")[0]
+    lines = block.split(b"\r\n")
+    if any(re.search(rb"[^\t\x20-\x7e]", line) or len(line) > 998 for line in lines):
+        raise HeaderRefused(
+            "The mail's headers hold a byte that may not be there, or a line that is too long."
+        )
+    found: Counter[str] = Counter()
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            continue
+        match = HEADER_NAME.match(line + b" ")
+        if match is None:
+            raise HeaderRefused(f"The mail has a line in its headers that is none: {line[:40]!r}")
+        found[match[1].decode("ascii").lower()] += 1
+    if found != Counter(name.lower() for name in message) or max(found.values()) > 1:
+        raise HeaderRefused(f"The mail has other headers than were set: {', '.join(sorted(found))}")
+    return wire
+
+
+def recipient(message: EmailMessage) -> str:
+    """The one address that the message is for."""
+    [to] = message["To"].addresses
+    return str(to.addr_spec)
+
+
+def envelope_sender(message: EmailMessage) -> str:
+    """The bare address that it is from."""
+    [sender] = message["From"].addresses
+    return str(sender.addr_spec)
