@@ -46,6 +46,12 @@ def port_number(value: str) -> int:
     return int(value)
 
 
+def count(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 10):
+        raise ValueError("is not a number of proxies: use a whole number from 0 to 10")
+    return int(value)
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         for choice in choices:
@@ -135,6 +141,7 @@ class Settings:
     base_url: str = setting("", web_address, "The site's address in mails; `http://HOST:PORT` if empty")
     host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
     port: int = setting(8000, port_number, "Port of the web server")
+    trusted_proxies: int = setting(0, count, "How many proxies of yours add to X-Forwarded-For; 0 if empty")
     data_dir: Path = setting("var", Path, "Folder of everything that is kept")  # noqa: RUF009
     secret_key: str = setting(
         "", long_secret, "Signs sessions and links; made in `DATA_DIR` if empty", hide=True
