@@ -1,0 +1,36 @@
+"""The web application: `create_app(settings)` puts the features together, for pages and for workers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from quart import Quart
+
+from app import home, pages, security
+from app.context import close
+from app.database import Database
+from app.migrations import upgrade
+from app.rate_limits import RateLimits
+from settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Quart:
+    """The app of these settings (else of the environment's). Nothing is opened before it is served."""
+    settings = settings or Settings.from_env()
+    app = Quart(__name__)
+    app.secret_key = settings.secret_key
+    app.extensions["settings"] = settings
+    app.extensions["database"] = Database(settings.database_url)
+    app.extensions["rate_limits"] = RateLimits(settings.redis_url)
+
+    security.protect(app)
+    pages.prepare(app)
+    app.register_blueprint(home.blueprint)
+
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None, None]:
+        await upgrade(settings)
+        yield
+        await close(app)
+
+    return app

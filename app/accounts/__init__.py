@@ -1,0 +1,7 @@
+"""Accounts: sign in by a mailed link, stay signed in, be the owner."""
+
+from app.accounts.access import owner_only, public, signed_in
+from app.accounts.models import Account
+from app.accounts.sessions import current_account
+
+__all__ = ["Account", "current_account", "owner_only", "public", "signed_in"]

@@ -1,0 +1,63 @@
+"""Who may open a page. Every view is marked with one of three words; a view without one answers nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from quart import Quart, abort, g, redirect, request, session, url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts.models import Account
+from app.addresses import owner_address
+from app.context import site
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Everybody."""
+    return _mark(view, "public")
+
+
+def signed_in(view: View) -> View:
+    """Whoever has signed in; others are sent to sign in and come back."""
+    return _mark(view, "signed_in")
+
+
+def owner_only(view: View) -> View:
+    """The owner of the site; other accounts get 403."""
+    return _mark(view, "owner")
+
+
+def is_owner(account: Account | None) -> bool:
+    """Whether this is the account of OWNER_EMAIL."""
+    return account is not None and account.email == owner_address(site().owner_email)
+
+
+def protect(app: Quart) -> None:
+    @app.before_request
+    async def check_access() -> ResponseReturnValue | None:
+        if request.endpoint is None or request.endpoint == "static":
+            return None  # a 404, or a file that everybody may read
+        access = getattr(app.view_functions[request.endpoint], "access", None)
+        if access == "public":
+            return None
+        if access is None:
+            raise RuntimeError(f"mark the view {request.endpoint} as @public, @signed_in or @owner_only")
+        if g.account is None:
+            return _send_to_sign_in()
+        if access == "owner" and not is_owner(g.account):
+            abort(403, "This page is for the owner of the site.")
+        return None
+
+
+def _send_to_sign_in() -> ResponseReturnValue:
+    if request.method == "GET":
+        session["next"] = request.full_path.rstrip("?")
+    return redirect(url_for("accounts.sign_in"), 303)
+
+
+def _mark(view: View, access: str) -> View:
+    view.access = access  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,80 @@
+"""Sign-in links: made for an address, good once and for ten minutes. Needs no Redis, mail or worker."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import LINK_LIFETIME, Account, SignInLink
+from settings import Settings
+
+KEEP_OLD_LINKS = timedelta(days=1)
+
+
+async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:
+    """Add a link for this (parsed) address; old ones go."""
+    now = datetime.now(UTC)
+    await db.execute(delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS))
+    nonce = secrets.token_urlsafe(24)
+    link = SignInLink(
+        email=email,
+        nonce=nonce,
+        token_hash=_hashed(_token(secret_key, nonce)),
+        created_at=now,
+        expires_at=now + LINK_LIFETIME,
+    )
+    db.add(link)
+    await db.flush()
+    return link
+
+
+def address_of(link: SignInLink, settings: Settings) -> str:
+    """The link's web address, below BASE_URL whatever Host was asked for. Each try mails the same."""
+    return f"{settings.base_url}/sign-in/{_token(settings.secret_key, link.nonce)}"
+
+
+async def find_link(db: AsyncSession, token: str) -> SignInLink | None:
+    """The link of this token, if it can still be used."""
+    query = select(SignInLink).where(SignInLink.token_hash == _hashed(token), *_usable())
+    return (await db.scalars(query)).one_or_none()
+
+
+async def use_link(db: AsyncSession, token: str, timezone: str) -> Account | None:
+    """Use the link up, and give its account, made now if it is new. None if somebody was faster."""
+    query = update(SignInLink).where(SignInLink.token_hash == _hashed(token), *_usable())
+    used = await db.execute(query.values(used_at=datetime.now(UTC)).returning(SignInLink.email))
+    email = used.scalar_one_or_none()
+    if email is None:
+        return None
+    account_query = select(Account).where(Account.email == email)
+    account = (await db.scalars(account_query)).one_or_none()
+    if account is not None:
+        return account
+    try:
+        async with db.begin_nested():
+            account = Account(email=email, timezone=timezone, created_at=datetime.now(UTC))
+            db.add(account)
+    except IntegrityError:  # two links of a new address, used at the same moment
+        account = (await db.scalars(account_query)).one()
+    return account
+
+
+def _usable() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return SignInLink.used_at.is_(None), SignInLink.expires_at > datetime.now(UTC)
+
+
+def _token(secret_key: str, nonce: str) -> str:
+    """Derived, not stored: the task that mails it needs only the link's id, and each try mails the same."""
+    digest = hmac.digest(secret_key.encode(), b"sign-in link " + nonce.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""Who may sign in, with which link, and in which browsers they are signed in now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Model
+
+LINK_LIFETIME = timedelta(minutes=10)
+IDLE_LIFETIME = timedelta(days=14)
+LONGEST_LIFETIME = timedelta(days=90)
+
+
+class Account(Model):
+    """A person, known by one mail address (normalised: see `app.accounts.addresses`)."""
+
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    timezone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id}>"
+
+
+class SignInLink(Model):
+    """One mailed link. Its token is derived from `nonce` and SECRET_KEY, and kept only as a hash."""
+
+    __tablename__ = "sign_in_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+    nonce: Mapped[str] = mapped_column(String(64))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+
+
+class SignIn(Model):
+    """One browser that is signed in. The cookie holds a token of which only the hash stands here."""
+
+    __tablename__ = "sign_in"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    account: Mapped[Account] = relationship(lazy="joined")

@@ -1,0 +1,41 @@
+"""What code reaches through the running app: its settings, and the context that tasks run in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import Quart, current_app
+
+from settings import Settings
+
+
+def site() -> Settings:
+    """The settings of the running app; needs an app context."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+async def close(app: Quart) -> None:
+    """Close what the app holds open: at the end of the web process, and in the worker's `on_shutdown`."""
+    await app.extensions["rate_limits"].close()
+    await app.extensions["database"].close()
+
+
+def task_context(app: Quart) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """For the worker's `around=`: tasks run in the app's context, and `url_for()` begins with BASE_URL.
+
+    Only the worker's app may get this: with SERVER_NAME set, the web process would answer no other Host.
+    """
+    base = urlsplit(app.extensions["settings"].base_url)
+    app.config["SERVER_NAME"] = base.netloc
+    app.config["PREFER_SECURE_URLS"] = base.scheme == "https"
+
+    @asynccontextmanager
+    async def around(job: Any) -> AsyncIterator[None]:
+        async with app.app_context():
+            yield
+
+    return around

@@ -1,0 +1,118 @@
+"""The SQL database: engine, sessions, the base class of every model. SQLite, or Postgres by URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from quart import current_app
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT_S = 5
+
+
+def session() -> AsyncSession:
+    """A session of the current app, for reading or for writing alone: `async with session() as db: ...`.
+
+    Nothing is kept without `await db.commit()`. To read something and then write by it, use `transaction()`.
+    """
+    return current_database().session()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[AsyncSession]:
+    """A session that commits at the end of the block, and forgets everything if the block raises.
+
+    No other writer comes between its reads and its writes (on SQLite; on Postgres read `with_for_update()`).
+    """
+    async with current_database().transaction() as db:
+        yield db
+
+
+def current_database() -> Database:
+    """The database of the running app; needs an app context."""
+    database: Database = current_app.extensions["database"]
+    return database
+
+
+class Database:
+    """One engine and its sessions. Nothing connects before the first statement; `close()` ends all."""
+
+    def __init__(self, url: str, *, busy_timeout_s: int = BUSY_TIMEOUT_S, foreign_keys: bool = True) -> None:
+        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if self.engine.dialect.name == "sqlite":
+            _prepare_sqlite(self.engine, busy_timeout_s, foreign_keys)
+        # Both share one pool; they differ in the BEGIN that SQLite sees.
+        self.writer = self.engine.execution_options(read_then_write=True)
+        self.session = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(self.writer, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """See the function of this name."""
+        async with self._writing() as db, db.begin():
+            yield db
+
+    async def close(self) -> None:
+        """Close every connection; without it SQLite's threads keep the process alive."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine, busy_timeout_s: int, foreign_keys: bool) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # Python must not begin transactions behind our back
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_s * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # "saved" on a page outlives a power cut
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that has read cannot become a writer once another has written: "database is locked",
+        # whatever the time-out. Taking the write lock first makes it wait its turn instead.
+        immediate = connection.get_execution_options().get("read_then_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment: refuses a naive datetime, keeps UTC, gives UTC back. SQLite alone would drop the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone: use datetime.now(UTC) or .replace(tzinfo=...)")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Model(DeclarativeBase):
+    """The base class of every model; a feature's models stand in `app/<feature>/models.py`."""
+
+    # Names for every constraint, so that a migration can drop one again.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012  (SQLAlchemy reads it from the class)

@@ -1,0 +1,46 @@
+"""Bring the database to the newest schema: `await upgrade(settings)`, or `python -m app.migrations`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from app.database import Database
+from settings import Settings
+
+LOCK = 7_164_101  # any fixed number: the advisory lock that migrations of this site take on Postgres
+WAIT_FOR_OTHERS_S = 60
+
+
+async def upgrade(settings: Settings) -> None:
+    """Run each migration not yet run, in one transaction: all or nothing. Several processes may call it."""
+    if settings.database_url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # Batch mode rebuilds tables, which with foreign keys on would delete the rows that point to them.
+    database = Database(settings.database_url, busy_timeout_s=WAIT_FOR_OTHERS_S, foreign_keys=False)
+    try:
+        async with database.writer.begin() as connection:  # on SQLite BEGIN IMMEDIATE, which is the lock
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            await connection.run_sync(_upgrade)
+    finally:
+        await database.close()
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration, without a file."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(config(connection), "head")
+    if connection.dialect.name == "sqlite" and (
+        broken := connection.execute(text("PRAGMA foreign_key_check")).all()
+    ):
+        raise RuntimeError(f"a migration would leave rows that point to nothing: {broken[:5]}")

@@ -1,0 +1,78 @@
+"""What all pages share: the words every template knows, and the page shown when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+
+from quart import Quart, g, render_template
+from quart.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
+
+from app.accounts.access import is_owner
+from app.addresses import readable
+from app.context import site
+from app.rate_limits import RateLimitsUnavailable
+
+logger = logging.getLogger(__name__)
+
+# Title and sentence of each error; an `abort(403, "why")` brings its own sentence.
+ERRORS = {
+    400: ("Not understood", "The browser sent something that this page cannot read. Go back and try again."),
+    403: ("Not allowed", "This page is not for you, or the form was not sent from this site."),
+    404: ("Nothing here", "There is no such page, or it is not yours."),
+    405: ("Not like this", "This address does something only when a form is sent to it."),
+    408: ("Too slow", "What was sent took too long to arrive. Try again."),
+    413: ("Too large", "What was sent is larger than this page takes. Shorten it and try again."),
+    429: ("Too often", "This was asked for too often. Wait a little and try again."),
+    500: ("Our fault", "Something went wrong here, and it has been logged. Try again in a minute."),
+    503: ("Back in a moment", "A part of the site does not answer right now. Try again in a minute."),
+}
+
+
+def prepare(app: Quart) -> None:
+    """Give every template its words, and every error its page."""
+
+    has_page = app.view_functions.__contains__
+
+    @app.context_processor
+    async def words() -> dict[str, object]:
+        account = g.get("account")
+        return {"site": site(), "account": account, "is_owner": is_owner(account), "has_page": has_page}
+
+    app.jinja_env.filters["readable_address"] = readable
+
+    @app.errorhandler(HTTPException)
+    async def http_error(error: HTTPException) -> ResponseReturnValue:
+        if isinstance(error, RoutingException) or error.code is None or error.code < 400:
+            return error.get_response()  # a redirect, in Werkzeug's class
+        own_words = error.description if error.description != type(error).description else None
+        return await error_page(error.code, own_words)
+
+    @app.errorhandler(OperationalError)
+    async def database_error(error: OperationalError) -> ResponseReturnValue:
+        logger.error("the database failed a page: %s", error.orig)
+        return await error_page(
+            503, "The database does not answer right now. Nothing was changed. Try again in a minute."
+        )
+
+    @app.errorhandler(RateLimitsUnavailable)
+    @app.errorhandler(RedisError)
+    async def redis_error(error: Exception) -> ResponseReturnValue:
+        logger.error("Redis failed a page: %s", error)
+        return await error_page(
+            503, "Redis does not answer right now, and this page needs it. Try again in a minute."
+        )
+
+    @app.errorhandler(500)
+    async def fault(error: Exception) -> ResponseReturnValue:
+        return await error_page(500)
+
+
+async def error_page(code: int, sentence: str | None = None) -> ResponseReturnValue:
+    """The page for this status; in one sentence what is wrong and what to do."""
+    title, standard = ERRORS.get(code, ERRORS[500 if code >= 500 else 400])
+    page = await render_template("error.html", code=code, title=title, sentence=sentence or standard)
+    return page, code

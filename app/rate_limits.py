@@ -1,0 +1,74 @@
+"""How often something may be done, counted in Redis for all web processes together."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+# Each key holds the moment (ms) at which its allowance is full again; taking one moves it a step further.
+# Either every limit is taken or none is. Answers the milliseconds to wait: 0 means taken.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local wait, full = 0, {}
+for i, key in ipairs(KEYS) do
+    local times, period = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    full[i] = math.max(tonumber(redis.call('GET', key) or 0), now) + period / times
+    wait = math.max(wait, full[i] - now - period)
+end
+if wait > 0 then return math.ceil(wait) end
+for i, key in ipairs(KEYS) do
+    redis.call('SET', key, string.format('%.0f', full[i]), 'PXAT', string.format('%.0f', full[i]))
+end
+return 0
+"""
+
+
+class RateLimitsUnavailable(Exception):
+    """Redis does not answer, so nobody knows how often this was done: refuse it."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`times` at once, then one more every `period_s / times` seconds, for each `subject` of this `name`."""
+
+    name: str
+    subject: str
+    times: int
+    period_s: float
+
+    @property
+    def key(self) -> str:
+        """The subject, an address for example, is not readable in Redis."""
+        digest = hashlib.sha256(self.subject.encode()).hexdigest()[:32]
+        return f"app:limit:{self.name}:{digest}"
+
+
+class RateLimits:
+    """The counters. Connects at the first use, and gives up on a dead Redis within seconds."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(
+            redis_url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
+        )
+        self._take = self._redis.register_script(TAKE)
+
+    async def take(self, *limits: Limit) -> int:
+        """Count one use against every limit, or against none: then answer the seconds to wait."""
+        try:
+            wait_ms: int = await self._take(
+                keys=[limit.key for limit in limits],
+                args=[n for limit in limits for n in (limit.times, limit.period_s * 1000)],
+            )
+        except (RedisError, OSError) as error:
+            raise RateLimitsUnavailable(str(error)) from error
+        return math.ceil(wait_ms / 1000)
+
+    async def close(self) -> None:
+        await self._redis.aclose()

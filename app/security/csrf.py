@@ -1,0 +1,57 @@
+"""No other site can make a browser do something here: a token in every form, and where it came from."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import Quart, abort, request, session
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def protect(app: Quart) -> None:
+    """Refuse every changing request without the token, unless its view is marked `@without_csrf`."""
+    app.jinja_env.globals["csrf_token"] = csrf_token
+
+    @app.before_request
+    async def refuse_forgeries() -> None:
+        if request.method in SAFE_METHODS:
+            return
+        view = app.view_functions.get(request.endpoint or "")
+        if getattr(view, "without_csrf", False):
+            return
+        if _comes_from_elsewhere():
+            abort(403, "The form was sent from another site, so nothing was done.")
+        given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
+        if not _is_token(given):
+            abort(
+                403, "The page was open too long, or cookies are off. Go back, reload it and send it again."
+            )
+
+
+def csrf_token() -> str:
+    """The token of this browser, made when first asked for; signing in and out changes it."""
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(24)
+    token: str = session["csrf"]
+    return token
+
+
+def without_csrf(view: Any) -> Any:
+    """Mark a view that other programs may POST to; what it does must be harmless or carry its own proof."""
+    view.without_csrf = True
+    return view
+
+
+def _comes_from_elsewhere() -> bool:
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host
+
+
+def _is_token(given: str) -> bool:
+    return "csrf" in session and hmac.compare_digest(given.encode(), session["csrf"].encode())

@@ -1,0 +1,46 @@
+"""Which Host names the site answers to, and where a request came from."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from quart import Quart, abort, request
+
+from app.context import site
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes ask by whatever address they know
+
+
+def protect(app: Quart) -> None:
+    @app.before_request
+    async def refuse_foreign_hosts() -> None:
+        """A page of another site whose name is made to point at this machine must not read anything here."""
+        try:
+            host = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            host = None
+        settings = site()
+        allowed = LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}
+        if host not in allowed and request.path not in FOR_MACHINES:
+            abort(400, f"This site is at {settings.base_url}, not at the address that was asked for.")
+
+
+def client_address() -> str:
+    """The address that asks, for rate limits: X-Forwarded-For counts only as far as our own proxies wrote it.
+
+    IPv6 addresses are cut to their /64, which is what one customer gets.
+    """
+    client = request.scope.get("client")
+    chain = [client[0] if client else "local"]
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For")).split(",")
+    chain += [address.strip() for address in reversed(forwarded)]
+    nearest_untrusted = chain[min(site().trusted_proxies, len(chain) - 1)]
+    try:
+        address = ipaddress.ip_address(nearest_untrusted)
+    except ValueError:
+        return chain[0]
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -1,0 +1,61 @@
+"""Limits on what a request may bring: bytes of a body (chunked ones too), fields of a form, no NUL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart.formparser import FormDataParser
+from quart.wrappers import Request
+from quart.wrappers.request import Body
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+MOST_FIELDS = 1_000
+
+
+class LimitedBody(Body):
+    """Quart 0.22 counts only what waits unread, so a chunked upload parsed as it comes has no limit."""
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(expected_content_length, max_content_length)
+        self._received = 0
+
+    def append(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._max_content_length is not None and self._received > self._max_content_length:
+            self._must_raise = RequestEntityTooLarge()
+            self.set_complete()
+        else:
+            super().append(data)
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await super().__anext__()
+        finally:
+            if self._must_raise is not None:
+                raise self._must_raise
+
+
+class LimitedFormParser(FormDataParser):
+    """A million `a=&` would hold up all other requests while they are parsed; Postgres refuses a NUL."""
+
+    async def parse(
+        self,
+        body: Body,
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> tuple[MultiDict[str, Any], MultiDict[str, Any]]:
+        if mimetype != "multipart/form-data" and (await body).count(b"&") >= MOST_FIELDS:
+            raise RequestEntityTooLarge()
+        form, files = await super().parse(body, mimetype, content_length, options)
+        if any("\0" in part for pair in form.items(multi=True) for part in pair):
+            raise BadRequest("A field holds a NUL character.")
+        return form, files
+
+
+class LimitedRequest(Request):
+    """The request of every page."""
+
+    body_class = LimitedBody
+    form_data_parser_class = LimitedFormParser

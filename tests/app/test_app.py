@@ -1,0 +1,42 @@
+"""The application as a whole: it starts, every view says who may open it, tasks run in its context."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from quart import Quart, url_for
+
+from app import create_app
+from app.context import close, task_context
+from settings import Settings
+
+
+async def test_the_first_page_works(app: Quart) -> None:
+    response = await app.test_client().get("/")
+
+    assert response.status_code == 200
+    assert "<h1>" in await response.get_data(as_text=True)
+
+
+def test_every_view_says_who_may_open_it(app: Quart) -> None:
+    for endpoint, view in app.view_functions.items():
+        assert endpoint == "static" or getattr(view, "access", None) in {"public", "signed_in", "owner"}, (
+            endpoint
+        )
+
+
+async def test_a_task_makes_links_below_base_url(settings: Settings) -> None:
+    app = create_app(
+        Settings(
+            data_dir=settings.data_dir,
+            base_url="https://site.example",
+            smtp_server="mail",
+            smtp_from="a@site.example",
+        )
+    )
+
+    async with task_context(app)(None):
+        link = urlsplit(url_for("home.index", _external=True))
+
+    assert (link.scheme, link.netloc, link.path) == ("https", "site.example", "/")
+    await close(app)

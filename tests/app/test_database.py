@@ -1,0 +1,102 @@
+"""The database: moments keep their meaning, writers wait their turn, migrations make what the models say."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from app.accounts.models import Account, SignIn
+from app.database import Database, Model
+from app.migrations import upgrade
+from settings import Settings
+
+NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+
+
+def make_account(**given: object) -> Account:
+    return Account(**({"email": "alice@example.org", "timezone": "UTC", "created_at": NOW} | given))
+
+
+async def test_a_moment_comes_back_as_the_same_moment_in_utc(database: Database) -> None:
+    berlin = datetime(2026, 12, 1, 8, 5, tzinfo=timezone(timedelta(hours=1)))
+
+    async with database.session() as db:
+        db.add(make_account(created_at=berlin))
+        await db.commit()
+    async with database.session() as db:
+        stored = (await db.scalars(select(Account.created_at))).one()
+
+    assert stored == berlin
+    assert stored.tzinfo is UTC
+
+
+async def test_a_naive_datetime_is_refused_with_its_value(database: Database) -> None:
+    async with database.session() as db:
+        db.add(make_account(created_at=datetime(2026, 12, 1)))
+        with pytest.raises(StatementError, match=r"datetime\(2026, 12, 1, 0, 0\) has no time zone"):
+            await db.commit()
+
+
+async def test_a_row_that_points_to_nothing_is_refused(database: Database) -> None:
+    async with database.session() as db:
+        db.add(SignIn(token_hash="x", account_id=99, created_at=NOW, seen_at=NOW, expires_at=NOW))
+        with pytest.raises(IntegrityError):
+            await db.commit()
+
+
+async def test_read_then_write_never_loses_an_update(database: Database) -> None:
+    """Twenty at once: with a plain BEGIN some of them would fail with "database is locked"."""
+    async with database.session() as db:
+        db.add(make_account(timezone="0"))
+        await db.commit()
+
+    async def count_up() -> None:
+        async with database.transaction() as db:
+            account = (await db.scalars(select(Account))).one()
+            await asyncio.sleep(0)
+            account.timezone = str(int(account.timezone) + 1)
+
+    await asyncio.gather(*(count_up() for _ in range(20)))
+
+    async with database.session() as db:
+        assert (await db.scalars(select(Account.timezone))).one() == "20"
+
+
+async def test_a_transaction_that_raises_keeps_nothing(database: Database) -> None:
+    async def fail_after_writing() -> None:
+        async with database.transaction() as db:
+            db.add(make_account())
+            await db.flush()
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail_after_writing()
+
+    async with database.session() as db:
+        assert (await db.scalars(select(Account))).all() == []
+
+
+async def test_migrations_make_what_the_models_say(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), Model.metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_several_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+
+    await asyncio.gather(*(upgrade(settings) for _ in range(4)))
+
+    database = Database(settings.database_url)
+    async with database.session() as db:
+        assert (await db.execute(text("SELECT count(*) FROM alembic_version"))).scalar() == 1
+    await database.close()
