@@ -1,0 +1,1 @@
+"""What `make run` brings along, so that nothing needs installing: Redis, a mail catcher, its inbox page."""

