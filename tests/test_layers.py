@@ -1,0 +1,112 @@
+"""Who may import whom: `worker.py -> app -> jobs -> arq, redis`, and no arrow ever turns back."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {
+    "settings": set[str](),
+    "jobs": set[str](),  # a library: it is given its Redis, it never looks for one
+    "app": {"jobs", "settings"},
+    "worker": {"app", "jobs", "settings"},
+}
+LIBRARIES_OF_JOBS = {"arq", "redis", "msgpack", "click"}
+MAY_READ_SETTINGS = re.compile(r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/.*/__main__\.py")
+UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
+
+
+def source() -> list[Path]:
+    files = [path for part in MAY_IMPORT for path in (ROOT / part).rglob("*.py")]
+    return sorted(files + [ROOT / f"{part}.py" for part in MAY_IMPORT if (ROOT / f"{part}.py").exists()])
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each import as (module, names), wherever it stands in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)}: write the import with its full name"
+            yield node.module or "", [alias.name for alias in node.names]
+
+
+def public_names() -> set[str]:
+    return {name for _, names in imports(ROOT / "jobs" / "__init__.py") for name in names}
+
+
+every_file = pytest.mark.parametrize("path", source(), ids=relative)
+
+
+@every_file
+def test_no_arrow_turns_back(path: Path) -> None:
+    part = relative(path).split("/")[0].removesuffix(".py")
+
+    for module, _ in imports(path):
+        root = module.split(".")[0]
+        assert root not in MAY_IMPORT.keys() - MAY_IMPORT[part] - {part}, (
+            f"{relative(path)} may not import {module}"
+        )
+        if part == "jobs" and root != "jobs" and root not in sys.stdlib_module_names:
+            assert root in LIBRARIES_OF_JOBS, f"{relative(path)} may not import {module}"
+
+
+@every_file
+def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
+    if relative(path).startswith("jobs/"):
+        return
+
+    for module, names in imports(path):
+        assert not module.startswith("jobs."), (
+            f"{relative(path)} reaches into {module}: use `from jobs import ...`"
+        )
+        if module == "jobs":
+            assert set(names) <= public_names(), f"{relative(path)} imports what jobs does not offer"
+
+
+@every_file
+def test_nothing_that_runs_code_from_data_is_imported(path: Path) -> None:
+    assert UNSAFE.isdisjoint(module.split(".")[0] for module, _ in imports(path))
+
+
+@every_file
+def test_only_the_starts_of_processes_read_the_environment(path: Path) -> None:
+    text = path.read_text()
+
+    if not MAY_READ_SETTINGS.fullmatch(relative(path)):
+        assert re.search(r"from_env\(|os\.environ|os\.getenv", text) is None
+
+
+@every_file
+def test_a_module_says_what_it_is_for_and_its_name_too(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{relative(path)} has no docstring"
+    assert path.stem not in {"utils", "helpers", "common", "base", "misc"}
+
+
+def test_workflows_know_neither_arq_nor_redis() -> None:
+    modules = {module.split(".")[0] for module, _ in imports(ROOT / "jobs" / "canvas.py")}
+
+    assert modules.isdisjoint({"arq", "redis"})
+
+
+def test_the_wheel_is_the_library_alone() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["jobs"]
+
+
+@pytest.mark.parametrize("name", ["celery", "kombu", "billiard", "quart-wtf"])
+def test_what_we_do_without_is_not_installed(name: str) -> None:
+    for file in ("pyproject.toml", "requirements.lock"):
+        assert re.search(rf'^\s*"?{name}\b', (ROOT / file).read_text(), re.MULTILINE | re.IGNORECASE) is None
