@@ -14,6 +14,7 @@ signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=na
 	@exec $(PY) -m app.accounts.signin "$(EMAIL)"
 
 test: check  ## Everything that CI runs: check, then every test
+	@$(PY) -m tests.browser
 	$(PY) -m pytest $(TESTS)
 
 check: .venv/.installed  ## Format, lint, types, import directions
