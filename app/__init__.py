@@ -9,6 +9,7 @@ from quart import Quart
 from app import home, pages, security
 from app.context import close
 from app.database import Database
+from app.embedded import inbox
 from app.migrations import upgrade
 from app.rate_limits import RateLimits
 from settings import Settings
@@ -26,6 +27,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     security.protect(app)
     pages.prepare(app)
     app.register_blueprint(home.blueprint)
+    if settings.embedded_mail:
+        app.register_blueprint(inbox.blueprint)
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from quart import Blueprint, abort, make_response, render_template, request
 from quart.typing import ResponseReturnValue
 
-from app.accounts.access import public
+from app.accounts import public
 from app.context import site
 
 MAILS_PER_PAGE = 50
@@ -23,7 +23,9 @@ NAME = re.compile(r"\d{20}-[0-9a-f]{8}")
 LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 # A mail is somebody else's HTML: no scripts, no forms, nothing loaded; links open in a tab of their own.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
-MAIL_POLICY = f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
+MAIL_POLICY = (
+    f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
+)
 
 blueprint = Blueprint("inbox", __name__, template_folder="templates", url_prefix="/inbox")
 

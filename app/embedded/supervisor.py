@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from app.embedded import valkey
 from app.embedded.catcher import catching
-from app.embedded.processes import Service, StartError, running
+from app.embedded.processes import Service, StartError, run_once, running
 from settings import Settings
 
 WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s
@@ -117,7 +117,10 @@ async def redis(settings: Settings, lock: int) -> AsyncIterator[None]:
 
 
 async def migrate() -> None:
-    """Bring the database to the newest form, in a process of its own, so that its imports end with it."""
+    """Bring the database to the newest schema, in a process of its own: what it imports ends with it."""
+    code, said = await run_once([sys.executable, "-m", "app.migrations"])
+    if code:
+        raise StartError(f"The database cannot be brought to the newest schema: {said.splitlines()[-1]}")
 
 
 async def announce(settings: Settings, web: Service) -> None:
