@@ -1,0 +1,86 @@
+"""When a failed job runs again."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.errors import Retry, SettingsMistake
+from jobs.retry import RetryPolicy, next_delay, retries_by_itself
+
+policies = st.builds(
+    RetryPolicy,
+    default_retry_delay=st.floats(0, 1e6),
+    retry_backoff=st.one_of(st.booleans(), st.integers(1, 1000), st.floats(0.01, 1000)),
+    retry_backoff_max=st.floats(0, 1e6),
+    retry_jitter=st.booleans(),
+)
+
+
+def test_without_backoff_every_delay_is_the_default_one():
+    assert [next_delay(RetryPolicy(), retries) for retries in range(3)] == [180, 180, 180]
+
+
+def test_backoff_doubles_from_one_second_up_to_its_maximum():
+    policy = RetryPolicy(retry_backoff=True, retry_jitter=False)
+
+    delays = [next_delay(policy, retries) for retries in range(12)]
+
+    assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+
+
+def test_a_number_is_the_first_delay():
+    policy = RetryPolicy(retry_backoff=5, retry_backoff_max=30, retry_jitter=False)
+
+    assert [next_delay(policy, retries) for retries in range(5)] == [5, 10, 20, 30, 30]
+
+
+def test_jitter_spreads_the_tries_over_the_whole_delay():
+    policy = RetryPolicy(retry_backoff=100)
+    rng = random.Random(1)
+
+    delays = [next_delay(policy, 0, rng) for _ in range(1000)]
+
+    assert min(delays) < 5
+    assert max(delays) > 95
+    assert 45 < sum(delays) / len(delays) < 55
+
+
+@given(policies, st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_no_delay_is_negative_or_above_the_maximum(policy, retries, rng):
+    most = policy.retry_backoff_max if policy.retry_backoff else policy.default_retry_delay
+
+    assert 0 <= next_delay(policy, retries, rng) <= most
+
+
+@given(policies, st.integers(0, 10_000))
+def test_without_jitter_no_delay_is_shorter_than_the_one_before(policy, retries):
+    steady = RetryPolicy(
+        retry_backoff=policy.retry_backoff, retry_backoff_max=policy.retry_backoff_max, retry_jitter=False
+    )
+
+    assert next_delay(steady, retries) <= next_delay(steady, retries + 1)
+
+
+def test_only_the_named_errors_are_retried():
+    policy = RetryPolicy(autoretry_for=(OSError,), dont_autoretry_for=(FileNotFoundError,))
+
+    assert retries_by_itself(policy, ConnectionError())
+    assert not retries_by_itself(policy, FileNotFoundError())
+    assert not retries_by_itself(policy, ValueError())
+
+
+def test_nothing_is_retried_by_itself_unless_asked_for():
+    assert not retries_by_itself(RetryPolicy(), OSError())
+
+
+def test_a_retry_that_the_task_asked_for_keeps_its_own_delay():
+    assert not retries_by_itself(RetryPolicy(autoretry_for=(Exception,)), Retry(None, 5))
+
+
+def test_a_negative_delay_is_refused_with_its_name():
+    with pytest.raises(SettingsMistake, match=r"default_retry_delay=-1: a delay cannot be negative"):
+        RetryPolicy(default_retry_delay=-1)
