@@ -10,6 +10,7 @@ from app import home, pages, security
 from app.context import close
 from app.database import Database
 from app.embedded import inbox
+from app.mail import Mailer
 from app.migrations import upgrade
 from app.rate_limits import RateLimits
 from settings import Settings
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings
     app.extensions["database"] = Database(settings.database_url)
+    app.extensions["mailer"] = Mailer.of(settings)
     app.extensions["rate_limits"] = RateLimits(settings.redis_url)
 
     security.protect(app)

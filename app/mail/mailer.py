@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
+from urllib.parse import urlsplit
+
+from quart import current_app
 
 from app.mail import smtp
 from app.mail.failures import DeliveryFailed, Outcome
+from settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+def current_mailer() -> Mailer:
+    """The mailer of the running app; needs an app context."""
+    mailer: Mailer = current_app.extensions["mailer"]
+    return mailer
 
 
 class Mailer:
@@ -23,11 +34,29 @@ class Mailer:
         self._fault: DeliveryFailed | None = None
         self._closed_until = 0.0
 
-    async def send(self, message: EmailMessage) -> None:
-        """Return once the server has taken *message*. Raises DeliveryFailed."""
+    @classmethod
+    def of(cls, settings: Settings) -> Mailer:
+        """The mailer of these settings: their server, or the catcher that `make run` starts."""
+        return cls(
+            smtp.MailServer(
+                host=settings.smtp_server,
+                port=settings.smtp_port,
+                user=settings.smtp_user,
+                password=settings.smtp_password,
+                tls=settings.smtp_tls,
+                socket_path=settings.smtp_socket if settings.embedded_mail else None,
+                local_hostname=urlsplit(settings.base_url).hostname or "localhost",
+            ),
+            sender=settings.smtp_from,
+        )
+
+    async def send(
+        self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Return once the server has taken *message*. Raises DeliveryFailed; see `smtp.send`."""
         self._refuse_while_away()
         try:
-            await smtp.send(self.server, message)
+            await smtp.send(self.server, message, before_data=before_data)
         except DeliveryFailed as failed:
             self._note(failed)
             raise

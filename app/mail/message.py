@@ -11,8 +11,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
-from app.mail import address
-
 MAX_HEADER = (
     250  # characters; a line of an SMTP message ends at 998 bytes, encoded words need up to 12 per character
 )
@@ -22,6 +20,7 @@ WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
 
 # Control characters (C0, DEL, C1), the Unicode line and paragraph separators, lone surrogates.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 HEADER_NAME = re.compile(rb"([!-9;-~]+):[ \t]")
 
 
@@ -39,12 +38,16 @@ def compose(
     message_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> EmailMessage:
-    """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`."""
+    """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`.
+
+    *to* is an address as `app.addresses.parse_address` gives it, domain in A-labels. HeaderRefused: something
+    that may not stand in a header.
+    """
     name, sender_address = parseaddr(checked("From", sender))
     message = EmailMessage(policy=WIRE)
     fields: dict[str, str | Address] = {
-        "From": Address(name, addr_spec=address.parse(sender_address)),
-        "To": Address(addr_spec=address.parse(to)),
+        "From": Address(name, addr_spec=plain_address(sender_address)),
+        "To": Address(addr_spec=plain_address(to)),
         "Subject": checked("Subject", subject),
         "Date": format_datetime(datetime.now(UTC)),
         "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday notice answers it
@@ -73,6 +76,13 @@ def checked(name: str, value: str) -> str:
         raise HeaderRefused(f"{name} may not hold line breaks or control characters: write it on one line.")
     if len(value) > MAX_HEADER and name != "List-Unsubscribe":
         raise HeaderRefused(f"{name} is too long: it may have {MAX_HEADER} characters.")
+    return value
+
+
+def plain_address(value: str) -> str:
+    """*value*, if it is one bare address: nothing in it can name a second recipient or end the line."""
+    if len(value) > 254 or "=?" in value or not ADDRESS.fullmatch(value):
+        raise HeaderRefused(f"{value[:60]!r} is not one plain mail address.")
     return value
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Literal
 
 from aiosmtplib import SMTP, SMTPException
 
@@ -22,7 +22,7 @@ class MailServer:
     port: int = 25
     user: str = ""
     password: str = field(default="", repr=False)
-    tls: Literal["starttls", "tls", "none"] = "starttls"
+    tls: str = "starttls"  # or "tls" from the first byte, or "none"
     socket_path: Path | None = None  # the local mail catcher; host, port and tls do not count then
     local_hostname: str = "localhost"  # what we call ourselves; asking DNS for it can take 30 s
     connect_s: float = 15
@@ -30,11 +30,14 @@ class MailServer:
     data_s: float = 660  # RFC 5321, 4.5.3.2.6: ten minutes. Giving up earlier sends mails twice
 
 
-async def send(server: MailServer, message: EmailMessage) -> None:
+async def send(
+    server: MailServer, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """Return once the server has taken the responsibility for *message* (250). Raises DeliveryFailed.
 
     It goes to the one address in its To header. A message that may not be sent at all raises HeaderRefused
-    before anything is connected.
+    before anything is connected. *before_data* is awaited when the server has agreed to sender and recipient:
+    before it the mail cannot have gone out, after it nobody knows until the answer. What it raises comes out.
     """
     wire, to, sender = to_bytes(message), recipient(message), envelope_sender(message)
     connection = _connection(server)
@@ -46,6 +49,8 @@ async def send(server: MailServer, message: EmailMessage) -> None:
         stage = Stage.ENVELOPE
         await connection.mail(sender)
         await connection.rcpt(to)
+        if before_data is not None:
+            await before_data()
         stage = Stage.DATA
         await connection.data(wire, timeout=server.data_s)
     except (SMTPException, OSError) as error:
