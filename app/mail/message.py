@@ -40,7 +40,7 @@ def compose(
 ) -> EmailMessage:
     """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`.
 
-    *to* is an address as `app.addresses.parse_address` gives it, domain in A-labels. HeaderRefused: something
+    *to* is an address as `app.mail.address.parse` gives it, domain in A-labels. HeaderRefused: something
     that may not stand in a header.
     """
     name, sender_address = parseaddr(checked("From", sender))

@@ -1,0 +1,65 @@
+"""One mail address, as typed by a person: what is accepted, and how it is stored."""
+
+from __future__ import annotations
+
+import re
+
+import idna
+
+MAX_LENGTH = 254  # characters; RFC 5321, 4.5.3.1.3
+LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+
+
+class AddressRefused(ValueError):
+    """Not one mail address that we can send to. The message is a sentence for the person who typed it."""
+
+
+def parse(typed: str) -> str:
+    """The one address in *typed*, its domain in A-labels and lower case. Two are refused, not split.
+
+    The result holds only printable ASCII without spaces, commas, quotes or brackets, so it can stand in a
+    header and on an SMTP command line as it is. Parsing a result again gives the same result.
+    """
+    address = typed.strip(" ")
+    local, at, domain = address.rpartition("@")
+    if not at or not local or not domain:
+        raise AddressRefused("That is not a mail address: write it like name@example.org.")
+    if len(address) > MAX_LENGTH:
+        raise AddressRefused(f"That mail address is too long: it may have {MAX_LENGTH} characters.")
+    if "@" in local:
+        raise AddressRefused("Write one mail address, not several.")
+    if not local.isascii():
+        raise AddressRefused("The part before the @ may only have letters without accents, digits and signs.")
+    if len(local) > 64 or not LOCAL_PART.fullmatch(local) or "=?" in local:
+        raise AddressRefused("That is not a mail address: write it like name@example.org.")
+    parsed = f"{local}@{_ascii_domain(domain)}"
+    if len(parsed) > MAX_LENGTH:
+        raise AddressRefused(f"That mail address is too long: it may have {MAX_LENGTH} characters.")
+    return parsed
+
+
+def shown(address: str) -> str:
+    """The address with its domain in the letters of its language."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return address
+
+
+def _ascii_domain(domain: str) -> str:
+    """IDNA 2008 with the mapping of UTS 46, as browsers do; Python's own codec turns ß into ss."""
+    if domain.lower() == "localhost":
+        return "localhost"
+    try:
+        found = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii").lower()
+    except (idna.IDNAError, UnicodeError):
+        found = ""
+    if "." not in found or found.endswith(".") or found.rpartition(".")[2].isdigit():
+        raise AddressRefused(f"{_short(domain)} is not the name of a mail server: write it like example.org.")
+    return found
+
+
+def _short(domain: str) -> str:
+    """The domain for an error message, without what could break out of a line."""
+    return "".join(character if character.isprintable() else "?" for character in domain[:60])

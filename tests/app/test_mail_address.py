@@ -1,0 +1,88 @@
+"""Which addresses are taken, and how they are stored."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.mail.address import AddressRefused, parse, shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("alice@example.org", "alice@example.org"),
+        ("  alice@example.org ", "alice@example.org"),
+        ("Alice.B+plants@EXAMPLE.org", "Alice.B+plants@example.org"),
+        ("o'hara@example.org", "o'hara@example.org"),
+        ("owner@localhost", "owner@localhost"),
+        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
+        ("alice@faß.example", "alice@xn--fa-hia.example"),
+        ("alice@例え.jp", "alice@xn--r8jz45g.jp"),
+        ("alice@مثال.example", "alice@xn--mgbh0fb.example"),
+        ("alice@例え。jp", "alice@xn--r8jz45g.jp"),
+        ("alice@xn--bcher-kva.example", "alice@xn--bcher-kva.example"),
+    ],
+)
+def test_it_is_stored_in_one_form(typed: str, stored: str) -> None:
+    assert parse(typed) == stored
+    assert parse(stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("typed", "because"),
+    [
+        ("", "not a mail address"),
+        ("alice", "not a mail address"),
+        ("@example.org", "not a mail address"),
+        ("alice@", "not a mail address"),
+        ("a@example.org, b@example.org", "several"),
+        ("a@example.org,b@example.org", "several"),
+        ("a@example.org;b@example.org", "several"),
+        ("<a@example.org>,b@example.org", "several"),
+        ("Alice <alice@example.org>", "not a mail address"),
+        ("alice @example.org", "not a mail address"),
+        ("alice@example.org\r\nBcc: b@example.org", "several"),
+        ("alice@example.org\nX", "not the name of a mail server"),
+        ("alice\x00@example.org", "not a mail address"),
+        ('"x\r\n"@example.org', "not a mail address"),
+        ('"alice"@example.org', "not a mail address"),
+        ("älice@example.org", "letters without accents"),
+        ("阿丽@example.org", "letters without accents"),
+        ("alice@[127.0.0.1]", "not the name of a mail server"),
+        ("alice@127.0.0.1", "not the name of a mail server"),
+        ("alice@example", "not the name of a mail server"),
+        ("alice@example..org", "not the name of a mail server"),
+        ("alice@-example.org", "not the name of a mail server"),
+        ("alice@exam_ple.org", "not the name of a mail server"),
+        ("alice@example.org.", "not the name of a mail server"),
+        ("=?utf-8?q?x=0ABcc:?=@example.org", "not a mail address"),
+        (".alice@example.org", "not a mail address"),
+        ("al..ice@example.org", "not a mail address"),
+        ("a" * 65 + "@example.org", "not a mail address"),
+        ("alice@" + "x" * 60 + ".example" * 30, "too long"),
+    ],
+)
+def test_anything_else_is_refused_with_a_sentence(typed: str, because: str) -> None:
+    with pytest.raises(AddressRefused, match=because):
+        parse(typed)
+
+
+def test_people_see_their_own_letters() -> None:
+    assert shown("alice@xn--bcher-kva.example") == "alice@bücher.example"
+    assert shown("owner@localhost") == "owner@localhost"
+
+
+@given(st.text(), st.text())
+def test_what_is_taken_is_safe_in_a_header_and_a_command(local: str, domain: str) -> None:
+    try:
+        address = parse(f"{local}@{domain}")
+    except AddressRefused:
+        return
+
+    assert address.isascii()
+    assert address.isprintable()
+    assert not set(address) & set(' ,;:<>()[]"\\')
+    assert address.count("@") == 1
+    assert parse(address) == address
