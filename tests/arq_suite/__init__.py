@@ -1,0 +1,1 @@
+"""arq's own test-suite, run against our worker: the compatibility gate (`make arq-suite`)."""

@@ -1,0 +1,37 @@
+"""Puts our classes where arq's tests look for arq's, and expects the tests of differs.toml to fail."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import arq
+import arq.connections
+import arq.worker
+import pytest
+
+WAY = os.environ["ARQ_SUITE_WAY"]
+DIFFERS = Path(__file__).parents[1] / "differs.toml"
+
+if WAY in ("worker", "connection"):
+    from jobs.worker import Worker
+
+    # Before conftest is imported: it takes the names by `from arq.worker import Worker`.
+    arq.Worker = arq.worker.Worker = Worker
+if WAY == "connection":
+    from jobs.connection import JobsRedis
+
+    arq.ArqRedis = arq.connections.ArqRedis = arq.worker.ArqRedis = JobsRedis
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A listed test must exist and must fail: the list may not hide what works."""
+    if WAY != "connection":
+        return
+    listed: dict[str, str] = tomllib.loads(DIFFERS.read_text()).get("differs", {})
+    by_name = {item.nodeid.removeprefix("tests/"): item for item in items}
+    if missing := listed.keys() - by_name.keys():
+        raise pytest.UsageError(f"differs.toml names tests that do not exist: {', '.join(sorted(missing))}")
+    for name, reason in listed.items():
+        by_name[name].add_marker(pytest.mark.xfail(reason=reason, strict=True))
