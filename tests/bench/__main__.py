@@ -1,0 +1,83 @@
+"""`python -m tests.bench [groups] [--rounds 3] [--peers] [--big]`: measure in turns, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.rig import Rig
+from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
+from tests.bench.table import Table
+
+GROUPS = ("throughput", "latency", "idle", "enqueue", "scale")
+
+
+def main() -> int:
+    """Every round measures every subject once, so that a busy minute of the machine hits all of them."""
+    options = parse()
+    os.environ["BENCH_BIG"] = "1" if options.big else ""
+    if options.peers:
+        install_peers()
+    groups = [importlib.import_module(f"tests.bench.{name}") for name in options.groups]
+    table, failed = Table(), False
+    with tempfile.TemporaryDirectory(prefix="quarq-bench-") as folder:
+        rig = Rig(Path(folder))
+        try:
+            for group in groups:
+                subjects = [*group.SUBJECTS, *(PEER_SUBJECTS if options.peers and group.PEERS else ())]
+                wanted = [s for s in subjects if not options.only or s.name in options.only]
+                for turn in range(options.rounds):
+                    for subject in wanted:
+                        failed |= not measure(group, rig, subject, table, turn)
+        finally:
+            rig.server.stop()
+    reached = table.print(target for group in groups for target in group.TARGETS)
+    return 0 if reached and not failed else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="group", help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument("--rounds", type=int, default=3, help="a figure is the median of these (default 3)")
+    parser.add_argument(
+        "--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours, SAQ"
+    )
+    parser.add_argument("--peers", action="store_true", help="also SAQ, taskiq, streaq and Celery")
+    parser.add_argument("--big", action="store_true", help="1,000,000 jobs where it is 100,000 by default")
+    options = parser.parse_args()
+    options.groups = options.groups or GROUPS
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f"no group named {min(unknown)!r}; there are: {', '.join(GROUPS)}")
+    return options
+
+
+def install_peers() -> None:
+    """In an environment of their own: nothing of ours may depend on them."""
+    if not (PEERS / "python").exists():
+        subprocess.run([sys.executable, "-m", "venv", PEERS.parent], check=True)
+    wanted = Path(__file__).parent / "peers.txt"
+    subprocess.run([PEERS / "python", "-m", "pip", "install", "-qq", "-r", wanted], check=True)
+
+
+def measure(group: object, rig: Rig, subject: Subject, table: Table, turn: int) -> bool:
+    """One subject once. A subject that fails is reported and does not end the run."""
+    began = time.monotonic()
+    name = f"{group.__name__.rpartition('.')[2]} {turn + 1}: {subject.name}"  # type: ignore[attr-defined]
+    try:
+        figures = group.measure(rig, subject)  # type: ignore[attr-defined]
+    except RuntimeError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return False
+    table.add(subject, figures)
+    print(f"{name} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What is measured: one module per queue, all with the same four coroutines, so all are measured by the same code.
+
+Each module has its tasks, what its worker's command line starts, and
+`opened()` (a context manager around a client), `enqueue()` (one no-op), `enqueue_many(n, task)` (in its best way),
+`round_trip()` (one no-op and its result).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+OWN = Path(sys.executable).parent
+PEERS = ROOT / ".cache" / "peers-venv" / "bin"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A queue as it is started: the settings differ, the module may be shared."""
+
+    name: str
+    module: str
+    worker: tuple[str, ...]
+    bin: Path = OWN
+    environment: dict[str, str] = field(default_factory=dict)
+    jobs: int = 5_000  # as many as take a few seconds
+    round_trips: int = 200
+    waits_at_gate: bool = False
+
+    @property
+    def path(self) -> str:
+        return f"tests.bench.subjects.{self.module}"
+
+
+def arq(name: str, module: str, **options: object) -> Subject:
+    return Subject(
+        name, module, ("arq", f"tests.bench.subjects.{module}.WorkerSettings"), waits_at_gate=True, **options
+    )  # type: ignore[arg-type]
+
+
+STOCK = arq("arq", "stock", jobs=1_500, round_trips=20)
+TUNED = arq(
+    "arq tuned", "stock", environment={"BENCH_MAX_JOBS": "100", "BENCH_POLL_DELAY": "0.001"}, round_trips=20
+)
+OURS = arq("ours", "ours", jobs=40_000, round_trips=500)
+NO_HISTORY = arq("no history", "ours", environment={"BENCH_HISTORY": "0"}, jobs=40_000)
+
+MODULE = "tests.bench.subjects"
+PEER_SUBJECTS = (
+    Subject("SAQ", "saq", ("saq", f"{MODULE}.saq.settings"), PEERS),
+    Subject(
+        "taskiq",
+        "taskiq",
+        ("taskiq", "worker", f"{MODULE}.taskiq:broker", "--workers", "1"),
+        PEERS,
+        round_trips=50,
+    ),
+    Subject("streaq", "streaq", ("streaq", "run", f"{MODULE}.streaq:worker"), PEERS),
+    Subject(
+        "Celery", "celery", ("celery", "-A", f"{MODULE}.celery", "worker", "-c", "2", "-l", "INFO"), PEERS
+    ),
+)

@@ -1,0 +1,45 @@
+"""streaq, with its worker's concurrency at 100."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streaq import Worker
+
+from tests.bench import tally
+
+worker = Worker(redis_url=os.environ["REDIS_URL"], concurrency=100)
+
+
+@worker.task
+async def noop() -> None:
+    tally.count()
+
+
+@worker.task
+async def nap(seconds: float = 0.02) -> None:
+    await asyncio.sleep(seconds)
+    tally.count()
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    async with worker:
+        yield
+
+
+async def enqueue() -> None:
+    await noop.enqueue()
+
+
+async def enqueue_many(n: int, task: str = "noop", delay_s: float = 0) -> None:
+    called = {"noop": noop, "nap": nap}[task]
+    for begin in range(0, n, 1000):
+        await worker.enqueue_many([called.enqueue() for _ in range(begin, min(n, begin + 1000))])
+
+
+async def round_trip() -> None:
+    await (await noop.enqueue()).result(timeout=10)

@@ -1,0 +1,77 @@
+"""Figures by row and subject; what each has to reach; the table that is printed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.bench.subjects import STOCK, Subject
+
+Figures = dict[str, float]
+Row = dict[str, float]  # subject's name -> median
+Check = Callable[[Row], bool]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a row has to reach, unless another row excuses it. Not judged when a subject it speaks of was not run."""
+
+    row: str
+    text: str
+    reached: Check
+    unless: tuple[str, Check] | None = None
+
+    def verdict(self, rows: dict[str, Row]) -> str:
+        try:
+            excused = self.unless is not None and self.unless[1](rows[self.unless[0]])
+            return "ok" if self.reached(rows[self.row]) or excused else "MISSED"
+        except KeyError:
+            return "not run"
+
+
+def at_least(subject: Subject, least: float) -> Check:
+    return lambda row: row[subject.name] >= least
+
+
+def at_most(subject: Subject, most: float) -> Check:
+    return lambda row: row[subject.name] <= most
+
+
+def ratio(subject: Subject, other: Subject, least: float) -> Check:
+    return lambda row: row[subject.name] >= least * row[other.name]
+
+
+class Table:
+    """Collects every round's figures; a cell is the median of its rounds."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, dict[str, list[float]]] = {}
+
+    def add(self, subject: Subject, figures: Figures) -> None:
+        for row, value in figures.items():
+            self._cells.setdefault(row, {}).setdefault(subject.name, []).append(value)
+
+    def rows(self) -> dict[str, Row]:
+        return {
+            name: {subject: statistics.median(values) for subject, values in cells.items()}
+            for name, cells in self._cells.items()
+        }
+
+    def print(self, targets: Iterable[Target]) -> bool:
+        """Each row, absolute and beside stock arq, then its targets. True if none was missed."""
+        rows, targets = self.rows(), list(targets)
+        for name, row in rows.items():
+            print(f"\n{name}")
+            for subject, value in row.items():
+                stock = row.get(STOCK.name)
+                against = f"{value / stock:12.2f} x arq" if stock and subject != STOCK.name else ""
+                print(f"    {subject:14}{number(value):>14}{against}")
+            for target in targets:
+                if target.row == name:
+                    print(f"    {'-> ' + target.text:44}{target.verdict(rows)}")
+        return all(target.verdict(rows) != "MISSED" for target in targets)
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"

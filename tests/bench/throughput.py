@@ -1,0 +1,41 @@
+"""How many jobs a second one worker process does."""
+
+from __future__ import annotations
+
+from tests.bench.rig import Rig
+from tests.bench.subjects import NO_HISTORY, OURS, STOCK, TUNED, Subject
+from tests.bench.table import Figures, Row, Target, at_least, ratio
+
+SUBJECTS = (STOCK, TUNED, OURS, NO_HISTORY)
+PEERS = True
+NOOP = "no-op jobs/s, one worker"
+NAP = "20 ms jobs/s, one worker, 100 at once"
+
+
+def five_times_the_best_peer(row: Row) -> bool:
+    return row[OURS.name] >= 5 * max(row[peer] for peer in ("SAQ", "taskiq", "streaq"))
+
+
+TARGETS = (
+    Target(NOOP, ">= 8,000/s", at_least(OURS, 8_000)),
+    Target(NOOP, ">= 25x arq", ratio(OURS, STOCK, 25)),
+    Target(NOOP, ">= 5x arq tuned", ratio(OURS, TUNED, 5)),
+    Target(NOOP, ">= 5x the best asyncio peer", five_times_the_best_peer),
+    Target(NOOP, "history costs <= 15 %", ratio(OURS, NO_HISTORY, 0.85)),
+    Target(NAP, ">= 4,000/s", at_least(OURS, 4_000)),
+)
+
+
+def measure(rig: Rig, subject: Subject) -> Figures:
+    figures = {NOOP: run(rig, subject, "noop", subject.jobs)}
+    if subject in (TUNED, OURS):
+        figures[NAP] = run(rig, subject, "nap", min(subject.jobs, 15_000))
+    return figures
+
+
+def run(rig: Rig, subject: Subject, task: str, jobs: int) -> float:
+    """The queue is filled first, so that neither the caller nor the start of the process is measured."""
+    rig.fresh()
+    rig.call(subject, "fill", jobs, task)
+    with rig.workers(subject):
+        return rig.drain(subject, jobs)
