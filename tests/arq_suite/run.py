@@ -15,11 +15,12 @@ import tomllib
 from pathlib import Path
 
 from tests.redis_server import RedisServer
+from tests.venv import download_source, make_venv
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "arq-suite"
-ARQ = "arq==0.28.0"
+VERSION = "0.28.0"
 ARQ_SHA256 = "a458188aefc2d7ee17d136f80d8fa8df1d6eba4ceebdead87e9f172d027dc311"
 WAYS = {
     "stock": "arq's worker, arq's connection",
@@ -33,36 +34,27 @@ def main(ways: list[str]) -> int:
     if unknown := [way for way in ways if way not in WAYS]:
         print(f"no way named {unknown[0]!r}; there are: {', '.join(WAYS)}")
         return 2
-    python = make_venv()
+    python = make_python()
     make_sources()
     summary = {way: run(way, python) for way in ways or WAYS}
-    print(f"\narq's own test-suite ({ARQ}):")
+    print(f"\narq's own test-suite (arq {VERSION}):")
     for way, (code, counts) in summary.items():
         print(f"  {WAYS[way]:34} {'ok' if code == 0 else 'FAILED':8} {counts}")
     return 1 if any(code for code, _ in summary.values()) else 0
 
 
-def make_venv() -> Path:
-    """A virtual environment of its own, made again when what it needs changes: the suite wants an old pytest."""
+def make_python() -> Path:
+    """Our dependencies and what arq's tests want, among it an old pytest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], "-r", str(HERE / "requirements.txt")]
-    stamp = CACHE / "venv" / "stamp"
-    key = "\n".join([*wanted, (HERE / "requirements.txt").read_text(), sys.version])
-    python = CACHE / "venv" / "bin" / "python"
-    if not stamp.exists() or stamp.read_text() != key:
-        shutil.rmtree(CACHE / "venv", ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", CACHE / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-qq", *wanted], check=True)
-        stamp.write_text(key)
-    return python
+    wanted = HERE / "requirements.txt"
+    return make_venv(CACHE / "venv", *project["dependencies"], "-r", str(wanted), key=wanted.read_text())
 
 
 def make_sources() -> None:
     """arq's tests from its source distribution, beside a link to our `jobs` and to nothing else of ours."""
-    sdist = CACHE / "sdist" / "arq-0.28.0.tar.gz"
+    sdist = CACHE / "sdist" / f"arq-{VERSION}.tar.gz"
     if not sdist.exists():
-        download = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--no-binary", "arq", ARQ]
-        subprocess.run([*download, "-d", sdist.parent], check=True)
+        download_source(sdist.parent, "arq", VERSION)
     if (found := hashlib.sha256(sdist.read_bytes()).hexdigest()) != ARQ_SHA256:
         raise SystemExit(f"{sdist} is not the arq we know: sha256 {found}, expected {ARQ_SHA256}; delete it")
     shutil.rmtree(CACHE / "work", ignore_errors=True)
@@ -102,7 +94,7 @@ def pytest(way: str, python: Path, port: int, *options: str) -> tuple[int, str]:
     command += ["-W", "ignore:Call to deprecated close:DeprecationWarning"]
     command += ["-W", "ignore:Call to '?get_connection'? function with deprecated args:DeprecationWarning"]
     began = time.monotonic()
-    work = CACHE / "work" / "arq-0.28.0"
+    work = CACHE / "work" / f"arq-{VERSION}"
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(f"--- {WAYS[way]}\n{done.stdout}{done.stderr}")

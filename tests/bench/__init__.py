@@ -1,1 +1,1 @@
-"""Figures: this project beside stock arq, and on request beside other queues (`make bench`, `make bench-peers`)."""
+"""Figures: ours beside stock arq, and on request beside other queues (`make bench`, `make bench-peers`)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from tests.bench.rig import Rig
 from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
 from tests.bench.table import Table
+from tests.venv import make_venv
 
 GROUPS = ("throughput", "latency", "idle", "enqueue", "scale")
 
@@ -59,10 +59,8 @@ def parse() -> argparse.Namespace:
 
 def install_peers() -> None:
     """In an environment of their own: nothing of ours may depend on them."""
-    if not (PEERS / "python").exists():
-        subprocess.run([sys.executable, "-m", "venv", PEERS.parent], check=True)
     wanted = Path(__file__).parent / "peers.txt"
-    subprocess.run([PEERS / "python", "-m", "pip", "install", "-qq", "-r", wanted], check=True)
+    make_venv(PEERS.parent, "-r", str(wanted), key=wanted.read_text())
 
 
 def measure(group: object, rig: Rig, subject: Subject, table: Table, turn: int) -> bool:

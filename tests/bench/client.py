@@ -1,4 +1,4 @@
-"""The caller's process of a measurement: `python -m tests.bench.client <module> <action> ...` prints its figures as JSON."""
+"""The caller's process: `python -m tests.bench.client <module> <action> ...` prints figures as JSON."""
 
 from __future__ import annotations
 

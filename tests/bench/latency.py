@@ -32,7 +32,7 @@ def measure(rig: Rig, subject: Subject) -> Figures:
 
 
 def woken(rig: Rig, subject: Subject, *, workers: int, calls: int, window_s: float = 0.05) -> float:
-    """Processes whose main thread ran within 50 ms of a call, less those that run in any 50 ms without one."""
+    """Processes whose main thread ran within 50 ms of a call, less those that run without one."""
     rig.fresh()
     with rig.workers(subject, workers) as processes:
         pids = [process.pid for process in processes]

@@ -1,4 +1,4 @@
-"""What every measurement needs: a Redis of its own, worker processes, callers, and a look at what they cost."""
+"""What every measurement needs: a Redis of its own, worker processes, callers, and what they cost."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Rig:
                 process.wait()
 
     def drain(self, subject: Subject, jobs: int, *, still_running: int = 0, timeout_s: float = 300) -> float:
-        """Jobs per second, from the first that runs to the last that is finished: out of the queue, if it is arq's."""
+        """Jobs per second from the first that runs until all have left the queue (the peers': have run)."""
         deadline = time.monotonic() + timeout_s
         first = self.tally.total()
         while (ran := self.tally.total()) == first < jobs and time.monotonic() < deadline:
@@ -130,7 +130,7 @@ class Rig:
         return int(self.redis.info("stats")["total_commands_processed"])
 
     def _in_queue(self) -> int:
-        """Due or claimed: a claim moves a job's score to the end of its lease, which is 15 s from now at most."""
+        """Due or claimed: a claim moves a job's score to the end of its lease, at most 15 s from now."""
         return int(self.redis.zcount("arq:queue", "-inf", (time.time() + 20) * 1000))
 
     def _wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:

@@ -15,7 +15,7 @@ Check = Callable[[Row], bool]
 
 @dataclass(frozen=True)
 class Target:
-    """What a row has to reach, unless another row excuses it. Not judged when a subject it speaks of was not run."""
+    """What a row has to reach, unless another row excuses it. Judged only if its subjects were run."""
 
     row: str
     text: str

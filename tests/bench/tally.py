@@ -1,4 +1,4 @@
-"""Counts jobs across processes without asking Redis, and holds workers at a gate until all of them are there."""
+"""Counts jobs across processes without asking Redis, and holds workers at a gate until all are there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def gate(ctx: object = None) -> None:
     """A worker's on_startup: say that this process is ready, and wait until the measurement begins."""
     slots = _open(Path(os.environ["BENCH_TALLY"]))
     slots[_own()] = 1
-    while not slots[GATE_OPEN]:
+    while not slots[GATE_OPEN]:  # noqa: ASYNC110 - another process opens it
         await asyncio.sleep(0.005)
 
 

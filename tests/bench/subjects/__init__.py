@@ -1,8 +1,8 @@
-"""What is measured: one module per queue, all with the same four coroutines, so all are measured by the same code.
+"""What is measured: one module per queue, with the same names in each, so that one code measures all.
 
-Each module has its tasks, what its worker's command line starts, and
-`opened()` (a context manager around a client), `enqueue()` (one no-op), `enqueue_many(n, task)` (in its best way),
-`round_trip()` (one no-op and its result).
+Each module has its tasks, what its worker's command line starts, and `opened()` (a context manager around
+a client), `enqueue()` (one no-op), `enqueue_many(n, task, delay_s)` (in its best way), `round_trip()`
+(one no-op and its result).
 """
 
 from __future__ import annotations
