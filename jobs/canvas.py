@@ -1,0 +1,379 @@
+"""Workflows as values: signatures, and the groups, chains and chords made of them.
+
+A workflow is a tree of frozen nodes; changing one makes a copy. `evaluate` gives a tree its meaning. How a
+task is called is passed to it: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self, TypeAlias
+
+from jobs import default, registry
+from jobs.errors import EncodingError
+
+FORMAT = 1
+"""Written into every stored tree; another number when its form changes."""
+
+Path: TypeAlias = tuple[int, ...]
+"""Where a node stands in its tree. Job ids are made of it, so it means the same for ever: the root is (),
+member i of a group and step i of a chain add (i,), a chord's header (0,) and its body (1,), callback i of a
+workflow (-1, i), its error callback i (-2, i)."""
+
+Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
+"""Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is dear."""
+
+CALLBACKS = frozenset({"link", "link_error"})
+OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires"}
+"""Options that concern a workflow on workers as a whole; its others go where its arguments go."""
+OF_THE_NODE = CALLBACKS | {"task_id", "return_exceptions", "max_concurrency"}
+"""Options that a workflow inside another keeps to itself."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Node:
+    """A call not yet made, of one task or of many. New arguments go before the ones it has."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    options: dict[str, Any]
+    immutable: bool
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run all of it here, in this process; returns the result itself."""
+        return await evaluate(self, args, kwargs)
+
+    async def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it on workers; returns its Result at once."""
+        return await self.apply_async(args, kwargs)
+
+    async def apply_async(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """Run it on workers, with the options of `Task.apply_async`; those given here win over its own."""
+        node = self.clone(args, kwargs, **options)
+        inner = {name: value for name, value in node.options.items() if name not in OF_THE_JOB}
+        return await default.current().submit(node._with(options=inner), node.options)
+
+    def __or__(self, other: Node) -> Node:
+        """First this; then *other*, with the result as its first argument."""
+        return chain(self, other) if isinstance(other, Node) else NotImplemented
+
+    def clone(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Self:
+        """A copy with these arguments, unless it is immutable, and these options."""
+        node, args = self.set(**options) if options else self, tuple(args)
+        if self.immutable or not (args or kwargs):
+            return node
+        return node._with(args=(*args, *self.args), kwargs={**self.kwargs, **(kwargs or {})})
+
+    def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
+        """A copy with these options; an option that it had is replaced."""
+        return self._with(
+            options={**self.options, **_normal(options)},
+            immutable=self.immutable if immutable is None else immutable,
+        )
+
+    def on_error(self, *handlers: Node) -> Self:
+        """A copy that, when it has failed, calls each handler with (request, exception, traceback)."""
+        return self.set(link_error=(*self.options.get("link_error", ()), *handlers))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with a format number: what JSON can carry comes back equal."""
+        return {"format": FORMAT, **_to_tree(self)}
+
+    @staticmethod
+    def from_dict(tree: Mapping[str, Any]) -> Node:
+        """The node that `to_dict` wrote."""
+        if tree.get("format") != FORMAT:
+            raise EncodingError(
+                f"a workflow of format {tree.get('format')!r}: this version reads only {FORMAT}"
+            )
+        return _from_tree(tree)
+
+    def _fill(self, args: Iterable[Any], options: dict[str, Any], **fields: Any) -> None:
+        fields = {"kwargs": {}, "immutable": False, **fields}
+        vars(self).update(fields, args=tuple(args), options=_normal(options))
+
+    def _with(self, **fields: Any) -> Self:
+        node = object.__new__(type(self))
+        vars(node).update(vars(self), **fields)
+        return node
+
+    def _is_plain(self) -> bool:
+        """Nothing was asked of the node itself, so it may be dissolved in the one around it."""
+        return not (self.options or self.immutable)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Signature(Node):
+    """One call of one task."""
+
+    task: str
+
+    def __init__(
+        self,
+        task: str,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        immutable: bool = False,
+    ) -> None:
+        self._fill(args, dict(options or {}), task=task, kwargs=dict(kwargs or {}), immutable=immutable)
+
+    def map(self, items: Iterable[Any]) -> Signature:
+        """One job that calls this with each item in turn: the list of results."""
+        return Signature("jobs.map", (self.to_dict(), list(items)), immutable=True)
+
+    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature:
+        """As `map`, each item being all the positional arguments of its call."""
+        return Signature("jobs.starmap", (self.to_dict(), [list(item) for item in items]), immutable=True)
+
+    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
+        """A group of starmaps over *n* items each: a list of lists of results."""
+        if n < 1:
+            raise ValueError(f"chunks of {n} items: it takes at least 1")
+        rest = iter(items)
+        return group(self.starmap(part) for part in iter(lambda: list(islice(rest, n)), []))
+
+    def __repr__(self) -> str:
+        kwargs = [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        return f"{self.task}({', '.join([*map(repr, self.args), *kwargs])})"
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Workflow(Node):
+    """Many calls: what groups, chains and chords have in common."""
+
+    tasks: tuple[Node, ...]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self.tasks[:10]))
+        more = f", ... {len(self.tasks)} in all" if len(self.tasks) > 10 else ""
+        return f"{type(self).__name__}([{shown}{more}])"
+
+
+class group(Workflow):
+    """All at once; the result is the list of theirs, in the order given.
+
+    It ends when every member has ended. If some failed, the first of them in order is raised;
+    with `return_exceptions=True` the errors stand in the list instead. `max_concurrency=n`: at most n
+    are under way. Groups directly inside a group are unrolled, as in Celery.
+    """
+
+    def __init__(self, *tasks: Node | Iterable[Node], **options: Any) -> None:
+        members: list[Node] = []
+        for node in _nodes(tasks):
+            while isinstance(node, chain) and len(node.tasks) == 1 and node._is_plain():
+                [node] = node._steps()
+            if isinstance(node, group) and node._is_plain():
+                members += (member.clone(node.args, node.kwargs) for member in node.tasks)
+            elif node != chain():
+                members.append(node)
+        self._fill((), options, tasks=tuple(members))
+
+    def __or__(self, other: Node) -> Node:
+        return chord(self, other) if isinstance(other, Node) else NotImplemented
+
+
+class chain(Workflow):
+    """One after the other, each with the result of the one before; the result is the last one's."""
+
+    def __init__(self, *tasks: Node | Iterable[Node], **options: Any) -> None:
+        steps: list[Node] = []
+        for node in _nodes(tasks):
+            steps += node._steps() if isinstance(node, chain) and node._is_plain() else [node]
+        self._fill((), options, tasks=tuple(steps))
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.tasks)) if self.tasks else "chain()"
+
+    def _steps(self) -> list[Node]:
+        return [*(step.clone(self.args, self.kwargs) for step in self.tasks[:1]), *self.tasks[1:]]
+
+
+class chord(Workflow):
+    """A group, then a body with the list of its results; the body is not called if a member failed.
+
+    `chord(header)(body)` is `chord(header, body)`. Awaiting that runs it here, like any call of a node.
+    """
+
+    def __init__(self, header: Node | Iterable[Node], body: Node | None = None, **options: Any) -> None:
+        whole = header if isinstance(header, group) else group(header)
+        self._fill((), options, tasks=(whole,) if body is None else (whole, body))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(self.tasks) == 1 and len(args) == 1 and isinstance(args[0], Node):
+            return self._with(tasks=(*self.tasks, *args)).set(**kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return evaluate(self).__await__()
+
+    def __or__(self, other: Node) -> Node:
+        if len(self.tasks) == 1 and isinstance(other, Node):
+            return self._with(tasks=(*self.tasks, other))
+        return super().__or__(other)
+
+
+def signature(
+    task: str,
+    args: Iterable[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    immutable: bool = False,
+    **options: Any,
+) -> Signature:
+    """A call of the task of that name, which need not be known in this process."""
+    return Signature(task, args, kwargs, options, immutable)
+
+
+async def run_here(call: Signature, path: Path = ()) -> Any:
+    """Call one task in this process and then its callbacks, as a worker would."""
+
+    async def run() -> Any:
+        return await registry.lookup(call.task)(*call.args, **call.kwargs)
+
+    return await _with_callbacks(call, run, run_here, path, None)
+
+
+def evaluate(
+    node: Node,
+    args: Iterable[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    call: Call = run_here,
+    path: Path = (),
+    request: Any = None,
+) -> Awaitable[Any]:
+    """The result of a tree. *call* is asked once for each task, and sees to that task's own callbacks.
+
+    The same tree and results always make the same calls under the same paths, so an interrupted evaluation
+    can be replayed. *request* is what the error callbacks of workflows get as their first argument.
+    """
+    node = node.clone(args, kwargs)
+    if isinstance(node, Signature):
+        return call(node, path)
+    return _with_callbacks(node, lambda: _workflow(node, call, path, request), call, path, request)
+
+
+async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
+    assert isinstance(node, Workflow)
+    inherited = {name: value for name, value in node.options.items() if name not in OF_THE_NODE}
+
+    def begin(number: int) -> Awaitable[Any]:
+        member = node.tasks[number].clone(**inherited)
+        return evaluate(member, node.args, node.kwargs, call, (*path, number), request)
+
+    def go_on(number: int, result: Any) -> Awaitable[Any]:
+        return evaluate(node.tasks[number], (result,), {}, call, (*path, number), request)
+
+    if isinstance(node, group):
+        return await _gather(node, map(begin, range(len(node.tasks))))
+    if isinstance(node, chord) and len(node.tasks) != 2:
+        raise ValueError(f"a chord without a body: {node!r}; write chord(header, body)")
+    result = node.args[0] if node.args else None  # what a chain of no steps hands on
+    for number in range(len(node.tasks)):
+        result = await (go_on(number, result) if number else begin(number))
+    return result
+
+
+async def _gather(node: group, starts: Iterator[Awaitable[Any]]) -> list[Any]:
+    """Wait for every member, whatever becomes of the others: nothing is left running unobserved."""
+    limit = node.options.get("max_concurrency")
+    futures = [] if limit else [asyncio.ensure_future(start) for start in starts]
+
+    async def in_turn() -> None:
+        for start in starts:
+            futures.append(asyncio.ensure_future(start))
+            await asyncio.gather(futures[-1], return_exceptions=True)
+
+    if limit:
+        await asyncio.gather(*(in_turn() for _ in range(min(limit, len(node.tasks)))))
+    await asyncio.gather(*futures, return_exceptions=True)
+    if node.options.get("return_exceptions"):
+        return [future.result() if future.exception() is None else future.exception() for future in futures]
+    return [future.result() for future in futures]
+
+
+async def _with_callbacks(
+    node: Node, run: Callable[[], Awaitable[Any]], call: Call, path: Path, request: Any
+) -> Any:
+    async def tell(option: str, mark: int, *args: Any) -> None:
+        told = enumerate(node.options.get(option, ()))
+        calls = [evaluate(callback, args, {}, call, (*path, mark, i), request) for i, callback in told]
+        for outcome in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(outcome, Exception):  # the result stands, whatever becomes of those who are told
+                logger.error("a callback (%s) of %r failed", option, node, exc_info=outcome)
+
+    try:
+        result = await run()
+    except Exception as error:
+        await tell("link_error", -2, request, error, "".join(traceback.format_exception(error)))
+        raise
+    await tell("link", -1, result)
+    return result
+
+
+def _nodes(tasks: tuple[Node | Iterable[Node], ...]) -> Iterator[Node]:
+    """The nodes of `group(a, b)`, `group([a, b])` and `group(generator)`."""
+    several = tasks[0] if len(tasks) == 1 and not isinstance(tasks[0], Node) else tasks
+    for node in several:
+        if not isinstance(node, Node):
+            raise TypeError(
+                f"{node!r} is not a signature: workflows are made of calls, such as multiply.s(4)"
+            )
+        yield node
+
+
+def _normal(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with callbacks as tuples, where a single one may stand alone."""
+    for name in CALLBACKS & options.keys():
+        options[name] = tuple(_nodes((options[name] or (),)))
+    limit = options.get("max_concurrency")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(f"max_concurrency={limit!r}: it must be a whole number of at least 1, or None")
+    return options
+
+
+_KINDS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
+
+
+def _to_tree(node: Node) -> dict[str, Any]:
+    tree: dict[str, Any]
+    if isinstance(node, Signature):
+        tree = {"task": node.task}
+    else:
+        assert isinstance(node, Workflow)
+        tree = {type(node).__name__: [_to_tree(member) for member in node.tasks]}
+    options = {
+        name: [_to_tree(callback) for callback in value] if name in CALLBACKS else value
+        for name, value in node.options.items()
+    }
+    rest = {"args": list(node.args), "kwargs": node.kwargs, "options": options, "immutable": node.immutable}
+    return tree | {name: value for name, value in rest.items() if value}
+
+
+def _from_tree(tree: Mapping[str, Any]) -> Node:
+    kinds = [name for name in ("task", *_KINDS) if name in tree]
+    if len(kinds) != 1:
+        raise EncodingError(f"neither a signature nor a group, chain or chord: {tree!r:.200}")
+    [kind] = kinds
+    node = Signature(tree["task"]) if kind == "task" else _KINDS[kind](*map(_from_tree, tree[kind]))
+    options = {
+        name: tuple(map(_from_tree, value)) if name in CALLBACKS else value
+        for name, value in tree.get("options", {}).items()
+    }
+    return node._with(
+        args=tuple(tree.get("args", ())),
+        kwargs=dict(tree.get("kwargs", {})),
+        options=options,
+        immutable=tree.get("immutable", False),
+    )
