@@ -1,1 +1,24 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
+
+from jobs.canvas import Signature, chain, chord, group, signature
+from jobs.connection import connect
+from jobs.current import CurrentJob, current_job
+from jobs.decorator import Task, task
+from jobs.result import AsyncResult, Result
+from jobs.worker.settings import worker_settings
+
+__all__ = [
+    "AsyncResult",
+    "CurrentJob",
+    "Result",
+    "Signature",
+    "Task",
+    "chain",
+    "chord",
+    "connect",
+    "current_job",
+    "group",
+    "signature",
+    "task",
+    "worker_settings",
+]

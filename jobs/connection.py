@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,24 +18,15 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import default, encoding, keys, scripts
+from jobs.calling import Call, make_call, moment
+from jobs.canvas import Node, Signature
 from jobs.errors import QueueUnavailable, TooLarge
 from jobs.line import Line, is_away
 from jobs.mailbox import Mailbox
+from jobs.result import Result
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch."""
-
-    id: str
-    queue: str
-    payload: bytes
-    task: str
-    due: str = ""
-    expires: str = ""
 
 
 class JobsRedis(ArqRedis):
@@ -46,7 +36,7 @@ class JobsRedis(ArqRedis):
     run on lines of their own.
     """
 
-    def __init__(self, pool_or_conn: ConnectionPool[Any] | None = None, **options: Any) -> None:
+    def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
         options.setdefault("job_serializer", encoding.dumps)
         options.setdefault("job_deserializer", encoding.loads)
         super().__init__(pool_or_conn, **options)
@@ -75,7 +65,7 @@ class JobsRedis(ArqRedis):
         return client
 
     async def enqueue(self, calls: Sequence[Call]) -> list[bool]:
-        """Store calls; True for each that is new, False where its id is taken. Once this returns they survive any crash.
+        """Store calls; True for each that is new, False where its id is taken. After that they survive any crash.
 
         Calls made in one turn of the loop travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
@@ -126,12 +116,16 @@ class JobsRedis(ArqRedis):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 0.5)
 
-    def encode_call(self, task: str, args: Sequence[Any], kwargs: dict[str, Any], job_try: int | None = None) -> bytes:
+    def encode_call(
+        self, task: str, args: Sequence[Any], kwargs: dict[str, Any], job_try: int | None = None
+    ) -> bytes:
         """The call in arq's own shape; EncodingError or TooLarge before anything is sent."""
         call = {"t": job_try, "f": task, "a": list(args), "k": kwargs, "et": int(time.time() * 1000)}
         payload: bytes = self.job_serializer(call)  # type: ignore[misc]
         if len(payload) > self.size_limit:
-            raise TooLarge(f"{task}: the arguments take {len(payload):,} bytes; {self.size_limit:,} are allowed")
+            raise TooLarge(
+                f"{task}: the arguments take {len(payload):,} bytes; {self.size_limit:,} are allowed"
+            )
         return payload
 
     async def enqueue_job(
@@ -141,8 +135,8 @@ class JobsRedis(ArqRedis):
         _job_id: str | None = None,
         _queue_name: str | None = None,
         _defer_until: datetime | None = None,
-        _defer_by: None | int | float | timedelta = None,
-        _expires: None | int | float | timedelta = None,
+        _defer_by: int | float | timedelta | None = None,
+        _expires: int | float | timedelta | None = None,
         _job_try: int | None = None,
         **kwargs: Any,
     ) -> Job | None:
@@ -156,11 +150,19 @@ class JobsRedis(ArqRedis):
             keys.queue_name(key),
             self.encode_call(function, args, kwargs, _job_try),
             function,
-            due=str(epoch_ms(_defer_until)) if _defer_until else _from_now(_defer_by),
-            expires=_from_now(_expires),
+            due=moment(_defer_until or _defer_by or None),
+            expires=moment(_expires or None),
         )
         [new] = await self.enqueue([call])
         return Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if new else None
+
+    async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
+        """Store a call, or a whole workflow; returns its Result."""
+        if not isinstance(node, Signature):
+            raise NotImplementedError("workflows on workers")
+        call = make_call(self, node.task, node.args, node.kwargs, options)
+        await self.enqueue([call])
+        return Result(call.id, self)
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
@@ -187,18 +189,6 @@ async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
             yield connection
         finally:
             await connection.aclose()
-
-
-def epoch_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch; a naive *moment* is local time, as `datetime.timestamp()` reads it."""
-    return int(moment.timestamp() * 1000)
-
-
-def _from_now(delay: None | int | float | timedelta) -> str:
-    if not delay:
-        return ""
-    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-    return f"+{max(int(seconds * 1000), 0)}"
 
 
 def _unavailable(error: BaseException) -> QueueUnavailable:

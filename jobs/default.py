@@ -20,7 +20,9 @@ _connections: list[JobsRedis] = []
 def current() -> JobsRedis:
     """The connection made last and not ended yet; NotConnected says how to make one."""
     if not _connections:
-        raise NotConnected('no Redis to use: call this inside `async with connect("redis://localhost:6379"):`')
+        raise NotConnected(
+            'no Redis to use: call this inside `async with connect("redis://localhost:6379"):`'
+        )
     return _connections[-1]
 
 

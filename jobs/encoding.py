@@ -7,6 +7,7 @@ if it is builtin or was declared by a task; nothing is ever imported because Red
 from __future__ import annotations
 
 import builtins
+import contextlib
 import traceback
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -58,7 +59,9 @@ def _tagged(value: Any) -> msgpack.ExtType:
         return msgpack.ExtType(_EXCEPTION, _pack(_exception_to_plain(value)))
     if isinstance(value, int):  # beyond 64 bits
         return msgpack.ExtType(_BIG_INT, str(int(value)).encode())
-    raise EncodingError(f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}")
+    raise EncodingError(
+        f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}"
+    )
 
 
 def _pack(value: Any) -> bytes:
@@ -84,10 +87,9 @@ def _datetime_from_plain(plain: list[Any]) -> datetime:
     text, zone, fold = plain
     value = datetime.fromisoformat(text)
     if zone is not None:
-        try:
+        # a zone that only the sender knows: the offset in the text is the same moment
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
             value = value.replace(tzinfo=ZoneInfo(zone))
-        except (ZoneInfoNotFoundError, ValueError):
-            pass  # a zone that only the sender knows: the offset in the text is the same moment
     return value.replace(fold=fold)
 
 
@@ -133,7 +135,9 @@ _TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 _FROM_PLAIN = {tag: from_plain for tag, _, from_plain in _TYPES.values()}
 
-declare_exception(*(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)))
+declare_exception(
+    *(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception))
+)
 declare_exception(
     *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
 )

@@ -56,9 +56,7 @@ RESULT_EXPIRES_MS = 86_400_000
 """One day, as Celery's `result_expires`."""
 
 LUA_CONSTANTS = {
-    name: value
-    for name, value in list(globals().items())
-    if name.isupper() and isinstance(value, str | int)
+    name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str | int)
 }
 """Set as locals before every script, so that no name is written twice."""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from hiredis import pack_command  # type: ignore[attr-defined]  # missing from its stubs
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
@@ -15,7 +15,17 @@ from jobs.scripts import Script
 REDIS_AWAY = (ConnectionError, TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""
 
-_REFUSALS = ("READONLY", "OOM", "MISCONF", "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "BUSY", "UNBLOCKED")
+_REFUSALS = (
+    "READONLY",
+    "OOM",
+    "MISCONF",
+    "LOADING",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "BUSY",
+    "UNBLOCKED",
+)
 
 
 def is_away(error: BaseException) -> bool:
@@ -32,11 +42,11 @@ def refusal(error: BaseException) -> str | None:
 class Line:
     """Runs scripts and commands on a connection made by *pool* and kept.
 
-    After any error but the server's own answer, the connection is closed and the next call opens a new one: a reply that
-    comes late is never taken for the answer to another call. No answer within *timeout_s* is a TimeoutError.
+    After any error but the server's own answer, the connection is closed and the next call opens a new one: a reply
+    that comes late is never taken for the answer to another call. No answer within *timeout_s* is a TimeoutError.
     """
 
-    def __init__(self, pool: ConnectionPool[Any], timeout_s: float = 5) -> None:
+    def __init__(self, pool: ConnectionPool, timeout_s: float = 5) -> None:
         self._pool = pool
         self._timeout_s = timeout_s
         self._connection: AbstractConnection | None = None
@@ -57,7 +67,7 @@ class Line:
                 async with asyncio.timeout(self._timeout_s + patience_s):
                     if not connection.is_connected:
                         await connection.connect()
-                    await connection.send_packed_command(pack_command(words), check_health=False)
+                    await connection.send_packed_command(pack_command(words), check_health=False)  # type: ignore[arg-type]  # its stub
                     return await connection.read_response(disconnect_on_error=False)
             except ResponseError as error:
                 if refusal(error) is not None:  # after a failover the name may lead to another server

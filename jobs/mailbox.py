@@ -11,13 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import msgpack
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import ConnectionPool
 
 from jobs import keys, scripts
 from jobs.line import REDIS_AWAY, Line, is_away
-
-NET_S = 5
-"""Whoever waits looks again after this many seconds, so that a lost message costs no more."""
+from jobs.subscription import Subscription
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
@@ -39,7 +37,7 @@ class Entry:
 class Mailbox:
     """A reply channel of this process. Subscribe, then read, then wait; read again after every reconnect."""
 
-    def __init__(self, pool: ConnectionPool[Any], patience_s: float = 2) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: float = 2) -> None:
         self.name = uuid4().hex[:12]
         self._pool = pool
         self._patience_s = patience_s
@@ -47,8 +45,9 @@ class Mailbox:
         self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
         self._asked: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
-        self._listener: asyncio.Task[None] | None = None
-        self._subscribed = False
+        self._subscription = Subscription(
+            pool, [keys.REPLY + self.name], hear=self._hear, look=lambda: self._ask(self._waiting)
+        )
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice; a Redis that is away is waited for, `patience_s` long."""
@@ -70,9 +69,7 @@ class Mailbox:
         """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for."""
         future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, []).append(future)
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._listen())
-        if self._subscribed:
+        if self._subscription.start():
             self._ask([job_id])
         try:
             return await future
@@ -85,11 +82,11 @@ class Mailbox:
 
     async def close(self) -> None:
         """Stop listening. Whoever still waits is cancelled."""
-        for task in (self._listener, self._reader):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await self._subscription.close()
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
         for futures in list(self._waiting.values()):
             for future in futures:
                 future.cancel()
@@ -120,39 +117,6 @@ class Mailbox:
             if not future.done():
                 future.set_result(entry)
 
-    async def _listen(self) -> None:
-        """Keep one subscription alive for as long as this mailbox is open."""
-        delay = 0.02
-        while True:
-            connection = self._pool.make_connection()
-            connection.socket_timeout = None
-            try:
-                await connection.connect()
-                await connection.send_command("SUBSCRIBE", keys.REPLY + self.name)
-                delay = 0.02
-                while True:
-                    await self._hear(connection)
-            except REDIS_AWAY:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 1)
-            finally:
-                self._subscribed = False
-                await connection.disconnect(nowait=True)
-
-    async def _hear(self, connection: AbstractConnection) -> None:
-        """One message. Silence for NET_S: look by ourselves, and see whether the connection still answers."""
-        try:
-            async with asyncio.timeout(NET_S):
-                kind, _, data = await connection.read_response(disconnect_on_error=False)
-        except TimeoutError:
-            self._ask(self._waiting)
-            async with asyncio.timeout(NET_S):
-                await connection.send_command("PING", check_health=False)
-                kind, *rest = await connection.read_response(disconnect_on_error=False)
-            data = rest[-1]
-        if kind == b"subscribe":
-            self._subscribed = True
-            self._ask(self._waiting)
-        elif kind == b"message":
-            ids = (raw.decode() for raw in msgpack.unpackb(data, raw=True))
-            self._ask(job_id for job_id in ids if job_id in self._waiting)
+    def _hear(self, channel: bytes, message: bytes) -> None:
+        ids = (raw.decode() for raw in msgpack.unpackb(message, raw=True))
+        self._ask(job_id for job_id in ids if job_id in self._waiting)

@@ -1,0 +1,101 @@
+"""The job that is running now: what a bound task gets as `self`, and `current_job()` gives everywhere below it."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from jobs.errors import MaxRetriesExceeded, QuarqError, Retry
+
+if TYPE_CHECKING:
+    from jobs.decorator import Task
+
+_current: ContextVar[CurrentJob] = ContextVar("jobs_current_job")
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "the task's own"
+
+
+UNSET: Final = _Unset()
+"""Stands for "the task's own `max_retries`", as None means "without end"."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is known of a running job: Celery's `self.request`."""
+
+    id: str | None
+    task: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    retries: int = 0
+    """How often it was retried: the number that `max_retries` bounds."""
+    attempts: int = 1
+    """How often a worker started it; deploys and crashes count here and nowhere else."""
+    crashes: int = 0
+    queue: str = "default"
+    due_ms: int = 0
+    called_directly: bool = True
+
+    @property
+    def eta(self) -> datetime | None:
+        """When it was due, in UTC; None for a direct call."""
+        return datetime.fromtimestamp(self.due_ms / 1000, UTC) if self.due_ms else None
+
+
+class CurrentJob:
+    """One running of a task."""
+
+    def __init__(self, task: Task[Any, Any], request: Request, ctx: dict[Any, Any] | None = None) -> None:
+        self.task = task
+        self.name = task.name
+        self.request = request
+        self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
+        """arq's ctx: what `on_startup` put there."""
+
+    def retry(
+        self,
+        *,
+        exc: BaseException | None = None,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        max_retries: int | _Unset | None = UNSET,
+    ) -> NoReturn:
+        """Run this job again, *countdown* seconds from now (default: the task's `default_retry_delay`) or at *eta*.
+
+        Raises by itself; `raise self.retry(...)` reads the same. After the last retry it raises *exc*, or the exception
+        being handled, or MaxRetriesExceeded. Called directly, outside a worker, it raises that at once.
+        """
+        exc = exc if exc is not None else sys.exc_info()[1]
+        limit = self.task.options.max_retries if isinstance(max_retries, _Unset) else max_retries
+        if self.request.called_directly or (limit is not None and self.request.retries >= limit):
+            raise (
+                exc
+                if exc is not None
+                else MaxRetriesExceeded(
+                    f"{self.name}[{self.request.id}]: {self.request.retries} retries, {limit} are allowed"
+                )
+            )
+        if eta is not None:
+            countdown = max(eta.timestamp() - datetime.now().timestamp(), 0)
+        elif countdown is None:
+            countdown = self.task.options.default_retry_delay
+        raise Retry(exc, countdown)
+
+
+def current_job() -> CurrentJob:
+    """The job that this code runs in; QuarqError outside of one."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise QuarqError("no job is running here: current_job() works inside a task") from None
+
+
+def set_current(job: CurrentJob) -> None:
+    """Say which job the rest of this asyncio task belongs to."""
+    _current.set(job)

@@ -1,0 +1,197 @@
+"""`@task`, and the `Task` it makes of a function."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
+
+from jobs import default, encoding, registry
+from jobs.canvas import Signature
+from jobs.connection import JobsRedis
+from jobs.current import CurrentJob, Request, set_current
+from jobs.errors import EncodingError
+from jobs.result import Result
+from jobs.retry import RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Exceptions = tuple[type[BaseException], ...]
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What `@task(...)` was given; Celery's names and defaults. Times are in seconds."""
+
+    bind: bool = False
+    queue: str = "default"
+    max_retries: int | None = 3
+    default_retry_delay: float = 180
+    autoretry_for: Exceptions = ()
+    dont_autoretry_for: Exceptions = ()
+    retry_backoff: bool | float = False
+    retry_backoff_max: float = 600
+    retry_jitter: bool = True
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    expires: float | None = None
+    ignore_result: bool = False
+    result_expires: float | None = None
+    acks_late: bool = True
+    raises: Exceptions = ()
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When the task is tried again by itself."""
+        return RetryPolicy(
+            default_retry_delay=self.default_retry_delay,
+            autoretry_for=self.autoretry_for,
+            dont_autoretry_for=self.dont_autoretry_for,
+            retry_backoff=self.retry_backoff,
+            retry_backoff_max=self.retry_backoff_max,
+            retry_jitter=self.retry_jitter,
+        )
+
+
+class Task(Generic[P, R]):
+    """A function that can also be called on a worker. Made by `@task`; known by its name everywhere."""
+
+    def __init__(self, function: Callable[..., Any], name: str, options: TaskOptions) -> None:
+        self.function = function
+        self.name = name
+        self.options = options
+        self._parameters = inspect.signature(function)
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.__name__ = getattr(function, "__name__", name)
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+        encoding.declare_exception(*options.autoretry_for, *options.raises)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Run it here and now, in this process; nothing is sent."""
+        job = CurrentJob(self, Request(None, self.name, args, kwargs))
+        return self.run(job, args, kwargs)
+
+    async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
+        """Run the function as *job*: `async def` on this loop, `def` in a thread."""
+        set_current(job)
+        if self.options.bind:
+            args = (job, *args)
+        if self.is_async:
+            return await self.function(*args, **kwargs)  # type: ignore[no-any-return]
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, lambda: context.run(self.function, *args, **kwargs))
+
+    async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
+        return await self.apply_async(args, kwargs)
+
+    async def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        countdown: float | timedelta | None = None,
+        eta: datetime | None = None,
+        expires: float | timedelta | datetime | None = None,
+        task_id: str | None = None,
+        queue: str | None = None,
+    ) -> Result:
+        """Call it on a worker, *countdown* seconds from now or at *eta*, and not at all once it has expired.
+
+        A naive *eta* is local time. The same *task_id* is one job until its result ends or is forgotten: a second call
+        changes nothing and returns its Result. TypeError: arguments that the function does not take; EncodingError:
+        ones that cannot travel; QueueUnavailable: Redis is away.
+        """
+        given = {"countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue}
+        call = Signature(self.name, args, kwargs)
+        return await default.current().submit(
+            call, {name: value for name, value in given.items() if value is not None}
+        )
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature:
+        """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""
+        return Signature(self.name, args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature:
+        """A call not yet made that takes no more arguments: the result before it is not handed to it."""
+        return Signature(self.name, args, kwargs, immutable=True)
+
+    def signature(
+        self,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        immutable: bool = False,
+        **options: Any,
+    ) -> Signature:
+        """A call not yet made, with its options: countdown, eta, queue ..."""
+        return Signature(self.name, args, kwargs, options, immutable)
+
+    subtask = signature
+
+    def encode(self, connection: JobsRedis, args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
+        """The call as bytes, refused here if the function does not take it or an argument cannot travel."""
+        bound = self.bind_arguments(args, kwargs)
+        try:
+            return connection.encode_call(self.name, args, kwargs)
+        except EncodingError as error:
+            raise type(error)(f"{self.name}: {_culprit(bound) or error}") from error
+
+    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments by parameter name; TypeError if the function does not take them."""
+        own = (None, *args) if self.options.bind else args
+        try:
+            return self._parameters.bind(*own, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+
+    def with_options(self, **options: Any) -> Task[P, R]:
+        """The same task with other options, for this call only."""
+        return Task(self.function, self.name, replace(self.options, **options))
+
+
+@overload
+def task(function: Callable[P, Awaitable[R]], /) -> Task[P, R]: ...
+@overload
+def task(
+    *, name: str | None = None, bind: Literal[True], **options: Any
+) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], Task[P, R]]: ...
+@overload
+def task(
+    *, name: str | None = None, bind: Literal[False] = False, **options: Any
+) -> Callable[[Callable[P, Awaitable[R]]], Task[P, R]]: ...
+def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a task. Its *name* is stored with every call: give one that will outlive the module's.
+
+    See TaskOptions for the options; one that does not exist is a TypeError.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
+        made: Task[Any, Any] = Task(
+            function, name or f"{function.__module__}.{function.__qualname__}", TaskOptions(**options)
+        )
+        registry.register(made)
+        return made
+
+    return decorate if function is None else decorate(function)
+
+
+def _culprit(bound: Mapping[str, Any]) -> str | None:
+    """Which argument cannot travel, and why."""
+    for parameter, value in bound.items():
+        try:
+            encoding.dumps(value)
+        except EncodingError as error:
+            return f"argument {parameter!r}: {error}"
+    return None

@@ -1,0 +1,76 @@
+"""Tasks by name: what a worker may run, and what `await signature()` runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any, Protocol, TypeVar
+
+from jobs.errors import SettingsMistake, UnknownTask
+
+
+class Named(Protocol):
+    """What can be registered: it has a name, and awaiting a call of it runs it here."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+T = TypeVar("T", bound=Named)
+
+_tasks: dict[str, Named] = {}
+
+
+def register(task: T, aliases: Iterable[str] = ()) -> T:
+    """Make *task* known by its name, and by the names it had before.
+
+    Two different tasks with one name are refused. The same function of the same module, imported again
+    by a reload, takes the place of the old one.
+    """
+    for name in (task.name, *aliases):
+        known = _tasks.get(name)
+        if known is not None and known is not task and _origin(known) != _origin(task):
+            raise SettingsMistake(
+                f"two tasks are named {name!r}: {_origin(known)} and {_origin(task)}; give one another name="
+            )
+        _tasks[name] = task
+    return task
+
+
+def lookup(name: str) -> Named:
+    """The task of that name or alias; UnknownTask says which names are near, or known."""
+    try:
+        return _tasks[name]
+    except KeyError:
+        raise UnknownTask(f"no task named {name!r} is registered here; {_hint(name)}") from None
+
+
+def registered() -> Iterator[tuple[str, Named]]:
+    """Every name, aliases too, in alphabetical order, with its task."""
+    yield from sorted(_tasks.items(), key=lambda item: item[0])
+
+
+def forget(name: str) -> None:
+    """Take a task out again with all its aliases: for tests that declare their own."""
+    task = lookup(name)
+    for alias in [alias for alias, known in _tasks.items() if known is task]:
+        del _tasks[alias]
+
+
+def _origin(task: Named) -> str:
+    """Where the task was written, `app.mail.tasks.send`: the identity that survives a reload."""
+    function = getattr(task, "__wrapped__", task)
+    module = getattr(function, "__module__", type(function).__module__)
+    return f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+def _hint(name: str) -> str:
+    if not _tasks:
+        return "none are: import the modules that declare tasks first"
+    if near := get_close_matches(name, _tasks, n=3):
+        return f"did you mean {' or '.join(near)}?"
+    shown = sorted(_tasks)[:20]
+    more = f" and {len(_tasks) - len(shown)} more" if len(_tasks) > len(shown) else ""
+    return f"the registered tasks are: {', '.join(shown)}{more}"

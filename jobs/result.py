@@ -1,0 +1,129 @@
+"""The handle to a job: its state, its result, and how to revoke it, from any process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from jobs import default, encoding, keys, scripts
+from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
+    from jobs.mailbox import Entry
+
+
+class Result:
+    """A job by its id. Making one asks nothing; each method asks Redis."""
+
+    def __init__(self, id: str, connection: JobsRedis | None = None) -> None:
+        self.id = id
+        self._own_connection = connection
+
+    def __repr__(self) -> str:
+        return f"<Result {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Result) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """`await result` is `await result.get()`."""
+        return self.get().__await__()
+
+    async def get(self, timeout: float | None = None, propagate: bool = True) -> Any:  # noqa: ASYNC109
+        """Wait for the job to end, at most *timeout* seconds, and return what it returned.
+
+        What it raised is raised here; with *propagate* False it is returned instead. ResultUnknown at once for
+        an id that nobody has seen or whose result has ended; TimeoutError when time is up, which changes nothing for the job.
+        """
+        async with asyncio.timeout(timeout):
+            entry = await self._connection.mailbox.wait_until_ended(self.id)
+        success, value = self._decode(entry)
+        if not success and propagate:
+            raise value
+        return value
+
+    async def state(self) -> str:
+        """PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED; or UNKNOWN, which is not PENDING."""
+        entry = await self._read()
+        if entry.state != "ENDED":
+            return entry.state
+        success, value = self._decode(entry)
+        return "SUCCESS" if success else "REVOKED" if isinstance(value, TaskRevoked) else "FAILURE"
+
+    status = state
+
+    async def ready(self) -> bool:
+        """Has it ended, well or badly?"""
+        return await self.state() in ("SUCCESS", "FAILURE", "REVOKED")
+
+    async def successful(self) -> bool:
+        """Did it return?"""
+        return await self.state() == "SUCCESS"
+
+    async def failed(self) -> bool:
+        """Did it end in an exception?"""
+        return await self.state() == "FAILURE"
+
+    async def revoke(self, terminate: bool = False) -> str:
+        """Never start it if it waits; never retry it if it runs; with *terminate*, stop it there too.
+
+        Returns the state it was in. A job that has ended keeps its result.
+        """
+        rest = encoding.dumps(
+            {
+                "s": False,
+                "r": TaskRevoked(f"job {self.id} was revoked"),
+                "st": 0,
+                "ft": 0,
+                "q": keys.DEFAULT_QUEUE,
+                "id": self.id,
+            }
+        )
+        connection = self._connection
+        state: bytes = await connection.run_script(
+            scripts.REVOKE,
+            self.id,
+            int(terminate),
+            keys.RESULT_EXPIRES_MS,
+            keys.HISTORY_LENGTH,
+            rest[1:],  # without its own map header: the script joins it to the payload's fields
+            6,
+        )
+        return state.decode()
+
+    async def forget(self) -> None:
+        """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
+        await self._connection.run_script(scripts.FORGET, self.id)
+
+    async def _read(self) -> Entry:
+        [entry] = await self._connection.mailbox.read([self.id])
+        return entry
+
+    def _decode(self, entry: Entry) -> tuple[bool, Any]:
+        if entry.result:
+            stored = self._connection.job_deserializer(entry.result)  # type: ignore[misc]
+            value = stored["r"]
+            if stored["s"] or isinstance(value, BaseException):
+                return stored["s"], value
+            return False, RemoteError("SerializationError", str(value))
+        if entry.state == "SUCCESS":
+            return True, None
+        if entry.state == "REVOKED":
+            return False, TaskRevoked(f"job {self.id} was revoked")
+        if entry.state == "UNKNOWN":
+            return False, ResultUnknown(
+                f"no job {self.id!r}: nobody has seen this id, or its result has ended"
+            )
+        return False, RemoteError("Exception", f"job {self.id} failed; its result was not kept")
+
+    @property
+    def _connection(self) -> JobsRedis:
+        return self._own_connection or default.current()
+
+
+AsyncResult = Result

@@ -1,0 +1,7 @@
+-- Drop the result and the record of a job that has ended; its id is free again. One that has not ended is left alone.
+-- ARGV: id   Returns 1 if it was dropped.
+local id = ARGV[1]
+local state = redis.call('HGET', RECORD .. id, 'state')
+if not is_terminal(state) and redis.call('EXISTS', JOB .. id) == 1 then return 0 end
+redis.call('ZREM', HISTORY, id)
+return redis.call('UNLINK', RESULT .. id, RECORD .. id) > 0 and 1 or 0

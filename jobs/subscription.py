@@ -1,0 +1,81 @@
+"""A subscription that stays alive: it reconnects, and says when to look for what it may have missed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+from jobs.line import REDIS_AWAY
+
+NET_S = 5
+"""After this many silent seconds the listener looks by itself, so that a lost message costs no more."""
+
+
+class Subscription:
+    """Calls *hear* with each message, and *look* whenever messages may have been lost: after every (re)connect, and
+    after each NET_S seconds of silence, when it also makes sure that the connection still answers.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        channels: Sequence[str],
+        *,
+        hear: Callable[[bytes, bytes], None],
+        look: Callable[[], None],
+    ) -> None:
+        self._pool = pool
+        self._channels = channels
+        self._hear = hear
+        self._look = look
+        self._task: asyncio.Task[None] | None = None
+        self._subscribed = False
+
+    def start(self) -> bool:
+        """Begin to listen, once. True if the subscription stands now; if not, `look` will be called when it does."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen())
+        return self._subscribed
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _listen(self) -> None:
+        delay = 0.02
+        while True:
+            connection = self._pool.make_connection()
+            connection.socket_timeout = None
+            try:
+                await connection.connect()
+                await connection.send_command("SUBSCRIBE", *self._channels)
+                while True:
+                    await self._receive(connection)
+                    delay = 0.02
+            except REDIS_AWAY:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1)
+            finally:
+                self._subscribed = False
+                await connection.disconnect(nowait=True)
+
+    async def _receive(self, connection: AbstractConnection) -> None:
+        try:
+            async with asyncio.timeout(NET_S):
+                answer = await connection.read_response(disconnect_on_error=False)
+        except TimeoutError:
+            self._look()
+            async with asyncio.timeout(NET_S):
+                await connection.send_command("PING", check_health=False)
+                answer = await connection.read_response(disconnect_on_error=False)
+        if answer[0] == b"subscribe":
+            self._subscribed = True
+            self._look()
+        elif answer[0] == b"message":
+            self._hear(answer[1], answer[2])

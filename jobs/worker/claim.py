@@ -1,0 +1,129 @@
+"""Claims: as many due jobs as there are free slots, in one call to Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs import scripts
+from jobs.line import Line, is_away
+from jobs.worker.claimed import Claimed
+from jobs.worker.link import Link
+
+logger = logging.getLogger("arq.worker")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one claim brought: jobs to run now, the seconds until the next is due (None: none waits)."""
+
+    jobs: list[Claimed]
+    next_due_s: float | None
+    left_behind: bool
+
+
+class Claimer:
+    """Claims for one worker. A claim is never sent twice: when its reply is lost, what it took is handed back first."""
+
+    def __init__(self, line: Line, worker: str, queues: Sequence[str], lease_s: float) -> None:
+        self._line = line
+        self._worker = worker
+        self._queues = queues
+        self._lease_ms = int(lease_s * 1000)
+        self._link = Link("claim jobs")
+        self._numbers = itertools.count(1)
+        self._reply_lost = True  # a worker of this name may have lived before
+        self._warned_of: set[bytes] = set()
+
+    async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
+        """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* says which tokens are running here.
+
+        Waits for a Redis that is away.
+        """
+        while True:
+            try:
+                if self._reply_lost:
+                    await self.hand_back_all_but(mine())
+                    self._reply_lost = False
+                batch = await self._claim(wanted, suspects)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self._reply_lost = True
+                await asyncio.sleep(self._link.failed(error))
+            else:
+                self._link.worked()
+                return batch
+
+    async def hand_back_all_but(self, mine: dict[str, str]) -> None:
+        """Make due again whatever Redis thinks this worker runs, but what it does."""
+        known = [word for pair in mine.items() for word in pair]
+        for job_id in await self._line.run(scripts.HANDBACK, [self._worker, *known]):
+            logger.info("job %s was claimed by a call whose answer was lost: handed back", job_id.decode())
+
+    async def _claim(self, wanted: int, suspects: int) -> Batch:
+        token = f"{self._worker}:{next(self._numbers)}"
+        rows, next_due_ms, left_behind, foreign = await self._line.run(
+            scripts.CLAIM,
+            [
+                self._worker,
+                token,
+                self._lease_ms,
+                wanted,
+                suspects,
+                int(self._link.may_take_over),
+                *self._queues,
+            ],
+        )
+        for job_id in foreign:
+            self._warn_of_stock_worker(job_id)
+        now = time.monotonic()
+        jobs = [_claimed(row, token, now) for row in rows]
+        return Batch(jobs, None if next_due_ms < 0 else next_due_ms / 1000, bool(left_behind))
+
+    def _warn_of_stock_worker(self, job_id: bytes) -> None:
+        if not self._warned_of:
+            logger.warning(
+                "job %s is run by a stock arq worker on our queue; it is left alone", job_id.decode()
+            )
+        self._warned_of.add(job_id)
+
+
+def _claimed(row: list[Any], token: str, now: float) -> Claimed:
+    (
+        job_id,
+        queue,
+        payload,
+        verdict,
+        attempts,
+        retries,
+        crashes,
+        due,
+        enqueued,
+        received,
+        lapsed,
+        unknown,
+        suspect,
+    ) = row
+    return Claimed(
+        id=job_id.decode(),
+        token=token,
+        queue=queue.decode(),
+        payload=payload,
+        verdict=verdict.decode(),
+        attempts=int(attempts),
+        retries=int(retries),
+        crashes=int(crashes),
+        due=int(due or 0),
+        enqueued=int(enqueued or 0),
+        received=int(received),
+        lapsed=lapsed == 1,
+        unknown_since=int(unknown or 0),
+        suspect=suspect == 1,
+        started=now,
+    )

@@ -1,0 +1,69 @@
+"""One claimed job, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+STARTED = "STARTED"
+SUCCESS = "SUCCESS"
+FAILURE = "FAILURE"
+REVOKED = "REVOKED"
+RETRY = "RETRY"
+PENDING = "PENDING"
+
+
+@dataclass(slots=True)
+class Claimed:
+    """A row of claim.lua. Times are milliseconds by Redis' clock."""
+
+    id: str
+    token: str
+    queue: str
+    payload: bytes
+    verdict: str
+    """Why it must end instead of running: missing, revoked, expired, poison; '' if it may run."""
+    attempts: int
+    retries: int
+    crashes: int
+    due: int
+    enqueued: int
+    received: int
+    lapsed: bool
+    """Its last worker died with it, or lost its lease."""
+    unknown_since: int
+    """When a worker first did not know its task; 0 if none has looked."""
+    suspect: bool
+    started: float = 0.0
+    """Monotonic seconds when this worker received it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallData:
+    """What is to be called: the payload, decoded."""
+
+    task: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    job_try: int | None = None
+    enqueued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended. `value` is the result, or the exception; `why` goes into the job's log of attempts."""
+
+    state: str
+    value: Any = None
+    delay_s: float = 0
+    why: str = ""
+    keep_s: float | None = None
+    """Seconds to keep the result; None: as long as the worker keeps results."""
+    ignored: bool = False
+    """The result of a success is not stored."""
+    unknown_since: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Is the job over with this?"""
+        return self.state in (SUCCESS, FAILURE, REVOKED)

@@ -1,0 +1,252 @@
+"""The worker's engine: claims jobs, runs them, records what came of them, and stops without losing any."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import socket
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from jobs import default, keys
+from jobs.connection import JobsRedis
+from jobs.line import Line
+from jobs.subscription import Subscription
+from jobs.worker.claim import Claimer
+from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.functions import Runnable
+from jobs.worker.hooks import Hooks
+from jobs.worker.keeper import Keeper
+from jobs.worker.record import Recorder
+from jobs.worker.run import Runner, Running
+from jobs.worker.wake import Waker
+
+logger = logging.getLogger("arq.worker")
+
+
+class Engine:
+    """Runs the jobs of *queues*, in that order of priority, up to *max_jobs* at a time."""
+
+    def __init__(
+        self,
+        redis: JobsRedis,
+        functions: Mapping[str, Runnable],
+        hooks: Hooks,
+        ctx: dict[Any, Any],
+        *,
+        queues: Sequence[str],
+        max_jobs: int,
+        poll_s: float,
+        lease_s: float,
+        renew_s: float,
+        stuck_s: float,
+        unknown_patience_s: float,
+        log_results: bool,
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self.queues = list(queues)
+        self.max_jobs = max_jobs
+        self.counts = {SUCCESS: 0, FAILURE: 0, "RETRY": 0}
+        self.started = 0
+        self.held: dict[str, Running] = {}
+        """Jobs that are ours until their outcome is recorded."""
+        self._tokens: dict[str, str] = {}
+        self._redis = redis
+        self._hooks = hooks
+        self._ctx = ctx
+        self._functions = functions
+        self._slots_used = 0
+        self._suspects = 0
+        self._slot_freed = asyncio.Event()
+        self._stopping = False
+        self._background: list[asyncio.Task[None]] = []
+        pool = redis.connection_pool
+        self._claim_line, self._finish_line, self._wake_line = Line(pool), Line(pool), Line(pool)
+        self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
+        self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
+        self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
+        self._waker = Waker(self._wake_line, self.queues, poll_s, lambda: self._free_slots > 0)
+        self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
+        self._keeper = Keeper(
+            lambda: Line(pool),
+            self.name,
+            lease_s=lease_s,
+            renew_s=renew_s,
+            stuck_s=stuck_s,
+            held=lambda: self._tokens,
+            facts=self._facts,
+            stop_job=self.stop_job,
+        )
+
+    async def run(self, burst: bool = False, max_burst_jobs: int = -1) -> None:
+        """Claim and run jobs until `stop_claiming()`; with *burst*, until the queues are empty."""
+        with default.connected(self._redis):
+            self._start_background()
+            try:
+                await self._claim_and_run(burst, max_burst_jobs)
+                await self._until_all_ended()
+            finally:
+                await self._stop_background()
+
+    def stop_claiming(self) -> None:
+        """Take no more jobs; those that run go on."""
+        self._stopping = True
+        self._slot_freed.set()
+        self._waker.wake()
+
+    def cancel_all(self) -> None:
+        """Stop every running job; each is handed back once its code has ended, with no attempt used."""
+        for job_id in list(self.held):
+            self.stop_job(job_id, "shutdown")
+
+    def stop_job(self, job_id: str, why: str) -> None:
+        """Cancel a running job: shutdown (it runs again), revoked (it ends), lost (another worker has it)."""
+        running = self.held.get(job_id)
+        if running is None or running.task is None or running.outcome is not None or running.stopped:
+            return
+        running.stopped = why
+        if why == "lost":
+            logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
+        running.task.cancel()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no job runs here and every outcome is recorded."""
+        while self._slots_used:
+            self._slot_freed.clear()
+            await self._slot_freed.wait()
+        await self._recorder.wait_until_idle()
+
+    @property
+    def running(self) -> int:
+        """Jobs whose code runs now."""
+        return self._slots_used
+
+    async def _claim_and_run(self, burst: bool, max_burst_jobs: int) -> None:
+        while not self._stopping:
+            wanted = self._free_slots
+            if burst and max_burst_jobs >= 0:
+                wanted = min(wanted, max_burst_jobs - self.started)
+                if self.started >= max_burst_jobs:
+                    return
+            if wanted <= 0 or self._recorder.is_full:
+                await self._until_a_slot_is_free()
+                continue
+            batch = await self._claimer.claim(wanted, 1 - min(self._suspects, 1), lambda: self._tokens)
+            for job in batch.jobs:
+                self._start(job)
+            if batch.left_behind:
+                await asyncio.sleep(0)
+            elif burst and not batch.jobs and await self._nothing_left():
+                return
+            elif not self._stopping:
+                await self._waker.wait(0.02 if burst else batch.next_due_s)
+
+    def _start(self, job: Claimed) -> None:
+        running = Running(job)
+        self.held[job.id] = running
+        self._tokens[job.id] = job.token
+        self._slots_used += 1
+        self._suspects += job.suspect
+        self.started += 1
+        running.task = asyncio.create_task(self._run_one(running))
+
+    async def _run_one(self, running: Running) -> None:
+        """Run a job and hand its outcome to the recorder; its slot is free from then on."""
+        try:
+            outcome = await self._runner.run(running)
+        except BaseException as error:  # a defect of ours: the job must still end, and be seen to
+            logger.exception("job %s: the worker itself failed", running.job.id)
+            outcome = Outcome(FAILURE, error, why=repr(error))
+        self._slots_used -= 1
+        self._suspects -= running.job.suspect
+        self._slot_freed.set()
+        if running.stopped == "lost":
+            self._drop(running)
+        else:
+            self._recorder.put(running, outcome)
+
+    def _settled(self, running: Running, recorded: bool) -> None:
+        self._drop(running)
+        outcome = running.outcome
+        if not recorded or outcome is None:
+            return
+        if outcome.state != PENDING:
+            self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
+        if self._hooks.wants_recorded and outcome.ends:
+            ctx = self._hooks.ctx_for(self._ctx, running.job, running.call)
+            self._in_background(self._hooks.recorded(ctx))
+
+    def _drop(self, running: Running) -> None:
+        if self.held.get(running.job.id) is running:
+            del self.held[running.job.id]
+            del self._tokens[running.job.id]
+
+    @property
+    def _free_slots(self) -> int:
+        return self.max_jobs - self._slots_used
+
+    async def _until_a_slot_is_free(self) -> None:
+        self._slot_freed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):  # the recorder may have emptied meanwhile, which sets no event
+                await self._slot_freed.wait()
+
+    async def _until_all_ended(self) -> None:
+        while self.held:
+            await self.wait_until_idle()
+            await asyncio.sleep(0)
+
+    async def _nothing_left(self) -> bool:
+        if self.held:
+            return False
+        return not any([await self._redis.zcard(keys.queue_key(queue)) for queue in self.queues])
+
+    def _start_background(self) -> None:
+        self._keeper.start()
+        self._control.start()
+        self._in_background(self._recorder.write_forever())
+
+    async def _stop_background(self) -> None:
+        """Hand back what may still be ours, and close; Redis being away now must not keep the process."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(3):
+                await self._claimer.hand_back_all_but({})
+        self._keeper.stop()
+        await self._waker.close()
+        await self._control.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for line in (self._claim_line, self._finish_line, self._wake_line):
+            await line.close()
+
+    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._background.append(task)
+        task.add_done_callback(self._background.remove)
+
+    def _obey(self, channel: bytes, message: bytes) -> None:
+        command, _, rest = message.decode().partition(" ")
+        if command == "revoke":
+            self.stop_job(rest, "revoked")
+
+    def _facts(self) -> dict[str, str | int]:
+        """What the monitor is told of this worker, each time it renews."""
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "python": platform.python_version(),
+            "queues": ",".join(self.queues),
+            "tasks": ",".join(self._functions),
+            "max_jobs": self.max_jobs,
+            "running": self._slots_used,
+            "up_s": int(time.monotonic() - self._born),
+            **{f"count_{state}": n for state, n in self.counts.items()},
+        }
+
+    _born = time.monotonic()

@@ -1,0 +1,149 @@
+"""What a worker can run: our tasks, and arq's functions unchanged. Both answer the same questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+import arq.worker
+from arq.cron import CronJob
+from arq.jobs import DeserializationError
+from arq.worker import JobExecutionFailed, RetryJob
+
+from jobs.current import CurrentJob, Request
+from jobs.decorator import Task
+from jobs.errors import Retry, TimeLimitExceeded, WorkerLost
+from jobs.retry import next_delay, retries_by_itself
+from jobs.worker.claimed import FAILURE, RETRY, CallData, Claimed, Outcome
+
+Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
+"""The one middleware hook: entered around the code of each task."""
+
+
+@asynccontextmanager
+async def nothing_around(job: CurrentJob) -> AsyncIterator[None]:
+    """The default: no middleware."""
+    yield
+
+
+class Runnable(Protocol):
+    """A registered function, as the run path sees it."""
+
+    keep_result_s: float | None
+    ignore_result: bool
+
+    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
+        """Why this job must not be started, if so."""
+
+    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
+        """Run the code; what it raises is judged by `judge`."""
+
+    def judge(self, error: BaseException, job: Claimed) -> Outcome:
+        """What an exception of the code means for the job."""
+
+
+class TaskRunnable:
+    """One of our tasks."""
+
+    def __init__(self, task: Task[Any, Any], around: Around | None) -> None:
+        self._task = task
+        self._around = around
+        self._retry = task.options.retry_policy
+        self.keep_result_s = task.options.result_expires
+        self.ignore_result = task.options.ignore_result
+
+    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
+        """A task with acks_late=False is never run twice."""
+        if job.lapsed and not self._task.options.acks_late:
+            return WorkerLost(f"job {job.id}: its worker died, and {self._task.name} may not run twice")
+        return None
+
+    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
+        request = Request(
+            id=job.id,
+            task=call.task,
+            args=call.args,
+            kwargs=call.kwargs,
+            retries=job.retries,
+            attempts=job.attempts,
+            crashes=job.crashes,
+            queue=job.queue,
+            due_ms=job.due,
+            called_directly=False,
+        )
+        current = CurrentJob(self._task, request, ctx)
+        if self._around is None and self._task.options.time_limit is None:
+            return await self._task.run(current, call.args, call.kwargs)
+        async with (self._around or nothing_around)(current):
+            return await self._within_its_time(current, call)
+
+    async def _within_its_time(self, current: CurrentJob, call: CallData) -> Any:
+        limit = self._task.options.time_limit
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                return await self._task.run(current, call.args, call.kwargs)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise TimeLimitExceeded(
+                f"{current.name}[{current.request.id}] ran longer than {limit:g} s"
+            ) from error
+
+    def judge(self, error: BaseException, job: Claimed) -> Outcome:
+        if isinstance(error, Retry):
+            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=repr(error.exc))
+        options = self._task.options
+        left = options.max_retries is None or job.retries < options.max_retries
+        if left and retries_by_itself(self._retry, error):
+            return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=repr(error))
+        return Outcome(FAILURE, error)
+
+
+class ArqRunnable:
+    """An arq function or cron job: `async def f(ctx, ...)`, with arq's `Retry`, `max_tries` and `job_timeout`."""
+
+    ignore_result = False
+
+    def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
+        self._function = function
+        self._worker = worker
+        self._max_tries = worker.max_tries if function.max_tries is None else function.max_tries
+        self._timeout_s = worker.job_timeout_s if function.timeout_s is None else function.timeout_s
+        forever = (
+            worker.keep_result_forever
+            if function.keep_result_forever is None
+            else function.keep_result_forever
+        )
+        keep_s = worker.keep_result_s if function.keep_result_s is None else function.keep_result_s
+        self.keep_result_s: float | None = float("inf") if forever else keep_s
+
+    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
+        if self._try(job, call) > self._max_tries:
+            return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
+        return None
+
+    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
+        return await asyncio.wait_for(
+            self._function.coroutine(ctx, *call.args, **call.kwargs), self._timeout_s or None
+        )
+
+    def judge(self, error: BaseException, job: Claimed) -> Outcome:
+        if self._worker.retry_jobs and isinstance(error, arq.worker.Retry):
+            return Outcome(RETRY, error, delay_s=(error.defer_score or 0) / 1000, why=repr(error))
+        if self._worker.retry_jobs and isinstance(error, RetryJob | asyncio.CancelledError):
+            return Outcome(RETRY, error, why="cancelled")
+        return Outcome(FAILURE, error)
+
+    def _try(self, job: Claimed, call: CallData) -> int:
+        return max(job.retries + 1, call.job_try or 0)
+
+
+def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
+    """Decode what arq's wire format says; DeserializationError whatever is wrong with it."""
+    try:
+        data = loads(payload)
+        return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]))
+    except Exception as error:
+        raise DeserializationError(f"unable to deserialize job: {error}") from error

@@ -1,0 +1,135 @@
+"""Keeps leases alive from a thread, so that a busy loop does not lose them; and tells when the loop is stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobs import scripts
+from jobs.line import Line, is_away
+from jobs.worker.link import Link
+
+logger = logging.getLogger("arq.worker")
+
+LOOK_S = 1.0
+"""How often the thread looks at the loop."""
+WARN_AFTER_S = 3.0
+"""A loop that has not turned for so long is worth a line in the log."""
+
+
+class Keeper:
+    """Renews the leases of *held* jobs each `renew_s`, while the loop turns.
+
+    A loop that has not turned for *stuck_s* is given up: the process ends, and its jobs become due elsewhere. C code
+    that holds the interpreter's lock stops this thread too; such code needs `process=True`.
+    """
+
+    def __init__(
+        self,
+        line: Callable[[], Line],
+        worker: str,
+        *,
+        lease_s: float,
+        renew_s: float,
+        stuck_s: float,
+        held: Callable[[], Mapping[str, str]],
+        facts: Callable[[], Mapping[str, str | int]],
+        stop_job: Callable[[str, str], None],
+    ) -> None:
+        self._make_line = line
+        self._worker = worker
+        self._lease_ms = int(lease_s * 1000)
+        self._renew_s = renew_s
+        self._stuck_s = stuck_s
+        self._held = held
+        self._facts = facts
+        self._stop_job = stop_job
+        self._link = Link("renew leases")
+        self._ended = threading.Event()
+        self._now = threading.Event()
+        self._ticked = time.monotonic()
+        self._warned = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; to be called on the loop that is watched."""
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._ticked = time.monotonic()
+        self._thread.start()
+
+    def renew_now(self) -> None:
+        """Renew at the next look: after a reconnect, leases may be short."""
+        self._now.set()
+
+    def stop(self) -> None:
+        """End the thread; leases that are still held run out."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def _run(self) -> None:
+        asyncio.run(self._keep())
+
+    async def _keep(self) -> None:
+        line = self._make_line()
+        renewed = -self._renew_s
+        while not self._ended.is_set():
+            self._watch_the_loop()
+            if self._now.is_set() or time.monotonic() - renewed >= self._renew_s:
+                self._now.clear()
+                renewed = time.monotonic()
+                try:
+                    await self._renew(line)
+                except Exception as error:
+                    if not is_away(error):
+                        logger.exception("leases could not be renewed")
+                    renewed += self._link.failed(error) - self._renew_s
+            await asyncio.sleep(min(LOOK_S, self._renew_s / 2))
+        await line.close()
+
+    async def _renew(self, line: Line) -> None:
+        facts: list[Any] = [word for pair in self._facts().items() for word in pair]
+        held: list[Any] = [word for pair in list(self._held().items()) for word in pair]
+        lost, revoked = await line.run(
+            scripts.RENEW, [self._worker, self._lease_ms, len(facts), *facts, *held]
+        )
+        self._link.worked()
+        for ids, why in ((lost, "lost"), (revoked, "revoked")):
+            for job_id in ids:
+                self._on_loop(self._stop_job, job_id.decode(), why)
+
+    def _watch_the_loop(self) -> None:
+        stuck_s = time.monotonic() - self._ticked
+        if stuck_s > self._stuck_s:
+            logger.critical(
+                "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
+            )
+            logging.shutdown()
+            os._exit(1)
+        if stuck_s > WARN_AFTER_S and not self._warned:
+            self._warned = True
+            logger.warning("the event loop is blocked, since %.1f s. It is in\n%s", stuck_s, self._stack())
+        elif stuck_s <= WARN_AFTER_S:
+            self._warned = False
+        self._on_loop(self._tick)
+
+    def _tick(self) -> None:
+        self._ticked = time.monotonic()
+
+    def _on_loop(self, callback: Callable[..., None], *args: Any) -> None:
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _stack(self) -> str:
+        frame = sys._current_frames().get(self._loop_thread)
+        return "".join(traceback.format_stack(frame)) if frame else "an unknown place"

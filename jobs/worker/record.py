@@ -1,0 +1,180 @@
+"""Record outcomes: those of one turn of the loop travel together, each fenced by its token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+
+from jobs import encoding, keys, scripts
+from jobs.connection import JobsRedis
+from jobs.errors import EncodingError, TaskRevoked, TooLarge
+from jobs.line import Line, is_away
+from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.link import Link
+from jobs.worker.run import Running
+
+logger = logging.getLogger("arq.worker")
+
+HELD_LIMIT = 10_000
+"""Outcomes held while Redis is away; with so many, the worker claims no more."""
+BATCH = 500
+FOREVER_MS = 100 * 365 * 86_400_000
+
+
+class Recorder:
+    """Writes outcomes in the order they come. An effect may be recorded late, after an outage; it is never forgotten
+    while the process lives. Writing the same outcome again is answered as done, so a lost reply is no danger.
+    """
+
+    def __init__(
+        self, redis: JobsRedis, line: Line, worker: str, settled: Callable[[Running, bool], None]
+    ) -> None:
+        self._redis = redis
+        self._line = line
+        self._worker = worker
+        self._settled = settled
+        self._link = Link("record results")
+        self._held: deque[tuple[Running, list[str | bytes | int]]] = deque()
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.result_expires_s = keys.RESULT_EXPIRES_MS / 1000
+
+    @property
+    def is_full(self) -> bool:
+        """Are so many outcomes held that the worker must not claim?"""
+        return len(self._held) >= HELD_LIMIT
+
+    def put(self, running: Running, outcome: Outcome) -> None:
+        """Have the outcome written, soon. One that cannot be encoded becomes a FAILURE that says so."""
+        running.outcome = outcome
+        self._held.append((running, self._row(running, outcome)))
+        self._idle.clear()
+        self._wanted.set()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until everything held is written."""
+        await self._idle.wait()
+
+    async def write_forever(self) -> None:
+        """Write what comes, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._held:
+                await self._write([self._held[i] for i in range(min(len(self._held), BATCH))])
+            self._idle.set()
+
+    async def _write(self, batch: list[tuple[Running, list[str | bytes | int]]]) -> None:
+        args: list[str | bytes | int] = [self._worker, keys.HISTORY_LENGTH]
+        for _, row in batch:
+            args += row
+        while True:
+            try:
+                answers = await self._line.run(scripts.FINISH, args)
+            except Exception as error:
+                if not is_away(error):
+                    logger.exception("Redis refuses %d outcomes as they are; still trying", len(batch))
+                await asyncio.sleep(self._link.failed(error))
+            else:
+                break
+        self._link.worked()
+        for (running, _), answer in zip(batch, answers, strict=True):
+            self._held.popleft()
+            self._settle(running, answer)
+
+    def _settle(self, running: Running, answer: int) -> None:
+        if answer == 2:
+            self.put(
+                running, Outcome(REVOKED, TaskRevoked(f"job {running.job.id} was revoked"), why="revoked")
+            )
+            return
+        if answer == -1:
+            logger.warning(
+                "job %s belongs to another worker now: what came of it here is dropped", running.job.id
+            )
+        self._settled(running, answer != -1)
+
+    def _row(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
+        job = running.job
+        run_ms = int((time.monotonic() - job.started) * 1000)
+        result = b""
+        ttl_ms = self._ttl_ms(outcome)
+        if outcome.ends and ttl_ms > 0 and not outcome.ignored:
+            result, outcome = self._result(running, outcome, run_ms)
+        running.outcome = outcome
+        return [
+            job.id,
+            job.token,
+            outcome.state,
+            result,
+            ttl_ms,
+            int(outcome.delay_s * 1000),
+            run_ms,
+            self._log_entry(job, outcome, run_ms),
+            outcome.unknown_since or "",
+        ]
+
+    def _ttl_ms(self, outcome: Outcome) -> int:
+        if outcome.keep_s is None:
+            return int(self.result_expires_s * 1000)
+        return FOREVER_MS if math.isinf(outcome.keep_s) else int(outcome.keep_s * 1000)
+
+    def _result(self, running: Running, outcome: Outcome, run_ms: int) -> tuple[bytes, Outcome]:
+        try:
+            return self._encode(running, outcome, run_ms), outcome
+        except Exception as error:
+            if not isinstance(error, EncodingError):
+                error = EncodingError(f"the result of {running.call.task} cannot be encoded: {error!r:.500}")
+            logger.warning("job %s: its result cannot be stored: %s", running.job.id, error)
+            failure = Outcome(FAILURE, error, keep_s=outcome.keep_s, why=str(error))
+            return self._encode(running, failure, run_ms), failure
+
+    def _encode(self, running: Running, outcome: Outcome, run_ms: int) -> bytes:
+        """arq's result: the same fields, so that `arq.jobs.Job` reads it."""
+        job, call = running.job, running.call
+        value = outcome.value if outcome.state == SUCCESS else _shortened(outcome.value)
+        data = {
+            "t": max(job.retries + 1, call.job_try or 0),
+            "f": call.task,
+            "a": list(call.args),
+            "k": call.kwargs,
+            "et": call.enqueued or job.enqueued or job.received,
+            "s": outcome.state == SUCCESS,
+            "r": value,
+            "st": job.received,
+            "ft": job.received + run_ms,
+            "q": keys.queue_key(job.queue),
+            "id": job.id,
+        }
+        encoded: bytes = self._redis.job_serializer(data)  # type: ignore[misc]
+        limit = self._redis.size_limit
+        if len(encoded) > limit and (size := len(self._redis.job_serializer({"r": value}))) > limit:  # type: ignore[misc]
+            raise TooLarge(f"the result of {call.task} takes {size:,} bytes; {limit:,} are allowed")
+        return encoded
+
+    def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
+        """One entry of the job's log of attempts; a first success needs none, its record says it all."""
+        if outcome.state == SUCCESS:
+            return b""
+        text = outcome.why
+        if outcome.state == FAILURE and isinstance(outcome.value, BaseException):
+            text = "".join(traceback.format_exception(outcome.value))[-encoding.TRACEBACK_CHARACTERS :]
+        entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state, text]
+        return encoding.dumps(entry)
+
+
+def _shortened(error: BaseException) -> BaseException:
+    """An exception whose own arguments are huge must not keep its job from ending."""
+    if len(str(error)) > 20_000:
+        return (
+            type(error)(str(error)[:20_000])
+            if isinstance(error, EncodingError)
+            else RuntimeError(str(error)[:20_000])
+        )
+    return error

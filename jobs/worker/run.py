@@ -1,0 +1,123 @@
+"""Run one claimed job: the path that every job takes, from the payload to the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from arq.worker import JobExecutionFailed
+
+from jobs.connection import JobsRedis
+from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
+from jobs.worker import log
+from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.functions import Runnable, decode_call
+from jobs.worker.hooks import Hooks
+
+UNKNOWN_AGAIN_S = 5
+"""A job whose task this worker does not know is put back for so long: a newer worker may know it."""
+
+
+class Running:
+    """A job that this worker holds, until its outcome is recorded."""
+
+    __slots__ = ("call", "job", "outcome", "stopped", "task")
+
+    def __init__(self, job: Claimed) -> None:
+        self.job = job
+        self.call = CallData("<unknown>")
+        self.outcome: Outcome | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.stopped = ""
+        """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+
+
+class Runner:
+    """Turns claimed jobs into outcomes. `run` never raises: whatever happens is an outcome."""
+
+    def __init__(
+        self,
+        redis: JobsRedis,
+        functions: Mapping[str, Runnable],
+        hooks: Hooks,
+        ctx: dict[Any, Any],
+        unknown_patience_s: float,
+        log_results: bool,
+    ) -> None:
+        self._redis = redis
+        self._functions = functions
+        self._hooks = hooks
+        self._ctx = ctx
+        self._unknown_patience_s = unknown_patience_s
+        self._log_results = log_results
+
+    async def run(self, running: Running) -> Outcome:
+        """Run the job, unless there is a reason not to; say so in the log; return what came of it."""
+        job = running.job
+        refusal = self._refusal(running)
+        if refusal is not None:
+            log.refused(job, running.call, refusal)
+            return refusal
+        function = self._functions[running.call.task]
+        ctx = self._hooks.ctx_for(self._ctx, job, running.call)
+        log.received(job, running.call)
+        began = time.monotonic()
+        try:
+            await self._hooks.before(ctx)
+            value = await function.run(job, running.call, ctx)
+        except (Exception, asyncio.CancelledError) as error:
+            outcome = self._judge(running, error, function)
+        else:
+            outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
+        log.ended(job, running.call, outcome, time.monotonic() - began, self._log_results)
+        await self._hooks.after(ctx)
+        return outcome
+
+    def _refusal(self, running: Running) -> Outcome | None:
+        """Why the job is not started: what the claim found, or what only a look into the payload can tell."""
+        job = running.job
+        if job.verdict == "missing":
+            return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
+        try:
+            running.call = decode_call(job.payload, self._redis.job_deserializer)  # type: ignore[arg-type]
+        except Exception as error:
+            return Outcome(FAILURE, error, why=str(error))
+        if job.verdict == "revoked":
+            return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked"), why="revoked")
+        if job.verdict == "expired":
+            return Outcome(REVOKED, TaskRevoked(f"job {job.id} had expired"), why="expired")
+        if job.verdict == "poison":
+            lost = WorkerLost(f"job {job.id}: {job.crashes} workers died with it")
+            return Outcome(FAILURE, lost, why=str(lost))
+        function = self._functions.get(running.call.task)
+        if function is None:
+            return self._unknown(job, running.call.task)
+        refused = function.refuse(job, running.call)
+        return (
+            None
+            if refused is None
+            else Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
+        )
+
+    def _unknown(self, job: Claimed, name: str) -> Outcome:
+        since = job.unknown_since or job.received
+        if job.received - since >= self._unknown_patience_s * 1000:
+            error = UnknownTask(f"no worker knew the task {name!r} for {self._unknown_patience_s:g} s")
+            return Outcome(FAILURE, error, why=str(error))
+        why = f"this worker does not know the task {name!r}"
+        return Outcome(PENDING, delay_s=UNKNOWN_AGAIN_S, why=why, unknown_since=since)
+
+    def _judge(self, running: Running, error: BaseException, function: Runnable) -> Outcome:
+        if isinstance(error, asyncio.CancelledError):
+            if running.stopped == "shutdown":
+                return Outcome(PENDING, why="its worker was stopped")
+            if running.stopped == "revoked":
+                revoked = TaskRevoked(f"job {running.job.id} was revoked while it ran")
+                return Outcome(REVOKED, revoked, why="revoked")
+        outcome = function.judge(error, running.job)
+        if not outcome.ends:
+            return outcome
+        return replace(outcome, keep_s=function.keep_result_s)

@@ -1,0 +1,59 @@
+"""`worker_settings()`: the class that arq's command line takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from arq.connections import RedisSettings
+from arq.cron import CronJob
+
+from jobs.connection import JobsRedis
+from jobs.decorator import Task
+from jobs.errors import SettingsMistake
+from jobs.worker.registered import as_function
+from jobs.worker.worker import Worker, use_our_worker
+
+_DEFAULTS: dict[str, Any] = {
+    "max_jobs": 100,
+    "poll_delay": 2,
+    "job_completion_wait": 25,
+    "health_check_interval": 10,
+}
+
+
+def worker_settings(
+    *,
+    redis_url: str,
+    tasks: Iterable[Task[Any, Any]] = (),
+    cron_jobs: Sequence[CronJob] = (),
+    functions: Sequence[Any] = (),
+    queues: Sequence[str] = ("default",),
+    **options: Any,
+) -> type:
+    """The settings of a worker, for `arq module.WorkerSettings`.
+
+    *tasks* are ours, *functions* arq's; *queues* are served in the order given, the first always before the second.
+    Other options are those of `jobs.worker.Worker` and of arq's Worker; one that neither has is a SettingsMistake.
+    """
+    use_our_worker()
+    known = set(inspect.signature(Worker).parameters)
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+            raise SettingsMistake(f"worker_settings() has no option {name!r}; {hint}")
+    if isinstance(queues, str) or not queues:
+        raise SettingsMistake(f"queues={queues!r}: give a list of names, such as ['mail', 'default']")
+    attributes = {
+        **_DEFAULTS,
+        **options,
+        "functions": [*(as_function(task) for task in tasks), *functions],
+        "cron_jobs": list(cron_jobs),
+        "queues": list(queues),
+        "redis_pool": JobsRedis.at(redis_url),
+        "redis_settings": RedisSettings.from_dsn(redis_url),  # what `arq --check` connects by
+    }
+    return type("WorkerSettings", (), attributes)

@@ -1,0 +1,65 @@
+"""Wake up instead of polling: a token in Redis for the first idle worker, the poll as the net."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from jobs import keys
+from jobs.line import Line, is_away
+
+
+class Waker:
+    """Waits for wake tokens of *queues*, while the worker can take jobs. One token is given to one waiting worker."""
+
+    def __init__(
+        self, line: Line, queues: Sequence[str], poll_s: float, can_take: Callable[[], bool]
+    ) -> None:
+        self._line = line
+        self._keys = [keys.WAKE + queue for queue in queues]
+        self._poll_s = max(poll_s, 0.01)
+        self._can_take = can_take
+        self._woken = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(self, next_due_s: float | None) -> None:
+        """Wait until a job may be due: a token, the moment of the next deferred job, or the poll."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen())
+        self._wanted.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(
+                min(self._poll_s, next_due_s if next_due_s is not None else self._poll_s)
+            ):
+                await self._woken.wait()
+        self._woken.clear()
+
+    def wake(self) -> None:
+        """Let the wait end now."""
+        self._woken.set()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _listen(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                token = await self._line.command(b"BLPOP", *self._keys, self._poll_s, patience_s=self._poll_s)
+                if token is None:
+                    self._wanted.set()
+                elif self._can_take():
+                    self._woken.set()
+                else:  # it is another worker's turn
+                    await self._line.command(b"LPUSH", token[0], 1)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                await asyncio.sleep(0.5)  # the poll goes on meanwhile
+                self._wanted.set()

@@ -1,0 +1,218 @@
+"""arq's Worker, with our engine inside: what `arq module.WorkerSettings` builds once `worker_settings()` was called."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from signal import Signals
+from typing import Any
+
+import arq
+import arq.worker
+from arq.connections import log_redis_info
+
+from jobs import keys
+from jobs.connection import JobsRedis
+from jobs.errors import SettingsMistake
+from jobs.line import is_away
+from jobs.worker.engine import Engine
+from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
+from jobs.worker.hooks import Hooks
+from jobs.worker.link import Link
+from jobs.worker.registered import TaskFunction
+
+logger = logging.getLogger("arq.worker")
+
+SUPPORTED_ARQ = "0.28.0"
+
+
+class Worker(arq.worker.Worker):
+    """Given our connection class, everything of ours is on; given a plain ArqRedis it is arq's worker, that
+    refills a freed slot at once instead of at its next poll.
+    """
+
+    def __init__(
+        self,
+        functions: Sequence[Any] = (),
+        *,
+        queues: Sequence[str] | None = None,
+        around: Around | None = None,
+        lease: float = 15,
+        lease_renewal: float = 5,
+        loop_stuck: float = 60,
+        unknown_task_patience: float = 3600,
+        **arq_options: Any,
+    ) -> None:
+        self._ours = isinstance(arq_options.get("redis_pool"), JobsRedis)
+        if self._ours and arq_options.get("queue_name") is None:
+            arq_options["queue_name"] = keys.queue_key((queues or [keys.DEFAULT_QUEUE])[0])
+        super().__init__(functions, **arq_options)
+        self._queues = list(queues or [keys.queue_name(self.queue_name)])
+        self._around = around
+        self._lease = {"lease_s": lease, "renew_s": lease_renewal, "stuck_s": loop_stuck}
+        self._unknown_patience_s = unknown_task_patience
+        self._slot_freed = asyncio.Event()
+        self._engine: Engine | None = None
+        self._stop_signals = 0
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        try:
+            await super().run_job(job_id, score)
+        finally:
+            self._slot_freed.set()
+
+    async def main(self) -> None:
+        """Start, run until stopped, and say why a Redis that is not there yet is waited for."""
+        if not self._ours:
+            return await super().main()
+        logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        await self._until_redis_answers()
+        self.ctx["redis"] = self.pool
+        if self.on_startup:
+            await self.on_startup(self.ctx)
+        self._engine = self._make_engine()
+        heart = asyncio.create_task(self._beat())
+        try:
+            await self._engine.run(self.burst, self.max_burst_jobs)
+        finally:
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
+        return None
+
+    def _make_engine(self) -> Engine:
+        return Engine(
+            self.pool,  # type: ignore[arg-type]  # `_ours` says so
+            self._runnables(),
+            Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
+            self.ctx,
+            queues=self._queues,
+            max_jobs=self.max_jobs,
+            poll_s=self.poll_delay_s,
+            unknown_patience_s=self._unknown_patience_s,
+            log_results=self.log_results,
+            **self._lease,
+        )
+
+    def _runnables(self) -> dict[str, Runnable]:
+        runnables: dict[str, Runnable] = {}
+        for name, function in self.functions.items():
+            if isinstance(function, TaskFunction):
+                runnables[name] = TaskRunnable(function.task, self._around)
+            else:
+                runnables[name] = ArqRunnable(function, self)
+        return runnables
+
+    async def _until_redis_answers(self) -> None:
+        link = Link("start")
+        while True:
+            try:
+                await log_redis_info(self.pool, logger.info)
+                return
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                await asyncio.sleep(link.failed(error))
+
+    async def _beat(self) -> None:
+        """arq's heart: the health record that `arq --check` reads, and the cron jobs."""
+        while True:
+            try:
+                await self.heart_beat()
+            except Exception as error:
+                if not is_away(error):
+                    logger.exception("the heart beat failed")
+            await asyncio.sleep(0.5)
+
+    def handle_sig(self, signum: Signals) -> None:
+        if not self._ours:
+            return super().handle_sig(signum)
+        self._say_shutdown(signum)
+        if self._engine is None or self.main_task is None:
+            if self.main_task is not None:
+                self.main_task.cancel()
+            return None
+        self._stop_signals += 1
+        if self._stop_signals > 1:
+            logger.warning("a second signal: stopping now")
+            self._engine.cancel_all()
+            self.loop.call_later(1, os._exit, 0)
+            return None
+        self._engine.stop_claiming()
+        self.allow_pick_jobs = False
+        self._stopper = self.loop.create_task(self._cancel_late_jobs(self._engine, signum))
+        return None
+
+    handle_sig_wait_for_completion = handle_sig
+
+    async def _cancel_late_jobs(self, engine: Engine, signum: Signals) -> None:
+        """Let jobs end by themselves for `job_completion_wait`, then cancel the rest."""
+        try:
+            async with asyncio.timeout(
+                self._job_completion_wait or None if engine.running == 0 else self._job_completion_wait
+            ):
+                await engine.wait_until_idle()
+        except TimeoutError:
+            logger.info(
+                "shutdown on %s: %d jobs still run, they are handed back", signum.name, engine.running
+            )
+            engine.cancel_all()
+        if self.on_stop:
+            self.on_stop(signum)
+
+    def _say_shutdown(self, signum: Signals) -> None:
+        counts = self._engine.counts if self._engine else {}
+        logger.info(
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed",
+            signum.name,
+            counts.get("SUCCESS", 0),
+            counts.get("FAILURE", 0),
+            counts.get("RETRY", 0),
+            self._engine.running if self._engine else 0,
+        )
+
+    async def close(self) -> None:
+        if not self._ours:
+            return await super().close()
+        if not self._pool:
+            return None
+        if not self._handle_signals and self.main_task is not None and not self.main_task.done():
+            self.handle_sig(signal.SIGUSR1)
+            await asyncio.gather(self.main_task, return_exceptions=True)
+        if self.on_shutdown:
+            try:
+                await self.on_shutdown(self.ctx)
+            except Exception:
+                logger.exception("on_shutdown failed")
+        await self.pool.aclose(True)
+        self._pool = None
+        return None
+
+    @property
+    def _counts(self) -> dict[str, int]:
+        return self._engine.counts if self._engine else {}
+
+
+def use_our_worker() -> None:
+    """Have arq's command line build our Worker: it looks the name up when it starts one.
+
+    Guarded by the version, because everything that we override is arq's private business.
+    """
+    if arq.VERSION != SUPPORTED_ARQ:
+        raise SettingsMistake(
+            f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
+        )
+    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc]
+
+
+_parameters = {
+    **inspect.signature(arq.worker.Worker.__init__).parameters,
+    **inspect.signature(Worker.__init__).parameters,
+}
+_parameters.pop("arq_options")
+_parameters.pop("self")
+Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
+"""arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""
