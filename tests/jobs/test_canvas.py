@@ -1,0 +1,314 @@
+"""Workflows, read from top to bottom: the tutorial. Everything here runs in this process, with no Redis.
+
+`await multiply.s(4, 4)()` calls a signature here; `await multiply.s(4, 4).delay()` sends it to a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from jobs import registry
+from jobs.canvas import Node, Signature, chain, chord, evaluate, group, signature
+from jobs.errors import EncodingError, NotConnected, UnknownTask
+
+
+class Task:
+    """The least that a task is: a name, and a function to run here."""
+
+    def __init__(self, function: Any) -> None:
+        self.__wrapped__ = function
+        self.name = f"demo.{function.__name__}"
+        registry.register(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature:
+        return signature(self.name, args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature:
+        return signature(self.name, args, kwargs, immutable=True)
+
+
+task = Task
+
+logged: list[Any] = []
+
+
+@task
+async def multiply(x: int, y: int) -> int:
+    return x * y
+
+
+@task
+async def log(message: Any) -> Any:
+    logged.append(message)
+    return message
+
+
+@task
+async def fail(*args: Any) -> None:
+    raise ValueError("no luck")
+
+
+@task
+async def report(request: Any, error: Exception, traceback: str) -> None:
+    logged.append((error, traceback))
+
+
+@pytest.fixture(autouse=True)
+def _empty_log() -> None:
+    logged.clear()
+
+
+# One call
+
+
+async def test_a_signature_is_a_call_not_yet_made():
+    four_fours = multiply.s(4, 4)
+
+    assert repr(four_fours) == "demo.multiply(4, 4)"
+    assert await four_fours() == 16
+
+
+async def test_a_signature_can_be_made_from_the_name_alone():
+    assert signature("demo.multiply", args=(4, 4), countdown=10) == multiply.s(4, 4).set(countdown=10)
+    assert await signature("demo.multiply", (4,), {"y": 5})() == 20
+
+
+async def test_a_partial_gets_the_rest_of_its_arguments_later():
+    assert await multiply.s(4)(4) == 16
+
+
+async def test_new_arguments_go_first():
+    assert repr(multiply.s(2).clone((1,))) == "demo.multiply(1, 2)"
+    assert repr(log.s(y=2, z=2).clone((), {"z": 3})) == "demo.log(y=2, z=3)"
+
+
+async def test_an_immutable_signature_takes_no_further_arguments():
+    assert await log.si("Message")(16) == "Message"
+    assert log.si("Message") == log.s("Message").set(immutable=True)
+
+
+async def test_a_signature_is_a_value_that_never_changes():
+    partial = multiply.s(4)
+
+    partial.clone((5,)).set(queue="mail")
+
+    assert partial == multiply.s(4)
+    with pytest.raises(AttributeError):
+        partial.args = (5,)
+
+
+async def test_a_callback_is_called_with_the_result_which_stays_the_result():
+    assert await multiply.s(4, 4).set(link=multiply.s(4) | log.s())() == 16
+
+    assert logged == [64]
+
+
+async def test_a_callback_that_takes_no_result():
+    await multiply.s(4, 4).set(link=log.si("Message"))()
+
+    assert logged == ["Message"]
+
+
+async def test_an_unknown_task_is_named():
+    with pytest.raises(UnknownTask, match=r"no task named 'demo\.multipli'.* did you mean demo\.multiply"):
+        await signature("demo.multipli", (4, 4))()
+
+
+# Group: all at once
+
+
+async def test_a_group_returns_a_list_in_the_order_given():
+    assert await group(multiply.s(i, i + 5) for i in range(10))() == [0, 6, 14, 24, 36, 50, 66, 84, 104, 126]
+
+
+async def test_the_members_of_a_group_run_side_by_side():
+    """Each waits until both have begun: one after the other, they would wait for ever."""
+    both = asyncio.Barrier(2)
+
+    @task
+    async def meet() -> int:
+        return await both.wait()
+
+    assert sorted(await group(meet.s(), meet.s())()) == [0, 1]
+
+
+async def test_arguments_given_to_a_group_go_to_each_member():
+    assert await group(multiply.s(2), multiply.s(3))(10) == [20, 30]
+
+
+async def test_a_group_of_one_is_a_list_of_one_and_an_empty_group_an_empty_list():
+    assert await group(multiply.s(4, 4))() == [16]
+    assert await group([])() == []
+
+
+async def test_groups_directly_in_a_group_are_unrolled():
+    assert await group(log.s(1), group(log.s(2), group(log.s(3), log.s(4))))() == [1, 2, 3, 4]
+
+
+async def test_a_failed_group_ends_when_every_member_has_ended():
+    with pytest.raises(ValueError, match="no luck"):
+        await group(fail.s(), log.s("late"))()
+
+    assert logged == ["late"]
+
+
+async def test_errors_can_stand_in_the_list_instead():
+    [error, message] = await group(fail.s(), log.s("fine"), return_exceptions=True)()
+
+    assert isinstance(error, ValueError)
+    assert message == "fine"
+
+
+async def test_a_group_can_be_told_how_many_members_may_be_under_way():
+    under_way: set[int] = set()
+    most = 0
+
+    @task
+    async def crowd(i: int) -> int:
+        nonlocal most
+        under_way.add(i)
+        most = max(most, len(under_way))
+        await asyncio.sleep(0)
+        under_way.remove(i)
+        return i
+
+    assert await group((crowd.s(i) for i in range(20)), max_concurrency=3)() == list(range(20))
+    assert most == 3
+
+
+# Chain: one after the other
+
+
+async def test_each_step_of_a_chain_gets_the_result_of_the_one_before():
+    assert await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20))() == 8000
+    assert await (multiply.s(10, 10) | multiply.s(4) | multiply.s(20))() == 8000
+
+
+async def test_a_partial_chain_hands_its_arguments_to_the_first_step():
+    assert await (multiply.s(10) | multiply.s(2))(16) == 320
+
+
+async def test_chains_in_a_chain_are_one_chain():
+    nested = multiply.s(10) | multiply.s(2) | (multiply.s(4) | multiply.s(5))
+
+    assert repr(nested) == "demo.multiply(10) | demo.multiply(2) | demo.multiply(4) | demo.multiply(5)"
+    assert await nested(16) == 6400
+
+
+async def test_a_failed_step_ends_its_chain():
+    with pytest.raises(ValueError, match="no luck"):
+        await (multiply.s(1, 1) | fail.s() | log.s())()
+
+    assert logged == []
+
+
+async def test_a_group_in_a_chain_hands_on_its_list():
+    double_and_triple = chain(multiply.s(4, 4), group(multiply.s(2), multiply.s(3)), log.s())
+
+    assert await double_and_triple() == [32, 48]
+
+
+# Chord: a group and then a body
+
+
+async def test_a_chord_calls_its_body_with_the_list():
+    assert await chord(group(multiply.s(i, i) for i in range(4)), log.s())() == [0, 1, 4, 9]
+    assert logged == [[0, 1, 4, 9]]
+
+
+async def test_a_group_and_a_task_make_a_chord():
+    header = group(multiply.s(i, i) for i in range(4))
+
+    assert (header | log.s()) == chord(header, log.s())
+
+
+async def test_the_body_can_be_given_later():
+    assert await chord(multiply.s(i, i) for i in range(4))(log.s()) == [0, 1, 4, 9]
+    with pytest.raises(ValueError, match="a chord without a body"):
+        await chord([multiply.s(1, 1)])()
+
+
+async def test_the_body_is_not_called_if_a_member_failed():
+    with pytest.raises(ValueError, match="no luck"):
+        await chord([multiply.s(1, 1), fail.s()], log.s())()
+
+    assert logged == []
+
+
+async def test_anything_can_stand_in_anything():
+    inner = group(multiply.s(2), multiply.s(3) | multiply.s(10)) | log.s()
+    outer = chain(multiply.s(1, 1), group(inner, inner), group(log.s(), log.si("done")))
+
+    assert await outer() == [[[2, 30], [2, 30]], "done"]
+
+
+# Options and callbacks of whole workflows
+
+
+async def test_a_workflow_calls_back_with_its_result():
+    workflow = group(multiply.s(1, 1), multiply.s(2, 2)).set(link=[log.s(), log.si("told")])
+
+    assert await workflow() == [1, 4]
+    assert logged == [[1, 4], "told"]
+
+
+async def test_an_error_callback_is_called_once_with_the_request_the_error_and_its_traceback():
+    workflow = chain(group(fail.s(), fail.s()), log.s()).on_error(report.s())
+
+    with pytest.raises(ValueError, match="no luck"):
+        await workflow()
+
+    [(error, traceback)] = logged
+    assert str(error) == "no luck"
+    assert "ValueError: no luck" in traceback
+
+
+async def test_a_failed_callback_does_not_change_the_result(caplog):
+    assert await multiply.s(4, 4).set(link=fail.s())() == 16
+
+    assert "a callback (link) of demo.multiply(4, 4) failed" in caplog.text
+
+
+async def test_options_of_a_workflow_go_where_its_arguments_go():
+    seen = {}
+
+    async def remember(call: Signature, path: tuple[int, ...]) -> None:
+        seen[path] = call.options
+
+    tree = group(chain(log.s(), log.s()), log.s(), queue="mail", link=log.s())
+    await evaluate(tree, (1,), call=remember)
+
+    assert seen == {(0, 0): {"queue": "mail"}, (0, 1): {}, (1,): {"queue": "mail"}, (-1, 0): {}}
+
+
+# Sent and stored
+
+
+async def test_a_call_without_a_connection_says_what_to_do():
+    with pytest.raises(NotConnected, match="async with connect"):
+        await multiply.s(4, 4).delay()
+
+
+async def test_a_tree_comes_back_from_json_as_it_was():
+    tree = (group(multiply.s(1, y=2), log.si("x")) | chain(log.s(), group(log.s(), queue="mail"))).set(
+        link=log.s() | log.s(), link_error=report.s(), countdown=10
+    )
+
+    assert Node.from_dict(json.loads(json.dumps(tree.to_dict()))) == tree
+
+
+async def test_a_tree_of_a_later_version_is_refused():
+    with pytest.raises(EncodingError, match="a workflow of format 2: this version reads only 1"):
+        Node.from_dict({**multiply.s().to_dict(), "format": 2})
+
+
+async def test_a_task_that_is_not_called_is_no_part_of_a_workflow():
+    with pytest.raises(TypeError, match="is not a signature"):
+        group(multiply, log)
