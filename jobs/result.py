@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs import default, encoding, keys, scripts
@@ -95,6 +96,11 @@ class Result:
             6,
         )
         return state.decode()
+
+    async def reschedule(self, eta: datetime) -> bool:
+        """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
+        due = int(eta.timestamp() * 1000)
+        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, str(due)))
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
