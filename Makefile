@@ -11,7 +11,7 @@ run: .venv/.installed  ## Run everything on this machine: Redis, mail catcher, w
 	@exec $(PY) -m app.embedded
 
 signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
-	@exec $(PY) -m app.accounts.signin "$(EMAIL)"
+	@exec $(PY) -m app.accounts "$(EMAIL)"
 
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import home, pages, security
+from app import accounts, home, pages, security
 from app.context import close
 from app.database import Database
 from app.embedded import inbox
 from app.mail import Mailer
 from app.migrations import upgrade
 from app.rate_limits import RateLimits
+from jobs import connect
 from settings import Settings
 
 
@@ -29,13 +30,15 @@ def create_app(settings: Settings | None = None) -> Quart:
     security.protect(app)
     pages.prepare(app)
     app.register_blueprint(home.blueprint)
+    app.register_blueprint(accounts.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
         await upgrade(settings)
-        yield
+        async with connect(settings.redis_url):
+            yield
         await close(app)
 
     return app

@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 
 from app.accounts.access import is_owner
-from app.addresses import readable
 from app.context import site
+from app.mail import address
 from app.rate_limits import RateLimitsUnavailable
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def prepare(app: Quart) -> None:
         account = g.get("account")
         return {"site": site(), "account": account, "is_owner": is_owner(account), "has_page": has_page}
 
-    app.jinja_env.filters["readable_address"] = readable
+    app.jinja_env.filters["readable_address"] = address.shown
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from app.accounts.access import owner_only, public, signed_in
 from app.accounts.models import Account
+from app.accounts.pages import blueprint
 from app.accounts.sessions import current_account
 
-__all__ = ["Account", "current_account", "owner_only", "public", "signed_in"]
+__all__ = ["Account", "blueprint", "current_account", "owner_only", "public", "signed_in"]

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from quart import Quart, abort, g, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
 
+from app.accounts import links
 from app.accounts.models import Account
-from app.addresses import owner_address
 from app.context import site
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -32,7 +32,7 @@ def owner_only(view: View) -> View:
 
 def is_owner(account: Account | None) -> bool:
     """Whether this is the account of OWNER_EMAIL."""
-    return account is not None and account.email == owner_address(site().owner_email)
+    return account is not None and account.email == links.owner_address(site())
 
 
 def protect(app: Quart) -> None:

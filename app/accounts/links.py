@@ -7,15 +7,45 @@ import hashlib
 import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import LINK_LIFETIME, Account, SignInLink
+from app.database import Database
+from app.mail import AddressRefused, address
 from settings import Settings
 
 KEEP_OLD_LINKS = timedelta(days=1)
+
+
+async def sign_in_link(settings: Settings, email: str = "") -> str:
+    """A fresh link for this address (else for the owner), for somebody who sits at the machine."""
+    database = Database(settings.database_url)
+    try:
+        async with database.transaction() as db:
+            link = await make_link(
+                db, settings.secret_key, parse_address(email or settings.owner_email, settings)
+            )
+        return address_of(link, settings)
+    finally:
+        await database.close()
+
+
+def parse_address(typed: str, settings: Settings) -> str:
+    """The address of an account, in lower case. `localhost` is only for the owner and for trying out."""
+    owner = owner_address(settings)
+    email = owner if typed == settings.owner_email else address.parse(typed).lower()
+    if email.endswith("@localhost") and email != owner and not settings.embedded_mail:
+        raise AddressRefused("Nobody can be reached at localhost: write the address like name@example.org.")
+    return email
+
+
+def owner_address(settings: Settings) -> str:
+    """The address in OWNER_EMAIL, which may be written `Name <address>`."""
+    return address.parse(parseaddr(settings.owner_email)[1]).lower()
 
 
 async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:

@@ -12,6 +12,7 @@ from app import create_app
 from app.database import Database
 from app.migrations import upgrade
 from settings import Settings
+from tests.app.visitor import Visitor
 
 
 @pytest.fixture
@@ -34,3 +35,33 @@ async def app(settings: Settings) -> AsyncIterator[Quart]:
     app = create_app(settings)
     async with app.test_app():
         yield app
+
+
+@pytest.fixture
+def visitor(app: Quart) -> Visitor:
+    """Somebody who has not signed in."""
+    return Visitor(app)
+
+
+@pytest.fixture
+async def alice(app: Quart) -> Visitor:
+    """alice@example.org, signed in, in Berlin."""
+    visitor = Visitor(app)
+    await visitor.sign_in("alice@example.org")
+    return visitor
+
+
+@pytest.fixture
+async def charlie(app: Quart) -> Visitor:
+    """charlie@example.org, signed in, who may see nothing of Alice's."""
+    visitor = Visitor(app)
+    await visitor.sign_in("charlie@example.org")
+    return visitor
+
+
+@pytest.fixture
+async def owner(app: Quart) -> Visitor:
+    """The owner of the site, signed in."""
+    visitor = Visitor(app)
+    await visitor.sign_in(app.extensions["settings"].owner_email)
+    return visitor

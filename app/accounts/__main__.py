@@ -1,0 +1,23 @@
+"""`python -m app.accounts [EMAIL]`: print a one-time sign-in link, for the owner if nobody is named."""
+
+import asyncio
+import sys
+
+from app.accounts.links import sign_in_link
+from app.mail.address import AddressRefused
+from app.migrations import upgrade
+from settings import Settings, SettingsError
+
+
+async def main(email: str) -> None:
+    """Needs the database only: no Redis, no mail server, no worker, no running site."""
+    settings = Settings.from_env()
+    await upgrade(settings)
+    print(await sign_in_link(settings, email))
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(" ".join(sys.argv[1:])))
+    except (AddressRefused, SettingsError) as error:
+        sys.exit(str(error))

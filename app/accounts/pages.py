@@ -1,0 +1,172 @@
+"""Sign in, sign out, and the account's own page."""
+
+from __future__ import annotations
+
+import zoneinfo
+from functools import cache
+
+from quart import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
+from quart.typing import ResponseReturnValue
+from sqlalchemy import update
+
+from app import database
+from app.accounts import links, sessions
+from app.accounts.access import public, signed_in
+from app.accounts.models import Account
+from app.accounts.tasks import send_sign_in_link
+from app.context import site
+from app.mail.address import AddressRefused
+from app.rate_limits import Limit, RateLimits, RateLimitsUnavailable
+from app.security.hosts import client_address
+
+blueprint = Blueprint("accounts", __name__, template_folder="templates")
+
+
+@blueprint.get("/sign-in")
+@public
+async def sign_in() -> ResponseReturnValue:
+    if g.account:
+        return redirect(_next_page(), 303)
+    return await render_template("accounts/sign_in.html")
+
+
+@blueprint.post("/sign-in")
+@public
+async def ask_for_link() -> ResponseReturnValue:
+    """The same answer for every address, known or not."""
+    typed = (await request.form).get("email", "")[:1000]
+    try:
+        email = links.parse_address(typed, site())
+    except AddressRefused as error:
+        return await _sign_in_again(400, typed, str(error))
+    rate_limits: RateLimits = current_app.extensions["rate_limits"]
+    try:
+        wait_s = await rate_limits.take(*_limits(email, client_address()))
+    except RateLimitsUnavailable:
+        return await _sign_in_again(503, typed, NO_MAIL_NOW)
+    if wait_s:
+        page, status = await _sign_in_again(
+            429, typed, f"You can ask for the next link in {_duration(wait_s)}."
+        )
+        return page, status, {"Retry-After": str(wait_s)}
+    async with database.transaction() as db:
+        link = await links.make_link(db, site().secret_key, email)
+    try:
+        await send_sign_in_link.delay(link.id)
+    except Exception:
+        current_app.logger.exception("the sign-in mail could not be queued")
+        return await _sign_in_again(503, typed, NO_MAIL_NOW)
+    return await render_template("accounts/link_sent.html", email=email)
+
+
+@blueprint.get("/sign-in/<token>")
+@public
+async def open_link(token: str) -> ResponseReturnValue:
+    """Changes nothing: mail scanners open links too."""
+    async with database.session() as db:
+        link = await links.find_link(db, token)
+    if link is None:
+        return await _link_is_over()
+    return await render_template("accounts/use_link.html", email=link.email)
+
+
+@blueprint.post("/sign-in/<token>")
+@public
+async def use_link(token: str) -> ResponseReturnValue:
+    zone = (await request.form).get("timezone", "")
+    next_page = _next_page()
+    async with database.transaction() as db:
+        account = await links.use_link(db, token, zone if zone in time_zones() else site().timezone)
+        if account is not None:
+            await sessions.start(db, account)
+    if account is None:
+        return await _link_is_over()
+    return redirect(next_page, 303)
+
+
+@blueprint.post("/sign-out")
+@signed_in
+async def sign_out() -> ResponseReturnValue:
+    await sessions.end()
+    return await _signed_out("You are signed out.")
+
+
+@blueprint.post("/sign-out-everywhere")
+@signed_in
+async def sign_out_everywhere() -> ResponseReturnValue:
+    await sessions.end(everywhere=True)
+    return await _signed_out("You are signed out in every browser.")
+
+
+@blueprint.get("/account")
+@signed_in
+async def show() -> ResponseReturnValue:
+    return await render_template("accounts/show.html", time_zones=_choices())
+
+
+@blueprint.post("/account")
+@signed_in
+async def save() -> ResponseReturnValue:
+    zone = (await request.form).get("timezone", "")
+    if zone not in time_zones():
+        error = "This is not a time zone that we know. Choose one from the list."
+        return await render_template("accounts/show.html", time_zones=_choices(), error=error), 400
+    async with database.session() as db:
+        await db.execute(
+            update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone)
+        )
+        await db.commit()
+    await flash(f"Saved: times are shown in {zone}.", "success")
+    return redirect(url_for("accounts.show"), 303)
+
+
+NO_MAIL_NOW = "No mail can be sent right now, so there is no link on its way. Try again in a minute."
+
+
+async def _sign_in_again(status: int, typed: str, error: str) -> tuple[str, int]:
+    return await render_template("accounts/sign_in.html", typed=typed, error=error), status
+
+
+async def _link_is_over() -> ResponseReturnValue:
+    if g.account:  # the button pressed twice, or the mail opened again
+        return redirect(_next_page(), 303)
+    error = "This link has been used already or is more than ten minutes old. Ask for a new one."
+    return await _sign_in_again(410, "", error)
+
+
+async def _signed_out(message: str) -> ResponseReturnValue:
+    await flash(message, "success")
+    response = redirect(url_for("home.index"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _limits(email: str, client: str) -> tuple[Limit, ...]:
+    return (
+        Limit("sign-in-mail", email, times=1, period_s=60),
+        Limit("sign-in-mails", email, times=6, period_s=3600),
+        Limit("sign-in-client", client, times=30, period_s=3600),
+    )
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} second{'s' if seconds > 1 else ''}"
+    return f"{-(-seconds // 60)} minutes"
+
+
+def _next_page() -> str:
+    """Where this browser wanted to go; only ever a page of ours."""
+    path = session.pop("next", "")
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if ours else url_for("home.index")
+
+
+def _choices() -> list[str]:
+    return sorted({*time_zones(), sessions.current_account().timezone})
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The zones that people know; the rest of the list are abbreviations and old names."""
+    return frozenset(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")

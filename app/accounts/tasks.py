@@ -1,0 +1,20 @@
+"""What accounts do in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.accounts import mails
+from app.mail import DeliveryFailed, Outcome
+from jobs import task
+
+
+@task(name="accounts.send_sign_in_link", bind=True, queue="mail", ignore_result=True, max_retries=20)
+async def send_sign_in_link(self: Any, link_id: int) -> None:
+    """Harmless to run twice: the same link under the same Message-ID, and nothing once it is used or over."""
+    try:
+        await mails.sign_in_link(link_id)
+    except DeliveryFailed as failed:
+        if failed.outcome is not Outcome.PERMANENT:
+            raise self.retry(exc=failed, countdown=min(5 * 2**self.request.retries, 60)) from failed
+        raise

@@ -1,0 +1,263 @@
+"""What every page refuses and every answer carries, whatever the feature."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from quart import Quart, Response
+from sqlalchemy import text
+
+from app import create_app
+from app.accounts import owner_only, public
+from app.context import site
+from app.security import BODY_LIMIT
+from app.security.hosts import client_address
+from settings import Settings
+from tests.app.visitor import Visitor
+
+NO_FIELDS = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def everything_stored(app: Quart) -> list[object]:
+    async with app.extensions["database"].session() as db:
+        tables = [
+            row[0] for row in await db.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        ]
+        return [
+            [tuple(row) for row in await db.execute(text(f"SELECT * FROM {table}"))]
+            for table in sorted(tables)
+        ]
+
+
+def unsafe_paths(app: Quart) -> list[str]:
+    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    exempt = {name for name, view in app.view_functions.items() if getattr(view, "without_csrf", False)}
+    return [
+        rule.build(dict.fromkeys(rule.arguments, "1"), append_unknown=False)[1]  # type: ignore[index]
+        for rule in rules
+        if rule.endpoint not in exempt
+    ]
+
+
+async def test_no_form_is_taken_without_the_token_of_this_browser(
+    app: Quart, alice: Visitor, charlie: Visitor
+) -> None:
+    await charlie.get("/account")
+    await alice.get("/account")
+    before = await everything_stored(app)
+    good = {"csrf_token": alice.token()}
+    assert good["csrf_token"]
+
+    for path in unsafe_paths(app):
+        for form, headers in (
+            ({}, {}),
+            ({"csrf_token": "x"}, {}),
+            ({"csrf_token": "ünicode"}, {}),
+            ({"csrf_token": charlie.token()}, {}),
+            (good, {"Origin": "https://evil.example"}),
+            (good, {"Origin": "null"}),
+            (good, {"Sec-Fetch-Site": "cross-site"}),
+            (good, {"Sec-Fetch-Site": "same-site"}),
+        ):
+            response = await alice.client.post(path, form=form, headers=headers)
+            assert response.status_code == 403, (path, form, headers)
+        response = await alice.client.post(
+            path, data=b'{"csrf_token": "x"}', headers={"Content-Type": "text/plain"}
+        )
+        assert response.status_code == 403, path
+
+    assert await everything_stored(app) == before
+
+
+async def test_the_token_may_come_in_a_header(alice: Visitor) -> None:
+    await alice.get("/account")
+
+    response = await alice.client.post(
+        "/account",
+        form={"timezone": "UTC"},
+        headers={"X-CSRF-Token": alice.token(), "Sec-Fetch-Site": "same-origin"},
+    )
+
+    assert response.status_code == 303
+
+
+async def test_every_answer_carries_the_headers_that_protect_it(app: Quart, alice: Visitor) -> None:
+    for path in ("/", "/sign-in", "/account", "/nowhere", "/static/site.css"):
+        headers = (await alice.get(path)).headers
+
+        policy = headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        for directive in (
+            "default-src 'none'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ):
+            assert directive in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+
+
+async def test_pages_hold_no_inline_script_or_style(app: Quart, alice: Visitor, visitor: Visitor) -> None:
+    for someone in (alice, visitor):
+        for path in ("/", "/sign-in", "/account", "/nowhere"):
+            await someone.get(path)
+            assert "<style" not in someone.text
+            assert " style=" not in someone.text
+            assert "<script>" not in someone.text
+            assert " onclick=" not in someone.text
+
+
+async def test_what_a_session_saw_is_never_stored(alice: Visitor, visitor: Visitor) -> None:
+    for path in ("/", "/account", "/nowhere"):
+        headers = (await alice.get(path)).headers
+        assert headers["Cache-Control"] == "no-store", path
+        assert "Cookie" in headers["Vary"], path
+
+    headers = (await visitor.get("/")).headers
+    assert "Cookie" in headers["Vary"]
+    assert "Set-Cookie" not in headers
+
+
+async def test_files_may_be_stored(visitor: Visitor) -> None:
+    headers = (await visitor.get("/static/site.css")).headers
+
+    assert "no-store" not in headers.get("Cache-Control", "")
+    assert "Set-Cookie" not in headers
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "[::1", "a b", ""]
+)
+async def test_a_foreign_host_reads_nothing(app: Quart, host: str) -> None:
+    response = await app.test_client(use_cookies=False).get("/", headers={"Host": host})
+
+    assert response.status_code == 400
+    assert "Mail to your later self" not in await response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+async def test_this_machine_may_ask_by_any_of_its_names(visitor: Visitor, host: str) -> None:
+    assert (await visitor.get("/", headers={"Host": host})).status_code == 200
+
+
+async def test_a_body_over_the_limit_is_refused_with_a_page(alice: Visitor) -> None:
+    await alice.get("/account")
+
+    response = await alice.client.post("/account", form={"csrf_token": alice.token(), "x": "x" * BODY_LIMIT})
+
+    assert response.status_code == 413
+    assert "Too large" in await response.get_data(as_text=True)
+
+
+async def test_a_chunked_upload_over_the_limit_is_refused_and_not_kept(app: Quart) -> None:
+    """Quart alone takes 20 MB here."""
+    boundary = "b"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()
+    async with app.test_client().request(
+        "/sign-in", method="POST", headers={"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    ) as connection:
+        await connection.send(head)
+        for _ in range(20):
+            await connection.send(b"x" * 1_000_000)
+            await asyncio.sleep(0)
+        await connection.send_complete()
+        response = await connection.as_response()
+
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"a=&" * 80_000, b"&" * 250_000])
+async def test_a_form_of_endless_fields_holds_nobody_up(app: Quart, body: bytes) -> None:
+    start = time.perf_counter()
+    response = await app.test_client().post("/sign-in", data=body, headers=NO_FIELDS)
+
+    assert response.status_code == 413
+    assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("body", [b"a=%00", b"%00=a", b"csrf_token=%ff%fe", b"%", b"\xff\xfe", b""])
+async def test_bytes_that_are_no_text_are_no_fault_of_ours(app: Quart, body: bytes) -> None:
+    response = await app.test_client().post("/sign-in", data=body, headers=NO_FIELDS)
+
+    assert response.status_code in (400, 403)
+
+
+async def test_what_does_not_exist_and_what_is_not_allowed_have_pages(visitor: Visitor) -> None:
+    for path, code in (("/nowhere", 404), ("/static/nowhere", 404), ("/account/x", 404)):
+        assert (await visitor.get(path)).status_code == code
+        assert "Nothing here" in visitor.text
+    response = await visitor.client.get("/sign-out")
+    assert response.status_code == 405
+
+
+async def test_a_fault_shows_a_page_without_its_traceback(app: Quart) -> None:
+    @app.get("/broken")
+    @public
+    async def broken() -> str:
+        raise ValueError("secret detail")
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    visitor = Visitor(app)
+    response = await visitor.get("/broken")
+
+    assert response.status_code == 500
+    assert "Our fault" in visitor.text
+    assert "secret detail" not in visitor.text
+
+
+async def test_a_view_without_a_word_about_access_answers_nobody(app: Quart, owner: Visitor) -> None:
+    @app.get("/forgotten")
+    async def forgotten() -> str:
+        return "open"
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    assert (await owner.get("/forgotten")).status_code == 500
+    assert "open to" not in owner.text
+
+
+async def test_an_account_that_is_not_the_owner_gets_403(app: Quart, alice: Visitor, owner: Visitor) -> None:
+    @app.get("/workshop")
+    @owner_only
+    async def workshop() -> str:
+        return "tools"
+
+    assert (await alice.get("/workshop")).status_code == 403
+    assert (await owner.get("/workshop")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, "1.1.1.1", "9.9.9.9"),
+        (1, "1.1.1.1", "1.1.1.1"),
+        (1, "6.6.6.6, 1.1.1.1", "1.1.1.1"),
+        (2, "6.6.6.6, 1.1.1.1, 2.2.2.2", "1.1.1.1"),
+        (2, "1.1.1.1", "1.1.1.1"),
+        (1, "nonsense", "9.9.9.9"),
+        (1, None, "9.9.9.9"),
+        (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    ],
+)
+async def test_the_client_is_the_nearest_address_that_our_proxies_vouch_for(
+    settings: Settings, proxies: int, forwarded: str | None, expected: str
+) -> None:
+    app = create_app(
+        Settings(data_dir=settings.data_dir, redis_url=settings.redis_url, trusted_proxies=proxies)
+    )
+
+    @app.get("/whoami")
+    @public
+    async def whoami() -> Response:
+        assert site().trusted_proxies == proxies
+        return Response(client_address(), content_type="text/plain")
+
+    async with app.test_app():
+        headers = {"Remote-Addr": "6.6.6.6"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
+        response = await app.test_client().get(
+            "/whoami", headers=headers, scope_base={"client": ("9.9.9.9", 1)}
+        )
+        assert await response.get_data(as_text=True) == expected

@@ -1,0 +1,48 @@
+"""Somebody with a browser: keeps cookies, sends forms with the token of the page they stand on."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import Quart, Response
+
+from app.accounts.links import sign_in_link
+from settings import Settings
+
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Visitor:
+    """One browser of one person. `text` is the body of the last answer."""
+
+    def __init__(self, app: Quart) -> None:
+        self.client = app.test_client()
+        self.settings: Settings = app.extensions["settings"]
+        self.text = ""
+
+    async def get(self, path: str, **options: Any) -> Response:
+        return await self._read(await self.client.get(path, **options))
+
+    async def post(
+        self, path: str, *, page: str = "", headers: dict[str, str] | None = None, **form: str
+    ) -> Response:
+        """Open *page* (else *path* itself), fill in its form, send it to *path*."""
+        await self.get(page or path)
+        form = {"csrf_token": self.token()} | form
+        return await self._read(await self.client.post(path, form=form, headers=headers))
+
+    async def sign_in(self, email: str = "alice@example.org", timezone: str = "Europe/Berlin") -> Response:
+        link = urlsplit(await sign_in_link(self.settings, email))
+        return await self.post(link.path, timezone=timezone)
+
+    def token(self) -> str:
+        """The token in the form of the page they look at; empty if it has none."""
+        match = TOKEN.search(self.text)
+        return unescape(match[1]) if match else ""
+
+    async def _read(self, response: Any) -> Response:
+        self.text = await response.get_data(as_text=True)
+        return response  # type: ignore[no-any-return]
