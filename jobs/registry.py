@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ class Named(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 
 
 T = TypeVar("T", bound=Named)
@@ -29,13 +29,14 @@ def register(task: T, aliases: Iterable[str] = ()) -> T:
     Two different tasks with one name are refused. The same function of the same module, imported again
     by a reload, takes the place of the old one.
     """
-    for name in (task.name, *aliases):
+    names = (task.name, *aliases)
+    for name in names:
         known = _tasks.get(name)
-        if known is not None and known is not task and _origin(known) != _origin(task):
+        if known is not None and _origin(known) != _origin(task):
             raise SettingsMistake(
                 f"two tasks are named {name!r}: {_origin(known)} and {_origin(task)}; give one another name="
             )
-        _tasks[name] = task
+    _tasks.update(dict.fromkeys(names, task))
     return task
 
 
