@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from jobs import keys, registry
+from jobs.current import running_job
 from jobs.errors import QuarqError, UnknownTask
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def make_call(
         queue=options.get("queue") or (task.options.queue if task is not None else keys.DEFAULT_QUEUE),
         payload=_payload(connection, task, name, args, dict(kwargs)),
         task=name,
-        due=moment(eta if eta is not None else countdown),
+        due=moment(eta if eta is not None else countdown) or _due_of_parent(),
         expires=moment(expires),
     )
 
@@ -66,6 +67,12 @@ def moment(value: Moment) -> str:
         return str(int(value.timestamp() * 1000))
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     return f"+{max(int(seconds * 1000), 0)}"
+
+
+def _due_of_parent() -> str:
+    """What a job calls is as old as the job itself, so that work begun is ended before new work is begun."""
+    job = running_job()
+    return str(job.request.due_ms) if job is not None and job.request.due_ms else ""
 
 
 def _known(name: str) -> Task[Any, Any] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,8 +53,18 @@ class Request:
 class CurrentJob:
     """One running of a task."""
 
-    def __init__(self, task: Task[Any, Any], request: Request, ctx: dict[Any, Any] | None = None) -> None:
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        request: Request,
+        ctx: dict[Any, Any] | None = None,
+        without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None,
+    ) -> None:
         self.task = task
+        self.without_slot = without_slot
+        """Awaits a coroutine without using a slot of the worker; None where there is none."""
+        self.thread: asyncio.Future[Any] | None = None
+        """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
         self.name = task.name
         self.request = request
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
@@ -94,6 +106,11 @@ def current_job() -> CurrentJob:
         return _current.get()
     except LookupError:
         raise QuarqError("no job is running here: current_job() works inside a task") from None
+
+
+def running_job() -> CurrentJob | None:
+    """The job that this code runs in, if any."""
+    return _current.get(None)
 
 
 def set_current(job: CurrentJob) -> None:

@@ -90,7 +90,9 @@ class Task(Generic[P, R]):
             return await self.function(*args, **kwargs)  # type: ignore[no-any-return]
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, lambda: context.run(self.function, *args, **kwargs))
+        job.thread = loop.run_in_executor(None, lambda: context.run(self.function, *args, **kwargs))
+        job.thread.add_done_callback(_seen)
+        return await asyncio.shield(job.thread)
 
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
@@ -185,6 +187,12 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
         return made
 
     return decorate if function is None else decorate(function)
+
+
+def _seen(thread: asyncio.Future[Any]) -> None:
+    """Whoever waited for the thread may be gone: what it raises then is nobody's."""
+    if not thread.cancelled():
+        thread.exception()
 
 
 def _culprit(bound: Mapping[str, Any]) -> str | None:

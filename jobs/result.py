@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs import default, encoding, keys, scripts
+from jobs.current import running_job
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ class Result:
         """Wait for the job to end, at most *timeout* seconds, and return what it returned.
 
         What it raised is raised here; with *propagate* False it is returned instead. ResultUnknown at once for
-        an id that nobody has seen or whose result has ended; TimeoutError when time is up, which changes nothing for the job.
+        an id that nobody has seen or whose result has ended; TimeoutError when time is up, which changes
+        nothing for the job. Inside a job, its slot is free while it waits.
         """
         async with asyncio.timeout(timeout):
-            entry = await self._connection.mailbox.wait_until_ended(self.id)
+            entry = await self._until_ended()
         success, value = self._decode(entry)
         if not success and propagate:
             raise value
@@ -105,6 +107,14 @@ class Result:
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
         await self._connection.run_script(scripts.FORGET, self.id)
+
+    async def _until_ended(self) -> Entry:
+        """Inside a job its slot is free meanwhile: whoever waits never keeps others from running."""
+        waiting = self._connection.mailbox.wait_until_ended(self.id)
+        job = running_job()
+        if job is None or job.without_slot is None:
+            return await waiting
+        return await job.without_slot(waiting)  # type: ignore[no-any-return]
 
     async def _read(self) -> Entry:
         [entry] = await self._connection.mailbox.read([self.id])

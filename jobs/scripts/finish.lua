@@ -30,7 +30,7 @@ end
 
 local function finish(id, token, state, result, ttl, delay, run, entry, unknown)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'due', 'received',
-    'attempts', 'retries', 'revoked', 'log', 'settled')
+    'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued')
   if r[2] ~= token then return r[13] == token and 0 or -1 end
   if is_terminal(r[1]) then return 0 end
   local record = { queue = r[3], reply = r[5], waited = r[6] }
@@ -48,7 +48,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, unknown)
   else
     redis.call('HSET', RECORD .. id, 'run', run)
     end_job(id, state, result, ttl, now, record)
-    count(task, state, r[7] and math.max(r[8] - r[7], 0), run)
+    count(task, state, r[7] and math.max(r[8] - math.max(r[7], r[14] or 0), 0), run)
   end
   return 1
 end

@@ -10,6 +10,7 @@ import platform
 import socket
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,9 @@ from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
 from jobs.worker.record import Recorder
-from jobs.worker.run import Runner, Running
+from jobs.worker.run import Runner
+from jobs.worker.running import Running
+from jobs.worker.slots import Slot, Slots
 from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
@@ -60,9 +63,9 @@ class Engine:
         self._hooks = hooks
         self._ctx = ctx
         self._functions = functions
-        self._slots_used = 0
+        self._slots = Slots(max_jobs)
+        self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._suspects = 0
-        self._slot_freed = asyncio.Event()
         self._stopping = False
         self._background: list[asyncio.Task[None]] = []
         pool = redis.connection_pool
@@ -70,7 +73,7 @@ class Engine:
         self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
-        self._waker = Waker(self._wake_line, self.queues, poll_s, lambda: self._free_slots > 0)
+        self._waker = Waker(self._wake_line, self.queues, poll_s, lambda: self._slots.free > 0)
         self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
         self._keeper = Keeper(
             lambda: Line(pool),
@@ -85,6 +88,7 @@ class Engine:
 
     async def run(self, burst: bool = False, max_burst_jobs: int = -1) -> None:
         """Claim and run jobs until `stop_claiming()`; with *burst*, until the queues are empty."""
+        asyncio.get_running_loop().set_default_executor(self._threads)
         with default.connected(self._redis):
             self._start_background()
             try:
@@ -96,7 +100,7 @@ class Engine:
     def stop_claiming(self) -> None:
         """Take no more jobs; those that run go on."""
         self._stopping = True
-        self._slot_freed.set()
+        self._slots.nudge()
         self._waker.wake()
 
     def cancel_all(self) -> None:
@@ -116,19 +120,25 @@ class Engine:
 
     async def wait_until_idle(self) -> None:
         """Wait until no job runs here and every outcome is recorded."""
-        while self._slots_used:
-            self._slot_freed.clear()
-            await self._slot_freed.wait()
+        while tasks := [
+            running.task for running in self.held.values() if running.task and not running.task.done()
+        ]:
+            await asyncio.wait(tasks)
         await self._recorder.wait_until_idle()
 
     @property
     def running(self) -> int:
-        """Jobs whose code runs now."""
-        return self._slots_used
+        """Jobs that are held: their code runs or waits, or its outcome is not recorded yet."""
+        return len(self.held)
+
+    @property
+    def has_unended_code(self) -> bool:
+        """Is there code of a job that did not end though it was told to: a thread?"""
+        return bool(self._tasks)
 
     async def _claim_and_run(self, burst: bool, max_burst_jobs: int) -> None:
         while not self._stopping:
-            wanted = self._free_slots
+            wanted = self._slots.free
             if burst and max_burst_jobs >= 0:
                 wanted = min(wanted, max_burst_jobs - self.started)
                 if self.started >= max_burst_jobs:
@@ -147,28 +157,30 @@ class Engine:
                 await self._waker.wait(0.02 if burst else batch.next_due_s)
 
     def _start(self, job: Claimed) -> None:
-        running = Running(job)
+        running = Running(job, Slot(self._slots))
         self.held[job.id] = running
         self._tokens[job.id] = job.token
-        self._slots_used += 1
         self._suspects += job.suspect
         self.started += 1
         running.task = asyncio.create_task(self._run_one(running))
 
     async def _run_one(self, running: Running) -> None:
-        """Run a job and hand its outcome to the recorder; its slot is free from then on."""
+        """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
         try:
             outcome = await self._runner.run(running)
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", running.job.id)
             outcome = Outcome(FAILURE, error, why=repr(error))
-        self._slots_used -= 1
-        self._suspects -= running.job.suspect
-        self._slot_freed.set()
+        if outcome.state == PENDING and running.thread is not None:
+            await asyncio.wait([running.thread])  # else another worker would start it beside the thread
         if running.stopped == "lost":
             self._drop(running)
         else:
             self._recorder.put(running, outcome)
+        if running.thread is not None:
+            await asyncio.wait([running.thread])
+        running.slot.end()
+        self._suspects -= running.job.suspect
 
     def _settled(self, running: Running, recorded: bool) -> None:
         self._drop(running)
@@ -186,15 +198,10 @@ class Engine:
             del self.held[running.job.id]
             del self._tokens[running.job.id]
 
-    @property
-    def _free_slots(self) -> int:
-        return self.max_jobs - self._slots_used
-
     async def _until_a_slot_is_free(self) -> None:
-        self._slot_freed.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):  # the recorder may have emptied meanwhile, which sets no event
-                await self._slot_freed.wait()
+            async with asyncio.timeout(1):  # the recorder may have emptied meanwhile, which nudges nobody
+                await self._slots.wait_for_change()
 
     async def _until_all_ended(self) -> None:
         while self.held:
@@ -217,6 +224,7 @@ class Engine:
             async with asyncio.timeout(3):
                 await self._claimer.hand_back_all_but({})
         self._keeper.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await self._waker.close()
         await self._control.close()
         for task in self._background:
@@ -244,7 +252,7 @@ class Engine:
             "queues": ",".join(self.queues),
             "tasks": ",".join(self._functions),
             "max_jobs": self.max_jobs,
-            "running": self._slots_used,
+            "running": len(self.held),
             "up_s": int(time.monotonic() - self._born),
             **{f"count_{state}": n for state, n in self.counts.items()},
         }

@@ -17,6 +17,7 @@ from jobs.decorator import Task
 from jobs.errors import Retry, TimeLimitExceeded, WorkerLost
 from jobs.retry import next_delay, retries_by_itself
 from jobs.worker.claimed import FAILURE, RETRY, CallData, Claimed, Outcome
+from jobs.worker.running import Running
 
 Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one middleware hook: entered around the code of each task."""
@@ -37,7 +38,7 @@ class Runnable(Protocol):
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
         """Why this job must not be started, if so."""
 
-    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
+    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
         """Run the code; what it raises is judged by `judge`."""
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
@@ -60,7 +61,8 @@ class TaskRunnable:
             return WorkerLost(f"job {job.id}: its worker died, and {self._task.name} may not run twice")
         return None
 
-    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
+    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
+        job, call = running.job, running.call
         request = Request(
             id=job.id,
             task=call.task,
@@ -73,7 +75,8 @@ class TaskRunnable:
             due_ms=job.due,
             called_directly=False,
         )
-        current = CurrentJob(self._task, request, ctx)
+        current = CurrentJob(self._task, request, ctx, running.slot.free_while)
+        running.current = current
         if self._around is None and self._task.options.time_limit is None:
             return await self._task.run(current, call.args, call.kwargs)
         async with (self._around or nothing_around)(current):
@@ -124,10 +127,9 @@ class ArqRunnable:
             return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
         return None
 
-    async def run(self, job: Claimed, call: CallData, ctx: dict[Any, Any]) -> Any:
-        return await asyncio.wait_for(
-            self._function.coroutine(ctx, *call.args, **call.kwargs), self._timeout_s or None
-        )
+    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
+        coroutine = self._function.coroutine(ctx, *running.call.args, **running.call.kwargs)
+        return await asyncio.wait_for(coroutine, self._timeout_s or None)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if self._worker.retry_jobs and isinstance(error, arq.worker.Retry):

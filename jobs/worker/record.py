@@ -16,7 +16,7 @@ from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line, is_away
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, Claimed, Outcome
 from jobs.worker.link import Link
-from jobs.worker.run import Running
+from jobs.worker.running import Running
 
 logger = logging.getLogger("arq.worker")
 

@@ -13,26 +13,13 @@ from arq.worker import JobExecutionFailed
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.worker import log
-from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, Claimed, Outcome
 from jobs.worker.functions import Runnable, decode_call
 from jobs.worker.hooks import Hooks
+from jobs.worker.running import Running
 
 UNKNOWN_AGAIN_S = 5
 """A job whose task this worker does not know is put back for so long: a newer worker may know it."""
-
-
-class Running:
-    """A job that this worker holds, until its outcome is recorded."""
-
-    __slots__ = ("call", "job", "outcome", "stopped", "task")
-
-    def __init__(self, job: Claimed) -> None:
-        self.job = job
-        self.call = CallData("<unknown>")
-        self.outcome: Outcome | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.stopped = ""
-        """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 
 
 class Runner:
@@ -67,7 +54,7 @@ class Runner:
         began = time.monotonic()
         try:
             await self._hooks.before(ctx)
-            value = await function.run(job, running.call, ctx)
+            value = await function.run(running, ctx)
         except (Exception, asyncio.CancelledError) as error:
             outcome = self._judge(running, error, function)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
@@ -19,6 +20,7 @@ from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.errors import SettingsMistake
 from jobs.line import is_away
+from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
@@ -28,6 +30,8 @@ from jobs.worker.registered import TaskFunction
 logger = logging.getLogger("arq.worker")
 
 SUPPORTED_ARQ = "0.28.0"
+LAST_WAIT_S = 4
+"""How long cancelled jobs may take to end before the process leaves them."""
 
 
 class Worker(arq.worker.Worker):
@@ -57,7 +61,7 @@ class Worker(arq.worker.Worker):
         self._unknown_patience_s = unknown_task_patience
         self._slot_freed = asyncio.Event()
         self._engine: Engine | None = None
-        self._stop_signals = 0
+        self._stopper: asyncio.Task[None] | None = None
 
     async def run_job(self, job_id: str, score: int) -> None:
         try:
@@ -65,8 +69,16 @@ class Worker(arq.worker.Worker):
         finally:
             self._slot_freed.set()
 
+    def run(self) -> None:
+        """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
+        super().run()
+        if self._engine is not None and self._engine.has_unended_code:
+            logger.warning("threads of cancelled jobs still run: leaving them")
+            logging.shutdown()
+            os._exit(0)
+
     async def main(self) -> None:
-        """Start, run until stopped, and say why a Redis that is not there yet is waited for."""
+        """Start, run until stopped; wait for a Redis that is not there yet."""
         if not self._ours:
             return await super().main()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
@@ -75,12 +87,13 @@ class Worker(arq.worker.Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         self._engine = self._make_engine()
-        heart = asyncio.create_task(self._beat())
+        heart = asyncio.create_task(self._beat(self._engine))
         try:
             await self._engine.run(self.burst, self.max_burst_jobs)
         finally:
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
+            self._take_counts(self._engine)
         return None
 
     def _make_engine(self) -> Engine:
@@ -117,9 +130,10 @@ class Worker(arq.worker.Worker):
                     raise
                 await asyncio.sleep(link.failed(error))
 
-    async def _beat(self) -> None:
+    async def _beat(self, engine: Engine) -> None:
         """arq's heart: the health record that `arq --check` reads, and the cron jobs."""
         while True:
+            self._take_counts(engine)
             try:
                 await self.heart_beat()
             except Exception as error:
@@ -127,50 +141,55 @@ class Worker(arq.worker.Worker):
                     logger.exception("the heart beat failed")
             await asyncio.sleep(0.5)
 
+    def _take_counts(self, engine: Engine) -> None:
+        self.jobs_complete, self.jobs_failed = engine.counts[SUCCESS], engine.counts[FAILURE]
+        self.jobs_retried = engine.counts[RETRY]
+
     def handle_sig(self, signum: Signals) -> None:
+        """First signal: claim no more, let jobs end, hand the late ones back. Second: stop now."""
         if not self._ours:
             return super().handle_sig(signum)
         self._say_shutdown(signum)
-        if self._engine is None or self.main_task is None:
+        self.allow_pick_jobs = False
+        if self._engine is None:
             if self.main_task is not None:
                 self.main_task.cancel()
-            return None
-        self._stop_signals += 1
-        if self._stop_signals > 1:
-            logger.warning("a second signal: stopping now")
-            self._engine.cancel_all()
-            self.loop.call_later(1, os._exit, 0)
-            return None
-        self._engine.stop_claiming()
-        self.allow_pick_jobs = False
-        self._stopper = self.loop.create_task(self._cancel_late_jobs(self._engine, signum))
-        return None
-
-    handle_sig_wait_for_completion = handle_sig
-
-    async def _cancel_late_jobs(self, engine: Engine, signum: Signals) -> None:
-        """Let jobs end by themselves for `job_completion_wait`, then cancel the rest."""
-        try:
-            async with asyncio.timeout(
-                self._job_completion_wait or None if engine.running == 0 else self._job_completion_wait
-            ):
-                await engine.wait_until_idle()
-        except TimeoutError:
-            logger.info(
-                "shutdown on %s: %d jobs still run, they are handed back", signum.name, engine.running
-            )
-            engine.cancel_all()
+        elif self._stopper is None:
+            self._engine.stop_claiming()
+            self._stopper = self.loop.create_task(self._end_jobs(self._engine, self._job_completion_wait))
+        else:
+            self._stopper.cancel()
+            self._stopper = self.loop.create_task(self._end_jobs(self._engine, 0))
         if self.on_stop:
             self.on_stop(signum)
+        return None
+
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
+        if not self._ours:
+            return super().handle_sig_wait_for_completion(signum)
+        return self.handle_sig(signum)
+
+    async def _end_jobs(self, engine: Engine, wait_s: float) -> None:
+        """Let jobs end by themselves for *wait_s*, then cancel the rest, and leave behind what does not end even so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                return await engine.wait_until_idle()
+        logger.info("%d jobs still run: they are cancelled and handed back", engine.running)
+        engine.cancel_all()
+        await asyncio.sleep(LAST_WAIT_S if wait_s else 1)
+        logger.warning("%d jobs do not end: leaving them, their leases lapse", engine.running)
+        logging.shutdown()
+        os._exit(0)
 
     def _say_shutdown(self, signum: Signals) -> None:
-        counts = self._engine.counts if self._engine else {}
+        if self._engine is not None:
+            self._take_counts(self._engine)
         logger.info(
             "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed",
             signum.name,
-            counts.get("SUCCESS", 0),
-            counts.get("FAILURE", 0),
-            counts.get("RETRY", 0),
+            self.jobs_complete,
+            self.jobs_failed,
+            self.jobs_retried,
             self._engine.running if self._engine else 0,
         )
 
@@ -187,13 +206,11 @@ class Worker(arq.worker.Worker):
                 await self.on_shutdown(self.ctx)
             except Exception:
                 logger.exception("on_shutdown failed")
+        if self._stopper is not None:
+            self._stopper.cancel()
         await self.pool.aclose(True)
         self._pool = None
         return None
-
-    @property
-    def _counts(self) -> dict[str, int]:
-        return self._engine.counts if self._engine else {}
 
 
 def use_our_worker() -> None:

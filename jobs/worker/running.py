@@ -1,0 +1,31 @@
+"""A job that this worker holds: from its claim until its outcome is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jobs.current import CurrentJob
+from jobs.worker.claimed import CallData, Claimed, Outcome
+from jobs.worker.slots import Slot
+
+
+class Running:
+    """What the engine, the run path and the recorder know of one held job."""
+
+    __slots__ = ("call", "current", "job", "outcome", "slot", "stopped", "task")
+
+    def __init__(self, job: Claimed, slot: Slot) -> None:
+        self.job = job
+        self.slot = slot
+        self.call = CallData("<unknown>")
+        self.current: CurrentJob | None = None
+        self.outcome: Outcome | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.stopped = ""
+        """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+
+    @property
+    def thread(self) -> asyncio.Future[object] | None:
+        """The thread that still runs its code, if there is one."""
+        thread = self.current.thread if self.current is not None else None
+        return thread if thread is not None and not thread.done() else None

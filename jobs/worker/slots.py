@@ -1,0 +1,127 @@
+"""Slots: how many jobs run at a time. A job that waits for another gives its slot back meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+class Slots:
+    """*size* slots. A freed one goes first to a job that had given its own back, then to new claims."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._used = 0
+        self._returning: deque[asyncio.Future[None]] = deque()
+        self._changed = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many jobs may be claimed now."""
+        return max(self._size - self._used, 0)
+
+    @property
+    def used(self) -> int:
+        """How many jobs run and do not wait for others."""
+        return self._used
+
+    def take(self) -> None:
+        """Use one; whoever claims has looked at `free` before."""
+        self._used += 1
+
+    def give(self) -> None:
+        """Free one."""
+        while self._returning:
+            waiter = self._returning.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._used -= 1
+        self._changed.set()
+
+    async def take_again(self) -> None:
+        """Wait for a slot, before all new claims."""
+        if self._used < self._size:
+            self._used += 1
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._returning.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.give()
+            raise
+
+    async def wait_for_change(self) -> None:
+        """Wait until a slot was freed, or `nudge` was called."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def nudge(self) -> None:
+        """Have whoever waits for a change look again."""
+        self._changed.set()
+
+
+class Slot:
+    """The slot of one job: given back while it waits for other jobs, needed again before any wait returns.
+
+    A job that gathers several results passes through its slot at each return and gives it back while others are still
+    out; else one slot and a job with two children would wait for ever.
+    """
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._held = True
+        self._ended = False
+        self._waits = 0
+        self._taking: asyncio.Task[None] | None = None
+        slots.take()
+
+    async def free_while(self, waiting: Coroutine[Any, Any, R]) -> R:
+        """Await *waiting* without a slot. What it raises, a cancellation too, is not held up for one."""
+        self._waits += 1
+        self._give()
+        try:
+            result = await waiting
+            await self._take_again()
+            return result
+        finally:
+            self._waits -= 1
+            if self._waits:
+                asyncio.get_running_loop().call_soon(self._give_if_waiting)
+
+    def end(self) -> None:
+        """The job's code has ended."""
+        self._ended = True
+        if self._taking is not None:
+            self._taking.cancel()
+        self._give()
+
+    def _give(self) -> None:
+        if self._held:
+            self._held = False
+            self._slots.give()
+
+    def _give_if_waiting(self) -> None:
+        if self._waits:
+            self._give()
+
+    async def _take_again(self) -> None:
+        """One taking serves all waits of the job that return while it lasts."""
+        if self._held or self._ended:
+            return
+        if self._taking is None:
+            self._taking = asyncio.create_task(self._take())
+        await asyncio.shield(self._taking)
+
+    async def _take(self) -> None:
+        try:
+            await self._slots.take_again()
+            self._held = True
+        finally:
+            self._taking = None
