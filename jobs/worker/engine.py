@@ -59,6 +59,7 @@ class Engine:
         self.held: dict[str, Running] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._redis = redis
         self._hooks = hooks
         self._ctx = ctx
@@ -120,10 +121,8 @@ class Engine:
 
     async def wait_until_idle(self) -> None:
         """Wait until no job runs here and every outcome is recorded."""
-        while tasks := [
-            running.task for running in self.held.values() if running.task and not running.task.done()
-        ]:
-            await asyncio.wait(tasks)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await self._recorder.wait_until_idle()
 
     @property
@@ -163,6 +162,8 @@ class Engine:
         self._suspects += job.suspect
         self.started += 1
         running.task = asyncio.create_task(self._run_one(running))
+        self._tasks.add(running.task)
+        running.task.add_done_callback(self._tasks.discard)
 
     async def _run_one(self, running: Running) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
