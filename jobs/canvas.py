@@ -1,7 +1,7 @@
 """Workflows as values: signatures, and the groups, chains and chords made of them.
 
 A workflow is a tree of frozen nodes; changing one makes a copy. `evaluate` gives a tree its meaning. How a
-task is called is passed to it: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
+task is called is passed in: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
 """
 
 from __future__ import annotations
