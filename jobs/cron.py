@@ -1,0 +1,207 @@
+"""Which moments do cron's five fields name? Written as in Celery; where clocks change, by Debian cron's rule.
+
+Pure arithmetic: no clock, no Redis. Day of month and day of week must both match, as in Celery.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TypeAlias
+
+from jobs.errors import SettingsMistake
+
+Field: TypeAlias = int | str | Iterable[int | str]
+"""5, "5", "1-5", "*/15", "1-30/2", "mon-fri", "22-4" (over the end), "*/2, 1", or a list of such."""
+
+_LONGEST = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The five fields, as the sorted values that each allows."""
+
+    minute: tuple[int, ...]
+    hour: tuple[int, ...]
+    day_of_week: tuple[int, ...]
+    """0 is Sunday, 6 Saturday."""
+    day_of_month: tuple[int, ...]
+    month_of_year: tuple[int, ...]
+    wild: bool
+    """Minute or hour is a wildcard: it goes by elapsed time, and clocks that change mean nothing special."""
+
+    def on(self, day: date) -> bool:
+        """Is anything due on that day?"""
+        return (
+            day.month in self.month_of_year
+            and day.day in self.day_of_month
+            and day.isoweekday() % 7 in self.day_of_week
+        )
+
+
+def moments(
+    minute: Field = "*",
+    hour: Field = "*",
+    day_of_week: Field = "*",
+    day_of_month: Field = "*",
+    month_of_year: Field = "*",
+) -> Moments:
+    """Read the five fields; SettingsMistake names the one that is wrong, or says that they never meet."""
+    days, months = _DAY_OF_MONTH.values(day_of_month), _MONTH_OF_YEAR.values(month_of_year)
+    if not any(days[0] <= _LONGEST[month] for month in months):
+        raise SettingsMistake(
+            f"day_of_month={day_of_month!r}, month_of_year={month_of_year!r}: no such day exists"
+        )
+    return Moments(
+        minute=_MINUTE.values(minute),
+        hour=_HOUR.values(hour),
+        day_of_week=_DAY_OF_WEEK.values(day_of_week),
+        day_of_month=days,
+        month_of_year=months,
+        wild=any(isinstance(given, str) and given.lstrip().startswith("*") for given in (minute, hour)),
+    )
+
+
+def next_after(due: Moments, zone: tzinfo, moment: datetime) -> datetime:
+    """The first due moment later than *moment*, in UTC.
+
+    A time of day that the clock jumps over is due right after the jump, once; one that it shows twice is due
+    the first time. With a wildcard in minute or hour, whatever the clock really shows counts, also twice.
+    """
+    return (_next_wild if due.wild else _next_fixed)(due, zone, moment.astimezone(UTC))
+
+
+def _next_fixed(due: Moments, zone: tzinfo, moment: datetime) -> datetime:
+    wall = _wall(moment, zone)
+    while True:
+        wall = _next_wall(due, wall)
+        found = wall.replace(tzinfo=zone).astimezone(UTC)
+        if _wall(found, zone) != wall:  # the clock jumps over it
+            found = _change(zone, found - timedelta(days=1), found)
+        if found > moment:
+            return found
+
+
+def _next_wild(due: Moments, zone: tzinfo, moment: datetime) -> datetime:
+    while True:
+        wall = _next_wall(due, _wall(moment, zone))
+        found = moment + (wall - _wall(moment, zone))  # if the clock does not change until then
+        end = min(found, moment + timedelta(days=1))
+        if _offset(end, zone) != _offset(moment, zone):
+            moment = _change(zone, moment, end)
+            shown = _wall(moment, zone)
+            if _next_wall(due, shown - timedelta(minutes=1)) == shown:
+                return moment
+        elif end == found:
+            return found
+        else:
+            moment = max(end, found - timedelta(days=2))
+
+
+def _next_wall(due: Moments, after: datetime) -> datetime:
+    """The next time that a clock on the wall shows, were it never changed."""
+    day = after.date()
+    if due.on(day):
+        for hour in due.hour:
+            for minute in due.minute:
+                if (hour, minute) > (after.hour, after.minute):
+                    return datetime.combine(day, time(hour, minute))
+    day += timedelta(days=1)
+    while not due.on(day):
+        month_fits = day.month in due.month_of_year
+        day = (
+            day + timedelta(days=1)
+            if month_fits
+            else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        )
+    return datetime.combine(day, time(due.hour[0], due.minute[0]))
+
+
+def _change(zone: tzinfo, low: datetime, high: datetime) -> datetime:
+    """The second at which the clock changed, where it has changed once since *low*."""
+    before = _offset(low, zone)
+    seconds = int((high - low).total_seconds())
+    first, last = 0, seconds
+    while last - first > 1:
+        middle = (first + last) // 2
+        same = _offset(high - timedelta(seconds=seconds - middle), zone) == before
+        first, last = (middle, last) if same else (first, middle)
+    return (high - timedelta(seconds=seconds - last)).replace(microsecond=0)
+
+
+def _wall(moment: datetime, zone: tzinfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _offset(moment: datetime, zone: tzinfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one field: names and bounds of its values."""
+
+    name: str
+    low: int
+    high: int
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    def values(self, given: Field) -> tuple[int, ...]:
+        """Every value that the field allows, sorted."""
+        parts: list[str] = []
+        for item in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+            if isinstance(item, bool) or not isinstance(item, int | str):
+                raise self._mistake(given, "it takes numbers and text")
+            parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
+        if not parts:
+            raise self._mistake(given, "nothing is in it; leave it out for every value")
+        return tuple(
+            sorted({value % 7 if self is _DAY_OF_WEEK else value for p in parts for value in self._part(p)})
+        )
+
+    def _part(self, part: str) -> Sequence[int]:
+        """One of *, 5, 1-5, mon-fri, 22-4 (over the end), and */2 or 1-30/2."""
+        span, slash, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if slash and not (_NUMBER.fullmatch(step) and int(step)):
+            raise self._mistake(part, "after the slash comes a number from 1")
+        if slash and not dash and span != "*":
+            raise self._mistake(part, f"a step needs a range, as in */{step} or {span}-{self.high}/{step}")
+        if span == "*":
+            values: Sequence[int] = range(self.low, self.high + 1)
+        elif dash:
+            start, end = self._number(first), self._number(last)
+            over = start > end
+            values = [
+                *range(start, (self.high if over else end) + 1),
+                *range(self.low, (end if over else -1) + 1),
+            ]
+        else:
+            values = [self._number(span)]
+        return values[:: int(step or 1)]
+
+    def _number(self, text: str) -> int:
+        value = self.names.get(text[:3].lower()) if text.isalpha() else None
+        if value is None and _NUMBER.fullmatch(text):
+            value = int(text)
+        # 7 is a second name for Sunday, so that ranges such as 5-7 can be written
+        if value is None or not self.low <= value <= (7 if self is _DAY_OF_WEEK else self.high):
+            names = f", {', '.join(self.names)}" if self.names else ""
+            raise self._mistake(text, f"its values are {self.low} to {self.high}{names}")
+        return value
+
+    def _mistake(self, given: object, why: str) -> SettingsMistake:
+        return SettingsMistake(f"{self.name}: cannot read {given!r}: {why}")
+
+
+_NUMBER = re.compile(r"[0-9]{1,4}")
+_MINUTE = _Reader("minute", 0, 59)
+_HOUR = _Reader("hour", 0, 23)
+_DAY_OF_WEEK = _Reader(
+    "day_of_week", 0, 6, {name: n for n, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
+)
+_DAY_OF_MONTH = _Reader("day_of_month", 1, 31)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_OF_YEAR = _Reader("month_of_year", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)})

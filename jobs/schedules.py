@@ -1,0 +1,149 @@
+"""When tasks are due by themselves: `crontab()` and `every()`, as the cron jobs that arq's worker takes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from arq.cron import CronJob
+
+from jobs import cron, registry
+from jobs.cron import Field
+from jobs.errors import SettingsMistake
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Schedule(CronJob):
+    """A task that is due at certain moments. Redis remembers it by its `name`: unique, and kept for ever."""
+
+    def __init__(
+        self,
+        task: registry.Named | str,
+        name: str | None,
+        args: Iterable[Any],
+        kwargs: Mapping[str, Any] | None,
+        window: timedelta,
+    ) -> None:
+        self.task = task if isinstance(task, str) else getattr(task, "name", "")
+        if not self.task or not isinstance(self.task, str):
+            raise SettingsMistake(f"{task!r} is not a task: a schedule takes a @task, or the name of one")
+        self.args, self.kwargs, self.window = tuple(args), dict(kwargs or {}), window
+
+        async def run(ctx: Any) -> Any:
+            return await registry.lookup(self.task)(*self.args, **self.kwargs)
+
+        super().__init__(
+            name=name or self.task,
+            coroutine=run,
+            month=None,
+            day=None,
+            weekday=None,
+            hour=None,
+            minute=None,
+            second=None,
+            microsecond=0,
+            run_at_startup=False,
+            unique=True,
+            job_id=None,
+            timeout_s=None,
+            keep_result_s=None,
+            keep_result_forever=None,
+            max_tries=None,
+        )
+
+    @abstractmethod
+    def next_after(self, moment: datetime) -> datetime:
+        """The first due moment later than *moment*, in UTC."""
+
+    def latest(self, after: datetime, until: datetime) -> datetime | None:
+        """The last moment due later than *after* and not later than *until*: what was missed between them."""
+        found, upcoming = None, self.next_after(after)
+        while upcoming <= until:
+            found, upcoming = upcoming, self.next_after(upcoming)
+        return found
+
+    def calculate_next(self, prev_run: datetime) -> None:
+        """arq's word: set `next_run` to the first due moment later than *prev_run*."""
+        self.next_run = self.next_after(prev_run)
+
+
+class crontab(Schedule):
+    """Due when the clock of *timezone* shows it; a field that is not given allows every value, minute too.
+
+    Fields are Celery's: `minute=0`, `hour="*/2, 1"`, `day_of_week="mon-fri"` (0 and 7 are Sunday), lists;
+    all five must match. Without *timezone*, the worker's `timezone=` if that names a zone, otherwise UTC. A
+    moment missed while no worker ran is caught up once if it is not longer ago than *window*.
+    """
+
+    def __init__(
+        self,
+        task: registry.Named | str,
+        *,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        minute: Field = "*",
+        hour: Field = "*",
+        day_of_week: Field = "*",
+        day_of_month: Field = "*",
+        month_of_year: Field = "*",
+        timezone: str | tzinfo | None = None,
+        window: timedelta = timedelta(hours=1),
+    ) -> None:
+        super().__init__(task, name, args, kwargs, window)
+        self.due = cron.moments(minute, hour, day_of_week, day_of_month, month_of_year)
+        self.timezone = _zone(timezone)
+        self._text = f"{minute} {hour} {day_of_month} {month_of_year} {day_of_week}"
+
+    def next_after(self, moment: datetime) -> datetime:
+        zone = self.timezone or (moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else UTC)
+        return cron.next_after(self.due, zone, moment)
+
+    def __repr__(self) -> str:
+        return (
+            f"<crontab {self.name}: {self._text} (m/h/dM/MY/d){f' {self.timezone}' if self.timezone else ''}>"
+        )
+
+
+class every(Schedule):
+    """Due each time that *period* has gone by, counted from 1970: the same moments on every machine."""
+
+    def __init__(
+        self,
+        task: registry.Named | str,
+        period: timedelta,
+        *,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        window: timedelta = timedelta(hours=1),
+    ) -> None:
+        super().__init__(task, name, args, kwargs, window)
+        if not isinstance(period, timedelta) or period < timedelta(milliseconds=1):
+            raise SettingsMistake(
+                f"{self.name}: every {period!r}: write a time span such as timedelta(seconds=30)"
+            )
+        self.period = period
+
+    def next_after(self, moment: datetime) -> datetime:
+        return _EPOCH + ((moment - _EPOCH) // self.period + 1) * self.period
+
+    def latest(self, after: datetime, until: datetime) -> datetime | None:
+        found = _EPOCH + (until - _EPOCH) // self.period * self.period
+        return found if found > after else None
+
+    def __repr__(self) -> str:
+        return f"<every {self.name}: {self.period}>"
+
+
+def _zone(zone: str | tzinfo | None) -> tzinfo | None:
+    if not isinstance(zone, str):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsMistake(f"timezone={zone!r} is not a time zone such as Europe/Berlin or UTC") from None
