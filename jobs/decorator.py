@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from jobs import default, encoding, registry
-from jobs.canvas import Signature
+from jobs.canvas import Signature, group
 from jobs.connection import JobsRedis
 from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import EncodingError
@@ -141,6 +141,18 @@ class Task(Generic[P, R]):
         return Signature(self.name, args, kwargs, options, immutable)
 
     subtask = signature
+
+    def map(self, items: Iterable[Any]) -> Signature:
+        """One job that calls this with each item in turn: the list of results."""
+        return self.s().map(items)
+
+    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature:
+        """As `map`, each item being all the positional arguments of its call."""
+        return self.s().starmap(items)
+
+    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
+        """A group of starmaps over *n* items each: a list of lists of results."""
+        return self.s().chunks(items, n)
 
     def encode(self, connection: JobsRedis, args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
         """The call as bytes, refused here if the function does not take it or an argument cannot travel."""

@@ -13,6 +13,7 @@ from arq.cron import CronJob
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
+from jobs.maps import BUILT_IN
 from jobs.worker.registered import as_function
 from jobs.worker.worker import Worker, use_our_worker
 
@@ -50,7 +51,7 @@ def worker_settings(
     attributes = {
         **_DEFAULTS,
         **options,
-        "functions": [*(as_function(task) for task in tasks), *functions],
+        "functions": [*(as_function(task) for task in (*tasks, *BUILT_IN)), *functions],
         "cron_jobs": list(cron_jobs),
         "queues": list(queues),
         "redis_pool": JobsRedis.at(redis_url),

@@ -11,51 +11,30 @@ from typing import Any
 
 import pytest
 
-from jobs import registry
-from jobs.canvas import Node, Signature, chain, chord, evaluate, group, signature
+from jobs import Signature, chain, chord, group, signature, task
+from jobs.canvas import Node, evaluate
 from jobs.errors import EncodingError, NotConnected, UnknownTask
-
-
-class Task:
-    """The least that a task is: a name, and a function to run here."""
-
-    def __init__(self, function: Any) -> None:
-        self.__wrapped__ = function
-        self.name = f"demo.{function.__name__}"
-        registry.register(self)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__wrapped__(*args, **kwargs)
-
-    def s(self, *args: Any, **kwargs: Any) -> Signature:
-        return signature(self.name, args, kwargs)
-
-    def si(self, *args: Any, **kwargs: Any) -> Signature:
-        return signature(self.name, args, kwargs, immutable=True)
-
-
-task = Task
 
 logged: list[Any] = []
 
 
-@task
+@task(name="demo.multiply")
 async def multiply(x: int, y: int) -> int:
     return x * y
 
 
-@task
+@task(name="demo.log")
 async def log(message: Any) -> Any:
     logged.append(message)
     return message
 
 
-@task
+@task(name="demo.fail")
 async def fail(*args: Any) -> None:
     raise ValueError("no luck")
 
 
-@task
+@task(name="demo.report")
 async def report(request: Any, error: Exception, traceback: str) -> None:
     logged.append((error, traceback))
 
@@ -132,7 +111,7 @@ async def test_the_members_of_a_group_run_side_by_side():
     """Each waits until both have begun: one after the other, they would wait for ever."""
     both = asyncio.Barrier(2)
 
-    @task
+    @task(name="demo.meet")
     async def meet() -> int:
         return await both.wait()
 
@@ -170,7 +149,7 @@ async def test_a_group_can_be_told_how_many_members_may_be_under_way():
     under_way: set[int] = set()
     most = 0
 
-    @task
+    @task(name="demo.crowd")
     async def crowd(i: int) -> int:
         nonlocal most
         under_way.add(i)
@@ -286,6 +265,23 @@ async def test_options_of_a_workflow_go_where_its_arguments_go():
     await evaluate(tree, (1,), call=remember)
 
     assert seen == {(0, 0): {"queue": "mail"}, (0, 1): {}, (1,): {"queue": "mail"}, (-1, 0): {}}
+
+
+# Map, starmap, chunks
+
+
+async def test_map_calls_for_each_item_in_one_job():
+    assert await multiply.s(10).map([1, 2, 3])() == [10, 20, 30]
+
+
+async def test_starmap_takes_all_arguments_from_the_item():
+    assert await multiply.starmap([(1, 2), (3, 4)])() == [2, 12]
+
+
+async def test_chunks_share_the_items_out_among_jobs():
+    pairs = zip(range(5), range(5), strict=True)
+
+    assert await multiply.chunks(pairs, 2)() == [[0, 1], [4, 9], [16]]
 
 
 # Sent and stored

@@ -1,0 +1,24 @@
+"""The two tasks that every worker has: one job that calls another task for each item of a list, here, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jobs.canvas import Node
+from jobs.decorator import task
+
+
+@task(name="jobs.map")
+async def map_items(tree: Mapping[str, Any], items: Iterable[Any]) -> list[Any]:
+    """What `multiply.map(items)` sends: the first that fails fails the job."""
+    return [await Node.from_dict(tree)(item) for item in items]
+
+
+@task(name="jobs.starmap")
+async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]]) -> list[Any]:
+    """What `multiply.starmap(items)` sends: each item is all the positional arguments."""
+    return [await Node.from_dict(tree)(*item) for item in items]
+
+
+BUILT_IN = (map_items, starmap_items)
