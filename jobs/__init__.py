@@ -5,6 +5,7 @@ from jobs.connection import connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.result import AsyncResult, Result
+from jobs.schedules import crontab, every
 from jobs.worker.settings import worker_settings
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "chain",
     "chord",
     "connect",
+    "crontab",
     "current_job",
+    "every",
     "group",
     "signature",
     "task",
