@@ -13,6 +13,7 @@ from app.embedded import inbox
 from app.mail import Mailer
 from app.migrations import upgrade
 from app.rate_limits import RateLimits
+from app.reminders import pages as reminders
 from jobs import connect
 from settings import Settings
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     pages.prepare(app)
     app.register_blueprint(home.blueprint)
     app.register_blueprint(accounts.blueprint)
+    app.register_blueprint(reminders.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
@@ -15,6 +17,9 @@ from app.mail.failures import DeliveryFailed, Outcome
 from settings import Settings
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 20  # connections of one process; servers refuse somebody who opens hundreds
+PATIENCE_S = 2.0
 
 
 def current_mailer() -> Mailer:
@@ -33,6 +38,7 @@ class Mailer:
         self._pause_s = pause_s
         self._fault: DeliveryFailed | None = None
         self._closed_until = 0.0
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     @classmethod
     def of(cls, settings: Settings) -> Mailer:
@@ -61,6 +67,20 @@ class Mailer:
             self._note(failed)
             raise
         self._note(None)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of the `AT_ONCE` connections that mail without hurry may open. DeliveryFailed if none is free soon:
+        the server is slow, and whoever waits for it should not do so in a worker's slot."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise DeliveryFailed(Outcome.UNREACHABLE, "Too many other mails are being sent.") from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def check(self) -> DeliveryFailed | None:
         """Ask the server now, pause or not: None if it would listen to a mail, else why not."""

@@ -1,0 +1,37 @@
+"""What a worker needs for this application's work: its tasks, their context, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from quart import Quart
+
+from app.accounts.tasks import send_sign_in_link
+from app.context import close, task_context
+from app.migrations import upgrade
+from app.reminders.arming import keep_armed
+from app.reminders.tasks import remind
+
+TASKS = (send_sign_in_link, remind)
+
+
+def worker_options(app: Quart) -> dict[str, Any]:
+    """For `worker_settings()`. *app* belongs to the worker alone: see `task_context`."""
+
+    async def start(ctx: dict[Any, Any]) -> None:
+        await upgrade(app.extensions["settings"])
+        ctx["keep_armed"] = asyncio.create_task(_keep_armed(app))
+
+    async def stop(ctx: dict[Any, Any]) -> None:
+        if keeping := ctx.pop("keep_armed", None):
+            keeping.cancel()
+            await asyncio.wait([keeping])
+        await close(app)
+
+    return {"tasks": TASKS, "around": task_context(app), "on_startup": start, "on_shutdown": stop}
+
+
+async def _keep_armed(app: Quart) -> None:
+    async with app.app_context():
+        await keep_armed()

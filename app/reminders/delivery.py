@@ -1,0 +1,183 @@
+"""Send one reminder: claimed in SQL before its text leaves, settled after the answer, never sent by two at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.exc import OperationalError
+
+from app import database
+from app.mail import DeliveryFailed, HeaderRefused, Outcome, current_mailer
+from app.reminders import mails
+from app.reminders.models import Reminder, State
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(seconds=30)  # after a worker's death, what it was sending is taken over this much later
+RENEW_S = 10
+GIVE_UP_AFTER = timedelta(days=4)  # without a mail server to talk to; RFC 5321, 4.5.4.1
+LONGEST_WAIT = timedelta(minutes=30)
+AFTER_UNCERTAIN = timedelta(minutes=1)
+AFTER_BUSY = timedelta(seconds=5)
+EARLY = timedelta(seconds=60)  # an alarm this early waits for the time; an earlier one is of an old revision
+
+MAY_HAVE_ARRIVED = "The mail server broke off twice before it confirmed the mail: it may have arrived."
+
+
+@dataclass(frozen=True)
+class Tries:
+    """How often a mail server may answer "not now", and how long to wait after it did."""
+
+    more: int
+    every: timedelta
+
+
+class LostClaim(Exception):
+    """Somebody else sends it, or it was edited or cancelled since it was read."""
+
+
+async def deliver(pk: int, tries: Tries) -> timedelta | None:
+    """Send reminder *pk* if it is due. Answers when to call this again; None: nothing is left to do.
+
+    Called for one that is sent, cancelled, edited or gone, or from two places at once, it does no harm: the row
+    decides. A worker that dies before DATA has sent nothing; one that dies after it is repeated once.
+    """
+    try:
+        async with database.session() as db:
+            reminder = await db.get(Reminder, pk)
+        return await _deliver(reminder, tries) if reminder is not None else None
+    except LostClaim:
+        return None
+    except OperationalError as error:
+        log.warning("the database could not take reminder %s now: %s", pk, error.orig)
+        return AFTER_BUSY
+
+
+async def _deliver(reminder: Reminder, tries: Tries) -> timedelta | None:
+    now = datetime.now(UTC)
+    if reminder.state == State.SCHEDULED:
+        early = reminder.next_try_at - now
+        if early > timedelta(0):
+            return early if early < EARLY else None
+    elif reminder.state == State.SENDING:
+        left = (reminder.claimed_until or now) - now
+        if left > timedelta(0):
+            return left + timedelta(seconds=1)
+        if reminder.uncertain:
+            await _change(reminder, state=State.FAILED, reason=MAY_HAVE_ARRIVED)
+            return None
+        reminder.uncertain = 1  # its worker died between DATA and the answer
+    else:
+        return None
+    return await _send(reminder, tries)
+
+
+async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
+    async def claim() -> None:
+        until = datetime.now(UTC) + CLAIM
+        await _change(reminder, state=State.SENDING, claims=reminder.claims + 1, claimed_until=until)
+
+    try:
+        message = await mails.reminder(reminder)
+        async with current_mailer().place(), _renewing(reminder):
+            await current_mailer().send(message, before_data=claim)
+            # Shielded: what stops this worker now must not make the next one send it again.
+            await asyncio.shield(_record_sent(reminder))
+    except HeaderRefused as error:
+        await _change(reminder, state=State.FAILED, reason=str(error))
+    except DeliveryFailed as failed:
+        return await _settle(reminder, failed, tries)
+    return None
+
+
+async def _record_sent(reminder: Reminder) -> None:
+    """Stubborn: a mail that went out and is not recorded would go out again."""
+    for patience in (True, True, True, True, False):
+        try:
+            await _change(reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
+        except LostClaim:
+            log.error("%s was taken over while it was sent: it may be mailed twice", reminder.job_id)
+        except OperationalError:
+            if not patience:
+                raise
+            await asyncio.sleep(1)
+            continue
+        return
+
+
+async def _settle(reminder: Reminder, failed: DeliveryFailed, tries: Tries) -> timedelta | None:
+    """What follows from each outcome; the table is in docs/mail.md."""
+    now = datetime.now(UTC)
+    if failed.outcome is Outcome.UNCERTAIN and not reminder.uncertain:
+        return await _again(reminder, AFTER_UNCERTAIN, failed.reason, uncertain=1)
+    if failed.outcome is Outcome.UNCERTAIN:
+        await _change(reminder, state=State.FAILED, reason=MAY_HAVE_ARRIVED)
+        return None
+    if failed.outcome.host_fault:
+        since = reminder.unreachable_since or now
+        if now - since < GIVE_UP_AFTER:
+            return await _again(reminder, _back_off(now - since), failed.reason, unreachable_since=since)
+        await _change(reminder, state=State.FAILED, reason=f"Given up after 4 days. {failed.reason}")
+        return None
+    answers = reminder.attempts + 1
+    if failed.outcome is Outcome.TRANSIENT and answers <= tries.more:
+        return await _again(reminder, tries.every, failed.reason, attempts=answers, unreachable_since=None)
+    await _change(reminder, state=State.FAILED, reason=failed.reason, attempts=answers)
+    return None
+
+
+def _back_off(away: timedelta) -> timedelta:
+    """1, 2, 4 ... 30 minutes: as long again as the server has been away, and not all at the same moment."""
+    return min(max(away, timedelta(minutes=1)), LONGEST_WAIT) * random.uniform(0.8, 1)
+
+
+async def _again(reminder: Reminder, wait: timedelta, reason: str, **values: Any) -> timedelta:
+    next_try_at = datetime.now(UTC) + wait
+    await _change(reminder, state=State.SCHEDULED, next_try_at=next_try_at, reason=reason, **values)
+    return wait
+
+
+async def _change(reminder: Reminder, **values: Any) -> None:
+    """Change the row if it still is as it was read; else LostClaim."""
+    values = {"uncertain": reminder.uncertain} | values
+    as_read = (
+        Reminder.id == reminder.id,
+        Reminder.revision == reminder.revision,
+        Reminder.state == reminder.state,
+        Reminder.claims == reminder.claims,
+    )
+    async with database.session() as db:
+        changed = await db.execute(update(Reminder).where(*as_read).values(**values))
+        await db.commit()
+    assert isinstance(changed, CursorResult)
+    if changed.rowcount != 1:
+        raise LostClaim(reminder.job_id)
+    for name, value in values.items():
+        setattr(reminder, name, value)
+
+
+@contextlib.asynccontextmanager
+async def _renewing(reminder: Reminder) -> AsyncIterator[None]:
+    """While it is sent, say every 10 s that its worker lives: the answer may take eleven minutes."""
+    renewing = asyncio.create_task(_renew(reminder))
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.wait([renewing])
+
+
+async def _renew(reminder: Reminder) -> None:
+    while True:
+        await asyncio.sleep(RENEW_S)
+        if reminder.state == State.SENDING:
+            with contextlib.suppress(LostClaim, OperationalError):  # the settling change finds out
+                await _change(reminder, claimed_until=datetime.now(UTC) + CLAIM)

@@ -1,0 +1,93 @@
+"""From what a person types and means by it to a moment, and back: zones, clock changes, "in 3 hours"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+LOCAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0{1,3})?)?")
+FURTHEST_YEARS = 10
+MORNING = time(9)
+UNITS = (
+    ("year", 31_556_952),
+    ("month", 2_629_746),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
+
+
+class NotATime(ValueError):
+    """What was typed is no moment that a reminder can have. The message is for the person who typed it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment in UTC, and what there is to say about it."""
+
+    at: datetime
+    note: str = ""
+
+
+def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
+    """The moment of a date-time field (`2026-12-01T10:30`, seconds allowed) in *zone*; NotATime if it is none."""
+    found = LOCAL.fullmatch(typed.strip())
+    if found is None:
+        raise NotATime("Give a day and a time, like 2026-12-01 10:30.")
+    try:
+        local = datetime(*(int(part or 0) for part in found.groups()), tzinfo=zone)  # type: ignore[misc,arg-type]
+        at = local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NotATime(f"There is no {typed.strip()[:20]}: check the day and the time.") from None
+    if at.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise NotATime(
+            f"The clocks in {zone.key} are put forward that night: there is no {local:%H:%M} on "
+            f"{local:%-d %B %Y}. The first time after it is {at.astimezone(zone):%H:%M}."
+        )
+    if at <= now:
+        raise NotATime("That moment has passed: give a later one.")
+    if at > _years_after(now, FURTHEST_YEARS):
+        raise NotATime(f"That is too far away: a reminder can be set up to {FURTHEST_YEARS} years ahead.")
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        return Moment(at, f"The clocks in {zone.key} are put back that night, so {local:%H:%M} comes twice: "
+                          "this is the first of the two.")  # fmt: skip
+    return Moment(at)
+
+
+def tomorrow_morning(zone: ZoneInfo, now: datetime) -> datetime:
+    """9:00 on the day after today in *zone*."""
+    tomorrow = (now.astimezone(zone) + timedelta(days=1)).date()
+    return datetime.combine(tomorrow, MORNING, tzinfo=zone).astimezone(UTC)
+
+
+def for_field(at: datetime, zone: ZoneInfo) -> str:
+    """The value of a date-time field."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
+
+
+def spelled(at: datetime, zone: ZoneInfo) -> str:
+    """Day, time and zone: `Tuesday, 1 December 2026, 10:30 (Europe/Berlin)`; seconds only if there are any."""
+    local = at.astimezone(zone)
+    clock = local.strftime("%H:%M:%S").removesuffix(":00") if local.second else local.strftime("%H:%M")
+    return f"{local:%A, %-d %B %Y}, {clock} ({zone.key})"
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """`in 3 hours`, `10 minutes ago`, `now`; rounded, in the largest unit that fits."""
+    seconds = round((at - now).total_seconds())
+    if seconds == 0:
+        return "now"
+    unit, length = next((u, n) for u, n in UNITS if abs(seconds) >= n)
+    count = round(abs(seconds) / length)
+    words = f"{count} {unit}{'s' if count != 1 else ''}"
+    return f"in {words}" if seconds > 0 else f"{words} ago"
+
+
+def _years_after(moment: datetime, years: int) -> datetime:
+    try:
+        return moment.replace(year=moment.year + years)
+    except ValueError:  # 29 February
+        return moment.replace(year=moment.year + years, day=28)

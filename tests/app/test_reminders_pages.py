@@ -1,0 +1,319 @@
+"""The pages: what they save, what they say, what they refuse, and whose reminders they show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+from quart import Quart
+from redis.asyncio import Redis
+from sqlalchemy import select, update
+
+from app import create_app
+from app.database import Database
+from app.reminders.models import Reminder, State
+from settings import Settings
+from tests.app.visitor import Visitor
+from tests.redis_server import RedisServer
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+async def stored(app: Quart) -> list[Reminder]:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        return list(await db.scalars(select(Reminder).order_by(Reminder.id)))
+
+
+async def change(app: Quart, **values: object) -> None:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        await db.execute(update(Reminder).values(**values))
+        await db.commit()
+
+
+def words(visitor: Visitor) -> str:
+    """What the page says, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", visitor.text)).split())
+
+
+async def test_a_reminder_is_saved_armed_and_confirmed(app: Quart, alice: Visitor, redis: Redis) -> None:
+    when = (datetime.now(BERLIN) + timedelta(hours=3)).replace(second=0, microsecond=0)
+
+    response = await alice.post(
+        "/reminders/new", text="Water the plants", when=when.strftime("%Y-%m-%dT%H:%M")
+    )
+
+    [reminder] = await stored(app)
+    assert (response.status_code, response.location) == (303, f"/reminders/{reminder.id}")
+    assert (reminder.text, reminder.email, reminder.date) == ("Water the plants", "alice@example.org", when)
+    assert await redis.zscore("arq:queue", f"reminder:{reminder.id}:0") == when.timestamp() * 1000
+    await alice.get(response.location)
+    assert f"{when:%A, %-d %B %Y, %H:%M} (Europe/Berlin), in 3 hours" in words(alice)
+    await alice.get("/reminders/")
+    assert "Water the plants" in words(alice)
+    assert "scheduled" in words(alice)
+
+
+@pytest.mark.parametrize(("button", "after"), [("1m", timedelta(minutes=1)), ("1h", timedelta(hours=1))])
+async def test_a_quick_button_needs_no_time(
+    app: Quart, alice: Visitor, button: str, after: timedelta
+) -> None:
+    now = datetime.now(UTC)
+
+    await alice.post("/reminders/new", text="Tea", when="", **{"in": button})
+
+    [reminder] = await stored(app)
+    assert timedelta(0) <= reminder.date - now - after < timedelta(seconds=5)
+
+
+async def test_tomorrow_is_nine_in_the_zone_of_the_account(app: Quart, alice: Visitor) -> None:
+    await alice.post("/reminders/new", text="Tea", when="", **{"in": "tomorrow"})
+
+    [reminder] = await stored(app)
+    there = reminder.date.astimezone(BERLIN)
+    assert (there.hour, there.minute) == (9, 0)
+    assert there.date() == (datetime.now(BERLIN) + timedelta(days=1)).date()
+
+
+async def test_one_far_away_is_not_armed_yet(app: Quart, alice: Visitor, redis: Redis) -> None:
+    when = datetime.now(BERLIN) + timedelta(days=900)
+
+    await alice.post("/reminders/new", text="Passport", when=when.strftime("%Y-%m-%dT%H:%M"))
+
+    assert len(await stored(app)) == 1
+    assert await redis.zcard("arq:queue") == 0
+
+
+TEXTS = [
+    "给植物浇水",
+    "اسق النباتات \u200f!",
+    "Water 🧺👩‍👩‍👧",
+    "<script>alert(1)</script>",
+    "{{ 7 * 7 }}",
+    "one\ntwo\n\n  three",
+    "' OR 1=1 --",
+    "a" * 10_000,
+    "水" * 10_000,
+    "👩‍👩‍👧" * 1_250,
+    "=?utf-8?q?x=0ABcc:_v=40y.com?=",
+    "Bcc: victim@example.com",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text)[:30])
+async def test_any_text_is_kept_and_shown_as_written(app: Quart, alice: Visitor, text: str) -> None:
+    response = await alice.post("/reminders/new", text=text, **{"in": "1h"})
+
+    assert response.status_code == 303
+    [reminder] = await stored(app)
+    assert reminder.text == text
+    await alice.get(response.location)
+    shown = re.search(r'<p class="reminder-text" dir="auto">(.*?)</p>', alice.text, re.DOTALL)
+    assert shown is not None
+    assert "<" not in shown[1]
+    assert unescape(shown[1]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "when", "said"),
+    [
+        ("", "2030-01-01T10:00", "Write what you want to be reminded of."),
+        (" \n ", "2030-01-01T10:00", "Write what you want to be reminded of."),
+        ("x" * 10_001, "2030-01-01T10:00", "The text has 10,001 characters; 10,000 are allowed."),
+        ("escape\x1b[2J", "2030-01-01T10:00", "control characters"),
+        ("Tea", "", "Give a day and a time"),
+        ("Tea", "soon", "Give a day and a time"),
+        ("Tea", "2020-01-01T10:00", "That moment has passed"),
+        ("Tea", "2027-02-29T10:00", "There is no 2027-02-29T10:00"),
+        ("Tea", "2099-01-01T10:00", "up to 10 years ahead"),
+        ("Tea", "2027-03-28T02:30", "there is no 02:30 on 28 March 2027"),
+        ("Tea", "<b>bold</b>", "Give a day and a time"),
+        ("Tea", "2030-01-01T10:00\r\nBcc: x", "Give a day and a time"),
+    ],
+)
+async def test_a_mistake_is_named_and_every_word_is_kept(
+    app: Quart, alice: Visitor, text: str, when: str, said: str
+) -> None:
+    response = await alice.post("/reminders/new", text=text, when=when)
+
+    assert response.status_code == 400
+    assert said in words(alice)
+    assert await stored(app) == []
+    box = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", alice.text, re.DOTALL)
+    assert box is not None
+    assert unescape(box[1]) == text
+    assert f'value="{when.replace("<", "&lt;").replace(">", "&gt;")}"' in alice.text
+
+
+async def test_the_doubled_hour_takes_the_first_and_says_so(app: Quart, alice: Visitor) -> None:
+    response = await alice.post("/reminders/new", text="Tea", when="2027-10-31T02:30")
+
+    [reminder] = await stored(app)
+    assert reminder.date == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    await alice.get(response.location)
+    assert "comes twice" in words(alice)
+
+
+async def test_an_edit_moves_it_and_the_old_alarm_is_void(app: Quart, alice: Visitor, redis: Redis) -> None:
+    await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
+
+    response = await alice.post("/reminders/1/edit", text="Coffee", **{"in": "1m"})
+
+    assert response.status_code == 303
+    [reminder] = await stored(app)
+    assert (reminder.text, reminder.revision, reminder.state) == ("Coffee", 1, State.SCHEDULED)
+    assert await redis.zrange("arq:queue", 0, -1) == [b"reminder:1:1"]
+
+
+async def test_the_edit_page_shows_what_is_set(alice: Visitor) -> None:
+    await alice.post("/reminders/new", text="Tea", when="2030-01-01T10:30")
+
+    await alice.get("/reminders/1/edit")
+
+    assert 'value="2030-01-01T10:30"' in alice.text
+    assert "\nTea</textarea>" in alice.text
+
+
+async def test_a_cancelled_one_is_not_mailed(app: Quart, alice: Visitor, redis: Redis) -> None:
+    await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
+
+    await alice.post("/reminders/1/cancel", page="/reminders/1")
+
+    [reminder] = await stored(app)
+    assert reminder.state == State.CANCELLED
+    assert await redis.zcard("arq:queue") == 0
+    await alice.get("/reminders/")
+    assert "nothing will be mailed" in words(alice)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.SENDING, "it is being sent"),
+        (State.SENT, "it has been sent"),
+        (State.CANCELLED, "cancelled already"),
+    ],
+)
+async def test_it_is_too_late_to_change(app: Quart, alice: Visitor, state: State, said: str) -> None:
+    await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
+    await alice.get("/reminders/1/edit")
+    token = alice.token()
+    await change(app, state=state)
+
+    for path in ("/reminders/1/edit", "/reminders/1/cancel"):
+        form = {"csrf_token": token, "text": "Coffee", "in": "1m"}
+        response = await alice.client.post(path, form=form)
+        assert response.status_code == 303
+        await alice.get("/reminders/1")
+        assert said in words(alice)
+    [reminder] = await stored(app)
+    assert (reminder.state, reminder.text) == (state, "Tea")
+
+
+async def test_somebody_elses_does_not_exist(app: Quart, alice: Visitor, charlie: Visitor) -> None:
+    await alice.post("/reminders/new", text="Alice's secret", **{"in": "1h"})
+    await charlie.get("/reminders/new")
+    token = charlie.token()
+
+    await charlie.get("/reminders/")
+    assert "secret" not in charlie.text
+    for path in ("/reminders/1", "/reminders/1/edit", "/reminders/2", "/reminders/99999999999999999999"):
+        assert (await charlie.get(path)).status_code == 404
+        assert "secret" not in charlie.text
+    for path in ("/reminders/1/edit", "/reminders/1/cancel"):
+        response = await charlie.client.post(path, form={"csrf_token": token, "text": "mine", "in": "1m"})
+        assert response.status_code == 404
+    [reminder] = await stored(app)
+    assert (reminder.text, reminder.state, reminder.revision) == ("Alice's secret", State.SCHEDULED, 0)
+
+
+async def test_whoever_has_not_signed_in_is_sent_to_do_so(visitor: Visitor) -> None:
+    for path in ("/reminders/", "/reminders/new", "/reminders/1", "/reminders/1/edit"):
+        response = await visitor.get(path)
+        assert (response.status_code, response.location) == (303, "/sign-in")
+
+
+async def test_a_form_without_the_token_does_nothing(app: Quart, alice: Visitor, charlie: Visitor) -> None:
+    await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
+    await charlie.get("/reminders/new")
+
+    for token in ("", "wrong", charlie.token()):
+        for path in ("/reminders/new", "/reminders/1/edit", "/reminders/1/cancel"):
+            form = {"csrf_token": token, "text": "Coffee", "in": "1m"}
+            assert (await alice.client.post(path, form=form)).status_code == 403
+    [reminder] = await stored(app)
+    assert (reminder.text, reminder.state) == ("Tea", State.SCHEDULED)
+
+
+async def test_one_made_in_a_shell_for_this_address_is_shown(
+    app: Quart, alice: Visitor, charlie: Visitor
+) -> None:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        date = datetime.now(UTC) + timedelta(hours=1)
+        db.add(Reminder(date=date, email="alice@example.org", text="From a shell"))
+        await db.commit()
+
+    await alice.get("/reminders/")
+    assert "From a shell" in words(alice)
+    await charlie.get("/reminders/")
+    assert "From a shell" not in words(charlie)
+
+
+async def test_what_goes_wrong_is_shown(app: Quart, alice: Visitor) -> None:
+    await alice.post("/reminders/new", text="Tea", **{"in": "1m"})
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    await change(app, attempts=2, next_try_at=later, reason="The mail server answered: 451 <later>")
+
+    await alice.get("/reminders/1")
+
+    assert "Refused tries 2" in words(alice)
+    assert "451 <later>" in words(alice)
+    assert "Next try" in words(alice)
+
+
+async def test_many_are_shown_page_by_page(app: Quart, alice: Visitor) -> None:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        for minute in range(120):
+            date = datetime.now(UTC) + timedelta(minutes=minute + 1)
+            db.add(Reminder(date=date, email="alice@example.org", text=f"Number {minute}."))
+        await db.commit()
+
+    seen = set[str]()
+    for page in (1, 2, 3):
+        await alice.get(f"/reminders/?page={page}")
+        seen |= set(re.findall(r"Number \d+\.", alice.text))
+    assert len(seen) == 120
+    for odd in ("0", "-1", "x", "99999999999999999999999"):
+        assert (await alice.get(f"/reminders/?page={odd}")).status_code == 200
+
+
+@pytest.fixture
+async def lonely(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> AsyncIterator[Visitor]:
+    """Alice, at a site whose Redis dies after she has signed in."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    app = create_app(
+        Settings(data_dir=settings.data_dir, redis_url=server.url, secret_key=settings.secret_key)
+    )
+    async with app.test_app():
+        alice = Visitor(app)
+        await alice.sign_in()
+        server.kill9()
+        yield alice
+
+
+async def test_with_redis_away_it_is_saved_and_the_page_says_so(lonely: Visitor) -> None:
+    response = await lonely.post("/reminders/new", text="Tea", **{"in": "1h"})
+
+    assert response.status_code == 303
+    await lonely.get(response.location)
+    assert "Saved: it will be mailed" in words(lonely)
+    assert "A worker takes it up" in words(lonely)
+    response = await lonely.post("/reminders/1/cancel", page="/reminders/1")
+    assert response.status_code == 303

@@ -1,0 +1,110 @@
+"""What people type and mean: zones, clock changes, limits, and how it is said back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.reminders import times
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "typed", ["2026-07-01T10:30", "2026-07-01 10:30", " 2026-07-01T10:30:00 ", "2026-07-01T10:30:00.000"]
+)
+def test_a_time_is_read_in_the_zone_of_the_account(typed: str) -> None:
+    assert times.read(typed, BERLIN, NOW) == times.Moment(datetime(2026, 7, 1, 8, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("typed", "because"),
+    [
+        ("", "Give a day and a time"),
+        ("tomorrow", "Give a day and a time"),
+        ("2026-07-01", "Give a day and a time"),
+        ("2026-07-01T10:30Z", "Give a day and a time"),
+        ("2026-07-01T10:30+02:00", "Give a day and a time"),
+        ("٢٠٢٦-٠٧-٠١T١٠:٣٠", "Give a day and a time"),
+        ("2026-07-01T10:30\n", "There is no|Give a day|"),
+        ("2026-02-30T10:30", "There is no 2026-02-30"),
+        ("2026-13-01T10:30", "There is no"),
+        ("2026-07-01T24:00", "There is no"),
+        ("0000-01-01T00:00", "There is no"),
+        ("0001-01-01T00:00", "There is no|has passed"),
+        ("9999-12-31T23:59", "too far"),
+        ("2036-03-01T13:01", "up to 10 years"),
+        ("2026-03-01T13:00", "has passed"),
+        ("2020-01-01T00:00", "has passed"),
+        ("2026-03-29T02:30", "there is no 02:30 on 29 March 2026"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_a_sentence(typed: str, because: str) -> None:
+    if typed.endswith("\n"):  # surrounding space is nothing
+        assert times.read(typed, BERLIN, NOW)
+        return
+    with pytest.raises(times.NotATime, match=because) as caught:
+        times.read(typed, BERLIN, NOW)
+
+    assert str(caught.value).endswith(".")
+
+
+def test_the_gap_names_the_first_time_after_it() -> None:
+    with pytest.raises(times.NotATime, match=r"first time after it is 03:30"):
+        times.read("2026-03-29T02:30", BERLIN, NOW)
+
+
+def test_of_two_equal_times_the_first_is_taken_and_said() -> None:
+    moment = times.read("2026-10-25T02:30", BERLIN, NOW)
+
+    assert moment.at == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert "comes twice" in moment.note
+    assert not times.read("2026-10-25T03:30", BERLIN, NOW).note
+
+
+def test_ten_years_ahead_is_possible() -> None:
+    assert times.read("2036-03-01T13:00", BERLIN, NOW).at == datetime(2036, 3, 1, 12, tzinfo=UTC)
+    leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    assert times.read("2038-02-28T12:00", ZoneInfo("UTC"), leap_day)
+
+
+def test_tomorrow_is_the_day_after_today_there() -> None:
+    late = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)  # 2 March, 00:30 in Berlin
+
+    assert times.tomorrow_morning(BERLIN, late) == datetime(2026, 3, 3, 8, tzinfo=UTC)
+    assert times.tomorrow_morning(ZoneInfo("UTC"), late) == datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (0, "now"), (1, "in 1 second"), (59, "in 59 seconds"), (60, "in 1 minute"), (600, "in 10 minutes"),
+        (10_799, "in 3 hours"), (10_800, "in 3 hours"), (86_400, "in 1 day"), (86_400 * 365, "in 12 months"),
+        (86_400 * 3_652, "in 10 years"), (-5, "5 seconds ago"), (-7_200, "2 hours ago"),
+    ],
+)  # fmt: skip
+def test_distances_are_said_in_words(left: int, said: str) -> None:
+    assert times.distance(NOW + timedelta(seconds=left), NOW) == said
+
+
+def test_a_moment_is_spelled_with_day_time_and_zone() -> None:
+    at = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+
+    assert times.spelled(at, BERLIN) == "Tuesday, 1 December 2026, 10:30 (Europe/Berlin)"
+    assert times.spelled(at + timedelta(seconds=7), BERLIN).endswith("10:30:07 (Europe/Berlin)")
+
+
+@given(
+    st.datetimes(min_value=datetime(2026, 3, 2), max_value=datetime(2036, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai", "America/St_Johns", "Australia/Lord_Howe"]),
+)
+def test_what_stands_in_the_field_means_the_same_moment(at: datetime, zone: str) -> None:
+    at = at.replace(microsecond=0)
+    moment = times.read(times.for_field(at, ZoneInfo(zone)), ZoneInfo(zone), NOW)
+
+    assert moment.at == at or moment.note  # the second of two equal times is shown like the first
