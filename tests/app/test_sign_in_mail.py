@@ -1,0 +1,152 @@
+"""The sign-in mail on its way: page, Redis, a real worker, SMTP; and what the mail says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from arq.worker import create_worker
+from quart import Quart
+from sqlalchemy import update
+
+from app import create_app
+from app.accounts import mails
+from app.accounts.models import SignInLink
+from app.accounts.tasks import send_sign_in_link
+from app.context import close, task_context
+from jobs import worker_settings
+from settings import Settings
+from tests.app.visitor import Visitor
+from tests.smtp_server import SmtpServer
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[SmtpServer]:
+    server = await SmtpServer().start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def settings(settings: Settings, smtp: SmtpServer) -> Settings:
+    return Settings(
+        data_dir=settings.data_dir,
+        redis_url=settings.redis_url,
+        base_url="https://site.example",
+        smtp_server="127.0.0.1",
+        smtp_port=smtp.port,
+        smtp_tls="none",
+        smtp_from="Quarq <site@site.example>",
+    )
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[None]:
+    """A worker as `arq worker.WorkerSettings` runs it, until the block ends."""
+    app = create_app(settings)
+    Worker = worker_settings(
+        redis_url=settings.redis_url,
+        tasks=[send_sign_in_link],
+        queues=["mail", "default"],
+        around=task_context(app),
+    )
+    worker = create_worker(Worker, handle_signals=False)
+    running = asyncio.create_task(worker.async_run())
+    yield
+    await worker.close()
+    await asyncio.gather(running, return_exceptions=True)
+    await close(app)
+
+
+async def ask(app: Quart, email: str = "alice@example.org") -> Visitor:
+    visitor = Visitor(app)
+    visitor.client = app.test_client(use_cookies=True)
+    await visitor.get("https://site.example/sign-in")
+    response = await visitor.client.post(
+        "https://site.example/sign-in", form={"csrf_token": visitor.token(), "email": email}
+    )
+    assert response.status_code == 200
+    return visitor
+
+
+async def test_the_mail_comes_and_its_link_signs_in(app: Quart, settings: Settings, smtp: SmtpServer) -> None:
+    visitor = await ask(app)
+
+    async with working(settings):
+        await wait_until(lambda: smtp.accepted, "the mail")
+
+    [mail] = smtp.accepted
+    assert mail.recipients == ["alice@example.org"]
+    assert mail.message["From"] == "Quarq <site@site.example>"
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    [link] = re.findall(r"https://site\.example/sign-in/\S+", body.get_content())
+    path = urlsplit(link).path
+    await visitor.get(f"https://site.example{path}")
+    response = await visitor.client.post(f"https://site.example{path}", form={"csrf_token": visitor.token()})
+    assert response.status_code == 303
+
+
+async def test_both_parts_bring_the_link_and_every_try_is_the_same_mail(
+    app: Quart, settings: Settings, smtp: SmtpServer
+) -> None:
+    await ask(app, "alice@bücher.example")
+    tasks = create_app(settings)
+    async with task_context(tasks)(None):
+        await mails.sign_in_link(1)
+        await mails.sign_in_link(1)
+    await close(tasks)
+
+    first, second = smtp.accepted
+    assert first.recipients == ["alice@xn--bcher-kva.example"]
+    assert first.message_id == second.message_id
+    assert first.message_id.endswith("@site.example>")
+    links = set()
+    for part in ("plain", "html"):
+        body = first.message.get_body((part,))
+        assert body is not None
+        links.update(re.findall(r"https://site\.example/sign-in/[\w-]+", body.get_content()))
+    assert len(links) == 1
+
+
+async def test_no_mail_is_sent_for_a_link_that_is_used_or_over(
+    app: Quart, settings: Settings, smtp: SmtpServer
+) -> None:
+    now = datetime.now(UTC)
+    for link_id, values in enumerate(({"used_at": now}, {"expires_at": now}), start=1):
+        await ask(app, f"{link_id}@example.org")
+        async with app.extensions["database"].session() as db:
+            await db.execute(update(SignInLink).where(SignInLink.id == link_id).values(**values))
+            await db.commit()
+
+    tasks = create_app(settings)
+    async with task_context(tasks)(None):
+        await mails.sign_in_link(1)
+        await mails.sign_in_link(2)
+        await mails.sign_in_link(99)
+    await close(tasks)
+
+    assert smtp.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "state"), [({"rcpt": "550 no such user"}, "FAILURE"), ({"rcpt": "450 later"}, "RETRY")]
+)
+async def test_a_refused_mail_is_tried_again_unless_it_was_refused_for_good(
+    app: Quart, settings: Settings, smtp: SmtpServer, reply: dict[str, str], state: str
+) -> None:
+    smtp.script.update(reply)
+    await ask(app)
+    result = await send_sign_in_link.delay(1)
+
+    async def in_state() -> bool:
+        return await result.state() == state
+
+    async with working(settings):
+        await wait_until(in_state, f"the job to be in {state}")
