@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from jobs import encoding
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry
 
 if TYPE_CHECKING:
@@ -59,16 +60,23 @@ class CurrentJob:
         request: Request,
         ctx: dict[Any, Any] | None = None,
         without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None,
+        report: Callable[[bytes], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.task = task
         self.without_slot = without_slot
         """Awaits a coroutine without using a slot of the worker; None where there is none."""
+        self.report = report
         self.thread: asyncio.Future[Any] | None = None
         """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
         self.name = task.name
         self.request = request
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         """arq's ctx: what `on_startup` put there."""
+
+    async def update_state(self, *, meta: Any) -> None:
+        """Say how far the job is: `Result.meta()` and `Result.progress()` read it. Nothing happens outside a worker."""
+        if self.report is not None:
+            await self.report(encoding.dumps(meta))
 
     def retry(
         self,

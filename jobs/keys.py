@@ -18,6 +18,8 @@
     jobs:wake:<queue>              list of tokens       -          never more than one
     jobs:stats:<minute>            hash of counters     STATS_KEPT_S
     jobs:paused                    set of queues        -
+    jobs:schedules                 set of names         -
+    jobs:schedule:<name>           hash: last moment    -          a few bytes for each schedule there ever was
     jobs:test:clock                ms added to the time of every script; tests only
 
 What waits, runs or is unfinished has no lifetime: the script that ends it sets one.
@@ -43,11 +45,14 @@ WORKER = "jobs:worker:"
 WAKE = "jobs:wake:"
 STATS = "jobs:stats:"
 PAUSED = "jobs:paused"
+SCHEDULES = "jobs:schedules"
+SCHEDULE = "jobs:schedule:"
 CLOCK = "jobs:test:clock"
 
 # channels
 REPLY = "jobs:reply:"
 CONTROL = "jobs:control:"
+PROGRESS = "jobs:progress:"
 
 HISTORY_LENGTH = 100_000
 STATS_KEPT_S = 2 * 86_400

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs import default, encoding, keys, scripts
 from jobs.current import running_job
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
+from jobs.info import JobInfo, read_info
+from jobs.subscription import Subscription
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -103,6 +105,49 @@ class Result:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
         due = int(eta.timestamp() * 1000)
         return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, str(due)))
+
+    async def info(self) -> JobInfo:
+        """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
+        state = await self.state()
+        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)
+        if state == "UNKNOWN" or not record:
+            raise ResultUnknown(f"no job {self.id!r}: nobody has seen this id, or its record has ended")
+        return read_info(self.id, state, record)
+
+    async def meta(self) -> Any:
+        """What the job last said by `self.update_state(meta=...)`; None if nothing."""
+        entry = await self._read()
+        return encoding.loads(entry.meta) if entry.meta else None
+
+    async def progress(self) -> AsyncIterator[Any]:
+        """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
+        news: asyncio.Queue[None] = asyncio.Queue(1)
+
+        def look(*_: Any) -> None:
+            if news.empty():
+                news.put_nowait(None)
+
+        connection = self._connection
+        subscription = Subscription(
+            connection.connection_pool, [keys.PROGRESS + self.id], hear=look, look=look
+        )
+        ended = asyncio.ensure_future(connection.mailbox.wait_until_ended(self.id))
+        ended.add_done_callback(look)
+        subscription.start()
+        seen = b""
+        try:
+            while True:
+                await news.get()
+                over = ended.done()
+                entry = await self._read()
+                if entry.meta and entry.meta != seen:
+                    seen = entry.meta
+                    yield encoding.loads(seen)
+                if over:
+                    return
+        finally:
+            ended.cancel()
+            await subscription.close()
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""

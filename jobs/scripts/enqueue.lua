@@ -2,35 +2,18 @@
 -- A call whose id is taken, by a job or by a result that has not ended, changes nothing; so sending it twice is safe.
 -- A worker is woken if one of them is due, or is now the first that will be.
 -- ARGV: for each call id, queue, payload, due, expires, task, reply channel.   Returns for each: 1 stored, 0 taken.
+-- include: storing
 local STRIDE = 7
 local now = now_ms()
 local answers, due_now, earliest = {}, {}, {}
 
-local function taken(id)
-  if redis.call('EXISTS', JOB .. id, RESULT .. id) > 0 then return true end
-  local record = redis.call('HMGET', RECORD .. id, 'until', 'state')
-  if record[1] and tonumber(record[1]) > now then return true end
-  if record[1] or record[2] then -- an earlier life of this id
-    redis.call('UNLINK', RECORD .. id)
-    redis.call('ZREM', HISTORY, id)
-  end
-  return false
-end
-
 for i = 1, #ARGV, STRIDE do
   local id, queue, payload, due, expires, task, reply = unpack(ARGV, i, i + STRIDE - 1)
-  if taken(id) then
+  if taken(id, now) then
     answers[#answers + 1] = 0
   else
     local score = moment(due, now) or now
-    local record = { 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply }
-    if expires ~= '' then
-      record[#record + 1] = 'expires'
-      record[#record + 1] = moment(expires, now)
-    end
-    redis.call('SET', JOB .. id, payload)
-    redis.call('HSET', RECORD .. id, unpack(record))
-    redis.call('ZADD', queue_key(queue), score, id)
+    store(id, queue, payload, score, moment(expires, now), task, reply, now)
     answers[#answers + 1] = 1
     if score <= now then
       due_now[queue] = true

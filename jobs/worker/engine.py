@@ -156,7 +156,7 @@ class Engine:
                 await self._waker.wait(0.02 if burst else batch.next_due_s)
 
     def _start(self, job: Claimed) -> None:
-        running = Running(job, Slot(self._slots))
+        running = Running(job, Slot(self._slots), self._redis)
         self.held[job.id] = running
         self._tokens[job.id] = job.token
         self._suspects += job.suspect

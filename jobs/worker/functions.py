@@ -75,7 +75,7 @@ class TaskRunnable:
             due_ms=job.due,
             called_directly=False,
         )
-        current = CurrentJob(self._task, request, ctx, running.slot.free_while)
+        current = CurrentJob(self._task, request, ctx, running.slot.free_while, running.report)
         running.current = current
         if self._around is None and self._task.options.time_limit is None:
             return await self._task.run(current, call.args, call.kwargs)

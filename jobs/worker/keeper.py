@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -52,8 +53,9 @@ class Keeper:
         self._facts = facts
         self._stop_job = stop_job
         self._link = Link("renew leases")
-        self._ended = threading.Event()
-        self._now = threading.Event()
+        self._stopping = False
+        self._ended = asyncio.Event()
+        self._thread_loop: asyncio.AbstractEventLoop | None = None
         self._ticked = time.monotonic()
         self._warned = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,26 +68,24 @@ class Keeper:
         self._ticked = time.monotonic()
         self._thread.start()
 
-    def renew_now(self) -> None:
-        """Renew at the next look: after a reconnect, leases may be short."""
-        self._now.set()
-
     def stop(self) -> None:
         """End the thread; leases that are still held run out."""
-        self._ended.set()
-        if self._thread.is_alive():
+        self._stopping = True
+        if self._thread_loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._thread_loop.call_soon_threadsafe(self._ended.set)
             self._thread.join(timeout=2)
 
     def _run(self) -> None:
         asyncio.run(self._keep())
 
     async def _keep(self) -> None:
+        self._thread_loop = asyncio.get_running_loop()
         line = self._make_line()
         renewed = -self._renew_s
-        while not self._ended.is_set():
+        while not self._stopping:
             self._watch_the_loop()
-            if self._now.is_set() or time.monotonic() - renewed >= self._renew_s:
-                self._now.clear()
+            if time.monotonic() - renewed >= self._renew_s:
                 renewed = time.monotonic()
                 try:
                     await self._renew(line)
@@ -93,7 +93,9 @@ class Keeper:
                     if not is_away(error):
                         logger.exception("leases could not be renewed")
                     renewed += self._link.failed(error) - self._renew_s
-            await asyncio.sleep(min(LOOK_S, self._renew_s / 2))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_S, self._renew_s / 2)):
+                    await self._ended.wait()
         await line.close()
 
     async def _renew(self, line: Line) -> None:

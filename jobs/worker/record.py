@@ -129,10 +129,10 @@ class Recorder:
         try:
             return self._encode(running, outcome, run_ms), outcome
         except Exception as error:
-            if not isinstance(error, EncodingError):
-                error = EncodingError(f"the result of {running.call.task} cannot be encoded: {error!r:.500}")
-            logger.warning("job %s: its result cannot be stored: %s", running.job.id, error)
-            failure = Outcome(FAILURE, error, keep_s=outcome.keep_s, why=str(error))
+            kind = type(error) if isinstance(error, EncodingError) else EncodingError
+            refusal = kind(f"the result of {running.call.task} cannot be stored: {error!s:.500}")
+            logger.warning("job %s: %s", running.job.id, refusal)
+            failure = Outcome(FAILURE, refusal, keep_s=outcome.keep_s, why=str(refusal))
             return self._encode(running, failure, run_ms), failure
 
     def _encode(self, running: Running, outcome: Outcome, run_ms: int) -> bytes:
@@ -155,7 +155,7 @@ class Recorder:
         encoded: bytes = self._redis.job_serializer(data)  # type: ignore[misc]
         limit = self._redis.size_limit
         if len(encoded) > limit and (size := len(self._redis.job_serializer({"r": value}))) > limit:  # type: ignore[misc]
-            raise TooLarge(f"the result of {call.task} takes {size:,} bytes; {limit:,} are allowed")
+            raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from jobs import scripts
+from jobs.connection import JobsRedis
 from jobs.current import CurrentJob
 from jobs.worker.claimed import CallData, Claimed, Outcome
 from jobs.worker.slots import Slot
@@ -12,10 +14,11 @@ from jobs.worker.slots import Slot
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    __slots__ = ("call", "current", "job", "outcome", "slot", "stopped", "task")
+    __slots__ = ("_redis", "call", "current", "job", "outcome", "slot", "stopped", "task")
 
-    def __init__(self, job: Claimed, slot: Slot) -> None:
+    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis) -> None:
         self.job = job
+        self._redis = redis
         self.slot = slot
         self.call = CallData("<unknown>")
         self.current: CurrentJob | None = None
@@ -23,6 +26,10 @@ class Running:
         self.task: asyncio.Task[None] | None = None
         self.stopped = ""
         """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+
+    async def report(self, meta: bytes) -> None:
+        """Store what the job says of its progress."""
+        await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
 
     @property
     def thread(self) -> asyncio.Future[object] | None:

@@ -16,16 +16,19 @@ import arq
 import arq.worker
 from arq.connections import log_redis_info
 
-from jobs import keys
+from jobs import keys, registry
 from jobs.connection import JobsRedis
+from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.line import is_away
+from jobs.schedules import Schedule
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.link import Link
 from jobs.worker.registered import TaskFunction
+from jobs.worker.scheduler import Scheduler
 
 logger = logging.getLogger("arq.worker")
 
@@ -87,12 +90,14 @@ class Worker(arq.worker.Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         self._engine = self._make_engine()
-        heart = asyncio.create_task(self._beat(self._engine))
+        scheduler = Scheduler(self.pool, self.cron_jobs, self._queues[-1], self.timezone)  # type: ignore[arg-type]
+        beside = [asyncio.create_task(self._beat(self._engine)), asyncio.create_task(scheduler.run_forever())]
         try:
             await self._engine.run(self.burst, self.max_burst_jobs)
         finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             self._take_counts(self._engine)
         return None
 
@@ -115,6 +120,9 @@ class Worker(arq.worker.Worker):
         for name, function in self.functions.items():
             if isinstance(function, TaskFunction):
                 runnables[name] = TaskRunnable(function.task, self._around)
+            elif isinstance(function, Schedule):  # it calls a task, and may bear its name
+                if isinstance(task := registry.lookup(function.task), Task):
+                    runnables[function.task] = TaskRunnable(task, self._around)
             else:
                 runnables[name] = ArqRunnable(function, self)
         return runnables
@@ -131,15 +139,15 @@ class Worker(arq.worker.Worker):
                 await asyncio.sleep(link.failed(error))
 
     async def _beat(self, engine: Engine) -> None:
-        """arq's heart: the health record that `arq --check` reads, and the cron jobs."""
+        """Write the health record that `arq --check` reads."""
         while True:
             self._take_counts(engine)
             try:
-                await self.heart_beat()
+                await self.record_health()
             except Exception as error:
                 if not is_away(error):
-                    logger.exception("the heart beat failed")
-            await asyncio.sleep(0.5)
+                    logger.exception("the health record could not be written")
+            await asyncio.sleep(self.health_check_interval)
 
     def _take_counts(self, engine: Engine) -> None:
         self.jobs_complete, self.jobs_failed = engine.counts[SUCCESS], engine.counts[FAILURE]

@@ -1,0 +1,93 @@
+"""What is known of one job: its record, with every attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgpack
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING handed back; LOST when
+    the worker died or lost its lease; STARTED while it runs. `text` is the traceback, or the reason.
+    """
+
+    number: int
+    worker: str
+    started: datetime
+    ended: datetime | None
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """The record of a job. Times are in UTC, by Redis' clock."""
+
+    id: str
+    state: str
+    task: str
+    queue: str
+    enqueued: datetime | None
+    due: datetime | None
+    started: datetime | None
+    finished: datetime | None
+    run_s: float | None
+    worker: str
+    attempts: int
+    retries: int
+    crashes: int
+    history: tuple[Attempt, ...]
+
+
+def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo:
+    """Make sense of a job's hash."""
+
+    def text(name: str) -> str:
+        return record.get(name.encode(), b"").decode()
+
+    def number(name: str) -> int:
+        return int(record.get(name.encode()) or 0)
+
+    def moment(name: str) -> datetime | None:
+        return _moment(number(name)) if number(name) else None
+
+    history = _attempts(record.get(b"log", b""))
+    started = moment("received")
+    attempts = number("attempts")
+    if started is not None and state in ("SUCCESS", "STARTED") and attempts:
+        history = (*history, Attempt(attempts, text("worker"), started, moment("finished"), state, ""))
+    return JobInfo(
+        id=job_id,
+        state=state,
+        task=text("task"),
+        queue=text("queue"),
+        enqueued=moment("enqueued"),
+        due=moment("due"),
+        started=started,
+        finished=moment("finished"),
+        run_s=number("run") / 1000 if b"run" in record else None,
+        worker=text("worker"),
+        attempts=attempts,
+        retries=number("retries"),
+        crashes=number("crashes"),
+        history=history,
+    )
+
+
+def _attempts(log: bytes) -> tuple[Attempt, ...]:
+    """The log is one packed list after another, as scripts append them."""
+    unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
+    unpacker.feed(log)
+    return tuple(
+        Attempt(number, worker, _moment(started), _moment(ended), outcome, text)
+        for number, worker, started, ended, outcome, text in unpacker
+    )
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,136 @@
+"""Fires schedules: each due moment once among any number of workers, a missed one once if it is not too old."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from arq.cron import CronJob
+
+from jobs import keys, registry, scripts
+from jobs.connection import JobsRedis
+from jobs.errors import UnknownTask
+from jobs.line import is_away
+from jobs.schedules import Schedule
+
+logger = logging.getLogger("arq.worker")
+
+LONGEST_SLEEP_S = 30
+"""How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
+
+
+class Scheduler:
+    """The schedules of one worker. Redis' clock decides; what was fired last is remembered there."""
+
+    def __init__(
+        self, redis: JobsRedis, cron_jobs: Sequence[CronJob], queue: str, zone: tzinfo | None
+    ) -> None:
+        self._redis = redis
+        self._cron_jobs = cron_jobs
+        self._queue = queue
+        self._zone = zone or UTC
+        self._next: dict[str, datetime] = {}
+
+    async def run_forever(self) -> None:
+        """Catch up what was missed, then fire each moment as it comes. Needs no Redis while nothing is due."""
+        if not self._cron_jobs:
+            return
+        await self._until_done(self._catch_up)
+        while True:
+            await self._until_done(self._fire_due)
+
+    async def _until_done(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Redis away: the moment stays due, and fires when it is back."""
+        while True:
+            try:
+                return await step()
+            except Exception as error:
+                if not is_away(error):
+                    logger.exception("schedules could not be looked at; trying again")
+                await asyncio.sleep(1)
+
+    async def _catch_up(self) -> None:
+        now = await self._now()
+        for job in self._cron_jobs:
+            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")
+            since = datetime.fromtimestamp(int(last) / 1000, self._zone) if last else now - _window(job)
+            missed = _latest(job, since, now)
+            if missed is not None:
+                await self._fire(job, missed, missed_before=True)
+            self._next[job.name] = _after(job, now)
+            if job.run_at_startup:
+                await self._redis.enqueue_job(job.name)
+
+    async def _fire_due(self) -> None:
+        now = await self._now()
+        for job in self._cron_jobs:
+            due = self._next[job.name]
+            if due <= now:
+                latest = _latest(job, due - timedelta(milliseconds=1), now) or due
+                await self._fire(job, latest, missed_before=False)
+                self._next[job.name] = job.next_run = _after(job, now)
+        wait_s = (min(self._next.values()) - now).total_seconds()
+        await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
+
+    async def _fire(self, job: CronJob, moment: datetime, *, missed_before: bool) -> None:
+        name, args, kwargs = _call(job)
+        queue, expires = self._options(name)
+        moment_ms = round(moment.timestamp() * 1000)
+        answer = await self._redis.run_script(
+            scripts.FIRE,
+            job.name,
+            moment_ms,
+            int(missed_before),
+            int(_window(job).total_seconds() * 1000),
+            queue,
+            self._redis.encode_call(name, args, kwargs),
+            expires,
+            name,
+        )
+        if answer in (b"skipped", b"paused"):
+            logger.warning(
+                "schedule %s: the run of %s was not started: %s", job.name, moment, answer.decode()
+            )
+        elif answer == b"fired" and missed_before:
+            logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
+
+    def _options(self, name: str) -> tuple[str, str]:
+        try:
+            options = registry.lookup(name).options  # type: ignore[attr-defined]  # only @task registers
+        except UnknownTask:  # one of arq's functions
+            return self._queue, ""
+        expires = options.expires
+        return options.queue, "" if expires is None else f"+{int(expires * 1000)}"
+
+    async def _now(self) -> datetime:
+        """The time by Redis' clock, in the worker's zone."""
+        seconds, microseconds = await self._redis.time()
+        moved = await self._redis.get(keys.CLOCK)
+        return datetime.fromtimestamp(seconds + microseconds / 1e6 + int(moved or 0) / 1000, self._zone)
+
+
+def _call(job: CronJob) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    return (job.task, job.args, job.kwargs) if isinstance(job, Schedule) else (job.name, (), {})
+
+
+def _window(job: CronJob) -> timedelta:
+    return job.window if isinstance(job, Schedule) else timedelta(0)
+
+
+def _after(job: CronJob, moment: datetime) -> datetime:
+    job.calculate_next(moment)
+    assert job.next_run is not None
+    return job.next_run
+
+
+def _latest(job: CronJob, after: datetime, until: datetime) -> datetime | None:
+    """The last moment of *job* in (after, until]."""
+    if isinstance(job, Schedule):
+        return job.latest(after, until)
+    found, upcoming = None, _after(job, after)
+    while upcoming <= until:
+        found, upcoming = upcoming, _after(job, upcoming)
+    return found

@@ -1,0 +1,107 @@
+"""A connection, and workers: in this process, or as the `arq` processes that operators start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arq.worker import create_worker
+
+from jobs import connect, worker_settings
+from jobs.connection import JobsRedis
+from jobs.worker import Worker
+from tests.jobs.worker import tasks
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+async def connection(redis_url: str) -> AsyncIterator[JobsRedis]:
+    """The default connection of the test."""
+    async with connect(redis_url) as connection:
+        yield connection
+
+
+StartWorker = Callable[..., Awaitable[Worker]]
+
+
+@pytest.fixture
+async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[StartWorker]:
+    """Start a worker in this process; it is stopped when the test ends."""
+    started: list[tuple[Worker, asyncio.Task[None]]] = []
+
+    async def start(**options: Any) -> Worker:
+        settings = worker_settings(
+            redis_url=redis_url, **{"tasks": tasks.ALL, "handle_signals": False, "poll_delay": 0.2} | options
+        )
+        worker = create_worker(settings)
+        running = asyncio.create_task(worker.main())
+        worker.main_task = running
+        started.append((worker, running))
+        await wait_until(lambda: running.done() or worker._engine, "the worker to start")
+        return worker
+
+    yield start
+    for worker, running in started:
+        if not running.done():
+            worker._job_completion_wait = 0.2
+        await worker.close()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class WorkerProcess:
+    """`arq tests.jobs.worker.tasks.WorkerSettings`, as an operator starts it."""
+
+    def __init__(self, redis_url: str, log: Path, **environ: str) -> None:
+        self.log = log
+        environment = {**os.environ, "REDIS_URL": redis_url, **environ}
+        self.process = subprocess.Popen(
+            [Path(sys.executable).parent / "arq", "tests.jobs.worker.tasks.WorkerSettings"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log.open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    async def wait_until_ready(self) -> None:
+        await wait_until(
+            lambda: "redis_version" in self.text, f"a worker to start: {self.text}", timeout_s=20
+        )
+
+    async def wait_until_ended(self, within_s: float = 10) -> int:
+        await wait_until(
+            lambda: self.process.poll() is not None, "the worker process to end", timeout_s=within_s
+        )
+        return self.process.returncode
+
+
+@pytest.fixture
+async def start_process(
+    redis_url: str, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[WorkerProcess]]]:
+    """Start a worker process; it is killed when the test ends."""
+    started: list[WorkerProcess] = []
+
+    async def start(**environ: str) -> WorkerProcess:
+        worker = WorkerProcess(
+            environ.pop("url", redis_url), tmp_path / f"worker-{len(started)}.log", **environ
+        )
+        started.append(worker)
+        await worker.wait_until_ready()
+        return worker
+
+    yield start
+    for worker in started:
+        worker.process.kill()
+        worker.process.wait()

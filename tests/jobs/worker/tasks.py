@@ -1,0 +1,142 @@
+"""Tasks for the worker's tests, and the settings of the processes that run them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from jobs import current_job, task, worker_settings
+
+
+@task(name="tests.multiply")
+async def multiply(x: int, y: int) -> int:
+    return x * y
+
+
+@task(name="tests.log")
+async def log(message: Any) -> Any:
+    return message
+
+
+@task(name="tests.nap")
+async def nap(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "rested"
+
+
+@task(name="tests.in_thread")
+def in_thread(seconds: float = 0) -> str:
+    time.sleep(seconds)
+    return threading.current_thread().name
+
+
+@task(name="tests.block")
+async def block(seconds: float) -> str:
+    time.sleep(seconds)  # noqa: ASYNC251  # on purpose: a task that blocks the loop
+    return "blocked"
+
+
+@task(name="tests.fail")
+async def fail(text: str = "no luck") -> None:
+    raise ValueError(text)
+
+
+@task(name="tests.flaky", bind=True, max_retries=2, default_retry_delay=0.05)
+async def flaky(self: Any, fail_times: int) -> int:
+    if self.request.retries < fail_times:
+        try:
+            raise KeyError("not yet")
+        except KeyError as error:
+            self.retry(exc=error)
+    return self.request.retries
+
+
+@task(name="tests.auto", autoretry_for=(OSError,), default_retry_delay=0.01, max_retries=3)
+async def auto(path: str) -> str:
+    return Path(path).read_text()
+
+
+@task(name="tests.limited", time_limit=0.2)
+async def limited(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@task(name="tests.limited_thread", time_limit=0.2)
+def limited_thread(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@task(name="tests.unstorable")
+async def unstorable() -> Any:
+    return object()
+
+
+@task(name="tests.large")
+async def large(size: int) -> str:
+    return "x" * size
+
+
+@task(name="tests.parent")
+async def parent(depth: int) -> int:
+    if depth == 0:
+        return 1
+    results = [await parent.delay(depth - 1) for _ in range(2)]
+    return sum(await asyncio.gather(*(result.get() for result in results)))
+
+
+@task(name="tests.progress", bind=True)
+async def progress(self: Any, steps: int) -> str:
+    for step in range(steps):
+        await self.update_state(meta={"done": step + 1})
+    return "all"
+
+
+@task(name="tests.append", bind=True)
+async def append(self: Any, path: str, line: str, seconds: float = 0) -> int:
+    """Write when it starts and when it ends: the tests' external record."""
+    with open(path, "a") as file:
+        file.write(f"start {line}\n")
+    await asyncio.sleep(seconds)
+    with open(path, "a") as file:
+        file.write(f"end {line}\n")
+    return int(self.request.attempts)
+
+
+@task(name="tests.once", acks_late=False)
+async def once(path: str) -> None:
+    with open(path, "a") as file:
+        file.write("start\n")
+    os._exit(1)
+
+
+@task(name="tests.crash")
+async def crash(path: str) -> None:
+    with open(path, "a") as file:
+        file.write("crash\n")
+    os._exit(1)
+
+
+@task(name="tests.who")
+async def who() -> str:
+    return str(current_job().request.id)
+
+
+ALL = [
+    multiply, log, nap, in_thread, block, fail, flaky, auto, limited, limited_thread, unstorable, large, parent,
+    progress, append, once, crash, who,
+]  # fmt: skip
+
+if "REDIS_URL" in os.environ:
+    WorkerSettings = worker_settings(
+        redis_url=os.environ["REDIS_URL"],
+        tasks=ALL,
+        job_completion_wait=float(os.environ.get("COMPLETION_WAIT", "5")),
+        lease=float(os.environ.get("LEASE", "15")),
+        lease_renewal=float(os.environ.get("LEASE_RENEWAL", "5")),
+        loop_stuck=float(os.environ.get("LOOP_STUCK", "60")),
+        max_jobs=int(os.environ.get("MAX_JOBS", "100")),
+    )

@@ -1,0 +1,263 @@
+"""What becomes of a job: read this first to know what a worker does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from jobs import Result
+from jobs.connection import JobsRedis
+from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
+
+
+async def test_a_job_returns_its_result_to_whoever_waits(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    result = await tasks.multiply.delay(4, 4)
+
+    assert await result.get(timeout=5) == 16
+    assert await result.state() == "SUCCESS"
+    assert await Result(result.id) == 16
+
+
+async def test_a_value_comes_back_as_it_was_sent(start_worker: StartWorker) -> None:
+    await start_worker()
+    value = {"when": datetime.now(UTC), "pair": (1, {2, 3}), "bytes": b"\xff", "name": "早上好"}
+
+    assert await (await tasks.log.delay(value)).get(timeout=5) == value
+
+
+async def test_an_exception_is_raised_where_the_result_is_read(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await tasks.fail.delay("nothing works")
+
+    with pytest.raises(ValueError, match="nothing works") as caught:
+        await result.get(timeout=5)
+
+    assert "Remote traceback" in caught.value.__notes__[0]
+    assert await result.failed()
+
+
+async def test_a_plain_function_runs_in_a_thread(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    assert (await (await tasks.in_thread.delay()).get(timeout=5)).startswith("task_")
+
+
+async def test_a_retry_waits_in_redis_and_counts(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    assert await (await tasks.flaky.delay(2)).get(timeout=5) == 2
+
+
+async def test_after_the_last_retry_the_exception_itself_is_the_result(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await tasks.flaky.delay(9)
+
+    with pytest.raises(KeyError):
+        await result.get(timeout=5)
+
+    info = await result.info()
+    assert (info.retries, info.attempts) == (2, 3)
+    assert [attempt.outcome for attempt in info.history] == ["RETRY", "RETRY", "FAILURE"]
+    assert "KeyError" in info.history[-1].text
+
+
+async def test_an_exception_named_by_the_task_is_retried_by_itself(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await tasks.auto.delay("/nowhere/at/all")
+
+    with pytest.raises(FileNotFoundError):
+        await result.get(timeout=5)
+
+    assert (await result.info()).retries == 3
+
+
+async def test_a_job_past_its_time_limit_fails(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    with pytest.raises(TimeLimitExceeded):
+        await (await tasks.limited.delay(10)).get(timeout=5)
+
+
+async def test_a_thread_past_its_time_limit_fails_at_once_and_keeps_its_slot(
+    start_worker: StartWorker,
+) -> None:
+    await start_worker(max_jobs=1)
+    began = time.monotonic()
+    late = await tasks.limited_thread.delay(1.0)
+    next_one = await tasks.multiply.delay(2, 3)
+
+    with pytest.raises(TimeLimitExceeded):
+        await late.get(timeout=5)
+    assert time.monotonic() - began < 0.9
+
+    assert await next_one.get(timeout=5) == 6
+    assert time.monotonic() - began >= 1.0
+
+
+async def test_a_deferred_job_starts_at_its_time(start_worker: StartWorker) -> None:
+    await start_worker(poll_delay=5)
+    await wait_until(lambda: True, "nothing")
+    began = time.monotonic()
+
+    result = await tasks.multiply.apply_async((2, 2), countdown=0.5)
+
+    assert await result.state() == "PENDING"
+    assert await result.get(timeout=5) == 4
+    assert 0.5 <= time.monotonic() - began < 1.0
+
+
+async def test_an_eta_in_the_past_is_due_now(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    result = await tasks.multiply.apply_async((2, 2), eta=datetime.now(UTC) - timedelta(days=30))
+
+    assert await result.get(timeout=5) == 4
+
+
+async def test_one_task_id_is_one_job(connection: JobsRedis, start_worker: StartWorker) -> None:
+    first = await tasks.multiply.apply_async((2, 2), task_id="the-one")
+    second = await tasks.multiply.apply_async((3, 3), task_id="the-one")
+    await start_worker()
+
+    assert await first.get(timeout=5) == await second.get(timeout=5) == 4
+    third = await tasks.multiply.apply_async((5, 5), task_id="the-one")
+    assert await third.get(timeout=5) == 4
+
+    await third.forget()
+    assert await third.state() == "UNKNOWN"
+    fourth = await tasks.multiply.apply_async((5, 5), task_id="the-one")
+    assert await fourth.get(timeout=5) == 25
+
+
+async def test_an_id_that_nobody_has_seen_is_unknown_and_not_pending(connection: JobsRedis) -> None:
+    assert await Result("never").state() == "UNKNOWN"
+    with pytest.raises(ResultUnknown, match="never"):
+        await Result("never").get(timeout=5)
+
+
+async def test_a_job_that_expired_is_revoked(connection: JobsRedis, start_worker: StartWorker) -> None:
+    result = await tasks.multiply.apply_async((2, 2), expires=0.01)
+    await asyncio.sleep(0.02)  # the time itself is what is tested
+    await start_worker()
+
+    with pytest.raises(TaskRevoked, match="expired"):
+        await result.get(timeout=5)
+
+
+async def test_a_revoked_job_never_starts(connection: JobsRedis, start_worker: StartWorker) -> None:
+    waiting = await tasks.multiply.delay(2, 2)
+    deferred = await tasks.multiply.apply_async((2, 2), countdown=3600)
+
+    assert await waiting.revoke() == await deferred.revoke() == "PENDING"
+
+    assert await waiting.state() == await deferred.state() == "REVOKED"
+    worker = await start_worker()
+    for result in (waiting, deferred):
+        with pytest.raises(TaskRevoked):
+            await result.get(timeout=5)
+    assert worker._engine is not None
+    assert worker._engine.started == 0
+
+
+async def test_a_running_job_is_stopped_only_if_asked_to_terminate(start_worker: StartWorker) -> None:
+    await start_worker()
+    patient, stopped = await tasks.nap.delay(0.5), await tasks.nap.delay(60)
+    await wait_until(lambda: _all_started(patient, stopped), "both jobs to start")
+
+    assert await patient.revoke() == "STARTED"
+    await stopped.revoke(terminate=True)
+
+    with pytest.raises(TaskRevoked):
+        await stopped.get(timeout=2)
+    assert await patient.get(timeout=5) == "rested"
+    assert await patient.revoke() == "SUCCESS"
+    assert await patient.state() == "SUCCESS"
+
+
+async def _all_started(*results: Result) -> bool:
+    return {await result.state() for result in results} == {"STARTED"}
+
+
+async def test_revoking_an_unknown_job_changes_nothing(connection: JobsRedis, redis: Redis) -> None:
+    assert await Result("nobody").revoke() == "UNKNOWN"
+    assert await redis.keys() == []
+
+
+async def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    with pytest.raises(EncodingError, match="tests.unstorable"):
+        await (await tasks.unstorable.delay()).get(timeout=5)
+    with pytest.raises(TooLarge, match="300,"):
+        await (await tasks.large.delay(300_000)).get(timeout=5)
+    assert len(await (await tasks.large.delay(200_000)).get(timeout=5)) == 200_000
+
+
+async def test_an_argument_that_cannot_travel_is_refused_at_the_call(
+    connection: JobsRedis, redis: Redis
+) -> None:
+    with pytest.raises(EncodingError, match=r"tests\.log: argument 'message'.*object"):
+        await tasks.log.delay(object())
+    with pytest.raises(TooLarge, match="262,144 are allowed"):
+        await tasks.log.delay("x" * 300_000)
+    with pytest.raises(TypeError, match=r"tests\.multiply: missing a required argument: 'y'"):
+        await tasks.multiply.delay(1)  # type: ignore[call-arg]
+
+    assert await redis.keys() == []
+
+
+async def test_jobs_that_wait_for_jobs_need_no_slot(start_worker: StartWorker) -> None:
+    """A tree of 31 jobs on one slot: each waits for its two children."""
+    await start_worker(max_jobs=1)
+
+    assert await (await tasks.parent.delay(4)).get(timeout=20) == 16
+
+
+async def test_progress_can_be_followed(start_worker: StartWorker) -> None:
+    result = await tasks.progress.delay(5)
+    seen = []
+    following = asyncio.create_task(_collect(result, seen))
+    await start_worker()
+
+    await asyncio.wait_for(following, 10)
+
+    assert seen[-1] == {"done": 5}
+    assert await result.meta() == {"done": 5}
+    assert await result.get(timeout=5) == "all"
+
+
+async def _collect(result: Result, seen: list[object]) -> None:
+    async for meta in result.progress():
+        seen.append(meta)
+
+
+async def test_a_task_knows_the_job_it_runs_in(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await tasks.who.delay()
+
+    assert await result.get(timeout=5) == result.id
+
+
+async def test_nothing_unfinished_expires_and_what_has_ended_does(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    deferred = await tasks.multiply.apply_async((2, 2), countdown=3600)
+    assert {await redis.ttl(key) for key in await redis.keys()} == {-1}
+
+    await start_worker()
+    done = await tasks.multiply.delay(2, 2)
+    await done.get(timeout=5)
+
+    assert await redis.ttl(f"arq:result:{done.id}") > 86_000
+    for kind in ("arq:job", "arq:in-progress", "arq:retry", "jobs:waiters"):
+        assert not await redis.exists(f"{kind}:{done.id}")
+    assert await redis.ttl(f"arq:job:{deferred.id}") == -1
