@@ -166,7 +166,7 @@ class group(Workflow):
 
     It ends when every member has ended. If some failed, the first of them in order is raised;
     with `return_exceptions=True` the errors stand in the list instead. `max_concurrency=n`: at most n
-    are under way. Groups directly inside a group are unrolled, as in Celery.
+    are under way. The list of a group directly inside a group is part of its list, as in Celery.
     """
 
     def __init__(self, *tasks: Node | Iterable[Node], **options: Any) -> None:
@@ -298,9 +298,17 @@ async def _gather(node: group, starts: Iterator[Awaitable[Any]]) -> list[Any]:
     if limit:
         await asyncio.gather(*(in_turn() for _ in range(min(limit, len(node.tasks)))))
     await asyncio.gather(*futures, return_exceptions=True)
-    if node.options.get("return_exceptions"):
-        return [future.result() if future.exception() is None else future.exception() for future in futures]
-    return [future.result() for future in futures]
+    results: list[Any] = []
+    for member, future in zip(node.tasks, futures, strict=True):
+        if node.options.get("return_exceptions") and (error := future.exception()) is not None:
+            results.append(error)
+        elif isinstance(
+            member, group
+        ):  # one with options of its own, which could not be dissolved in this one
+            results += future.result()
+        else:
+            results.append(future.result())
+    return results
 
 
 async def _with_callbacks(

@@ -127,8 +127,16 @@ async def test_a_group_of_one_is_a_list_of_one_and_an_empty_group_an_empty_list(
     assert await group([])() == []
 
 
-async def test_groups_directly_in_a_group_are_unrolled():
+async def test_the_list_of_a_group_directly_in_a_group_is_part_of_its_list():
     assert await group(log.s(1), group(log.s(2), group(log.s(3), log.s(4))))() == [1, 2, 3, 4]
+
+
+async def test_a_group_in_a_group_keeps_its_own_options():
+    careful = group(fail.s(), log.s(), return_exceptions=True).clone((2,))
+
+    [one, error, two] = await group(log.s(1), careful)()
+
+    assert (one, str(error), two) == (1, "no luck", 2)
 
 
 async def test_a_failed_group_ends_when_every_member_has_ended():
@@ -179,6 +187,21 @@ async def test_chains_in_a_chain_are_one_chain():
 
     assert repr(nested) == "demo.multiply(10) | demo.multiply(2) | demo.multiply(4) | demo.multiply(5)"
     assert await nested(16) == 6400
+
+
+async def test_arguments_given_to_a_part_stay_with_that_part():
+    assert await ((log.s() | multiply.s(3)).clone((4,)) | multiply.s(2))() == 24
+    assert await group(log.s(1), group(multiply.s(2), multiply.s(3)).clone((10,)))() == [1, 20, 30]
+
+
+async def test_a_chain_in_a_chain_keeps_its_own_callbacks():
+    assert await ((log.s(1) | log.s()).set(link=log.si("halfway")) | log.si("end"))() == "end"
+
+    assert logged == [1, 1, "halfway", "end"]
+
+
+async def test_a_whole_chain_can_be_immutable():
+    assert await (log.s(1) | (log.s(2) | log.s()).set(immutable=True))() == 2
 
 
 async def test_a_failed_step_ends_its_chain():
