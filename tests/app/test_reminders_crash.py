@@ -1,0 +1,75 @@
+"""A worker that is killed while it sends: before DATA nothing has gone out, after it the same mail goes once more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.database import Database
+from app.reminders.models import Reminder, State
+from settings import Settings
+from tests.smtp_server import STALL, STALL_AFTER_DOT, smtp_server
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start_worker(settings: Settings, smtp_port: int) -> subprocess.Popen[bytes]:
+    """`arq worker.WorkerSettings`, as an operator types it."""
+    environment = os.environ | {
+        "DATA_DIR": str(settings.data_dir),
+        "REDIS_URL": settings.redis_url,
+        "SECRET_KEY": settings.secret_key,
+        "SMTP_SERVER": "127.0.0.1",
+        "SMTP_PORT": str(smtp_port),
+        "SMTP_TLS": "none",
+        "SMTP_FROM": "quarq@example.org",
+    }
+    with open(settings.data_dir / "worker.log", "ab") as log:
+        command = [sys.executable, "-m", "arq", "worker.WorkerSettings"]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+
+async def add(database: Database, text: str) -> None:
+    async with database.session() as db:
+        db.add(Reminder(date=datetime.now(UTC), email="alice@example.org", text=text))
+        await db.commit()
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_before_and_after_data(settings: Settings, database: Database) -> None:
+    async def all_sent() -> bool:
+        async with database.session() as db:
+            return set(await db.scalars(select(Reminder.state))) == {State.SENT}
+
+    async with smtp_server() as smtp:
+        smtp.script = {"rcpt": [STALL], "dot": [STALL_AFTER_DOT]}
+        first = start_worker(settings, smtp.port)
+        try:
+            await add(database, "before DATA")
+            await wait_until(lambda: any("RCPT" in line for line in smtp.commands), "RCPT", timeout_s=20)
+            await add(database, "after DATA")
+            await wait_until(lambda: smtp.accepted, "the mail to be taken", timeout_s=20)
+        finally:
+            first.kill()
+            first.wait()
+
+        second = start_worker(settings, smtp.port)
+        try:
+            await wait_until(all_sent, "both to be sent", timeout_s=90)
+        finally:
+            second.terminate()
+            second.wait(30)
+
+        before = [mail for mail in smtp.accepted if b"before DATA" in mail.raw]
+        after = [mail for mail in smtp.accepted if b"after DATA" in mail.raw]
+        assert len(before) == 1
+        assert len(after) == 2
+        assert after[0].message_id == after[1].message_id
+        assert second.returncode == 0
