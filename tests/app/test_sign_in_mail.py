@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from arq.worker import create_worker
 from quart import Quart
 from sqlalchemy import update
 
@@ -19,9 +16,9 @@ from app.accounts import mails
 from app.accounts.models import SignInLink
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
-from jobs import worker_settings
 from settings import Settings
 from tests.app.visitor import Visitor
+from tests.app.working import working
 from tests.smtp_server import SmtpServer
 from tests.waiting import wait_until
 
@@ -46,24 +43,6 @@ def settings(settings: Settings, smtp: SmtpServer) -> Settings:
     )
 
 
-@asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[None]:
-    """A worker as `arq worker.WorkerSettings` runs it, until the block ends."""
-    app = create_app(settings)
-    Worker = worker_settings(
-        redis_url=settings.redis_url,
-        tasks=[send_sign_in_link],
-        queues=["mail", "default"],
-        around=task_context(app),
-    )
-    worker = create_worker(Worker, handle_signals=False)
-    running = asyncio.create_task(worker.async_run())
-    yield
-    await worker.close()
-    await asyncio.gather(running, return_exceptions=True)
-    await close(app)
-
-
 async def ask(app: Quart, email: str = "alice@example.org") -> Visitor:
     visitor = Visitor(app)
     visitor.client = app.test_client(use_cookies=True)
@@ -79,18 +58,18 @@ async def test_the_mail_comes_and_its_link_signs_in(app: Quart, settings: Settin
     visitor = await ask(app)
 
     async with working(settings):
-        await wait_until(lambda: smtp.accepted, "the mail")
-
-    [mail] = smtp.accepted
-    assert mail.recipients == ["alice@example.org"]
-    assert mail.message["From"] == "Quarq <site@site.example>"
-    body = mail.message.get_body(("plain",))
-    assert body is not None
-    [link] = re.findall(r"https://site\.example/sign-in/\S+", body.get_content())
-    path = urlsplit(link).path
-    await visitor.get(f"https://site.example{path}")
-    response = await visitor.client.post(f"https://site.example{path}", form={"csrf_token": visitor.token()})
-    assert response.status_code == 303
+        [mail] = await wait_until(lambda: smtp.accepted, "the mail")
+        assert mail.recipients == ["alice@example.org"]
+        assert mail.message["From"] == "Quarq <site@site.example>"
+        body = mail.message.get_body(("plain",))
+        assert body is not None
+        [link] = re.findall(r"https://site\.example/sign-in/\S+", body.get_content())
+        path = urlsplit(link).path
+        await visitor.get(f"https://site.example{path}")
+        response = await visitor.client.post(
+            f"https://site.example{path}", form={"csrf_token": visitor.token()}
+        )
+        assert response.status_code == 303
 
 
 async def test_both_parts_bring_the_link_and_every_try_is_the_same_mail(
