@@ -176,11 +176,13 @@ class group(Workflow):
                 [node] = node._steps()
             if isinstance(node, group) and node._is_plain():
                 members += (member.clone(node.args, node.kwargs) for member in node.tasks)
-            elif node != chain():
+            elif not isinstance(node, chain) or node.tasks:  # a chain of no steps has no result
                 members.append(node)
         self._fill((), options, tasks=tuple(members))
 
     def __or__(self, other: Node) -> Node:
+        if other == chain():  # nothing follows: still a group, which another one may take in
+            return self
         return chord(self, other) if isinstance(other, Node) else NotImplemented
 
 
@@ -343,6 +345,8 @@ def _nodes(tasks: tuple[Node | Iterable[Node], ...]) -> Iterator[Node]:
 
 def _normal(options: dict[str, Any]) -> dict[str, Any]:
     """The options with callbacks as tuples, where a single one may stand alone."""
+    if not options:
+        return options
     for name in CALLBACKS & options.keys():
         options[name] = tuple(_nodes((options[name] or (),)))
     limit = options.get("max_concurrency")

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs import Signature, chain, chord, group, task
@@ -41,9 +41,8 @@ def built(model: Any, rng: Random) -> Node:
     while len(nodes) > 1 and rng.random() < 0.7:
         at = rng.randrange(len(nodes) - 1)
         first, then = nodes[at : at + 2]
-        nodes[at : at + 2] = [
-            chord(first, then) if type(first) is group and rng.random() < 0.5 else first | then
-        ]
+        as_chord = type(first) is group and then != chain() and rng.random() < 0.5
+        nodes[at : at + 2] = [chord(first, then) if as_chord else first | then]
     return nodes[0] if len(nodes) == 1 and rng.random() < 0.5 else chain(nodes)
 
 
@@ -132,6 +131,7 @@ class Queue:
         return None
 
 
+@example(("all", [("then", [("all", []), ("then", [])])]), Random(0))
 @given(models, any_order)
 async def test_a_workflow_gives_what_plain_python_gives(model, rng):
     tree = built(model, rng)
