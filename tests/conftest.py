@@ -7,9 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from tests.redis_server import RedisServer
+
+
+settings.register_profile("quarq", deadline=None)  # a busy machine is no defect; the test's timeout stands
+settings.load_profile("quarq")
 
 
 @pytest.fixture(scope="session")

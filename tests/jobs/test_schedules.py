@@ -347,7 +347,7 @@ everything = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(everything, st.sampled_from([BERLIN, NEW_YORK, LORD_HOWE, "UTC"]), st.randoms(use_true_random=False))
 def test_every_minute_of_two_years_is_judged_right(fields, zone, rng):
     try:
