@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 
 from tests.redis_server import RedisServer
 
-
 settings.register_profile("quarq", deadline=None)  # a busy machine is no defect; the test's timeout stands
 settings.load_profile("quarq")
 
