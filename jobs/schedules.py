@@ -15,6 +15,7 @@ from jobs.cron import Field
 from jobs.errors import SettingsMistake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))
 
 
 class Schedule(CronJob):
@@ -61,10 +62,15 @@ class Schedule(CronJob):
 
     def latest(self, after: datetime, until: datetime) -> datetime | None:
         """The last moment due later than *after* and not later than *until*: what was missed between them."""
-        found, upcoming = None, self.next_after(after)
-        while upcoming <= until:
-            found, upcoming = upcoming, self.next_after(upcoming)
-        return found
+        now = until.astimezone(UTC)
+        for reach in _REACHES:  # the last hour first: a year of minutes is not walked through
+            start = max(after, now - reach)
+            found, upcoming = None, self.next_after(start.astimezone(until.tzinfo))
+            while upcoming <= now:
+                found, upcoming = upcoming, self.next_after(upcoming.astimezone(until.tzinfo))
+            if found or start == after:
+                return found
+        return None
 
     def calculate_next(self, prev_run: datetime) -> None:
         """arq's word: set `next_run` to the first due moment later than *prev_run*."""

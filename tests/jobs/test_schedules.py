@@ -92,6 +92,19 @@ def test_the_latest_missed_moment_is_found():
     assert half_minutes.latest(after, after + timedelta(seconds=29)) is None
 
 
+def test_the_latest_moment_of_the_workers_zone_is_found_however_long_ago():
+    berlin = ZoneInfo(BERLIN)
+    until = datetime(2026, 7, 1, 9, 30, tzinfo=berlin)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    assert crontab(digest, minute=0, hour=10).latest(long_ago, until) == datetime(2026, 6, 30, 8, tzinfo=UTC)
+    assert crontab(digest).latest(long_ago, until) == until
+    assert crontab(digest, minute=0, hour=10, day_of_month=29, month_of_year=2).latest(
+        long_ago, until
+    ) == datetime(2024, 2, 29, 9, tzinfo=UTC)
+    assert crontab(digest, minute=0, hour=10).latest(until - timedelta(hours=23), until) is None
+
+
 # How fields are written
 
 
