@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 LOCAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0{1,3})?)?")
 FURTHEST_YEARS = 10
 MORNING = time(9)
-UNITS = (
-    ("year", 31_556_952),
-    ("month", 2_629_746),
-    ("day", 86_400),
-    ("hour", 3_600),
-    ("minute", 60),
-    ("second", 1),
+UNITS = (  # name, seconds, and from how many seconds on it is used
+    ("year", 31_556_952, 2 * 31_556_952),
+    ("month", 2_629_746, 3 * 2_629_746),
+    ("day", 86_400, 2 * 86_400),
+    ("hour", 3_600, 3_600),
+    ("minute", 60, 60),
+    ("second", 1, 1),
 )
 
 
@@ -76,11 +76,11 @@ def spelled(at: datetime, zone: ZoneInfo) -> str:
 
 
 def distance(at: datetime, now: datetime) -> str:
-    """`in 3 hours`, `10 minutes ago`, `now`; rounded, in the largest unit that fits."""
+    """`in 3 hours`, `10 minutes ago`, `now`: rounded, in the unit that people would use."""
     seconds = round((at - now).total_seconds())
     if seconds == 0:
         return "now"
-    unit, length = next((u, n) for u, n in UNITS if abs(seconds) >= n)
+    unit, length = next((unit, length) for unit, length, least in UNITS if abs(seconds) >= least)
     count = round(abs(seconds) / length)
     words = f"{count} {unit}{'s' if count != 1 else ''}"
     return f"in {words}" if seconds > 0 else f"{words} ago"

@@ -84,7 +84,8 @@ def test_tomorrow_is_the_day_after_today_there() -> None:
     ("left", "said"),
     [
         (0, "now"), (1, "in 1 second"), (59, "in 59 seconds"), (60, "in 1 minute"), (600, "in 10 minutes"),
-        (10_799, "in 3 hours"), (10_800, "in 3 hours"), (86_400, "in 1 day"), (86_400 * 365, "in 12 months"),
+        (10_799, "in 3 hours"), (10_800, "in 3 hours"),
+        (86_400, "in 24 hours"), (86_400 * 33, "in 33 days"), (86_400 * 365, "in 12 months"),
         (86_400 * 3_652, "in 10 years"), (-5, "5 seconds ago"), (-7_200, "2 hours ago"),
     ],
 )  # fmt: skip

@@ -1,0 +1,111 @@
+"""A person at the site that `make run` starts: set a reminder, see it turn to sent, read the mail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from quart import Quart
+
+from app.accounts.links import sign_in_link
+from app.database import Database
+from app.reminders.models import Reminder, State
+from settings import Settings
+from tests.app.running_site import RunningSite
+from tests.app.test_look import problems, served, tab
+from tests.browser import browser
+
+__all__ = ["browser", "served"]
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[RunningSite]:
+    site = await RunningSite(tmp_path / "var").start()
+    yield site
+    site.kill_all()
+
+
+async def sign_in(page: Page, site: RunningSite) -> None:
+    """With a mailed link, read on the inbox page."""
+    await page.goto(f"{site.url}/sign-in")
+    await page.fill("[name=email]", "alice@example.org")
+    await page.click("main button")
+    await page.goto(f"{site.url}/inbox/")
+    while not await page.get_by_text("Sign in to").count():
+        await page.reload()
+    await page.get_by_text("Sign in to").first.click()
+    link = await page.get_by_role("link", name="/sign-in/").first.get_attribute("href")
+    assert link is not None
+    await page.goto(link)
+    await page.click("main button")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, javascript: bool) -> None:
+    context = await browser.new_context(java_script_enabled=javascript, timezone_id="Asia/Tokyo")
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    await sign_in(page, site)
+
+    await page.goto(f"{site.url}/reminders/")
+    await page.get_by_role("link", name="Set a reminder").click()
+    await page.get_by_label("What about?").fill("给植物浇水 🌱")
+    zone = timedelta(hours=9) if javascript else timedelta(0)  # Tokyo, known by script; else the site's own
+    when = datetime.now(UTC) + zone + timedelta(seconds=2.5)
+    await page.get_by_label("Day and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
+    await page.get_by_role("button", name="Remind me then").click()
+    await expect(page.get_by_role("status")).to_contain_text("Saved: it will be mailed")
+    await expect(page.locator(".badge")).to_have_text("sent", timeout=15_000)
+
+    await page.goto(f"{site.url}/inbox/")
+    await page.get_by_text("Your reminder").first.click()
+    await expect(page.locator("pre")).to_contain_text("给植物浇水 🌱")
+
+
+@pytest.mark.timeout(60)
+async def test_the_bar_sets_one_in_ten_seconds(site: RunningSite, browser: Browser) -> None:
+    page = await browser.new_page()
+    await sign_in(page, site)
+
+    await page.get_by_role("button", name="A reminder in 10 s").click()
+
+    await expect(page.get_by_role("status")).to_contain_text("in 10 seconds")
+    await expect(page.locator(".badge")).to_have_text("sent", timeout=20_000)
+
+
+@pytest.mark.timeout(120)
+async def test_pages_with_reminders_in_every_state_are_for_everybody(served: Quart, browser: Browser) -> None:
+    settings: Settings = served.extensions["settings"]
+    database: Database = served.extensions["database"]
+    async with database.session() as db:
+        for state in State:
+            db.add(
+                Reminder(
+                    date=datetime.now(UTC) + timedelta(minutes=5),
+                    email="alice@example.org",
+                    text=f"{state} {'word' * 100} תזכורת",
+                    state=state,
+                    attempts=3,
+                    reason="The mail server answered: 451 4.3.0 later",
+                    next_try_at=datetime.now(UTC) + timedelta(minutes=10),
+                    sent_at=datetime.now(UTC) if state == State.SENT else None,
+                )
+            )
+        await db.commit()
+    page = await tab(browser)
+    await page.goto(await sign_in_link(settings, "alice@example.org"))
+    await page.click("main button")
+
+    for path in ("/reminders/", "/reminders/1/edit", *(f"/reminders/{pk}" for pk in range(1, 6))):
+        await page.goto(settings.base_url + path)
+        assert await problems(page) == [], path
+    await page.goto(f"{settings.base_url}/reminders/new")
+    await page.get_by_label("Day and time").fill("2020-01-01T10:00")
+    await page.get_by_label("What about?").fill(" ")
+    await page.get_by_role("button", name="Remind me then").click()
+    assert await problems(page) == []
+    assert await page.input_value("[name=when]") == "2020-01-01T10:00"
