@@ -91,24 +91,6 @@ async def running(*services: Service) -> AsyncIterator[None]:
         await asyncio.gather(*(service.stop() for service in services))
 
 
-async def run_once(command: Sequence[str]) -> tuple[int, str]:
-    """Run a program to its end; its exit code and all that it wrote."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_die_with_parent(os.getpid()),
-    )
-    try:
-        said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:  # we are being stopped
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, said.decode(errors="replace").strip()
-
-
 def _die_with_parent(parent: int) -> Callable[[], None] | None:
     """What a child does before it becomes the program: ask for SIGTERM when we die (Linux only)."""
     if sys.platform != "linux":

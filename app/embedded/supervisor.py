@@ -12,9 +12,13 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.accounts.links import sign_in_link
 from app.embedded import valkey
 from app.embedded.catcher import catching
-from app.embedded.processes import Service, StartError, run_once, running
+from app.embedded.processes import Service, StartError, running
+from app.migrations import upgrade
 from settings import Settings
 
 WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s
@@ -30,11 +34,11 @@ async def supervise(settings: Settings) -> None:
         async with contextlib.AsyncExitStack() as parts:
             if settings.embedded_redis:
                 await parts.enter_async_context(redis(settings, lock))
-            await migrate()
+            await migrate(settings)
             if settings.embedded_mail:
                 await parts.enter_async_context(catching(settings))
             await parts.enter_async_context(running(worker, web))
-            await announce(settings, web)
+            await announce(settings)
             await asyncio.Event().wait()
 
 
@@ -116,18 +120,24 @@ async def redis(settings: Settings, lock: int) -> AsyncIterator[None]:
         yield
 
 
-async def migrate() -> None:
-    """Bring the database to the newest schema, in a process of its own: what it imports ends with it."""
-    code, said = await run_once([sys.executable, "-m", "app.migrations"])
-    if code:
-        raise StartError(f"The database cannot be brought to the newest schema: {said.splitlines()[-1]}")
+async def migrate(settings: Settings) -> None:
+    """Bring the database to the newest schema."""
+    try:
+        await upgrade(settings)
+    except SQLAlchemyError as error:
+        raise StartError(f"The database cannot be brought to the newest schema: {error}") from error
 
 
-async def announce(settings: Settings, web: Service) -> None:
-    """Say where the site is, once it answers."""
+async def announce(settings: Settings) -> None:
+    """Once the site answers, say where it is, and how to sign in as its owner if nobody is named."""
     while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event of ours
         await asyncio.sleep(0.05)
-    print(f"\n  {settings.site_name} runs at {settings.base_url}\n", flush=True)
+    lines = [f"{settings.site_name} runs at {settings.base_url}"]
+    if settings.embedded_mail:
+        lines.append(f"Its mail arrives at {settings.base_url}/inbox/")
+    if settings.owner_email == Settings.owner_email:
+        lines.append(f"Sign in as its owner, once: {await sign_in_link(settings)}")
+    print("", *lines, "", sep="\n  ", flush=True)
 
 
 async def _listening(settings: Settings) -> bool:

@@ -35,6 +35,7 @@ def service(settings: Settings, lock: int) -> Service:
         "save": "",
         "maxmemory-policy": "noeviction",  # a full Redis refuses a job, it never loses one
         "daemonize": "no",
+        "set-proc-title": "no",  # `ps` shows whose data it serves
     }
     options = [word for name, value in config.items() for word in (f"--{name}", value)]
     return Service("Redis", [find_server(), *options], grace_s=STOP_S, keep_open=[lock])

@@ -1,0 +1,215 @@
+"""`make run`: what starts, what ends, in which order, and the sentences when it cannot start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from settings import ROOT
+from tests.app.running_site import RunningSite
+from tests.waiting import wait_until
+
+PARTS = ("app.embedded", "unixsocket", "app.serve", "worker.WorkerSettings")
+MakeSite = Callable[..., RunningSite]
+
+
+@pytest.fixture
+async def make_site(tmp_path: Path) -> AsyncIterator[MakeSite]:
+    """Make a site in `tmp_path/var`; whatever is left of it ends with the test."""
+    made: list[RunningSite] = []
+
+    def make(folder: str = "var", **options: object) -> RunningSite:
+        made.append(RunningSite(tmp_path / folder, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.kill_all()
+
+
+async def test_one_command_starts_everything_and_ctrl_c_leaves_nothing(make_site: MakeSite) -> None:
+    site = await make_site().start()
+    await wait_until(lambda: all(map(site.pid_of, PARTS)), f"{PARTS} to run")
+    async with httpx.AsyncClient(base_url=site.url) as browser:
+        page = await browser.get("/")
+
+    site.interrupt()
+
+    assert await site.wait_ended() == 0
+    assert site.processes() == {}
+    assert page.status_code == 200
+    assert f"runs at {site.url}" in site.output
+    assert not list(site.data_dir.glob("*.sock"))
+
+
+async def test_the_printed_link_signs_in_the_owner_once(make_site: MakeSite) -> None:
+    site = await make_site().start()
+    [link] = [word for word in site.output.split() if "/sign-in/" in word]
+
+    async with httpx.AsyncClient() as browser:
+        page = await browser.get(link)
+
+    assert page.status_code == 200
+
+
+async def test_sigterm_stops_it_as_ctrl_c_does(make_site: MakeSite) -> None:
+    site = await make_site().start()
+
+    site.process.terminate()
+
+    assert await site.wait_ended() == 0
+    assert site.processes() == {}
+
+
+async def test_a_second_one_in_the_same_folder_is_one_sentence(make_site: MakeSite) -> None:
+    first = await make_site().start()
+    second = make_site().launch()
+
+    assert await second.wait_ended() == 1
+
+    assert second.output == (
+        f"Quarq already runs in {first.data_dir} (process {first.process.pid}): stop it, or set DATA_DIR\n"
+    )
+    assert not first.ended
+
+
+async def test_a_busy_port_is_one_sentence_and_starts_nothing(make_site: MakeSite) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        site = make_site(port=port).launch()
+
+        assert await site.wait_ended() == 1
+
+    assert site.output == (
+        f"127.0.0.1:{port} cannot be used (Address already in use): stop what listens there, or set PORT\n"
+    )
+    assert not (site.data_dir / "redis").exists()
+
+
+async def test_a_wrong_setting_is_one_sentence(make_site: MakeSite) -> None:
+    site = make_site(TIMEZONE="Mars").launch()
+
+    assert await site.wait_ended() == 1
+    assert site.output == "TIMEZONE='Mars' is not a time zone: use a name like Europe/Berlin or UTC\n"
+
+
+async def test_nothing_outlives_a_killed_parent_and_its_data_is_found_again(make_site: MakeSite) -> None:
+    site = await make_site().start()
+    redis = Redis(unix_socket_path=str(site.data_dir / "redis.sock"))
+    await redis.set("kept", "yes")
+
+    site.process.kill()
+    await wait_until(lambda: not site.processes(), "every process to end", timeout_s=20)
+    again = await make_site().start()
+
+    assert await redis.get("kept") == b"yes"
+    await redis.aclose()
+    again.interrupt()
+    assert await again.wait_ended() == 0
+
+
+@pytest.mark.parametrize("part", ["app.serve", "worker.WorkerSettings", "unixsocket"])
+async def test_a_part_that_dies_is_started_again(make_site: MakeSite, part: str) -> None:
+    site = await make_site().start()
+    before = await wait_until(lambda: site.pid_of(part), f"{part} to run")
+
+    os.kill(before, signal.SIGKILL)
+
+    await wait_until(lambda: site.pid_of(part) not in {None, before}, f"{part} to run again")
+    assert "has ended (SIGKILL); starting it again in 1 s." in site.output
+
+
+async def test_redis_and_mail_are_open_to_this_user_alone(make_site: MakeSite) -> None:
+    site = await make_site().start()
+
+    for name in ("redis.sock", "smtp.sock", "redis", "mail", "."):
+        assert stat.S_IMODE((site.data_dir / name).stat().st_mode) == 0o700, name
+
+
+async def test_a_redis_of_ones_own_is_used_instead(make_site: MakeSite, redis_url: str) -> None:
+    site = await make_site(REDIS_URL=redis_url).start()
+
+    assert site.pid_of("unixsocket") is None
+    assert not (site.data_dir / "redis.sock").exists()
+
+
+async def test_a_mail_server_of_ones_own_ends_catcher_and_inbox(make_site: MakeSite) -> None:
+    site = await make_site(SMTP_SERVER="mail.example.org", SMTP_FROM="site@example.org").start()
+
+    async with httpx.AsyncClient(base_url=site.url) as browser:
+        assert (await browser.get("/inbox/")).status_code == 404
+    assert not (site.data_dir / "smtp.sock").exists()
+
+
+async def test_a_path_too_long_for_a_socket_works_too(make_site: MakeSite) -> None:
+    site = await make_site(folder="a" * 90 + "#夸克").start()
+
+    await wait_until(lambda: all(map(site.pid_of, PARTS)), f"{PARTS} to run")
+    site.interrupt()
+    assert await site.wait_ended() == 0
+
+
+WORKER = """
+import asyncio
+from arq.connections import RedisSettings
+from settings import Settings
+
+async def slow(ctx):
+    open("started", "w").close()
+    await asyncio.sleep(2)
+    await ctx["redis"].set("slow", "done")
+    open("done", "w").close()
+
+class WorkerSettings:
+    functions = [slow]
+    redis_settings = RedisSettings.from_dsn(Settings.from_env().redis_url)
+    job_completion_wait = 10
+"""
+
+
+async def slow_job(make_site: MakeSite, tmp_path: Path) -> tuple[RunningSite, Path]:
+    """A site whose worker is busy with a job of 2 s that ends by writing to Redis."""
+    from arq.connections import RedisSettings, create_pool
+
+    code = tmp_path / "code"
+    for name in ("app", "jobs"):
+        shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "settings.py", code)
+    (code / "worker.py").write_text(WORKER)
+    site = await make_site(code=code).start()
+    pool = await create_pool(RedisSettings(unix_socket_path=str(site.data_dir / "redis.sock")))
+    await pool.enqueue_job("slow")
+    await pool.aclose()
+    await wait_until((code / "started").exists, "the job to start")
+    return site, code
+
+
+async def test_ctrl_c_lets_the_worker_finish_with_redis(make_site: MakeSite, tmp_path: Path) -> None:
+    site, code = await slow_job(make_site, tmp_path)
+
+    site.interrupt()
+
+    assert await site.wait_ended() == 0
+    assert (code / "done").exists()
+    assert site.processes() == {}
+
+
+async def test_ctrl_c_twice_stops_at_once(make_site: MakeSite, tmp_path: Path) -> None:
+    site, code = await slow_job(make_site, tmp_path)
+
+    site.interrupt()
+    await wait_until(lambda: "Stopping" in site.output, "the first Ctrl-C to be heard")
+    site.interrupt()
+
+    assert await site.wait_ended(timeout_s=1.8) == 0
+    assert not (code / "done").exists()
+    assert site.processes() == {}
