@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from app import create_app, logs
+from app import create_app
 from app.background import worker_options
+from app.embedded.processes import StartError
+from app.embedded.valkey import require_running
 from jobs import worker_settings
 from settings import Settings, SettingsError
 
 try:
     settings = Settings.from_env()
-except SettingsError as error:
+    require_running(settings)
+except (SettingsError, StartError) as error:
     sys.exit(str(error))
-logs.configure(settings.log_level, settings.log_format)
 
 WorkerSettings = worker_settings(
     redis_url=settings.redis_url, queues=settings.queues, **worker_options(create_app(settings))

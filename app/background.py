@@ -7,11 +7,13 @@ from typing import Any
 
 from quart import Quart
 
+from app import logs
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
 from app.migrations import upgrade
 from app.reminders.arming import keep_armed
 from app.reminders.tasks import remind
+from settings import Settings
 
 TASKS = (send_sign_in_link, remind)
 
@@ -20,7 +22,9 @@ def worker_options(app: Quart) -> dict[str, Any]:
     """For `worker_settings()`. *app* belongs to the worker alone: see `task_context`."""
 
     async def start(ctx: dict[Any, Any]) -> None:
-        await upgrade(app.extensions["settings"])
+        settings: Settings = app.extensions["settings"]
+        logs.configure(settings.log_level, settings.log_format)  # now: arq's CLI has set its own form meanwhile
+        await upgrade(settings)
         ctx["keep_armed"] = asyncio.create_task(_keep_armed(app))
 
     async def stop(ctx: dict[Any, Any]) -> None:

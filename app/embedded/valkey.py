@@ -7,6 +7,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import socket
 import stat
 import time
 from pathlib import Path
@@ -39,6 +40,19 @@ def service(settings: Settings, lock: int) -> Service:
     }
     options = [word for name, value in config.items() for word in (f"--{name}", value)]
     return Service("Redis", [find_server(), *options], grace_s=STOP_S, keep_open=[lock])
+
+
+def require_running(settings: Settings) -> None:
+    """Refuse to go on when the embedded Redis is meant and nobody has started it."""
+    path = settings.socket_dir / "redis.sock"
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            if settings.embedded_redis:
+                probe.connect(str(path))
+        except OSError as error:
+            raise StartError(
+                f"No Redis at {path}: start `make run` in another terminal, or set REDIS_URL to one that runs"
+            ) from error
 
 
 def find_server() -> str:

