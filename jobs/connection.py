@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -37,8 +37,8 @@ class JobsRedis(ArqRedis):
     """
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
-        options.setdefault("job_serializer", encoding.dumps)
-        options.setdefault("job_deserializer", encoding.loads)
+        options["job_serializer"] = options.get("job_serializer") or encoding.dumps
+        options["job_deserializer"] = options.get("job_deserializer") or encoding.loads_job
         super().__init__(pool_or_conn, **options)
         self.size_limit = SIZE_LIMIT
         self.patience_s = 2.0
@@ -63,6 +63,16 @@ class JobsRedis(ArqRedis):
         client = cls(pool, **options)
         client.auto_close_connection_pool = True
         return client
+
+    @property
+    def dumps(self) -> Callable[[Any], bytes]:
+        """What encodes calls and results: ours, unless another serializer was given. arq sets None for "the default"."""
+        return self.job_serializer or encoding.dumps
+
+    @property
+    def loads(self) -> Callable[[bytes], Any]:
+        """The other way."""
+        return self.job_deserializer or encoding.loads_job
 
     async def enqueue(self, calls: Sequence[Call]) -> list[bool]:
         """Store calls; True for each that is new, False where its id is taken. After that they survive any crash.
@@ -121,7 +131,7 @@ class JobsRedis(ArqRedis):
     ) -> bytes:
         """The call in arq's own shape; EncodingError or TooLarge before anything is sent."""
         call = {"t": job_try, "f": task, "a": list(args), "k": kwargs, "et": int(time.time() * 1000)}
-        payload: bytes = self.job_serializer(call)  # type: ignore[misc]
+        payload = self.dumps(call)
         if len(payload) > self.size_limit:
             raise TooLarge(
                 f"{task}: the arguments take {len(payload):,} bytes; {self.size_limit:,} are allowed"
@@ -154,7 +164,7 @@ class JobsRedis(ArqRedis):
             expires=moment(_expires or None),
         )
         [new] = await self.enqueue([call])
-        return Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if new else None
+        return Job(job_id, self, _queue_name=key, _deserializer=self.loads) if new else None
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""

@@ -45,6 +45,14 @@ def loads(data: bytes) -> Any:
         raise EncodingError(f"{len(data)} bytes that are not a value of ours: {error}") from error
 
 
+def loads_job(data: bytes) -> Any:
+    """Decode a call or a result in arq's shape, whose positional arguments are a tuple."""
+    value = loads(data)
+    if isinstance(value, dict) and isinstance(value.get("a"), list):
+        value["a"] = tuple(value["a"])
+    return value
+
+
 def declare_exception(*classes: type[BaseException]) -> None:
     """Let these come back as themselves. Called at import, by `@task(autoretry_for=..., raises=...)`."""
     for cls in classes:

@@ -68,11 +68,13 @@ LUA_CONSTANTS = {
 
 def queue_key(name: str) -> str:
     """The sorted set of a queue: `default` is arq's own."""
+    if name.startswith("="):
+        return name[1:]
     return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
 
 
 def queue_name(key: str) -> str:
-    """The queue whose sorted set is *key*; a key that is not ours is its own name."""
+    """The queue whose sorted set is *key*. arq lets a queue have any key: one that is not like ours is `=key`."""
     if key == QUEUE:
         return DEFAULT_QUEUE
-    return key.removeprefix(f"{QUEUE}:")
+    return key.removeprefix(f"{QUEUE}:") if key.startswith(f"{QUEUE}:") else f"={key}"

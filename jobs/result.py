@@ -109,7 +109,7 @@ class Result:
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
         state = await self.state()
-        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)
+        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)  # type: ignore[no-untyped-call]
         if state == "UNKNOWN" or not record:
             raise ResultUnknown(f"no job {self.id!r}: nobody has seen this id, or its record has ended")
         return read_info(self.id, state, record)
@@ -167,7 +167,7 @@ class Result:
 
     def _decode(self, entry: Entry) -> tuple[bool, Any]:
         if entry.result:
-            stored = self._connection.job_deserializer(entry.result)  # type: ignore[misc]
+            stored = self._connection.loads(entry.result)
             value = stored["r"]
             if stored["s"] or isinstance(value, BaseException):
                 return stored["s"], value

@@ -9,7 +9,8 @@ local function now_ms()
 end
 
 local function queue_key(name)
-  return name == 'default' and QUEUE or QUEUE .. ':' .. name
+  if name == 'default' then return QUEUE end
+  return name:sub(1, 1) == '=' and name:sub(2) or QUEUE .. ':' .. name
 end
 
 -- A moment given as '' (none), '+n' (n ms from now) or 'n' (ms since the epoch).

@@ -152,9 +152,9 @@ class Recorder:
             "q": keys.queue_key(job.queue),
             "id": job.id,
         }
-        encoded: bytes = self._redis.job_serializer(data)  # type: ignore[misc]
+        encoded = self._redis.dumps(data)
         limit = self._redis.size_limit
-        if len(encoded) > limit and (size := len(self._redis.job_serializer({"r": value}))) > limit:  # type: ignore[misc]
+        if len(encoded) > limit and (size := len(self._redis.dumps({"r": value}))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
 

@@ -69,7 +69,7 @@ class Runner:
         if job.verdict == "missing":
             return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
         try:
-            running.call = decode_call(job.payload, self._redis.job_deserializer)  # type: ignore[arg-type]
+            running.call = decode_call(job.payload, self._redis.loads)
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
         if job.verdict == "revoked":

@@ -34,12 +34,14 @@ class Scheduler:
         self._zone = zone or UTC
         self._next: dict[str, datetime] = {}
 
+    async def catch_up(self) -> None:
+        """Fire what was missed while no worker ran, once each; to be called before `run_forever`."""
+        if self._cron_jobs:
+            await self._until_done(self._catch_up)
+
     async def run_forever(self) -> None:
-        """Catch up what was missed, then fire each moment as it comes. Needs no Redis while nothing is due."""
-        if not self._cron_jobs:
-            return
-        await self._until_done(self._catch_up)
-        while True:
+        """Fire each moment as it comes. Needs no Redis while nothing is due."""
+        while self._cron_jobs:
             await self._until_done(self._fire_due)
 
     async def _until_done(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -55,7 +57,7 @@ class Scheduler:
     async def _catch_up(self) -> None:
         now = await self._now()
         for job in self._cron_jobs:
-            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")
+            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")  # type: ignore[no-untyped-call]
             since = datetime.fromtimestamp(int(last) / 1000, self._zone) if last else now - _window(job)
             missed = _latest(job, since, now)
             if missed is not None:

@@ -15,8 +15,9 @@ from typing import Any
 import arq
 import arq.worker
 from arq.connections import log_redis_info
+from arq.worker import JobExecutionFailed
 
-from jobs import keys, registry
+from jobs import encoding, keys, registry
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
@@ -64,6 +65,7 @@ class Worker(arq.worker.Worker):
         self._unknown_patience_s = unknown_task_patience
         self._slot_freed = asyncio.Event()
         self._engine: Engine | None = None
+        self._owns_process = False
         self._stopper: asyncio.Task[None] | None = None
 
     async def run_job(self, job_id: str, score: int) -> None:
@@ -74,6 +76,7 @@ class Worker(arq.worker.Worker):
 
     def run(self) -> None:
         """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
+        self._owns_process = True
         super().run()
         if self._engine is not None and self._engine.has_unended_code:
             logger.warning("threads of cancelled jobs still run: leaving them")
@@ -91,6 +94,7 @@ class Worker(arq.worker.Worker):
             await self.on_startup(self.ctx)
         self._engine = self._make_engine()
         scheduler = Scheduler(self.pool, self.cron_jobs, self._queues[-1], self.timezone)  # type: ignore[arg-type]
+        await scheduler.catch_up()
         beside = [asyncio.create_task(self._beat(self._engine)), asyncio.create_task(scheduler.run_forever())]
         try:
             await self._engine.run(self.burst, self.max_burst_jobs)
@@ -184,6 +188,8 @@ class Worker(arq.worker.Worker):
                 return await engine.wait_until_idle()
         logger.info("%d jobs still run: they are cancelled and handed back", engine.running)
         engine.cancel_all()
+        if not self._owns_process:
+            return
         await asyncio.sleep(LAST_WAIT_S if wait_s else 1)
         logger.warning("%d jobs do not end: leaving them, their leases lapse", engine.running)
         logging.shutdown()
@@ -219,6 +225,9 @@ class Worker(arq.worker.Worker):
         await self.pool.aclose(True)
         self._pool = None
         return None
+
+
+encoding.declare_exception(JobExecutionFailed)
 
 
 def use_our_worker() -> None:
