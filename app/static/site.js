@@ -4,22 +4,23 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const field of document.querySelectorAll("[data-browser-zone]")) field.value = zone ?? "";
 
 // <section id="list" data-refresh="3">: fetch this page every 3 seconds and show the new section, while somebody
-// looks and does not work in it.
-for (const { id, dataset } of document.querySelectorAll("[id][data-refresh]")) {
-  setInterval(() => refresh(id), dataset.refresh * 1000);
+// looks and does not work in it. A new section without the attribute ends it.
+for (const section of document.querySelectorAll("[id][data-refresh]")) keepFresh(section.id);
+
+function keepFresh(id) {
+  const seconds = document.getElementById(id)?.dataset.refresh;
+  if (seconds) setTimeout(() => refresh(id).finally(() => keepFresh(id)), seconds * 1000);
 }
 
 async function refresh(id) {
-  const shown = document.getElementById(id);
-  if (document.hidden || !shown || shown.contains(document.activeElement)) return;
+  const busy = () => document.hidden || document.getElementById(id).contains(document.activeElement);
+  if (busy()) return;
   try {
-    const response = await fetch(location.href, { headers: { "X-Refresh": "1" } });
+    const response = await fetch(location.href);
     if (!response.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.getElementById(id);
-    if (fresh && !shown.contains(document.activeElement) && fresh.innerHTML !== shown.innerHTML) {
-      shown.replaceWith(fresh);
-    }
+    if (fresh && !busy()) document.getElementById(id).replaceWith(fresh);
   } catch {
     // The server is away for a moment: the next turn asks again.
   }
