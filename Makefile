@@ -36,10 +36,11 @@ bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for s
 bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery
 	$(PY) -m tests.bench --peers $(BENCH)
 
-lock: .venv/.installed  ## Write requirements.lock anew from pyproject.toml
+LOCK = $(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
+lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
-	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --all-extras --group dev \
-		pyproject.toml -o requirements.lock --no-header
+	$(LOCK) --all-extras --group dev -o requirements.lock
+	$(LOCK) --extra app --extra postgres -c requirements.lock -o requirements-site.lock
 
 # A virtual environment with or without Debian's python3-venv; the second time nothing is done.
 .venv/.installed: requirements.lock

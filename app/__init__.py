@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import accounts, home, pages, security
+from app import accounts, health, home, pages, security
 from app.context import close
 from app.database import Database
 from app.embedded import inbox
@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     security.protect(app)
     pages.prepare(app)
+    app.register_blueprint(health.blueprint)
     app.register_blueprint(home.blueprint)
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(reminders.blueprint)

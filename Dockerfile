@@ -1,0 +1,20 @@
+# The site's one image: web server, worker and migrations are commands of it.
+FROM python:3.13-slim
+
+WORKDIR /site
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data
+
+COPY requirements-site.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-site.lock
+
+COPY settings.py worker.py ./
+COPY jobs jobs
+COPY app app
+
+# Not root; /data keeps the secret key.
+RUN useradd --system site && install -d -o site -m 700 /data
+USER site
+VOLUME /data
+EXPOSE 8000
+
+CMD ["python", "-m", "app.serve"]
