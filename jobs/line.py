@@ -18,6 +18,7 @@ REDIS_AWAY = (ConnectionError, TimeoutError, OSError)
 _REFUSALS = (
     "READONLY",
     "OOM",
+    "OUTOFMEMORY",  # redis-py names the error so, and takes OOM out of its text
     "MISCONF",
     "LOADING",
     "MASTERDOWN",
