@@ -22,6 +22,7 @@ ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "arq-suite"
 VERSION = "0.28.0"
 ARQ_SHA256 = "a458188aefc2d7ee17d136f80d8fa8df1d6eba4ceebdead87e9f172d027dc311"
+FEW = 3  # so many may be slips of timing, worth a second look
 WAYS = {
     "stock": "arq's worker, arq's connection",
     "worker": "our worker, arq's connection",
@@ -73,7 +74,7 @@ def run(way: str, python: Path) -> tuple[int, str]:
         server = RedisServer(Path(folder), config={"port": str(port), "bind": "127.0.0.1"}).start()
         try:
             code, counts = pytest(way, python, port)
-            if code == 1:
+            if code == 1 and int(counts.split(" failed")[0]) <= FEW:
                 again, recount = pytest(way, python, port, "--last-failed", "--last-failed-no-failures=none")
                 code, counts = again, f"{counts}; those that failed once more: {recount}"
         finally:
@@ -89,7 +90,7 @@ def pytest(way: str, python: Path, port: int, *options: str) -> tuple[int, str]:
         "PYTHONPATH": f"{HERE / 'plugin'}:{CACHE / 'work'}",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [python, "-m", "pytest", "-p", "arq_suite_plugin", "-q", "--tb=short", "--no-header", *options]
+    command = [python, "-m", "pytest", "-p", "arq_suite_plugin", "-q", "--tb=native", "--no-header", *options]
     # redis-py >= 5 deprecates a call that arq's fixtures make
     command += ["-W", "ignore:Call to deprecated close:DeprecationWarning"]
     command += ["-W", "ignore:Call to '?get_connection'? function with deprecated args:DeprecationWarning"]

@@ -62,7 +62,7 @@ class Rig:
         command = [subject.bin / "python", "-m", "tests.bench.client", subject.path, "on_demand"]
         environment = self._environment(subject)
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdin is not None
             stdin = process.stdin
@@ -125,9 +125,12 @@ class Rig:
     def used_memory(self) -> int:
         return int(self.redis.info("memory")["used_memory"])
 
-    def commands(self) -> int:
-        """Commands that Redis has processed; asking is one of them."""
-        return int(self.redis.info("stats")["total_commands_processed"])
+    def commands(self) -> tuple[int, int]:
+        """Commands sent by others than this process, and all that Redis has run, those inside scripts with them."""
+        sent = sum(
+            int(c["tot-cmds"]) for c in self.redis.client_list() if c["id"] != str(self.redis.client_id())
+        )
+        return sent, int(self.redis.info("stats")["total_commands_processed"])
 
     def _in_queue(self) -> int:
         """Due or claimed: a claim moves a job's score to the end of its lease, at most 15 s from now."""

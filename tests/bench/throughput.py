@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.bench.rig import Rig
-from tests.bench.subjects import NO_HISTORY, OURS, STOCK, TUNED, Subject
+from tests.bench.subjects import OURS, STOCK, TUNED, Subject
 from tests.bench.table import Figures, Row, Target, at_least, ratio
 
-SUBJECTS = (STOCK, TUNED, OURS, NO_HISTORY)
+SUBJECTS = (STOCK, TUNED, OURS)
 PEERS = True
 NOOP = "no-op jobs/s, one worker"
 NAP = "20 ms jobs/s, one worker, 100 at once"
@@ -21,7 +21,6 @@ TARGETS = (
     Target(NOOP, ">= 25x arq", ratio(OURS, STOCK, 25)),
     Target(NOOP, ">= 5x arq tuned", ratio(OURS, TUNED, 5)),
     Target(NOOP, ">= 5x the best asyncio peer", five_times_the_best_peer),
-    Target(NOOP, "history costs <= 15 %", ratio(OURS, NO_HISTORY, 0.85)),
     Target(NAP, ">= 4,000/s", at_least(OURS, 4_000)),
 )
 

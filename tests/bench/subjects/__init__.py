@@ -45,7 +45,6 @@ TUNED = arq(
     "arq tuned", "stock", environment={"BENCH_MAX_JOBS": "100", "BENCH_POLL_DELAY": "0.001"}, round_trips=20
 )
 OURS = arq("ours", "ours", jobs=40_000, round_trips=500)
-NO_HISTORY = arq("no history", "ours", environment={"BENCH_HISTORY": "0"}, jobs=40_000)
 
 MODULE = "tests.bench.subjects"
 PEER_SUBJECTS = (

@@ -1,0 +1,59 @@
+"""This project."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from jobs import connect, task, worker_settings
+from tests.bench import tally
+
+URL = os.environ["REDIS_URL"]
+
+
+@task(name="noop")
+async def noop() -> None:
+    tally.count()
+
+
+@task(name="nap")
+async def nap(seconds: float = 0.02) -> None:
+    await asyncio.sleep(seconds)
+    tally.count()
+
+
+@task(name="long_nap")
+async def long_nap() -> None:
+    tally.count()
+    await asyncio.sleep(300)
+
+
+WorkerSettings = worker_settings(
+    redis_url=URL,
+    tasks=[noop, nap, long_nap],
+    on_startup=tally.gate,
+    max_jobs=int(os.environ.get("BENCH_MAX_JOBS", "100")),
+)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    async with connect(URL):
+        yield
+
+
+async def enqueue() -> None:
+    await noop.delay()
+
+
+async def enqueue_many(n: int, task: str = "noop", delay_s: float = 0) -> None:
+    called = {"noop": noop, "nap": nap, "long_nap": long_nap}[task]
+    for begin in range(0, n, 500):
+        calls = (called.apply_async(countdown=delay_s or None) for _ in range(begin, min(n, begin + 500)))
+        await asyncio.gather(*calls)
+
+
+async def round_trip() -> None:
+    await (await noop.delay()).get(timeout=10)
