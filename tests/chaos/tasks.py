@@ -1,0 +1,118 @@
+"""The tasks and the worker that are put under faults: each run tells the ledger of its start and its effect."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+from jobs import task, worker_settings
+from tests.chaos import ledger
+
+
+@task(name="chaos.work", bind=True)
+async def work(self: Any, key: str, seconds: float) -> str:
+    """Takes its time, then acts."""
+    ledger.started(key, self.request.attempts)
+    await asyncio.sleep(seconds)
+    ledger.ended(key, self.request.attempts)
+    return f"{key} by attempt {self.request.attempts}"
+
+
+@task(name="chaos.tidy", bind=True)
+async def tidy(self: Any, key: str, seconds: float) -> str:
+    """Says when it was stopped, and that it could clean up."""
+    ledger.started(key, self.request.attempts)
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        ledger.note(key, "cancelled")
+        raise
+    finally:
+        ledger.note(key, "tidied")
+    ledger.ended(key, self.request.attempts)
+    return key
+
+
+@task(name="chaos.block", bind=True)
+async def block(self: Any, key: str, seconds: float) -> str:
+    """Does what must not be done: sleeps in the event loop."""
+    ledger.started(key, self.request.attempts)
+    time.sleep(seconds)  # noqa: ASYNC251 - the fault itself
+    ledger.ended(key, self.request.attempts)
+    return key
+
+
+@task(name="chaos.crash", bind=True)
+async def crash(self: Any, key: str, how: str) -> None:
+    """Takes its worker with it."""
+    ledger.started(key, self.request.attempts)
+    await asyncio.sleep(0.2)
+    match how:
+        case "segv":
+            ctypes.string_at(0)
+        case "os._exit":
+            os._exit(1)
+        case "sys.exit":
+            sys.exit(1)
+        case "memory":
+            resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+            _hold = [bytearray(2**24) for _ in range(1000)]
+        case "recursion":
+            _recurse()
+
+
+def _recurse() -> None:
+    _recurse()
+
+
+@task(name="chaos.give", bind=True)
+async def give(self: Any, key: str, what: str) -> object:
+    """Returns what cannot be kept."""
+    ledger.started(key, self.request.attempts)
+    return {"socket": lambda: None, "large": b"x" * 50_000_000}[what]
+
+
+@task(name="chaos.take")
+async def take(payload: bytes) -> int:
+    return len(payload)
+
+
+@task(name="chaos.fail", max_retries=0)
+async def fail(key: str) -> None:
+    raise ValueError(key)
+
+
+TASKS = [work, tidy, block, crash, give, take, fail]
+
+# A worker of the previous release does not know the newest task.
+if os.environ.get("CHAOS_RELEASE") != "old":
+
+    @task(name="chaos.newest", bind=True)
+    async def newest(self: Any, key: str, seconds: float) -> str:
+        """Known to new workers only."""
+        ledger.started(key, self.request.attempts)
+        await asyncio.sleep(seconds)
+        ledger.ended(key, self.request.attempts)
+        return key
+
+    TASKS.append(newest)
+
+
+async def say_ready(ctx: dict[Any, Any]) -> None:
+    ledger.ready()
+
+
+WorkerSettings = worker_settings(
+    redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
+    tasks=TASKS,
+    max_jobs=int(os.environ.get("CHAOS_MAX_JOBS", "10")),
+    job_completion_wait=float(os.environ.get("CHAOS_WAIT", "25")),
+    lease=float(os.environ.get("CHAOS_LEASE", "15")),
+    lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,
+    on_startup=say_ready,
+)
