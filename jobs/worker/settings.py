@@ -10,6 +10,7 @@ from typing import Any
 from arq.connections import RedisSettings
 from arq.cron import CronJob
 
+from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
@@ -54,6 +55,7 @@ def worker_settings(
         "functions": [*(as_function(task) for task in (*tasks, *BUILT_IN)), *functions],
         "cron_jobs": list(cron_jobs),
         "queues": list(queues),
+        "queue_name": keys.queue_key(queues[0]),  # where `arq --check` looks for the health record
         "redis_pool": JobsRedis.at(redis_url),
         "redis_settings": RedisSettings.from_dsn(redis_url),  # what `arq --check` connects by
     }

