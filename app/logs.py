@@ -14,6 +14,7 @@ def configure(level: str, form: str) -> None:
         Json() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel("WARNING")  # it names the kind of database, at every start
     logging.getLogger("arq").handlers.clear()  # its CLI has put one there; ours gets the lines by propagation
 
 

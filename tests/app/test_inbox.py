@@ -1,0 +1,189 @@
+"""The mail catcher and its inbox page: each mail kept whole, shown to this machine alone, and harmless."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import aiosmtplib
+import pytest
+from playwright.async_api import Browser, expect
+from quart import Quart
+
+from app.embedded.catcher import KEPT_MAILS, LONGEST_MAIL, catching, store
+from settings import Settings
+from tests.app.test_look import problems, served, tab
+from tests.browser import browser
+
+__all__ = ["browser", "served"]
+
+HOSTILE = "<script>document.title = 'taken over'</script>"
+
+
+def mail(**headers: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"] = "Quarq <quarq@localhost>", "alice@example.org"
+    message["Subject"] = headers.get("Subject", "提醒 🌱")
+    message.set_content("Read https://example.org/a?b=1&c=2.\n<b>not bold</b>\n")
+    message.add_alternative(
+        f'{HOSTILE}<p>مرحبا <a href="https://example.org/page">Open</a></p>', subtype="html"
+    )
+    return message
+
+
+@pytest.fixture
+async def smtp(settings: Settings) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A client of the running catcher."""
+    async with (
+        catching(settings),
+        aiosmtplib.SMTP(socket_path=str(settings.smtp_socket), start_tls=False) as client,
+    ):
+        yield client
+
+
+def caught(settings: Settings) -> list[Path]:
+    return sorted((settings.data_dir / "mail").iterdir())
+
+
+async def get(app: Quart, path: str, **headers: str) -> tuple[int, str]:
+    response = await app.test_client().get(path, headers=headers)
+    return response.status_code, await response.get_data(as_text=True)
+
+
+async def test_a_mail_is_kept_whole_and_shown(app: Quart, settings: Settings, smtp: aiosmtplib.SMTP) -> None:
+    message = mail()
+
+    await smtp.send_message(
+        message, sender="quarq@localhost", recipients=["alice@example.org", "bob@example.org"]
+    )
+
+    [path] = caught(settings)
+    assert path.read_bytes().startswith(
+        b"Return-Path: <quarq@localhost>\r\nDelivered-To: alice@example.org\r\nDelivered-To: bob@example.org\r\n"
+    )
+    assert "提醒 🌱" in (await get(app, "/inbox/"))[1]
+    status, page = await get(app, f"/inbox/{path.stem}")
+    assert status == 200
+    assert "alice@example.org, bob@example.org" in page
+    assert '<a href="https://example.org/a?b=1&amp;c=2" rel="noreferrer">' in page
+    assert "&lt;b&gt;not bold" in page
+    assert "taken over" not in page
+
+
+async def test_an_empty_inbox_says_so(app: Quart) -> None:
+    assert "No mail has arrived yet." in (await get(app, "/inbox/"))[1]
+
+
+async def test_the_html_of_a_mail_may_do_nothing(
+    app: Quart, settings: Settings, smtp: aiosmtplib.SMTP
+) -> None:
+    await smtp.send_message(mail())
+
+    response = await app.test_client().get(f"/inbox/{caught(settings)[0].stem}/html")
+
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
+    assert "allow-scripts" not in policy
+    assert "allow-same-origin" not in policy
+
+
+async def test_a_hostile_subject_is_text(app: Quart, settings: Settings, smtp: aiosmtplib.SMTP) -> None:
+    await smtp.send_message(mail(Subject=HOSTILE))
+
+    for path in ("/inbox/", f"/inbox/{caught(settings)[0].stem}"):
+        assert HOSTILE not in (await get(app, path))[1]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe\x00 no header at all",
+        b"Subject: =?x-unknown?B?////?=\r\nFrom: <<>@\r\n\r\nbody",
+        b"Content-Type: text/plain; charset=no-such\r\n\r\n\xff",
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n",
+        b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody",
+    ],
+)
+async def test_a_malformed_mail_is_shown_as_far_as_it_goes(
+    app: Quart, settings: Settings, raw: bytes
+) -> None:
+    (settings.data_dir / "mail").mkdir(exist_ok=True)
+    name = store(settings.data_dir / "mail", "", ["alice@example.org"], raw).stem
+
+    for path in ("/inbox/", f"/inbox/{name}", f"/inbox/{name}/html"):
+        assert (await get(app, path))[0] == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+async def test_nobody_reads_it_through_a_proxy(app: Quart, header: str) -> None:
+    assert (await get(app, "/inbox/", **{header: "203.0.113.7"}))[0] == 404
+
+
+@pytest.mark.parametrize("name", ["..%2Fsecret_key", "secret_key", "1-a", "00000000000000000001-00000000"])
+async def test_only_mails_can_be_read(app: Quart, name: str) -> None:
+    assert (await get(app, f"/inbox/{name}"))[0] == 404
+
+
+async def test_a_mail_that_is_broken_off_is_not_kept(settings: Settings, smtp: aiosmtplib.SMTP) -> None:
+    await smtp.mail("quarq@localhost")
+    await smtp.rcpt("alice@example.org")
+    assert smtp.transport is not None
+    smtp.transport.write(b"DATA\r\nSubject: half a")
+    smtp.transport.abort()
+
+    async with aiosmtplib.SMTP(socket_path=str(settings.smtp_socket), start_tls=False) as other:
+        await other.send_message(mail())
+
+    assert len(caught(settings)) == 1
+
+
+async def test_a_mail_too_large_is_refused(settings: Settings, smtp: aiosmtplib.SMTP) -> None:
+    with pytest.raises(aiosmtplib.SMTPResponseException) as refused:
+        await smtp.sendmail(
+            "quarq@localhost", ["alice@example.org"], b"x" * 70 + b"\r\n" + b"y" * LONGEST_MAIL
+        )
+
+    assert refused.value.code in {500, 552}
+    assert caught(settings) == []
+
+
+async def test_the_oldest_go_first(app: Quart, settings: Settings) -> None:
+    folder = settings.data_dir / "mail"
+    folder.mkdir()
+    for number in range(KEPT_MAILS):
+        (folder / f"{number:020d}-00000000.eml").write_bytes(b"Subject: old\r\n\r\n")
+
+    newest = store(folder, "", ["alice@example.org"], b"Subject: newest\r\n\r\n")
+
+    names = [path.name for path in caught(settings)]
+    assert len(names) == KEPT_MAILS
+    assert names[0] == f"{1:020d}-00000000.eml"
+    page = (await get(app, "/inbox/"))[1]
+    assert page.index("newest") < page.index(">old<")
+    assert f"/inbox/{newest.stem}" in page
+    assert "/inbox/?before=00000000000000000951-00000000" in page
+
+
+@pytest.mark.timeout(120)
+async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(
+    served: Quart, browser: Browser
+) -> None:
+    settings: Settings = served.extensions["settings"]
+    message = mail()
+    message.get_payload()[1].set_payload(f'{HOSTILE}<a href="{settings.base_url}/sign-in">Sign in</a>')  # type: ignore[union-attr, index]
+    (settings.data_dir / "mail").mkdir(exist_ok=True)
+    name = store(settings.data_dir / "mail", "", ["alice@example.org"], message.as_bytes()).stem
+    page = await tab(browser)
+
+    await page.goto(f"{settings.base_url}/inbox/{name}")
+    link = page.frame_locator("iframe").get_by_role("link", name="Sign in")
+    async with page.expect_popup() as popup:
+        await link.click()
+
+    opened = await popup.value
+    await expect(opened.get_by_role("heading", level=1)).to_contain_text("Sign in")
+    assert opened.url == f"{settings.base_url}/sign-in"
+    assert await page.frames[1].title() == ""
+    assert await problems(page) == []
