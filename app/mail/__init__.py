@@ -2,7 +2,7 @@
 
 from app.mail.address import AddressRefused
 from app.mail.failures import DeliveryFailed, Outcome
-from app.mail.mailer import Mailer, current_mailer
+from app.mail.mailer import Mailer, NoPlace, current_mailer
 from app.mail.message import HeaderRefused, compose
 from app.mail.smtp import MailServer
 
@@ -12,6 +12,7 @@ __all__ = [
     "HeaderRefused",
     "MailServer",
     "Mailer",
+    "NoPlace",
     "Outcome",
     "compose",
     "current_mailer",

@@ -19,13 +19,17 @@ from settings import Settings
 log = logging.getLogger(__name__)
 
 AT_ONCE = 20  # connections of one process; servers refuse somebody who opens hundreds
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 
 
 def current_mailer() -> Mailer:
     """The mailer of the running app; needs an app context."""
     mailer: Mailer = current_app.extensions["mailer"]
     return mailer
+
+
+class NoPlace(Exception):
+    """Too many mails are being sent from here: come back in some seconds."""
 
 
 class Mailer:
@@ -70,13 +74,13 @@ class Mailer:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """One of the `AT_ONCE` connections that mail without hurry may open. DeliveryFailed if none is free soon:
+        """One of the `AT_ONCE` connections that mail without hurry may open; NoPlace if none is free soon:
         the server is slow, and whoever waits for it should not do so in a worker's slot."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._places.acquire()
         except TimeoutError:
-            raise DeliveryFailed(Outcome.UNREACHABLE, "Too many other mails are being sent.") from None
+            raise NoPlace from None
         try:
             yield
         finally:

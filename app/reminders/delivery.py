@@ -15,7 +15,7 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import OperationalError
 
 from app import database
-from app.mail import DeliveryFailed, HeaderRefused, Outcome, current_mailer
+from app.mail import DeliveryFailed, HeaderRefused, NoPlace, Outcome, current_mailer
 from app.reminders import mails
 from app.reminders.models import Reminder, State
 
@@ -56,6 +56,8 @@ async def deliver(pk: int, tries: Tries) -> timedelta | None:
         return await _deliver(reminder, tries) if reminder is not None else None
     except LostClaim:
         return None
+    except NoPlace:
+        return AFTER_BUSY
     except OperationalError as error:
         log.warning("the database could not take reminder %s now: %s", pk, error.orig)
         return AFTER_BUSY

@@ -14,7 +14,7 @@ from sqlalchemy import text, update
 from app import create_app
 from app.context import close, task_context
 from app.database import Database
-from app.mail import Mailer, MailServer
+from app.mail import Mailer, MailServer, mailer
 from app.reminders import delivery
 from app.reminders.delivery import MAY_HAVE_ARRIVED, Tries, deliver
 from app.reminders.models import Reminder, State
@@ -39,7 +39,13 @@ class Site:
     def __init__(self, app: Quart, smtp: SmtpServer) -> None:
         self.app, self.smtp = app, smtp
         self.database: Database = app.extensions["database"]
-        server = MailServer("127.0.0.1", smtp.port, tls="none", connect_s=0.3, command_s=0.3, data_s=0.3)
+        self.use_patience(0.3)
+
+    def use_patience(self, seconds: float) -> None:
+        """How long the mail server may take for each answer."""
+        server = MailServer(
+            "127.0.0.1", self.smtp.port, tls="none", connect_s=seconds, command_s=seconds, data_s=seconds
+        )
         self.app.extensions["mailer"] = Mailer(server, sender="Quarq <quarq@example.org>", pause_s=0)
 
     async def add(self, **given: Any) -> Reminder:
@@ -319,6 +325,28 @@ async def test_a_cancel_or_an_edit_before_the_claim_stops_the_mail(site: Site) -
         cancelled += was_cancelled
         assert (await site.read(pk)).state == (State.CANCELLED if was_cancelled else State.SENT)
         assert len(site.smtp.accepted) == pk - cancelled
+
+
+async def test_whoever_finds_no_free_connection_comes_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow mail server takes no worker's slots from other jobs, and that it is slow counts no try."""
+    monkeypatch.setattr(mailer, "PATIENCE_S", 0.05)
+    site.use_patience(20)
+    site.smtp.delay_s = 0.3
+    for _ in range(mailer.AT_ONCE + 5):
+        await site.add()
+
+    waits = await asyncio.gather(*(site.deliver(pk) for pk in range(1, mailer.AT_ONCE + 6)))
+
+    assert waits.count(delivery.AFTER_BUSY) == 5
+    assert site.smtp.most_open == len(site.smtp.accepted) == mailer.AT_ONCE
+    left = [
+        reminder for reminder in [await site.read(pk) for pk in range(1, 26)] if reminder.state != State.SENT
+    ]
+    assert [(r.state, r.attempts, r.unreachable_since, r.reason) for r in left] == [
+        (State.SCHEDULED, 0, None, "")
+    ] * 5
 
 
 async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Settings) -> None:

@@ -1,0 +1,106 @@
+"""The application for measurements: its processes on the rig's Redis, a mail server, a browser that has signed in."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.accounts.links import sign_in_link
+from app.database import Database
+from app.migrations import upgrade
+from settings import Settings
+from tests.app.running_site import environment, free_port
+from tests.bench.subjects import ROOT, Subject
+from tests.smtp_server import SmtpServer, smtp_server
+from tests.waiting import wait_until
+
+SITE = Subject("site", "site", ())
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+@dataclass
+class Site:
+    """One site in a folder of its own. `settings` are what its processes are started with."""
+
+    settings: Settings
+    database: Database
+    smtp: SmtpServer
+
+    @contextmanager
+    def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`python -m <command>` with the site's settings, until the block ends."""
+        given = environment(
+            self.settings.data_dir,
+            PORT=str(self.settings.port),
+            REDIS_URL=self.settings.redis_url,
+            SECRET_KEY=self.settings.secret_key,
+            SMTP_SERVER=self.settings.smtp_server,
+            SMTP_PORT=str(self.settings.smtp_port),
+            SMTP_TLS="none",
+            SMTP_FROM=self.settings.smtp_from,
+            LOG_LEVEL="WARNING",
+        )
+        with open(self.settings.data_dir / "log", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command], cwd=ROOT, env=given, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    @asynccontextmanager
+    async def browser(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Signed in as alice@example.org, once the web server answers."""
+        async with httpx.AsyncClient(base_url=self.settings.base_url, timeout=30) as client:
+            await wait_until(lambda: self._answers(client), "the site to answer", timeout_s=30)
+            link = urlsplit(await sign_in_link(self.settings, "alice@example.org")).path
+            found = TOKEN.search((await client.get(link)).text)
+            assert found is not None
+            form = {"csrf_token": found[1], "timezone": "Europe/Berlin"}
+            assert (await client.post(link, data=form)).status_code == 303
+            yield client
+
+    async def _answers(self, client: httpx.AsyncClient) -> bool:
+        try:
+            return (await client.get("/")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def site(redis_url: str) -> AsyncIterator[Site]:
+    """A site with nothing in it; nothing of it runs yet but the mail server, in this process."""
+    with tempfile.TemporaryDirectory(prefix="quarq-site-") as folder:
+        async with smtp_server() as smtp:
+            settings = Settings(
+                data_dir=Path(folder),
+                port=free_port(),
+                redis_url=redis_url,
+                secret_key="only for measurements",
+                smtp_server="127.0.0.1",
+                smtp_port=smtp.port,
+                smtp_tls="none",
+                smtp_from="quarq@example.org",
+            )
+            await upgrade(settings)
+            database = Database(settings.database_url)
+            try:
+                yield Site(settings, database, smtp)
+            finally:
+                await database.close()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that *share* of all do not exceed."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
