@@ -1,16 +1,17 @@
-"""From a call that somebody made to one that Redis stores: ids, times, limits."""
+"""From a call that somebody made to one that Redis stores: ids, times, limits, what follows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from jobs import keys, registry
+from jobs import encoding, keys, registry
+from jobs.canvas import CALLBACKS, Node, Signature
 from jobs.current import running_job
-from jobs.errors import QuarqError, UnknownTask
+from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
-OPTIONS: Final = frozenset({"countdown", "eta", "expires", "task_id", "queue"})
+OPTIONS: Final = frozenset({"countdown", "eta", "expires", "task_id", "queue"}) | CALLBACKS
+
+WORKFLOW: Final = "jobs.workflow"
+"""The task that evaluates a stored tree on a worker."""
+
+LARGE_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of a whole tree, or of the list that a group hands on. Single calls and results have a smaller limit."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch."""
+    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
+
+    A member of a workflow has its `parent` and its `path` there; a workflow has its `tree`.
+    """
 
     id: str
     queue: str
@@ -32,31 +42,42 @@ class Call:
     task: str
     due: str = ""
     expires: str = ""
+    parent: str = ""
+    path: str = ""
+    tree: bytes = b""
+
+    def fields(self, reply: str) -> tuple[str | bytes, ...]:
+        """What `store` in storing.lua takes."""
+        when, where = (self.due, self.expires), (self.parent, self.path, self.tree)
+        return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
 
 
-def make_call(
-    connection: JobsRedis,
-    name: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: Mapping[str, Any],
-) -> Call:
-    """The call of a task, checked as far as this process can: it may know the task by no more than its name."""
-    if unknown := options.keys() - OPTIONS:
-        raise TypeError(f"{name}: apply_async() has no option {', '.join(sorted(unknown))}")
-    task = _known(name)
-    eta, countdown = options.get("eta"), options.get("countdown")
-    expires = options.get("expires")
-    if expires is None and task is not None:
-        expires = task.options.expires
-    return Call(
-        id=_checked_id(options.get("task_id")),
-        queue=options.get("queue") or (task.options.queue if task is not None else keys.DEFAULT_QUEUE),
-        payload=_payload(connection, task, name, args, dict(kwargs)),
-        task=name,
-        due=moment(eta if eta is not None else countdown) or _due_of_parent(),
-        expires=moment(expires),
-    )
+def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Call:
+    """The call of a task or of a whole workflow, checked as far as this process can."""
+    if isinstance(node, Signature):
+        return _task_call(connection, node, {**node.options, **options}, connection.size_limit)
+    tree = encoding.dumps(node.to_dict())
+    if len(tree) > LARGE_LIMIT:
+        raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
+    return replace(_task_call(connection, Signature(WORKFLOW), options, connection.size_limit), tree=tree)
+
+
+def member_call(connection: JobsRedis, signature: Signature, workflow: str, path: str) -> Call:
+    """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
+    options = {**signature.options, "task_id": f"{workflow}:{path}"}
+    call = _task_call(connection, signature, options, LARGE_LIMIT)
+    return replace(call, parent=workflow, path=path)
+
+
+def calls_that_follow(
+    connection: JobsRedis, job_id: str, trees: Sequence[Any], args: tuple[Any, ...]
+) -> list[Call]:
+    """The callbacks of an ended job, given as stored trees. Their ids follow from its id: each is called once."""
+    calls = []
+    for number, tree in enumerate(trees):
+        node = Node.from_dict(tree).clone(args)
+        calls.append(call_of(connection, node, {"task_id": f"{job_id}:{number}"}))
+    return calls
 
 
 def moment(value: Moment) -> str:
@@ -67,6 +88,59 @@ def moment(value: Moment) -> str:
         return str(int(value.timestamp() * 1000))
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     return f"+{max(int(seconds * 1000), 0)}"
+
+
+def _task_call(connection: JobsRedis, signature: Signature, options: Mapping[str, Any], limit: int) -> Call:
+    name = signature.task
+    if unknown := options.keys() - OPTIONS:
+        raise TypeError(f"{name}: apply_async() has no option {', '.join(sorted(unknown))}")
+    task = _known(name)
+    eta, expires = options.get("eta"), options.get("expires")
+    if expires is None and task is not None:
+        expires = task.options.expires
+    return Call(
+        id=_checked_id(options.get("task_id")),
+        queue=options.get("queue") or (task.options.queue if task is not None else keys.DEFAULT_QUEUE),
+        payload=_payload(connection, task, signature, options, limit),
+        task=name,
+        due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
+        expires=moment(expires),
+    )
+
+
+def _payload(
+    connection: JobsRedis,
+    task: Task[Any, Any] | None,
+    signature: Signature,
+    options: Mapping[str, Any],
+    limit: int,
+) -> bytes:
+    callbacks = {
+        name: [callback.to_dict() for callback in _several(options[name])]
+        for name in sorted(CALLBACKS)
+        if options.get(name)
+    }
+    arguments = {} if task is None else task.bind_arguments(signature.args, signature.kwargs)
+    try:
+        return connection.encode_call(
+            signature.task, signature.args, signature.kwargs, options=callbacks, limit=limit
+        )
+    except EncodingError as error:
+        raise type(error)(f"{signature.task}: {_culprit(arguments) or error}") from error
+
+
+def _several(callbacks: Node | Sequence[Node]) -> Sequence[Node]:
+    return (callbacks,) if isinstance(callbacks, Node) else callbacks
+
+
+def _culprit(arguments: Mapping[str, Any]) -> str | None:
+    """Which argument cannot travel, and why."""
+    for parameter, value in arguments.items():
+        try:
+            encoding.dumps(value)
+        except EncodingError as error:
+            return f"argument {parameter!r}: {error}"
+    return None
 
 
 def _due_of_parent() -> str:
@@ -80,14 +154,6 @@ def _known(name: str) -> Task[Any, Any] | None:
         return registry.lookup(name)  # type: ignore[return-value]  # only @task registers
     except UnknownTask:
         return None
-
-
-def _payload(
-    connection: JobsRedis, task: Task[Any, Any] | None, name: str, args: Sequence[Any], kwargs: dict[str, Any]
-) -> bytes:
-    if task is None:
-        return connection.encode_call(name, args, kwargs)
-    return task.encode(connection, args, kwargs)
 
 
 def _checked_id(job_id: str | None) -> str:

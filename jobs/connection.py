@@ -18,8 +18,8 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import default, encoding, keys, scripts
-from jobs.calling import Call, make_call, moment
-from jobs.canvas import Node, Signature
+from jobs.calling import Call, call_of, moment
+from jobs.canvas import Node
 from jobs.errors import QueueUnavailable, TooLarge
 from jobs.line import Line, is_away
 from jobs.mailbox import Mailbox
@@ -27,6 +27,10 @@ from jobs.result import Result
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
+
+
+TAKEN, NEW, REFUSED = 0, 1, 2
+"""What became of a call: see enqueue.lua."""
 
 
 class JobsRedis(ArqRedis):
@@ -45,7 +49,7 @@ class JobsRedis(ArqRedis):
         """How long a call waits for a Redis that is away before QueueUnavailable."""
         self.mailbox = Mailbox(self.connection_pool)
         self._line = Line(self.connection_pool)
-        self._outbox: list[tuple[Sequence[Call], asyncio.Future[list[bool]]]] = []
+        self._outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]]]] = []
         self._sender: asyncio.Task[None] | None = None
 
     @classmethod
@@ -66,7 +70,7 @@ class JobsRedis(ArqRedis):
 
     @property
     def dumps(self) -> Callable[[Any], bytes]:
-        """What encodes calls and results: ours, unless another serializer was given. arq sets None for "the default"."""
+        """What encodes calls and results: ours, unless another serializer was given."""
         return self.job_serializer or encoding.dumps
 
     @property
@@ -74,13 +78,14 @@ class JobsRedis(ArqRedis):
         """The other way."""
         return self.job_deserializer or encoding.loads_job
 
-    async def enqueue(self, calls: Sequence[Call]) -> list[bool]:
-        """Store calls; True for each that is new, False where its id is taken. After that they survive any crash.
+    async def enqueue(self, calls: Sequence[Call]) -> list[int]:
+        """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked. What is stored
+        survives any crash.
 
         Calls made in one turn of the loop travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
         """
-        future: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._outbox.append((calls, future))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())
@@ -104,22 +109,22 @@ class JobsRedis(ArqRedis):
                     future.set_result(answers[place : place + len(calls)])
                 place += len(calls)
 
-    async def _store(self, calls: list[Call]) -> list[bool]:
-        answers: list[bool] = []
+    async def _store(self, calls: list[Call]) -> list[int]:
+        answers: list[int] = []
         for first in range(0, len(calls), 500):
             answers += await self._store_some(calls[first : first + 500])
         return answers
 
-    async def _store_some(self, calls: list[Call]) -> list[bool]:
+    async def _store_some(self, calls: list[Call]) -> list[int]:
         reply = self.mailbox.name
         args: list[str | bytes] = []
         for call in calls:
-            args += (call.id, call.queue, call.payload, call.due, call.expires, call.task, reply)
+            args += call.fields(reply)
         first_try = time.monotonic()
         delay = 0.02
         while True:
             try:
-                return [answer == 1 for answer in await self._line.run(scripts.ENQUEUE, args)]
+                return await self._line.run(scripts.ENQUEUE, args)  # type: ignore[no-any-return]
             except Exception as error:
                 if not is_away(error) or time.monotonic() - first_try + delay > self.patience_s:
                     raise
@@ -127,14 +132,20 @@ class JobsRedis(ArqRedis):
                 delay = min(delay * 2, 0.5)
 
     def encode_call(
-        self, task: str, args: Sequence[Any], kwargs: dict[str, Any], job_try: int | None = None
+        self,
+        task: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        job_try: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        limit: int | None = None,
     ) -> bytes:
         """The call in arq's own shape; EncodingError or TooLarge before anything is sent."""
-        call = {"t": job_try, "f": task, "a": list(args), "k": kwargs, "et": int(time.time() * 1000)}
-        payload = self.dumps(call)
-        if len(payload) > self.size_limit:
+        call = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": int(time.time() * 1000)}
+        payload = self.dumps({**call, "o": options} if options else call)
+        if len(payload) > (limit or self.size_limit):
             raise TooLarge(
-                f"{task}: the arguments take {len(payload):,} bytes; {self.size_limit:,} are allowed"
+                f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed"
             )
         return payload
 
@@ -163,14 +174,12 @@ class JobsRedis(ArqRedis):
             due=moment(_defer_until or _defer_by or None),
             expires=moment(_expires or None),
         )
-        [new] = await self.enqueue([call])
-        return Job(job_id, self, _queue_name=key, _deserializer=self.loads) if new else None
+        [answer] = await self.enqueue([call])
+        return Job(job_id, self, _queue_name=key, _deserializer=self.loads) if answer == NEW else None
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""
-        if not isinstance(node, Signature):
-            raise NotImplementedError("workflows on workers")
-        call = make_call(self, node.task, node.args, node.kwargs, options)
+        call = call_of(self, node, options)
         await self.enqueue([call])
         return Result(call.id, self)
 

@@ -51,6 +51,11 @@ class Request:
         return datetime.fromtimestamp(self.due_ms / 1000, UTC) if self.due_ms else None
 
 
+encoding.declare_type(
+    Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain)
+)
+
+
 class CurrentJob:
     """One running of a task."""
 

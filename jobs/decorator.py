@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from jobs import default, encoding, registry
-from jobs.canvas import Signature, group
-from jobs.connection import JobsRedis
+from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
-from jobs.errors import EncodingError
 from jobs.result import Result
 from jobs.retry import RetryPolicy
 
@@ -108,14 +106,22 @@ class Task(Generic[P, R]):
         expires: float | timedelta | datetime | None = None,
         task_id: str | None = None,
         queue: str | None = None,
+        link: Node | Sequence[Node] | None = None,
+        link_error: Node | Sequence[Node] | None = None,
     ) -> Result:
         """Call it on a worker, *countdown* seconds from now or at *eta*, and not at all once it has expired.
 
-        A naive *eta* is local time. The same *task_id* is one job until its result ends or is forgotten: a second call
-        changes nothing and returns its Result. TypeError: arguments that the function does not take; EncodingError:
-        ones that cannot travel; QueueUnavailable: Redis is away.
+        *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
+        ending this one is one step. A naive *eta* is local time. The same *task_id* is one job until its result
+        ends or is forgotten: a second call changes nothing and returns its Result.
+
+        TypeError: arguments that the function does not take. EncodingError: arguments that cannot travel.
+        QueueUnavailable: Redis is away.
         """
-        given = {"countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue}
+        given = {
+            "countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue,
+            "link": link, "link_error": link_error,
+        }  # fmt: skip
         call = Signature(self.name, args, kwargs)
         return await default.current().submit(
             call, {name: value for name, value in given.items() if value is not None}
@@ -153,14 +159,6 @@ class Task(Generic[P, R]):
     def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
         """A group of starmaps over *n* items each: a list of lists of results."""
         return self.s().chunks(items, n)
-
-    def encode(self, connection: JobsRedis, args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
-        """The call as bytes, refused here if the function does not take it or an argument cannot travel."""
-        bound = self.bind_arguments(args, kwargs)
-        try:
-            return connection.encode_call(self.name, args, kwargs)
-        except EncodingError as error:
-            raise type(error)(f"{self.name}: {_culprit(bound) or error}") from error
 
     def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments by parameter name; TypeError if the function does not take them."""
@@ -205,13 +203,3 @@ def _seen(thread: asyncio.Future[Any]) -> None:
     """Whoever waited for the thread may be gone: what it raises then is nobody's."""
     if not thread.cancelled():
         thread.exception()
-
-
-def _culprit(bound: Mapping[str, Any]) -> str | None:
-    """Which argument cannot travel, and why."""
-    for parameter, value in bound.items():
-        try:
-            encoding.dumps(value)
-        except EncodingError as error:
-            return f"argument {parameter!r}: {error}"
-    return None

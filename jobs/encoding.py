@@ -59,6 +59,14 @@ def declare_exception(*classes: type[BaseException]) -> None:
         _known_exceptions[_class_name(cls)] = cls
 
 
+def declare_type(
+    cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]
+) -> None:
+    """Let values of a type of ours travel, under a tag that is its own for ever."""
+    _TYPES[cls] = (tag, to_plain, from_plain)
+    _FROM_PLAIN[tag] = from_plain
+
+
 def _tagged(value: Any) -> msgpack.ExtType:
     for cls, (tag, to_plain, _) in _TYPES.items():
         if type(value) is cls:

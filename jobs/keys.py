@@ -18,6 +18,8 @@
     jobs:wake:<queue>              list of tokens       -          never more than one
     jobs:stats:<minute>            hash of counters     STATS_KEPT_S
     jobs:paused                    set of queues        -
+    jobs:tree:<id>                 a workflow's tree    with its result
+    jobs:journal:<id>              hash path -> end     with its result
     jobs:schedules                 set of names         -
     jobs:schedule:<name>           hash: last moment    -          a few bytes for each schedule there ever was
     jobs:test:clock                ms added to the time of every script; tests only
@@ -45,6 +47,8 @@ WORKER = "jobs:worker:"
 WAKE = "jobs:wake:"
 STATS = "jobs:stats:"
 PAUSED = "jobs:paused"
+TREE = "jobs:tree:"
+JOURNAL = "jobs:journal:"
 SCHEDULES = "jobs:schedules"
 SCHEDULE = "jobs:schedule:"
 CLOCK = "jobs:test:clock"
@@ -53,6 +57,7 @@ CLOCK = "jobs:test:clock"
 REPLY = "jobs:reply:"
 CONTROL = "jobs:control:"
 PROGRESS = "jobs:progress:"
+NEWS = "jobs:news:"
 
 HISTORY_LENGTH = 100_000
 STATS_KEPT_S = 2 * 86_400

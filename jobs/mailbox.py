@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -46,8 +46,9 @@ class Mailbox:
         self._asked: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
         self._subscription = Subscription(
-            pool, [keys.REPLY + self.name], hear=self._hear, look=lambda: self._ask(self._waiting)
+            pool, [keys.REPLY + self.name, keys.NEWS + self.name], hear=self._hear, look=self._look
         )
+        self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], None]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice; a Redis that is away is waited for, `patience_s` long."""
@@ -117,6 +118,25 @@ class Mailbox:
             if not future.done():
                 future.set_result(entry)
 
+    def follow(self, workflow: str, hear: Callable[[list[str]], None], look: Callable[[], None]) -> None:
+        """Call *hear* with the paths of members that ended, and *look* when messages may have been lost."""
+        self._followed[workflow] = (hear, look)
+        if self._subscription.start():
+            look()
+
+    def unfollow(self, workflow: str) -> None:
+        """Hear no more of it."""
+        self._followed.pop(workflow, None)
+
     def _hear(self, channel: bytes, message: bytes) -> None:
-        ids = (raw.decode() for raw in msgpack.unpackb(message, raw=True))
-        self._ask(job_id for job_id in ids if job_id in self._waiting)
+        words = [raw.decode() for raw in msgpack.unpackb(message, raw=True)]
+        if channel.startswith(keys.NEWS.encode()):
+            if words[0] in self._followed:
+                self._followed[words[0]][0](words[1:])
+        else:
+            self._ask(job_id for job_id in words if job_id in self._waiting)
+
+    def _look(self) -> None:
+        self._ask(self._waiting)
+        for _, look in self._followed.values():
+            look()

@@ -19,6 +19,3 @@ async def map_items(tree: Mapping[str, Any], items: Iterable[Any]) -> list[Any]:
 async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]]) -> list[Any]:
     """What `multiply.starmap(items)` sends: each item is all the positional arguments."""
     return [await Node.from_dict(tree)(*item) for item in items]
-
-
-BUILT_IN = (map_items, starmap_items)

@@ -4,7 +4,8 @@
 -- time for each worker, and not while `takeover` is 0 (the others may only have lost their connection).
 -- ARGV: worker, token, lease ms, wanted, suspects allowed, takeover, queue ...
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
---   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since
+--   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
+--   suspect, member of a workflow
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left, takeover = tonumber(ARGV[5]), ARGV[6] == '1'
@@ -31,9 +32,9 @@ local function remember_lapse(id, attempts, previous, received)
 end
 
 -- Why a job must end instead of running; '' if it may run.
-local function verdict(payload, revoked, expires, crashes)
+local function verdict(payload, revoked, expires, crashes, parent)
   if not payload then return 'missing' end
-  if revoked then return 'revoked' end
+  if revoked or (parent and redis.call('HGET', RECORD .. parent, 'revoked')) then return 'revoked' end
   if expires and tonumber(expires) <= now then return 'expired' end
   if crashes >= POISON then return 'poison' end
   return ''
@@ -41,7 +42,7 @@ end
 
 local function claim(id, key, queue)
   local record = redis.call('HMGET', RECORD .. id, 'state', 'attempts', 'retries', 'crashes', 'suspect', 'revoked',
-    'expires', 'due', 'enqueued', 'unknown', 'worker', 'received')
+    'expires', 'due', 'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked')
   local state, suspect = record[1], record[5] == '1'
   local attempts, retries, crashes = tonumber(record[2] or 0), tonumber(record[3] or 0), tonumber(record[4] or 0)
   local lapsed = 0
@@ -83,14 +84,17 @@ local function claim(id, key, queue)
     return false
   end
   if suspect then suspects_left = suspects_left - 1 end
+  if record[14] then redis.call('HDEL', RECORD .. id, 'parked') end
   attempts = attempts + 1
+  if not record[9] then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- of a stock producer
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
-    'received', now, 'queue', queue)
+    'received', now)
   redis.call('ZADD', key, now + lease, id)
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
-  rows[#rows + 1] = { id, queue, payload or '', verdict(payload, record[6], record[7], crashes), attempts, retries,
-    crashes, record[8] or '', record[9] or '', now, lapsed, record[10] or '', suspect and 1 or 0 }
+  rows[#rows + 1] = { id, queue, payload or '', verdict(payload, record[6], record[7], crashes, record[13]), attempts, retries,
+    crashes, record[8] or '', record[9] or '', now, lapsed, record[10] or '', suspect and 1 or 0,
+    record[13] and 1 or 0 }
   return true
 end
 

@@ -1,6 +1,18 @@
--- What the end of a job is, whoever causes it: its keys go, its record and result stay for their time, waiters hear.
+-- What the end of a job is, whoever causes it: its keys go, its record and result stay for their time, and whoever has to
+-- hear of it does: those who wait for its result, and the workflow that it is a member of.
 
 local told = {} -- channel -> ids, so that a caller hears of a whole batch in one message
+local news = {} -- workflow -> paths that ended
+local END_FIELDS = { 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree' }
+
+-- The fields of a record that endings need, by name.
+local function read_record(id)
+  local values = redis.call('HMGET', RECORD .. id, unpack(END_FIELDS))
+  local record = {}
+  for i, field in ipairs(END_FIELDS) do record[field] = values[i] end
+  record.queue = record.queue or 'default'
+  return record
+end
 
 local function tell(channel, id)
   if channel and channel ~= '' then
@@ -9,24 +21,49 @@ local function tell(channel, id)
   end
 end
 
+-- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
+local function write_journal(record, state, result)
+  local workflow = record.parent
+  if redis.call('EXISTS', JOB .. workflow) == 0 then return false end
+  redis.call('HSET', JOURNAL .. workflow, record.path, state:sub(1, 1) .. result)
+  news[workflow] = news[workflow] or {}
+  table.insert(news[workflow], record.path)
+  return true
+end
+
 local function end_job(id, state, result, ttl, now, record)
-  local queue, reply, waited = record.queue, record.reply, record.waited
-  if result ~= '' and ttl > 0 then
+  local in_journal = record.parent and write_journal(record, state, result)
+  if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PX', ttl)
   end
   redis.call('DEL', JOB .. id, IN_PROGRESS .. id, RETRY .. id)
-  redis.call('ZREM', queue_key(queue), id)
+  redis.call('ZREM', queue_key(record.queue), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', now, 'until', now + ttl)
   redis.call('ZADD', HISTORY, now, id)
-  tell(reply, id)
-  if waited then
+  if record.tree then
+    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
+    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
+  end
+  tell(record.reply, id)
+  if record.waited then
     for _, channel in ipairs(redis.call('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
     redis.call('DEL', WAITERS .. id)
   end
 end
 
+-- Send what was gathered: one message for each caller, one for each workflow. A workflow that was put down is due again.
 local function tell_waiters()
   for channel, ids in pairs(told) do redis.call('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
+  for workflow, paths in pairs(news) do
+    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due')
+    if record[2] then
+      redis.call('HDEL', RECORD .. workflow, 'parked')
+      redis.call('ZADD', queue_key(record[3]), record[4], workflow)
+      wake(record[3])
+    elseif record[1] then
+      redis.call('PUBLISH', NEWS .. record[1], cmsgpack.pack({ workflow, unpack(paths) }))
+    end
+  end
 end
 
 -- The record of an ended job lives until `kept` others have ended after it.

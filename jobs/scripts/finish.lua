@@ -1,16 +1,19 @@
 -- Record how attempts ended, each only if its token still owns the job; a lapsed lease that nobody took still does.
 -- Recording the same outcome again changes nothing and is answered as done.
---   SUCCESS, FAILURE, REVOKED   the job ends: result, record, history, counters, waiters
+--   SUCCESS, FAILURE, REVOKED   the job ends: result, record, history, counters, waiters; the calls that follow are stored
 --   RETRY                       due again after `delay`; one retry used
 --   PENDING                     handed back, due after `delay`; no attempt used
--- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry, unknown since
+--   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
+-- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
+--   extra (unknown since; of a PARKED workflow how many members' ends it has seen), number of calls that follow, their fields
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not retried because it was revoked
 -- flags: allow-oom
 -- include: ending
+-- include: storing
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
-local STRIDE, LOG_LIMIT = 9, 32768
+local FIELDS, LOG_LIMIT = 10, 32768
 local now = now_ms()
-local answers, ended, counters, woken = {}, {}, {}, {}
+local answers, settled, counters, woken = {}, {}, {}, {}
 
 local function count(task, state, wait, run)
   local function add(field) counters[field] = (counters[field] or 0) + 1 end
@@ -20,46 +23,66 @@ local function count(task, state, wait, run)
   if run then add(task .. '|run|' .. bucket(run)) end
 end
 
-local function requeue(id, token, record, state, delay, changes)
+local function requeue(id, token, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
-  redis.call('ZADD', queue_key(record.queue), now + delay, id)
-  redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, 'due', now + delay,
-    unpack(changes))
-  woken[record.queue] = true
+  redis.call('ZADD', queue_key(queue), due, id)
+  redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, unpack(changes))
+  woken[queue] = true
 end
 
-local function finish(id, token, state, result, ttl, delay, run, entry, unknown)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'due', 'received',
-    'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued')
-  if r[2] ~= token then return r[13] == token and 0 or -1 end
-  if is_terminal(r[1]) then return 0 end
-  local record = { queue = r[3], reply = r[5], waited = r[6] }
-  if state == 'RETRY' and r[11] then return 2 end
-  if entry ~= '' and #(r[12] or '') < LOG_LIMIT then
-    redis.call('HSET', RECORD .. id, 'log', (r[12] or '') .. entry)
+-- A member may have ended since the workflow looked: then it is due at once.
+local function park(id, token, queue, delay, seen, attempts, due)
+  if redis.call('HLEN', JOURNAL .. id) ~= tonumber(seen) then
+    return requeue(id, token, queue, 'PENDING', due, { 'attempts', attempts - 1 })
   end
-  ended[#ended + 1] = id
-  local task = r[4] or '?'
+  requeue(id, token, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
+end
+
+local function finish(id, token, state, result, ttl, delay, run, entry, extra)
+  local record = read_record(id)
+  local r = redis.call('HMGET', RECORD .. id, 'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled',
+    'enqueued')
+  if record.owner ~= token then return r[7] == token and 0 or -1 end
+  if is_terminal(record.state) then return 0 end
+  if state == 'RETRY' and r[5] then return 2 end
+  if entry ~= '' and #(r[6] or '') < LOG_LIMIT then
+    redis.call('HSET', RECORD .. id, 'log', (r[6] or '') .. entry)
+  end
+  settled[#settled + 1] = id
+  local task = record.task or '?'
   if state == 'RETRY' then
-    requeue(id, token, record, state, delay, { 'retries', tonumber(r[10] or 0) + 1 })
+    local due = now + delay
+    requeue(id, token, record.queue, state, due, { 'due', due, 'retries', tonumber(r[4] or 0) + 1 })
     count(task, state, false, false)
   elseif state == 'PENDING' then
-    requeue(id, token, record, state, delay, { 'attempts', tonumber(r[9]) - 1, 'unknown', unknown })
+    requeue(id, token, record.queue, state, now + delay, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
+  elseif state == 'PARKED' then
+    park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now)
   else
     redis.call('HSET', RECORD .. id, 'run', run)
     end_job(id, state, result, ttl, now, record)
-    count(task, state, r[7] and math.max(r[8] - math.max(r[7], r[14] or 0), 0), run)
+    count(task, state, r[1] and math.max(r[2] - math.max(r[1], r[8] or 0), 0), run)
   end
   return 1
 end
 
-for i = 3, #ARGV, STRIDE do
-  local id, token, state, result, ttl, delay, run, entry, unknown = unpack(ARGV, i, i + STRIDE - 1)
-  answers[#answers + 1] = finish(id, token, state, result, tonumber(ttl), tonumber(delay), tonumber(run), entry, unknown)
+local i = 3
+while i <= #ARGV do
+  local id, token, state, result, ttl, delay, run, entry, extra, following = unpack(ARGV, i, i + FIELDS - 1)
+  local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), tonumber(run), entry, extra)
+  answers[#answers + 1] = answer
+  i = i + FIELDS
+  for _ = 1, following do
+    if answer == 1 then store(now, unpack(ARGV, i, i + CALL_FIELDS - 1)) end
+    i = i + CALL_FIELDS
+  end
 end
 
-for i = 1, #ended, 1000 do redis.call('HDEL', RUNNING .. worker, unpack(ended, i, math.min(i + 999, #ended))) end
+for first = 1, #settled, 1000 do
+  redis.call('HDEL', RUNNING .. worker, unpack(settled, first, math.min(first + 999, #settled)))
+end
 for queue in pairs(woken) do wake(queue) end
+wake_for_stored()
 if next(counters) then
   local minute = STATS .. math.floor(now / 60000)
   for field, n in pairs(counters) do redis.call('HINCRBY', minute, field, n) end

@@ -26,9 +26,7 @@ if missed and now - nominal > window then
   return 'skipped'
 end
 local id = 'sched:' .. name .. ':' .. ARGV[2]
-if not taken(id, now) then
-  store(id, queue, payload, nominal, moment(expires, now), task, '', now)
-  wake(queue)
-end
+store(now, id, queue, payload, ARGV[2], expires, task, '', '', '', '')
+wake_for_stored()
 redis.call('HSET', key, 'last_run', nominal, 'last_id', id)
 return 'fired'

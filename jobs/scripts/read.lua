@@ -5,13 +5,17 @@ local now = now_ms()
 local answers = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'until', 'reply', 'meta')
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'until', 'reply', 'meta', 'parent', 'path', 'parked')
   local result = redis.call('GET', RESULT .. id)
+  if not result and r[5] and is_terminal(r[1]) then -- a member's result stands in the journal, behind its state
+    local entry = redis.call('HGET', JOURNAL .. r[5], r[6])
+    result = entry and entry:sub(2)
+  end
   local state = r[1]
   if is_terminal(state) then
     if not result and tonumber(r[2]) <= now then state = 'UNKNOWN' end
   elseif redis.call('EXISTS', JOB .. id) == 1 then
-    state = state or 'PENDING'
+    state = r[7] and 'STARTED' or state or 'PENDING' -- a workflow that was put down goes on
     if channel ~= '' and r[3] ~= channel then
       redis.call('SADD', WAITERS .. id, channel)
       redis.call('HSET', RECORD .. id, 'waited', 1)

@@ -7,14 +7,16 @@
 local id, terminate, ttl, history_kept, suffix, fields = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5],
   tonumber(ARGV[6])
 local now = now_ms()
-local r = redis.call('HMGET', RECORD .. id, 'state', 'queue', 'reply', 'waited', 'worker')
+local record = read_record(id)
 local payload = redis.call('GET', JOB .. id)
-local state = r[1] or (payload and 'PENDING')
+local state = record.state or (payload and 'PENDING')
 if not state then return 'UNKNOWN' end
 if is_terminal(state) then return state end
 if state == 'STARTED' then
   redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
-  if terminate then redis.call('PUBLISH', CONTROL .. r[5], 'revoke ' .. id) end
+  if terminate then
+    redis.call('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
+  end
   return state
 end
 -- The result is the payload's own msgpack map (0x80 + its number of fields) with the rest of arq's result fields behind.
@@ -24,7 +26,7 @@ if size and size >= 0 and size + fields < 16 then
   result = string.char(0x80 + size + fields) .. payload:sub(2) .. suffix
 end
 redis.call('HSET', RECORD .. id, 'revoked', 'yes')
-end_job(id, 'REVOKED', result, ttl, now, { queue = r[2] or 'default', reply = r[3], waited = r[4] })
+end_job(id, 'REVOKED', result, ttl, now, record)
 trim_history(history_kept)
 tell_waiters()
 return state

@@ -1,8 +1,12 @@
 -- What storing a call is: its payload, its record and its place in the queue, unless its id is taken.
 
--- Is this id that of a job, or of a result that has not ended?
-local function taken(id, now)
+local CALL_FIELDS = 10
+local woken_by_store, earliest_by_queue = {}, {}
+
+-- Is this id that of a job, of a result that has not ended, or of a member that its workflow's journal has?
+local function taken(id, parent, path, now)
   if redis.call('EXISTS', JOB .. id, RESULT .. id) > 0 then return true end
+  if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return true end
   local record = redis.call('HMGET', RECORD .. id, 'until', 'state')
   if record[1] and tonumber(record[1]) > now then return true end
   if record[1] or record[2] then -- an earlier life of this id
@@ -12,13 +16,41 @@ local function taken(id, now)
   return false
 end
 
-local function store(id, queue, payload, score, expires, task, reply, now)
+-- Store one call, given as CALL_FIELDS values: id, queue, payload, due, expires, task, reply channel, workflow that it is
+-- a member of, its path there, its own tree. Returns 1 stored, 0 taken, 2 refused because its workflow was revoked.
+local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
+  if taken(id, parent, path, now) then return 0 end
+  if parent ~= '' and redis.call('HGET', RECORD .. parent, 'revoked') then return 2 end
+  local score = moment(due, now) or now
   local record = { 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply }
-  if expires then
-    record[#record + 1] = 'expires'
-    record[#record + 1] = expires
+  local function note(field, value)
+    record[#record + 1], record[#record + 2] = field, value
+  end
+  if expires ~= '' then note('expires', moment(expires, now)) end
+  if parent ~= '' then
+    note('parent', parent)
+    note('path', path)
+  end
+  if tree ~= '' then
+    note('tree', 1)
+    redis.call('SET', TREE .. id, tree)
   end
   redis.call('SET', JOB .. id, payload)
   redis.call('HSET', RECORD .. id, unpack(record))
   redis.call('ZADD', queue_key(queue), score, id)
+  if score <= now then
+    woken_by_store[queue] = true
+  elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then
+    earliest_by_queue[queue] = score
+  end
+  return 1
+end
+
+-- Wake a worker of each queue where a stored call is due, or is now the first that will be.
+local function wake_for_stored()
+  for queue, score in pairs(earliest_by_queue) do
+    local head = redis.call('ZRANGE', queue_key(queue), 0, 0, 'WITHSCORES')
+    if head[2] and tonumber(head[2]) >= score then woken_by_store[queue] = true end
+  end
+  for queue in pairs(woken_by_store) do wake(queue) end
 end

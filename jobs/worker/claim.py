@@ -109,6 +109,7 @@ def _claimed(row: list[Any], token: str, now: float) -> Claimed:
         lapsed,
         unknown,
         suspect,
+        member,
     ) = row
     return Claimed(
         id=job_id.decode(),
@@ -125,5 +126,6 @@ def _claimed(row: list[Any], token: str, now: float) -> Claimed:
         lapsed=lapsed == 1,
         unknown_since=int(unknown or 0),
         suspect=suspect == 1,
+        is_member=member == 1,
         started=now,
     )

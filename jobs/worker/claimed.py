@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ FAILURE = "FAILURE"
 REVOKED = "REVOKED"
 RETRY = "RETRY"
 PENDING = "PENDING"
+PARKED = "PARKED"
+"""A workflow that waits for its members and is put down: it is due again when one ends."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,8 @@ class Claimed:
     unknown_since: int
     """When a worker first did not know its task; 0 if none has looked."""
     suspect: bool
+    is_member: bool = False
+    """It belongs to a workflow: its result goes into the journal there."""
     started: float = 0.0
     """Monotonic seconds when this worker received it."""
 
@@ -47,6 +52,8 @@ class CallData:
     kwargs: dict[str, Any] = field(default_factory=dict)
     job_try: int | None = None
     enqueued: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What follows: `link` and `link_error`, as stored trees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Outcome:
     ignored: bool = False
     """The result of a success is not stored."""
     unknown_since: int = 0
+    members_seen: int = 0
+    """Of a parked workflow: how many of its members had ended when it looked."""
 
     @property
     def ends(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from jobs import default, keys
+from jobs.calling import WORKFLOW
 from jobs.connection import JobsRedis
 from jobs.line import Line
 from jobs.subscription import Subscription
@@ -101,6 +102,9 @@ class Engine:
     def stop_claiming(self) -> None:
         """Take no more jobs; those that run go on."""
         self._stopping = True
+        for job_id, running in list(self.held.items()):
+            if running.call.task == WORKFLOW:  # another worker goes on with it at once
+                self.stop_job(job_id, "shutdown")
         self._slots.nudge()
         self._waker.wake()
 

@@ -15,8 +15,9 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import Retry, TimeLimitExceeded, WorkerLost
+from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
-from jobs.worker.claimed import FAILURE, RETRY, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome
 from jobs.worker.running import Running
 
 Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
@@ -62,25 +63,13 @@ class TaskRunnable:
         return None
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        job, call = running.job, running.call
-        request = Request(
-            id=job.id,
-            task=call.task,
-            args=call.args,
-            kwargs=call.kwargs,
-            retries=job.retries,
-            attempts=job.attempts,
-            crashes=job.crashes,
-            queue=job.queue,
-            due_ms=job.due,
-            called_directly=False,
-        )
+        request = request_of(running.job, running.call)
         current = CurrentJob(self._task, request, ctx, running.slot.free_while, running.report)
         running.current = current
         if self._around is None and self._task.options.time_limit is None:
-            return await self._task.run(current, call.args, call.kwargs)
+            return await self._task.run(current, running.call.args, running.call.kwargs)
         async with (self._around or nothing_around)(current):
-            return await self._within_its_time(current, call)
+            return await self._within_its_time(current, running.call)
 
     async def _within_its_time(self, current: CurrentJob, call: CallData) -> Any:
         limit = self._task.options.time_limit
@@ -95,6 +84,8 @@ class TaskRunnable:
             ) from error
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
+        if isinstance(error, PutDown):
+            return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
         if isinstance(error, Retry):
             return Outcome(RETRY, error.exc, delay_s=error.countdown, why=repr(error.exc))
         options = self._task.options
@@ -142,10 +133,28 @@ class ArqRunnable:
         return max(job.retries + 1, call.job_try or 0)
 
 
+def request_of(job: Claimed, call: CallData) -> Request:
+    """What a task is told of the job it runs in."""
+    return Request(
+        id=job.id,
+        task=call.task,
+        args=call.args,
+        kwargs=call.kwargs,
+        retries=job.retries,
+        attempts=job.attempts,
+        crashes=job.crashes,
+        queue=job.queue,
+        due_ms=job.due,
+        called_directly=False,
+    )
+
+
 def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
     """Decode what arq's wire format says; DeserializationError whatever is wrong with it."""
     try:
         data = loads(payload)
-        return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]))
+        return CallData(
+            data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {}
+        )
     except Exception as error:
         raise DeserializationError(f"unable to deserialize job: {error}") from error

@@ -9,12 +9,15 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from jobs import encoding, keys, scripts
+from jobs.calling import LARGE_LIMIT, WORKFLOW, Call, calls_that_follow
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line, is_away
-from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.functions import request_of
 from jobs.worker.link import Link
 from jobs.worker.running import Running
 
@@ -105,7 +108,7 @@ class Recorder:
         run_ms = int((time.monotonic() - job.started) * 1000)
         result = b""
         ttl_ms = self._ttl_ms(outcome)
-        if outcome.ends and ttl_ms > 0 and not outcome.ignored:
+        if outcome.ends and ttl_ms > 0 and (running.job.is_member or not outcome.ignored):
             result, outcome = self._result(running, outcome, run_ms)
         running.outcome = outcome
         return [
@@ -117,8 +120,32 @@ class Recorder:
             int(outcome.delay_s * 1000),
             run_ms,
             self._log_entry(job, outcome, run_ms),
-            outcome.unknown_since or "",
+            outcome.members_seen if outcome.state == PARKED else outcome.unknown_since or "",
+            *self._what_follows(running, outcome),
         ]
+
+    def _what_follows(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
+        """The number of callbacks to be stored in the same step as the end, and their fields."""
+        if not running.call.options or not outcome.ends:
+            return [0]
+        try:
+            calls = self._callbacks(running, outcome)
+        except Exception:
+            logger.exception("job %s: its callbacks cannot be called", running.job.id)
+            calls = []
+        fields: list[str | bytes | int] = [len(calls)]
+        for call in calls:
+            fields += call.fields("")
+        return fields
+
+    def _callbacks(self, running: Running, outcome: Outcome) -> list[Call]:
+        options = running.call.options
+        if outcome.state == SUCCESS:
+            return calls_that_follow(self._redis, running.job.id, options.get("link", ()), (outcome.value,))
+        error = outcome.value
+        request = request_of(running.job, running.call)
+        told = (request, error, "".join(traceback.format_exception(error)))
+        return calls_that_follow(self._redis, running.job.id, options.get("link_error", ()), told)
 
     def _ttl_ms(self, outcome: Outcome) -> int:
         if outcome.keep_s is None:
@@ -136,9 +163,11 @@ class Recorder:
             return self._encode(running, failure, run_ms), failure
 
     def _encode(self, running: Running, outcome: Outcome, run_ms: int) -> bytes:
-        """arq's result: the same fields, so that `arq.jobs.Job` reads it."""
+        """arq's result: the same fields, so that `arq.jobs.Job` reads it. In a journal only its outcome matters."""
         job, call = running.job, running.call
         value = outcome.value if outcome.state == SUCCESS else _shortened(outcome.value)
+        if job.is_member:
+            return self._within_limit({"s": outcome.state == SUCCESS, "r": value}, value, call.task)
         data = {
             "t": max(job.retries + 1, call.job_try or 0),
             "f": call.task,
@@ -152,15 +181,18 @@ class Recorder:
             "q": keys.queue_key(job.queue),
             "id": job.id,
         }
+        return self._within_limit(data, value, call.task)
+
+    def _within_limit(self, data: dict[str, Any], value: Any, task: str) -> bytes:
         encoded = self._redis.dumps(data)
-        limit = self._redis.size_limit
+        limit = LARGE_LIMIT if task == WORKFLOW else self._redis.size_limit
         if len(encoded) > limit and (size := len(self._redis.dumps({"r": value}))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
         """One entry of the job's log of attempts; a first success needs none, its record says it all."""
-        if outcome.state == SUCCESS:
+        if outcome.state in (SUCCESS, PARKED):
             return b""
         text = outcome.why
         if outcome.state == FAILURE and isinstance(outcome.value, BaseException):

@@ -14,9 +14,13 @@ from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
-from jobs.maps import BUILT_IN
+from jobs.maps import map_items, starmap_items
+from jobs.orchestrator import workflow
 from jobs.worker.registered import as_function
 from jobs.worker.worker import Worker, use_our_worker
+
+BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
+"""Tasks that every worker has."""
 
 _DEFAULTS: dict[str, Any] = {
     "max_jobs": 100,

@@ -92,7 +92,9 @@ class Worker(arq.worker.Worker):
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)
-        if not self.allow_pick_jobs:  # told to stop meanwhile; a library's own timeout may swallow the cancellation
+        if (
+            not self.allow_pick_jobs
+        ):  # told to stop meanwhile; a library's own timeout may swallow the cancellation
             return None
         self._engine = self._make_engine()
         scheduler = Scheduler(self.pool, self.cron_jobs, self._queues[-1], self.timezone)  # type: ignore[arg-type]

@@ -83,16 +83,16 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    registry.register(Named(send, "tests.send"))
+    registry.register(Named(send, "a.send"))
 
-    with pytest.raises(UnknownTask, match=r"the registered tasks are: .*tests\.send"):
+    with pytest.raises(UnknownTask, match=r"the registered tasks are: .*a\.send"):
         registry.lookup("zzz")
 
 
 def test_forgetting_a_task_forgets_its_aliases():
-    registry.register(Named(send, "tests.send"), aliases=["tests.old"])
+    registry.register(Named(send, "a.send"), aliases=["tests.old"])
 
-    registry.forget("tests.send")
+    registry.forget("a.send")
 
     with pytest.raises(UnknownTask):
         registry.lookup("tests.old")

@@ -1,0 +1,224 @@
+"""Evaluates a stored workflow on a worker: enqueues its tasks, hears of their ends, and can be replayed at any moment.
+
+The tree is stored once, under the workflow's id. Each member's job id is made of that id and the member's path, and the
+script that ends a member writes its result into the workflow's journal. So whoever evaluates the tree again makes the
+same calls, and finds in the journal what has been done: nothing else has to survive a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+from jobs import default, encoding, keys
+from jobs.calling import WORKFLOW, Call, member_call
+from jobs.canvas import Node, Path, Signature, evaluate
+from jobs.connection import REFUSED, JobsRedis
+from jobs.current import CurrentJob, Request
+from jobs.decorator import task
+from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
+
+logger = logging.getLogger("arq.worker")
+
+LOOK_AGAIN_S = 30
+"""How often the journal is compared with what was heard of it: a lost message costs no more."""
+IDLE_S = 60
+"""A workflow that had nothing to do for so long is put down; the end of a member takes it up again."""
+MOST_AT_ONCE = 1_000
+"""With more workflows than that on one worker, idle ones are put down at once."""
+NET_S = 3600
+"""A workflow that was put down looks again after this time, whatever happens."""
+
+_under_way: set[str] = set()
+
+
+class PutDown(Exception):
+    """The workflow has nothing to do but wait. *seen* of its members had ended when it looked last."""
+
+    def __init__(self, seen: int) -> None:
+        super().__init__(seen)
+        self.seen = seen
+
+
+@task(name=WORKFLOW, bind=True, max_retries=None)
+async def workflow(self: CurrentJob) -> Any:
+    """Evaluate the tree stored under this job's id. Waits without a slot."""
+    orchestration = Orchestration(default.current(), self.request)
+    running = orchestration.run()
+    return await (running if self.without_slot is None else self.without_slot(running))
+
+
+class Orchestration:
+    """One evaluation of one workflow."""
+
+    def __init__(self, redis: JobsRedis, request: Request) -> None:
+        assert request.id is not None
+        self._redis = redis
+        self._id = request.id
+        self._request = request
+        self._ended: dict[str, bytes] = {}
+        """path -> what the journal says, until the evaluation asks for it."""
+        self._seen: set[str] = set()
+        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._outbox: list[Call] = []
+        self._news = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> Any:
+        """The workflow's result; what its first failed task raised; PutDown when there is only waiting left to do."""
+        _under_way.add(self._id)
+        self._redis.mailbox.follow(self._id, self._hear, self._look)
+        try:
+            node = await self._begin()
+            evaluation = asyncio.ensure_future(evaluate(node, call=self._call, request=self._request))
+            try:
+                return await self._until_ended(evaluation)
+            finally:
+                evaluation.cancel()
+                await asyncio.gather(evaluation, return_exceptions=True)
+        finally:
+            self._redis.mailbox.unfollow(self._id)
+            _under_way.discard(self._id)
+            for running in self._tasks:
+                running.cancel()
+
+    async def _begin(self) -> Node:
+        """First say where to send news, then read what has happened: nothing falls between the two."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
+            pipe.get(keys.TREE + self._id)
+            pipe.hgetall(keys.JOURNAL + self._id)
+            _, tree, journal = await pipe.execute()
+        if tree is None:
+            raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
+        self._ended = {path.decode(): entry for path, entry in journal.items()}
+        self._seen = set(self._ended)
+        return Node.from_dict(encoding.loads(tree))
+
+    async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
+        idle_s = 0.0
+        while not evaluation.done():
+            self._news.clear()
+            patience_s = LOOK_AGAIN_S if len(_under_way) <= MOST_AT_ONCE else 1
+            changed = asyncio.ensure_future(self._news.wait())
+            await asyncio.wait([evaluation, changed], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+            if evaluation.done():
+                break
+            if self._news.is_set():
+                idle_s = 0
+                continue
+            idle_s += patience_s
+            await self._compare()
+            if idle_s >= (IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1) and not self._outbox:
+                raise PutDown(len(self._seen))
+        return evaluation.result()
+
+    def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
+        """A bare future for each task: for a large group a Task each would be most of the cost."""
+        place = ".".join(map(str, path)) or "-"
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[place] = future
+        if place in self._ended:
+            self._settle(place, self._ended.pop(place))
+            return future
+        try:
+            self._outbox.append(member_call(self._redis, signature, self._id, place))
+        except Exception as error:  # arguments that cannot travel: the same in every replay
+            future.set_exception(error)
+            return future
+        if len(self._outbox) == 1:
+            self._start(self._send())
+        return future
+
+    async def _send(self) -> None:
+        """Enqueue all that was asked for in this turn of the loop, in bulk."""
+        calls, self._outbox = self._outbox, []
+        answers = None
+        while answers is None:
+            try:
+                answers = await self._redis.enqueue(calls)
+            except QueueUnavailable as error:
+                logger.warning("workflow %s cannot go on yet: %s", self._id, error)
+                await asyncio.sleep(1)
+        for call, answer in zip(calls, answers, strict=True):
+            future = self._waiting[call.path]
+            if answer == REFUSED and not future.done():
+                future.set_exception(TaskRevoked(f"workflow {self._id} was revoked"))
+        await self._compare()  # one that was taken may have ended before we followed it
+
+    def _hear(self, places: list[str]) -> None:
+        self._start(self._read(places))
+
+    def _look(self) -> None:
+        """Messages may have been lost."""
+        self._start(self._compare())
+
+    async def _compare(self) -> None:
+        length: int = await self._redis.execute_command("HLEN", keys.JOURNAL + self._id)  # type: ignore[no-untyped-call]
+        if length != len(self._seen):
+            await self._read([place for place, future in self._waiting.items() if not future.done()])
+
+    async def _read(self, places: list[str]) -> None:
+        for first in range(0, len(places), 1000):
+            some = places[first : first + 1000]
+            entries: list[bytes | None] = await self._redis.hmget(keys.JOURNAL + self._id, some)  # type: ignore[misc]
+            for place, entry in zip(some, entries, strict=True):
+                if entry is not None and place not in self._seen:
+                    self._seen.add(place)
+                    if place in self._waiting:
+                        self._settle(place, entry)
+                    else:
+                        self._ended[place] = entry
+        self._news.set()
+
+    def _settle(self, place: str, entry: bytes) -> None:
+        future = self._waiting[place]
+        if future.done():
+            return
+        try:
+            success, value = read_entry(entry)
+        except Exception as error:
+            success, value = False, error
+        if success:
+            future.set_result(value)
+        else:
+            future.set_exception(value)
+
+    def _start(self, coroutine: Any) -> None:
+        running = asyncio.create_task(self._guarded(coroutine))
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, coroutine: Awaitable[None]) -> None:
+        """Redis being away is not the end of a workflow: what was asked for is asked for again."""
+        try:
+            await coroutine
+        except Exception:
+            logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
+
+
+def read_entry(entry: bytes) -> tuple[bool, Any]:
+    """(True, result) or (False, exception) of a journal entry: the first letter of a state, then a result."""
+    if entry[:1] == b"S" and len(entry) == 1:
+        return True, None
+    if len(entry) == 1:
+        return False, TaskRevoked("it was revoked") if entry == b"R" else RemoteError(
+            "Exception", "it failed"
+        )
+    stored = encoding.loads(entry[1:])
+    value = stored["r"]
+    if stored["s"] or isinstance(value, Exception):
+        return stored["s"], value
+    return False, RemoteError("Exception", str(value))
+
+
+def leaves(node: Node, path: Path = ()) -> Iterable[tuple[Path, Signature]]:
+    """Every task of a tree with its path, callbacks of workflows not counted."""
+    if isinstance(node, Signature):
+        yield path, node
+        return
+    for number, member in enumerate(node.tasks):  # type: ignore[attr-defined]
+        yield from leaves(member, (*path, number))
