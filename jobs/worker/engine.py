@@ -75,7 +75,9 @@ class Engine:
         self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
-        self._waker = Waker(self._wake_line, self.queues, poll_s, lambda: self._slots.free > 0)
+        self._waker = Waker(
+            self._wake_line, self.queues, poll_s, lambda: self._slots.free > 0, self._until_a_slot_is_free
+        )
         self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
         self._keeper = Keeper(
             lambda: Line(pool),

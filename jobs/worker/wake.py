@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from jobs import keys
 from jobs.line import Line, is_away
@@ -14,12 +14,18 @@ class Waker:
     """Waits for wake tokens of *queues*, while the worker can take jobs. One token is given to one waiting worker."""
 
     def __init__(
-        self, line: Line, queues: Sequence[str], poll_s: float, can_take: Callable[[], bool]
+        self,
+        line: Line,
+        queues: Sequence[str],
+        poll_s: float,
+        can_take: Callable[[], bool],
+        until_slot_is_free: Callable[[], Awaitable[None]],
     ) -> None:
         self._line = line
         self._keys = [keys.WAKE + queue for queue in queues]
         self._poll_s = max(poll_s, 0.01)
         self._can_take = can_take
+        self._until_slot_is_free = until_slot_is_free
         self._woken = asyncio.Event()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -56,8 +62,11 @@ class Waker:
                     self._wanted.set()
                 elif self._can_take():
                     self._woken.set()
-                else:  # it is another worker's turn
+                else:  # it is another worker's turn; if there is none, ours once we can take again
                     await self._line.command(b"LPUSH", token[0], 1)
+                    while not self._can_take():
+                        await self._until_slot_is_free()
+                    self._wanted.set()
             except Exception as error:
                 if not is_away(error):
                     raise

@@ -261,3 +261,20 @@ async def test_nothing_unfinished_expires_and_what_has_ended_does(
     for kind in ("arq:job", "arq:in-progress", "arq:retry", "jobs:waiters"):
         assert not await redis.exists(f"{kind}:{done.id}")
     assert await redis.ttl(f"arq:job:{deferred.id}") == -1
+
+
+async def test_what_is_called_while_every_slot_is_used_starts_when_one_is_free(
+    start_worker: StartWorker,
+) -> None:
+    """The worker was waiting for a wake token, and gave it back because it could not take."""
+    await start_worker(max_jobs=2, poll_delay=20)
+    running = [await tasks.nap.delay(0.3) for _ in range(2)]
+    await wait_until(lambda: states_are(running, "STARTED"), "both slots to be used")
+
+    after = await tasks.multiply.delay(2, 3)
+
+    assert await after.get(timeout=5) == 6
+
+
+async def states_are(results: list[Result], state: str) -> bool:
+    return {await result.state() for result in results} == {state}
