@@ -1,0 +1,1 @@
+"""Programs of library users, each one idea; tests run them."""
