@@ -23,7 +23,7 @@ def worker_options(app: Quart) -> dict[str, Any]:
 
     async def start(ctx: dict[Any, Any]) -> None:
         settings: Settings = app.extensions["settings"]
-        logs.configure(settings.log_level, settings.log_format)  # now: arq's CLI has set its own form meanwhile
+        logs.configure(settings.log_level, settings.log_format)  # here, for arq's CLI has set its own
         await upgrade(settings)
         ctx["keep_armed"] = asyncio.create_task(_keep_armed(app))
 
