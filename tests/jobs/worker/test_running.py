@@ -195,9 +195,9 @@ async def test_revoking_an_unknown_job_changes_nothing(connection: JobsRedis, re
 async def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(start_worker: StartWorker) -> None:
     await start_worker()
 
-    with pytest.raises(EncodingError, match="tests.unstorable"):
+    with pytest.raises(EncodingError, match=r"tests\.unstorable"):
         await (await tasks.unstorable.delay()).get(timeout=5)
-    with pytest.raises(TooLarge, match="300,"):
+    with pytest.raises(TooLarge, match=r"300,"):
         await (await tasks.large.delay(300_000)).get(timeout=5)
     assert len(await (await tasks.large.delay(200_000)).get(timeout=5)) == 200_000
 
