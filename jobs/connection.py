@@ -21,6 +21,7 @@ from jobs import default, encoding, keys, scripts
 from jobs.calling import Call, call_of, moment
 from jobs.canvas import Node
 from jobs.errors import QueueUnavailable, TooLarge
+from jobs.limits import parse_rate_limit
 from jobs.line import Line, is_away
 from jobs.mailbox import Mailbox
 from jobs.result import Result
@@ -183,6 +184,17 @@ class JobsRedis(ArqRedis):
         await self.enqueue([call])
         return Result(call.id, self)
 
+    async def declare_limits(
+        self, task: str, rate_limit: str | float | None, max_concurrency: int | None
+    ) -> None:
+        """What a worker says of a task at its start: for all workers, until an operator says otherwise."""
+        holders = "" if max_concurrency is None else max_concurrency
+        await self.run_script(scripts.LIMIT, task, _rate(rate_limit), holders, 0)
+
+    async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
+        """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
+        await self.run_script(scripts.LIMIT, task, _rate(rate_limit), "", 1)
+
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
         return await self.mailbox.run(script, args)
@@ -208,6 +220,11 @@ async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
             yield connection
         finally:
             await connection.aclose()
+
+
+def _rate(rate_limit: str | float | None) -> str:
+    limit = parse_rate_limit(rate_limit)
+    return "" if limit is None else f"{limit.count:g} {limit.window_ms}"
 
 
 def _unavailable(error: BaseException) -> QueueUnavailable:

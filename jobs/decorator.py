@@ -13,6 +13,8 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overl
 from jobs import default, encoding, registry
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
+from jobs.errors import SettingsMistake
+from jobs.limits import parse_rate_limit
 from jobs.result import Result
 from jobs.retry import RetryPolicy
 
@@ -35,6 +37,8 @@ class TaskOptions:
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600
     retry_jitter: bool = True
+    rate_limit: float | str | None = None
+    max_concurrency: int | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
     expires: float | None = None
@@ -42,6 +46,13 @@ class TaskOptions:
     result_expires: float | None = None
     acks_late: bool = True
     raises: Exceptions = ()
+
+    def __post_init__(self) -> None:
+        parse_rate_limit(self.rate_limit)
+        if self.max_concurrency is not None and self.max_concurrency < 1:
+            raise SettingsMistake(
+                f"max_concurrency={self.max_concurrency!r}: nothing would ever run; None is no limit"
+            )
 
     @property
     def retry_policy(self) -> RetryPolicy:

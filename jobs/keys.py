@@ -18,6 +18,11 @@
     jobs:wake:<queue>              list of tokens       -          never more than one
     jobs:stats:<minute>            hash of counters     STATS_KEPT_S
     jobs:paused                    set of queues        -
+    jobs:limits                    hash task|what       -          as long as a worker knows the task
+    jobs:rate:<task>               hash: next places    -
+    jobs:places:<task>             zset id -> place     with the waiting jobs
+    jobs:holders:<task>            set of ids           with the running jobs
+    jobs:blocked:<task>            zset id -> due       with the waiting jobs
     jobs:tree:<id>                 a workflow's tree    with its result
     jobs:journal:<id>              hash path -> end     with its result
     jobs:schedules                 set of names         -
@@ -47,6 +52,11 @@ WORKER = "jobs:worker:"
 WAKE = "jobs:wake:"
 STATS = "jobs:stats:"
 PAUSED = "jobs:paused"
+LIMITS = "jobs:limits"
+RATE = "jobs:rate:"
+PLACES = "jobs:places:"
+HOLDERS = "jobs:holders:"
+BLOCKED = "jobs:blocked:"
 TREE = "jobs:tree:"
 JOURNAL = "jobs:journal:"
 SCHEDULES = "jobs:schedules"

@@ -6,10 +6,13 @@
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
 --   suspect, member of a workflow
+-- include: limits
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left, takeover = tonumber(ARGV[5]), ARGV[6] == '1'
 local POISON, AGAIN_MS, READ_AHEAD = 3, 500, 100
+local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked', 'expires', 'due',
+  'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked' }
 local now = now_ms()
 local rows, foreign, running, tries = {}, {}, {}, {}
 
@@ -17,102 +20,101 @@ local rows, foreign, running, tries = {}, {}, {}, {}
 local function absorb_aborts()
   for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, READ_AHEAD)) do
     redis.call('ZREM', ABORT, id)
-    local record = redis.call('HMGET', RECORD .. id, 'state', 'queue', 'worker')
+    local record = redis.call('HMGET', RECORD .. id, 'state', 'worker')
     if redis.call('EXISTS', JOB .. id) == 1 and not is_terminal(record[1]) then
       redis.call('HSET', RECORD .. id, 'revoked', 'terminate')
-      if record[1] == 'STARTED' then redis.call('PUBLISH', CONTROL .. record[3], 'revoke ' .. id) end
+      if record[1] == 'STARTED' then redis.call('PUBLISH', CONTROL .. record[2], 'revoke ' .. id) end
     end
   end
 end
 
-local function remember_lapse(id, attempts, previous, received)
-  local log = redis.call('HGET', RECORD .. id, 'log') or ''
-  local entry = cmsgpack.pack({ attempts, previous, tonumber(received), now, 'LOST', 'its worker died or lost its lease' })
-  if #log < 32768 then redis.call('HSET', RECORD .. id, 'log', log .. entry) end
+local function read(id)
+  local values = redis.call('HMGET', RECORD .. id, unpack(RECORD_FIELDS))
+  local record = {}
+  for i, field in ipairs(RECORD_FIELDS) do record[field] = values[i] end
+  for _, field in ipairs({ 'attempts', 'retries', 'crashes' }) do record[field] = tonumber(record[field] or 0) end
+  record.suspect = record.suspect == '1'
+  return record
 end
 
 -- Why a job must end instead of running; '' if it may run.
-local function verdict(payload, revoked, expires, crashes, parent)
+local function verdict(record, payload)
   if not payload then return 'missing' end
-  if revoked or (parent and redis.call('HGET', RECORD .. parent, 'revoked')) then return 'revoked' end
-  if expires and tonumber(expires) <= now then return 'expired' end
-  if crashes >= POISON then return 'poison' end
+  if record.revoked then return 'revoked' end
+  if record.parent and redis.call('HGET', RECORD .. record.parent, 'revoked') then return 'revoked' end
+  if record.expires and tonumber(record.expires) <= now then return 'expired' end
+  if record.crashes >= POISON then return 'poison' end
   return ''
 end
 
-local function claim(id, key, queue)
-  local record = redis.call('HMGET', RECORD .. id, 'state', 'attempts', 'retries', 'crashes', 'suspect', 'revoked',
-    'expires', 'due', 'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked')
-  local state, suspect = record[1], record[5] == '1'
-  local attempts, retries, crashes = tonumber(record[2] or 0), tonumber(record[3] or 0), tonumber(record[4] or 0)
-  local lapsed = 0
+-- The owner of a started job is gone. One that was a suspect already has cost a worker its life.
+local function note_lapse(id, record)
+  local log = redis.call('HGET', RECORD .. id, 'log') or ''
+  local entry = cmsgpack.pack({ record.attempts, record.worker, tonumber(record.received), now, 'LOST',
+    'its worker died or lost its lease' })
+  if #log < 32768 then redis.call('HSET', RECORD .. id, 'log', log .. entry) end
+  if record.suspect then record.crashes = record.crashes + 1 end
+  record.suspect, record.lapsed = true, true
+  redis.call('HDEL', RUNNING .. record.worker, id)
+  redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes)
+end
 
-  if is_terminal(state) then -- a stray id: its job has ended
-    redis.call('ZREM', key, id)
-    return false
-  end
-  local holder = redis.call('SET', IN_PROGRESS .. id, token, 'NX', 'GET', 'PX', lease)
-  if holder then
-    if state ~= 'STARTED' then -- arq's own value: a stock worker runs it
-      foreign[#foreign + 1] = id
-      return false
-    end
-    redis.call('ZADD', key, now + math.max(redis.call('PTTL', IN_PROGRESS .. id), 1), id)
-    return false
-  end
-  if state == 'STARTED' then
-    if not takeover or (suspects_left == 0 and not record[6]) then
-      redis.call('DEL', IN_PROGRESS .. id)
-      redis.call('ZADD', key, now + AGAIN_MS, id)
-      return false
-    end
-    if suspect then crashes = crashes + 1 end
-    suspect, lapsed = true, 1
-    remember_lapse(id, attempts, record[11], record[12])
-    redis.call('HDEL', RUNNING .. record[11], id)
-    redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', crashes)
-  elseif suspect and suspects_left == 0 then
-    redis.call('DEL', IN_PROGRESS .. id)
-    redis.call('ZADD', key, now + AGAIN_MS, id)
-    return false
-  end
+local function look_again(id, key, score) redis.call('ZADD', key, score, id) end
 
-  local payload = redis.call('GET', JOB .. id)
-  if not payload and not state and not record[9] then -- neither payload nor record: nothing to run or to tell
-    redis.call('DEL', IN_PROGRESS .. id)
-    redis.call('ZREM', key, id)
-    return false
-  end
-  if suspect then suspects_left = suspects_left - 1 end
-  if record[14] then redis.call('HDEL', RECORD .. id, 'parked') end
-  attempts = attempts + 1
-  if not record[9] then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- of a stock producer
+local function give(id, queue, key, record, payload, why)
+  redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+  if record.suspect then suspects_left = suspects_left - 1 end
+  if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end
+  if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
+  local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
     'received', now)
   redis.call('ZADD', key, now + lease, id)
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
-  rows[#rows + 1] = { id, queue, payload or '', verdict(payload, record[6], record[7], crashes, record[13]), attempts, retries,
-    crashes, record[8] or '', record[9] or '', now, lapsed, record[10] or '', suspect and 1 or 0,
-    record[13] and 1 or 0 }
-  return true
+  rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, record.crashes, record.due or '',
+    record.enqueued or '', now, record.lapsed and 1 or 0, record.unknown or '', record.suspect and 1 or 0,
+    record.parent and 1 or 0 }
+end
+
+local function consider(id, queue, key)
+  local record = read(id)
+  if is_terminal(record.state) then return redis.call('ZREM', key, id) end -- a stray id: its job has ended
+  local left = redis.call('PTTL', IN_PROGRESS .. id)
+  if left ~= -2 then -- somebody has it
+    if record.state == 'STARTED' then return look_again(id, key, now + math.max(left, 1)) end
+    foreign[#foreign + 1] = id -- a stock worker
+    return
+  end
+  local may_be_suspect = record.state == 'STARTED' or record.suspect
+  if record.state == 'STARTED' and not takeover then return look_again(id, key, now + AGAIN_MS) end
+  if may_be_suspect and suspects_left == 0 then return look_again(id, key, now + AGAIN_MS) end
+  local payload = redis.call('GET', JOB .. id)
+  if not payload and not record.state and not record.enqueued then -- nothing to run, nothing to tell
+    return redis.call('ZREM', key, id)
+  end
+  if record.state == 'STARTED' then note_lapse(id, record) end
+  local why = verdict(record, payload)
+  if why == '' and not admit(id, key, record.task, record.due or now, now) then return end
+  give(id, queue, key, record, payload, why)
 end
 
 if redis.call('EXISTS', ABORT) == 1 then absorb_aborts() end
 
 local left_behind, next_due = 0, -1
 for i = 7, #ARGV do
-  local queue = ARGV[i]
-  local key = queue_key(queue)
+  local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then
-    local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, wanted - #rows + READ_AHEAD)
+    local most = wanted - #rows + READ_AHEAD
+    local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+    if #due == most then left_behind = 1 end
     for _, id in ipairs(due) do
       if #rows == wanted then
         left_behind = 1
         wake(queue)
         break
       end
-      claim(id, key, queue)
+      consider(id, queue, key)
     end
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
@@ -122,10 +124,8 @@ for i = 7, #ARGV do
   end
 end
 
-if #running > 0 then
-  for i = 1, #running, 1000 do
-    redis.call('HSET', RUNNING .. worker, unpack(running, i, math.min(i + 999, #running)))
-    redis.call('MSET', unpack(tries, i, math.min(i + 999, #tries)))
-  end
+for i = 1, #running, 1000 do
+  redis.call('HSET', RUNNING .. worker, unpack(running, i, math.min(i + 999, #running)))
+  redis.call('MSET', unpack(tries, i, math.min(i + 999, #tries)))
 end
 return { rows, next_due, left_behind, foreign }

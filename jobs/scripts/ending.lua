@@ -37,6 +37,7 @@ local function end_job(id, state, result, ttl, now, record)
     redis.call('SET', RESULT .. id, result, 'PX', ttl)
   end
   redis.call('DEL', JOB .. id, IN_PROGRESS .. id, RETRY .. id)
+  release(id, record.task)
   redis.call('ZREM', queue_key(record.queue), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', now, 'until', now + ttl)
   redis.call('ZADD', HISTORY, now, id)

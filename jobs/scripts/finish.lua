@@ -8,6 +8,7 @@
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen), number of calls that follow, their fields
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not retried because it was revoked
 -- flags: allow-oom
+-- include: limits
 -- include: ending
 -- include: storing
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
@@ -23,8 +24,9 @@ local function count(task, state, wait, run)
   if run then add(task .. '|run|' .. bucket(run)) end
 end
 
-local function requeue(id, token, queue, state, due, changes)
+local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
+  release(id, task)
   redis.call('ZADD', queue_key(queue), due, id)
   redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, unpack(changes))
   woken[queue] = true
@@ -33,9 +35,9 @@ end
 -- A member may have ended since the workflow looked: then it is due at once.
 local function park(id, token, queue, delay, seen, attempts, due)
   if redis.call('HLEN', JOURNAL .. id) ~= tonumber(seen) then
-    return requeue(id, token, queue, 'PENDING', due, { 'attempts', attempts - 1 })
+    return requeue(id, token, nil, queue, 'PENDING', due, { 'attempts', attempts - 1 })
   end
-  requeue(id, token, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
+  requeue(id, token, nil, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
 end
 
 local function finish(id, token, state, result, ttl, delay, run, entry, extra)
@@ -52,10 +54,10 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   local task = record.task or '?'
   if state == 'RETRY' then
     local due = now + delay
-    requeue(id, token, record.queue, state, due, { 'due', due, 'retries', tonumber(r[4] or 0) + 1 })
+    requeue(id, token, record.task, record.queue, state, due, { 'due', due, 'retries', tonumber(r[4] or 0) + 1 })
     count(task, state, false, false)
   elseif state == 'PENDING' then
-    requeue(id, token, record.queue, state, now + delay, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
+    requeue(id, token, record.task, record.queue, state, now + delay, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
   elseif state == 'PARKED' then
     park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now)
   else

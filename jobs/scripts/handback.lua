@@ -1,6 +1,7 @@
 -- After a lost reply: whatever Redis thinks this worker runs and it does not is due again, with no attempt used.
 -- ARGV: worker, then for each job that it does run id, token.   Returns the ids handed back.
 -- flags: allow-oom
+-- include: limits
 local worker = ARGV[1]
 local now = now_ms()
 local known, back = {}, {}
@@ -9,9 +10,10 @@ local running = redis.call('HGETALL', RUNNING .. worker)
 for i = 1, #running, 2 do
   local id, token = running[i], running[i + 1]
   if known[id] ~= token then
-    local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'due', 'attempts')
+    local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'due', 'attempts', 'task')
     if record[1] == token and record[2] == 'STARTED' then
       redis.call('DEL', IN_PROGRESS .. id)
+      release(id, record[6])
       redis.call('ZADD', queue_key(record[3]), record[4] or now, id)
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', record[5] - 1)
       wake(record[3])

@@ -3,6 +3,7 @@
 -- ARGV: id, terminate, result ttl ms, history kept, result bytes that follow the payload's own fields, number of them
 -- Returns what the job was: its state, or UNKNOWN.
 -- flags: allow-oom
+-- include: limits
 -- include: ending
 local id, terminate, ttl, history_kept, suffix, fields = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5],
   tonumber(ARGV[6])

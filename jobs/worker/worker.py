@@ -89,6 +89,7 @@ class Worker(arq.worker.Worker):
             return await super().main()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         await self._until_redis_answers()
+        await self._declare_limits()
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)
@@ -134,6 +135,12 @@ class Worker(arq.worker.Worker):
             else:
                 runnables[name] = ArqRunnable(function, self)
         return runnables
+
+    async def _declare_limits(self) -> None:
+        for function in self.functions.values():
+            if isinstance(function, TaskFunction):
+                options = function.task.options
+                await self.pool.declare_limits(function.name, options.rate_limit, options.max_concurrency)  # type: ignore[attr-defined]
 
     async def _until_redis_answers(self) -> None:
         link = Link("start")

@@ -1,0 +1,117 @@
+-- Rate limits and concurrency limits of tasks, for all workers together.
+--
+-- A rate of n in a window is kept by spacing: each waiting job reserves a place of its own, SLOWER * window / n after the
+-- one before, and its score moves there, so that it holds no slot and hides no other. A start is allowed while it is not
+-- earlier than `tat` (when the next start is due if all keep their spacing) by more than TOLERANCE * window. SLOWER and
+-- TOLERANCE together make n + 1 starts in one window impossible, whatever the workers' delays.
+--
+-- Over its concurrency limit a job waits in a list of its own, by its original due time; whoever ends, retries or is
+-- handed back calls the head. A holder whose lease has ended holds nothing.
+local SLOWER, TOLERANCE = 1.05, 0.04
+local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
+
+local limits_of_tasks -- task -> { rate, window, concurrency }, read once for each script
+
+local function limits_of(task)
+  if not limits_of_tasks then
+    limits_of_tasks = {}
+    local all = redis.call('HGETALL', LIMITS)
+    for i = 1, #all, 2 do
+      local name, what = all[i]:match('^(.*)|(%a+)$')
+      limits_of_tasks[name] = limits_of_tasks[name] or {}
+      limits_of_tasks[name][what] = all[i + 1]
+    end
+  end
+  local limits = limits_of_tasks[task or '']
+  if not limits then return nil end
+  local rate = limits.override or limits.rate or ''
+  local count, window = rate:match('^([%d.]+) (%d+)$')
+  return { count = tonumber(count), window = tonumber(window), holders = tonumber(limits.holders) }
+end
+
+local function spacing_of(limits) return SLOWER * limits.window / limits.count end
+
+-- A job of a task with a rate limit is due. True if it may start now; otherwise it has moved to a place of its own.
+local denied = {}
+local function keep_rate(id, key, task, limits, now)
+  local rate = RATE .. task
+  local known = redis.call('HMGET', rate, 'tat', 'next')
+  local tat, next_place = tonumber(known[1] or 0), tonumber(known[2] or 0)
+  local spacing, tolerance = spacing_of(limits), TOLERANCE * limits.window
+  local has_place = redis.call('ZSCORE', PLACES .. task, id)
+  local place = now
+  if not has_place and next_place > now then
+    place = next_place
+    redis.call('HSET', rate, 'next', place + spacing)
+  elseif now < tat - tolerance then -- late ones came together: each a spacing after the other
+    denied[task] = (denied[task] or 0) + 1
+    place = tat + (denied[task] - 1) * spacing
+    redis.call('HSET', rate, 'next', math.max(next_place, place + spacing))
+  end
+  if place > now then
+    redis.call('ZADD', PLACES .. task, place, id)
+    redis.call('ZADD', key, math.ceil(place), id)
+    return false
+  end
+  redis.call('ZREM', PLACES .. task, id)
+  local next_tat = math.max(tat, now) + spacing
+  redis.call('HSET', rate, 'tat', next_tat, 'next', math.max(next_place, next_tat))
+  return true
+end
+
+-- True if the job may run beside those of its task that do; otherwise it waits for one of them to end.
+local looked_at = {}
+local function keep_concurrency(id, key, task, limits, due, now)
+  local holders = HOLDERS .. task
+  if redis.call('SISMEMBER', holders, id) == 1 then return true end
+  if redis.call('SCARD', holders) >= limits.holders and not looked_at[task] then
+    looked_at[task] = true
+    for _, holder in ipairs(redis.call('SMEMBERS', holders)) do
+      if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then redis.call('SREM', holders, holder) end
+    end
+  end
+  if redis.call('SCARD', holders) >= limits.holders then
+    redis.call('ZADD', BLOCKED .. task, due, id)
+    redis.call('ZADD', key, now + NET_MS, id)
+    return false
+  end
+  redis.call('ZREM', BLOCKED .. task, id)
+  return true
+end
+
+-- May a due job of this task start now?
+local function admit(id, key, task, due, now)
+  local limits = limits_of(task)
+  if not limits then return true end
+  if limits.holders and not keep_concurrency(id, key, task, limits, due, now) then return false end
+  if limits.count and not keep_rate(id, key, task, limits, now) then return false end
+  if limits.holders then redis.call('SADD', HOLDERS .. task, id) end
+  return true
+end
+
+-- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
+local function release(id, task)
+  if not task or not limits_of(task) then return end
+  local place = redis.call('ZSCORE', PLACES .. task, id)
+  if place then -- the last takes the place that is free now
+    redis.call('ZREM', PLACES .. task, id)
+    local last = redis.call('ZRANGE', PLACES .. task, -1, -1, 'WITHSCORES')
+    if last[1] and tonumber(last[2]) > tonumber(place) then
+      redis.call('ZADD', PLACES .. task, place, last[1])
+      redis.call('ZADD', queue_key(redis.call('HGET', RECORD .. last[1], 'queue') or 'default'), place, last[1])
+      redis.call('HSET', RATE .. task, 'next', last[2])
+    else
+      redis.call('HSET', RATE .. task, 'next', place)
+    end
+  end
+  redis.call('ZREM', BLOCKED .. task, id)
+  if redis.call('SREM', HOLDERS .. task, id) == 1 then
+    local head = redis.call('ZRANGE', BLOCKED .. task, 0, 0, 'WITHSCORES')
+    if head[1] then
+      redis.call('ZREM', BLOCKED .. task, head[1])
+      local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
+      redis.call('ZADD', queue_key(queue), head[2], head[1])
+      wake(queue)
+    end
+  end
+end
