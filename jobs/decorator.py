@@ -5,66 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from jobs import default, encoding, registry
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import SettingsMistake
-from jobs.limits import parse_rate_limit
+from jobs.options import TaskKeywords, TaskOptions, read_options
 from jobs.result import Result
-from jobs.retry import RetryPolicy
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-Exceptions = tuple[type[BaseException], ...]
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """What `@task(...)` was given; Celery's names and defaults. Times are in seconds."""
-
-    bind: bool = False
-    queue: str = "default"
-    max_retries: int | None = 3
-    default_retry_delay: float = 180
-    autoretry_for: Exceptions = ()
-    dont_autoretry_for: Exceptions = ()
-    retry_backoff: bool | float = False
-    retry_backoff_max: float = 600
-    retry_jitter: bool = True
-    rate_limit: float | str | None = None
-    max_concurrency: int | None = None
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
-    expires: float | None = None
-    ignore_result: bool = False
-    result_expires: float | None = None
-    acks_late: bool = True
-    raises: Exceptions = ()
-
-    def __post_init__(self) -> None:
-        parse_rate_limit(self.rate_limit)
-        if self.max_concurrency is not None and self.max_concurrency < 1:
-            raise SettingsMistake(
-                f"max_concurrency={self.max_concurrency!r}: nothing would ever run; None is no limit"
-            )
-
-    @property
-    def retry_policy(self) -> RetryPolicy:
-        """When the task is tried again by itself."""
-        return RetryPolicy(
-            default_retry_delay=self.default_retry_delay,
-            autoretry_for=self.autoretry_for,
-            dont_autoretry_for=self.dont_autoretry_for,
-            retry_backoff=self.retry_backoff,
-            retry_backoff_max=self.retry_backoff_max,
-            retry_jitter=self.retry_jitter,
-        )
 
 
 class Task(Generic[P, R]):
@@ -76,6 +30,7 @@ class Task(Generic[P, R]):
         self.options = options
         self._parameters = inspect.signature(function)
         self.is_async = inspect.iscoroutinefunction(function)
+        self._check_how_it_runs()
         self.__name__ = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
@@ -179,32 +134,62 @@ class Task(Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
 
+    def _check_how_it_runs(self) -> None:
+        if self.options.process and self.is_async:
+            raise SettingsMistake(f"{self.name}: process=True is for a plain def, not for async def")
+        if self.options.soft_time_limit is not None and not (self.is_async or self.options.process):
+            raise SettingsMistake(
+                f"{self.name}: soft_time_limit cannot reach into a thread: make it async def, or process=True"
+            )
+
     def with_options(self, **options: Any) -> Task[P, R]:
         """The same task with other options, for this call only."""
         return Task(self.function, self.name, replace(self.options, **options))
 
 
+class Decorator(Protocol):
+    """What `@task(...)` returns."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+class BoundDecorator(Protocol):
+    """What `@task(bind=True, ...)` returns: callers do not give the first argument."""
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Task[P, R]: ...
+
+
 @overload
-def task(function: Callable[P, Awaitable[R]], /) -> Task[P, R]: ...
+def task(function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def task(
-    *, name: str | None = None, bind: Literal[True], **options: Any
-) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], Task[P, R]]: ...
+    *, name: str | None = None, bind: Literal[True], **options: Unpack[TaskKeywords]
+) -> BoundDecorator: ...
 @overload
 def task(
-    *, name: str | None = None, bind: Literal[False] = False, **options: Any
-) -> Callable[[Callable[P, Awaitable[R]]], Task[P, R]]: ...
+    *, name: str | None = None, bind: Literal[False] = False, **options: Unpack[TaskKeywords]
+) -> Decorator: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a task. Its *name* is stored with every call: give one that will outlive the module's.
 
-    See TaskOptions for the options; one that does not exist is a TypeError.
+    See TaskOptions for the options; one that does not exist is a TypeError. `async def` runs on the worker's loop,
+    `def` in a thread, and `def` with `process=True` in a process.
     """
+    checked = read_options(options)
 
     def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
         made: Task[Any, Any] = Task(
-            function, name or f"{function.__module__}.{function.__qualname__}", TaskOptions(**options)
+            function, name or f"{function.__module__}.{function.__qualname__}", checked
         )
-        registry.register(made)
+        registry.register(made, checked.aliases)
         return made
 
     return decorate if function is None else decorate(function)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import arq.worker
@@ -14,20 +14,16 @@ from arq.worker import JobExecutionFailed, RetryJob
 
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
-from jobs.errors import Retry, TimeLimitExceeded, WorkerLost
+from jobs.errors import Retry, WorkerLost
 from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
+from jobs.worker import time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome
+from jobs.worker.hooks import call_task_hook
 from jobs.worker.running import Running
 
 Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one middleware hook: entered around the code of each task."""
-
-
-@asynccontextmanager
-async def nothing_around(job: CurrentJob) -> AsyncIterator[None]:
-    """The default: no middleware."""
-    yield
 
 
 class Runnable(Protocol):
@@ -66,22 +62,33 @@ class TaskRunnable:
         request = request_of(running.job, running.call)
         current = CurrentJob(self._task, request, ctx, running.slot.free_while, running.report)
         running.current = current
-        if self._around is None and self._task.options.time_limit is None:
-            return await self._task.run(current, running.call.args, running.call.kwargs)
-        async with (self._around or nothing_around)(current):
-            return await self._within_its_time(current, running.call)
+        if self._around is None:
+            return await self._run_and_tell(current, running.job, running.call)
+        async with self._around(current):
+            return await self._run_and_tell(current, running.job, running.call)
 
-    async def _within_its_time(self, current: CurrentJob, call: CallData) -> Any:
-        limit = self._task.options.time_limit
+    async def _run_and_tell(self, current: CurrentJob, job: Claimed, call: CallData) -> Any:
+        """The task's own hooks run where its code does: inside `around`."""
+        options = self._task.options
         try:
-            async with asyncio.timeout(limit) as deadline:
-                return await self._task.run(current, call.args, call.kwargs)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise TimeLimitExceeded(
-                f"{current.name}[{current.request.id}] ran longer than {limit:g} s"
-            ) from error
+            value = await self._run_code(current, call)
+        except Exception as error:
+            if options.on_retry or options.on_failure:
+                outcome = self.judge(error, job)
+                hook = options.on_retry if outcome.state == RETRY else options.on_failure
+                await call_task_hook(hook, current, error if outcome.value is None else outcome.value)
+            raise
+        if options.on_success:
+            await call_task_hook(options.on_success, current, value)
+        return value
+
+    async def _run_code(self, current: CurrentJob, call: CallData) -> Any:
+        options = self._task.options
+        code = self._task.run(current, call.args, call.kwargs)
+        if options.time_limit is None and options.soft_time_limit is None:
+            return await code
+        ref = f"{current.name}[{current.request.id}]"
+        return await time_limits.within(code, ref, options.time_limit, options.soft_time_limit)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if isinstance(error, PutDown):

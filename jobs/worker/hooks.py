@@ -1,12 +1,15 @@
-"""arq's hooks: a hook that fails is logged, and never hurts the job or the worker."""
+"""Hooks, arq's and those of a task: one that fails is logged, and never hurts the job or the worker."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.current import CurrentJob
+from jobs.options import TaskHook
 from jobs.worker.claimed import CallData, Claimed
 
 logger = logging.getLogger("arq.worker")
@@ -45,6 +48,21 @@ class Hooks:
 
     async def recorded(self, ctx: dict[Any, Any]) -> None:
         await _call(self._after_end, ctx)
+
+
+async def call_task_hook(hook: TaskHook | None, job: CurrentJob, value: Any) -> None:
+    """Call a task's `on_success`, `on_failure` or `on_retry`, async or plain, with the job and its value or exception.
+
+    A plain one runs on the loop, so it must be quick.
+    """
+    if hook is None:
+        return
+    try:
+        answer = hook(job, value)
+        if inspect.isawaitable(answer):
+            await answer
+    except Exception:
+        logger.exception("%s: the hook %s failed", job.name, getattr(hook, "__qualname__", hook))
 
 
 async def _call(hook: Hook | None, ctx: dict[Any, Any]) -> None:

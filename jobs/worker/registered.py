@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,12 @@ class TaskFunction(Function):
     task: Task[Any, Any] = None  # type: ignore[assignment]  # dataclass fields after defaults need one
 
 
-def as_function(task: Task[Any, Any]) -> TaskFunction:
-    """The arq function that runs *task*."""
+def as_functions(tasks: Iterable[Task[Any, Any]]) -> list[TaskFunction]:
+    """The arq functions that run *tasks*, by their names and aliases."""
+    return [_as_function(task, name) for task in tasks for name in (task.name, *task.options.aliases)]
+
+
+def _as_function(task: Task[Any, Any], name: str) -> TaskFunction:
 
     async def run(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
         request = Request(
@@ -33,4 +38,4 @@ def as_function(task: Task[Any, Any]) -> TaskFunction:
         return await task.run(CurrentJob(task, request, ctx), args, kwargs)
 
     options = task.options
-    return TaskFunction(task.name, run, options.time_limit, options.result_expires, False, None, task)
+    return TaskFunction(name, run, options.time_limit, options.result_expires, False, None, task)

@@ -16,7 +16,7 @@ from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
-from jobs.worker.registered import as_function
+from jobs.worker.registered import as_functions
 from jobs.worker.worker import Worker, use_our_worker
 
 BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
@@ -56,7 +56,7 @@ def worker_settings(
     attributes = {
         **_DEFAULTS,
         **options,
-        "functions": [*(as_function(task) for task in (*tasks, *BUILT_IN)), *functions],
+        "functions": [*as_functions((*tasks, *BUILT_IN)), *functions],
         "cron_jobs": list(cron_jobs),
         "queues": list(queues),
         "queue_name": keys.queue_key(queues[0]),  # where `arq --check` looks for the health record

@@ -1,0 +1,86 @@
+"""`time_limit` and `soft_time_limit`: the first ends a task's code, the second raises inside it first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded
+
+R = TypeVar("R")
+
+
+async def within(
+    coroutine: Coroutine[Any, Any, R], ref: str, time_limit: float | None, soft_time_limit: float | None
+) -> R:
+    """The result of *coroutine*; TimeLimitExceeded once it has run for *time_limit* seconds, clean-up included."""
+    if soft_time_limit is not None:
+        message = f"{ref} has reached its soft_time_limit of {soft_time_limit:g} s"
+        coroutine = _soft(coroutine, soft_time_limit, message)
+    if time_limit is None:
+        return await coroutine
+    try:
+        async with asyncio.timeout(time_limit) as deadline:
+            return await coroutine
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise TimeLimitExceeded(f"{ref} ran longer than {time_limit:g} s") from error
+
+
+async def _soft(coroutine: Coroutine[Any, Any, R], limit: float, message: str) -> R:
+    driven = _Driven(coroutine, message)
+    timer = asyncio.get_running_loop().call_later(limit, driven.interrupt)
+    try:
+        return await driven
+    except _Interruption as error:
+        raise SoftTimeLimitExceeded(*error.args).with_traceback(error.__traceback__) from None
+    finally:
+        timer.cancel()
+
+
+class _Interruption(SoftTimeLimitExceeded, asyncio.CancelledError):
+    """What is raised inside the code. A cancellation too: a TaskGroup ends its tasks for nothing less."""
+
+
+class _Driven(Generic[R]):
+    """Awaits a coroutine; `interrupt()` raises inside it, at the await where it stands, once."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, R], message: str) -> None:
+        self._coroutine = coroutine
+        self._message = message
+        self._interrupted = False
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancels = task.cancelling()
+
+    def interrupt(self) -> None:
+        """Cancel what the code waits for; `__await__` turns that into the interruption."""
+        self._interrupted = True
+        self._task.cancel()
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        error: BaseException | None = None
+        while True:
+            try:
+                waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            try:
+                error = None
+                yield waits_for
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as raised:
+                error = self._translated(raised)
+
+    def _translated(self, error: BaseException) -> BaseException:
+        if not self._interrupted or not isinstance(error, asyncio.CancelledError):
+            return error
+        self._interrupted = False
+        if self._task.uncancel() > self._cancels:  # somebody else cancels us as well: that is stronger
+            return error
+        return _Interruption(self._message)
