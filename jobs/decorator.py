@@ -47,16 +47,22 @@ class Task(Generic[P, R]):
 
     async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
         """Run the function as *job*: `async def` on this loop, `def` in a thread."""
-        set_current(job)
-        if self.options.bind:
-            args = (job, *args)
         if self.is_async:
-            return await self.function(*args, **kwargs)  # type: ignore[no-any-return]
+            set_current(job)
+            return await self.function(*self._with_self(job, args), **kwargs)  # type: ignore[no-any-return]
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        job.thread = loop.run_in_executor(None, lambda: context.run(self.function, *args, **kwargs))
+        job.thread = loop.run_in_executor(None, lambda: context.run(self.run_now, job, args, kwargs))
         job.thread.add_done_callback(_seen)
         return await asyncio.shield(job.thread)
+
+    def run_now(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a plain function as *job*, in this thread."""
+        set_current(job)
+        return self.function(*self._with_self(job, args), **kwargs)
+
+    def _with_self(self, job: CurrentJob, args: Sequence[Any]) -> Sequence[Any]:
+        return (job, *args) if self.options.bind else args
 
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""

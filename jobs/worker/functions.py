@@ -17,10 +17,13 @@ from jobs.decorator import Task
 from jobs.errors import Retry, WorkerLost
 from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
-from jobs.worker import time_limits
+from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome
 from jobs.worker.hooks import call_task_hook
 from jobs.worker.running import Running
+
+CRASHES = 2
+"""A job whose own process dies with it is run again so often, at once; each time is one of its retries."""
 
 Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one middleware hook: entered around the code of each task."""
@@ -84,6 +87,8 @@ class TaskRunnable:
 
     async def _run_code(self, current: CurrentJob, call: CallData) -> Any:
         options = self._task.options
+        if options.process:
+            return await processes.run_in_process(current, call.args, call.kwargs)
         code = self._task.run(current, call.args, call.kwargs)
         if options.time_limit is None and options.soft_time_limit is None:
             return await code
@@ -96,6 +101,8 @@ class TaskRunnable:
         if isinstance(error, Retry):
             return Outcome(RETRY, error.exc, delay_s=error.countdown, why=repr(error.exc))
         options = self._task.options
+        if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:
+            return Outcome(RETRY, error, why=str(error))
         left = options.max_retries is None or job.retries < options.max_retries
         if left and retries_by_itself(self._retry, error):
             return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=repr(error))

@@ -11,11 +11,33 @@ from jobs import registry, task
 from jobs.errors import SettingsMistake
 from jobs.options import TaskKeywords, TaskOptions
 
-CELERY = (
-    "bind max_retries default_retry_delay autoretry_for dont_autoretry_for retry_backoff retry_backoff_max retry_jitter "
-    "rate_limit time_limit soft_time_limit ignore_result expires queue acks_late"
-).split()
-OURS = "max_concurrency result_expires raises process aliases on_success on_failure on_retry".split()
+CELERY = [
+    "bind",
+    "max_retries",
+    "default_retry_delay",
+    "autoretry_for",
+    "dont_autoretry_for",
+    "retry_backoff",
+    "retry_backoff_max",
+    "retry_jitter",
+    "rate_limit",
+    "time_limit",
+    "soft_time_limit",
+    "ignore_result",
+    "expires",
+    "queue",
+    "acks_late",
+]
+OURS = [
+    "max_concurrency",
+    "result_expires",
+    "raises",
+    "process",
+    "aliases",
+    "on_success",
+    "on_failure",
+    "on_retry",
+]
 
 
 def test_every_option_of_the_design_is_there_and_no_other() -> None:

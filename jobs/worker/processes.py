@@ -1,0 +1,104 @@
+"""Tasks with `process=True`: run in a process beside the worker, killed at their time limit, that may crash alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import TimeoutError as TimedOut
+from types import FrameType
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from jobs import encoding, registry
+from jobs.current import CurrentJob, Request
+from jobs.decorator import Task
+from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+
+_pool: ProcessPool | None = None
+
+
+async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Run the task of *job* in a process: as many at a time as there are processors, the others wait for one.
+
+    WorkerLost: the process died of it. A cancelled job's process is killed. Only our own encoding travels.
+    """
+    options, ref = job.task.options, f"{job.name}[{job.request.id}]"
+    call = encoding.dumps([list(vars(job.request).values()), list(args), dict(kwargs)])
+    work = (job.task.function.__module__, job.name, options.soft_time_limit, call)
+    future = _processes().schedule(_work, args=work, timeout=options.time_limit)
+    try:
+        answer = await asyncio.wrap_future(future)
+    except TimedOut:
+        raise TimeLimitExceeded(
+            f"{ref} ran longer than {options.time_limit:g} s: its process was killed"
+        ) from None
+    except ProcessExpired as error:
+        raise WorkerLost(f"{ref}: its process died, exit code {error.exitcode}") from None
+    success, value = encoding.loads(answer)
+    if success:
+        return value
+    raise value
+
+
+def _processes() -> ProcessPool:
+    """Started when the first job needs one; they end with the worker. Spawned: a fork would inherit the loop."""
+    global _pool
+    if _pool is None:
+        context = multiprocessing.get_context("spawn")
+        _pool = ProcessPool(max_workers=os.cpu_count() or 1, initializer=_watch_parent, context=context)
+    return _pool
+
+
+def _work(module: str, name: str, soft_time_limit: float | None, call: bytes) -> bytes:
+    """In the process: call the task of that name, which its module declares, and encode what comes of it."""
+    if module != "__main__":  # which was imported here as __mp_main__ already
+        importlib.import_module(module)
+    task = registry.lookup(name)
+    assert isinstance(task, Task)
+    request, args, kwargs = encoding.loads(call)
+    job = CurrentJob(task, Request(*request))
+    try:
+        with _told_at(soft_time_limit, f"{name}[{job.request.id}]"):
+            return encoding.dumps([True, task.run_now(job, args, kwargs)])
+    except Exception as error:
+        return encoding.dumps([False, error])
+
+
+@contextlib.contextmanager
+def _told_at(limit: float | None, ref: str) -> Iterator[None]:
+    """SoftTimeLimitExceeded is raised in the code by a timer signal: it is the main thread that runs it."""
+    if limit is None:
+        yield
+        return
+
+    def tell(signum: int, frame: FrameType | None) -> None:
+        raise SoftTimeLimitExceeded(f"{ref} has reached its soft_time_limit of {limit:g} s")
+
+    signal.signal(signal.SIGALRM, tell)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _watch_parent() -> None:
+    """In the process: end with the worker, however it ends. Its job becomes due elsewhere, and must not run twice."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        sys.stderr.flush()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
