@@ -11,10 +11,12 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts.links import sign_in_link
+from app.accounts.models import LINK_LIFETIME
 from app.embedded import valkey
 from app.embedded.catcher import catching
 from app.embedded.processes import Service, StartError, running
@@ -60,6 +62,9 @@ def only_one(settings: Settings) -> Iterator[int]:
         os.write(handle, str(os.getpid()).encode())
         yield handle
     finally:
+        if settings.socket_dir != settings.data_dir:
+            with contextlib.suppress(OSError):  # it was never made, or a Redis still leaves it
+                settings.socket_dir.rmdir()
         os.close(handle)
 
 
@@ -136,7 +141,8 @@ async def announce(settings: Settings) -> None:
     if settings.embedded_mail:
         lines.append(f"Its mail arrives at {settings.base_url}/inbox/")
     if settings.owner_email == Settings.owner_email:
-        lines.append(f"Sign in as its owner, once: {await sign_in_link(settings)}")
+        minutes = LINK_LIFETIME // timedelta(minutes=1)
+        lines.append(f"Sign in as its owner, once within {minutes} minutes: {await sign_in_link(settings)}")
     print("", *lines, "", sep="\n  ", flush=True)
 
 

@@ -1,9 +1,13 @@
 """`python -m app.migrations`: bring the database of these settings to the newest schema."""
 
 import asyncio
+import sys
 
 from app.migrations import upgrade
-from settings import Settings
+from settings import Settings, SettingsError
 
 if __name__ == "__main__":
-    asyncio.run(upgrade(Settings.from_env()))
+    try:
+        asyncio.run(upgrade(Settings.from_env()))
+    except SettingsError as error:
+        sys.exit(str(error))

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from app.embedded.processes import StartError
 from app.embedded.valkey import find_server
-from settings import ROOT
+from settings import ROOT, Settings
 from tests.app.running_site import RunningSite, environment
 from tests.waiting import wait_until
 
@@ -159,8 +159,11 @@ async def test_a_path_too_long_for_a_socket_works_too(make_site: MakeSite) -> No
     site = await make_site(folder="a" * 90 + "#夸克").start()
 
     await wait_until(lambda: all(map(site.pid_of, PARTS)), f"{PARTS} to run")
+    sockets = Settings(data_dir=site.data_dir).socket_dir
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     site.interrupt()
     assert await site.wait_ended() == 0
+    assert not sockets.exists()
 
 
 async def test_a_worker_alone_says_what_to_start(tmp_path: Path) -> None:
@@ -230,7 +233,7 @@ from settings import Settings
 
 async def slow(ctx):
     open("started", "w").close()
-    await asyncio.sleep(2)
+    await asyncio.sleep(4)
     await ctx["redis"].set("slow", "done")
     open("done", "w").close()
 
@@ -242,7 +245,7 @@ class WorkerSettings:
 
 
 async def slow_job(make_site: MakeSite, tmp_path: Path) -> tuple[RunningSite, Path]:
-    """A site whose worker is busy with a job of 2 s that ends by writing to Redis."""
+    """A site whose worker is busy with a job of 4 s that ends by writing to Redis."""
     from arq.connections import RedisSettings, create_pool
 
     code = tmp_path / "code"
@@ -275,6 +278,6 @@ async def test_ctrl_c_twice_stops_at_once(make_site: MakeSite, tmp_path: Path) -
     await wait_until(lambda: "Stopping" in site.output, "the first Ctrl-C to be heard")
     site.interrupt()
 
-    assert await site.wait_ended(timeout_s=1.8) == 0
+    assert await site.wait_ended(timeout_s=3.5) == 0
     assert not (code / "done").exists()
     assert site.processes() == {}
