@@ -1,6 +1,6 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
 
-from jobs.canvas import Signature, chain, chord, group, signature
+from jobs.canvas import Signature, chain, chord, group, send_task, signature
 from jobs.connection import connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
@@ -21,6 +21,7 @@ __all__ = [
     "current_job",
     "every",
     "group",
+    "send_task",
     "signature",
     "task",
     "worker_settings",

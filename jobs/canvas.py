@@ -238,6 +238,13 @@ def signature(
     return Signature(task, args, kwargs, options, immutable)
 
 
+async def send_task(
+    name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
+    """Call the task of that name on a worker, which need not be known in this process; returns its Result."""
+    return await Signature(name, args, kwargs).apply_async(**options)
+
+
 async def run_here(call: Signature, path: Path = ()) -> Any:
     """Call one task in this process and then its callbacks, as a worker would."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -194,6 +194,12 @@ class JobsRedis(ArqRedis):
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
         """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
         await self.run_script(scripts.LIMIT, task, _rate(rate_limit), "", 1)
+
+    async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
+        """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
+        calls = [call_of(self, node, {**node.options, **options}) for node in nodes]
+        await self.enqueue(calls)
+        return [Result(call.id, self) for call in calls]
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""

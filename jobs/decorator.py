@@ -8,7 +8,18 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from jobs import default, encoding, registry
 from jobs.canvas import Node, Signature, group
@@ -19,6 +30,17 @@ from jobs.result import Result
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class ManyOptions(TypedDict, total=False):
+    """What all calls of an `apply_many` have in common; see `apply_async`."""
+
+    countdown: float | timedelta
+    eta: datetime
+    expires: float | timedelta | datetime
+    queue: str
+    link: Node | Sequence[Node]
+    link_error: Node | Sequence[Node]
 
 
 class Task(Generic[P, R]):
@@ -98,6 +120,19 @@ class Task(Generic[P, R]):
         return await default.current().submit(
             call, {name: value for name, value in given.items() if value is not None}
         )
+
+    async def apply_many(
+        self, calls: Iterable[Sequence[Any] | Signature], **options: Unpack[ManyOptions]
+    ) -> list[Result]:
+        """Call it on workers, once for each item, all in one round trip; the Results in the order given.
+
+        An item is the positional arguments of one call, or a signature of this task. If one is refused, none is sent.
+        """
+        signatures = [call if isinstance(call, Signature) else Signature(self.name, call) for call in calls]
+        for signature in signatures:
+            if signature.task != self.name:
+                raise TypeError(f"{self.name}: apply_many() was given a call of another task, {signature!r}")
+        return await default.current().submit_many(signatures, options)
 
     def s(self, *args: Any, **kwargs: Any) -> Signature:
         """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""
