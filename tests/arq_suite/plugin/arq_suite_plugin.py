@@ -35,3 +35,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"differs.toml names tests that do not exist: {', '.join(sorted(missing))}")
     for name, reason in listed.items():
         by_name[name].add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        by_name[name].add_marker(pytest.mark.timeout(2))  # some wait for what never comes
