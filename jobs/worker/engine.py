@@ -123,7 +123,8 @@ class Engine:
         running.stopped = why
         if why == "lost":
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
-        running.task.cancel()
+        # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
+        asyncio.get_running_loop().call_soon(running.task.cancel)
 
     async def wait_until_idle(self) -> None:
         """Wait until no job runs here and every outcome is recorded."""
