@@ -167,6 +167,8 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
     """Decode what arq's wire format says; DeserializationError whatever is wrong with it."""
     try:
         data = loads(payload)
+        if not isinstance(data["f"], str):
+            raise TypeError(f"{data['f']!r} is not a task's name")
         return CallData(
             data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {}
         )
