@@ -109,7 +109,7 @@ class Recorder:
         result = b""
         ttl_ms = self._ttl_ms(outcome)
         if outcome.ends and ttl_ms > 0 and (running.job.is_member or not outcome.ignored):
-            result, outcome = self._result(running, outcome, run_ms)
+            result, outcome = self.result(running, outcome, run_ms)
         running.outcome = outcome
         return [
             job.id,
@@ -129,7 +129,7 @@ class Recorder:
         if not running.call.options or not outcome.ends:
             return [0]
         try:
-            calls = self._callbacks(running, outcome)
+            calls = self.callbacks(running, outcome)
         except Exception:
             logger.exception("job %s: its callbacks cannot be called", running.job.id)
             calls = []
@@ -138,7 +138,8 @@ class Recorder:
             fields += call.fields("")
         return fields
 
-    def _callbacks(self, running: Running, outcome: Outcome) -> list[Call]:
+    def callbacks(self, running: Running, outcome: Outcome) -> list[Call]:
+        """The calls that its `link` or `link_error` asks for."""
         options = running.call.options
         if outcome.state == SUCCESS:
             return calls_that_follow(self._redis, running.job.id, options.get("link", ()), (outcome.value,))
@@ -152,7 +153,8 @@ class Recorder:
             return int(self.result_expires_s * 1000)
         return FOREVER_MS if math.isinf(outcome.keep_s) else int(outcome.keep_s * 1000)
 
-    def _result(self, running: Running, outcome: Outcome, run_ms: int) -> tuple[bytes, Outcome]:
+    def result(self, running: Running, outcome: Outcome, run_ms: int) -> tuple[bytes, Outcome]:
+        """The result as it is stored, and the outcome that it tells of: a FAILURE if it cannot be encoded."""
         try:
             return self._encode(running, outcome, run_ms), outcome
         except Exception as error:

@@ -1,0 +1,147 @@
+"""A connection without Redis: what is enqueued runs at once, by the worker's own run path. See `jobs.testing.eager`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from typing import Any, NoReturn
+
+from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
+
+from jobs import encoding, registry, scripts
+from jobs.calling import Call, member_call
+from jobs.canvas import Node, Path, Signature, evaluate
+from jobs.connection import NEW, TAKEN, JobsRedis
+from jobs.current import Request
+from jobs.decorator import Task
+from jobs.errors import QuarqError
+from jobs.mailbox import Entry
+from jobs.result import Result
+from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.functions import Around, TaskRunnable
+from jobs.worker.hooks import Hooks
+from jobs.worker.record import Recorder
+from jobs.worker.run import Runner
+from jobs.worker.running import Running
+from jobs.worker.slots import Slot, Slots
+
+ENDLESS = 1_000
+"""A job that was retried so often will not end by itself."""
+
+
+class EagerRedis(JobsRedis):
+    """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
+
+    def __init__(self, around: Around | None = None) -> None:
+        super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
+        self._around = around
+        self._entries: dict[str, Entry] = {}
+        self._meta: dict[str, bytes] = {}
+        self._recorder = Recorder(self, self._line, "eager", lambda running, recorded: None)
+        self.mailbox = EagerMailbox(self._entries)  # type: ignore[assignment]  # no Redis, no subscription
+
+    async def enqueue(self, calls: Sequence[Call]) -> list[int]:
+        """Run each call to its end, unless its id has a result."""
+        return [await self._take(call) for call in calls]
+
+    async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
+        """Progress and forgetting; whatever else a job can be asked for, here it has ended already."""
+        if script is scripts.PROGRESS:
+            self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
+        elif script is scripts.FORGET:
+            self._entries.pop(str(args[0]), None)
+        else:
+            self._refuse(script.name)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        self._refuse(args[0])
+
+    async def _take(self, call: Call) -> int:
+        if call.id in self._entries:
+            return TAKEN
+        # a task of its own: what runs in it must not become the caller's current job
+        await asyncio.create_task(self._workflow(call) if call.tree else self._job(call))
+        return NEW
+
+    async def _job(self, call: Call) -> None:
+        """Run it until it ends: each retry at once."""
+        for retries in range(ENDLESS):
+            running = self._running(call, retries)
+            outcome = await self._runner(call.task).run(running)
+            if outcome.ends:
+                return await self._end(running, outcome)
+            if outcome.state != "RETRY":
+                raise QuarqError(f"{call.task}: {outcome.why}")
+        raise QuarqError(f"{call.task}: retried {ENDLESS} times and has not ended")
+
+    async def _workflow(self, call: Call) -> None:
+        def member(signature: Signature, path: Path) -> Awaitable[Any]:
+            return self._member(member_call(self, signature, call.id, ".".join(map(str, path))))
+
+        running = self._running(call, 0)
+        node = Node.from_dict(encoding.loads(call.tree))
+        running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
+        try:
+            value = await evaluate(node, call=member, request=Request(call.id, call.task))
+        except Exception as error:
+            await self._end(running, Outcome(FAILURE, error))
+        else:
+            await self._end(running, Outcome(SUCCESS, value))
+
+    async def _member(self, call: Call) -> Any:
+        await asyncio.create_task(self._job(call))
+        return await Result(call.id, self).get()
+
+    async def _end(self, running: Running, outcome: Outcome) -> None:
+        job_id = running.job.id
+        result, outcome = self._recorder.result(running, outcome, 0)
+        if outcome.ignored or outcome.state == REVOKED:
+            result = b""
+        self._entries[job_id] = Entry(outcome.state, result, self._meta.get(job_id, b""))
+        await self.enqueue(self._recorder.callbacks(running, outcome))
+
+    def _runner(self, name: str) -> Runner:
+        task = dict(registry.registered()).get(name)
+        functions = {name: TaskRunnable(task, self._around)} if isinstance(task, Task) else {}
+        return Runner(self, functions, Hooks(None, None, None), {}, unknown_patience_s=0, log_results=True)
+
+    def _running(self, call: Call, retries: int) -> Running:
+        now = int(time.time() * 1000)
+        job = Claimed(
+            id=call.id,
+            token="eager",
+            queue=call.queue,
+            payload=call.payload,
+            verdict="",
+            attempts=retries + 1,
+            retries=retries,
+            crashes=0,
+            due=now,
+            enqueued=now,
+            received=now,
+            lapsed=False,
+            unknown_since=0,
+            suspect=False,
+            started=time.monotonic(),
+        )
+        return Running(job, Slot(Slots(1)), self)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")
+
+
+class EagerMailbox:
+    """The part of a Mailbox that results use; every job has ended."""
+
+    def __init__(self, entries: dict[str, Entry]) -> None:
+        self._entries = entries
+
+    async def read(self, ids: Sequence[str]) -> list[Entry]:
+        return [self._entries.get(job_id, Entry("UNKNOWN", b"", b"")) for job_id in ids]
+
+    async def wait_until_ended(self, job_id: str) -> Entry:
+        [entry] = await self.read([job_id])
+        return entry
+
+    async def close(self) -> None: ...

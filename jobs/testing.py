@@ -1,0 +1,98 @@
+"""For the tests of applications: run calls at once without Redis and workers, or look at what was enqueued."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+
+from jobs import default, encoding, keys
+from jobs.decorator import Task
+from jobs.eager import EagerRedis
+from jobs.worker.functions import Around, decode_call
+
+__all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]
+
+
+@contextlib.contextmanager
+def eager(around: Around | None = None) -> Iterator[None]:
+    """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
+
+    What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
+    for their delay), links and workflows. A countdown is not waited for. `Result` works as ever; a task that fails
+    raises at `get()`. *around* is that of `worker_settings()`.
+    """
+    with default.connected(EagerRedis(around)):
+        yield
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """A job that waits. `due` is in UTC, by Redis' clock."""
+
+    id: str
+    task: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    queue: str
+    due: datetime
+
+
+async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
+    """Every job that waits in *redis* (default: the connection that `.delay()` uses), by the time it is due.
+
+    For tests: a production Redis may hold millions.
+    """
+    client: Redis = redis if redis is not None else default.current()
+    jobs = []
+    async for key in client.scan_iter(f"{keys.QUEUE}*", _type="zset"):
+        for job_id, due in await client.zrange(key, 0, -1, withscores=True):
+            payload = await client.get(keys.JOB + job_id.decode())
+            if payload is not None and not await client.exists(keys.IN_PROGRESS + job_id.decode()):
+                jobs.append(_enqueued(job_id.decode(), payload, keys.queue_name(key.decode()), due))
+    return sorted(jobs, key=lambda job: job.due)
+
+
+async def assert_enqueued(
+    task: Task[Any, Any] | str,
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    count: int | None = None,
+    redis: Redis | None = None,
+) -> list[Enqueued]:
+    """Fail unless *count* calls of *task* wait (default: one or more), those with these *args* and *kwargs* if given.
+
+    Returns them; the failure shows every job that waits.
+    """
+    name = task if isinstance(task, str) else task.name
+    waiting = await enqueued(redis)
+    found = [
+        job
+        for job in waiting
+        if job.task == name
+        and (args is None or job.args == tuple(args))
+        and (kwargs is None or job.kwargs == dict(kwargs))
+    ]
+    if (not found) if count is None else len(found) != count:
+        wanted = "a call" if count is None else f"{count} calls"
+        detail = "".join(
+            f" with {word}={value!r}"
+            for word, value in (("args", args), ("kwargs", kwargs))
+            if value is not None
+        )
+        shown = (
+            "\n".join(f"  {job.task} args={job.args!r} kwargs={job.kwargs!r}" for job in waiting)
+            or "  nothing"
+        )
+        raise AssertionError(f"{wanted} of {name}{detail} expected, {len(found)} found; these wait:\n{shown}")
+    return found
+
+
+def _enqueued(job_id: str, payload: bytes, queue: str, due: float) -> Enqueued:
+    call = decode_call(payload, encoding.loads_job)
+    return Enqueued(job_id, call.task, call.args, call.kwargs, queue, datetime.fromtimestamp(due / 1000, UTC))
