@@ -63,7 +63,7 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
 
     await page.goto(f"{site.url}/inbox/")
     await page.get_by_text("Your reminder").first.click()
-    await expect(page.locator("pre")).to_contain_text("给植物浇水 🌱")
+    await expect(page.locator(".mail-text")).to_contain_text("给植物浇水 🌱")
 
 
 @pytest.mark.timeout(60)
