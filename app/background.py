@@ -11,11 +11,12 @@ from app import logs
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
 from app.migrations import upgrade
+from app.playground.tasks import log, multiply
 from app.reminders.arming import keep_armed
 from app.reminders.tasks import remind
 from settings import Settings
 
-TASKS = (send_sign_in_link, remind)
+TASKS = (send_sign_in_link, remind, log, multiply)
 
 
 def worker_options(app: Quart) -> dict[str, Any]:
