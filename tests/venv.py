@@ -38,6 +38,13 @@ def download_source(folder: Path, name: str, version: str) -> None:
     subprocess.run(command, check=True)
 
 
+def build_wheel(project: Path, folder: Path) -> Path:
+    """The wheel of a project, in *folder*."""
+    subprocess.run([*_pip(), "wheel", "-qq", "--no-deps", "-w", folder, project], check=True)
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
 def _pip() -> list[str]:
     python = sys.executable if find_spec("pip") else str(Path(sys.base_prefix) / "bin" / "python3")
     return [python, "-m", "pip"]
