@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from app.reminders.models import Reminder
 from tests.bench.rig import Rig
-from tests.bench.site import SITE, Site, percentile, site
-from tests.bench.subjects import Subject
-from tests.bench.table import Figures, Target, at_most
+from tests.bench.subjects import SITE, Subject
+from tests.bench.table import Figures, Target, at_most, percentile
+from tests.site import Site, site
 from tests.waiting import wait_until
 
 SUBJECTS = (SITE,)

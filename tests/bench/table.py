@@ -75,3 +75,8 @@ class Table:
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that *share* of all do not exceed."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]

@@ -1,4 +1,4 @@
-"""The application for measurements: its processes on the rig's Redis, a mail server, a browser that has signed in."""
+"""The application as measurements and fault scenarios use it: its processes, a mail server, a signed-in browser."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ import httpx
 from app.accounts.links import sign_in_link
 from app.database import Database
 from app.migrations import upgrade
-from settings import Settings
+from settings import ROOT, Settings
 from tests.app.running_site import environment, free_port
-from tests.bench.subjects import ROOT, Subject
 from tests.smtp_server import SmtpServer, smtp_server
 from tests.waiting import wait_until
 
-SITE = Subject("site", "site", ())
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -71,6 +69,11 @@ class Site:
             assert (await client.post(link, data=form)).status_code == 303
             yield client
 
+    async def signed_in(self) -> str:
+        """The cookie of a browser that has signed in."""
+        async with self.browser() as browser:
+            return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
     async def _answers(self, client: httpx.AsyncClient) -> bool:
         try:
             return (await client.get("/")).status_code == 200
@@ -99,8 +102,3 @@ async def site(redis_url: str) -> AsyncIterator[Site]:
                 yield Site(settings, database, smtp)
             finally:
                 await database.close()
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The smallest value that *share* of all do not exceed."""
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
