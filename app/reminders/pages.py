@@ -20,7 +20,7 @@ from app.reminders import arming, times
 from app.reminders.models import LONGEST_TEXT, Reminder, State, owned_by
 from jobs import Result
 
-PER_PAGE = 50
+PER_PAGE = 20
 MOST_OPEN = 2_000  # reminders that one account may have waiting
 UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
