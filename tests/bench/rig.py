@@ -125,12 +125,15 @@ class Rig:
     def used_memory(self) -> int:
         return int(self.redis.info("memory")["used_memory"])
 
-    def commands(self) -> tuple[int, int]:
-        """Commands sent by others than this process, and all that Redis has run, those inside scripts with them."""
-        sent = sum(
-            int(c["tot-cmds"]) for c in self.redis.client_list() if c["id"] != str(self.redis.client_id())
-        )
-        return sent, int(self.redis.info("stats")["total_commands_processed"])
+    def commands(self, seconds: float) -> tuple[int, int]:
+        """Commands that clients send to Redis in this time, and those that its scripts run."""
+        counts = {True: 0, False: 0}
+        deadline = time.monotonic() + seconds
+        with self.redis.monitor() as monitor:
+            self.redis.client_unblock(0)  # something to read, should nobody else send anything
+            while time.monotonic() < deadline:
+                counts[monitor.next_command()["client_type"] == "lua"] += 1
+        return counts[False] - 1, counts[True]
 
     def _in_queue(self) -> int:
         """Due or claimed: a claim moves a job's score to the end of its lease, at most 15 s from now."""

@@ -50,9 +50,9 @@ async def enqueue() -> None:
 
 async def enqueue_many(n: int, task: str = "noop", delay_s: float = 0) -> None:
     called = {"noop": noop, "nap": nap, "long_nap": long_nap}[task]
-    for begin in range(0, n, 500):
-        calls = (called.apply_async(countdown=delay_s or None) for _ in range(begin, min(n, begin + 500)))
-        await asyncio.gather(*calls)
+    for begin in range(0, n, 5_000):
+        calls = [()] * min(5_000, n - begin)
+        await called.apply_many(calls, countdown=delay_s) if delay_s else await called.apply_many(calls)
 
 
 async def round_trip() -> None:
