@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,6 +72,8 @@ class CurrentJob:
         self.without_slot = without_slot
         """Awaits a coroutine without using a slot of the worker; None where there is none."""
         self.report = report
+        self.executor: Executor | None = None
+        """Where plain functions run; None is the loop's own threads."""
         self.thread: asyncio.Future[Any] | None = None
         """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
         self.name = task.name

@@ -74,7 +74,7 @@ class Task(Generic[P, R]):
             return await self.function(*self._with_self(job, args), **kwargs)  # type: ignore[no-any-return]
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        job.thread = loop.run_in_executor(None, lambda: context.run(self.run_now, job, args, kwargs))
+        job.thread = loop.run_in_executor(job.executor, lambda: context.run(self.run_now, job, args, kwargs))
         job.thread.add_done_callback(_seen)
         return await asyncio.shield(job.thread)
 

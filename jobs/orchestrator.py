@@ -8,17 +8,20 @@ same calls, and finds in the journal what has been done: nothing else has to sur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Iterable
+import time
+from collections.abc import Awaitable
 from typing import Any
 
-from jobs import default, encoding, keys
+from jobs import default, encoding, keys, members
 from jobs.calling import WORKFLOW, Call, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.connection import REFUSED, JobsRedis
-from jobs.current import CurrentJob, Request
+from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
+from jobs.line import REDIS_AWAY
 
 logger = logging.getLogger("arq.worker")
 
@@ -28,6 +31,7 @@ IDLE_S = 60
 """A workflow that had nothing to do for so long is put down; the end of a member takes it up again."""
 MOST_AT_ONCE = 1_000
 """With more workflows than that on one worker, idle ones are put down at once."""
+REPORTS_A_SECOND = 5
 NET_S = 3600
 """A workflow that was put down looks again after this time, whatever happens."""
 
@@ -45,7 +49,7 @@ class PutDown(Exception):
 @task(name=WORKFLOW, bind=True, max_retries=None)
 async def workflow(self: CurrentJob) -> Any:
     """Evaluate the tree stored under this job's id. Waits without a slot."""
-    orchestration = Orchestration(default.current(), self.request)
+    orchestration = Orchestration(default.current(), self)
     running = orchestration.run()
     return await (running if self.without_slot is None else self.without_slot(running))
 
@@ -53,11 +57,14 @@ async def workflow(self: CurrentJob) -> Any:
 class Orchestration:
     """One evaluation of one workflow."""
 
-    def __init__(self, redis: JobsRedis, request: Request) -> None:
-        assert request.id is not None
+    def __init__(self, redis: JobsRedis, job: CurrentJob) -> None:
+        assert job.request.id is not None
         self._redis = redis
-        self._id = request.id
-        self._request = request
+        self._id = job.request.id
+        self._job = job
+        self._total = 0
+        self._failed = 0
+        self._reported = 0.0
         self._ended: dict[str, bytes] = {}
         """path -> what the journal says, until the evaluation asks for it."""
         self._seen: set[str] = set()
@@ -72,7 +79,7 @@ class Orchestration:
         self._redis.mailbox.follow(self._id, self._hear, self._look)
         try:
             node = await self._begin()
-            evaluation = asyncio.ensure_future(evaluate(node, call=self._call, request=self._request))
+            evaluation = asyncio.ensure_future(evaluate(node, call=self._call, request=self._job.request))
             try:
                 return await self._until_ended(evaluation)
             finally:
@@ -95,7 +102,10 @@ class Orchestration:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
         self._ended = {path.decode(): entry for path, entry in journal.items()}
         self._seen = set(self._ended)
-        return Node.from_dict(encoding.loads(tree))
+        self._failed = sum(not entry.startswith(b"S") for entry in self._ended.values())
+        node = Node.from_dict(encoding.loads(tree))
+        self._total = len(members.paths_of(node))
+        return node
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0
@@ -109,16 +119,28 @@ class Orchestration:
                 break
             if self._news.is_set():
                 idle_s = 0
+                await self._report()
                 continue
             idle_s += patience_s
             await self._compare()
             if idle_s >= (IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1) and not self._outbox:
                 raise PutDown(len(self._seen))
+        self._reported = 0.0
+        await self._report()
         return evaluation.result()
+
+    async def _report(self) -> None:
+        """Say how many members have ended, at most REPORTS_A_SECOND times a second: `Result.progress()` reads it."""
+        now = time.monotonic()
+        if now - self._reported >= 1 / REPORTS_A_SECOND:
+            self._reported = now
+            meta = {"done": len(self._seen), "failed": self._failed, "total": self._total}
+            with contextlib.suppress(*REDIS_AWAY):
+                await self._job.update_state(meta=meta)
 
     def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
         """A bare future for each task: for a large group a Task each would be most of the cost."""
-        place = ".".join(map(str, path)) or "-"
+        place = members.place(path)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[place] = future
         if place in self._ended:
@@ -168,6 +190,7 @@ class Orchestration:
             for place, entry in zip(some, entries, strict=True):
                 if entry is not None and place not in self._seen:
                     self._seen.add(place)
+                    self._failed += not entry.startswith(b"S")
                     if place in self._waiting:
                         self._settle(place, entry)
                     else:
@@ -213,12 +236,3 @@ def read_entry(entry: bytes) -> tuple[bool, Any]:
     if stored["s"] or isinstance(value, Exception):
         return stored["s"], value
     return False, RemoteError("Exception", str(value))
-
-
-def leaves(node: Node, path: Path = ()) -> Iterable[tuple[Path, Signature]]:
-    """Every task of a tree with its path, callbacks of workflows not counted."""
-    if isinstance(node, Signature):
-        yield path, node
-        return
-    for number, member in enumerate(node.tasks):  # type: ignore[attr-defined]
-        yield from leaves(member, (*path, number))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
-from datetime import datetime
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jobs import default, encoding, keys, scripts
+from jobs import default, encoding, keys, members, scripts
 from jobs.current import running_job
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
@@ -77,34 +76,29 @@ class Result:
     async def revoke(self, terminate: bool = False) -> str:
         """Never start it if it waits; never retry it if it runs; with *terminate*, stop it there too.
 
-        Returns the state it was in. A job that has ended keeps its result.
+        Of a workflow all parts are revoked, also those that are not enqueued yet. Returns the state it was in; a job
+        that has ended keeps its result.
         """
-        rest = encoding.dumps(
-            {
-                "s": False,
-                "r": TaskRevoked(f"job {self.id} was revoked"),
-                "st": 0,
-                "ft": 0,
-                "q": keys.DEFAULT_QUEUE,
-                "id": self.id,
-            }
-        )
-        connection = self._connection
-        state: bytes = await connection.run_script(
-            scripts.REVOKE,
-            self.id,
-            int(terminate),
-            keys.RESULT_EXPIRES_MS,
-            keys.HISTORY_LENGTH,
-            rest[1:],  # without its own map header: the script joins it to the payload's fields
-            6,
-        )
-        return state.decode()
+        tree = await members.tree_of(self._connection, self.id)
+        if tree is None:
+            [state] = await revoke_all(self._connection, [self.id], terminate)
+            return state
+        # the workflow first: from then on none of its members is enqueued or started
+        [state] = await revoke_all(self._connection, [self.id], terminate=True)
+        unended = [f"{self.id}:{path}" for path in await members.unended(self._connection, self.id, tree)]
+        await revoke_all(self._connection, unended, terminate)
+        return state
 
-    async def reschedule(self, eta: datetime) -> bool:
-        """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
-        due = int(eta.timestamp() * 1000)
-        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, str(due)))
+    async def children(self) -> list[Result]:
+        """The members of a workflow, in the order of its tree; none of a single job."""
+        tree = await members.tree_of(self._connection, self.id)
+        paths = [] if tree is None else members.paths_of(tree)
+        return [Result(f"{self.id}:{path}", self._connection) for path in paths]
+
+    async def retry_failed(self) -> bool:
+        """Begin a failed workflow again from what failed in it, keeping the rest. False if it has not failed."""
+        failed = await members.failed(self._connection, self.id)
+        return bool(await self._connection.run_script(scripts.RESUME, self.id, *failed))
 
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
@@ -188,3 +182,16 @@ class Result:
 
 
 AsyncResult = Result
+
+
+async def revoke_all(connection: JobsRedis, ids: Sequence[str], terminate: bool = False) -> list[str]:
+    """Revoke many jobs; returns the states they were in."""
+    states: list[str] = []
+    for first in range(0, len(ids), 500):
+        args: list[str | bytes | int] = [int(terminate), keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, 6]
+        for job_id in ids[first : first + 500]:
+            revoked = TaskRevoked(f"job {job_id} was revoked")
+            rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
+            args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
+        states += [state.decode() for state in await connection.run_script(scripts.REVOKE, *args)]
+    return states

@@ -36,15 +36,16 @@ local function end_job(id, state, result, ttl, now, record)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PX', ttl)
   end
+  if record.tree then -- what a later retry of its failed members needs
+    redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
+    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
+    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
+  end
   redis.call('DEL', JOB .. id, IN_PROGRESS .. id, RETRY .. id)
   release(id, record.task)
   redis.call('ZREM', queue_key(record.queue), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', now, 'until', now + ttl)
   redis.call('ZADD', HISTORY, now, id)
-  if record.tree then
-    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
-    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
-  end
   tell(record.reply, id)
   if record.waited then
     for _, channel in ipairs(redis.call('SMEMBERS', WAITERS .. id)) do tell(channel, id) end

@@ -1,33 +1,41 @@
--- Revoke a job. Waiting: it ends here, as REVOKED, and never starts. Running: it is not retried, and with `terminate`
--- its worker is told to stop it. Ended or unknown: nothing changes.
--- ARGV: id, terminate, result ttl ms, history kept, result bytes that follow the payload's own fields, number of them
--- Returns what the job was: its state, or UNKNOWN.
+-- Revoke jobs. Waiting: a job ends here, as REVOKED, and never starts. Running: it is not retried, and with `terminate` its
+-- worker is told to stop it. Ended or unknown: nothing changes.
+-- ARGV: terminate, result ttl ms, history kept, number of result fields, then for each id, the result fields as bytes that
+--   follow the payload's own
+-- Returns what each was: its state, or UNKNOWN.
 -- flags: allow-oom
 -- include: limits
 -- include: ending
-local id, terminate, ttl, history_kept, suffix, fields = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5],
-  tonumber(ARGV[6])
+local terminate, ttl, history_kept, fields = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
-local record = read_record(id)
-local payload = redis.call('GET', JOB .. id)
-local state = record.state or (payload and 'PENDING')
-if not state then return 'UNKNOWN' end
-if is_terminal(state) then return state end
-if state == 'STARTED' then
-  redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
-  if terminate then
-    redis.call('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
+
+-- The result is the payload's own msgpack map (0x80 + its number of fields) with the rest of arq's result fields behind.
+local function result_of(payload, rest)
+  local size = payload and payload:byte(1) - 0x80
+  if not size or size < 0 or size + fields > 15 then return '' end
+  return string.char(0x80 + size + fields) .. payload:sub(2) .. rest
+end
+
+local function revoke(id, rest)
+  local record = read_record(id)
+  local payload = redis.call('GET', JOB .. id)
+  local state = record.state or (payload and 'PENDING')
+  if not state then return 'UNKNOWN' end
+  if is_terminal(state) then return state end
+  if state == 'STARTED' then
+    redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
+    if terminate then
+      redis.call('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
+    end
+    return state
   end
+  redis.call('HSET', RECORD .. id, 'revoked', 'yes')
+  end_job(id, 'REVOKED', result_of(payload, rest), ttl, now, record)
   return state
 end
--- The result is the payload's own msgpack map (0x80 + its number of fields) with the rest of arq's result fields behind.
-local result = ''
-local size = payload and payload:byte(1) - 0x80
-if size and size >= 0 and size + fields < 16 then
-  result = string.char(0x80 + size + fields) .. payload:sub(2) .. suffix
-end
-redis.call('HSET', RECORD .. id, 'revoked', 'yes')
-end_job(id, 'REVOKED', result, ttl, now, record)
+
+local states = {}
+for i = 5, #ARGV, 2 do states[#states + 1] = revoke(ARGV[i], ARGV[i + 1]) end
 trim_history(history_kept)
 tell_waiters()
-return state
+return states

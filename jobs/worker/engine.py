@@ -20,7 +20,7 @@ from jobs.connection import JobsRedis
 from jobs.line import Line
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
-from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, SUCCESS, Claimed, Outcome
 from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
@@ -92,7 +92,6 @@ class Engine:
 
     async def run(self, burst: bool = False, max_burst_jobs: int = -1) -> None:
         """Claim and run jobs until `stop_claiming()`; with *burst*, until the queues are empty."""
-        asyncio.get_running_loop().set_default_executor(self._threads)
         with default.connected(self._redis):
             self._start_background()
             try:
@@ -163,7 +162,7 @@ class Engine:
                 await self._waker.wait(0.02 if burst else batch.next_due_s)
 
     def _start(self, job: Claimed) -> None:
-        running = Running(job, Slot(self._slots), self._redis)
+        running = Running(job, Slot(self._slots), self._redis, self._threads)
         self.held[job.id] = running
         self._tokens[job.id] = job.token
         self._suspects += job.suspect
@@ -195,7 +194,7 @@ class Engine:
         outcome = running.outcome
         if not recorded or outcome is None:
             return
-        if outcome.state != PENDING:
+        if outcome.state not in (PENDING, PARKED):
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
         if self._hooks.wants_recorded and outcome.ends:
             ctx = self._hooks.ctx_for(self._ctx, running.job, running.call)
@@ -244,7 +243,12 @@ class Engine:
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._background.append(task)
-        task.add_done_callback(self._background.remove)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.remove(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a part of the worker has failed", exc_info=error)
 
     def _obey(self, channel: bytes, message: bytes) -> None:
         command, _, rest = message.decode().partition(" ")

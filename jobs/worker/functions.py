@@ -64,6 +64,7 @@ class TaskRunnable:
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
         request = request_of(running.job, running.call)
         current = CurrentJob(self._task, request, ctx, running.slot.free_while, running.report)
+        current.executor = running.executor
         running.current = current
         if self._around is None:
             return await self._run_and_tell(current, running.job, running.call)

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from jobs.worker.claimed import PENDING, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")
 
@@ -38,6 +38,8 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref)
     elif outcome.state == RETRY:
         logger.info("%6.2fs ↻ %s retrying job in %0.2fs", run_s, ref, outcome.delay_s)
+    elif outcome.state == PARKED:
+        logger.info("%6.2fs ↻ %s waits for its members", run_s, ref)
     elif outcome.state == PENDING:
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref)
     elif outcome.state == REVOKED:

@@ -89,7 +89,12 @@ class Recorder:
         self._link.worked()
         for (running, _), answer in zip(batch, answers, strict=True):
             self._held.popleft()
-            self._settle(running, answer)
+            try:
+                self._settle(running, answer)
+            except Exception:  # the outcome is written: no defect here may keep those behind it from being
+                logger.exception(
+                    "job %s: its outcome is recorded, but what comes after failed", running.job.id
+                )
 
     def _settle(self, running: Running, answer: int) -> None:
         if answer == 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor
 
 from jobs import scripts
 from jobs.connection import JobsRedis
@@ -14,11 +15,12 @@ from jobs.worker.slots import Slot
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    __slots__ = ("_redis", "call", "current", "job", "outcome", "slot", "stopped", "task")
+    __slots__ = ("_redis", "call", "current", "executor", "job", "outcome", "slot", "stopped", "task")
 
-    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis) -> None:
+    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor) -> None:
         self.job = job
         self._redis = redis
+        self.executor = executor
         self.slot = slot
         self.call = CallData("<unknown>")
         self.current: CurrentJob | None = None

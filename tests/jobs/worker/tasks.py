@@ -125,9 +125,20 @@ async def who() -> str:
     return str(current_job().request.id)
 
 
+@task(name="tests.read")
+async def read(path: str) -> str:
+    return Path(path).read_text()
+
+
+@task(name="tests.note_error")
+async def note_error(request: Any, error: Exception, text: str, path: str) -> None:
+    with open(path, "a") as file:
+        file.write(f"{request.task} {error!r}\n")
+
+
 ALL = [
     multiply, log, nap, in_thread, block, fail, flaky, auto, limited, limited_thread, unstorable, large, parent,
-    progress, append, once, crash, who,
+    progress, append, once, crash, who, read, note_error,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from jobs import chain, chord, group
+from jobs import Result, chain, chord, group, orchestrator
 from jobs.connection import JobsRedis
+from jobs.errors import TaskRevoked
 from tests.jobs.worker.conftest import StartWorker
-from tests.jobs.worker.tasks import fail, log, multiply
+from tests.jobs.worker.tasks import append, fail, log, multiply, nap, note_error, read
+from tests.waiting import wait_until
 
 
 async def test_a_group_gives_the_list_of_results_in_the_order_given(start_worker: StartWorker) -> None:
@@ -53,6 +57,99 @@ async def test_link_calls_back_with_the_result(connection: JobsRedis, start_work
     result = await multiply.apply_async((4, 4), link=multiply.s(4))
 
     assert await result.get(timeout=5) == 16
-    from jobs import Result
-
     assert await Result(f"{result.id}:0").get(timeout=5) == 64
+
+
+async def test_revoking_a_workflow_revokes_all_its_parts(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    worker = await start_worker()
+    result = await chain(group(nap.s(60), nap.s(60)), log.s()).delay()
+    children = await result.children()
+    assert len(children) == 3
+    await wait_until(lambda: _states(children[:2], "STARTED"), "the group to run")
+
+    await result.revoke(terminate=True)
+
+    with pytest.raises(TaskRevoked):
+        await result.get(timeout=5)
+    await wait_until(lambda: _states(children[:2], "REVOKED"), "the running members to be stopped")
+    assert await children[2].state() == "UNKNOWN"
+    assert worker._engine is not None
+    await wait_until(lambda: worker._engine.running == 0, "nothing to be left")
+
+
+async def _states(results: list[Result], state: str) -> bool:
+    return {await result.state() for result in results} == {state}
+
+
+async def test_a_failed_workflow_goes_on_from_what_failed(
+    start_worker: StartWorker, tmp_path: Path, connection: JobsRedis
+) -> None:
+    await start_worker()
+    log_file, flag = tmp_path / "log", tmp_path / "flag"
+    good = append.s(str(log_file), "good")
+    result = await chord([good, read.s(str(flag))], log.s()).delay()
+    with pytest.raises(FileNotFoundError):
+        await result.get(timeout=5)
+    assert not await Result("nobody").retry_failed()
+
+    flag.write_text("there now")
+    assert await result.retry_failed()
+
+    assert await result.get(timeout=5) == [1, "there now"]
+    assert log_file.read_text() == "start good\nend good\n"
+    assert not await result.retry_failed()
+
+
+async def test_progress_of_a_workflow_counts_its_members(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await group(nap.s(0.01 * i) for i in range(30)).delay()
+
+    seen = [meta async for meta in result.progress()]
+
+    assert seen[-1] == {"done": 30, "failed": 0, "total": 30}
+
+
+async def test_link_error_of_a_workflow_is_called_once(start_worker: StartWorker, tmp_path: Path) -> None:
+    await start_worker()
+    report = tmp_path / "errors"
+    result = await chord([fail.s("one"), fail.s("two")], log.s()).apply_async(
+        link_error=note_error.s(str(report))
+    )
+
+    with pytest.raises(ValueError, match="one"):
+        await result.get(timeout=5)
+
+    await wait_until(report.exists, "the error callback")
+    assert report.read_text() == "jobs.workflow ValueError('one')\n"
+
+
+async def test_many_workflows_on_one_slot_do_not_block_each_other(start_worker: StartWorker) -> None:
+    await start_worker(max_jobs=1)
+
+    results = [await chord([multiply.s(i, 2), multiply.s(i, 3)], log.s()).delay() for i in range(20)]
+
+    assert [await result.get(timeout=20) for result in results] == [[2 * i, 3 * i] for i in range(20)]
+
+
+async def test_an_idle_workflow_is_put_down_and_taken_up_again(
+    connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    worker = await start_worker()
+    result = await chain(multiply.s(2, 2), log.s().set(countdown=1)).delay()
+    await wait_until(
+        lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be put down"
+    )
+
+    assert worker._engine is not None
+    assert worker._engine.running == 0
+    assert await result.state() == "STARTED"
+    assert (
+        -1
+        == await connection.ttl(f"jobs:tree:{result.id}")
+        == await connection.ttl(f"jobs:journal:{result.id}")
+    )
+    assert await result.get(timeout=5) == 4
