@@ -19,7 +19,9 @@ MAY_IMPORT = {
     "worker": {"app", "jobs", "settings"},
 }
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
-MAY_READ_SETTINGS = re.compile(r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/shell\.py|app/.*/__main__\.py")
+MAY_READ_SETTINGS = re.compile(
+    r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/shell\.py|app/.*/__main__\.py"
+)
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
