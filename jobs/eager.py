@@ -125,7 +125,7 @@ class EagerRedis(JobsRedis):
             suspect=False,
             started=time.monotonic(),
         )
-        return Running(job, Slot(Slots(1)), self)
+        return Running(job, Slot(Slots(1)), self, None)
 
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")

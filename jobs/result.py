@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs import default, encoding, keys, members, scripts
@@ -99,6 +100,11 @@ class Result:
         """Begin a failed workflow again from what failed in it, keeping the rest. False if it has not failed."""
         failed = await members.failed(self._connection, self.id)
         return bool(await self._connection.run_script(scripts.RESUME, self.id, *failed))
+
+    async def reschedule(self, eta: datetime) -> bool:
+        """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
+        due = int(eta.timestamp() * 1000)
+        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, str(due)))
 
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""

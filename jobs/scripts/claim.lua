@@ -1,19 +1,21 @@
 -- Give a worker up to `wanted` due jobs, queue by queue in the order given: each with a lease, a token and its payload.
 -- The score of a claimed job moves to the end of its lease: running jobs never hide due ones, and those of a dead
 -- worker become due by themselves. A job with a live owner is never given away; a lapsed one is, as a suspect, one at a
--- time for each worker, and not while `takeover` is 0 (the others may only have lost their connection).
--- ARGV: worker, token, lease ms, wanted, suspects allowed, takeover, queue ...
+-- time for each worker, and not just after Redis itself was away.
+-- ARGV: worker, token, lease ms, wanted, suspects allowed, queue ...
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
 --   suspect, member of a workflow
 -- include: limits
+-- include: alive
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
-local suspects_left, takeover = tonumber(ARGV[5]), ARGV[6] == '1'
-local POISON, AGAIN_MS, READ_AHEAD = 3, 500, 100
+local suspects_left = tonumber(ARGV[5])
+local POISON, AGAIN_MS, READ_AHEAD = 3, 100, 100
 local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked', 'expires', 'due',
   'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked' }
 local now = now_ms()
+local takeover = note_alive(now)
 local rows, foreign, running, tries = {}, {}, {}, {}
 
 -- Stock `Job.abort()`: its entries become revokes, and are removed.
@@ -102,7 +104,7 @@ end
 if redis.call('EXISTS', ABORT) == 1 then absorb_aborts() end
 
 local left_behind, next_due = 0, -1
-for i = 7, #ARGV do
+for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then
     local most = wanted - #rows + READ_AHEAD

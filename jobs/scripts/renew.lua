@@ -2,6 +2,7 @@
 -- ARGV: worker, lease ms, number of facts about the worker, facts ..., then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
+-- include: alive
 local worker, lease, facts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
 local lost, revoked = {}, {}
@@ -16,6 +17,7 @@ for i = 4 + facts, #ARGV, 2 do
     if record[4] == 'terminate' then revoked[#revoked + 1] = id end
   end
 end
+note_alive(now)
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - WORKER_FORGOTTEN_MS)
 redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 4, 3 + facts))

@@ -76,7 +76,6 @@ class Claimer:
                 self._lease_ms,
                 wanted,
                 suspects,
-                int(self._link.may_take_over),
                 *self._queues,
             ],
         )

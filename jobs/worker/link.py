@@ -9,9 +9,6 @@ from jobs.line import refusal
 
 logger = logging.getLogger("arq.worker")
 
-GRACE_S = 6
-"""After a (re)connect nobody takes over lapsed jobs for so long: their owners may only be reconnecting, too."""
-
 
 class Link:
     """How one kind of call to Redis is getting on."""
@@ -21,7 +18,6 @@ class Link:
         self._failing_since: float | None = None
         self._said = ""
         self._delay = 0.0
-        self.connected_at = time.monotonic()
 
     def failed(self, error: BaseException) -> float:
         """Note a failure; returns the seconds to wait before the next try."""
@@ -43,10 +39,4 @@ class Link:
             logger.warning(
                 "Redis is back, can %s again after %.1f s", self._what, time.monotonic() - self._failing_since
             )
-            self.connected_at = time.monotonic()
             self._failing_since, self._said, self._delay = None, "", 0
-
-    @property
-    def may_take_over(self) -> bool:
-        """Is the connection old enough to trust that a lapsed lease means a dead worker?"""
-        return self._failing_since is None and time.monotonic() - self.connected_at > GRACE_S

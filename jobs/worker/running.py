@@ -17,7 +17,7 @@ class Running:
 
     __slots__ = ("_redis", "call", "current", "executor", "job", "outcome", "slot", "stopped", "task")
 
-    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor) -> None:
+    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor | None) -> None:
         self.job = job
         self._redis = redis
         self.executor = executor
