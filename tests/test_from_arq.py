@@ -1,0 +1,44 @@
+"""`docs/from-arq.md` moves a project that runs after each step."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jobs
+from jobs import connect, registry
+from settings import ROOT
+from tests.documents import Page, run_dialogue, worker_of
+
+PAGE = Page(ROOT / "docs" / "from-arq.md")
+
+
+@pytest.fixture
+def moved(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The project as the page leaves it, its worker process, and its tasks here."""
+    for name, text in PAGE.modules().items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    known = dict(registry.registered())
+    tasks = importlib.import_module("tasks")
+    with worker_of("tasks", tmp_path, redis_url):
+        yield {name: getattr(jobs, name) for name in jobs.__all__} | vars(tasks) | {"REDIS_URL": redis_url}
+    for name in ("tasks", "before"):
+        del sys.modules[name]
+    for name in dict(registry.registered()).keys() - known.keys():
+        registry.forget(name)
+
+
+async def test_every_step_runs(moved: dict[str, Any], redis_url: str) -> None:
+    assert list(PAGE.sections) == [1, 2, 3, 4, 5, 6]
+
+    async with connect(redis_url):
+        for section in PAGE.sections.values():
+            assert section.fences("python")
+            for fence in section.dialogues:
+                await run_dialogue(fence, moved)
