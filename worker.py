@@ -18,5 +18,8 @@ except (SettingsError, StartError) as error:
     sys.exit(str(error))
 
 WorkerSettings = worker_settings(
-    redis_url=settings.redis_url, queues=settings.queues, **worker_options(create_app(settings))
+    redis_url=settings.redis_url,
+    queues=settings.queues,
+    log_format=settings.log_format,
+    **worker_options(create_app(settings)),
 )

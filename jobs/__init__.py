@@ -6,11 +6,13 @@ from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.result import AsyncResult, Result
 from jobs.schedules import crontab, every
+from jobs.worker.json_log import JsonLines
 from jobs.worker.settings import worker_settings
 
 __all__ = [
     "AsyncResult",
     "CurrentJob",
+    "JsonLines",
     "Result",
     "Signature",
     "Task",

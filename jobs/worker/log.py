@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")
 
@@ -18,51 +18,81 @@ def received(job: Claimed, call: CallData) -> None:
     """→ it starts."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    shown = ", ".join([*map(repr, call.args), *(f"{key}={value!r}" for key, value in call.kwargs.items())])
+    shown = ", ".join(
+        [*map(_shown, call.args), *(f"{name}={_shown(value)}" for name, value in call.kwargs.items())]
+    )
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:
         extra += f" delayed={late_s:.2f}s"
     waited_s = (job.received - (job.enqueued or job.received)) / 1000
-    logger.info("%6.2fs → %s:%s(%s)%s", waited_s, job.id, call.task, _cut(shown), extra)
+    ref, fields = f"{job.id}:{call.task}", _fields(job, call, STARTED)
+    logger.info("%6.2fs → %s(%s)%s", waited_s, ref, _cut(shown), extra, extra=fields)
 
 
 def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
     """← it returned, ! it failed, ↻ it will run again, ⊘ it was stopped."""
     ref = f"{job.id}:{call.task}"
+    fields = _fields(job, call, outcome.state, run_s)
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
             shown = "" if outcome.value is None or not log_results else _shown(outcome.value)
-            logger.info("%6.2fs ← %s ● %s", run_s, ref, shown)
-    elif outcome.state == RETRY and outcome.why == "cancelled":
-        logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref)
+            logger.info("%6.2fs ← %s ● %s", run_s, ref, shown, extra=fields)
+    elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
+        logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
     elif outcome.state == RETRY:
-        logger.info("%6.2fs ↻ %s retrying job in %0.2fs", run_s, ref, outcome.delay_s)
+        logger.info("%6.2fs ↻ %s retrying job in %0.2fs", run_s, ref, outcome.delay_s, extra=fields)
     elif outcome.state == PARKED:
-        logger.info("%6.2fs ↻ %s waits for its members", run_s, ref)
-    elif outcome.state == PENDING:
-        logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref)
+        logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
     elif outcome.state == REVOKED:
-        logger.info("%6.2fs ⊘ %s aborted", run_s, ref)
+        logger.info("%6.2fs ⊘ %s aborted", run_s, ref, extra=fields)
     else:
         error = outcome.value
-        logger.error("%6.2fs ! %s failed, %s: %s", run_s, ref, type(error).__name__, error, exc_info=error)
+        fields["extra"] = _extra(error)
+        logger.error(
+            "%6.2fs ! %s failed, %s: %s",
+            run_s,
+            ref,
+            type(error).__name__,
+            error,
+            exc_info=error,
+            extra=fields,
+        )
 
 
 def refused(job: Claimed, call: CallData, outcome: Outcome) -> None:
     """A job that is not started, and why."""
+    ref, fields = f"{job.id}:{call.task}", _fields(job, call, outcome.state)
     late_s = (job.received - (job.enqueued or job.received)) / 1000
     if outcome.state == REVOKED:
-        logger.info("%6.2fs ⊘ %s:%s %s before start", late_s, job.id, call.task, outcome.why)
+        why = "aborted" if outcome.why == "revoked" else outcome.why
+        logger.info("%6.2fs ⊘ %s %s before start", late_s, ref, why, extra=fields)
     else:
-        logger.warning("%6.2fs ! %s:%s %s", time.monotonic() - job.started, job.id, call.task, outcome.why)
+        logger.warning("%6.2fs ! %s %s", time.monotonic() - job.started, ref, outcome.why, extra=fields)
+
+
+def _fields(job: Claimed, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
+    """What a line says for machines, too: see json_log."""
+    fields: dict[str, Any] = {"job_id": job.id, "task": call.task, "state": state}
+    if run_s is not None:
+        fields["run_s"] = round(run_s, 6)
+    return fields
+
+
+def _extra(error: Any) -> Any:
+    """An exception may carry what its line should say for machines: arq's `extra`, a value or a method."""
+    extra = getattr(error, "extra", None)
+    try:
+        return extra() if callable(extra) else extra
+    except Exception as mistake:
+        return repr(mistake)
 
 
 def _shown(value: Any) -> str:
     try:
         return _cut(repr(value))
     except Exception as error:
-        return f"<a result whose repr() raises {type(error).__name__}>"
+        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
 
 
 def _cut(text: str) -> str:

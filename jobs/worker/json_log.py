@@ -1,0 +1,35 @@
+"""Log lines for machines: one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+_ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+
+
+class JsonLines(logging.Formatter):
+    """Time, level, logger and message, with whatever the line was given as `extra`: of a job its `job_id`, `task`,
+    `state` and `run_s`. Always one line, whatever the message holds.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _ALWAYS},
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=repr)
+
+
+def use_json_lines() -> None:
+    """Give every handler of the root and of arq this form, as arq's command line has put its own there."""
+    for logger in (logging.getLogger(), logging.getLogger("arq")):
+        for handler in logger.handlers:
+            handler.setFormatter(JsonLines())
