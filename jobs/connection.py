@@ -11,13 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 from arq.connections import ArqRedis
-from arq.jobs import Job
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import default, encoding, keys, scripts
+from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment
 from jobs.canvas import Node
 from jobs.errors import QueueUnavailable, TooLarge
@@ -161,7 +161,7 @@ class JobsRedis(ArqRedis):
         _expires: int | float | timedelta | None = None,
         _job_try: int | None = None,
         **kwargs: Any,
-    ) -> Job | None:
+    ) -> ArqJob | None:
         """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does."""
         if _defer_until and _defer_by:
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
@@ -176,7 +176,7 @@ class JobsRedis(ArqRedis):
             expires=moment(_expires or None),
         )
         [answer] = await self.enqueue([call])
-        return Job(job_id, self, _queue_name=key, _deserializer=self.loads) if answer == NEW else None
+        return ArqJob(job_id, self, _queue_name=key, _deserializer=self.loads) if answer == NEW else None
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""

@@ -6,6 +6,7 @@
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
 --   suspect, member of a workflow
+-- include: aborting
 -- include: limits
 -- include: alive
 local worker, token = ARGV[1], ARGV[2]
@@ -17,18 +18,6 @@ local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'susp
 local now = now_ms()
 local takeover = note_alive(now)
 local rows, foreign, running, tries = {}, {}, {}, {}
-
--- Stock `Job.abort()`: its entries become revokes, and are removed.
-local function absorb_aborts()
-  for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, READ_AHEAD)) do
-    redis.call('ZREM', ABORT, id)
-    local record = redis.call('HMGET', RECORD .. id, 'state', 'worker')
-    if redis.call('EXISTS', JOB .. id) == 1 and not is_terminal(record[1]) then
-      redis.call('HSET', RECORD .. id, 'revoked', 'terminate')
-      if record[1] == 'STARTED' then redis.call('PUBLISH', CONTROL .. record[2], 'revoke ' .. id) end
-    end
-  end
-end
 
 local function read(id)
   local values = redis.call('HMGET', RECORD .. id, unpack(RECORD_FIELDS))
@@ -101,7 +90,7 @@ local function consider(id, queue, key)
   give(id, queue, key, record, payload, why)
 end
 
-if redis.call('EXISTS', ABORT) == 1 then absorb_aborts() end
+absorb_aborts()
 
 local left_behind, next_due = 0, -1
 for i = 6, #ARGV do

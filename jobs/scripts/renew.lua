@@ -2,10 +2,13 @@
 -- ARGV: worker, lease ms, number of facts about the worker, facts ..., then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
+-- include: aborting
 -- include: alive
 local worker, lease, facts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
 local lost, revoked = {}, {}
+
+absorb_aborts() -- here too: a worker with no free slot does not claim
 for i = 4 + facts, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'revoked')
