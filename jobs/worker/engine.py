@@ -20,7 +20,7 @@ from jobs.connection import JobsRedis
 from jobs.line import Line
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
-from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
 from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
@@ -51,11 +51,12 @@ class Engine:
         stuck_s: float,
         unknown_patience_s: float,
         log_results: bool,
+        counts: dict[str, int],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(queues)
         self.max_jobs = max_jobs
-        self.counts = {SUCCESS: 0, FAILURE: 0, "RETRY": 0}
+        self.counts = counts
         self.started = 0
         self.held: dict[str, Running] = {}
         """Jobs that are ours until their outcome is recorded."""
@@ -90,12 +91,12 @@ class Engine:
             stop_job=self.stop_job,
         )
 
-    async def run(self, burst: bool = False, max_burst_jobs: int = -1) -> None:
-        """Claim and run jobs until `stop_claiming()`; with *burst*, until the queues are empty."""
+    async def run(self, burst: bool = False, job_limit: int | None = None) -> None:
+        """Claim and run jobs until `stop_claiming()` or *job_limit* were started; with *burst*, until none is left."""
         with default.connected(self._redis):
             self._start_background()
             try:
-                await self._claim_and_run(burst, max_burst_jobs)
+                await self._claim_and_run(burst, job_limit)
                 await self._until_all_ended()
             finally:
                 await self._stop_background()
@@ -141,12 +142,12 @@ class Engine:
         """Is there code of a job that did not end though it was told to: a thread?"""
         return bool(self._tasks)
 
-    async def _claim_and_run(self, burst: bool, max_burst_jobs: int) -> None:
+    async def _claim_and_run(self, burst: bool, job_limit: int | None) -> None:
         while not self._stopping:
             wanted = self._slots.free
-            if burst and max_burst_jobs >= 0:
-                wanted = min(wanted, max_burst_jobs - self.started)
-                if self.started >= max_burst_jobs:
+            if job_limit is not None:
+                wanted = min(wanted, job_limit - self.started)
+                if self.started >= job_limit:
                     return
             if wanted <= 0 or self._recorder.is_full:
                 await self._until_a_slot_is_free()

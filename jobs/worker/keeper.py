@@ -80,10 +80,11 @@ class Keeper:
         asyncio.run(self._keep())
 
     async def _keep(self) -> None:
+        assert self._loop is not None
         self._thread_loop = asyncio.get_running_loop()
         line = self._make_line()
         renewed = -self._renew_s
-        while not self._stopping:
+        while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
             if time.monotonic() - renewed >= self._renew_s:
                 renewed = time.monotonic()

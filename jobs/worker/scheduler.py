@@ -64,7 +64,7 @@ class Scheduler:
                 await self._fire(job, missed, missed_before=True)
             self._next[job.name] = _after(job, now)
             if job.run_at_startup:
-                await self._redis.enqueue_job(job.name)
+                await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
 
     async def _fire_due(self) -> None:
         now = await self._now()
@@ -78,6 +78,8 @@ class Scheduler:
         await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
 
     async def _fire(self, job: CronJob, moment: datetime, *, missed_before: bool) -> None:
+        if not job.unique and not job.job_id:  # arq's word for: once in each worker, whatever the others do
+            return None if missed_before else await self._start(job, None)
         name, args, kwargs = _call(job)
         queue, expires = self._options(name)
         moment_ms = round(moment.timestamp() * 1000)
@@ -91,6 +93,7 @@ class Scheduler:
             self._redis.encode_call(name, args, kwargs),
             expires,
             name,
+            job.job_id or "",
         )
         if answer in (b"skipped", b"paused"):
             logger.warning(
@@ -98,6 +101,13 @@ class Scheduler:
             )
         elif answer == b"fired" and missed_before:
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
+        return None
+
+    async def _start(self, job: CronJob, job_id: str | None) -> None:
+        """Enqueue one of arq's cron jobs; its own `job_id`, if it has one, makes it run once at a time."""
+        await self._redis.enqueue_job(
+            job.name, _job_id=job.job_id or job_id, _queue_name=keys.queue_key(self._queue)
+        )
 
     def _options(self, name: str) -> tuple[str, str]:
         try:

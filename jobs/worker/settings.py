@@ -51,6 +51,12 @@ def worker_settings(
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
             raise SettingsMistake(f"worker_settings() has no option {name!r}; {hint}")
+    if "queue_name" in options:
+        raise SettingsMistake(
+            f"worker_settings() takes queues=[...], not queue_name={options['queue_name']!r}"
+        )
+    if (log_format := options.get("log_format", "text")) not in ("text", "json"):
+        raise SettingsMistake(f"log_format={log_format!r}: it is 'text' for people or 'json' for machines")
     if isinstance(queues, str) or not queues:
         raise SettingsMistake(f"queues={queues!r}: give a list of names, such as ['mail', 'default']")
     attributes = {

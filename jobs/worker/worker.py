@@ -13,11 +13,12 @@ from signal import Signals
 from typing import Any
 
 import arq
+import arq.cli
 import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs import encoding, keys, registry
+from jobs import encoding, keys, registry, scripts
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
@@ -27,15 +28,20 @@ from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
+from jobs.worker.json_log import use_json_lines
 from jobs.worker.link import Link
+from jobs.worker.recycling import check_limits, until_over
 from jobs.worker.registered import TaskFunction
 from jobs.worker.scheduler import Scheduler
+from jobs.worker.watch import watch_reload
 
 logger = logging.getLogger("arq.worker")
 
 SUPPORTED_ARQ = "0.28.0"
 LAST_WAIT_S = 4
 """How long cancelled jobs may take to end before the process leaves them."""
+SILENT_MS = 15_000
+"""A worker that was not seen for so long does not count as one that serves the queue."""
 
 
 class Worker(arq.worker.Worker):
@@ -53,16 +59,25 @@ class Worker(arq.worker.Worker):
         lease_renewal: float = 5,
         loop_stuck: float = 60,
         unknown_task_patience: float = 3600,
+        max_jobs_total: int | None = None,
+        max_memory: float | None = None,
+        log_format: str = "text",
         **arq_options: Any,
     ) -> None:
-        self._ours = isinstance(arq_options.get("redis_pool"), JobsRedis)
-        if self._ours and arq_options.get("queue_name") is None:
-            arq_options["queue_name"] = keys.queue_key((queues or [keys.DEFAULT_QUEUE])[0])
+        pool = arq_options.get("redis_pool")
+        self._ours = isinstance(pool, JobsRedis)
+        if isinstance(pool, JobsRedis):  # else arq would use pickle wherever it reads or writes a job itself
+            arq_options |= {"job_serializer": pool.dumps, "job_deserializer": pool.loads}
+        if self._ours and queues:
+            arq_options["queue_name"] = keys.queue_key(queues[0])
         super().__init__(functions, **arq_options)
         self._queues = list(queues or [keys.queue_name(self.queue_name)])
         self._around = around
         self._lease = {"lease_s": lease, "renew_s": lease_renewal, "stuck_s": loop_stuck}
         self._unknown_patience_s = unknown_task_patience
+        self._max_jobs_total = max_jobs_total
+        self._max_memory_mb = max_memory
+        self._log_format = log_format
         self._slot_freed = asyncio.Event()
         self._engine: Engine | None = None
         self._owns_process = False
@@ -77,6 +92,8 @@ class Worker(arq.worker.Worker):
     def run(self) -> None:
         """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
         self._owns_process = True
+        if self._log_format == "json":
+            use_json_lines()
         super().run()
         if self._engine is not None and self._engine.has_unended_code:
             logger.warning("threads of cancelled jobs still run: leaving them")
@@ -91,28 +108,53 @@ class Worker(arq.worker.Worker):
         await self._until_redis_answers()
         await self._declare_limits()
         self.ctx["redis"] = self.pool
+        check_limits(self._max_jobs_total, self._max_memory_mb)
         if self.on_startup:
             await self.on_startup(self.ctx)
-        if (
-            not self.allow_pick_jobs
-        ):  # told to stop meanwhile; a library's own timeout may swallow the cancellation
-            return None
-        self._engine = self._make_engine()
-        scheduler = Scheduler(self.pool, self.cron_jobs, self._queues[-1], self.timezone)  # type: ignore[arg-type]
+        # told to stop meanwhile: a library's own timeout may have swallowed the cancellation
+        if self.allow_pick_jobs:
+            assert isinstance(self.pool, JobsRedis)
+            await self._run_engine(self.pool)
+        return None
+
+    async def _run_engine(self, redis: JobsRedis) -> None:
+        """Run jobs, and beside them what a worker does by the clock, until told to stop or there is no more to do."""
+        engine = self._engine = self._make_engine(redis)
+        scheduler = Scheduler(redis, self.cron_jobs, self._queues[-1], self.timezone)
         await scheduler.catch_up()
-        beside = [asyncio.create_task(self._beat(self._engine)), asyncio.create_task(scheduler.run_forever())]
+        by_the_clock = [self._beat(engine), scheduler.run_forever()]
+        if self._max_memory_mb is not None:
+            by_the_clock.append(self._recycle_when_over(self._max_memory_mb, engine))
+        beside = [asyncio.create_task(coroutine) for coroutine in by_the_clock]
         try:
-            await self._engine.run(self.burst, self.max_burst_jobs)
+            await engine.run(self.burst, self._job_limit())
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            self._take_counts(self._engine)
-        return None
+            self._take_counts(engine)
+            await self._leave(redis, engine)
+        if engine.started == self._max_jobs_total:
+            logger.info("max_jobs_total=%d jobs are done: ending", self._max_jobs_total)
 
-    def _make_engine(self) -> Engine:
+    def _job_limit(self) -> int | None:
+        """How many jobs to start at most before ending."""
+        limits = [
+            self._max_jobs_total,
+            self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else None,
+        ]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
+        taken_mb = await until_over(max_memory_mb)
+        logger.info(
+            "%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb
+        )
+        engine.stop_claiming()
+
+    def _make_engine(self, redis: JobsRedis) -> Engine:
         return Engine(
-            self.pool,  # type: ignore[arg-type]  # `_ours` says so
+            redis,
             self._runnables(),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
@@ -121,6 +163,7 @@ class Worker(arq.worker.Worker):
             poll_s=self.poll_delay_s,
             unknown_patience_s=self._unknown_patience_s,
             log_results=self.log_results,
+            counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
             **self._lease,
         )
 
@@ -154,17 +197,29 @@ class Worker(arq.worker.Worker):
                 await asyncio.sleep(link.failed(error))
 
     async def _beat(self, engine: Engine) -> None:
-        """Write the health record that `arq --check` reads."""
+        """Write the health record that `arq --check` reads; it ends a second after `health_check_interval`."""
         while True:
             self._take_counts(engine)
+            self._last_health_check = 0  # arq would leave out a beat that comes before its time
             try:
                 await self.record_health()
             except Exception as error:
                 if not is_away(error):
                     logger.exception("the health record could not be written")
-            await asyncio.sleep(self.health_check_interval)
+            await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
+
+    async def _leave(self, redis: JobsRedis, engine: Engine) -> None:
+        """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""
+        try:
+            async with asyncio.timeout(2):
+                await redis.run_script(
+                    scripts.LEAVE, engine.name, self._queues[0], self.health_check_key, SILENT_MS
+                )
+        except Exception as error:
+            logger.info("could not say goodbye to Redis: %s", error)
 
     def _take_counts(self, engine: Engine) -> None:
+        self.tasks = {job_id: running.task for job_id, running in engine.held.items() if running.task}
         self.jobs_complete, self.jobs_failed = engine.counts[SUCCESS], engine.counts[FAILURE]
         self.jobs_retried = engine.counts[RETRY]
 
@@ -251,6 +306,7 @@ def use_our_worker() -> None:
             f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
         )
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc]
+    arq.cli.watch_reload = watch_reload
 
 
 _parameters = {

@@ -59,16 +59,17 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
 class WorkerProcess:
     """`arq tests.jobs.worker.tasks.WorkerSettings`, as an operator starts it."""
 
-    def __init__(self, redis_url: str, log: Path, **environ: str) -> None:
+    def __init__(self, redis_url: str, log: Path, *flags: str, **environ: str) -> None:
         self.log = log
         environment = {**os.environ, "REDIS_URL": redis_url, **environ}
-        self.process = subprocess.Popen(
-            [Path(sys.executable).parent / "arq", "tests.jobs.worker.tasks.WorkerSettings"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log.open("ab"),
-            stderr=subprocess.STDOUT,
-        )
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).parent / "arq", "tests.jobs.worker.tasks.WorkerSettings", *flags],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
     @property
     def text(self) -> str:
@@ -86,17 +87,17 @@ class WorkerProcess:
         return self.process.returncode
 
 
+StartProcess = Callable[..., Awaitable[WorkerProcess]]
+
+
 @pytest.fixture
-async def start_process(
-    redis_url: str, tmp_path: Path
-) -> AsyncIterator[Callable[..., Awaitable[WorkerProcess]]]:
+async def start_process(redis_url: str, tmp_path: Path) -> AsyncIterator[StartProcess]:
     """Start a worker process; it is killed when the test ends."""
     started: list[WorkerProcess] = []
 
-    async def start(**environ: str) -> WorkerProcess:
-        worker = WorkerProcess(
-            environ.pop("url", redis_url), tmp_path / f"worker-{len(started)}.log", **environ
-        )
+    async def start(*flags: str, **environ: str) -> WorkerProcess:
+        log = tmp_path / f"worker-{len(started)}.log"
+        worker = WorkerProcess(environ.pop("url", redis_url), log, *flags, **environ)
         started.append(worker)
         await worker.wait_until_ready()
         return worker

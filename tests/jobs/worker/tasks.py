@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -136,9 +137,17 @@ async def note_error(request: Any, error: Exception, text: str, path: str) -> No
         file.write(f"{request.task} {error!r}\n")
 
 
+_hoard: list[bytes] = []
+
+
+@task(name="tests.hoard")
+async def hoard(mb: int) -> None:
+    _hoard.append(b"x" * (mb * 2**20))
+
+
 ALL = [
     multiply, log, nap, in_thread, block, fail, flaky, auto, limited, limited_thread, unstorable, large, parent,
-    progress, append, once, crash, who, read, note_error,
+    progress, append, once, crash, who, read, note_error, hoard,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:
@@ -150,4 +159,5 @@ if "REDIS_URL" in os.environ:
         lease_renewal=float(os.environ.get("LEASE_RENEWAL", "5")),
         loop_stuck=float(os.environ.get("LOOP_STUCK", "60")),
         max_jobs=int(os.environ.get("MAX_JOBS", "100")),
+        **json.loads(os.environ.get("OPTIONS", "{}")),
     )

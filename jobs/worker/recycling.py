@@ -1,0 +1,41 @@
+"""When has a worker done enough? It then ends, so that whoever supervises it starts a fresh process."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+from pathlib import Path
+
+from jobs.errors import SettingsMistake
+
+LOOK_S = 1.0
+"""How often the memory is looked at."""
+
+
+def check_limits(max_jobs_total: int | None, max_memory_mb: float | None) -> None:
+    """SettingsMistake if a worker with these limits would do nothing but end, and be started again."""
+    if max_jobs_total is not None and max_jobs_total < 1:
+        raise SettingsMistake(f"max_jobs_total={max_jobs_total}: give a number from 1, or None for no limit")
+    if max_memory_mb is not None and (taken_mb := memory_mb()) > max_memory_mb:
+        raise SettingsMistake(
+            f"max_memory={max_memory_mb:g}: this worker takes {taken_mb:.0f} MB before its first job; allow more"
+        )
+
+
+async def until_over(max_memory_mb: float) -> float:
+    """Wait until this process takes more than *max_memory_mb* of memory; returns what it takes then."""
+    while True:
+        if (taken_mb := memory_mb()) > max_memory_mb:
+            return taken_mb
+        await asyncio.sleep(LOOK_S)
+
+
+def memory_mb() -> float:
+    """The resident memory of this process, in MB (2^20 bytes); where the system does not tell, its peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return pages * resource.getpagesize() / 2**20

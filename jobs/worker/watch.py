@@ -1,0 +1,64 @@
+"""`arq --watch`: a fresh worker process each time a file changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.errors import SettingsMistake
+
+
+async def watch_reload(path: str, worker_settings: Any) -> None:
+    """Run this very command without `--watch`, as a process of its own, and start it again when *path* changes.
+
+    arq's own restarts the worker in the process it has, whose modules stay as they were. A worker that does not start,
+    because of a mistake in the code that was saved, is started again after the next change.
+    """
+    try:
+        from watchfiles import awatch
+    except ImportError:
+        raise SettingsMistake("--watch needs watchfiles: pip install 'quarq[watch]'") from None
+    stopped = asyncio.Event()
+    worker = await _start()
+
+    def stop(signum: signal.Signals) -> None:
+        stopped.set()
+        _send(worker, signum)
+
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop, signum)
+    async for _ in awatch(path, stop_event=stopped):
+        print("files changed, starting the worker again", file=sys.stderr, flush=True)
+        _send(worker, signal.SIGTERM)
+        await worker.wait()
+        if not stopped.is_set():
+            worker = await _start()
+    await worker.wait()
+
+
+def without_watch(command: Sequence[str]) -> list[str]:
+    """The command line with `--watch PATH` taken out."""
+    words = iter(command)
+    kept = []
+    for word in words:
+        if word == "--watch":
+            next(words, None)
+        elif not word.startswith("--watch="):
+            kept.append(word)
+    return kept
+
+
+async def _start() -> asyncio.subprocess.Process:
+    command = without_watch(sys.orig_argv[1:])
+    # a session of its own: Ctrl-C comes to this process alone, which hands it on
+    return await asyncio.create_subprocess_exec(sys.executable, *command, start_new_session=True)
+
+
+def _send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        worker.send_signal(signum)
