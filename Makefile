@@ -19,6 +19,7 @@ shell: .venv/.installed  ## A prompt with top-level await, the app's context, a 
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	$(PY) -m pytest $(TESTS)
+	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
 check: .venv/.installed  ## Format, lint, types, import directions
 	$(PY) -m ruff format --check .
