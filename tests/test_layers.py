@@ -18,15 +18,10 @@ MAY_IMPORT = {
     "app": {"jobs", "settings"},
     "worker": {"app", "jobs", "settings"},
 }
-<<<<<<< HEAD
-LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
+LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
 MAY_READ_SETTINGS = re.compile(
     r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/shell\.py|app/.*/__main__\.py"
 )
-=======
-LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
-MAY_READ_SETTINGS = re.compile(r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/shell\.py|app/.*/__main__\.py")
->>>>>>> 633ff68 (Recycle workers, watch files, and keep the health check right when workers stop)
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
