@@ -25,6 +25,7 @@
     jobs:blocked:<task>            zset id -> due       with the waiting jobs
     jobs:tree:<id>                 a workflow's tree    with its result
     jobs:journal:<id>              hash path -> end     with its result
+    jobs:leases:<queue>            zset id -> lease end with the running jobs
     jobs:alive                     hash: last contact   -          two numbers
     jobs:schedules                 set of names         -
     jobs:schedule:<name>           hash: last moment    -          a few bytes for each schedule there ever was
@@ -60,6 +61,7 @@ HOLDERS = "jobs:holders:"
 BLOCKED = "jobs:blocked:"
 TREE = "jobs:tree:"
 JOURNAL = "jobs:journal:"
+LEASES = "jobs:leases:"
 ALIVE = "jobs:alive"
 SCHEDULES = "jobs:schedules"
 SCHEDULE = "jobs:schedule:"

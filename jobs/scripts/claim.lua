@@ -1,7 +1,7 @@
 -- Give a worker up to `wanted` due jobs, queue by queue in the order given: each with a lease, a token and its payload.
 -- The score of a claimed job moves to the end of its lease: running jobs never hide due ones, and those of a dead
--- worker become due by themselves. A job with a live owner is never given away; a lapsed one is, as a suspect, one at a
--- time for each worker, and not just after Redis itself was away.
+-- worker become due by themselves. A job with a live owner is never given away; a lapsed one is, before all others, as a
+-- suspect, one at a time for each worker, and not just after Redis itself was away.
 -- ARGV: worker, token, lease ms, wanted, suspects allowed, queue ...
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
@@ -12,12 +12,12 @@
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
-local POISON, AGAIN_MS, READ_AHEAD = 3, 100, 100
+local POISON, AGAIN_MS, READ_AHEAD = 3, 1000, 100
 local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked', 'expires', 'due',
   'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked' }
 local now = now_ms()
 local takeover = note_alive(now)
-local rows, foreign, running, tries = {}, {}, {}, {}
+local rows, foreign, running, tries, leases = {}, {}, {}, {}, {}
 
 local function read(id)
   local values = redis.call('HMGET', RECORD .. id, unpack(RECORD_FIELDS))
@@ -50,7 +50,10 @@ local function note_lapse(id, record)
   redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes)
 end
 
-local function look_again(id, key, score) redis.call('ZADD', key, score, id) end
+local function look_again(id, queue, key, score, alive)
+  redis.call('ZADD', key, score, id)
+  if alive then redis.call('ZADD', LEASES .. queue, score, id) end
+end
 
 local function give(id, queue, key, record, payload, why)
   redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
@@ -61,6 +64,9 @@ local function give(id, queue, key, record, payload, why)
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
     'received', now)
   redis.call('ZADD', key, now + lease, id)
+  leases[queue] = leases[queue] or {}
+  table.insert(leases[queue], now + lease)
+  table.insert(leases[queue], id)
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
   rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, record.crashes, record.due or '',
@@ -70,24 +76,45 @@ end
 
 local function consider(id, queue, key)
   local record = read(id)
-  if is_terminal(record.state) then return redis.call('ZREM', key, id) end -- a stray id: its job has ended
+  if is_terminal(record.state) then -- a stray id: its job has ended
+    redis.call('ZREM', LEASES .. queue, id)
+    return redis.call('ZREM', key, id)
+  end
+  local started = record.state == 'STARTED'
   local left = redis.call('PTTL', IN_PROGRESS .. id)
   if left ~= -2 then -- somebody has it
-    if record.state == 'STARTED' then return look_again(id, key, now + math.max(left, 1)) end
+    if started then return look_again(id, queue, key, now + math.max(left, 1), true) end
     foreign[#foreign + 1] = id -- a stock worker
     return
   end
-  local may_be_suspect = record.state == 'STARTED' or record.suspect
-  if record.state == 'STARTED' and not takeover then return look_again(id, key, now + AGAIN_MS) end
-  if may_be_suspect and suspects_left == 0 then return look_again(id, key, now + AGAIN_MS) end
+  if started and not takeover then return look_again(id, queue, key, now + AGAIN_MS, false) end
+  if (started or record.suspect) and suspects_left == 0 then
+    return look_again(id, queue, key, now + AGAIN_MS, false)
+  end
   local payload = redis.call('GET', JOB .. id)
   if not payload and not record.state and not record.enqueued then -- nothing to run, nothing to tell
     return redis.call('ZREM', key, id)
   end
-  if record.state == 'STARTED' then note_lapse(id, record) end
+  if started then note_lapse(id, record) end
   local why = verdict(record, payload)
-  if why == '' and not admit(id, key, record.task, record.due or now, now) then return end
+  if why == '' and not admit(id, key, record.task, record.due or now, now) then
+    if started then -- its lapse is noted: from here on it waits like any other
+      redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '')
+      redis.call('ZREM', LEASES .. queue, id)
+    end
+    return
+  end
   give(id, queue, key, record, payload, why)
+end
+
+-- The jobs whose lease has lapsed wait longest: they come before what is due.
+local function consider_lapsed(queue, key)
+  while takeover and suspects_left > 0 and #rows < wanted do
+    local lapsed = redis.call('ZRANGE', LEASES .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
+    if not lapsed then return end
+    redis.call('ZREM', LEASES .. queue, lapsed)
+    consider(lapsed, queue, key)
+  end
 end
 
 absorb_aborts()
@@ -96,6 +123,7 @@ local left_behind, next_due = 0, -1
 for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then
+    consider_lapsed(queue, key)
     local most = wanted - #rows + READ_AHEAD
     local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
     if #due == most then left_behind = 1 end
@@ -115,6 +143,11 @@ for i = 6, #ARGV do
   end
 end
 
+for queue, ends in pairs(leases) do
+  for i = 1, #ends, 1000 do
+    redis.call('ZADD', LEASES .. queue, unpack(ends, i, math.min(i + 999, #ends)))
+  end
+end
 for i = 1, #running, 1000 do
   redis.call('HSET', RUNNING .. worker, unpack(running, i, math.min(i + 999, #running)))
   redis.call('MSET', unpack(tries, i, math.min(i + 999, #tries)))

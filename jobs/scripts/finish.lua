@@ -14,7 +14,7 @@
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
 local FIELDS, LOG_LIMIT = 10, 32768
 local now = now_ms()
-local answers, settled, counters, woken = {}, {}, {}, {}
+local answers, settled, unleased, counters, woken = {}, {}, {}, {}, {}
 
 local function count(task, state, wait, run)
   local function add(field) counters[field] = (counters[field] or 0) + 1 end
@@ -51,13 +51,16 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     redis.call('HSET', RECORD .. id, 'log', (r[6] or '') .. entry)
   end
   settled[#settled + 1] = id
+  unleased[record.queue] = unleased[record.queue] or {}
+  table.insert(unleased[record.queue], id)
   local task = record.task or '?'
   if state == 'RETRY' then
     local due = now + delay
     requeue(id, token, record.task, record.queue, state, due, { 'due', due, 'retries', tonumber(r[4] or 0) + 1 })
     count(task, state, false, false)
   elseif state == 'PENDING' then
-    requeue(id, token, record.task, record.queue, state, now + delay, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
+    local due = delay == 0 and r[1] or now + delay -- handed back, it keeps its place in the queue
+    requeue(id, token, record.task, record.queue, state, due, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
   elseif state == 'PARKED' then
     park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now)
   else
@@ -80,6 +83,11 @@ while i <= #ARGV do
   end
 end
 
+for queue, ids in pairs(unleased) do
+  for first = 1, #ids, 1000 do
+    redis.call('ZREM', LEASES .. queue, unpack(ids, first, math.min(first + 999, #ids)))
+  end
+end
 for first = 1, #settled, 1000 do
   redis.call('HDEL', RUNNING .. worker, unpack(settled, first, math.min(first + 999, #settled)))
 end

@@ -15,6 +15,7 @@ for i = 1, #running, 2 do
       redis.call('DEL', IN_PROGRESS .. id)
       release(id, record[6])
       redis.call('ZADD', queue_key(record[3]), record[4] or now, id)
+      redis.call('ZREM', LEASES .. record[3], id)
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', record[5] - 1)
       wake(record[3])
       back[#back + 1] = id

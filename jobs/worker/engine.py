@@ -188,7 +188,9 @@ class Engine:
         if running.thread is not None:
             await asyncio.wait([running.thread])
         running.slot.end()
-        self._suspects -= running.job.suspect
+        if running.job.suspect:
+            self._suspects -= 1
+            self._waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, running: Running, recorded: bool) -> None:
         self._drop(running)
