@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +23,8 @@ from jobs.errors import EncodingError, RemoteError
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
+
+Clock = TypeVar("Clock", datetime, time)
 
 _known_exceptions: dict[str, type[BaseException]] = {}
 
@@ -94,19 +96,27 @@ def _untagged(tag: int, data: bytes) -> Any:
     raise EncodingError(f"unknown tag {tag}")
 
 
-def _datetime_to_plain(value: datetime) -> list[Any]:
+def _clock_to_plain(value: datetime | time) -> list[Any]:
     zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
     return [value.isoformat(), zone, value.fold]
 
 
 def _datetime_from_plain(plain: list[Any]) -> datetime:
     text, zone, fold = plain
-    value = datetime.fromisoformat(text)
+    return _in_zone(datetime.fromisoformat(text), zone).replace(fold=fold)
+
+
+def _time_from_plain(plain: list[Any]) -> time:
+    text, zone, fold = plain
+    return _in_zone(time.fromisoformat(text), zone).replace(fold=fold)
+
+
+def _in_zone(value: Clock, zone: str | None) -> Clock:
+    """A zone that only the sender knows is left out: the offset in a datetime's text is the same moment."""
     if zone is not None:
-        # a zone that only the sender knows: the offset in the text is the same moment
         with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
-            value = value.replace(tzinfo=ZoneInfo(zone))
-    return value.replace(fold=fold)
+            return value.replace(tzinfo=ZoneInfo(zone))
+    return value
 
 
 def _exception_to_plain(error: BaseException) -> list[Any]:
@@ -141,9 +151,9 @@ _TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
     tuple: (1, list, tuple),
     set: (2, list, set),
     frozenset: (3, list, frozenset),
-    datetime: (4, _datetime_to_plain, _datetime_from_plain),
+    datetime: (4, _clock_to_plain, _datetime_from_plain),
     date: (5, date.isoformat, date.fromisoformat),
-    time: (6, time.isoformat, time.fromisoformat),
+    time: (6, _clock_to_plain, _time_from_plain),
     timedelta: (7, lambda d: [d.days, d.seconds, d.microseconds], lambda p: timedelta(*p)),
     Decimal: (8, str, Decimal),
     UUID: (9, lambda u: u.bytes, lambda b: UUID(bytes=b)),
