@@ -2,6 +2,8 @@
 
     arq's own, in arq's format                          ends
     arq:queue, arq:queue:<name>    zset id -> ms        -          due time; while it runs: the end of its lease
+    arq:queue:health-check         text for --check     soon after its last worker
+    arq:queue:<name>:health-check  text for --check     soon after its last worker
     arq:job:<id>                   the call             with the job
     arq:in-progress:<id>           token of the owner   with its lease
     arq:retry:<id>                 attempts, for tools  with the job

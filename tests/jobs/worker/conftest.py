@@ -12,14 +12,23 @@ from typing import Any
 
 import pytest
 from arq.worker import create_worker
+from redis.asyncio import Redis
 
 from jobs import connect, worker_settings
 from jobs.connection import JobsRedis
 from jobs.worker import Worker
+from tests.jobs.key_table import assert_as_documented
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+async def as_documented(redis: Redis) -> AsyncIterator[None]:
+    """After each test, once its workers have stopped: every key is one that jobs/keys.py names."""
+    yield
+    await assert_as_documented(redis)
 
 
 @pytest.fixture

@@ -1,0 +1,72 @@
+"""Holds what is in Redis against the table in jobs/keys.py: no key that it does not name, nothing ended that stays."""
+
+from __future__ import annotations
+
+import re
+
+from redis.asyncio import Redis
+
+from jobs import keys
+
+TERMINAL = {b"SUCCESS", b"FAILURE", b"REVOKED"}
+HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:worker:")
+
+
+def table() -> dict[re.Pattern[str], str]:
+    """The documented keys as patterns, each with the type that Redis must say."""
+    found = {}
+    for line in (keys.__doc__ or "").splitlines():
+        if match := re.match(r"    ((?:arq|jobs):[^\s,]+(?:, [^\s,]+)*)\s+(\w+)", line):
+            kind = match[2] if match[2] in ("zset", "hash", "set", "list") else "string"
+            for name in match[1].split(", "):
+                pattern = "".join(".+" if part.startswith("<") else re.escape(part) for part in _parts(name))
+                found[re.compile(pattern)] = kind
+    return found
+
+
+def _parts(name: str) -> list[str]:
+    return re.findall(r"<\w+>|[^<]+", name)
+
+
+async def assert_as_documented(redis: Redis) -> None:
+    """Fails naming each key that is not in the table, is of another type, or should have ended."""
+    documented = table()
+    assert len(documented) > 20
+    wrong = []
+    for raw in sorted(await redis.keys()):
+        key = raw.decode()
+        kind = (await redis.type(raw)).decode()
+        # the most particular pattern counts: arq:queue:health-check is no queue
+        fitting = max((p for p in documented if p.fullmatch(key)), key=lambda p: len(p.pattern), default=None)
+        if fitting is None:
+            wrong.append(f"{key} ({kind}) is not in the table")
+        elif documented[fitting] != kind:
+            wrong.append(f"{key} is a {kind}, the table says {documented[fitting]}")
+        if key.startswith(HAVE_A_LIFETIME) and await redis.ttl(raw) == -1:
+            wrong.append(f"{key} has no lifetime")
+    wrong += await _left_by_ended_jobs(redis)
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+
+
+async def _left_by_ended_jobs(redis: Redis) -> list[str]:
+    wrong = []
+    for record in await redis.keys(f"{keys.RECORD}*"):
+        if await redis.hget(record, "state") not in TERMINAL:
+            continue
+        job_id = record.decode().removeprefix(keys.RECORD)
+        gone = (keys.JOB, keys.IN_PROGRESS, keys.RETRY, keys.WAITERS)
+        wrong += [
+            f"{key}{job_id} stays though the job has ended"
+            for key in gone
+            if await redis.exists(key + job_id)
+        ]
+        for key in (keys.TREE, keys.JOURNAL):
+            if await redis.exists(key + job_id) and await redis.ttl(key + job_id) == -1:
+                wrong.append(f"{key}{job_id} has no lifetime though the workflow has ended")
+        if await redis.zscore(keys.HISTORY, job_id) is None:
+            wrong.append(f"{job_id} has ended and is not in the history, which bounds its record")
+        for running in await redis.keys(f"{keys.RUNNING}*"):
+            if await redis.hexists(running, job_id):
+                wrong.append(f"{job_id} has ended and is still in {running.decode()}")
+    return wrong
