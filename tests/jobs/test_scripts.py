@@ -1,0 +1,49 @@
+"""The Lua scripts: each says what it guarantees, and the server takes each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from jobs import scripts
+from jobs.scripts import Script
+
+FOLDER = Path(scripts.__file__).parent
+FILES = sorted(FOLDER.glob("*.lua"))
+LOADED = [value for value in vars(scripts).values() if isinstance(value, Script)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_first_comment_says_what_the_script_guarantees(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+
+    assert first.startswith("-- ")
+    assert len(first.split()) > 5
+
+
+@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
+async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: Redis, script: Script) -> None:
+    assert (await redis.script_load(script.text)).encode() == script.sha
+
+
+def test_every_file_is_a_script_or_part_of_one() -> None:
+    included = {
+        line.split()[-1] for path in FILES for line in path.read_text().splitlines() if "include:" in line
+    }
+
+    assert {path.stem for path in FILES} == {script.name for script in LOADED} | included | {"prelude"}
+
+
+@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
+def test_what_ends_or_frees_something_runs_when_memory_is_short(script: Script) -> None:
+    stores = {"enqueue", "claim", "fire", "read", "progress", "limit", "reschedule", "forget", "resume"}
+    if script.name not in stores:
+        assert b"flags=allow-oom" in script.text.splitlines()[0]
+
+
+def test_no_script_asks_for_all_keys_or_another_clock() -> None:
+    for script in LOADED:
+        assert b"'KEYS'" not in script.text
+        assert b"os.time" not in script.text
