@@ -66,9 +66,12 @@ async def limited(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-@task(name="tests.limited_thread", time_limit=0.2)
-def limited_thread(seconds: float) -> None:
-    time.sleep(seconds)
+released = threading.Event()
+
+
+@task(name="tests.held_thread", time_limit=0.2)
+def held_thread() -> None:
+    released.wait(60)
 
 
 @task(name="tests.unstorable")
@@ -146,8 +149,8 @@ async def hoard(mb: int) -> None:
 
 
 ALL = [
-    multiply, log, nap, in_thread, block, fail, flaky, auto, limited, limited_thread, unstorable, large, parent,
-    progress, append, once, crash, who, read, note_error, hoard,
+    multiply, log, nap, in_thread, block, fail, flaky, auto, limited, unstorable, large, parent,
+    progress, append, once, crash, who, read, note_error, hoard, held_thread,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:
