@@ -68,7 +68,7 @@ class Engine:
         self._functions = functions
         self._slots = Slots(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
-        self._suspects = 0
+        self._suspects: set[Running] = set()
         self._stopping = False
         self._background: list[asyncio.Task[None]] = []
         pool = redis.connection_pool
@@ -152,7 +152,7 @@ class Engine:
             if wanted <= 0 or self._recorder.is_full:
                 await self._until_a_slot_is_free()
                 continue
-            batch = await self._claimer.claim(wanted, 1 - min(self._suspects, 1), lambda: self._tokens)
+            batch = await self._claimer.claim(wanted, self._suspects_allowed, lambda: self._tokens)
             for job in batch.jobs:
                 self._start(job)
             if batch.left_behind:
@@ -166,7 +166,8 @@ class Engine:
         running = Running(job, Slot(self._slots), self._redis, self._threads)
         self.held[job.id] = running
         self._tokens[job.id] = job.token
-        self._suspects += job.suspect
+        if job.suspect:
+            self._suspects.add(running)
         self.started += 1
         running.task = asyncio.create_task(self._run_one(running))
         self._tasks.add(running.task)
@@ -188,8 +189,8 @@ class Engine:
         if running.thread is not None:
             await asyncio.wait([running.thread])
         running.slot.end()
-        if running.job.suspect:
-            self._suspects -= 1
+        if running in self._suspects:
+            self._suspects.remove(running)
             self._waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, running: Running, recorded: bool) -> None:
@@ -207,6 +208,11 @@ class Engine:
         if self.held.get(running.job.id) is running:
             del self.held[running.job.id]
             del self._tokens[running.job.id]
+
+    @property
+    def _suspects_allowed(self) -> int:
+        """One suspect at a time; one that waits for other jobs may be waiting for a suspect."""
+        return 0 if any(running.slot.held for running in self._suspects) else 1
 
     async def _until_a_slot_is_free(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -76,7 +76,8 @@ class Slot:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._held = True
+        self.held = True
+        """Does the job use its slot now?"""
         self._ended = False
         self._waits = 0
         self._taking: asyncio.Task[None] | None = None
@@ -103,8 +104,8 @@ class Slot:
         self._give()
 
     def _give(self) -> None:
-        if self._held:
-            self._held = False
+        if self.held:
+            self.held = False
             self._slots.give()
 
     def _give_if_waiting(self) -> None:
@@ -113,7 +114,7 @@ class Slot:
 
     async def _take_again(self) -> None:
         """One taking serves all waits of the job that return while it lasts."""
-        if self._held or self._ended:
+        if self.held or self._ended:
             return
         if self._taking is None:
             self._taking = asyncio.create_task(self._take())
@@ -122,6 +123,6 @@ class Slot:
     async def _take(self) -> None:
         try:
             await self._slots.take_again()
-            self._held = True
+            self.held = True
         finally:
             self._taking = None
