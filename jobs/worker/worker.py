@@ -64,6 +64,12 @@ class Worker(arq.worker.Worker):
         log_format: str = "text",
         **arq_options: Any,
     ) -> None:
+        """Ours beside arq's options; times in seconds.
+
+        *max_jobs_total* and *max_memory* (MB) end the worker once it has started so many jobs or takes so much, and
+        those that run have ended; its supervisor starts another. *log_format* is text or json.
+        *unknown_task_patience*: how long a job waits for a worker that knows its task.
+        """
         pool = arq_options.get("redis_pool")
         self._ours = isinstance(pool, JobsRedis)
         if isinstance(pool, JobsRedis):  # else arq would use pickle wherever it reads or writes a job itself
