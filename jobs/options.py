@@ -81,7 +81,8 @@ class TaskOptions:
     raises: Exceptions = ()
     """Exceptions that come back as their own class where the result is read."""
     process: bool = False
-    """A plain function runs in a process of its own, which is killed at its time limit."""
+    """A plain function runs in a process beside the worker, which is killed at its time limit and may crash alone. As
+    many run at a time as there are processors; `around` and `self.ctx` stay with the worker."""
     on_success: TaskHook | None = None
     on_failure: TaskHook | None = None
     on_retry: TaskHook | None = None

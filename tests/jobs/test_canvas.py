@@ -18,23 +18,23 @@ from jobs.errors import EncodingError, NotConnected, UnknownTask
 logged: list[Any] = []
 
 
-@task(name="demo.multiply")
+@task(name="canvas.multiply")
 async def multiply(x: int, y: int) -> int:
     return x * y
 
 
-@task(name="demo.log")
+@task(name="canvas.log")
 async def log(message: Any) -> Any:
     logged.append(message)
     return message
 
 
-@task(name="demo.fail")
+@task(name="canvas.fail")
 async def fail(*args: Any) -> None:
     raise ValueError("no luck")
 
 
-@task(name="demo.report")
+@task(name="canvas.report")
 async def report(request: Any, error: Exception, traceback: str) -> None:
     logged.append((error, traceback))
 
@@ -50,13 +50,13 @@ def _empty_log() -> None:
 async def test_a_signature_is_a_call_not_yet_made():
     four_fours = multiply.s(4, 4)
 
-    assert repr(four_fours) == "demo.multiply(4, 4)"
+    assert repr(four_fours) == "canvas.multiply(4, 4)"
     assert await four_fours() == 16
 
 
 async def test_a_signature_can_be_made_from_the_name_alone():
-    assert signature("demo.multiply", args=(4, 4), countdown=10) == multiply.s(4, 4).set(countdown=10)
-    assert await signature("demo.multiply", (4,), {"y": 5})() == 20
+    assert signature("canvas.multiply", args=(4, 4), countdown=10) == multiply.s(4, 4).set(countdown=10)
+    assert await signature("canvas.multiply", (4,), {"y": 5})() == 20
 
 
 async def test_a_partial_gets_the_rest_of_its_arguments_later():
@@ -64,8 +64,8 @@ async def test_a_partial_gets_the_rest_of_its_arguments_later():
 
 
 async def test_new_arguments_go_first():
-    assert repr(multiply.s(2).clone((1,))) == "demo.multiply(1, 2)"
-    assert repr(log.s(y=2, z=2).clone((), {"z": 3})) == "demo.log(y=2, z=3)"
+    assert repr(multiply.s(2).clone((1,))) == "canvas.multiply(1, 2)"
+    assert repr(log.s(y=2, z=2).clone((), {"z": 3})) == "canvas.log(y=2, z=3)"
 
 
 async def test_an_immutable_signature_takes_no_further_arguments():
@@ -96,8 +96,8 @@ async def test_a_callback_that_takes_no_result():
 
 
 async def test_an_unknown_task_is_named():
-    with pytest.raises(UnknownTask, match=r"no task named 'demo\.multipli'.* did you mean demo\.multiply"):
-        await signature("demo.multipli", (4, 4))()
+    with pytest.raises(UnknownTask, match=r"no task named 'canvas\.multipli'.* did you mean canvas\.multiply"):
+        await signature("canvas.multipli", (4, 4))()
 
 
 # Group: all at once
@@ -111,7 +111,7 @@ async def test_the_members_of_a_group_run_side_by_side():
     """Each waits until both have begun: one after the other, they would wait for ever."""
     both = asyncio.Barrier(2)
 
-    @task(name="demo.meet")
+    @task(name="canvas.meet")
     async def meet() -> int:
         return await both.wait()
 
@@ -157,7 +157,7 @@ async def test_a_group_can_be_told_how_many_members_may_be_under_way():
     under_way: set[int] = set()
     most = 0
 
-    @task(name="demo.crowd")
+    @task(name="canvas.crowd")
     async def crowd(i: int) -> int:
         nonlocal most
         under_way.add(i)
@@ -185,7 +185,7 @@ async def test_a_partial_chain_hands_its_arguments_to_the_first_step():
 async def test_chains_in_a_chain_are_one_chain():
     nested = multiply.s(10) | multiply.s(2) | (multiply.s(4) | multiply.s(5))
 
-    assert repr(nested) == "demo.multiply(10) | demo.multiply(2) | demo.multiply(4) | demo.multiply(5)"
+    assert repr(nested) == "canvas.multiply(10) | canvas.multiply(2) | canvas.multiply(4) | canvas.multiply(5)"
     assert await nested(16) == 6400
 
 
@@ -275,7 +275,7 @@ async def test_an_error_callback_is_called_once_with_the_request_the_error_and_i
 async def test_a_failed_callback_does_not_change_the_result(caplog):
     assert await multiply.s(4, 4).set(link=fail.s())() == 16
 
-    assert "a callback (link) of demo.multiply(4, 4) failed" in caplog.text
+    assert "a callback (link) of canvas.multiply(4, 4) failed" in caplog.text
 
 
 async def test_options_of_a_workflow_go_where_its_arguments_go():
