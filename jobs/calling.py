@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from jobs import encoding, keys, registry
 from jobs.canvas import CALLBACKS, Node, Signature
@@ -92,7 +92,8 @@ def moment(value: Moment) -> str:
 
 def _task_call(connection: JobsRedis, signature: Signature, options: Mapping[str, Any], limit: int) -> Call:
     name = signature.task
-    if unknown := options.keys() - OPTIONS:
+    if not options.keys() <= OPTIONS:
+        unknown = options.keys() - OPTIONS
         raise TypeError(f"{name}: apply_async() has no option {', '.join(sorted(unknown))}")
     task = _known(name)
     eta, expires = options.get("eta"), options.get("expires")
@@ -117,15 +118,17 @@ def _payload(
 ) -> bytes:
     callbacks = {
         name: [callback.to_dict() for callback in _several(options[name])]
-        for name in sorted(CALLBACKS)
+        for name in ("link", "link_error")
         if options.get(name)
     }
-    arguments = {} if task is None else task.bind_arguments(signature.args, signature.kwargs)
+    if task is not None:
+        task.takes(signature.args, signature.kwargs)
     try:
         return connection.encode_call(
             signature.task, signature.args, signature.kwargs, options=callbacks, limit=limit
         )
     except EncodingError as error:
+        arguments = {} if task is None else task.bind_arguments(signature.args, signature.kwargs)
         raise type(error)(f"{signature.task}: {_culprit(arguments) or error}") from error
 
 
@@ -158,7 +161,7 @@ def _known(name: str) -> Task[Any, Any] | None:
 
 def _checked_id(job_id: str | None) -> str:
     if job_id is None:
-        return uuid4().hex
+        return secrets.token_hex(16)
     if not job_id or len(job_id) > 512 or not job_id.isprintable():
         raise QuarqError(f"task_id={job_id!r:.80}: give 1 to 512 printable characters")
     return job_id

@@ -51,6 +51,7 @@ class JobsRedis(ArqRedis):
         self.mailbox = Mailbox(self.connection_pool)
         self._line = Line(self.connection_pool)
         self._outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]]]] = []
+        self._sending = False
         self._sender: asyncio.Task[None] | None = None
 
     @classmethod
@@ -83,16 +84,34 @@ class JobsRedis(ArqRedis):
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked. What is stored
         survives any crash.
 
-        Calls made in one turn of the loop travel together. A call whose answer was lost is sent again, which changes
+        Calls made while another is under way travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
         """
-        future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._outbox.append((calls, future))
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send_all())
-        return await future
+        if self._sending:
+            future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+            self._outbox.append((calls, future))
+            return await future
+        self._sending = True
+        try:
+            return await self._store(calls)
+        except Exception as error:
+            if is_away(error):
+                raise _unavailable(error) from error
+            raise
+        finally:
+            if self._outbox:
+                self._sender = asyncio.create_task(self._send_all())
+            else:
+                self._sending = False
 
     async def _send_all(self) -> None:
+        """Send what was called while another call was under way, all together."""
+        try:
+            await self._send_until_empty()
+        finally:
+            self._sending = False
+
+    async def _send_until_empty(self) -> None:
         while self._outbox:
             batch, self._outbox = self._outbox, []
             try:
@@ -110,13 +129,15 @@ class JobsRedis(ArqRedis):
                     future.set_result(answers[place : place + len(calls)])
                 place += len(calls)
 
-    async def _store(self, calls: list[Call]) -> list[int]:
+    async def _store(self, calls: Sequence[Call]) -> list[int]:
+        if len(calls) <= 500:
+            return await self._store_some(calls)
         answers: list[int] = []
         for first in range(0, len(calls), 500):
             answers += await self._store_some(calls[first : first + 500])
         return answers
 
-    async def _store_some(self, calls: list[Call]) -> list[int]:
+    async def _store_some(self, calls: Sequence[Call]) -> list[int]:
         reply = self.mailbox.name
         args: list[str | bytes] = []
         for call in calls:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import (
     Any,
     Concatenate,
@@ -51,6 +52,7 @@ class Task(Generic[P, R]):
         self.name = name
         self.options = options
         self._parameters = inspect.signature(function)
+        self._fewest, self._most = _positional_counts(self._parameters, bound=options.bind)
         self.is_async = inspect.iscoroutinefunction(function)
         self._check_how_it_runs()
         self.__name__ = getattr(function, "__name__", name)
@@ -167,6 +169,11 @@ class Task(Generic[P, R]):
         """A group of starmaps over *n* items each: a list of lists of results."""
         return self.s().chunks(items, n)
 
+    def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """TypeError if the function does not take these arguments."""
+        if kwargs or not self._fewest <= len(args) <= self._most:
+            self.bind_arguments(args, kwargs)
+
     def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments by parameter name; TypeError if the function does not take them."""
         own = (None, *args) if self.options.bind else args
@@ -240,3 +247,15 @@ def _seen(thread: asyncio.Future[Any]) -> None:
     """Whoever waited for the thread may be gone: what it raises then is nobody's."""
     if not thread.cancelled():
         thread.exception()
+
+
+def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:
+    """How many positional arguments alone make a whole call: (fewest, most). Saves most calls a slow look."""
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    needed = [parameter.default is parameter.empty for parameter in signature.parameters.values()]
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(kind == inspect.Parameter.KEYWORD_ONLY and need for kind, need in zip(kinds, needed, strict=True)):
+        return inf, 0
+    fewest = sum(kind in plain and need for kind, need in zip(kinds, needed, strict=True))
+    most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in plain for kind in kinds)
+    return fewest - bound, most - bound

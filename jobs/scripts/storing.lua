@@ -22,21 +22,15 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
   if taken(id, parent, path, now) then return 0 end
   if parent ~= '' and redis.call('HGET', RECORD .. parent, 'revoked') then return 2 end
   local score = moment(due, now) or now
-  local record = { 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply }
-  local function note(field, value)
-    record[#record + 1], record[#record + 2] = field, value
-  end
-  if expires ~= '' then note('expires', moment(expires, now)) end
-  if parent ~= '' then
-    note('parent', parent)
-    note('path', path)
-  end
+  local key = RECORD .. id
+  redis.call('SET', JOB .. id, payload)
+  redis.call('HSET', key, 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply)
+  if expires ~= '' then redis.call('HSET', key, 'expires', moment(expires, now)) end
+  if parent ~= '' then redis.call('HSET', key, 'parent', parent, 'path', path) end
   if tree ~= '' then
-    note('tree', 1)
+    redis.call('HSET', key, 'tree', 1)
     redis.call('SET', TREE .. id, tree)
   end
-  redis.call('SET', JOB .. id, payload)
-  redis.call('HSET', RECORD .. id, unpack(record))
   redis.call('ZADD', queue_key(queue), score, id)
   if score <= now then
     woken_by_store[queue] = true

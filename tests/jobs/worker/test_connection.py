@@ -76,9 +76,7 @@ async def test_a_redis_that_comes_back_in_time_is_waited_for(server: RedisServer
         server.stop()
         second = asyncio.create_task(tasks.multiply.delay(2, 2))
         third = asyncio.create_task(tasks.multiply.delay(3, 3))
-        await wait_until(
-            lambda: connection._sender is not None and not connection._sender.done(), "the call to wait"
-        )
+        await wait_until(lambda: connection._sending and connection._outbox, "the call to wait")
         server.start()
 
         ids = {first.id, (await second).id, (await third).id}
