@@ -2,6 +2,15 @@
 
 local CALL_FIELDS = 10
 local woken_by_store, earliest_by_queue = {}, {}
+local last_place
+
+-- First come, first served: within a millisecond the score says who came first. It is never later than now. (A script's
+-- TIME stands still; half a microsecond is the step that a score as large as this can show.)
+local function place_in_line(now)
+  last_place = last_place or now - 1 + redis.call('TIME')[2] % 1000 / 1000
+  last_place = math.min(last_place + 0.0005, now)
+  return last_place
+end
 
 -- Is this id that of a job, of a result that has not ended, or of a member that its workflow's journal has?
 local function taken(id, parent, path, now)
@@ -21,7 +30,9 @@ end
 local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
   if taken(id, parent, path, now) then return 0 end
   if parent ~= '' and redis.call('HGET', RECORD .. parent, 'revoked') then return 2 end
-  local score = moment(due, now) or now
+  local score = moment(due, now)
+  local place = score or place_in_line(now)
+  score = score or now
   local key = RECORD .. id
   redis.call('SET', JOB .. id, payload)
   redis.call('HSET', key, 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply)
@@ -31,7 +42,7 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
     redis.call('HSET', key, 'tree', 1)
     redis.call('SET', TREE .. id, tree)
   end
-  redis.call('ZADD', queue_key(queue), score, id)
+  redis.call('ZADD', queue_key(queue), place, id)
   if score <= now then
     woken_by_store[queue] = true
   elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then

@@ -107,6 +107,14 @@ async def test_a_thread_past_its_time_limit_fails_at_once_and_keeps_its_slot(
     assert await next_one.get(timeout=10) == 6
 
 
+async def test_jobs_start_in_the_order_of_their_calls(connection: JobsRedis) -> None:
+    """Within a millisecond too, one by one or in bulk."""
+    ids = [(await tasks.multiply.delay(i, i)).id for i in range(20)]
+    ids += [result.id for result in await tasks.multiply.apply_many([(i, i) for i in range(50)])]
+
+    assert [raw.decode() for raw in await connection.zrange("arq:queue", 0, -1)] == ids
+
+
 async def test_a_deferred_job_starts_at_its_time(start_worker: StartWorker) -> None:
     await start_worker(poll_delay=5)
     began = time.monotonic()
