@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs import encoding, keys, registry
-from jobs.canvas import CALLBACKS, Node, Signature
+from jobs.canvas import CALLBACKS, OF_A_GROUP, Node, Signature
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
 
@@ -59,6 +59,7 @@ def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Ca
     tree = encoding.dumps(node.to_dict())
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
+    options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
     return replace(_task_call(connection, Signature(WORKFLOW), options, connection.size_limit), tree=tree)
 
 
@@ -70,13 +71,15 @@ def member_call(connection: JobsRedis, signature: Signature, workflow: str, path
 
 
 def calls_that_follow(
-    connection: JobsRedis, job_id: str, trees: Sequence[Any], args: tuple[Any, ...]
+    connection: JobsRedis, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...]
 ) -> list[Call]:
-    """The callbacks of an ended job, given as stored trees. Their ids follow from its id: each is called once."""
+    """The callbacks of an ended job, given as stored trees. Their ids are its own and their path (see canvas.Path), so
+    each is called once, and none has the id of a workflow's member.
+    """
     calls = []
     for number, tree in enumerate(trees):
         node = Node.from_dict(tree).clone(args)
-        calls.append(call_of(connection, node, {"task_id": f"{job_id}:{number}"}))
+        calls.append(call_of(connection, node, {"task_id": f"{job_id}:{mark}.{number}"}))
     return calls
 
 

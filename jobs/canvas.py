@@ -25,13 +25,16 @@ Path: TypeAlias = tuple[int, ...]
 member i of a group and step i of a chain add (i,), a chord's header (0,) and its body (1,), callback i of a
 workflow (-1, i), its error callback i (-2, i)."""
 
+LINK, LINK_ERROR = -1, -2
+
 Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
 """Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is dear."""
 
 CALLBACKS = frozenset({"link", "link_error"})
 OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires"}
 """Options that concern a workflow on workers as a whole; its others go where its arguments go."""
-OF_THE_NODE = CALLBACKS | {"task_id", "return_exceptions", "max_concurrency"}
+OF_A_GROUP = frozenset({"return_exceptions", "max_concurrency"})
+OF_THE_NODE = CALLBACKS | OF_A_GROUP | {"task_id"}
 """Options that a workflow inside another keeps to itself."""
 
 logger = logging.getLogger(__name__)
@@ -333,9 +336,9 @@ async def _with_callbacks(
     try:
         result = await run()
     except Exception as error:
-        await tell("link_error", -2, request, error, "".join(traceback.format_exception(error)))
+        await tell("link_error", LINK_ERROR, request, error, "".join(traceback.format_exception(error)))
         raise
-    await tell("link", -1, result)
+    await tell("link", LINK, result)
     return result
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobs import encoding, keys
-from jobs.canvas import Node, Path, Signature, Workflow
+from jobs.canvas import LINK_ERROR, Node, Path, Signature, Workflow
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 def place(path: Path) -> str:
     """A path as it stands in ids and journals: `0.3`; `-` is the root."""
     return ".".join(map(str, path)) or "-"
+
+
+def is_callback(place: str) -> bool:
+    """Does this belong to a callback of a workflow, and not to its result?"""
+    return "-" in place
 
 
 def paths_of(node: Node) -> list[str]:
@@ -34,10 +39,14 @@ async def unended(connection: JobsRedis, workflow: str, tree: Node) -> list[str]
     return [path for path in paths_of(tree) if path not in ended]
 
 
-async def failed(connection: JobsRedis, workflow: str) -> list[str]:
-    """The places whose tasks ended other than well, callbacks among them."""
-    journal = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
-    return [path.decode() for path, entry in journal.items() if not entry.startswith(b"S")]
+async def to_do_again(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:
+    """The places whose tasks have not ended well, and those that were told of a failure."""
+    entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
+    journal = {path.decode(): entry for path, entry in entries.items()}
+    told = {path for path in journal if str(LINK_ERROR) in path.split(".")}
+    return [
+        path for path in {*journal, *paths_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"
+    ]
 
 
 def _leaves(node: Node, path: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from jobs.connection import REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
-from jobs.line import REDIS_AWAY
+from jobs.line import REDIS_AWAY, is_away
 
 logger = logging.getLogger("arq.worker")
 
@@ -32,6 +32,8 @@ IDLE_S = 60
 MOST_AT_ONCE = 1_000
 """With more workflows than that on one worker, idle ones are put down at once."""
 REPORTS_A_SECOND = 5
+AWAY_S = 0.5
+"""How long to wait before Redis is asked again for what it could not do."""
 NET_S = 3600
 """A workflow that was put down looks again after this time, whatever happens."""
 
@@ -63,6 +65,7 @@ class Orchestration:
         self._id = job.request.id
         self._job = job
         self._total = 0
+        self._done = 0
         self._failed = 0
         self._reported = 0.0
         self._ended: dict[str, bytes] = {}
@@ -93,19 +96,32 @@ class Orchestration:
 
     async def _begin(self) -> Node:
         """First say where to send news, then read what has happened: nothing falls between the two."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
-            pipe.get(keys.TREE + self._id)
-            pipe.hgetall(keys.JOURNAL + self._id)
-            _, tree, journal = await pipe.execute()
+        tree, journal = await self._listen_and_read()
         if tree is None:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
         self._ended = {path.decode(): entry for path, entry in journal.items()}
         self._seen = set(self._ended)
-        self._failed = sum(not entry.startswith(b"S") for entry in self._ended.values())
+        for place, entry in self._ended.items():
+            self._count(place, entry)
         node = Node.from_dict(encoding.loads(tree))
         self._total = len(members.paths_of(node))
         return node
+
+    async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
+        """Waits for a Redis that is away: it has just given us the job."""
+        while True:
+            try:
+                async with self._redis.pipeline(transaction=True) as pipe:
+                    pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
+                    pipe.get(keys.TREE + self._id)
+                    pipe.hgetall(keys.JOURNAL + self._id)
+                    _, tree, journal = await pipe.execute()
+                    return tree, journal
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                logger.warning("workflow %s cannot begin yet: %s", self._id, error)
+                await asyncio.sleep(AWAY_S)
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0
@@ -122,8 +138,9 @@ class Orchestration:
                 await self._report()
                 continue
             idle_s += patience_s
-            await self._compare()
-            if idle_s >= (IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1) and not self._outbox:
+            await self._guarded(self._compare())
+            enough_s = IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1
+            if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise PutDown(len(self._seen))
         self._reported = 0.0
         await self._report()
@@ -134,7 +151,7 @@ class Orchestration:
         now = time.monotonic()
         if now - self._reported >= 1 / REPORTS_A_SECOND:
             self._reported = now
-            meta = {"done": len(self._seen), "failed": self._failed, "total": self._total}
+            meta = {"done": self._done, "failed": self._failed, "total": self._total}
             with contextlib.suppress(*REDIS_AWAY):
                 await self._job.update_state(meta=meta)
 
@@ -164,7 +181,11 @@ class Orchestration:
                 answers = await self._redis.enqueue(calls)
             except QueueUnavailable as error:
                 logger.warning("workflow %s cannot go on yet: %s", self._id, error)
-                await asyncio.sleep(1)
+                await asyncio.sleep(AWAY_S)
+            except Exception as error:  # Redis takes no such call, now or later
+                for call in calls:
+                    self._waiting[call.path].set_exception(error)
+                return
         for call, answer in zip(calls, answers, strict=True):
             future = self._waiting[call.path]
             if answer == REFUSED and not future.done():
@@ -190,12 +211,17 @@ class Orchestration:
             for place, entry in zip(some, entries, strict=True):
                 if entry is not None and place not in self._seen:
                     self._seen.add(place)
-                    self._failed += not entry.startswith(b"S")
+                    self._count(place, entry)
                     if place in self._waiting:
                         self._settle(place, entry)
                     else:
                         self._ended[place] = entry
         self._news.set()
+
+    def _count(self, place: str, entry: bytes) -> None:
+        if not members.is_callback(place):
+            self._done += 1
+            self._failed += not entry.startswith(b"S")
 
     def _settle(self, place: str, entry: bytes) -> None:
         future = self._waiting[place]
@@ -219,6 +245,8 @@ class Orchestration:
         """Redis being away is not the end of a workflow: what was asked for is asked for again."""
         try:
             await coroutine
+        except REDIS_AWAY as error:
+            logger.warning("workflow %s: Redis is away, looking again in a moment: %s", self._id, error)
         except Exception:
             logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
 

@@ -98,8 +98,11 @@ class Result:
 
     async def retry_failed(self) -> bool:
         """Begin a failed workflow again from what failed in it, keeping the rest. False if it has not failed."""
-        failed = await members.failed(self._connection, self.id)
-        return bool(await self._connection.run_script(scripts.RESUME, self.id, *failed))
+        tree = await members.tree_of(self._connection, self.id)
+        if tree is None:
+            return False
+        again = await members.to_do_again(self._connection, self.id, tree)
+        return bool(await self._connection.run_script(scripts.RESUME, self.id, *again))
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""

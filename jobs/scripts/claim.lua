@@ -14,7 +14,7 @@ local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
 local POISON, AGAIN_MS, READ_AHEAD = 3, 1000, 100
 local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked', 'expires', 'due',
-  'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked' }
+  'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked', 'tree', 'listener' }
 local now = now_ms()
 local takeover = note_alive(now)
 local rows, foreign, running, tries, leases = {}, {}, {}, {}, {}
@@ -33,7 +33,8 @@ local function verdict(record, payload)
   if not payload then return 'missing' end
   if record.revoked then return 'revoked' end
   if record.parent and redis.call('HGET', RECORD .. record.parent, 'revoked') then return 'revoked' end
-  if record.expires and tonumber(record.expires) <= now then return 'expired' end
+  local begun = record.listener -- a workflow that was put down, or whose worker died
+  if record.expires and tonumber(record.expires) <= now and not begun then return 'expired' end
   if record.crashes >= POISON then return 'poison' end
   return ''
 end
@@ -57,7 +58,8 @@ end
 
 local function give(id, queue, key, record, payload, why)
   redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
-  if record.suspect then suspects_left = suspects_left - 1 end
+  local suspect = record.suspect and not record.tree
+  if suspect then suspects_left = suspects_left - 1 end
   if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
@@ -70,7 +72,7 @@ local function give(id, queue, key, record, payload, why)
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
   rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, record.crashes, record.due or '',
-    record.enqueued or '', now, record.lapsed and 1 or 0, record.unknown or '', record.suspect and 1 or 0,
+    record.enqueued or '', now, record.lapsed and 1 or 0, record.unknown or '', suspect and 1 or 0,
     record.parent and 1 or 0 }
 end
 
@@ -88,7 +90,8 @@ local function consider(id, queue, key)
     return
   end
   if started and not takeover then return look_again(id, queue, key, now + AGAIN_MS, false) end
-  if (started or record.suspect) and suspects_left == 0 then
+  -- A workflow runs no code of its own, and may wait for the next suspect: any number of them is taken up at once.
+  if (started or record.suspect) and not record.tree and suspects_left == 0 then
     return look_again(id, queue, key, now + AGAIN_MS, false)
   end
   local payload = redis.call('GET', JOB .. id)

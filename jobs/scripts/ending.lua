@@ -57,7 +57,8 @@ end
 local function tell_waiters()
   for channel, ids in pairs(told) do redis.call('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, paths in pairs(news) do
-    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due')
+    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
+    if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
       redis.call('ZADD', queue_key(record[3]), record[4], workflow)

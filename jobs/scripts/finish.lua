@@ -32,9 +32,10 @@ local function requeue(id, token, task, queue, state, due, changes)
   woken[queue] = true
 end
 
--- A member may have ended since the workflow looked: then it is due at once.
-local function park(id, token, queue, delay, seen, attempts, due)
-  if redis.call('HLEN', JOURNAL .. id) ~= tonumber(seen) then
+-- A member may have ended since the workflow looked, or the workflow was revoked: then it is due at once.
+local function park(id, token, queue, delay, seen, attempts, due, revoked)
+  redis.call('HDEL', RECORD .. id, 'suspect', 'crashes')
+  if redis.call('HLEN', JOURNAL .. id) ~= tonumber(seen) or revoked then
     return requeue(id, token, nil, queue, 'PENDING', due, { 'attempts', attempts - 1 })
   end
   requeue(id, token, nil, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
@@ -62,7 +63,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     local due = delay == 0 and r[1] or now + delay -- handed back, it keeps its place in the queue
     requeue(id, token, record.task, record.queue, state, due, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
   elseif state == 'PARKED' then
-    park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now)
+    park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now, r[5])
   else
     redis.call('HSET', RECORD .. id, 'run', run)
     end_job(id, state, result, ttl, now, record)

@@ -12,24 +12,31 @@ local function place_in_line(now)
   return last_place
 end
 
--- Is this id that of a job, of a result that has not ended, or of a member that its workflow's journal has?
+-- Is this id that of a job, or of a result that has not ended? A member's end stands in the journal of its workflow:
+-- what else there is of its id was left by an earlier life of that workflow.
 local function taken(id, parent, path, now)
-  if redis.call('EXISTS', JOB .. id, RESULT .. id) > 0 then return true end
+  if redis.call('EXISTS', JOB .. id) == 1 then return true end
   if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return true end
+  if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return true end
   local record = redis.call('HMGET', RECORD .. id, 'until', 'state')
-  if record[1] and tonumber(record[1]) > now then return true end
+  if parent == '' and record[1] and tonumber(record[1]) > now then return true end
   if record[1] or record[2] then -- an earlier life of this id
-    redis.call('UNLINK', RECORD .. id)
+    redis.call('UNLINK', RECORD .. id, RESULT .. id)
     redis.call('ZREM', HISTORY, id)
   end
   return false
 end
 
+-- Is the workflow there that this is a member of, and not revoked?
+local function has_workflow(parent)
+  return redis.call('EXISTS', JOB .. parent) == 1 and not redis.call('HGET', RECORD .. parent, 'revoked')
+end
+
 -- Store one call, given as CALL_FIELDS values: id, queue, payload, due, expires, task, reply channel, workflow that it is
--- a member of, its path there, its own tree. Returns 1 stored, 0 taken, 2 refused because its workflow was revoked.
+-- a member of, its path there, its own tree. Returns 1 stored, 0 taken, 2 refused because its workflow was revoked or has ended.
 local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
   if taken(id, parent, path, now) then return 0 end
-  if parent ~= '' and redis.call('HGET', RECORD .. parent, 'revoked') then return 2 end
+  if parent ~= '' and not has_workflow(parent) then return 2 end
   local score = moment(due, now)
   local place = score or place_in_line(now)
   score = score or now
@@ -41,6 +48,7 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
   if tree ~= '' then
     redis.call('HSET', key, 'tree', 1)
     redis.call('SET', TREE .. id, tree)
+    redis.call('UNLINK', JOURNAL .. id)
   end
   redis.call('ZADD', queue_key(queue), place, id)
   if score <= now then

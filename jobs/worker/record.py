@@ -13,6 +13,7 @@ from typing import Any
 
 from jobs import encoding, keys, scripts
 from jobs.calling import LARGE_LIMIT, WORKFLOW, Call, calls_that_follow
+from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line, is_away
@@ -113,7 +114,7 @@ class Recorder:
         run_ms = int((time.monotonic() - job.started) * 1000)
         result = b""
         ttl_ms = self._ttl_ms(outcome)
-        if outcome.ends and ttl_ms > 0 and (running.job.is_member or not outcome.ignored):
+        if outcome.ends and (job.is_member or (ttl_ms > 0 and not outcome.ignored)):
             result, outcome = self.result(running, outcome, run_ms)
         running.outcome = outcome
         return [
@@ -147,11 +148,13 @@ class Recorder:
         """The calls that its `link` or `link_error` asks for."""
         options = running.call.options
         if outcome.state == SUCCESS:
-            return calls_that_follow(self._redis, running.job.id, options.get("link", ()), (outcome.value,))
+            linked = options.get("link", ())
+            return calls_that_follow(self._redis, running.job.id, LINK, linked, (outcome.value,))
         error = outcome.value
         request = request_of(running.job, running.call)
         told = (request, error, "".join(traceback.format_exception(error)))
-        return calls_that_follow(self._redis, running.job.id, options.get("link_error", ()), told)
+        linked = options.get("link_error", ())
+        return calls_that_follow(self._redis, running.job.id, LINK_ERROR, linked, told)
 
     def _ttl_ms(self, outcome: Outcome) -> int:
         if outcome.keep_s is None:

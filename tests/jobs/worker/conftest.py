@@ -48,7 +48,13 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
 
     async def start(**options: Any) -> Worker:
         settings = worker_settings(
-            redis_url=redis_url, **{"tasks": tasks.ALL, "handle_signals": False, "poll_delay": 0.2} | options
+            **{
+                "redis_url": redis_url,
+                "tasks": tasks.ALL,
+                "handle_signals": False,
+                "poll_delay": 0.2,
+            }
+            | options
         )
         worker = create_worker(settings)
         running = asyncio.create_task(worker.main())

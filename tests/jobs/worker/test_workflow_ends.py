@@ -1,0 +1,296 @@
+"""How workflows and their members end, by every cause, and how an ended workflow is begun again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import Result, chain, chord, connect, group, keys, orchestrator, signature, task
+from jobs.connection import JobsRedis
+from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.tasks import append, crash, fail, log, multiply, nap, note_error, parent, read
+from tests.redis_server import RedisServer
+from tests.waiting import wait_until
+
+
+@task(name="tests.unkept", result_expires=0.0001)
+async def unkept(value: str) -> str:
+    return value
+
+
+@task(name="tests.ignored", ignore_result=True)
+async def ignored(value: str) -> str:
+    return value
+
+
+@task(name="tests.step_inside")
+async def step_inside(n: int) -> int:
+    """A task that calls a whole group, and waits for it."""
+    return sum(await (await group(multiply.s(i, 2) for i in range(n)).delay()).get())
+
+
+OURS = [*tasks.ALL, unkept, ignored, step_inside]
+
+
+async def test_the_callback_of_a_workflow_is_called_beside_a_member_of_the_same_number(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    report = tmp_path / "report"
+
+    result = await group(multiply.s(1, 1), multiply.s(2, 2)).apply_async(link=append.si(str(report), "told"))
+
+    assert await result.get(timeout=5) == [1, 4]
+    await wait_until(report.exists, "the callback")
+
+
+async def test_callbacks_of_a_workflow_inside_another_are_called(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    inner = chain(multiply.s(2, 2), multiply.s(3)).set(link=append.si(str(good), "told"))
+    broken = group(fail.s("inner"), log.s(1)).on_error(note_error.s(str(bad)))
+
+    result = await group(inner, broken, return_exceptions=True).delay()
+
+    first, second = await result.get(timeout=5)
+    assert first == 12
+    assert repr(second) == "ValueError('inner')"
+    await wait_until(lambda: good.exists() and bad.exists(), "both callbacks")
+    assert bad.read_text() == "jobs.workflow ValueError('inner')\n"
+
+
+async def test_callbacks_do_not_count_as_progress(start_worker: StartWorker, tmp_path: Path) -> None:
+    await start_worker()
+    inner = group(log.s(1), log.s(2)).set(link=append.si(str(tmp_path / "log"), "told"))
+
+    result = await chain(inner, log.s()).delay()
+
+    assert await result.get(timeout=5) == [1, 2]
+    assert await result.meta() == {"done": 3, "failed": 0, "total": 3}
+
+
+@pytest.mark.parametrize("member", [unkept, ignored])
+async def test_a_result_that_nobody_keeps_still_reaches_the_next_step(
+    start_worker: StartWorker, member: Any
+) -> None:
+    await start_worker(tasks=OURS)
+
+    result = await chain(member.s("value"), log.s()).delay()
+
+    assert await result.get(timeout=5) == "value"
+
+
+async def test_one_slot_is_enough_for_a_task_that_waits_for_a_workflow(start_worker: StartWorker) -> None:
+    await start_worker(tasks=OURS, max_jobs=1)
+
+    result = await group(step_inside.s(3), step_inside.s(4)).delay()
+
+    assert await result.get(timeout=10) == [6, 12]
+
+
+async def test_the_revocation_of_one_member_fails_its_workflow(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await chord([nap.s(60), multiply.s(1, 1)], log.s()).delay()
+    first, *_ = await result.children()
+    await wait_until(lambda: _is(first, "STARTED"), "the member to run")
+
+    await first.revoke(terminate=True)
+
+    with pytest.raises(TaskRevoked):
+        await result.get(timeout=5)
+
+
+async def test_a_waiting_member_that_is_revoked_fails_its_workflow(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await chain(log.s(1), multiply.s(1).set(countdown=60)).delay()
+    *_, second = await result.children()
+    await wait_until(lambda: _is(second, "PENDING"), "the second step to wait")
+
+    await second.revoke()
+
+    with pytest.raises(TaskRevoked):
+        await result.get(timeout=5)
+
+
+async def test_a_member_that_expires_fails_its_workflow(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    result = await group(log.s(1), log.s(2).set(expires=0)).delay()
+
+    with pytest.raises(TaskRevoked, match="expired"):
+        await result.get(timeout=5)
+
+
+async def test_a_member_whose_task_nobody_knows_fails_its_workflow(start_worker: StartWorker) -> None:
+    await start_worker(unknown_task_patience=0)
+
+    result = await group(log.s(1), signature("tests.nobody_knows")).delay()
+
+    with pytest.raises(UnknownTask):
+        await result.get(timeout=5)
+
+
+async def test_a_member_that_kills_its_workers_fails_its_workflow(
+    connection: JobsRedis, start_process: Any, tmp_path: Path
+) -> None:
+    """The workflow itself, which was there each time, is not what killed them."""
+    report = tmp_path / "report"
+    result = await group(crash.s(str(report)), log.s(1)).delay()
+
+    for _ in range(4):
+        worker = await start_process(LEASE="1", LEASE_RENEWAL="0.3")
+        await worker.wait_until_ended(20)
+    await start_process(LEASE="1", LEASE_RENEWAL="0.3")
+
+    with pytest.raises(WorkerLost):
+        await result.get(timeout=20)
+    assert report.read_text() == 4 * "crash\n"
+
+
+async def test_a_dead_workers_workflow_and_its_members_are_taken_up_by_one_other(
+    connection: JobsRedis, start_process: Any, tmp_path: Path
+) -> None:
+    """They are all suspects, and some of them wait for others."""
+    workers = {"LEASE": "1", "LEASE_RENEWAL": "0.3"}
+    first = await start_process(**workers)
+    result = await chord([append.s(str(tmp_path / str(n)), "x", 0.5) for n in range(3)], log.s()).delay()
+    plain = await parent.delay(2)
+    await wait_until(lambda: (tmp_path / "2").exists(), "all members to run")
+    first.process.kill()
+    await start_process(**workers)
+
+    assert await result.get(timeout=15) == [2, 2, 2]
+    assert await plain.get(timeout=15) == 4
+
+
+async def test_a_workflow_that_has_begun_does_not_expire(
+    start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    await start_worker()
+    result = await chain(log.s(1), log.s().set(countdown=1)).apply_async(expires=0.5)
+    await wait_until(
+        lambda: connection.hget(keys.RECORD + result.id, "parked"), "the workflow to be put down"
+    )
+
+    assert await result.get(timeout=5) == 1
+
+
+async def test_a_revoked_workflow_can_be_begun_again(start_worker: StartWorker, tmp_path: Path) -> None:
+    await start_worker()
+    flag, report = tmp_path / "flag", tmp_path / "report"
+    result = await chain(
+        append.s(str(report), "once"), log.s().set(countdown=0.5), read.si(str(flag))
+    ).delay()
+    first, *_ = await result.children()
+    await wait_until(lambda: _is(first, "SUCCESS"), "the first step to end")
+    await result.revoke()
+    flag.write_text("there now")
+
+    assert await result.retry_failed()
+
+    assert await result.get(timeout=5) == "there now"
+    assert report.read_text() == "start once\nend once\n"
+
+
+async def test_a_member_that_outlives_its_revoked_workflow_is_not_run_again(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    report = tmp_path / "report"
+    result = await chain(append.s(str(report), "slow", 0.3), log.s()).delay()
+    first, _ = await result.children()
+    await wait_until(report.exists, "the first step to run")
+    await result.revoke()
+    await wait_until(lambda: _is(first, "SUCCESS"), "it to end by itself")
+
+    assert await result.retry_failed()
+
+    assert await result.get(timeout=5) == 1
+    assert report.read_text() == "start slow\nend slow\n"
+
+
+async def test_a_workflow_that_failed_tells_of_its_success_when_it_is_retried(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    flag, good, bad = tmp_path / "flag", tmp_path / "good", tmp_path / "bad"
+    result = await chain(log.s(1), read.si(str(flag))).apply_async(
+        link=append.si(str(good), "told"), link_error=note_error.s(str(bad))
+    )
+    with pytest.raises(FileNotFoundError):
+        await result.get(timeout=5)
+    await wait_until(bad.exists, "the error callback")
+    flag.write_text("there now")
+
+    assert await result.retry_failed()
+
+    await wait_until(good.exists, "the callback")
+
+
+async def test_the_id_of_a_forgotten_workflow_is_free_with_those_of_its_members(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    report = tmp_path / "report"
+    nightly = group(append.s(str(report), "run"), log.s(2))
+    result = await nightly.apply_async(task_id="nightly")
+    await result.get(timeout=5)
+    await result.forget()
+
+    again = await nightly.apply_async(task_id="nightly")
+
+    assert await again.get(timeout=5) == [1, 2]
+    assert report.read_text() == 2 * "start run\nend run\n"
+
+
+@pytest.fixture
+async def redis_alone(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A server that the test may kill."""
+    server = RedisServer(tmp_path).start()
+    yield server
+    server.stop()
+
+
+async def test_a_workflow_outlives_a_redis_that_is_away(
+    redis_alone: RedisServer, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks at its journal all the while, and nothing of what it looks for can be had."""
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    async with connect(redis_alone.url):
+        await start_worker(redis_url=redis_alone.url)
+        result = await chain(nap.s(0.5), log.s()).delay()
+        first, _ = await result.children()
+        await wait_until(lambda: _is(first, "STARTED"), "the first step to run")
+
+        redis_alone.kill9()
+        await asyncio.sleep(4)
+        redis_alone.start()
+
+        assert await result.get(timeout=10) == "rested"
+
+
+async def test_lost_messages_cost_no_more_than_a_look(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker
+) -> None:
+    """The worker listens where nobody speaks."""
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.3)
+    monkeypatch.setattr(keys, "NEWS", "jobs:nobody:")
+    await start_worker()
+
+    result = await chain(*(nap.si(0.05) for _ in range(4))).delay()
+
+    assert await result.get(timeout=4) == "rested"
+
+
+async def _is(result: Result, state: str) -> bool:
+    return await result.state() == state
