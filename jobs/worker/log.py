@@ -10,6 +10,8 @@ from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCES
 
 logger = logging.getLogger("arq.worker")
 
+_RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
+
 SHOWN = 80
 """Characters of arguments or results that a line shows."""
 
@@ -27,7 +29,7 @@ def received(job: Claimed, call: CallData) -> None:
         extra += f" delayed={late_s:.2f}s"
     waited_s = (job.received - (job.enqueued or job.received)) / 1000
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, STARTED)
-    logger.info("%6.2fs → %s(%s)%s", waited_s, ref, _cut(shown), extra, extra=fields)
+    _info("%6.2fs → %s(%s)%s", (waited_s, ref, _cut(shown), extra), fields)
 
 
 def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
@@ -37,7 +39,7 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
             shown = "" if outcome.value is None or not log_results else _shown(outcome.value)
-            logger.info("%6.2fs ← %s ● %s", run_s, ref, shown, extra=fields)
+            _info("%6.2fs ← %s ● %s", (run_s, ref, shown), fields)
     elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
     elif outcome.state == RETRY:
@@ -69,6 +71,20 @@ def refused(job: Claimed, call: CallData, outcome: Outcome) -> None:
         logger.info("%6.2fs ⊘ %s %s before start", late_s, ref, why, extra=fields)
     else:
         logger.warning("%6.2fs ! %s %s", time.monotonic() - job.started, ref, outcome.why, extra=fields)
+
+
+def _info(message: str, args: tuple[object, ...], fields: dict[str, Any]) -> None:
+    """`logger.info()` for the two lines that every job writes: it does not look for its caller, which would take
+    longer than many a job.
+    """
+    if logging.getLogRecordFactory() is not logging.LogRecord:
+        logger.info(message, *args, extra=fields)
+        return
+    now = time.time()
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    own = {"msg": message, "args": args, "created": now, "msecs": now % 1 * 1000 // 1}
+    vars(record).update(_RECORD, **own, **fields)
+    logger.handle(record)
 
 
 def _fields(job: Claimed, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
