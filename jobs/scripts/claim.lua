@@ -13,19 +13,18 @@ local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
 local POISON, AGAIN_MS, READ_AHEAD = 3, 1000, 100
-local RECORD_FIELDS = { 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked', 'expires', 'due',
-  'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked', 'tree', 'listener' }
 local now = now_ms()
+local now_text, lease_end = as_text(now), as_text(now + lease)
 local takeover = note_alive(now)
 local rows, foreign, running, tries, leases = {}, {}, {}, {}, {}
 
 local function read(id)
-  local values = redis.call('HMGET', RECORD .. id, unpack(RECORD_FIELDS))
-  local record = {}
-  for i, field in ipairs(RECORD_FIELDS) do record[field] = values[i] end
-  for _, field in ipairs({ 'attempts', 'retries', 'crashes' }) do record[field] = tonumber(record[field] or 0) end
-  record.suspect = record.suspect == '1'
-  return record
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked',
+    'expires', 'due', 'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked', 'tree', 'listener')
+  return { state = r[1], task = r[2], attempts = tonumber(r[3] or 0), retries = tonumber(r[4] or 0),
+    crashes = tonumber(r[5] or 0), suspect = r[6] == '1', revoked = r[7], expires = r[8], due = r[9], enqueued = r[10],
+    unknown = r[11], worker = r[12], received = r[13], parent = r[14], parked = r[15], tree = r[16], listener = r[17],
+    lapsed = false }
 end
 
 -- Why a job must end instead of running; '' if it may run.
@@ -64,15 +63,14 @@ local function give(id, queue, key, record, payload, why)
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
-    'received', now)
-  redis.call('ZADD', key, now + lease, id)
-  leases[queue] = leases[queue] or {}
-  table.insert(leases[queue], now + lease)
-  table.insert(leases[queue], id)
+    'received', now_text)
+  local ends = leases[queue] or {}
+  leases[queue] = ends
+  ends[#ends + 1], ends[#ends + 2] = lease_end, id
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
   rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, record.crashes, record.due or '',
-    record.enqueued or '', now, record.lapsed and 1 or 0, record.unknown or '', suspect and 1 or 0,
+    record.enqueued or '', now_text, record.lapsed and 1 or 0, record.unknown or '', suspect and 1 or 0,
     record.parent and 1 or 0 }
 end
 
@@ -147,12 +145,9 @@ for i = 6, #ARGV do
 end
 
 for queue, ends in pairs(leases) do
-  for i = 1, #ends, 1000 do
-    redis.call('ZADD', LEASES .. queue, unpack(ends, i, math.min(i + 999, #ends)))
-  end
+  in_bulk('ZADD', queue_key(queue), ends)
+  in_bulk('ZADD', LEASES .. queue, ends)
 end
-for i = 1, #running, 1000 do
-  redis.call('HSET', RUNNING .. worker, unpack(running, i, math.min(i + 999, #running)))
-  redis.call('MSET', unpack(tries, i, math.min(i + 999, #tries)))
-end
+in_bulk('HSET', RUNNING .. worker, running)
+in_bulk('MSET', nil, tries)
 return { rows, next_due, left_behind, foreign }

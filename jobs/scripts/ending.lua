@@ -3,35 +3,37 @@
 
 local told = {} -- channel -> ids, so that a caller hears of a whole batch in one message
 local news = {} -- workflow -> paths that ended
-local END_FIELDS = { 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree' }
+local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
+local ended = {}
 
 -- The fields of a record that endings need, by name.
 local function read_record(id)
-  local values = redis.call('HMGET', RECORD .. id, unpack(END_FIELDS))
-  local record = {}
-  for i, field in ipairs(END_FIELDS) do record[field] = values[i] end
-  record.queue = record.queue or 'default'
-  return record
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree',
+    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued')
+  return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
+    path = r[8], tree = r[9], due = r[10], received = r[11], attempts = r[12], retries = r[13], revoked = r[14], log = r[15],
+    settled = r[16], enqueued = r[17] }
 end
 
 local function tell(channel, id)
   if channel and channel ~= '' then
-    told[channel] = told[channel] or {}
-    table.insert(told[channel], id)
+    local ids = told[channel] or {}
+    told[channel] = ids
+    ids[#ids + 1] = id
   end
 end
 
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
 local function write_journal(record, state, result)
   local workflow = record.parent
-  if redis.call('EXISTS', JOB .. workflow) == 0 then return false end
+  if ended[workflow] or redis.call('EXISTS', JOB .. workflow) == 0 then return false end
   redis.call('HSET', JOURNAL .. workflow, record.path, state:sub(1, 1) .. result)
   news[workflow] = news[workflow] or {}
   table.insert(news[workflow], record.path)
   return true
 end
 
-local function end_job(id, state, result, ttl, now, record)
+local function end_job(id, state, result, ttl, now, record, run)
   local in_journal = record.parent and write_journal(record, state, result)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PX', ttl)
@@ -41,16 +43,30 @@ local function end_job(id, state, result, ttl, now, record)
     redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
     redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
   end
-  redis.call('DEL', JOB .. id, IN_PROGRESS .. id, RETRY .. id)
-  release(id, record.task)
-  redis.call('ZREM', queue_key(record.queue), id)
-  redis.call('HSET', RECORD .. id, 'state', state, 'finished', now, 'until', now + ttl)
-  redis.call('ZADD', HISTORY, now, id)
+  ended[id] = true
+  gone[#gone + 1], gone[#gone + 2], gone[#gone + 3] = JOB .. id, IN_PROGRESS .. id, RETRY .. id
+  local ids = unqueued[record.queue] or {}
+  unqueued[record.queue] = ids
+  ids[#ids + 1] = id
+  local now_text = as_text(now)
+  history[#history + 1], history[#history + 2] = now_text, id
+  redis.call('HSET', RECORD .. id, 'state', state, 'finished', now_text, 'until', as_text(now + ttl), 'run', run or '0')
   tell(record.reply, id)
   if record.waited then
     for _, channel in ipairs(redis.call('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
     redis.call('DEL', WAITERS .. id)
   end
+  if has_limits(record.task) then
+    redis.call('DEL', IN_PROGRESS .. id)
+    release(id, record.task)
+  end
+end
+
+-- Take away and add what the endings of this script gathered; before anything of it is looked at again.
+local function settle_endings()
+  in_bulk('DEL', nil, gone)
+  in_bulk('ZADD', HISTORY, history)
+  for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
 end
 
 -- Send what was gathered: one message for each caller, one for each workflow. A workflow that was put down is due again.

@@ -16,9 +16,13 @@ local FIELDS, LOG_LIMIT = 10, 32768
 local now = now_ms()
 local answers, settled, unleased, counters, woken = {}, {}, {}, {}, {}
 
+local function add(field) counters[field] = (counters[field] or 0) + 1 end
+
+-- Times are counted by powers of two: bucket n holds those below 2^n ms.
+local LOG_2 = math.log(2)
+local function bucket(ms) return ms < 1 and 0 or math.min(math.floor(math.log(ms) / LOG_2) + 1, 24) end
+
 local function count(task, state, wait, run)
-  local function add(field) counters[field] = (counters[field] or 0) + 1 end
-  local function bucket(ms) return ms < 1 and 0 or math.min(math.floor(math.log(ms) / math.log(2)) + 1, 24) end
   add(task .. '|' .. state)
   if wait then add(task .. '|wait|' .. bucket(wait)) end
   if run then add(task .. '|run|' .. bucket(run)) end
@@ -43,31 +47,30 @@ end
 
 local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   local record = read_record(id)
-  local r = redis.call('HMGET', RECORD .. id, 'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled',
-    'enqueued')
-  if record.owner ~= token then return r[7] == token and 0 or -1 end
+  if record.owner ~= token then return record.settled == token and 0 or -1 end
   if is_terminal(record.state) then return 0 end
-  if state == 'RETRY' and r[5] then return 2 end
-  if entry ~= '' and #(r[6] or '') < LOG_LIMIT then
-    redis.call('HSET', RECORD .. id, 'log', (r[6] or '') .. entry)
+  if state == 'RETRY' and record.revoked then return 2 end
+  if entry ~= '' and #(record.log or '') < LOG_LIMIT then
+    redis.call('HSET', RECORD .. id, 'log', (record.log or '') .. entry)
   end
   settled[#settled + 1] = id
-  unleased[record.queue] = unleased[record.queue] or {}
-  table.insert(unleased[record.queue], id)
-  local task = record.task or '?'
+  local ids = unleased[record.queue] or {}
+  unleased[record.queue] = ids
+  ids[#ids + 1] = id
+  local task, queue, attempts = record.task or '?', record.queue, tonumber(record.attempts)
   if state == 'RETRY' then
     local due = now + delay
-    requeue(id, token, record.task, record.queue, state, due, { 'due', due, 'retries', tonumber(r[4] or 0) + 1 })
+    requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
     count(task, state, false, false)
   elseif state == 'PENDING' then
-    local due = delay == 0 and r[1] or now + delay -- handed back, it keeps its place in the queue
-    requeue(id, token, record.task, record.queue, state, due, { 'attempts', tonumber(r[3]) - 1, 'unknown', extra })
+    local due = delay == 0 and record.due or now + delay -- handed back, it keeps its place in the queue
+    requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, 'unknown', extra })
   elseif state == 'PARKED' then
-    park(id, token, record.queue, delay, extra, tonumber(r[3]), r[1] or now, r[5])
+    park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
   else
-    redis.call('HSET', RECORD .. id, 'run', run)
-    end_job(id, state, result, ttl, now, record)
-    count(task, state, r[1] and math.max(r[2] - math.max(r[1], r[8] or 0), 0), run)
+    end_job(id, state, result, ttl, now, record, run)
+    local began = record.due and math.max(record.due, record.enqueued or 0)
+    count(task, state, began and math.max(record.received - began, 0), tonumber(run))
   end
   return 1
 end
@@ -75,7 +78,7 @@ end
 local i = 3
 while i <= #ARGV do
   local id, token, state, result, ttl, delay, run, entry, extra, following = unpack(ARGV, i, i + FIELDS - 1)
-  local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), tonumber(run), entry, extra)
+  local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), run, entry, extra)
   answers[#answers + 1] = answer
   i = i + FIELDS
   for _ = 1, following do
@@ -84,14 +87,9 @@ while i <= #ARGV do
   end
 end
 
-for queue, ids in pairs(unleased) do
-  for first = 1, #ids, 1000 do
-    redis.call('ZREM', LEASES .. queue, unpack(ids, first, math.min(first + 999, #ids)))
-  end
-end
-for first = 1, #settled, 1000 do
-  redis.call('HDEL', RUNNING .. worker, unpack(settled, first, math.min(first + 999, #settled)))
-end
+settle_endings()
+for queue, ids in pairs(unleased) do in_bulk('ZREM', LEASES .. queue, ids) end
+in_bulk('HDEL', RUNNING .. worker, settled)
 for queue in pairs(woken) do wake(queue) end
 wake_for_stored()
 if next(counters) then

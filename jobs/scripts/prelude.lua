@@ -25,6 +25,21 @@ local function wake(queue)
   if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('LPUSH', WAKE .. queue, 1) end
 end
 
+-- Numbers as text once: redis.call() would format them anew each time.
+local function as_text(ms) return string.format('%.0f', ms) end
+
+-- One command for many keys or members, as many as Lua can unpack at once.
+local function in_bulk(command, key, items)
+  for i = 1, #items, 1000 do
+    local last = math.min(i + 999, #items)
+    if key then
+      redis.call(command, key, unpack(items, i, last))
+    else
+      redis.call(command, unpack(items, i, last))
+    end
+  end
+end
+
 local function is_terminal(state)
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end
