@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from quart import Quart, g, render_template
 from quart.typing import ResponseReturnValue
@@ -11,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 
+from app import times
 from app.accounts.access import is_owner
 from app.context import site
 from app.mail import address
@@ -43,6 +46,8 @@ def prepare(app: Quart) -> None:
         return {"site": site(), "account": account, "is_owner": is_owner(account), "has_page": has_page}
 
     app.jinja_env.filters["readable_address"] = address.shown
+    app.jinja_env.filters["spelled"] = lambda at: times.spelled(at, reader_zone())
+    app.jinja_env.filters["distance"] = lambda at: times.distance(at, datetime.now(UTC))
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> ResponseReturnValue:
@@ -69,6 +74,12 @@ def prepare(app: Quart) -> None:
     @app.errorhandler(500)
     async def fault(error: Exception) -> ResponseReturnValue:
         return await error_page(500)
+
+
+def reader_zone() -> ZoneInfo:
+    """The time zone of the account that looks; of a stranger, the site's."""
+    account = g.get("account")
+    return ZoneInfo(account.timezone if account else site().timezone)
 
 
 async def error_page(code: int, sentence: str | None = None) -> ResponseReturnValue:

@@ -14,9 +14,9 @@ from quart.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database
+from app import database, times
 from app.accounts import current_account, signed_in
-from app.reminders import arming, times
+from app.reminders import arming
 from app.reminders.models import LONGEST_TEXT, Reminder, State, owned_by
 from jobs import Result
 
@@ -75,17 +75,6 @@ class Form:
                 self.at, self.note = moment.at, moment.note
             except times.NotATime as error:
                 self.when_error = str(error)
-
-
-@blueprint.app_template_filter("spelled")
-def spelled(at: datetime) -> str:
-    """Day, time and zone, for the reader."""
-    return times.spelled(at, _zone())
-
-
-@blueprint.app_template_filter("distance")
-def distance(at: datetime) -> str:
-    return times.distance(at, datetime.now(UTC))
 
 
 @blueprint.get("/")
@@ -194,7 +183,10 @@ async def _mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
 async def _saved(reminder: Reminder, form: Form) -> ResponseReturnValue:
     """Say when it comes, in the reader's zone and from now; and arm it, if Redis is there."""
     assert form.at is not None
-    await flash(f"Saved: it will be mailed {spelled(form.at)}, {distance(form.at)}.", "success")
+    await flash(
+        f"Saved: it will be mailed {times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}.",
+        "success",
+    )
     if form.note:
         await flash(form.note, "warning")
     if form.at - datetime.now(UTC) < arming.AHEAD:

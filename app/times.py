@@ -50,7 +50,7 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
     if at <= now:
         raise NotATime("That moment has passed: give a later one.")
     if at > _years_after(now, FURTHEST_YEARS):
-        raise NotATime(f"That is too far away: a reminder can be set up to {FURTHEST_YEARS} years ahead.")
+        raise NotATime(f"That is too far away: up to {FURTHEST_YEARS} years ahead are possible.")
     if local.utcoffset() != local.replace(fold=1).utcoffset():
         return Moment(at, f"The clocks in {zone.key} are put back that night, so {local:%H:%M} comes twice: "
                           "this is the first of the two.")  # fmt: skip
