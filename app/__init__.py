@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import accounts, health, home, pages, security
+from app import about, accounts, blog, health, pages, security
 from app.context import close
 from app.database import Database
 from app.embedded import inbox
@@ -31,7 +31,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     security.protect(app)
     pages.prepare(app)
     app.register_blueprint(health.blueprint)
-    app.register_blueprint(home.blueprint)
+    app.register_blueprint(blog.blueprint)
+    app.register_blueprint(about.blueprint)
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(reminders.blueprint)
     if settings.embedded_mail:

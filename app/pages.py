@@ -47,6 +47,7 @@ def prepare(app: Quart) -> None:
 
     app.jinja_env.filters["readable_address"] = address.shown
     app.jinja_env.filters["spelled"] = lambda at: times.spelled(at, reader_zone())
+    app.jinja_env.filters["day"] = lambda at: times.day(at, reader_zone())
     app.jinja_env.filters["distance"] = lambda at: times.distance(at, datetime.now(UTC))
 
     @app.errorhandler(HTTPException)

@@ -75,6 +75,11 @@ def spelled(at: datetime, zone: ZoneInfo) -> str:
     return f"{local:%A, %-d %B %Y}, {clock} ({zone.key})"
 
 
+def day(at: datetime, zone: ZoneInfo) -> str:
+    """`1 December 2026`."""
+    return f"{at.astimezone(zone):%-d %B %Y}"
+
+
 def distance(at: datetime, now: datetime) -> str:
     """`in 3 hours`, `10 minutes ago`, `now`: rounded, in the unit that people would use."""
     seconds = round((at - now).total_seconds())

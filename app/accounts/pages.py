@@ -136,7 +136,7 @@ async def _link_is_over() -> ResponseReturnValue:
 
 async def _signed_out(message: str) -> ResponseReturnValue:
     await flash(message, "success")
-    response = redirect(url_for("home.index"), 303)
+    response = redirect(url_for("blog.index"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -159,7 +159,7 @@ def _next_page() -> str:
     """Where this browser wanted to go; only ever a page of ours."""
     path = session.pop("next", "")
     ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if ours else url_for("home.index")
+    return path if ours else url_for("blog.index")
 
 
 def _choices() -> list[str]:

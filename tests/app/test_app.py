@@ -36,7 +36,7 @@ async def test_a_task_makes_links_below_base_url(settings: Settings) -> None:
     )
 
     async with task_context(app)(None):
-        link = urlsplit(url_for("home.index", _external=True))
+        link = urlsplit(url_for("blog.index", _external=True))
 
     assert (link.scheme, link.netloc, link.path) == ("https", "site.example", "/")
     await close(app)

@@ -12,13 +12,30 @@ PATHS = [
     "/",
     "/sign-in",
     "/account",
+    "/posts/1",
+    "/posts/new",
+    "/posts/1/edit",
+    "/feed.atom",
     "/reminders/",
     "/reminders/new",
     "/reminders/1",
     "/inbox/",
     "/static/site.css",
 ]
-FIELDS = ["email", "timezone", "text", "when", "in", "page", "before", "csrf_token", "is_owner", "account_id"]
+FIELDS = [
+    "email",
+    "timezone",
+    "text",
+    "title",
+    "do",
+    "when",
+    "in",
+    "page",
+    "before",
+    "csrf_token",
+    "is_owner",
+    "account_id",
+]
 WORDS = [
     *(
         "",

@@ -109,3 +109,10 @@ def test_what_stands_in_the_field_means_the_same_moment(at: datetime, zone: str)
     moment = times.read(times.for_field(at, ZoneInfo(zone)), ZoneInfo(zone), NOW)
 
     assert moment.at == at or moment.note  # the second of two equal times is shown like the first
+
+
+def test_a_day_is_the_reader_s() -> None:
+    late = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+
+    assert times.day(late, BERLIN) == "1 December 2026"
+    assert times.day(late, ZoneInfo("UTC")) == "30 November 2026"

@@ -1,4 +1,4 @@
-"""The first page."""
+"""What the site is for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from quart import Blueprint, render_template
 
 from app.accounts import public
 
-blueprint = Blueprint("home", __name__)
+blueprint = Blueprint("about", __name__)
 
 
-@blueprint.get("/")
+@blueprint.get("/about")
 @public
 async def index() -> str:
-    return await render_template("home.html")
+    return await render_template("about.html")

@@ -1,0 +1,76 @@
+"""The form that a post is written in: what was typed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from quart import request
+
+from app import times
+from app.blog import markdown
+from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
+
+
+@dataclass
+class Form:
+    """Every word that was typed, and a sentence for each field that cannot be taken."""
+
+    title: str = ""
+    text: str = ""
+    when: str = ""
+    title_error: str = ""
+    text_error: str = ""
+    when_error: str = ""
+    note: str = ""
+    publish_at: datetime | None = None
+
+    @classmethod
+    async def read(cls, zone: ZoneInfo) -> Form:
+        """The form of this request. The moment counts only with the button that asks for it."""
+        sent = await request.form
+        form = cls(
+            title=" ".join(markdown.printable(sent.get("title", "")).split()),
+            text=markdown.printable(sent.get("text", "")),
+            when=sent.get("when", "")[:100],
+        )
+        form._check_words()
+        if sent.get("do") == "now":
+            form.publish_at = datetime.now(UTC)
+        elif sent.get("do") == "then":
+            form._check_time(zone)
+        return form
+
+    @classmethod
+    def of(cls, post: Post, zone: ZoneInfo) -> Form:
+        """The form of a post that is there already."""
+        waits = post.published_at is not None and post.state == "waiting"
+        when = times.for_field(post.published_at, zone) if waits and post.published_at else ""
+        return cls(post.title, post.text, when)
+
+    @property
+    def good(self) -> bool:
+        return not (self.title_error or self.text_error or self.when_error)
+
+    def _check_words(self) -> None:
+        if not self.title:
+            self.title_error = "Give the post a title."
+        elif len(self.title) > LONGEST_TITLE:
+            self.title_error = (
+                f"The title has {len(self.title)} characters; {LONGEST_TITLE} are allowed. Shorten it."
+            )
+        if not self.text.strip():
+            self.text_error = "Write something: the post is empty."
+        elif len(self.text) > LONGEST_TEXT:
+            self.text_error = (
+                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it, "
+                "or make two posts of it."
+            )
+
+    def _check_time(self, zone: ZoneInfo) -> None:
+        try:
+            moment = times.read(self.when, zone, datetime.now(UTC))
+            self.publish_at, self.note = moment.at, moment.note
+        except times.NotATime as error:
+            self.when_error = str(error)

@@ -1,0 +1,112 @@
+"""From Markdown to HTML that can do no harm, and to plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ALLOWED = {
+    "a": {"href", "title"},
+    "blockquote": set[str](),
+    "br": set[str](),
+    "code": {"class"},
+    "div": {"class"},
+    "em": set[str](),
+    "h2": set[str](),
+    "h3": set[str](),
+    "h4": set[str](),
+    "h5": set[str](),
+    "h6": set[str](),
+    "hr": set[str](),
+    "img": {"src", "alt", "title"},
+    "li": set[str](),
+    "ol": {"start"},
+    "p": set[str](),
+    "pre": set[str](),
+    "s": set[str](),
+    "strong": set[str](),
+    "table": set[str](),
+    "tbody": set[str](),
+    "td": set[str](),
+    "th": set[str](),
+    "thead": set[str](),
+    "tr": set[str](),
+    "ul": set[str](),
+}
+FOCUSABLE = {"tabindex": "0"}  # what may scroll sideways can be scrolled by keyboard
+ITS_OWN_WAY = {"dir": "auto"}  # each block is read from the left or the right, by its first letter
+SET = {
+    **{tag: FOCUSABLE for tag in ("pre", "div")},
+    **{tag: ITS_OWN_WAY for tag in ("p", "ul", "ol", "blockquote", "h2", "h3", "h4", "h5", "h6")},
+}
+
+# Control characters but tab and newline, lone surrogates, and the two that no XML may hold.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+markdown = MarkdownIt("js-default")  # HTML in a text is shown, not obeyed
+
+
+def html(text: str) -> str:
+    """The text as HTML, sanitised. Its headings begin with an h2: the h1 of a page is the title."""
+    tokens = markdown.parse(text)
+    _place_headings(tokens)
+    return clean(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def clean(html: str, *, base: str | None = None) -> str:
+    """Only harmless tags and links. With *base*, links that name no host begin with it."""
+    return nh3.clean(
+        html,
+        tags=set(ALLOWED),
+        attributes=ALLOWED,
+        url_schemes={"http", "https", "mailto"},
+        url_relative=("rewrite_with_base", base) if base else "pass_through",
+        set_tag_attribute_values=SET,
+    )
+
+
+def plain(text: str) -> str:
+    """The words of the text on one line, without marks, addresses and blocks of code."""
+    return " ".join("".join(_words(markdown.parse(text))).split())
+
+
+def printable(text: str) -> str:
+    """The text without the characters that no page, feed or mail can carry; lines end in a newline."""
+    return UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _words(tokens: Sequence[Token]) -> Iterator[str]:
+    for token in tokens:
+        if token.type in ("inline", "image"):
+            yield from _words(token.children or [])
+        elif token.block or token.type in ("softbreak", "hardbreak"):
+            yield " "
+        else:
+            yield token.content
+
+
+def _place_headings(tokens: Sequence[Token]) -> None:
+    """Whatever levels were written, no level is left out: readers by ear go from heading to heading."""
+    above: list[str] = []
+    for token in tokens:
+        if token.type == "heading_open":
+            above = [*(tag for tag in above if tag < token.tag), token.tag]
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(len(above) + 1, 6)}"
+
+
+def _open_table(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return '<div class="scroll"><table>\n'
+
+
+def _close_table(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return "</table></div>\n"
+
+
+markdown.add_render_rule("table_open", _open_table)
+markdown.add_render_rule("table_close", _close_table)

@@ -1,0 +1,87 @@
+"""What a post is: a draft, one that waits for its moment, or one that everybody reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, Index, String, Text, and_
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from app.blog import markdown, words
+from app.database import Model
+
+LONGEST_TITLE = 200  # characters
+LONGEST_TEXT = 50_000
+LONGEST_BEGINNING = 1_000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Post(Model):
+    """One post. Whoever sets `title` or `text`, in a page or a shell, sets what is made of them too."""
+
+    __tablename__ = "post"
+    # SQLite would give the number of a deleted post, and with it its address, to another one.
+    __table_args__ = (Index("ix_post_published_at", "published_at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(LONGEST_TITLE))
+    slug: Mapped[str] = mapped_column(String(LONGEST_TITLE))
+    """The title as part of an address; empty if it has no letter and no digit."""
+    text: Mapped[str] = mapped_column(Text)
+    """Markdown, as written."""
+    html: Mapped[str] = mapped_column(Text)
+    """The text as HTML, sanitised when it was saved."""
+    beginning: Mapped[str] = mapped_column(String(LONGEST_BEGINNING))
+    """The first words, plain."""
+    published_at: Mapped[datetime | None]
+    """From when on everybody reads it; None: a draft."""
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    edited_at: Mapped[datetime] = mapped_column(default=_now)
+
+    def __repr__(self) -> str:
+        return f"<Post {self.title[:20]!r}>"
+
+    @validates("title")
+    def _title_is_set(self, key: str, title: str) -> str:
+        title = " ".join(markdown.printable(title).split())
+        self.slug = words.slug(title)
+        return title
+
+    @validates("text")
+    def _text_is_set(self, key: str, text: str) -> str:
+        text = markdown.printable(text)
+        self.html = markdown.html(text)
+        self.beginning = words.beginning(markdown.plain(text), LONGEST_BEGINNING)
+        return text
+
+    @property
+    def body(self) -> Markup:
+        """The HTML for a template."""
+        return Markup(self.html)
+
+    @property
+    def state(self) -> str:
+        """`draft`, `waiting` or `published`."""
+        if self.published_at is None:
+            return "draft"
+        return "waiting" if self.published_at > _now() else "published"
+
+    @property
+    def changed_at(self) -> datetime:
+        """When readers last saw it change."""
+        return max(self.published_at or self.edited_at, self.edited_at)
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """For `url_for("blog.show", **post.address)`."""
+        return {"pk": self.id, "slug": self.slug} if self.slug else {"pk": self.id}
+
+
+def is_published() -> ColumnElement[bool]:
+    """What everybody may read now. Publishing at a time needs no task: the moment comes by itself."""
+    return and_(Post.published_at.is_not(None), Post.published_at <= _now())

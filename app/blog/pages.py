@@ -1,0 +1,77 @@
+"""What everybody reads: the first page, each post, the feed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from app import database
+from app.accounts import public
+from app.accounts.access import is_owner
+from app.blog import markdown
+from app.blog.models import Post, is_published
+from app.blog.words import beginning
+from app.context import site
+from app.security.headers import CONTENT_SECURITY_POLICY
+
+PER_PAGE = 10
+IN_FEED = 20
+WITH_PICTURES = CONTENT_SECURITY_POLICY.replace("img-src 'self'", "img-src 'self' https:")
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+blueprint = Blueprint("blog", __name__, template_folder="templates")
+blueprint.add_app_template_filter(beginning, "beginning")
+
+
+@blueprint.get("/")
+@public
+async def index() -> ResponseReturnValue:
+    """What is published, newest first."""
+    page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
+    query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
+    async with database.session() as db:
+        posts = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
+        untouched = not posts and page == 1 and await db.scalar(select(Post.id).limit(1)) is None
+    if not posts and page > 1:
+        abort(404)
+    return await render_template(
+        "blog/index.html", posts=posts[:PER_PAGE], page=page, more=len(posts) > PER_PAGE, untouched=untouched
+    )
+
+
+@blueprint.get("/posts/<int(max=2147483647):pk>")
+@blueprint.get("/posts/<int(max=2147483647):pk>-<slug>")
+@public
+async def show(pk: int, slug: str = "") -> ResponseReturnValue:
+    """The number finds the post; a wrong or old slug leads to the right one. Drafts are there for the owner only."""
+    async with database.session() as db:
+        post = await db.get(Post, pk)
+    if post is None or (post.state != "published" and not is_owner(g.account)):
+        abort(404)
+    if slug != post.slug:
+        # Not for ever: browsers would keep it, and turn in a circle once the title is changed back.
+        return redirect(url_for("blog.show", **post.address), 302)
+    address = site().base_url + url_for("blog.show", **post.address)
+    page = await render_template("blog/show.html", post=post, address=address)
+    return page, {"Content-Security-Policy": WITH_PICTURES}
+
+
+@blueprint.get("/feed.atom")
+@public
+async def feed() -> ResponseReturnValue:
+    """The newest posts, whole, for feed readers. One that has them already gets a 304."""
+    query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
+    async with database.session() as db:
+        posts = list(await db.scalars(query.limit(IN_FEED)))
+    changed = max((post.changed_at for post in posts), default=NEVER)
+    text = await render_template("blog/feed.xml", posts=posts, changed=changed, body=_body_for_elsewhere)
+    response = Response(text, mimetype="application/atom+xml")
+    await response.add_etag()
+    return await response.make_conditional(request)
+
+
+def _body_for_elsewhere(post: Post) -> str:
+    return markdown.clean(post.html, base=site().base_url + url_for("blog.show", **post.address))

@@ -1,0 +1,140 @@
+"""What the owner does: write, publish, take back, delete. On the same blueprint as the pages that are read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from quart import abort, flash, redirect, render_template, url_for
+from quart.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database, times
+from app.accounts import owner_only
+from app.blog import samples
+from app.blog.form import Form
+from app.blog.models import Post, is_published
+from app.blog.pages import blueprint
+from app.pages import reader_zone
+
+
+@blueprint.get("/posts/drafts")
+@owner_only
+async def drafts() -> ResponseReturnValue:
+    """What nobody else sees yet: drafts, and posts that wait for their moment."""
+    query = select(Post).where(~is_published() | Post.published_at.is_(None)).order_by(Post.edited_at.desc())
+    async with database.session() as db:
+        posts = list(await db.scalars(query.limit(500)))
+    return await render_template("blog/drafts.html", posts=posts)
+
+
+@blueprint.get("/posts/new")
+@owner_only
+async def new() -> ResponseReturnValue:
+    return await _form_page(Form())
+
+
+@blueprint.post("/posts/new")
+@owner_only
+async def create() -> ResponseReturnValue:
+    form = await Form.read(reader_zone())
+    if not form.good:
+        return await _form_page(form), 400
+    async with database.transaction() as db:
+        post = Post(title=form.title, text=form.text, published_at=form.publish_at)
+        db.add(post)
+    return await _saved(post, form.note)
+
+
+@blueprint.get("/posts/<int(max=2147483647):pk>/edit")
+@owner_only
+async def edit(pk: int) -> ResponseReturnValue:
+    async with database.session() as db:
+        post = await _post(db, pk)
+    return await _form_page(Form.of(post, reader_zone()), post)
+
+
+@blueprint.post("/posts/<int(max=2147483647):pk>/edit")
+@owner_only
+async def save(pk: int) -> ResponseReturnValue:
+    """What is published stays published since it was. A draft stays one unless a button says otherwise."""
+    form = await Form.read(reader_zone())
+    async with database.transaction() as db:
+        post = await _post(db, pk, lock=True)
+        if not form.good:
+            return await _form_page(form, post), 400
+        post.title, post.text, post.edited_at = form.title, form.text, datetime.now(UTC)
+        if form.publish_at and post.state != "published":
+            post.published_at = form.publish_at
+    return await _saved(post, form.note)
+
+
+@blueprint.post("/posts/<int(max=2147483647):pk>/publish")
+@owner_only
+async def publish(pk: int) -> ResponseReturnValue:
+    async with database.transaction() as db:
+        post = await _post(db, pk, lock=True)
+        if post.state != "published":
+            post.published_at = datetime.now(UTC)
+    return await _saved(post)
+
+
+@blueprint.post("/posts/<int(max=2147483647):pk>/withdraw")
+@owner_only
+async def withdraw(pk: int) -> ResponseReturnValue:
+    """Back to the drafts: its address is a 404 for everybody else."""
+    async with database.transaction() as db:
+        post = await _post(db, pk, lock=True)
+        post.published_at = None
+    return await _saved(post)
+
+
+@blueprint.post("/posts/<int(max=2147483647):pk>/delete")
+@owner_only
+async def delete(pk: int) -> ResponseReturnValue:
+    """For good, and so for drafts only: what people read is taken back first."""
+    async with database.transaction() as db:
+        post = await _post(db, pk, lock=True)
+        if post.published_at is not None:
+            await flash("Only a draft can be deleted: take the post back first.", "warning")
+            return redirect(url_for("blog.show", **post.address), 303)
+        await db.delete(post)
+    await flash("The draft is deleted.", "success")
+    return redirect(url_for("blog.drafts"), 303)
+
+
+@blueprint.post("/posts/samples")
+@owner_only
+async def add_samples() -> ResponseReturnValue:
+    """A few posts to look at, if there is none yet."""
+    async with database.transaction() as db:
+        if await db.scalar(select(Post.id).limit(1)) is not None:
+            await flash("There are posts already, so no samples were added.", "warning")
+        else:
+            db.add_all(samples.posts(datetime.now(UTC)))
+            await flash(
+                "The sample posts are published. Change them, or take them back and delete them.", "success"
+            )
+    return redirect(url_for("blog.index"), 303)
+
+
+async def _post(db: AsyncSession, pk: int, *, lock: bool = False) -> Post:
+    return await db.get(Post, pk, with_for_update=lock) or abort(404)
+
+
+async def _saved(post: Post, note: str = "") -> ResponseReturnValue:
+    """Say who can read it from when on."""
+    if post.published_at is None:
+        await flash("Saved as a draft: only you can see it.", "success")
+    elif post.state == "waiting":
+        at = times.spelled(post.published_at, reader_zone())
+        await flash(f"Saved: everybody can read it from {at} on.", "success")
+    else:
+        await flash("Saved: everybody can read it.", "success")
+    if note:
+        await flash(note, "warning")
+    return redirect(url_for("blog.show", **post.address), 303)
+
+
+async def _form_page(form: Form, post: Post | None = None) -> str:
+    return await render_template("blog/form.html", form=form, post=post, zone=reader_zone().key)

@@ -1,0 +1,130 @@
+"""The blog in a real browser: write and publish, and no post runs a script or leaves the screen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import Browser, expect
+from quart import Quart
+
+from app.accounts.links import sign_in_link
+from app.blog import Post
+from app.database import Database
+from settings import Settings
+from tests.app.test_blog_markdown import ATTACKS
+from tests.app.test_look import problems, served, tab
+from tests.browser import browser
+
+__all__ = ["browser", "served"]
+
+ROUGH = f"""
+# {"Longword" * 20}
+
+### Deeper
+
+{"word" * 100} `{"code" * 60}`
+
+```
+{"a line that is wider than any telephone " * 5}
+```
+
+| {" | ".join("column" + str(n) for n in range(12))} |
+|{"---|" * 12}
+| {" | ".join("value" * 3 for n in range(12))} |
+
+> quoted {"字" * 80}
+
+- פריט ברשימה
+  1. nested
+     - deeper
+"""
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+async def test_write_publish_and_read(served: Quart, browser: Browser, javascript: bool) -> None:
+    settings: Settings = served.extensions["settings"]
+    owner = await (await browser.new_context(java_script_enabled=javascript)).new_page()
+    reader = await (await browser.new_context(java_script_enabled=javascript)).new_page()
+    await owner.goto(await sign_in_link(settings))
+    await owner.click("main button")
+
+    await owner.goto(settings.base_url)
+    await owner.get_by_role("link", name="Write a post").click()
+    await owner.get_by_label("Title").fill("给自己 🌱")
+    await owner.get_by_label("Text").fill("Some **bold** words")
+    await owner.get_by_role("button", name="Save as a draft").click()
+    await expect(owner.get_by_role("status")).to_contain_text("Saved as a draft")
+    answer = await reader.goto(owner.url)
+    assert answer is not None
+    assert answer.status == 404
+    await owner.get_by_role("button", name="Publish now").click()
+
+    await reader.goto(settings.base_url)
+    await reader.get_by_role("link", name="给自己").click()
+    await expect(reader.locator("h1")).to_have_text("给自己 🌱")
+    await expect(reader.locator(".post-text strong")).to_have_text("bold")
+
+
+@pytest.mark.timeout(120)
+async def test_every_page_of_the_blog_is_for_everybody(served: Quart, browser: Browser) -> None:
+    settings: Settings = served.extensions["settings"]
+    page = await tab(browser)
+    await page.goto(await sign_in_link(settings))
+    await page.click("main button")
+    await page.goto(settings.base_url)
+    await page.get_by_role("button", name="Add sample posts").click()
+    await expect(page.get_by_role("status")).to_contain_text("The sample posts are published.")
+    database: Database = served.extensions["database"]
+    async with database.session() as db:
+        now = datetime.now(UTC)
+        db.add(Post(title="Longtitle" * 20, text=ROUGH, published_at=now))
+        db.add(Post(title="A draft", text="# a"))
+        db.add(Post(title="Waits", text="# a", published_at=now + timedelta(days=2)))
+        db.add_all(Post(title=f"More {n}", text="x", published_at=now - timedelta(days=9)) for n in range(9))
+        await db.commit()
+
+    for path in ("", "?page=2", "posts/drafts", "posts/5/edit", *(f"posts/{pk}" for pk in range(1, 8))):
+        await page.goto(f"{settings.base_url}/{path}")
+        assert await problems(page) == [], path
+    await page.goto(f"{settings.base_url}/posts/new")
+    await page.get_by_label("Title").fill(" ")
+    await page.get_by_label("Text").fill("kept")
+    await page.get_by_label("Or publish it at").fill("2020-01-01T10:00")
+    await page.get_by_role("button", name="Publish then").click()
+    await expect(page.get_by_label("Text")).to_have_value("kept")
+    assert await problems(page) == []
+
+
+@pytest.mark.timeout(120)
+async def test_no_post_runs_a_script(served: Quart, browser: Browser) -> None:
+    """Even with the site's policy switched off: nothing that would run reaches the page."""
+    settings: Settings = served.extensions["settings"]
+    database: Database = served.extensions["database"]
+    async with database.session() as db:
+        now = datetime.now(UTC)
+        db.add_all(Post(title=attack, text=attack, published_at=now) for attack in ATTACKS)
+        db.add(Post(title="All", text="\n\n".join(ATTACKS), published_at=now))
+        await db.commit()
+    page = await tab(browser)
+    alarms: list[str] = []
+    page.on("dialog", lambda dialog: alarms.append(dialog.message))
+
+    for path in (
+        *(f"/?page={n}" for n in range(1, 5)),
+        *(f"/posts/{pk}" for pk in range(1, len(ATTACKS) + 2)),
+    ):
+        await page.goto(settings.base_url + path)
+        assert (
+            await page.locator(".post script, .post-beginning script, .post iframe, .post form").count() == 0
+        )
+        for link in await page.locator(".post-text a").all():
+            await link.dispatch_event("mouseover")
+            assert (
+                not (await link.get_attribute("href") or "")
+                .lower()
+                .startswith(("javascript", "vbscript", "data"))
+            )
+
+    assert alarms == []

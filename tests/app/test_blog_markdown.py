@@ -1,0 +1,210 @@
+"""What may come out of a post's text, whatever was put in."""
+
+from __future__ import annotations
+
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.blog import Post, markdown, words
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<math><mtext></mtext><mglyph><style><img src=x onerror=alert(1)>",
+    "<iframe src=javascript:alert(1)>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<style>*{background:url(javascript:alert(1))}</style>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<form action=/sign-out method=post><button>x",
+    "<base href=https://evil.example>",
+    "<meta http-equiv=refresh content=0>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](&#106;avascript:alert(1))",
+    "[x](java\tscript:alert(1))",
+    "[x](\x01javascript:alert(1))",
+    "[x](vbscript:x)",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "[x](file:///etc/passwd)",
+    "![x](javascript:alert(1))",
+    '![x](x" onerror="alert(1))',
+    '[x](https://a.example/"onmouseover="alert(1))',
+    '[x](https://a.example "t\\" onclick=\\"alert(1)")',
+    "<https://a.example/\"onclick=alert(1)//>",
+    "<javascript:alert(1)>",
+    "[x]: javascript:alert(1)\n\n[x]",
+    "```\"><script>alert(1)</script>\nx\n```",
+    "``` x\" onclick=alert(1)\nx\n```",
+    "|a|\n|-|\n|<script>alert(1)</script>|",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "`<script>alert(1)</script>`",
+    "{{7*7}} {% raw %} ${7*7}",
+    "*a<script>*</script>",
+    "]]><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "\x00<scr\x00ipt>alert(1)</script>",
+    "＜script＞alert(1)＜/script＞",
+]  # fmt: skip
+
+
+class Harm(HTMLParser):
+    """Collects whatever a browser would obey and a post may not say."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in markdown.ALLOWED:
+            self.found.append(tag)
+        for name, value in attrs:
+            if name not in {"href", "src", "alt", "title", "class", "start", "rel", "tabindex", "dir"}:
+                self.found.append(name)
+            scheme = (value or "").partition(":")[0].strip().lower() if ":" in (value or "") else "https"
+            if name in ("href", "src") and scheme not in ("http", "https", "mailto"):
+                self.found.append(value or "")
+
+    def handle_comment(self, data: str) -> None:
+        self.found.append(data)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_harmful_is_left(attack: str) -> None:
+    for text in (attack, f"words {attack} words", f"> - **{attack}**"):
+        assert Harm(markdown.html(text)).found == []
+
+
+@given(
+    st.lists(
+        st.sampled_from([*ATTACKS, "\n\n", "`", "*", "[", "](", ")", "<", ">", "|", "- ", "# "]), max_size=12
+    )
+)
+def test_nothing_harmful_comes_of_any_mixture(parts: list[str]) -> None:
+    assert Harm(markdown.html("".join(parts))).found == []
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_html_that_reached_the_sanitiser_would_not_pass_it(attack: str) -> None:
+    """The second wall, by itself."""
+    assert Harm(markdown.clean(attack)).found == []
+
+
+def test_what_is_meant_is_kept() -> None:
+    text = (
+        "**b** *i* ~~s~~ `c` [l](/about 't') <https://a.example> ![p](https://a.example/p.png)\n\n"
+        "> q\n\n3. three\n\n---\n\n| a |\n|---|\n| 1 |\n\n```py\nx < 1\n```\n"
+    )
+
+    html = markdown.html(text)
+
+    for part in ("<strong>b", "<em>i", "<s>s", "<code>c", 'href="/about" title="t"', 'href="https://a.example"',
+                 'src="https://a.example/p.png" alt="p"', "<blockquote", '<ol start="3"', "<hr>", "<td>1",
+                 'class="language-py">x &lt; 1'):  # fmt: skip
+        assert part in html, part
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("# a\n## b\n# c", "h2 h3 h2"),
+        ("## a\n### b", "h2 h3"),
+        ("# a\n#### b\n## c", "h2 h3 h3"),
+        ("###### a\n# b", "h2 h2"),
+        ("# a\n## b\n### c\n#### d\n##### e\n###### f", "h2 h3 h4 h5 h6 h6"),
+    ],
+)
+def test_headings_stand_below_the_title_and_skip_no_level(text: str, tags: str) -> None:
+    html = markdown.html(text)
+
+    assert [part[:2] for part in html.split("<") if part[:1] == "h"] == tags.split()
+
+
+def test_links_for_elsewhere_have_a_host() -> None:
+    html = markdown.html("[a](/about) [b](#b) [c](https://c.example/) ![d](d.png) [e](mailto:e@e.example)")
+
+    absolute = markdown.clean(html, base="https://site.example/posts/1-x")
+
+    for link in ('"https://site.example/about"', '"https://site.example/posts/1-x#b"', '"https://c.example/"',
+                 '"https://site.example/posts/d.png"', '"mailto:e@e.example"'):  # fmt: skip
+        assert link in absolute
+
+
+def test_the_words_of_a_text() -> None:
+    text = "# Title\n\nSome **bold** [words](https://x.example)\nand `code` <b>\n\n- one\n- two\n\n```\nlong\n```\n"
+
+    assert markdown.plain(text) == "Title Some bold words and code <b> one two"
+
+
+def test_a_post_never_holds_what_no_page_or_feed_can_carry() -> None:
+    post = Post(title=" a\x00\n b\ud800\uffff ", text="one\r\ntwo\x0bthree\x1b\tfour\rfive\ufffe")
+
+    assert post.title == "a b"
+    assert post.text == "one\ntwothree\tfour\nfive"
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("Hello, World!", "hello-world"),
+        ("  --  ", ""),
+        ("🎉🎉", ""),
+        ("给以后的自己写一封信", "给以后的自己写一封信"),
+        ("हिन्दी में", "हिन्दी-में"),
+        ("كتاب جديد؟", "كتاب-جديد"),
+        ("a/b?c#d%2F../e", "a-b-c-d-2f-e"),
+        ("Straße ﬁnden", "strasse-finden"),
+        ("word " * 30, "-".join(["word"] * 12)),
+        ("字" * 100, "字" * 60),
+    ],
+)
+def test_slugs(title: str, slug: str) -> None:
+    assert words.slug(title) == slug
+
+
+@given(st.text(max_size=200))
+def test_any_title_makes_a_slug_that_is_safe_in_an_address(title: str) -> None:
+    slug = words.slug(title)
+
+    assert len(slug) <= words.LONGEST_SLUG
+    assert not slug.startswith("-")
+    assert all(character == "-" or unicodedata.category(character)[0] in "LMN" for character in slug)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 200, "字" * 999, "一 " + "字" * 999, "👩‍👩‍👧" * 200, "👍🏽" * 300, "🇫🇷" * 300, "שלום עולם " * 100,
+     "é" * 600, "हिन्दी " * 150],
+    ids=["latin", "chinese", "chinese with an early blank", "families", "skin", "flags", "hebrew", "accents", "hindi"],
+)  # fmt: skip
+def test_a_beginning_is_long_enough_and_tears_nothing(text: str) -> None:
+    cut = words.beginning(text, 500)
+
+    assert 450 <= len(cut) <= 500
+    assert cut.endswith("…")
+    left = cut[:-1]
+    assert text.startswith(left)
+    following = text[len(left)]
+    assert unicodedata.category(following)[0] != "M"
+    assert following != words.JOINER
+    assert left[-1] != words.JOINER
+    assert not words.SKIN.match(following)
+    assert sum(map(bool, map(words.FLAG.match, left))) % 2 == 0
+
+
+def test_what_is_short_is_not_cut() -> None:
+    assert words.beginning("字" * 500, 500) == "字" * 500
+    assert words.beginning("", 500) == ""
+
+
+@given(st.text(), st.integers(10, 60))
+def test_a_beginning_is_never_longer_than_asked(text: str, length: int) -> None:
+    assert len(words.beginning(text, length)) <= length
