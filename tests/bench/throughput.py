@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.bench.rig import Rig
-from tests.bench.subjects import OURS, STOCK, TUNED, Subject
+from tests.bench.subjects import FORGETFUL, OURS, STOCK, TUNED, Subject
 from tests.bench.table import Figures, Row, Target, at_least, ratio
 
-SUBJECTS = (STOCK, TUNED, OURS)
+SUBJECTS = (STOCK, TUNED, OURS, FORGETFUL)
 PEERS = True
 NOOP = "no-op jobs/s, one worker"
 NAP = "20 ms jobs/s, one worker, 100 at once"
@@ -16,7 +16,12 @@ def five_times_the_best_peer(row: Row) -> bool:
     return row[OURS.name] >= 5 * max(row[peer] for peer in ("SAQ", "taskiq", "streaq"))
 
 
+def history_costs_little(row: Row) -> bool:
+    return row[OURS.name] >= 0.85 * row[FORGETFUL.name]
+
+
 TARGETS = (
+    Target(NOOP, "history takes <= 15 %", history_costs_little),
     Target(NOOP, ">= 8,000/s", at_least(OURS, 8_000)),
     Target(NOOP, ">= 25x arq", ratio(OURS, STOCK, 25)),
     Target(NOOP, ">= 5x arq tuned", ratio(OURS, TUNED, 5)),

@@ -77,6 +77,11 @@ class Oracle:
             for other in runs[place + 1 :]
         )
 
+    def most_beside(self, keys: list[str]) -> int:
+        """How many runs of these keys, of those that came to an end, were under way at one moment."""
+        runs = [run for key in keys for run in self.runs[key] if run.end is not None]
+        return max((sum(r.start <= run.start < (r.end or 0) for r in runs) for run in runs), default=0)
+
     def recoveries(self, pid: int, killed_at: float) -> list[float]:
         """For each run that died with this process: seconds from the kill to the key's next start."""
         return [

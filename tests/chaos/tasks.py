@@ -87,7 +87,32 @@ async def fail(key: str) -> None:
     raise ValueError(key)
 
 
-TASKS = [work, tidy, block, crash, give, take, fail]
+@task(name="chaos.paced", bind=True, rate_limit="20/s")
+async def paced(self: Any, key: str, seconds: float) -> str:
+    return await _act(self, key, seconds)
+
+
+@task(name="chaos.narrow", bind=True, max_concurrency=2)
+async def narrow(self: Any, key: str, seconds: float) -> str:
+    return await _act(self, key, seconds)
+
+
+@task(name="chaos.retried", bind=True, max_retries=2, default_retry_delay=0.5)
+async def retried(self: Any, key: str, seconds: float) -> str:
+    """Acts at its second retry."""
+    if self.request.retries < 2:
+        self.retry(exc=ValueError(key))
+    return await _act(self, key, seconds)
+
+
+async def _act(job: Any, key: str, seconds: float) -> str:
+    ledger.started(key, job.request.attempts)
+    await asyncio.sleep(seconds)
+    ledger.ended(key, job.request.attempts)
+    return key
+
+
+TASKS = [work, tidy, block, crash, give, take, fail, paced, narrow, retried]
 
 # A worker of the previous release does not know the newest task.
 if os.environ.get("CHAOS_RELEASE") != "old":
