@@ -9,7 +9,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from jobs import default, keys
 from jobs.calling import WORKFLOW
 from jobs.connection import JobsRedis
 from jobs.line import Line
+from jobs.masking import published
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
@@ -52,12 +53,16 @@ class Engine:
         unknown_patience_s: float,
         log_results: bool,
         counts: dict[str, int],
+        shut_down: Callable[[], None],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(queues)
         self.max_jobs = max_jobs
         self.counts = counts
         self.started = 0
+        self.quiet = False
+        """Claims no more, because an operator said so; what runs goes on, and the process stays."""
+        self._shut_down = shut_down
         self.held: dict[str, Running] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
@@ -67,6 +72,7 @@ class Engine:
         self._ctx = ctx
         self._functions = functions
         self._slots = Slots(max_jobs)
+        self._secrets = published({name: function.secrets for name, function in functions.items()})
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._suspects: set[Running] = set()
         self._stopping = False
@@ -77,7 +83,7 @@ class Engine:
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
         self._waker = Waker(
-            self._wake_line, self.queues, poll_s, lambda: self._slots.free > 0, self._until_a_slot_is_free
+            self._wake_line, self.queues, poll_s, lambda: self._claimable > 0, self._until_a_slot_is_free
         )
         self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
         self._keeper = Keeper(
@@ -144,7 +150,7 @@ class Engine:
 
     async def _claim_and_run(self, burst: bool, job_limit: int | None) -> None:
         while not self._stopping:
-            wanted = self._slots.free
+            wanted = self._claimable
             if job_limit is not None:
                 wanted = min(wanted, job_limit - self.started)
                 if self.started >= job_limit:
@@ -161,6 +167,10 @@ class Engine:
                 return
             elif not self._stopping:
                 await self._waker.wait(0.02 if burst else batch.next_due_s)
+
+    @property
+    def _claimable(self) -> int:
+        return 0 if self.quiet else self._slots.free
 
     def _start(self, job: Claimed) -> None:
         running = Running(job, Slot(self._slots), self._redis, self._threads)
@@ -263,6 +273,13 @@ class Engine:
         command, _, rest = message.decode().partition(" ")
         if command == "revoke":
             self.stop_job(rest, "revoked")
+        elif command == "quiet":
+            logger.info("told to be quiet: no more jobs are claimed")
+            self.quiet = True
+            self._waker.wake()
+        elif command == "shutdown":
+            logger.info("told to shut down")
+            self._shut_down()
 
     def _facts(self) -> dict[str, str | int]:
         """What the monitor is told of this worker, each time it renews."""
@@ -274,6 +291,9 @@ class Engine:
             "tasks": ",".join(self._functions),
             "max_jobs": self.max_jobs,
             "running": len(self.held),
+            "busy": self._slots.used,
+            "quiet": int(self.quiet),
+            "secrets": self._secrets,
             "up_s": int(time.monotonic() - self._born),
             **{f"count_{state}": n for state, n in self.counts.items()},
         }

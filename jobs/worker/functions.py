@@ -15,6 +15,7 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import Retry, WorkerLost
+from jobs.masking import Secrets, secrets_of
 from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
 from jobs.worker import processes, time_limits
@@ -34,6 +35,8 @@ class Runnable(Protocol):
 
     keep_result_s: float | None
     ignore_result: bool
+    secrets: Secrets
+    """Which of its arguments nobody should see."""
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
         """Why this job must not be started, if so."""
@@ -54,6 +57,7 @@ class TaskRunnable:
         self._retry = task.options.retry_policy
         self.keep_result_s = task.options.result_expires
         self.ignore_result = task.options.ignore_result
+        self.secrets = secrets_of(task.function, bound=task.options.bind)
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
         """A task with acks_late=False is never run twice."""
@@ -118,6 +122,7 @@ class ArqRunnable:
     def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
         self._function = function
         self._worker = worker
+        self.secrets = secrets_of(function.coroutine, bound=True)
         self._max_tries = worker.max_tries if function.max_tries is None else function.max_tries
         self._timeout_s = worker.job_timeout_s if function.timeout_s is None else function.timeout_s
         forever = (

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from jobs import masking
 from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")
@@ -16,20 +17,18 @@ SHOWN = 80
 """Characters of arguments or results that a line shows."""
 
 
-def received(job: Claimed, call: CallData) -> None:
-    """→ it starts."""
+def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
+    """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    shown = ", ".join(
-        [*map(_shown, call.args), *(f"{name}={_shown(value)}" for name, value in call.kwargs.items())]
-    )
+    shown = masking.call_text(*masking.masked(call.task, call.args, call.kwargs, secrets), SHOWN)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:
         extra += f" delayed={late_s:.2f}s"
     waited_s = (job.received - (job.enqueued or job.received)) / 1000
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, STARTED)
-    _info("%6.2fs → %s(%s)%s", (waited_s, ref, _cut(shown), extra), fields)
+    _info("%6.2fs → %s(%s)%s", (waited_s, ref, shown, extra), fields)
 
 
 def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
@@ -38,7 +37,7 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
     fields = _fields(job, call, outcome.state, run_s)
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
-            shown = "" if outcome.value is None or not log_results else _shown(outcome.value)
+            shown = "" if outcome.value is None or not log_results else masking.text(outcome.value, SHOWN)
             _info("%6.2fs ← %s ● %s", (run_s, ref, shown), fields)
     elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
@@ -102,14 +101,3 @@ def _extra(error: Any) -> Any:
         return extra() if callable(extra) else extra
     except Exception as mistake:
         return repr(mistake)
-
-
-def _shown(value: Any) -> str:
-    try:
-        return _cut(repr(value))
-    except Exception as error:
-        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -50,7 +50,7 @@ class Runner:
             return refusal
         function = self._functions[running.call.task]
         ctx = self._hooks.ctx_for(self._ctx, job, running.call)
-        log.received(job, running.call)
+        log.received(job, running.call, function.secrets)
         began = time.monotonic()
         try:
             await self._hooks.before(ctx)

@@ -170,6 +170,7 @@ class Worker(arq.worker.Worker):
             unknown_patience_s=self._unknown_patience_s,
             log_results=self.log_results,
             counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
+            shut_down=lambda: self.handle_sig(signal.SIGTERM),
             **self._lease,
         )
 

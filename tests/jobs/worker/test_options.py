@@ -12,6 +12,7 @@ import pytest
 from jobs import worker_settings
 from jobs.connection import JobsRedis
 from jobs.errors import SettingsMistake
+from jobs.masking import NOTHING
 from jobs.worker import log
 from jobs.worker.claimed import FAILURE, SUCCESS, CallData, Claimed, Outcome
 from tests.jobs.worker import tasks
@@ -121,7 +122,7 @@ def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) 
     job = Claimed("id", "token", "default", b"", "", 1, 0, 0, 0, 0, 0, False, 0, False)
     call = CallData("tests.log", ("a" * 5000, Rude()), {"long": "b" * 5000})
 
-    log.received(job, call)
+    log.received(job, call, NOTHING)
     log.ended(job, call, Outcome(SUCCESS, "x" * 5000), 0.1, True)
     log.ended(job, call, Outcome(SUCCESS, Rude()), 0.1, True)
     log.ended(job, call, Outcome(SUCCESS, "secret"), 0.1, False)
