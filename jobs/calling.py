@@ -66,8 +66,7 @@ def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Ca
 def member_call(connection: JobsRedis, signature: Signature, workflow: str, path: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
     options = {**signature.options, "task_id": f"{workflow}:{path}"}
-    call = _task_call(connection, signature, options, LARGE_LIMIT)
-    return replace(call, parent=workflow, path=path)
+    return _task_call(connection, signature, options, LARGE_LIMIT, workflow, path)
 
 
 def calls_that_follow(
@@ -93,7 +92,14 @@ def moment(value: Moment) -> str:
     return f"+{max(int(seconds * 1000), 0)}"
 
 
-def _task_call(connection: JobsRedis, signature: Signature, options: Mapping[str, Any], limit: int) -> Call:
+def _task_call(
+    connection: JobsRedis,
+    signature: Signature,
+    options: Mapping[str, Any],
+    limit: int,
+    parent: str = "",
+    path: str = "",
+) -> Call:
     name = signature.task
     if not options.keys() <= OPTIONS:
         unknown = options.keys() - OPTIONS
@@ -109,6 +115,8 @@ def _task_call(connection: JobsRedis, signature: Signature, options: Mapping[str
         task=name,
         due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
         expires=moment(expires),
+        parent=parent,
+        path=path,
     )
 
 
