@@ -17,7 +17,9 @@ from pathlib import Path
 from tests.chaos.scenarios import SCENARIOS, Scenario
 from tests.chaos.stage import Check, staged
 
-for module in ("crash", "limited", "deploy", "stall", "redis_away", "poison", "clock", "revoke", "reminders"):
+for module in (
+    "crash", "limited", "deploy", "stall", "redis_away", "poison", "clock", "revoke", "workflows", "reminders",
+):  # fmt: skip
     import_module(f"tests.chaos.scenarios.{module}")
 
 

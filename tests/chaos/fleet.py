@@ -60,14 +60,14 @@ class Fleet:
     def __init__(self, folder: Path, environment: dict[str, str], settings: str) -> None:
         self._folder = folder
         self._environment = environment
-        self._settings = settings
+        self.settings = settings
         self.all: list[WorkerProcess] = []
 
     def start(self, n: int = 1, **environment: str) -> list[WorkerProcess]:
         started = []
         for _ in range(n):
             log = self._folder / f"worker-{len(self.all)}.log"
-            worker = WorkerProcess(self._settings, os.environ | self._environment | environment, log)
+            worker = WorkerProcess(self.settings, os.environ | self._environment | environment, log)
             self.all.append(worker)
             started.append(worker)
         return started

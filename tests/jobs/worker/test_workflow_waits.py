@@ -1,0 +1,90 @@
+"""A workflow that waits for a step due later: no worker is needed meanwhile, and nothing of it expires."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from jobs import Result, chain, keys, orchestrator
+from jobs.connection import JobsRedis
+from jobs.worker import Worker
+from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.tasks import append
+from tests.waiting import wait_until
+
+DAY_S = 86_400
+
+
+async def test_every_worker_is_replaced_while_the_second_step_waits(
+    redis: Redis, connection: JobsRedis, start_process: Any, tmp_path: Path
+) -> None:
+    first = await start_process()
+    report = tmp_path / "report"
+    result = await two_steps(report, countdown=4).delay()
+    second_step = Result(f"{result.id}:1")
+    await wait_until(lambda: _waits(second_step), "the second step to wait")
+
+    first.process.send_signal(signal.SIGTERM)
+    await first.wait_until_ended()
+    left = await keys_of(redis, result)
+    await start_process()
+
+    assert await result.get(timeout=15) == 1
+    assert report.read_text() == "start one\nend one\nstart two\nend two\n"
+    assert left.keys() >= {keys.TREE + result.id, keys.JOURNAL + result.id, keys.JOB + result.id}
+    assert keys.JOB + second_step.id in left
+    assert {name for name, ttl in left.items() if ttl != -1} <= {keys.RECORD + f"{result.id}:0"}
+    assert not [name for name in left if name.startswith(keys.IN_PROGRESS)]
+
+
+async def test_a_step_due_in_ten_days(
+    redis: Redis,
+    connection: JobsRedis,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    first = await start_worker()
+    report = tmp_path / "report"
+    called = await two_steps(report, countdown=10 * DAY_S).delay()
+    result = Result(called.id, connection)  # that of the first worker closes with it
+    await wait_until(lambda: redis.hexists(keys.RECORD + result.id, "parked"), "it to be put down")
+    await first.close()
+    for day in range(1, 10):
+        await redis.set(keys.CLOCK, day * DAY_S * 1000)
+        await _look_and_put_down(await start_worker())
+        assert -1 == await redis.ttl(keys.TREE + result.id) == await redis.ttl(keys.JOURNAL + result.id)
+    assert report.read_text() == "start one\nend one\n"
+    assert await result.state() == "STARTED"
+
+    await redis.set(keys.CLOCK, 10 * DAY_S * 1000)
+    await start_worker()
+
+    assert await result.get(timeout=10) == 1
+    assert report.read_text() == "start one\nend one\nstart two\nend two\n"
+
+
+def two_steps(report: Path, countdown: float) -> chain:
+    return chain(append.s(str(report), "one"), append.si(str(report), "two").set(countdown=countdown))
+
+
+async def keys_of(redis: Redis, result: Result) -> dict[str, int]:
+    """Every key of a workflow and of its members, with its seconds to live."""
+    return {key.decode(): await redis.ttl(key) async for key in redis.scan_iter(f"*{result.id}*")}
+
+
+async def _waits(result: Result) -> bool:
+    return await result.state() == "PENDING"
+
+
+async def _look_and_put_down(worker: Worker) -> None:
+    engine = worker._engine
+    assert engine is not None
+    await wait_until(lambda: engine.started == 1 and not engine.running, "it to be put down again")
+    await worker.close()
