@@ -83,7 +83,7 @@ class Engine:
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
         self._waker = Waker(
-            self._wake_line, self.queues, poll_s, lambda: self._claimable > 0, self._until_a_slot_is_free
+            self._wake_line, self.queues, poll_s, lambda: self._can_take, self._until_a_slot_is_free
         )
         self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
         self._keeper = Keeper(
@@ -213,6 +213,11 @@ class Engine:
         if self._hooks.wants_recorded and outcome.ends:
             ctx = self._hooks.ctx_for(self._ctx, running.job, running.call)
             self._in_background(self._hooks.recorded(ctx))
+
+    @property
+    def _can_take(self) -> bool:
+        """A token that wakes a worker which is stopping is another's."""
+        return self._claimable > 0 and not self._stopping
 
     def _drop(self, running: Running) -> None:
         if self.held.get(running.job.id) is running:
