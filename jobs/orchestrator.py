@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from jobs import default, encoding, keys, members
@@ -138,7 +139,7 @@ class Orchestration:
                 await self._report()
                 continue
             idle_s += patience_s
-            await self._guarded(self._compare())
+            await self._guarded(self._compare)
             enough_s = IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise PutDown(len(self._seen))
@@ -169,7 +170,7 @@ class Orchestration:
             future.set_exception(error)
             return future
         if len(self._outbox) == 1:
-            self._start(self._send())
+            self._start(self._send)
         return future
 
     async def _send(self) -> None:
@@ -193,11 +194,11 @@ class Orchestration:
         await self._compare()  # one that was taken may have ended before we followed it
 
     def _hear(self, places: list[str]) -> None:
-        self._start(self._read(places))
+        self._start(partial(self._read, places))
 
     def _look(self) -> None:
         """Messages may have been lost."""
-        self._start(self._compare())
+        self._start(self._compare)
 
     async def _compare(self) -> None:
         length: int = await self._redis.execute_command("HLEN", keys.JOURNAL + self._id)  # type: ignore[no-untyped-call]
@@ -236,15 +237,15 @@ class Orchestration:
         else:
             future.set_exception(value)
 
-    def _start(self, coroutine: Any) -> None:
-        running = asyncio.create_task(self._guarded(coroutine))
+    def _start(self, step: Callable[[], Awaitable[None]]) -> None:
+        running = asyncio.create_task(self._guarded(step))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, coroutine: Awaitable[None]) -> None:
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         """Redis being away is not the end of a workflow: what was asked for is asked for again."""
         try:
-            await coroutine
+            await step()
         except REDIS_AWAY as error:
             logger.warning("workflow %s: Redis is away, looking again in a moment: %s", self._id, error)
         except Exception:
