@@ -18,6 +18,9 @@ from settings import Settings
 
 TASKS = (send_sign_in_link, remind, log, multiply)
 
+NICE = 5
+"""Pages go before background work on a machine that has both."""
+
 
 def worker_options(app: Quart) -> dict[str, Any]:
     """For `worker_settings()`. *app* belongs to the worker alone: see `task_context`."""
@@ -34,7 +37,8 @@ def worker_options(app: Quart) -> dict[str, Any]:
             await asyncio.wait([keeping])
         await close(app)
 
-    return {"tasks": TASKS, "around": task_context(app), "on_startup": start, "on_shutdown": stop}
+    options = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}
+    return {"tasks": TASKS, "nice": NICE, **options}
 
 
 async def _keep_armed(app: Quart) -> None:

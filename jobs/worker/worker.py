@@ -62,12 +62,14 @@ class Worker(arq.worker.Worker):
         max_jobs_total: int | None = None,
         max_memory: float | None = None,
         log_format: str = "text",
+        nice: int = 0,
         **arq_options: Any,
     ) -> None:
         """Ours beside arq's options; times in seconds.
 
         *max_jobs_total* and *max_memory* (MB) end the worker once it has started so many jobs or takes so much, and
-        those that run have ended; its supervisor starts another. *log_format* is text or json.
+        those that run have ended; its supervisor starts another. *log_format* is text or json. *nice* (0 to 19) lets
+        other processes of the machine, such as its web server, go first.
         *unknown_task_patience*: how long a job waits for a worker that knows its task.
         """
         pool = arq_options.get("redis_pool")
@@ -84,20 +86,32 @@ class Worker(arq.worker.Worker):
         self._max_jobs_total = max_jobs_total
         self._max_memory_mb = max_memory
         self._log_format = log_format
+        self._nice = nice
         self._slot_freed = asyncio.Event()
         self._engine: Engine | None = None
         self._owns_process = False
         self._stopper: asyncio.Task[None] | None = None
 
     async def run_job(self, job_id: str, score: int) -> None:
+        """arq's, and a full worker looks for more at once: arq's waits for its next poll."""
         try:
             await super().run_job(job_id, score)
         finally:
             self._slot_freed.set()
 
+    async def _poll_iteration(self) -> None:
+        await super()._poll_iteration()
+        if self.job_counter >= self.max_jobs and not self.burst:
+            self._slot_freed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.poll_delay_s):
+                    await self._slot_freed.wait()
+            await super()._poll_iteration()
+
     def run(self) -> None:
         """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
         self._owns_process = True
+        os.nice(self._nice)
         if self._log_format == "json":
             use_json_lines()
         super().run()

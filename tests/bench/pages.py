@@ -8,6 +8,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 
+from app.background import NICE
 from app.reminders.models import Reminder
 from jobs import connect, task, worker_settings
 from tests.bench.rig import Rig
@@ -41,7 +42,11 @@ async def nap() -> None:
 
 
 WorkerSettings = worker_settings(
-    redis_url=os.environ.get("REDIS_URL", "redis://localhost"), tasks=[nap], max_jobs=IN_FLIGHT, keep_result=0
+    redis_url=os.environ.get("REDIS_URL", "redis://localhost"),
+    tasks=[nap],
+    max_jobs=IN_FLIGHT,
+    keep_result=0,
+    nice=NICE,  # as the site's own worker
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 from typing import Any
 
@@ -136,3 +137,9 @@ def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) 
     assert "secret" not in hidden
     assert failed.endswith("failed, Detailed: oh")
     assert caplog.records[-1].__dict__["extra"] == {"customer": "7"}
+
+
+async def test_a_worker_can_let_other_processes_go_first(start_process: StartProcess) -> None:
+    worker = await start_process(OPTIONS=json.dumps({"nice": 7}))
+
+    assert os.getpriority(os.PRIO_PROCESS, worker.process.pid) == 7 + os.getpriority(os.PRIO_PROCESS, 0)
