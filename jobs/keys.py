@@ -27,6 +27,7 @@
     jobs:blocked:<task>            zset id -> due       with the waiting jobs
     jobs:tree:<id>                 a workflow's tree    with its result
     jobs:journal:<id>              hash path -> end     with its result
+    jobs:workflows                 zset id -> called    -          with their records, forgotten a few at a time
     jobs:leases:<queue>            zset id -> lease end with the running jobs
     jobs:alive                     hash: last contact   -          two numbers
     jobs:schedules                 set of names         -
@@ -63,6 +64,7 @@ HOLDERS = "jobs:holders:"
 BLOCKED = "jobs:blocked:"
 TREE = "jobs:tree:"
 JOURNAL = "jobs:journal:"
+WORKFLOWS = "jobs:workflows"
 LEASES = "jobs:leases:"
 ALIVE = "jobs:alive"
 SCHEDULES = "jobs:schedules"

@@ -193,11 +193,14 @@ class Result:
 AsyncResult = Result
 
 
-async def revoke_all(connection: JobsRedis, ids: Sequence[str], terminate: bool = False) -> list[str]:
-    """Revoke many jobs; returns the states they were in."""
+async def revoke_all(
+    connection: JobsRedis, ids: Sequence[str], terminate: bool = False, only_waiting: bool = False
+) -> list[str]:
+    """Revoke many jobs; returns the states they were in. With *only_waiting*, one that has started is left alone."""
+    how: str | int = "waiting" if only_waiting else int(terminate)
     states: list[str] = []
     for first in range(0, len(ids), 500):
-        args: list[str | bytes | int] = [int(terminate), keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, 6]
+        args: list[str | bytes | int] = [how, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, 6]
         for job_id in ids[first : first + 500]:
             revoked = TaskRevoked(f"job {job_id} was revoked")
             rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}

@@ -1,12 +1,14 @@
 -- Revoke jobs. Waiting: a job ends here, as REVOKED, and never starts. Running: it is not retried, and with `terminate` its
--- worker is told to stop it. Ended or unknown: nothing changes.
--- ARGV: terminate, result ttl ms, history kept, number of result fields, then for each id, the result fields as bytes that
---   follow the payload's own
+-- worker is told to stop it; with `waiting`, one that runs or waits for its members is left alone. Ended or unknown:
+-- nothing changes.
+-- ARGV: 1 terminate, 0 or waiting, result ttl ms, history kept, number of result fields, then for each id, the result
+--   fields as bytes that follow the payload's own
 -- Returns what each was: its state, or UNKNOWN.
 -- flags: allow-oom
 -- include: limits
 -- include: ending
-local terminate, ttl, history_kept, fields = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local terminate, only_waiting = ARGV[1] == '1', ARGV[1] == 'waiting'
+local ttl, history_kept, fields = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 
 -- The result is the payload's own msgpack map (0x80 + its number of fields) with the rest of arq's result fields behind.
@@ -22,6 +24,7 @@ local function revoke(id, rest)
   local state = record.state or (payload and 'PENDING')
   if not state then return 'UNKNOWN' end
   if is_terminal(state) then return state end
+  if only_waiting and (state == 'STARTED' or redis.call('HEXISTS', RECORD .. id, 'parked') == 1) then return 'STARTED' end
   if state == 'STARTED' then
     redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
     if terminate then

@@ -32,6 +32,14 @@ local function has_workflow(parent)
   return redis.call('EXISTS', JOB .. parent) == 1 and not redis.call('HGET', RECORD .. parent, 'revoked')
 end
 
+-- The list of workflows holds those whose record is there: each that comes takes away the oldest if theirs is not.
+local function list_workflow(id, now)
+  redis.call('ZADD', WORKFLOWS, now, id)
+  for _, oldest in ipairs(redis.call('ZRANGE', WORKFLOWS, 0, 1)) do
+    if redis.call('EXISTS', RECORD .. oldest) == 0 then redis.call('ZREM', WORKFLOWS, oldest) end
+  end
+end
+
 -- Store one call, given as CALL_FIELDS values: id, queue, payload, due, expires, task, reply channel, workflow that it is
 -- a member of, its path there, its own tree. Returns 1 stored, 0 taken, 2 refused because its workflow was revoked or has ended.
 local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
@@ -49,6 +57,7 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
     redis.call('HSET', key, 'tree', 1)
     redis.call('SET', TREE .. id, tree)
     redis.call('UNLINK', JOURNAL .. id)
+    list_workflow(id, now)
   end
   redis.call('ZADD', queue_key(queue), place, id)
   if score <= now then

@@ -1,0 +1,92 @@
+"""What operators do to queues and jobs: pause, resume, purge, run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs import keys, scripts
+from jobs.calling import Call, call_of
+from jobs.canvas import Signature
+from jobs.connection import TAKEN, JobsRedis
+from jobs.errors import QuarqError, ResultUnknown
+from jobs.result import Result, revoke_all
+from jobs.waiting import waiting
+
+
+async def pause(connection: JobsRedis, queue: str) -> bool:
+    """Claim nothing more of a queue, on any worker, until `resume`. False if it was paused already."""
+    return bool(await connection.run_script(scripts.PAUSE, queue, 1))
+
+
+async def resume(connection: JobsRedis, queue: str) -> bool:
+    """Claim jobs of a paused queue again, at once. False if it was not paused."""
+    return bool(await connection.run_script(scripts.PAUSE, queue, 0))
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a purge would end: plain due jobs, and what it takes only if told to."""
+
+    due: list[str] = field(default_factory=list)
+    scheduled: list[str] = field(default_factory=list)
+    """Jobs with a later time, retries, workflows and their members."""
+
+
+async def purgeable(connection: JobsRedis, queues: Iterable[str]) -> Purge:
+    """What waits in these queues now."""
+    found = Purge()
+    for queue in queues:
+        async for job in waiting(connection, queue, "all"):
+            (found.due if job.is_plain else found.scheduled).append(job.id)
+    return found
+
+
+async def purge(connection: JobsRedis, ids: Iterable[str]) -> int:
+    """End waiting jobs as REVOKED, so that whoever waits for them hears of it; returns how many. One that has started
+    since is left alone."""
+    states = await revoke_all(connection, list(ids), only_waiting=True)
+    return sum(state in ("PENDING", "RETRY") for state in states)
+
+
+class NotRetried(QuarqError):
+    """There is nothing to run again; the message says why."""
+
+
+async def retry(connection: JobsRedis, job_id: str) -> str:
+    """Run a job again that failed or was revoked; returns the id under which it runs.
+
+    A workflow goes on under its own id, from what failed. A single job is called anew as `<id>~2`, `~3` and so on, with
+    the arguments it had; its callbacks are not called again. However many ask at once, it runs once.
+    """
+    result = Result(job_id, connection)
+    if await result.retry_failed():
+        return job_id
+    state = await result.state()
+    if state not in ("FAILURE", "REVOKED"):
+        raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
+    record = await connection.hmget(keys.RECORD + job_id, ["queue", "parent", "tree"])  # type: ignore[misc]
+    queue, parent, tree = (value.decode() if value else "" for value in record)
+    if parent:
+        raise NotRetried(f"job {job_id} is a member of workflow {parent}: retry that")
+    if tree:
+        raise NotRetried(f"workflow {job_id} cannot be begun again: its tree is gone")
+    stored = await connection.get(keys.RESULT + job_id)
+    if not stored:
+        raise ResultUnknown(f"the result of job {job_id}, which holds its arguments, is gone")
+    call = connection.loads(stored)
+    return await _call_again(connection, job_id, call, queue or keys.queue_name(call["q"]))
+
+
+async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any], queue: str) -> str:
+    """The first of `<id>~2`, `~3` ... that is free, or has not ended badly: that one is this retry already."""
+    origin, _, number = job_id.rpartition("~")
+    base, n = (origin, int(number)) if origin and number.isdecimal() else (job_id, 1)
+    while True:
+        n += 1
+        options = {"task_id": f"{base}~{n}", "queue": queue}
+        call: Call = call_of(connection, Signature(stored["f"], stored["a"], stored["k"]), options)
+        [answer] = await connection.enqueue([call])
+        if answer != TAKEN or await Result(call.id, connection).state() not in ("FAILURE", "REVOKED"):
+            return call.id

@@ -1,0 +1,57 @@
+"""What waits in the queues: due jobs, and those whose time comes later. Read in pages, never as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from jobs import scripts
+from jobs.connection import JobsRedis
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job that waits. `kind`: workflow, member (of one), retry; or '' for a plain call."""
+
+    id: str
+    queue: str
+    due: datetime
+    age_s: float
+    """Since it was due; negative before."""
+    state: str
+    task: str
+    kind: str
+    held: bool
+    """A rate limit or a concurrency limit holds it back."""
+
+    @property
+    def is_plain(self) -> bool:
+        """A due call that is no part of anything: what `purge` takes without being told more."""
+        return self.age_s >= 0 and not self.kind
+
+
+async def waiting(
+    connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
+) -> AsyncIterator[Waiting]:
+    """The waiting jobs of a queue by their times: those that may start now, those that come later, or all."""
+    seen = 0
+    while True:
+        now, looked_at, rows = await connection.run_script(scripts.WAITING, queue, which, seen, PAGE)
+        for job_id, due, state, task, kind, held in rows:
+            yield Waiting(
+                id=job_id.decode(),
+                queue=queue,
+                due=datetime.fromtimestamp(int(due) / 1000, UTC),
+                age_s=(int(now) - int(due)) / 1000,
+                state=state.decode(),
+                task=task.decode(),
+                kind=kind.decode(),
+                held=held == 1,
+            )
+        seen += looked_at
+        if looked_at < PAGE:
+            return

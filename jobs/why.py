@@ -1,0 +1,163 @@
+"""Why a job has not started: every reason that holds it back now, the first to go away last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jobs import keys, members, scripts
+from jobs.canvas import Node, Workflow, group
+from jobs.connection import JobsRedis
+from jobs.result import Result
+from jobs.workers import WorkerInfo, now_ms, online
+
+
+@dataclass(frozen=True)
+class Reason:
+    """`code`: unknown, ended, running, children, due, paused, no-worker, unknown-task, concurrency-limit,
+    rate-limit, busy or next."""
+
+    code: str
+    text: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What Redis says of a job that waits."""
+
+    id: str
+    state: str
+    task: str
+    queue: str
+    due: int
+    place: float | None
+    blocked: bool
+    limit: str
+    holders: int
+    paused: bool
+    before: int
+    """Due jobs of its queue that come first."""
+
+
+async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
+    """The reasons; one that says so if it runs, has ended, or is not known."""
+    state = await Result(job_id, connection).state()
+    if state == "UNKNOWN":
+        return [await _not_enqueued(connection, job_id)]
+    if state in ("SUCCESS", "FAILURE", "REVOKED"):
+        return [Reason("ended", f"it has ended: {state}")]
+    if state == "STARTED":
+        return [await _started(connection, job_id)]
+    job = await _read(connection, job_id, state)
+    return list(_reasons(job, await now_ms(connection), await online(connection)))
+
+
+def _reasons(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
+    found = list(_held_back(job, now, workers))
+    yield from found
+    if not found:
+        yield Reason("next", f"nothing holds it back; {_before_it(job.before)}")
+
+
+def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
+    if job.due > now:
+        what = "its retry is due" if job.state == "RETRY" else "it is due"
+        yield Reason("due", f"{what} at {_time(job.due)}", _moment(job.due))
+    if job.paused:
+        yield Reason("paused", f"queue {job.queue!r} is paused")
+    serving = [worker for worker in workers if job.queue in worker.queues and not worker.quiet]
+    knowing = [worker for worker in serving if job.task in worker.tasks]
+    if not serving:
+        quiet = any(job.queue in worker.queues for worker in workers)
+        yield Reason(
+            "no-worker", f"no live worker serves queue {job.queue!r}{' but quiet ones' if quiet else ''}"
+        )
+    elif not knowing:
+        yield Reason("unknown-task", f"no worker that serves queue {job.queue!r} knows the task {job.task!r}")
+    if job.blocked:
+        yield Reason(
+            "concurrency-limit", f"the concurrency limit of {job.task}: {job.holders} of {job.limit} run"
+        )
+    elif job.place is not None and job.place > now:
+        until = int(job.place)
+        yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", _moment(until))
+    if job.due <= now and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
+        slots = sum(worker.max_jobs for worker in knowing)
+        workers_text = f"{len(knowing)} worker{'s' * (len(knowing) > 1)}"
+        yield Reason("busy", f"all {slots} slots of {workers_text} are busy; {_before_it(job.before)}")
+
+
+async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
+    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due"])  # type: ignore[misc]
+    task, queue, due = (value.decode() if value else "" for value in record)
+    if not task:  # a stock producer's, that no worker has looked at: only its payload says
+        task = connection.loads(await connection.get(keys.JOB + job_id))["f"]
+    queue = queue or keys.DEFAULT_QUEUE
+    async with connection.pipeline(transaction=False) as pipe:
+        pipe.zscore(keys.queue_key(queue), job_id)
+        pipe.zrank(keys.queue_key(queue), job_id)
+        pipe.sismember(keys.PAUSED, queue)
+        pipe.zscore(keys.PLACES + task, job_id)
+        pipe.zscore(keys.BLOCKED + task, job_id)
+        pipe.hget(keys.LIMITS, f"{task}|holders")
+        pipe.scard(keys.HOLDERS + task)
+        score, rank, paused, place, blocked, limit, holders = await pipe.execute()
+    due_ms = int(float(due)) if due else int(score or 0)
+    return _Job(
+        id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
+        blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
+        before=rank or 0,
+    )  # fmt: skip
+
+
+async def _started(connection: JobsRedis, job_id: str) -> Reason:
+    """A workflow has started when it waits for its members."""
+    tree = await members.tree_of(connection, job_id)
+    if tree is not None:
+        n = len(await members.unended(connection, job_id, tree))
+        return Reason(
+            "children", f"it has started, and waits for {n} of its {len(members.paths_of(tree))} children"
+        )
+    worker = await connection.hget(keys.RECORD + job_id, "worker")  # type: ignore[misc]
+    return Reason("running", f"it has started: it runs on {(worker or b'?').decode()}")
+
+
+async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
+    """A member of a workflow has an id before it is enqueued."""
+    workflow, _, path = job_id.rpartition(":")
+    tree = await members.tree_of(connection, workflow) if workflow else None
+    if tree is None or path not in members.paths_of(tree):
+        return Reason("unknown", "nobody has seen this id, or its result has ended")
+    before = list(_before(tree, [int(number) for number in path.split(".")], ()))
+    if await Result(workflow, connection).ready():
+        return Reason("ended", f"it was never called: its workflow {workflow} has ended")
+    states = await connection.run_script(scripts.MEMBER_STATES, workflow, *before)
+    n = sum(state not in (b"SUCCESS", b"FAILURE", b"REVOKED") for state in states)
+    return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
+
+
+def _before(node: Node, path: list[int], above: tuple[int, ...]) -> Iterator[str]:
+    """The places of the tasks that must have ended before the one at *path* is called."""
+    if not isinstance(node, Workflow) or not path:
+        return
+    here, *rest = path
+    if not isinstance(node, group):
+        for number in range(here):
+            under = ".".join(map(str, (*above, number)))
+            for place in members.paths_of(node.tasks[number]):
+                yield under if place == "-" else f"{under}.{place}"
+    yield from _before(node.tasks[here], rest, (*above, here))
+
+
+def _before_it(n: int) -> str:
+    return f"{n:,} job{' comes' if n == 1 else 's come'} before it"
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _time(ms: int) -> str:
+    return f"{_moment(ms):%Y-%m-%d %H:%M:%S} UTC"

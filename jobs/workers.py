@@ -1,0 +1,93 @@
+"""Which workers are there, and what each says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs import keys
+from jobs.connection import JobsRedis
+from jobs.masking import Secrets, read_published
+
+SILENT_MS = 15_000
+"""A worker that was not seen for so long does not count as one that serves its queues."""
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """A worker in its own words, a few seconds old at most."""
+
+    name: str
+    host: str
+    pid: int
+    python: str
+    queues: tuple[str, ...]
+    tasks: tuple[str, ...]
+    max_jobs: int
+    running: int
+    """Jobs that it holds."""
+    busy: int
+    """Slots in use: a job that waits for others uses none."""
+    quiet: bool
+    up_s: int
+    seen: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Outcomes by state since it started."""
+    secrets: Mapping[str, Secrets] = field(default_factory=dict)
+
+
+async def now_ms(connection: JobsRedis) -> int:
+    """The time by Redis' clock, as its scripts see it."""
+    seconds, microseconds = await connection.time()
+    return int(seconds * 1000 + microseconds // 1000 + int(await connection.get(keys.CLOCK) or 0))
+
+
+async def online(connection: JobsRedis) -> list[WorkerInfo]:
+    """The workers that answer: seen within SILENT_MS, and listening to their channel now."""
+    since = await now_ms(connection) - SILENT_MS
+    names = [name.decode() for name in await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)]
+    if not names:
+        return []
+    listening = await connection.pubsub_numsub(*(keys.CONTROL + name for name in names))
+    there = {channel for channel, count in listening if count}
+    async with connection.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hgetall(keys.WORKER + name)
+        facts = await pipe.execute()
+    return [
+        _read(name, told)
+        for name, told in sorted(zip(names, facts, strict=True))
+        if told and (keys.CONTROL + name).encode() in there
+    ]
+
+
+async def tell(connection: JobsRedis, worker: str, word: str) -> bool:
+    """Say `quiet` or `shutdown` to a worker; False if it does not listen."""
+    return bool(await connection.publish(keys.CONTROL + worker, word))
+
+
+def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
+    told: dict[str, Any] = {fact.decode(): value.decode() for fact, value in facts.items()}
+    number = {fact: int(value) for fact, value in told.items() if value.isdecimal()}
+    return WorkerInfo(
+        name=name,
+        host=told.get("host", ""),
+        pid=number.get("pid", 0),
+        python=told.get("python", ""),
+        queues=_words(told.get("queues", "")),
+        tasks=_words(told.get("tasks", "")),
+        max_jobs=number.get("max_jobs", 0),
+        running=number.get("running", 0),
+        busy=number.get("busy", 0),
+        quiet=told.get("quiet") == "1",
+        up_s=number.get("up_s", 0),
+        seen=datetime.fromtimestamp(number.get("seen", 0) / 1000, UTC),
+        counts={fact.removeprefix("count_"): n for fact, n in number.items() if fact.startswith("count_")},
+        secrets=read_published(told.get("secrets", "")),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
