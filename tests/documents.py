@@ -9,6 +9,7 @@ import inspect
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import traceback
@@ -81,6 +82,20 @@ def worker_of(module: str, folder: Path, redis_url: str) -> Iterator[Path]:
     finally:
         worker.terminate()
         worker.wait()
+
+
+def run_commands(fence: str, folder: Path, redis_url: str) -> None:
+    """Type the lines after `$` in, in *folder*; fail where what they write is not what the page shows."""
+    for command, want in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", fence, re.MULTILINE):
+        program, *words = shlex.split(command)
+        assert program == "python"
+        environ = os.environ | {"REDIS_URL": redis_url, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        ended = subprocess.run(
+            [sys.executable, *words], cwd=folder, env=environ, capture_output=True, text=True
+        )
+        assert CHECKER.check_output(want, ended.stdout, FLAGS), (
+            f"{command} writes\n{ended.stdout}{ended.stderr}and the page says\n{want}"
+        )
 
 
 async def run_dialogue(fence: str, names: dict[str, Any]) -> None:

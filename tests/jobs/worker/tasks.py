@@ -61,6 +61,11 @@ async def auto(path: str) -> str:
     return Path(path).read_text()
 
 
+@task(name="tests.patient", autoretry_for=(OSError,), default_retry_delay=3600, max_retries=3)
+async def patient() -> None:
+    raise OSError("not today")
+
+
 @task(name="tests.limited", time_limit=0.2)
 async def limited(seconds: float) -> None:
     await asyncio.sleep(seconds)
@@ -149,7 +154,7 @@ async def hoard(mb: int) -> None:
 
 
 ALL = [
-    multiply, log, nap, in_thread, block, fail, flaky, auto, limited, unstorable, large, parent,
+    multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
     progress, append, once, crash, who, read, note_error, hoard, held_thread,
 ]  # fmt: skip
 

@@ -1,0 +1,222 @@
+"""What all commands have in common: whom they ask, their options, how answers are printed, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import click
+
+from jobs import default, registry
+from jobs.connection import JobsRedis
+from jobs.decorator import Task
+from jobs.errors import QuarqError
+from jobs.line import is_away
+from jobs.masking import Secrets, masked
+from jobs.workers import WorkerInfo, online
+
+USAGE, UNAVAILABLE = 64, 69
+"""Exit codes, as in sysexits.h."""
+PATIENCE_S = 5.0
+"""How long Redis may take to answer, unless -t says."""
+DEFAULT_APP = "worker.WorkerSettings"
+
+_COLOURS = {
+    "SUCCESS": "green",
+    "FAILURE": "red",
+    "REVOKED": "magenta",
+    "RETRY": "yellow",
+    "STARTED": "blue",
+    "OK": "green",
+}
+_STATE = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
+
+
+class Unavailable(click.ClickException):
+    """Redis, or every worker that was asked, does not answer."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which system is asked: `-A` and `--redis-url`."""
+
+    app: str | None
+    redis_url: str | None
+
+    def settings(self) -> Any:
+        """The worker settings of `-A`; None if only an address was given."""
+        if self.app is None and self.redis_url is not None:
+            return None
+        path = self.app or DEFAULT_APP
+        module, _, name = path.rpartition(".")
+        try:
+            settings = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise click.UsageError(
+                f"{path} cannot be imported: {error}. Give -A module.attr, or --redis-url"
+            ) from error
+        except SystemExit as refusal:  # a module that says in one sentence why it does not start
+            raise Unavailable(f"{path}: {refusal}") from refusal
+        if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
+            raise click.UsageError(f"{path} was not made by worker_settings()")
+        return settings
+
+
+@dataclass
+class Asked:
+    """One command, as it was asked."""
+
+    redis: JobsRedis
+    settings: Any
+    timeout_s: float | None
+    destination: tuple[str, ...]
+    workers_seen: list[WorkerInfo] | None = None
+
+    async def workers(self) -> list[WorkerInfo]:
+        """The live workers that are meant; Unavailable if there are none."""
+        workers = await self.all_workers()
+        meant = [worker for worker in workers if not self.destination or worker.name in self.destination]
+        if missing := set(self.destination) - {worker.name for worker in meant}:
+            raise Unavailable(f"no such worker answers: {', '.join(sorted(missing))}")
+        if not meant:
+            raise Unavailable("no worker answers")
+        return meant
+
+    async def all_workers(self) -> list[WorkerInfo]:
+        """Every live worker, asked once."""
+        if self.workers_seen is None:
+            self.workers_seen = await online(self.redis)
+        return self.workers_seen
+
+    async def queues(self, given: tuple[str, ...]) -> list[str]:
+        """The queues given; else all that a live worker, the settings or a task of theirs names."""
+        if given:
+            return list(given)
+        known = {queue for worker in await self.all_workers() for queue in worker.queues}
+        if self.settings is not None:
+            known.update(self.settings.queues)
+            known.update(task.options.queue for _, task in registry.registered() if isinstance(task, Task))
+        return sorted(known or {"default"})
+
+    async def masked(self, task: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments as people may see them: by this process's own tasks, and by what workers say of theirs."""
+        if task in dict(registry.registered()):
+            return masked(task, args, kwargs)
+        told = [worker.secrets[task] for worker in await self.all_workers() if task in worker.secrets]
+        return masked(task, args, kwargs, told[0] if told else Secrets())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say: `data` as JSON, `lines` for people, `notes` that -q leaves out."""
+
+    data: Any
+    lines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    code: int = 0
+
+
+def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
+    """Make the body of a command of *function*, with the options that all have; it returns the exit code."""
+
+    @click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text.")
+    @click.option(
+        "-t", "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait."
+    )
+    @click.option("-d", "--destination", metavar="WORKERS", multiple=True, help="Only these workers: a,b.")
+    @click.option("-q", "--quiet", is_flag=True, help="No summaries.")
+    @click.pass_obj
+    @functools.wraps(function)
+    def body(
+        target: Target,
+        /,
+        as_json: bool,
+        timeout: float | None,
+        destination: tuple[str, ...],
+        quiet: bool,
+        **own: Any,
+    ) -> int:
+        names = tuple(name for words in destination for name in words.split(",") if name)
+        settings = target.settings()
+
+        async def run() -> Answer:
+            async with _connected(target, settings, timeout or PATIENCE_S) as redis:
+                return await function(Asked(redis, settings, timeout, names), **own)
+
+        answer = _run(run())
+        _print(answer, as_json, quiet)
+        return answer.code
+
+    return body
+
+
+def queue_option(function: Any) -> Any:
+    """-Q, any number of times, or with commas."""
+
+    def split(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for value in values for name in value.split(",") if name)
+
+    return click.option(
+        "-Q", "--queues", multiple=True, callback=split, metavar="QUEUES", help="Only these queues: a,b."
+    )(function)
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON, in the characters it has; what JSON lacks as text."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=2, default=_as_text)
+
+
+@asynccontextmanager
+async def _connected(target: Target, settings: Any, patience_s: float) -> AsyncIterator[JobsRedis]:
+    redis = JobsRedis.at(target.redis_url) if target.redis_url is not None else settings.redis_pool
+    try:
+        with default.connected(redis):
+            async with asyncio.timeout(patience_s):
+                await redis.ping()
+            yield redis
+    finally:
+        await redis.aclose()
+
+
+def _run(answering: Any) -> Answer:
+    try:
+        answer: Answer = asyncio.run(answering)
+    except QuarqError as error:
+        raise click.ClickException(str(error)) from error
+    except Exception as error:
+        if is_away(error) or isinstance(error, TimeoutError):
+            raise Unavailable(f"Redis does not answer: {error or 'time is up'}") from error
+        raise
+    return answer
+
+
+def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        click.echo(json_text(answer.data))
+        return
+    for line in [*answer.lines, *([] if quiet else answer.notes)]:
+        shown = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in line)
+        click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), shown))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name if isinstance(name, str) else repr(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

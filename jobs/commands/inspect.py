@@ -1,0 +1,197 @@
+"""`inspect`: what workers and queues hold now."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import click
+
+from jobs import keys
+from jobs.commands.frame import Answer, Asked, asks, queue_option
+from jobs.commands.show import calls_of, count, line, moment, span, time_text
+from jobs.waiting import Waiting, waiting
+from jobs.workers import WorkerInfo, now_ms
+
+HISTORY_LOOKED_AT = 5_000
+"""How many of the jobs that ended last `revoked` looks through."""
+
+
+@click.command("inspect")
+@click.argument(
+    "action",
+    type=click.Choice(
+        ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued"]
+    ),
+)
+@queue_option
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Jobs at most."
+)
+@asks
+async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
+    """What workers and queues hold now.
+
+    \b
+    active        jobs that run, by worker
+    queued        jobs that are due, the oldest first (-Q: only these queues)
+    scheduled     jobs whose time comes later, retries too
+    reserved      due jobs that a rate or concurrency limit holds back
+    registered    the tasks that each worker knows
+    revoked       jobs revoked lately
+    stats         what each worker has done
+    ping          which workers answer
+    conf          how each worker is set up
+    """
+    if action in _OF_WORKERS:
+        return _by_worker(await asked.workers(), *_OF_WORKERS[action])
+    return await _OF_JOBS[action](asked, queues, limit)
+
+
+def _by_worker(
+    workers: list[WorkerInfo], data: Callable[[WorkerInfo], Any], text: Callable[[Any], list[str]]
+) -> Answer:
+    told = {worker.name: data(worker) for worker in workers}
+    lines = [f"{name}: {text(value)[0]}" if len(text(value)) == 1 else "\n".join([f"{name}:", *text(value)])
+             for name, value in told.items()]  # fmt: skip
+    return Answer(told, lines)
+
+
+def _indented(value: Any) -> list[str]:
+    pairs = value.items() if isinstance(value, dict) else ((name, None) for name in value)
+    return ["", *(f"  {name}" if inner is None else f"  {name}: {_plain(inner)}" for name, inner in pairs)][
+        1:
+    ] or ["-"]
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _stats(worker: WorkerInfo) -> dict[str, Any]:
+    return {
+        **worker.counts,
+        "running": worker.running,
+        "busy": worker.busy,
+        "up_s": worker.up_s,
+        "pid": worker.pid,
+    }
+
+
+def _conf(worker: WorkerInfo) -> dict[str, Any]:
+    return {"queues": worker.queues, "max_jobs": worker.max_jobs, "quiet": worker.quiet, "host": worker.host,
+            "pid": worker.pid, "python": worker.python}  # fmt: skip
+
+
+_OF_WORKERS: dict[str, tuple[Callable[[WorkerInfo], Any], Callable[[Any], list[str]]]] = {
+    "ping": (lambda worker: "pong", lambda value: [value]),
+    "registered": (lambda worker: worker.tasks, _indented),
+    "stats": (_stats, _indented),
+    "conf": (_conf, _indented),
+}
+
+
+async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+    now = await now_ms(asked.redis)
+    data: dict[str, list[dict[str, Any]]] = {}
+    lines: list[str] = []
+    for worker in await asked.workers():
+        rows = await _running(asked, worker.name, queues, limit)
+        data[worker.name] = rows
+        lines.append(f"{worker.name}: {count(len(rows), 'job')}")
+        for row in rows:
+            since = f"since {span(now / 1000 - row['started'].timestamp())}" if row["started"] else ""
+            lines.append("  " + line(row["id"], row, since))
+    return Answer(data, lines)
+
+
+async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+    held = await asked.redis.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
+    ids = [job_id.decode() for job_id in held]
+    async with asked.redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hmget(keys.RECORD + job_id, ["queue", "received", "attempts"])
+        records = await pipe.execute()
+    calls = await calls_of(asked, ids)
+    rows = [
+        {"id": job_id, **calls[job_id], "queue": (queue or b"").decode(), "started": moment(since),
+         "attempts": int(attempts or 1)}
+        for job_id, (queue, since, attempts) in zip(ids, records, strict=True)
+    ]  # fmt: skip
+    rows.sort(key=lambda row: (row["started"] is None, row["started"]))
+    return [row for row in rows if not queues or row["queue"] in queues][:limit]
+
+
+async def _queued(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+    return await _waiting(asked, queues, limit, "due", lambda job: not job.held)
+
+
+async def _scheduled(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+    return await _waiting(asked, queues, limit, "later", lambda job: not job.held)
+
+
+async def _reserved(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+    return await _waiting(asked, queues, limit, "later", lambda job: job.held)
+
+
+async def _waiting(
+    asked: Asked,
+    queues: tuple[str, ...],
+    limit: int,
+    which: Literal["due", "later"],
+    wanted: Callable[[Waiting], bool],
+) -> Answer:
+    found: list[Waiting] = []
+    for queue in await asked.queues(queues):
+        taken = 0
+        async for job in waiting(asked.redis, queue, which):
+            if wanted(job):
+                found.append(job)
+                taken += 1
+                if taken > limit:
+                    break
+    found.sort(key=lambda job: job.due)
+    shown = found[:limit]
+    calls = await calls_of(asked, [job.id for job in shown])
+    data = [
+        {"id": job.id, "queue": job.queue, **calls[job.id], "state": job.state, "kind": job.kind, "due": job.due,
+         "age_s": round(job.age_s, 3)}
+        for job in shown
+    ]  # fmt: skip
+    lines = [line(job.id, calls[job.id], job.queue, job.state, _when(job)) for job in shown]
+    more = f", and more (-n {limit * 10})" if len(found) > limit else ""
+    return Answer(data, lines, [f"{count(len(shown), 'job')}{more}."])
+
+
+def _when(job: Waiting) -> str:
+    return f"due since {span(job.age_s)}" if job.age_s >= 0 else f"at {time_text(job.due)}"
+
+
+async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+    """Of the jobs that ended last; the newest first."""
+    data: list[dict[str, Any]] = []
+    for first in range(0, HISTORY_LOOKED_AT, 500):
+        ids = await asked.redis.zrange(keys.HISTORY, first, first + 499, desc=True)
+        async with asked.redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hmget(keys.RECORD + job_id.decode(), ["state", "task", "queue", "finished"])
+            records = await pipe.execute()
+        for job_id, (state, task, queue, finished) in zip(ids, records, strict=True):
+            name = (queue or b"").decode()
+            if state == b"REVOKED" and (not queues or name in queues):
+                data.append({"id": job_id.decode(), "task": (task or b"?").decode(), "queue": name,
+                             "revoked": moment(finished)})  # fmt: skip
+        if len(ids) < 500 or len(data) >= limit:
+            break
+    data = data[:limit]
+    lines = [f"{job['id']}  {job['task']}  {job['queue']}  {time_text(job['revoked'])}" for job in data]
+    return Answer(data, lines, [f"{count(len(data), 'job')}."])
+
+
+_OF_JOBS: dict[str, Callable[[Asked, tuple[str, ...], int], Awaitable[Answer]]] = {
+    "active": _active,
+    "queued": _queued,
+    "scheduled": _scheduled,
+    "reserved": _reserved,
+    "revoked": _revoked,
+}

@@ -1,0 +1,70 @@
+"""Jobs as rows: the same for every command that lists some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs import keys
+from jobs.commands.frame import Asked
+from jobs.masking import call_text, cut
+
+ARGUMENTS = 60
+"""Characters of a call's arguments in a line."""
+
+
+async def calls_of(asked: Asked, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Task and masked arguments of jobs that have not ended, by id."""
+    calls: dict[str, dict[str, Any]] = {}
+    for first in range(0, len(ids), 500):
+        some = ids[first : first + 500]
+        payloads = await asked.redis.mget([keys.JOB + job_id for job_id in some])
+        for job_id, payload in zip(some, payloads, strict=True):
+            calls[job_id] = await call_of(asked, payload)
+    return calls
+
+
+async def call_of(asked: Asked, payload: bytes | None) -> dict[str, Any]:
+    """Task and masked arguments of a stored call or result."""
+    try:
+        stored = asked.redis.loads(payload or b"")
+        task, args, kwargs = stored["f"], stored["a"], stored["k"]
+    except Exception:  # gone meanwhile, or nobody's bytes
+        return {"task": "?", "args": [], "kwargs": {}}
+    shown_args, shown_kwargs = await asked.masked(task, args, kwargs)
+    return {"task": task, "args": shown_args, "kwargs": shown_kwargs}
+
+
+def line(job_id: str, call: dict[str, Any], *more: str) -> str:
+    """`id  task(arguments)  and more`."""
+    shown = f"{call['task']}({call_text(call['args'], call['kwargs'], ARGUMENTS)})"
+    return "  ".join([job_id, shown, *(word for word in more if word)])
+
+
+def span(seconds: float) -> str:
+    """`3.2 s`, `5 min`, `2 h`, `4 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def moment(ms: bytes | int | float | None) -> datetime | None:
+    """A time as Redis has it."""
+    return datetime.fromtimestamp(float(ms) / 1000, UTC) if ms else None
+
+
+def time_text(time: datetime | None) -> str:
+    """A time for people."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
+
+
+def count(n: int, what: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def words(names: Iterable[str], limit: int = 200) -> str:
+    """Names in one line."""
+    return cut(", ".join(names), limit)

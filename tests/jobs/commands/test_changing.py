@@ -1,0 +1,286 @@
+"""`call`, `purge`, `control` and `retry`: text, JSON, exit code, and what they change."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import Result, control, group, keys
+from jobs.connection import JobsRedis
+from tests.jobs.commands.conftest import Cli, StartOnline
+from tests.jobs.worker import tasks
+from tests.waiting import wait_until
+
+APP = "tests.jobs.worker.tasks.WorkerSettings"
+
+
+async def _until(result: Result, *states: str) -> None:
+    async def reached() -> bool:
+        return await result.state() in states
+
+    await wait_until(reached, f"{result} to be {states}")
+
+
+async def test_call(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+
+    text = await cli("call", "tests.multiply", "-a", "[4]", "-k", '{"y": 5}')
+    data = await cli("call", "tests.log", "--args", '["提醒"]', "--json")
+
+    assert text.code == data.code == 0
+    assert await Result(text.out.strip()).get(timeout=10) == 20
+    assert await Result(data.json["id"]).get(timeout=10) == "提醒"
+
+
+async def test_call_later_and_elsewhere(cli: Cli, connection: JobsRedis) -> None:
+    eta = datetime.now(UTC) + timedelta(hours=1)
+
+    by_countdown = await cli("call", "tests.log", "-a", "[1]", "--countdown", "60", "--queue", "mail")
+    by_eta = await cli("call", "tests.log", "-a", "[1]", "--eta", eta.isoformat())
+
+    first, second = await Result(by_countdown.out.strip()).info(), await Result(by_eta.out.strip()).info()
+    assert first.queue == "mail"
+    assert first.due - first.enqueued == timedelta(seconds=60)
+    assert abs(second.due - eta) < timedelta(milliseconds=2)
+
+
+async def test_call_of_a_task_that_nobody_knows_says_so(cli: Cli, connection: JobsRedis) -> None:
+    answer = await cli("call", "tests.nobody")
+
+    assert answer.code == 0
+    assert "knows 'tests.nobody'" in answer.err
+    assert await Result(answer.out.strip()).state() == "PENDING"
+
+
+async def test_retry_of_a_single_job(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline, tmp_path: Path
+) -> None:
+    await start_online()
+    file = tmp_path / "late.txt"
+    result = await tasks.read.apply_async((str(file),))
+    await _until(result, "FAILURE")
+    file.write_text("now it is there")
+
+    text = await cli("retry", result.id)
+    again = await cli("retry", result.id, "--json")
+
+    assert (text.code, text.out) == (0, f"{result.id}~2\n")
+    assert again.json == {"id": f"{result.id}~2", "retry_of": result.id}
+    assert await Result(f"{result.id}~2").get(timeout=10) == "now it is there"
+    assert await result.state() == "FAILURE"
+
+
+async def test_a_hundred_retries_at_once_are_one(connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.fail.delay()
+    await _until(result, "FAILURE")
+    await connection.sadd(keys.PAUSED, "default")
+
+    ids = await asyncio.gather(*(control.retry(connection, result.id) for _ in range(100)))
+
+    assert set(ids) == {f"{result.id}~2"}
+    assert await connection.zcard(keys.QUEUE) == 1
+    await control.resume(connection, "default")
+    await _until(Result(ids[0]), "FAILURE")
+    assert await control.retry(connection, result.id) == f"{result.id}~3"
+    await _until(Result(f"{result.id}~3"), "FAILURE")
+    assert await control.retry(connection, f"{result.id}~3") == f"{result.id}~4"
+
+
+async def test_retry_of_a_workflow(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline, tmp_path: Path
+) -> None:
+    await start_online()
+    file = tmp_path / "late.txt"
+    flow = await group(tasks.log.s("kept"), tasks.read.s(str(file))).delay()
+    await _until(flow, "FAILURE")
+    file.write_text("now")
+    member = await cli("retry", f"{flow.id}:1")
+
+    answer = await cli("retry", flow.id)
+
+    assert member.code == 1
+    assert f"member of workflow {flow.id}" in member.err
+    assert (answer.code, answer.out) == (0, f"{flow.id}\n")
+    assert await flow.get(timeout=10) == ["kept", "now"]
+
+
+async def test_nothing_else_is_retried(cli: Cli, connection: JobsRedis) -> None:
+    waiting = await tasks.log.delay("x")
+
+    for job_id, said in ((waiting.id, "is PENDING"), ("nobody", "is UNKNOWN")):
+        answer = await cli("retry", job_id)
+        assert answer.code == 1
+        assert said in answer.err
+
+
+@pytest.fixture
+async def mixed(connection: JobsRedis, start_online: StartOnline) -> dict[str, Any]:
+    """One of everything that a queue can hold: running, due, later, a retry, a workflow."""
+    await start_online(MAX_JOBS="2")
+    running = await tasks.nap.delay(1.5)
+    retrying = await tasks.patient.delay()
+    await _until(running, "STARTED")
+    await _until(retrying, "RETRY")
+    await connection.sadd(keys.PAUSED, "default")
+    return {
+        "running": running,
+        "retrying": retrying,
+        "due": [await tasks.log.delay(n) for n in range(3)],
+        "later": await tasks.log.apply_async(("later",), countdown=60),
+        "workflow": await group(tasks.log.s(1), tasks.log.s(2)).delay(),
+    }
+
+
+async def test_purge_takes_due_jobs_alone(cli: Cli, mixed: dict[str, Any]) -> None:
+    waiter = asyncio.ensure_future(mixed["due"][0].get(timeout=10, propagate=False))
+
+    answer = await cli("purge", "-f")
+
+    assert answer.code == 0
+    assert answer.out == "Purged 3 jobs.\n"
+    assert answer.err.startswith("In default: 3 due jobs, 3 scheduled ")
+    assert "stay without --scheduled" in answer.err
+    assert [await result.state() for result in mixed["due"]] == ["REVOKED"] * 3
+    assert type(await waiter).__name__ == "TaskRevoked"
+    assert await mixed["retrying"].state() == "RETRY"
+    assert await mixed["later"].state() == "PENDING"
+    assert await mixed["workflow"].state() == "PENDING"
+    assert await mixed["running"].get(timeout=10) == "rested"
+
+
+async def test_purge_of_all_that_waits_leaves_what_runs(cli: Cli, mixed: dict[str, Any]) -> None:
+    answer = await cli("purge", "-f", "--scheduled", "--json")
+
+    assert {name: answer.json[name] for name in ("due", "scheduled", "purged")} == {
+        "due": 3,
+        "scheduled": 3,
+        "purged": 6,
+    }
+    assert await mixed["retrying"].state() == "REVOKED"
+    assert await mixed["later"].state() == "REVOKED"
+    assert await mixed["workflow"].state() == "REVOKED"
+    assert await mixed["running"].get(timeout=10) == "rested"
+
+
+async def test_purge_asks(process: Cli, connection: JobsRedis) -> None:
+    result = await tasks.log.delay("x")
+
+    for typed in ("n\n", ""):
+        refused = await process("-A", APP, "purge", typed=typed)
+        assert refused.code == 1
+        assert "1 due job, 0 scheduled" in refused.err
+        assert "End 1 job? [y/N]" in refused.err
+        assert await result.state() == "PENDING"
+
+    agreed = await process("-A", APP, "purge", "--json", typed="y\n")
+    assert agreed.code == 0
+    assert agreed.json["purged"] == 1
+    assert await result.state() == "REVOKED"
+
+
+async def test_purge_of_one_queue(cli: Cli, connection: JobsRedis) -> None:
+    here = await tasks.log.delay("x")
+    mail = await tasks.log.apply_async(("x",), queue="mail")
+
+    answer = await cli("purge", "-f", "-Q", "mail", "--json")
+
+    assert (answer.json["purged"], answer.json["queues"]) == (1, ["mail"])
+    assert await mail.state() == "REVOKED"
+    assert await here.state() == "PENDING"
+
+
+async def test_a_purged_member_ends_its_workflow(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline
+) -> None:
+    await start_online()
+    flow = await group(tasks.log.s(1).set(queue="elsewhere"), tasks.log.s(2)).delay()
+
+    async def enqueued() -> bool:
+        return bool(await connection.zcard(keys.queue_key("elsewhere")))
+
+    await wait_until(enqueued, "the member to wait")
+
+    assert (await cli("purge", "-f", "-Q", "elsewhere", "--json")).json["purged"] == 0
+    assert (await cli("purge", "-f", "--scheduled", "-Q", "elsewhere", "--json")).json["purged"] == 1
+    assert type(await flow.get(timeout=10, propagate=False)).__name__ == "TaskRevoked"
+
+
+async def test_a_purge_while_workers_run_takes_none_of_what_they_run(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline
+) -> None:
+    await asyncio.gather(start_online(), start_online())
+    results = await tasks.nap.apply_many([(0.01,)] * 2000)
+
+    answer = await cli("purge", "-f", "--json")
+
+    ends = [await result.get(timeout=20, propagate=False) for result in results]
+    purged = sum(type(end).__name__ == "TaskRevoked" for end in ends)
+    assert purged == answer.json["purged"]
+    assert sum(end == "rested" for end in ends) == 2000 - purged
+
+
+async def test_control_revoke(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    waiting = await tasks.log.apply_async(("x",), countdown=60)
+    running = await tasks.nap.delay(30)
+    await _until(running, "STARTED")
+
+    text = await cli("control", "revoke", waiting.id, "nobody")
+    data = await cli("control", "revoke", running.id, "--terminate", "--json")
+    late = await cli("control", "revoke", waiting.id)
+
+    assert text.lines == [f"{waiting.id}: revoked", "nobody: UNKNOWN"]
+    assert text.code == data.code == 0
+    assert data.json == {running.id: "STARTED"}
+    await _until(running, "REVOKED")
+    assert (late.code, late.out) == (1, f"{waiting.id}: had ended: REVOKED\n")
+
+
+async def test_control_rate_limit(cli: Cli, connection: JobsRedis) -> None:
+    text = await cli("control", "rate_limit", "tests.log", "10/m")
+    assert (text.code, text.out) == (0, "tests.log: 10/m\n")
+    assert await connection.hget(keys.LIMITS, "tests.log|override") == b"10 60000"
+
+    data = await cli("control", "rate_limit", "tests.log", "none", "--json")
+    assert data.json == {"task": "tests.log", "rate_limit": "none"}
+    assert await connection.hget(keys.LIMITS, "tests.log|override") == b""
+
+
+async def test_control_pause_and_resume(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online(OPTIONS='{"poll_delay": 30}')
+    paused = await cli("control", "pause", "default", "mail")
+    result = await tasks.log.delay("x")
+    seen = await cli("control", "pause", "default", "--json")
+
+    assert paused.lines == ["default: paused", "mail: paused"]
+    assert seen.json == {"default": False}
+    assert await result.state() == "PENDING"
+
+    resumed = await cli("control", "resume", "default", "mail", "--json")
+    assert resumed.json == {"default": True, "mail": True}
+    assert await result.get(timeout=5) == "x"  # woken: its poll is half a minute away
+    again = await cli("control", "resume", "default")
+    assert (again.code, again.out) == (0, "default: was not paused\n")
+
+
+async def test_control_quiet_and_shutdown(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
+    worker = await start_online()
+    [name] = (await cli("inspect", "ping", "--json")).json
+
+    quiet = await cli("control", "quiet", "-d", name, "--json")
+    assert (quiet.code, quiet.json) == (0, {name: True})
+
+    async def is_quiet() -> bool:
+        return (await cli("status")).lines[0] == f"{name}: OK (quiet)"
+
+    await wait_until(is_quiet, "the worker to say that it is quiet")
+
+    shutdown = await cli("control", "shutdown")
+    assert (shutdown.code, shutdown.out) == (0, f"{name}: OK\n")
+    assert await worker.wait_until_ended() == 0
+    assert (await cli("status")).code == 69

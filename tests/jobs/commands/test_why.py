@@ -1,0 +1,190 @@
+"""`why`: one test for each reason why a job has not started."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from jobs import chain, group, keys, signature
+from jobs.connection import JobsRedis
+from tests.jobs.commands.conftest import Cli, Said, StartOnline
+from tests.jobs.worker import tasks
+from tests.waiting import wait_until
+
+Why = Callable[[Any, str], Awaitable[Said]]
+
+
+@pytest.fixture
+def why(cli: Cli) -> Why:
+    """Ask until one of the reasons is the one expected; the text of it all."""
+
+    async def ask(result: Any, code: str) -> Said:
+        async def found() -> bool:
+            return code in {reason["code"] for reason in (await cli("why", result.id, "--json")).json}
+
+        await wait_until(found, f"{code} to be why")
+        text = await cli("why", result.id)
+        assert text.code == 0
+        assert all(line.startswith(f"{result.id}: ") for line in text.lines)
+        return text
+
+    return ask
+
+
+async def test_it_is_due_later(why: Why, cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.log.apply_async(("x",), countdown=3600)
+
+    assert "it is due at 2" in (await why(result, "due")).out
+    [reason] = (await cli("why", result.id, "--json")).json
+    assert reason["until"].endswith("+00:00")
+
+
+async def test_its_retry_is_due_later(why: Why, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.patient.delay()
+
+    async def waits() -> bool:
+        return bool(await result.state() == "RETRY")
+
+    await wait_until(waits, "the first attempt to end")
+    assert "its retry is due at 2" in (await why(result, "due")).out
+
+
+async def test_its_queue_is_paused(why: Why, cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    await cli("control", "pause", "default")
+    result = await tasks.log.delay("x")
+
+    assert (await why(result, "paused")).lines == [f"{result.id}: queue 'default' is paused"]
+
+
+async def test_no_live_worker_serves_its_queue(why: Why, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.log.apply_async(("x",), queue="mail")
+
+    assert (await why(result, "no-worker")).lines == [f"{result.id}: no live worker serves queue 'mail'"]
+
+
+async def test_only_a_quiet_worker_serves_its_queue(why: Why, cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    await cli("control", "quiet")
+    result = await tasks.log.delay("x")
+
+    async def told() -> bool:
+        return "but quiet ones" in (await cli("why", result.id)).out
+
+    await wait_until(told, "the worker to say that it is quiet")
+
+
+async def test_no_worker_knows_its_task(why: Why, start_online: StartOnline) -> None:
+    await start_online()
+    result = await signature("tests.of_tomorrow").delay()
+
+    assert "knows the task 'tests.of_tomorrow'" in (await why(result, "unknown-task")).out
+
+
+async def test_a_stock_producers_job(why: Why, start_online: StartOnline, connection: JobsRedis) -> None:
+    await start_online()
+    await connection.sadd(keys.PAUSED, "default")
+    payload = connection.dumps({"t": None, "f": "tests.of_tomorrow", "a": [], "k": {}, "et": 1})
+    await connection.set(keys.JOB + "stock", payload)
+    await connection.zadd(keys.QUEUE, {"stock": 1})
+
+    class stock:
+        id = "stock"
+
+    assert "queue 'default' is paused" in (await why(stock, "unknown-task")).out
+    await connection.delete(keys.JOB + "stock", keys.QUEUE)
+
+
+async def test_a_rate_limit(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:
+    await connection.set_rate_limit("tests.log", "1/h")
+    await start_online()
+    await (await tasks.log.delay("first")).get(timeout=10)
+    result = await tasks.log.delay("second")
+
+    assert "the rate limit of tests.log, until 2" in (await why(result, "rate-limit")).out
+
+
+async def test_a_concurrency_limit(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    await connection.declare_limits("tests.nap", None, 1)
+    await tasks.nap.delay(30)
+    result = await tasks.nap.delay(30)
+
+    found = await why(result, "concurrency-limit")
+    assert found.lines == [f"{result.id}: the concurrency limit of tests.nap: 1 of 1 run"]
+
+
+async def test_children_of_a_workflow(why: Why, cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    flow = await chain(
+        group(tasks.nap.s(30), tasks.nap.s(30), tasks.log.s(1)), tasks.log.s(), tasks.log.s()
+    ).delay()
+
+    async def some_wait() -> bool:
+        return "waits for 4 of its 5 children" in (await cli("why", flow.id)).out
+
+    await wait_until(some_wait, "one member to have ended")
+    await why(flow, "children")
+
+
+async def test_children_before_it(why: Why, cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    flow = await (group(tasks.nap.s(30), tasks.nap.s(30), tasks.log.s(1)) | tasks.log.s()).delay()
+
+    class body:
+        id = f"{flow.id}:1"
+
+    async def two_wait() -> bool:
+        return f"when 2 children before it in workflow {flow.id}" in (await cli("why", body.id)).out
+
+    await wait_until(two_wait, "two members to be left")
+    await why(body, "children")
+    assert (await cli("why", f"{flow.id}:7")).code == 1
+
+
+async def test_all_slots_are_busy(why: Why, start_online: StartOnline) -> None:
+    await start_online(MAX_JOBS="2")
+    for _ in range(2):
+        await tasks.nap.delay(30)
+    await tasks.log.delay("before")
+    result = await tasks.log.delay("x")
+
+    found = await why(result, "busy")
+    assert found.lines == [f"{result.id}: all 2 slots of 1 worker are busy; 1 job comes before it"]
+
+
+async def test_nothing_holds_it_back(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:
+    worker = await start_online()
+    worker.process.send_signal(19)  # SIGSTOP: it claims nothing, and has not been missed yet
+    try:
+        result = await tasks.log.delay("x")
+        assert "nothing holds it back; 0 jobs come before it" in (await why(result, "next")).out
+    finally:
+        worker.process.send_signal(18)
+
+
+async def test_it_runs(why: Why, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.nap.delay(30)
+
+    assert "it runs on " in (await why(result, "running")).out
+
+
+async def test_it_has_ended(why: Why, start_online: StartOnline) -> None:
+    await start_online()
+    result = await tasks.log.delay("x")
+    await result.get(timeout=10)
+
+    assert (await why(result, "ended")).lines == [f"{result.id}: it has ended: SUCCESS"]
+
+
+async def test_nobody_knows_it(cli: Cli) -> None:
+    answer = await cli("why", "nobody", "--json")
+
+    assert answer.code == 1
+    assert [reason["code"] for reason in answer.json] == ["unknown"]
