@@ -38,9 +38,11 @@ async def waiting(
     connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
 ) -> AsyncIterator[Waiting]:
     """The waiting jobs of a queue by their times: those that may start now, those that come later, or all."""
-    seen = 0
+    last, ties = b"", 0
     while True:
-        now, looked_at, rows = await connection.run_script(scripts.WAITING, queue, which, seen, PAGE)
+        now, looked_at, last, ties, rows = await connection.run_script(
+            scripts.WAITING, queue, which, last, ties, PAGE
+        )
         for job_id, due, state, task, kind, held in rows:
             yield Waiting(
                 id=job_id.decode(),
@@ -52,6 +54,5 @@ async def waiting(
                 kind=kind.decode(),
                 held=held == 1,
             )
-        seen += looked_at
         if looked_at < PAGE:
             return
