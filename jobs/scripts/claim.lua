@@ -76,9 +76,12 @@ end
 
 local function consider(id, queue, key)
   local record = read(id)
-  if is_terminal(record.state) then -- a stray id: its job has ended
+  if is_terminal(record.state) then
     redis.call('ZREM', LEASES .. queue, id)
-    return redis.call('ZREM', key, id)
+    if redis.call('EXISTS', JOB .. id) == 0 then return redis.call('ZREM', key, id) end -- a stray id: its job has ended
+    redis.call('UNLINK', RECORD .. id) -- a stock producer uses the id again
+    redis.call('ZREM', HISTORY, id)
+    record = read(id)
   end
   local started = record.state == 'STARTED'
   local left = redis.call('PTTL', IN_PROGRESS .. id)
