@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from jobs.line import REDIS_AWAY
+from jobs.line import is_away
+
+logger = logging.getLogger(__name__)
 
 NET_S = 5
 """After this many silent seconds the listener looks by itself, so that a lost message costs no more."""
@@ -58,7 +61,9 @@ class Subscription:
                 while True:
                     await self._receive(connection)
                     delay = 0.02
-            except REDIS_AWAY:
+            except Exception as error:
+                if not is_away(error):
+                    logger.exception("cannot listen on %s; trying again", self._channels[0])
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 1)
             finally:
@@ -74,8 +79,11 @@ class Subscription:
             async with asyncio.timeout(NET_S):
                 await connection.send_command("PING", check_health=False)
                 answer = await connection.read_response(disconnect_on_error=False)
-        if answer[0] == b"subscribe":
-            self._subscribed = True
-            self._look()
-        elif answer[0] == b"message":
-            self._hear(answer[1], answer[2])
+        try:
+            if answer[0] == b"subscribe":
+                self._subscribed = True
+                self._look()
+            elif answer[0] == b"message":
+                self._hear(answer[1], answer[2])
+        except Exception:  # anybody may say anything on a channel: what follows must be heard
+            logger.exception("a message on %s cannot be understood: %.200r", self._channels[0], answer)

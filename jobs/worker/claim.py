@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import scripts
+from jobs import keys, scripts
 from jobs.line import Line, is_away
-from jobs.worker.claimed import Claimed
+from jobs.worker.claimed import FAILURE, Claimed
 from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
@@ -38,7 +38,7 @@ class Claimer:
         self._link = Link("claim jobs")
         self._numbers = itertools.count(1)
         self._reply_lost = True  # a worker of this name may have lived before
-        self._warned_of: set[bytes] = set()
+        self._warned = False
 
     async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* says which tokens are running here.
@@ -52,8 +52,8 @@ class Claimer:
                     self._reply_lost = False
                 batch = await self._claim(wanted, suspects)
             except Exception as error:
-                if not is_away(error):
-                    raise
+                if not is_away(error):  # running jobs are worth more than a clean end
+                    logger.exception("jobs cannot be claimed; trying again")
                 self._reply_lost = True
                 await asyncio.sleep(self._link.failed(error))
             else:
@@ -64,7 +64,10 @@ class Claimer:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
         known = [word for pair in mine.items() for word in pair]
         for job_id in await self._line.run(scripts.HANDBACK, [self._worker, *known]):
-            logger.info("job %s was claimed by a call whose answer was lost: handed back", job_id.decode())
+            logger.info(
+                "job %s was claimed by a call whose answer was lost: handed back",
+                job_id.decode(errors="replace"),
+            )
 
     async def _claim(self, wanted: int, suspects: int) -> Batch:
         token = f"{self._worker}:{next(self._numbers)}"
@@ -82,15 +85,27 @@ class Claimer:
         for job_id in foreign:
             self._warn_of_stock_worker(job_id)
         now = time.monotonic()
-        jobs = [_claimed(row, token, now) for row in rows]
+        jobs = []
+        for row in rows:
+            try:
+                jobs.append(_claimed(row, token, now))
+            except ValueError as error:  # an id that is not text, a number that is none
+                await self._drop(row[0], token, error)
         return Batch(jobs, None if next_due_ms < 0 else next_due_ms / 1000, bool(left_behind))
 
+    async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:
+        """No job looks like this one, and nothing could be said of it: it leaves no trace but a line in the log."""
+        logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
+        ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
+        await self._line.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
+        await self._line.run(scripts.FORGET, [job_id])
+
     def _warn_of_stock_worker(self, job_id: bytes) -> None:
-        if not self._warned_of:
+        if not self._warned:
             logger.warning(
                 "job %s is run by a stock arq worker on our queue; it is left alone", job_id.decode()
             )
-        self._warned_of.add(job_id)
+        self._warned = True
 
 
 def _claimed(row: list[Any], token: str, now: float) -> Claimed:
