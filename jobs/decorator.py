@@ -83,7 +83,10 @@ class Task(Generic[P, R]):
     def run_now(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a plain function as *job*, in this thread."""
         set_current(job)
-        return self.function(*self._with_self(job, args), **kwargs)
+        try:
+            return self.function(*self._with_self(job, args), **kwargs)
+        except StopIteration as error:  # a Future takes none: whoever awaits it would wait for ever
+            raise RuntimeError(f"{self.name} raised StopIteration") from error
 
     def _with_self(self, job: CurrentJob, args: Sequence[Any]) -> Sequence[Any]:
         return (job, *args) if self.options.bind else args

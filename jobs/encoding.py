@@ -55,6 +55,11 @@ def loads_job(data: bytes) -> Any:
     return value
 
 
+def whole_text(text: str) -> str:
+    """*text* as it can be encoded: a file name that is not UTF-8, in an error's words, shows its bytes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def declare_exception(*classes: type[BaseException]) -> None:
     """Let these come back as themselves. Called at import, by `@task(autoretry_for=..., raises=...)`."""
     for cls in classes:
@@ -127,7 +132,8 @@ def _exception_to_plain(error: BaseException) -> list[Any]:
         except EncodingError:
             args.append(repr(arg)[:1000])
     text = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
-    return [_class_name(type(error)), tuple(args), str(error)[:10_000], text[-TRACEBACK_CHARACTERS:]]
+    said, text = whole_text(str(error)[:10_000]), whole_text(text[-TRACEBACK_CHARACTERS:])
+    return [_class_name(type(error)), tuple(args), said, text]
 
 
 def _exception_from_plain(name: str, args: tuple[Any, ...], message: str, text: str) -> BaseException:

@@ -121,10 +121,15 @@ class Engine:
         for job_id in list(self.held):
             self.stop_job(job_id, "shutdown")
 
-    def stop_job(self, job_id: str, why: str) -> None:
-        """Cancel a running job: shutdown (it runs again), revoked (it ends), lost (another worker has it)."""
+    def stop_job(self, job_id: str, why: str, token: str | None = None) -> None:
+        """Cancel a running job: shutdown (it runs again), revoked (it ends), lost (another worker has it).
+
+        With *token*, only the run that was claimed with it: the job may have been claimed here again meanwhile.
+        """
         running = self.held.get(job_id)
         if running is None or running.task is None or running.outcome is not None or running.stopped:
+            return
+        if token is not None and running.job.token != token:
             return
         running.stopped = why
         if why == "lost":
@@ -190,18 +195,20 @@ class Engine:
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", running.job.id)
             outcome = Outcome(FAILURE, error, why=repr(error))
-        if outcome.state == PENDING and running.thread is not None:
-            await asyncio.wait([running.thread])  # else another worker would start it beside the thread
-        if running.stopped == "lost":
-            self._drop(running)
-        else:
-            self._recorder.put(running, outcome)
-        if running.thread is not None:
-            await asyncio.wait([running.thread])
-        running.slot.end()
-        if running in self._suspects:
-            self._suspects.remove(running)
-            self._waker.wake()  # the next suspect may be waiting for this one
+        try:
+            if outcome.state == PENDING and running.thread is not None:
+                await asyncio.wait([running.thread])  # else another worker would start it beside the thread
+            if running.stopped == "lost":
+                self._drop(running)
+            else:
+                self._recorder.put(running, outcome)
+            if running.thread is not None:
+                await asyncio.wait([running.thread])
+        finally:  # a cancellation that was on its way comes here at the latest
+            running.slot.end()
+            if running in self._suspects:
+                self._suspects.remove(running)
+                self._waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, running: Running, recorded: bool) -> None:
         self._drop(running)

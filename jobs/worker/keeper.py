@@ -42,7 +42,7 @@ class Keeper:
         stuck_s: float,
         held: Callable[[], Mapping[str, str]],
         facts: Callable[[], Mapping[str, str | int]],
-        stop_job: Callable[[str, str], None],
+        stop_job: Callable[[str, str, str], None],
     ) -> None:
         self._make_line = line
         self._worker = worker
@@ -101,14 +101,15 @@ class Keeper:
 
     async def _renew(self, line: Line) -> None:
         facts: list[Any] = [word for pair in self._facts().items() for word in pair]
-        held: list[Any] = [word for pair in list(self._held().items()) for word in pair]
+        held = dict(list(self._held().items()))
+        words: list[Any] = [word for pair in held.items() for word in pair]
         lost, revoked = await line.run(
-            scripts.RENEW, [self._worker, self._lease_ms, len(facts), *facts, *held]
+            scripts.RENEW, [self._worker, self._lease_ms, len(facts), *facts, *words]
         )
         self._link.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
-            for job_id in ids:
-                self._on_loop(self._stop_job, job_id.decode(), why)
+            for job_id in map(bytes.decode, ids):
+                self._on_loop(self._stop_job, job_id, why, held[job_id])
 
     def _watch_the_loop(self) -> None:
         stuck_s = time.monotonic() - self._ticked

@@ -57,7 +57,12 @@ class Recorder:
     def put(self, running: Running, outcome: Outcome) -> None:
         """Have the outcome written, soon. One that cannot be encoded becomes a FAILURE that says so."""
         running.outcome = outcome
-        self._held.append((running, self._row(running, outcome)))
+        try:
+            row = self._row(running, outcome)
+        except Exception as error:  # a payload or an exception made to hurt: its job must end all the same
+            logger.exception("job %s: what came of it cannot be written", running.job.id)
+            row = self._bare_failure(running, error)
+        self._held.append((running, row))
         self._idle.clear()
         self._wanted.set()
 
@@ -130,6 +135,12 @@ class Recorder:
             *self._what_follows(running, outcome),
         ]
 
+    def _bare_failure(self, running: Running, error: Exception) -> list[str | bytes | int]:
+        """A FAILURE without a result: nothing in it is the job's own but its id."""
+        running.outcome = outcome = Outcome(FAILURE, why=f"what came of it cannot be written: {error!r:.500}")
+        entry = self._log_entry(running.job, outcome, 0)
+        return [running.job.id, running.job.token, FAILURE, b"", self._ttl_ms(outcome), 0, 0, entry, "", 0]
+
     def _what_follows(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
         """The number of callbacks to be stored in the same step as the end, and their fields."""
         if not running.call.options or not outcome.ends:
@@ -152,7 +163,7 @@ class Recorder:
             return calls_that_follow(self._redis, running.job.id, LINK, linked, (outcome.value,))
         error = outcome.value
         request = request_of(running.job, running.call)
-        told = (request, error, "".join(traceback.format_exception(error)))
+        told = (request, error, encoding.whole_text("".join(traceback.format_exception(error))))
         linked = options.get("link_error", ())
         return calls_that_follow(self._redis, running.job.id, LINK_ERROR, linked, told)
 
@@ -207,8 +218,8 @@ class Recorder:
         text = outcome.why
         if outcome.state == FAILURE and isinstance(outcome.value, BaseException):
             text = "".join(traceback.format_exception(outcome.value))[-encoding.TRACEBACK_CHARACTERS :]
-        entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state, text]
-        return encoding.dumps(entry)
+        entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state]
+        return encoding.dumps([*entry, encoding.whole_text(text)])
 
 
 def _shortened(error: BaseException) -> BaseException:
