@@ -22,6 +22,7 @@ from jobs.masking import published
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from jobs.worker.ending import cancel_until_ended
 from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
@@ -265,9 +266,7 @@ class Engine:
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._waker.close()
         await self._control.close()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await cancel_until_ended(self._background)
         for line in (self._claim_line, self._finish_line, self._wake_line):
             await line.close()
 

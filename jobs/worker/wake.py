@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from jobs import keys
 from jobs.line import Line, is_away
+from jobs.worker.ending import cancel_until_ended
 
 
 class Waker:
@@ -48,9 +49,7 @@ class Waker:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from jobs.errors import SettingsMistake
 from jobs.line import is_away
 from jobs.schedules import Schedule
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
+from jobs.worker.ending import cancel_until_ended
 from jobs.worker.engine import Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
@@ -149,9 +150,7 @@ class Worker(arq.worker.Worker):
         try:
             await engine.run(self.burst, self._job_limit())
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await cancel_until_ended(beside)
             self._take_counts(engine)
             await self._leave(redis, engine)
         if engine.started == self._max_jobs_total:

@@ -1,0 +1,25 @@
+"""End tasks of the worker itself, for certain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+AGAIN_S = 0.5
+
+
+async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel, and wait until all have ended; their errors are dropped.
+
+    Once is not enough: a cancellation that meets redis-py's own time-outs in the same moment is lost there
+    (Python 3.11), and a loop that was told to end goes on for ever.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        ended, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # looked at: asyncio need not complain of it

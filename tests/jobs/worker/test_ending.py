@@ -1,0 +1,47 @@
+"""A worker that is told to stop ends, at whatever moment it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from jobs import every
+from jobs.worker.ending import cancel_until_ended
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import StartWorker
+
+
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
+    lost = []
+
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost.append(1)
+                if len(lost) == 3:
+                    raise
+
+    async def broken() -> None:
+        raise OSError("dropped")
+
+    running = [asyncio.create_task(deaf()), asyncio.create_task(broken())]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await cancel_until_ended(running)
+
+    assert len(lost) == 3
+    assert all(task.done() for task in running)
+
+
+@pytest.mark.timeout(120)
+async def test_a_worker_stopped_while_it_starts_ends(start_worker: StartWorker) -> None:
+    """Each time a little later, until it has written its first health record: once it hung there."""
+    for place in range(200):
+        worker = await start_worker(cron_jobs=[every(tasks.log, timedelta(hours=1), args=["x"])])
+        await asyncio.sleep(place * 0.00005)
+        async with asyncio.timeout(10):
+            await worker.close()
