@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
-from jobs import default, encoding, keys, scripts
+from jobs import default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment
 from jobs.canvas import Node
@@ -25,6 +25,7 @@ from jobs.limits import parse_rate_limit
 from jobs.line import Line, is_away
 from jobs.mailbox import Mailbox
 from jobs.result import Result
+from jobs.schedule_info import ScheduleInfo
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
@@ -215,6 +216,22 @@ class JobsRedis(ArqRedis):
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
         """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
         await self.run_script(scripts.LIMIT, task, _rate(rate_limit), "", 1)
+
+    async def schedules(self) -> list[ScheduleInfo]:
+        """The schedules that workers have, by name, each with its last and its next run."""
+        return await schedule_info.listed(self)
+
+    async def pause_schedule(self, name: str) -> None:
+        """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
+        await schedule_info.steer(self, name, "pause")
+
+    async def resume_schedule(self, name: str) -> None:
+        """The next moment fires again; those that passed meanwhile are not made up for."""
+        await schedule_info.steer(self, name, "resume")
+
+    async def run_schedule(self, name: str) -> Result:
+        """Run it now, paused or not; its own moments stay as they are."""
+        return Result(await schedule_info.steer(self, name, "now"), self)
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""

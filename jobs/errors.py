@@ -4,6 +4,7 @@ QuarqError
 ├── NotConnected           no connection: nothing was sent
 ├── QueueUnavailable       Redis cannot take it now: whether the call was stored is said in the text
 ├── UnknownTask            no task of that name is registered in this process
+├── UnknownSchedule        no worker has ever declared a schedule of that name
 ├── SettingsMistake        a worker option that does not exist, or a value it cannot have
 ├── EncodingError          an argument or a result that cannot travel
 │   └── TooLarge           ... because it is over the limit
@@ -34,6 +35,10 @@ class QueueUnavailable(QuarqError):
 
 class UnknownTask(QuarqError):
     """No task of that name is registered here."""
+
+
+class UnknownSchedule(QuarqError):
+    """No worker has ever declared a schedule of that name."""
 
 
 class SettingsMistake(QuarqError):

@@ -31,7 +31,7 @@
     jobs:leases:<queue>            zset id -> lease end with the running jobs
     jobs:alive                     hash: last contact   -          two numbers
     jobs:schedules                 set of names         -
-    jobs:schedule:<name>           hash: last moment    -          a few bytes for each schedule there ever was
+    jobs:schedule:<name>           hash: about it       -          as many as there ever were schedules
     jobs:test:clock                ms added to the time of every script; tests only
 
 What waits, runs or is unfinished has no lifetime: the script that ends it sets one.

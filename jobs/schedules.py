@@ -56,6 +56,14 @@ class Schedule(CronJob):
             max_tries=None,
         )
 
+    @property
+    @abstractmethod
+    def when(self) -> str:
+        """When it is due, in the words of its declaration."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.when}>"
+
     @abstractmethod
     def next_after(self, moment: datetime) -> datetime:
         """The first due moment later than *moment*, in UTC."""
@@ -109,10 +117,9 @@ class crontab(Schedule):
         zone = self.timezone or (moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else UTC)
         return cron.next_after(self.due, zone, moment)
 
-    def __repr__(self) -> str:
-        return (
-            f"<crontab {self.name}: {self._text} (m/h/dM/MY/d){f' {self.timezone}' if self.timezone else ''}>"
-        )
+    @property
+    def when(self) -> str:
+        return f"{self._text} (m/h/dM/MY/d){f' {self.timezone}' if self.timezone else ''}"
 
 
 class every(Schedule):
@@ -142,8 +149,9 @@ class every(Schedule):
         found = _EPOCH + (until - _EPOCH) // self.period * self.period
         return found if found > after else None
 
-    def __repr__(self) -> str:
-        return f"<every {self.name}: {self.period}>"
+    @property
+    def when(self) -> str:
+        return f"every {self.period}"
 
 
 def _zone(zone: str | tzinfo | None) -> tzinfo | None:

@@ -58,10 +58,11 @@ class Scheduler:
         now = await self._now()
         for job in self._cron_jobs:
             last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")  # type: ignore[no-untyped-call]
-            since = datetime.fromtimestamp(int(last) / 1000, self._zone) if last else now - _window(job)
-            missed = _latest(job, since, now)
+            missed = _latest(job, datetime.fromtimestamp(int(last) / 1000, self._zone), now) if last else None
             if missed is not None:
-                await self._fire(job, missed, missed_before=True)
+                await self._fire(job, missed, now, missed_before=True)
+            if not _in_each_worker(job):
+                await self._redis.run_script(scripts.DECLARE, job.name, _ms(now), *self._about(job, now))
             self._next[job.name] = _after(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
@@ -72,28 +73,21 @@ class Scheduler:
             due = self._next[job.name]
             if due <= now:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
-                await self._fire(job, latest, missed_before=False)
+                await self._fire(job, latest, now, missed_before=False)
                 self._next[job.name] = job.next_run = _after(job, now)
         wait_s = (min(self._next.values()) - now).total_seconds()
         await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
 
-    async def _fire(self, job: CronJob, moment: datetime, *, missed_before: bool) -> None:
-        if not job.unique and not job.job_id:  # arq's word for: once in each worker, whatever the others do
+    async def _fire(self, job: CronJob, moment: datetime, now: datetime, *, missed_before: bool) -> None:
+        if _in_each_worker(job):
             return None if missed_before else await self._start(job, None)
-        name, args, kwargs = _call(job)
-        queue, expires = self._options(name)
-        moment_ms = round(moment.timestamp() * 1000)
         answer = await self._redis.run_script(
             scripts.FIRE,
             job.name,
-            moment_ms,
+            _ms(moment),
             int(missed_before),
             int(_window(job).total_seconds() * 1000),
-            queue,
-            self._redis.encode_call(name, args, kwargs),
-            expires,
-            name,
-            job.job_id or "",
+            *self._about(job, now),
         )
         if answer in (b"skipped", b"paused"):
             logger.warning(
@@ -108,6 +102,14 @@ class Scheduler:
         await self._redis.enqueue_job(
             job.name, _job_id=job.job_id or job_id, _queue_name=keys.queue_key(self._queue)
         )
+
+    def _about(self, job: CronJob, now: datetime) -> tuple[str | bytes | int, ...]:
+        """What scripts/scheduling.lua stores of a schedule."""
+        name, args, kwargs = _call(job)
+        queue, expires = self._options(name)
+        when = job.when if isinstance(job, Schedule) else ""
+        payload = self._redis.encode_call(name, args, kwargs)
+        return name, when, queue, payload, expires, job.job_id or "", _ms(_after(job, now))
 
     def _options(self, name: str) -> tuple[str, str]:
         try:
@@ -126,6 +128,15 @@ class Scheduler:
 
 def _call(job: CronJob) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     return (job.task, job.args, job.kwargs) if isinstance(job, Schedule) else (job.name, (), {})
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _in_each_worker(job: CronJob) -> bool:
+    """arq's `unique=False`: each worker runs it, whatever the others do."""
+    return not job.unique and not job.job_id
 
 
 def _window(job: CronJob) -> timedelta:

@@ -16,6 +16,7 @@ from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
+from jobs.schedules import Schedule
 from jobs.worker.registered import as_functions
 from jobs.worker.worker import Worker, use_our_worker
 
@@ -57,6 +58,7 @@ def worker_settings(
         )
     if (log_format := options.get("log_format", "text")) not in ("text", "json"):
         raise SettingsMistake(f"log_format={log_format!r}: it is 'text' for people or 'json' for machines")
+    _check_names(cron_jobs)
     if isinstance(queues, str) or not queues:
         raise SettingsMistake(f"queues={queues!r}: give a list of names, such as ['mail', 'default']")
     attributes = {
@@ -70,3 +72,12 @@ def worker_settings(
         "redis_settings": RedisSettings.from_dsn(redis_url),  # what `arq --check` connects by
     }
     return type("WorkerSettings", (), attributes)
+
+
+def _check_names(cron_jobs: Iterable[CronJob]) -> None:
+    """Redis remembers a schedule by its name: two of one name would take each other's moments."""
+    seen = set[str]()
+    for schedule in cron_jobs:
+        if isinstance(schedule, Schedule) and schedule.name in seen:
+            raise SettingsMistake(f"two schedules are called {schedule.name!r}: give each a name= of its own")
+        seen.add(schedule.name)

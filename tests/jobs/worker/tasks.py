@@ -7,10 +7,11 @@ import json
 import os
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs import current_job, task, worker_settings
+from jobs import current_job, every, task, worker_settings
 
 
 @task(name="tests.multiply")
@@ -115,6 +116,15 @@ async def append(self: Any, path: str, line: str, seconds: float = 0) -> int:
     return int(self.request.attempts)
 
 
+@task(name="tests.tick", bind=True)
+async def tick(self: Any, path: str, seconds: float = 0) -> None:
+    """Write the job's id when it starts and when it ends."""
+    for word in ("start", "end"):
+        with open(path, "a") as file:
+            file.write(f"{word} {self.request.id}\n")
+        await asyncio.sleep(seconds)
+
+
 @task(name="tests.once", acks_late=False)
 async def once(path: str) -> None:
     with open(path, "a") as file:
@@ -156,12 +166,18 @@ async def hoard(mb: int) -> None:
 ALL = [
     multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
     progress, append, once, crash, who, read, note_error, hoard, held_thread,
+    tick,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:
     WorkerSettings = worker_settings(
         redis_url=os.environ["REDIS_URL"],
         tasks=ALL,
+        cron_jobs=[
+            every(tick, timedelta(seconds=seconds), name="tick", args=arguments)
+            for seconds, arguments in [json.loads(os.environ.get("TICK", "[0, []]"))]
+            if seconds
+        ],
         job_completion_wait=float(os.environ.get("COMPLETION_WAIT", "5")),
         lease=float(os.environ.get("LEASE", "15")),
         lease_renewal=float(os.environ.get("LEASE_RENEWAL", "5")),

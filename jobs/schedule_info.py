@@ -1,0 +1,74 @@
+"""What Redis knows of the schedules that workers have: list them, pause one, resume it, run it now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jobs import keys, scripts
+from jobs.errors import UnknownSchedule
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
+
+
+@dataclass(frozen=True)
+class ScheduleInfo:
+    """One schedule. Times are in UTC, by Redis' clock; None: never."""
+
+    name: str
+    task: str
+    when: str
+    """When it is due, as its declaration says: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`."""
+    queue: str
+    paused: bool
+    next_run: datetime | None
+    """The moment that comes next. One in the past: no worker has this schedule any more, or none runs."""
+    last_run: datetime | None
+    last_id: str
+    """The job of the last run: `Result(info.last_id)`. It ends as results do."""
+    skipped: int
+    """How many moments were passed over: paused, or found too late."""
+    last_skipped: datetime | None
+
+
+async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
+    """Every schedule that a worker has ever declared, by name."""
+    names = sorted(name.decode() for name in await connection.smembers(keys.SCHEDULES))  # type: ignore[misc]
+    async with connection.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hgetall(keys.SCHEDULE + name)
+        stored = await pipe.execute()
+    return [_read(name, about) for name, about in zip(names, stored, strict=True)]
+
+
+async def steer(connection: JobsRedis, name: str, what: str) -> str:
+    """`pause`, `resume`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
+    answer: bytes | None = await connection.run_script(scripts.STEER, name, what)
+    if answer is None:
+        known = ", ".join(info.name for info in await listed(connection)) or "none yet"
+        raise UnknownSchedule(f"no worker has a schedule called {name!r}; there are: {known}")
+    return answer.decode()
+
+
+def _read(name: str, about: Mapping[bytes, bytes]) -> ScheduleInfo:
+    def text(field: str) -> str:
+        return about.get(field.encode(), b"").decode()
+
+    def moment(field: str) -> datetime | None:
+        return datetime.fromtimestamp(int(text(field)) / 1000, UTC) if text(field) else None
+
+    return ScheduleInfo(
+        name=name,
+        task=text("task"),
+        when=text("when"),
+        queue=text("queue"),
+        paused=b"paused" in about,
+        next_run=moment("next"),
+        last_run=moment("last_run"),
+        last_id=text("last_id"),
+        skipped=int(text("skipped") or 0),
+        last_skipped=moment("last_skipped"),
+    )

@@ -1,0 +1,24 @@
+-- What an operator says of a schedule: pause, resume or run it now. Nothing is made up for what was due while it was paused.
+-- ARGV: name, what
+-- Returns nothing if no worker has ever declared a schedule of that name; for `now`, the id of the job.
+-- include: storing
+local name, what = ARGV[1], ARGV[2]
+local key = SCHEDULE .. name
+local now = now_ms()
+local known = redis.call('HMGET', key, 'task', 'queue', 'payload', 'expires', 'last', 'paused', 'id')
+if not known[1] then return false end
+
+if what == 'pause' then
+  redis.call('HSET', key, 'paused', as_text(now))
+  return 'paused'
+end
+if what == 'resume' then
+  if known[6] and now > tonumber(known[5] or 0) then redis.call('HSET', key, 'last', as_text(now)) end
+  redis.call('HDEL', key, 'paused')
+  return 'resumed'
+end
+local id = known[7] ~= '' and known[7] or 'sched:' .. name .. ':now:' .. as_text(now)
+store(now, id, known[2], known[3], '', known[4], known[1], '', '', '', '')
+wake_for_stored()
+redis.call('HSET', key, 'last_run', as_text(now), 'last_id', id)
+return id
