@@ -38,12 +38,15 @@ async def waiting(
     connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
 ) -> AsyncIterator[Waiting]:
     """The waiting jobs of a queue by their times: those that may start now, those that come later, or all."""
-    last, ties = b"", 0
+    last = last_id = b""
+    seen: set[bytes] = set()
     while True:
-        now, looked_at, last, ties, rows = await connection.run_script(
-            scripts.WAITING, queue, which, last, ties, PAGE
+        now, looked_at, score, last_id, rows = await connection.run_script(
+            scripts.WAITING, queue, which, last, last_id, PAGE
         )
         for job_id, due, state, task, kind, held in rows:
+            if job_id in seen:
+                continue
             yield Waiting(
                 id=job_id.decode(),
                 queue=queue,
@@ -56,3 +59,5 @@ async def waiting(
             )
         if looked_at < PAGE:
             return
+        page = {row[0] for row in rows}
+        seen, last = seen | page if score == last else page, score
