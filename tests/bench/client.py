@@ -59,6 +59,21 @@ async def latency(subject: ModuleType, n: str) -> Figures:
     return {"p50": taken[len(taken) // 2], "p99": taken[int(len(taken) * 0.99)]}
 
 
+async def workflow(subject: ModuleType, kind: str, n: str) -> Figures:
+    """From the call to its result."""
+    await (await subject.made("chain", 2).delay()).get(timeout=10)
+    node = subject.made(kind, int(n))
+    began = time.perf_counter()
+    await (await node.delay()).get(timeout=300)
+    return {"seconds": time.perf_counter() - began}
+
+
+async def begin_workflow(subject: ModuleType, kind: str, n: str) -> Figures:
+    """Call it and go."""
+    await subject.made(kind, int(n)).delay()
+    return {}
+
+
 async def on_demand(subject: ModuleType) -> Figures:
     """One call for each line that comes in."""
     while await asyncio.to_thread(sys.stdin.readline):

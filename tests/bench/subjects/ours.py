@@ -7,7 +7,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from jobs import connect, task, worker_settings
+from jobs import chain, chord, connect, task, worker_settings
+from jobs.canvas import Workflow
 from tests.bench import tally
 
 URL = os.environ["REDIS_URL"]
@@ -30,9 +31,30 @@ async def long_nap() -> None:
     await asyncio.sleep(300)
 
 
+@task(name="multiply")
+async def multiply(x: int, y: int) -> int:
+    return x * y
+
+
+@task(name="count_all")
+async def count_all(results: list[int]) -> int:
+    return len(results)
+
+
+def made(kind: str, n: int) -> Workflow:
+    """A chord of n tasks, a chain of n steps, a chain of n chords of 10, a chord of n that wait."""
+    if kind == "chord":
+        return chord([multiply.s(i, 2) for i in range(n)], count_all.s())
+    if kind == "chain":
+        return chain(multiply.s(1, 1), *(multiply.s(1) for _ in range(n - 1)))
+    if kind == "chords":
+        return chain(chord([multiply.si(i, 2) for i in range(10)], count_all.s()) for _ in range(n))
+    return chord([long_nap.s() for _ in range(n)], count_all.s())
+
+
 WorkerSettings = worker_settings(
     redis_url=URL,
-    tasks=[noop, nap, long_nap],
+    tasks=[noop, nap, long_nap, multiply, count_all],
     on_startup=tally.gate,
     max_jobs=int(os.environ.get("BENCH_MAX_JOBS", "100")),
 )
