@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 from jobs import Result
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
+from jobs.worker import Worker
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -289,3 +291,19 @@ async def test_what_is_called_while_every_slot_is_used_starts_when_one_is_free(
 
 async def states_are(results: list[Result], state: str) -> bool:
     return {await result.state() for result in results} == {state}
+
+
+async def test_a_worker_that_is_stopping_leaves_the_wake_token_to_others(start_worker: StartWorker) -> None:
+    first = await start_worker(poll_delay=30)
+    busy = await tasks.nap.delay(1)
+    await wait_until(lambda: _running(first) == 1, "it to be busy")
+    await start_worker(poll_delay=30)
+    first.handle_sig(signal.SIGUSR1)
+
+    for number in range(3):
+        assert await (await tasks.log.delay(number)).get(timeout=5) == number
+    assert await busy.get(timeout=5) == "rested"
+
+
+def _running(worker: Worker) -> int:
+    return worker._engine.running if worker._engine is not None else 0
