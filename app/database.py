@@ -44,7 +44,11 @@ class Database:
     """One engine and its sessions. Nothing connects before the first statement; `close()` ends all."""
 
     def __init__(self, url: str, *, busy_timeout_s: int = BUSY_TIMEOUT_S, foreign_keys: bool = True) -> None:
-        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_pre_ping=not url.startswith("sqlite"),
+            hide_parameters=True,  # its errors are logged and stored as results: no address or text in them
+        )
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine, busy_timeout_s, foreign_keys)
         # Both share one pool; they differ in the BEGIN that SQLite sees.

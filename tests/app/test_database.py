@@ -51,6 +51,17 @@ async def test_a_row_that_points_to_nothing_is_refused(database: Database) -> No
             await db.commit()
 
 
+async def test_an_error_names_no_address(database: Database) -> None:
+    """It is logged, and stored in Redis when a task ends with it."""
+    async with database.session() as db:
+        db.add_all([make_account(), make_account()])
+        with pytest.raises(IntegrityError) as caught:
+            await db.commit()
+
+    assert "account.email" in str(caught.value)
+    assert "alice@example.org" not in str(caught.value)
+
+
 async def test_read_then_write_never_loses_an_update(database: Database) -> None:
     """Twenty at once: with a plain BEGIN some of them would fail with "database is locked"."""
     async with database.session() as db:
