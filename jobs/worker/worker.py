@@ -221,6 +221,7 @@ class Worker(arq.worker.Worker):
         while True:
             self._take_counts(engine)
             self._last_health_check = 0  # arq would leave out a beat that comes before its time
+            self._last_health_check_log = None  # and log each change: here a line every few seconds
             try:
                 await self.record_health()
             except Exception as error:

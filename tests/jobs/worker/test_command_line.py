@@ -58,6 +58,25 @@ async def test_the_check_fails_soon_after_a_worker_was_killed(
     assert 0 < await connection.pttl("arq:queue:health-check") <= 11_000
 
 
+async def test_a_job_writes_two_lines_and_the_health_record_none(
+    connection: JobsRedis, start_process: StartProcess
+) -> None:
+    worker = await start_process()
+
+    async def record() -> bytes:
+        return await connection.get("arq:queue:health-check") or b""
+
+    await wait_until(record, "the health record")
+    await (await tasks.multiply.delay(2, 3)).get(timeout=10)
+
+    async def counted() -> bool:
+        return b"j_complete=1" in await record()
+
+    await wait_until(counted, "the next health record", timeout_s=15)
+    said = worker.text
+    assert (said.count("→"), said.count("←"), said.count("recording health")) == (1, 1, 0)
+
+
 async def test_burst_runs_what_there_is_and_ends(redis_url: str, connection: JobsRedis) -> None:
     results = [await tasks.multiply.delay(n, n) for n in range(3)]
     retried = await tasks.flaky.delay(1)
