@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgpack
+
 from jobs import encoding, keys
 from jobs.canvas import LINK_ERROR, Node, Path, Signature, Workflow
 
@@ -31,6 +33,12 @@ async def tree_of(connection: JobsRedis, workflow: str) -> Node | None:
     """The stored tree; None if that is no workflow, or one whose result has ended."""
     stored: bytes | None = await connection.get(keys.TREE + workflow)
     return None if stored is None else Node.from_dict(encoding.loads(stored))
+
+
+async def callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
+    """The ids of the callbacks that the end of a job has called."""
+    packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
+    return [] if packed is None else list(msgpack.unpackb(packed))
 
 
 async def unended(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:

@@ -91,10 +91,13 @@ class Result:
         return state
 
     async def children(self) -> list[Result]:
-        """The members of a workflow, in the order of its tree; none of a single job."""
+        """The members of a workflow, in the order of its tree; of a single job, the callbacks that its end called."""
         tree = await members.tree_of(self._connection, self.id)
-        paths = [] if tree is None else members.paths_of(tree)
-        return [Result(f"{self.id}:{path}", self._connection) for path in paths]
+        if tree is None:
+            ids = await members.callbacks_of(self._connection, self.id)
+        else:
+            ids = [f"{self.id}:{path}" for path in members.paths_of(tree)]
+        return [Result(job_id, self._connection) for job_id in ids]
 
     async def retry_failed(self) -> bool:
         """Begin a failed workflow again from what failed in it, keeping the rest. False if it has not failed."""

@@ -81,10 +81,13 @@ while i <= #ARGV do
   local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), run, entry, extra)
   answers[#answers + 1] = answer
   i = i + FIELDS
+  local children = {}
   for _ = 1, following do
     if answer == 1 then store(now, unpack(ARGV, i, i + CALL_FIELDS - 1)) end
+    children[#children + 1] = ARGV[i]
     i = i + CALL_FIELDS
   end
+  if answer == 1 and children[1] then redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children)) end
 end
 
 settle_endings()

@@ -153,3 +153,14 @@ async def test_an_idle_workflow_is_put_down_and_taken_up_again(
         == await connection.ttl(f"jobs:journal:{result.id}")
     )
     assert await result.get(timeout=5) == 4
+
+
+async def test_the_children_of_a_job_are_its_callbacks(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    result = await multiply.apply_async((4, 4), link=[multiply.s(4), log.s()])
+    await result.get(timeout=5)
+
+    [by_four, logged] = await result.children()
+    assert (await by_four.get(timeout=5), await logged.get(timeout=5)) == (64, 16)
+    assert await by_four.children() == []
