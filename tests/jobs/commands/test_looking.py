@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from jobs import chord, group, keys, registry, task
+from jobs import chord, crontab, every, group, keys, registry, task
 from jobs.connection import JobsRedis
 from jobs.masking import Secrets, published
 from tests.jobs.commands.conftest import Cli, StartOnline
@@ -251,3 +252,25 @@ async def test_the_list_of_workflows_forgets_those_whose_record_is_gone(
 
     assert await connection.zcard(keys.WORKFLOWS) <= 2
     assert (await cli("workflows", "--json")).json == []
+
+
+async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
+    assert (await cli("schedules")).lines == ["0 schedules."]
+    hourly = crontab("tests.log", name="hourly", args=("x",), minute=0)
+    worker = await start_worker(
+        cron_jobs=[every("tests.log", timedelta(days=1), name="daily", args=("x",)), hourly]
+    )
+
+    async def declared() -> bool:
+        return len((await cli("schedules", "--json")).json) == 2
+
+    await wait_until(declared, "the worker to declare its schedules")
+    text, data = await cli("schedules"), await cli("schedules", "--json")
+    assert [schedule["name"] for schedule in data.json] == ["daily", "hourly"]
+    assert data.json[1]["next_run"].endswith(":00:00+00:00")
+    assert data.json[1]["task"] == "tests.log"
+    assert text.lines[1].startswith("hourly  tests.log  0 * * * * ")
+    assert "never run  next 2" in text.lines[1]
+    assert text.code == 0
+    await worker.pool.pause_schedule("hourly")
+    assert (await cli("schedules")).lines[1].endswith("  paused")

@@ -1,0 +1,31 @@
+"""`schedules`: what is due by itself, and when."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from jobs.commands.frame import Answer, Asked, asks
+from jobs.commands.show import count, time_text
+from jobs.schedule_info import ScheduleInfo
+
+
+@click.command("schedules")
+@asks
+async def command(asked: Asked) -> Answer:
+    """Every schedule that workers have: when it is due, its last and its next run."""
+    found = await asked.redis.schedules()
+    return Answer(
+        [asdict(info) for info in found],
+        [_line(info) for info in found],
+        [f"{count(len(found), 'schedule')}."],
+    )
+
+
+def _line(info: ScheduleInfo) -> str:
+    last = f"last {time_text(info.last_run)}" if info.last_run else "never run"
+    coming = (
+        "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"
+    )
+    return f"{info.name}  {info.task}  {info.when}  {last}  {coming}"
