@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from jobs import keys, scripts
-from jobs.line import REDIS_AWAY, Line, is_away
+from jobs.line import Line, is_away
 from jobs.subscription import Subscription
 
+logger = logging.getLogger(__name__)
+
+AGAIN_S = 0.5
+"""How long to wait before Redis is asked again for what it did not answer."""
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 
@@ -108,10 +113,19 @@ class Mailbox:
             ids, self._asked = list(self._asked), set()
             for first in range(0, len(ids), 500):
                 some = ids[first : first + 500]
-                with contextlib.suppress(*REDIS_AWAY):  # the listener asks again when Redis is back
-                    for job_id, entry in zip(some, await self._read(some, self.name), strict=True):
-                        if entry.ended:
-                            self._deliver(job_id, entry)
+                try:
+                    entries = await self._read(some, self.name)
+                except (
+                    Exception
+                ) as error:  # whoever waits has no timeout of ours: ask until there is an answer
+                    if not is_away(error):
+                        logger.exception("the states of %d jobs cannot be read; trying again", len(some))
+                    await asyncio.sleep(AGAIN_S)
+                    self._asked.update(job_id for job_id in some if job_id in self._waiting)
+                    continue
+                for job_id, entry in zip(some, entries, strict=True):
+                    if entry.ended:
+                        self._deliver(job_id, entry)
 
     def _deliver(self, job_id: str, entry: Entry) -> None:
         for future in self._waiting.pop(job_id, []):

@@ -8,7 +8,6 @@ same calls, and finds in the journal what has been done: nothing else has to sur
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -153,8 +152,7 @@ class Orchestration:
         if now - self._reported >= 1 / REPORTS_A_SECOND:
             self._reported = now
             meta = {"done": self._done, "failed": self._failed, "total": self._total}
-            with contextlib.suppress(*REDIS_AWAY):
-                await self._job.update_state(meta=meta)
+            await self._guarded(lambda: self._job.update_state(meta=meta))
 
     def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
         """A bare future for each task: for a large group a Task each would be most of the cost."""

@@ -39,13 +39,18 @@ class Claimer:
         self._numbers = itertools.count(1)
         self._reply_lost = True  # a worker of this name may have lived before
         self._warned = False
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Wait for Redis no longer: a worker that was told to end claims nothing."""
+        self._stopped = True
 
     async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* says which tokens are running here.
 
-        Waits for a Redis that is away.
+        Waits for a Redis that is away, until `stop()`.
         """
-        while True:
+        while not self._stopped:
             try:
                 if self._reply_lost:
                     await self.hand_back_all_but(mine())
@@ -59,6 +64,7 @@ class Claimer:
             else:
                 self._link.worked()
                 return batch
+        return Batch([], None, left_behind=False)
 
     async def hand_back_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""

@@ -111,6 +111,7 @@ class Engine:
     def stop_claiming(self) -> None:
         """Take no more jobs; those that run go on."""
         self._stopping = True
+        self._claimer.stop()
         for job_id, running in list(self.held.items()):
             if running.call.task == WORKFLOW:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,7 +61,8 @@ class Runner:
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
         log.ended(job, running.call, outcome, time.monotonic() - began, self._log_results)
-        await self._hooks.after(ctx)
+        with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
+            await self._hooks.after(ctx)
         return outcome
 
     def _refusal(self, running: Running) -> Outcome | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import Executor
 
 from jobs import scripts
 from jobs.connection import JobsRedis
 from jobs.current import CurrentJob
+from jobs.line import is_away
 from jobs.worker.claimed import CallData, Claimed, Outcome
 from jobs.worker.slots import Slot
+
+logger = logging.getLogger("arq.worker")
 
 
 class Running:
@@ -30,8 +34,13 @@ class Running:
         """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 
     async def report(self, meta: bytes) -> None:
-        """Store what the job says of its progress."""
-        await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
+        """Store what the job says of its progress. Redis taking nothing just now is no reason for a job to fail."""
+        try:
+            await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            logger.warning("job %s: its progress is not stored: %s", self.job.id, error)
 
     @property
     def thread(self) -> asyncio.Future[object] | None:

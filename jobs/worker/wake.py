@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from jobs import keys
 from jobs.line import Line, is_away
 from jobs.worker.ending import cancel_until_ended
+
+logger = logging.getLogger("arq.worker")
 
 
 class Waker:
@@ -68,6 +71,6 @@ class Waker:
                     self._wanted.set()
             except Exception as error:
                 if not is_away(error):
-                    raise
+                    logger.exception("cannot listen for wake tokens; trying again")
                 await asyncio.sleep(0.5)  # the poll goes on meanwhile
                 self._wanted.set()

@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from signal import Signals
 from typing import Any
 
@@ -126,8 +126,8 @@ class Worker(arq.worker.Worker):
         if not self._ours:
             return await super().main()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
-        await self._until_redis_answers()
-        await self._declare_limits()
+        await self._until_done(lambda: log_redis_info(self.pool, logger.info))
+        await self._until_done(self._declare_limits)
         self.ctx["redis"] = self.pool
         check_limits(self._max_jobs_total, self._max_memory_mb)
         if self.on_startup:
@@ -140,9 +140,9 @@ class Worker(arq.worker.Worker):
 
     async def _run_engine(self, redis: JobsRedis) -> None:
         """Run jobs, and beside them what a worker does by the clock, until told to stop or there is no more to do."""
-        engine = self._engine = self._make_engine(redis)
         scheduler = Scheduler(redis, self.cron_jobs, self._queues[-1], self.timezone)
-        await scheduler.catch_up()
+        await scheduler.catch_up()  # a signal meanwhile cancels it: there is no engine yet
+        engine = self._engine = self._make_engine(redis)
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._max_memory_mb is not None:
             by_the_clock.append(self._recycle_when_over(self._max_memory_mb, engine))
@@ -205,12 +205,12 @@ class Worker(arq.worker.Worker):
                 options = function.task.options
                 await self.pool.declare_limits(function.name, options.rate_limit, options.max_concurrency)  # type: ignore[attr-defined]
 
-    async def _until_redis_answers(self) -> None:
+    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do this as soon as Redis is there, and takes what it is told."""
         link = Link("start")
         while True:
             try:
-                await log_redis_info(self.pool, logger.info)
-                return
+                return await step()
             except Exception as error:
                 if not is_away(error):
                     raise
