@@ -101,7 +101,7 @@ local function consider(id, queue, key)
   end
   if started then note_lapse(id, record) end
   local why = verdict(record, payload)
-  if why == '' and not admit(id, key, record.task, record.due or now, now) then
+  if why == '' and not admit(id, key, record.task, record.due or now, now, takeover) then
     if started then -- its lapse is noted: from here on it waits like any other
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '')
       redis.call('ZREM', LEASES .. queue, id)

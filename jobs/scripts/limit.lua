@@ -1,5 +1,5 @@
 -- Say what the limits of a task are. What a worker declares at its start yields to what an operator has said since.
--- A changed rate gives every waiting job a new place.
+-- A changed rate gives every waiting job a new place; those that wait for others look again whether they still have to.
 -- ARGV: task, rate as 'count window ms' or '' (none), most at once or '', 1 if an operator says it
 -- include: limits
 local task, rate, holders, override = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
@@ -19,6 +19,10 @@ else
 end
 limits_of_tasks = nil
 local after = limits_of(task)
+if (before and before.holders) ~= (after and after.holders) then
+  while call_next(task) do end -- those that find no room wait again
+  if not (after and after.holders) then redis.call('DEL', HOLDERS .. task) end
+end
 local function spacing(limits) return limits and limits.count and spacing_of(limits) or 0 end
 if spacing(before) == spacing(after) then return 0 end
 

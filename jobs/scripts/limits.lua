@@ -6,7 +6,9 @@
 -- TOLERANCE together make n + 1 starts in one window impossible, whatever the workers' delays.
 --
 -- Over its concurrency limit a job waits in a list of its own, by its original due time; whoever ends, retries or is
--- handed back calls the head. A holder whose lease has ended holds nothing.
+-- handed back calls the head, and so does one that was called but ends before it starts: calling one too many does no
+-- harm, as whoever finds no room waits again. A holder whose lease has ended holds nothing, but while leases may have
+-- lapsed because Redis was away.
 local SLOWER, TOLERANCE = 1.05, 0.04
 local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
 
@@ -61,10 +63,10 @@ end
 
 -- True if the job may run beside those of its task that do; otherwise it waits for one of them to end.
 local looked_at = {}
-local function keep_concurrency(id, key, task, limits, due, now)
+local function keep_concurrency(id, key, task, limits, due, now, takeover)
   local holders = HOLDERS .. task
   if redis.call('SISMEMBER', holders, id) == 1 then return true end
-  if redis.call('SCARD', holders) >= limits.holders and not looked_at[task] then
+  if takeover and redis.call('SCARD', holders) >= limits.holders and not looked_at[task] then
     looked_at[task] = true
     for _, holder in ipairs(redis.call('SMEMBERS', holders)) do
       if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then redis.call('SREM', holders, holder) end
@@ -80,12 +82,23 @@ local function keep_concurrency(id, key, task, limits, due, now)
 end
 
 -- May a due job of this task start now?
-local function admit(id, key, task, due, now)
+local function admit(id, key, task, due, now, takeover)
   local limits = limits_of(task)
   if not limits then return true end
-  if limits.holders and not keep_concurrency(id, key, task, limits, due, now) then return false end
+  if limits.holders and not keep_concurrency(id, key, task, limits, due, now, takeover) then return false end
   if limits.count and not keep_rate(id, key, task, limits, now) then return false end
   if limits.holders then redis.call('SADD', HOLDERS .. task, id) end
+  return true
+end
+
+-- Have the job that has waited longest look again whether it may run; false if none waits.
+local function call_next(task)
+  local head = redis.call('ZRANGE', BLOCKED .. task, 0, 0, 'WITHSCORES')
+  if not head[1] then return false end
+  redis.call('ZREM', BLOCKED .. task, head[1])
+  local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
+  redis.call('ZADD', queue_key(queue), head[2], head[1])
+  wake(queue)
   return true
 end
 
@@ -106,14 +119,6 @@ local function release(id, task)
       redis.call('HSET', RATE .. task, 'next', place)
     end
   end
-  redis.call('ZREM', BLOCKED .. task, id)
-  if redis.call('SREM', HOLDERS .. task, id) == 1 then
-    local head = redis.call('ZRANGE', BLOCKED .. task, 0, 0, 'WITHSCORES')
-    if head[1] then
-      redis.call('ZREM', BLOCKED .. task, head[1])
-      local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
-      redis.call('ZADD', queue_key(queue), head[2], head[1])
-      wake(queue)
-    end
-  end
+  redis.call('SREM', HOLDERS .. task, id)
+  if redis.call('ZREM', BLOCKED .. task, id) == 0 then call_next(task) end
 end

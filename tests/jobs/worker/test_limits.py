@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
 
 from jobs import task
 from jobs.connection import JobsRedis
@@ -94,3 +98,124 @@ async def test_no_more_than_its_limit_run_beside_each_other(start_worker: StartW
 
     assert len(beside) == 20
     assert max(beside) == 2
+
+
+@task(name="tests.single", max_concurrency=1)
+async def single(name: str) -> None:
+    order.append(name)
+    await gates[-1].wait()
+
+
+order: list[str] = []
+gates: list[asyncio.Event] = []
+
+
+@pytest.fixture
+def closed_gate() -> asyncio.Event:
+    """What each `single` waits for."""
+    order.clear()
+    gates.append(asyncio.Event())
+    return gates[-1]
+
+
+async def _blocked(connection: JobsRedis, count: int) -> bool:
+    return await connection.zcard("jobs:blocked:tests.single") == count
+
+
+async def test_a_job_that_was_called_and_revoked_calls_the_next(
+    connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+) -> None:
+    """Its turn had come, but no worker had started it."""
+    worker = await start_worker(tasks=[single])
+    first, second, third = [await single.delay(name) for name in ("first", "second", "third")]
+    await wait_until(lambda: _blocked(connection, 2), "two to wait")
+    assert worker._engine is not None
+    worker._engine.quiet = True
+    closed_gate.set()
+    await first.get(timeout=5)
+
+    await second.revoke()
+    worker._engine.quiet = False
+
+    await third.get(timeout=5)
+    assert order == ["first", "third"]
+
+
+async def test_a_job_that_was_called_and_expires_calls_the_next(
+    connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+) -> None:
+    await start_worker(tasks=[single])
+    first = await single.delay("first")
+    await wait_until(lambda: order, "the first to start")
+    second = await single.apply_async(("second",), expires=0.1)
+    third = await single.delay("third")
+    await wait_until(lambda: _blocked(connection, 2), "two to wait")
+    await asyncio.sleep(0.15)
+
+    closed_gate.set()
+
+    await first.get(timeout=5)
+    await third.get(timeout=5)
+    assert await second.state() == "REVOKED"
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+async def test_a_limit_that_is_lifted_frees_those_that_wait(
+    connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event, limit: int | None
+) -> None:
+    """A worker with the new limit starts while the others run."""
+    await start_worker(tasks=[single])
+    for name in ("first", "second", "third"):
+        await single.delay(name)
+    await wait_until(lambda: _blocked(connection, 2), "two to wait")
+
+    await connection.declare_limits("tests.single", None, limit)
+
+    await wait_until(lambda: len(order) == 3, "all to run", timeout_s=5)
+
+
+async def test_a_job_that_waits_for_others_keeps_the_time_it_was_moved_to(
+    connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+) -> None:
+    await start_worker(tasks=[single])
+    first, second, third = [await single.delay(name) for name in ("first", "second", "third")]
+    await wait_until(lambda: _blocked(connection, 2), "two to wait")
+
+    assert await second.reschedule(datetime.now() + timedelta(hours=2))
+    closed_gate.set()
+
+    await first.get(timeout=5)
+    await third.get(timeout=5)
+    assert order == ["first", "third"]
+    assert await second.state() == "PENDING"
+
+
+async def test_a_job_that_waits_for_its_rate_keeps_the_time_it_was_moved_to(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    await start_worker(tasks=LIMITED)
+    waiting = [await paced.delay() for _ in range(12)]
+    await wait_until(lambda: _places(connection, 11), "all but the first to have a place")
+
+    assert await waiting[-1].reschedule(datetime.now() + timedelta(hours=2))
+    await connection.set_rate_limit("tests.paced", "500/s")
+
+    await asyncio.gather(*(result.get(timeout=5) for result in waiting[:-1]))
+    assert await waiting[-1].state() == "PENDING"
+    await connection.set_rate_limit("tests.paced", "10/s")
+
+
+async def test_a_holder_that_redis_lost_sight_of_still_holds(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+) -> None:
+    """After an outage every lease has lapsed, though its owner lives: for a while nobody may take its place either."""
+    await start_worker(tasks=[single], lease_renewal=1)
+    first = await single.delay("first")
+    await wait_until(lambda: order, "the first to start")
+
+    await redis.delete("jobs:alive", f"arq:in-progress:{first.id}")
+    second = await single.delay("second")
+
+    await wait_until(lambda: _blocked(connection, 1), "the second to wait", timeout_s=2)
+    assert order == ["first"]
+    await second.revoke()
