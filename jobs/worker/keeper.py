@@ -21,6 +21,8 @@ logger = logging.getLogger("arq.worker")
 
 LOOK_S = 1.0
 """How often the thread looks at the loop."""
+STOOD_STILL_S = 8.0
+"""Two looks that are further apart than a renewal may take: nothing of this process ran in between."""
 WARN_AFTER_S = 3.0
 """A loop that has not turned for so long is worth a line in the log."""
 
@@ -29,7 +31,8 @@ class Keeper:
     """Renews the leases of *held* jobs each `renew_s`, while the loop turns.
 
     A loop that has not turned for *stuck_s* is given up: the process ends, and its jobs become due elsewhere. C code
-    that holds the interpreter's lock stops this thread too; such code needs `process=True`.
+    that holds the interpreter's lock stops this thread too; such code needs `process=True`. A time in which this thread
+    stood still as well (SIGSTOP, a frozen container) does not count: the loop may be in order.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Keeper:
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
         self._ticked = time.monotonic()
+        self._looked = self._ticked
         self._warned = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -65,7 +69,7 @@ class Keeper:
         """Begin; to be called on the loop that is watched."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._ticked = time.monotonic()
+        self._ticked = self._looked = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -112,7 +116,11 @@ class Keeper:
                 self._on_loop(self._stop_job, job_id, why, held[job_id])
 
     def _watch_the_loop(self) -> None:
-        stuck_s = time.monotonic() - self._ticked
+        now = time.monotonic()
+        if now - self._looked > STOOD_STILL_S:
+            self._ticked = min(self._ticked + now - self._looked, now)
+        self._looked = now
+        stuck_s = now - self._ticked
         if stuck_s > self._stuck_s:
             logger.critical(
                 "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
