@@ -60,9 +60,9 @@ class Scheduler:
             last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")  # type: ignore[no-untyped-call]
             missed = _latest(job, datetime.fromtimestamp(int(last) / 1000, self._zone), now) if last else None
             if missed is not None:
-                await self._fire(job, missed, now, missed_before=True)
+                await self._alone(job, self._fire(job, missed, now, missed_before=True))
             if not _in_each_worker(job):
-                await self._redis.run_script(scripts.DECLARE, job.name, _ms(now), *self._about(job, now))
+                await self._alone(job, self._declare(job, now))
             self._next[job.name] = _after(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
@@ -73,10 +73,22 @@ class Scheduler:
             due = self._next[job.name]
             if due <= now:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
-                await self._fire(job, latest, now, missed_before=False)
+                await self._alone(job, self._fire(job, latest, now, missed_before=False))
                 self._next[job.name] = job.next_run = _after(job, now)
         wait_s = (min(self._next.values()) - now).total_seconds()
         await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
+
+    async def _alone(self, job: CronJob, step: Coroutine[Any, Any, None]) -> None:
+        """A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting."""
+        try:
+            await step
+        except Exception as error:
+            if is_away(error):
+                raise
+            logger.exception("schedule %s: its run cannot be started", job.name)
+
+    async def _declare(self, job: CronJob, now: datetime) -> None:
+        await self._redis.run_script(scripts.DECLARE, job.name, _ms(now), *self._about(job, now))
 
     async def _fire(self, job: CronJob, moment: datetime, now: datetime, *, missed_before: bool) -> None:
         if _in_each_worker(job):

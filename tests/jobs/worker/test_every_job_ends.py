@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
 
 import msgpack
@@ -10,10 +11,10 @@ import pytest
 from arq.worker import func
 from redis.asyncio import Redis
 
-from jobs import Result, encoding, task
+from jobs import Result, encoding, every, task
 from jobs.connection import JobsRedis
 from tests.jobs.worker.conftest import StartWorker
-from tests.jobs.worker.tasks import multiply, nap
+from tests.jobs.worker.tasks import log, multiply, nap
 from tests.waiting import wait_until
 
 LONE_SURROGATE = b"caf\xe9.txt".decode(errors="surrogateescape")
@@ -152,6 +153,20 @@ async def test_an_id_that_a_stock_producer_uses_again_is_a_new_job(
     await stock.aclose()
 
     assert runs == [0, 1]
+
+
+async def test_a_schedule_that_cannot_be_fired_keeps_nobody_waiting(start_worker: StartWorker) -> None:
+    second = timedelta(seconds=1)
+    schedules = [
+        every(log, second, name="bad", args=(object(),)),
+        every(multiply, second, name="good", args=(2, 2)),
+    ]
+    worker = await start_worker(tasks=[multiply, log], cron_jobs=schedules)
+
+    assert await (await multiply.delay(2, 2)).get(timeout=5) == 4
+    engine = worker._engine
+    assert engine is not None
+    await wait_until(lambda: engine.counts["SUCCESS"] > 2, "the good one to run", timeout_s=5)
 
 
 async def _free(redis: Redis) -> bool:
