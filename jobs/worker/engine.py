@@ -17,6 +17,7 @@ from uuid import uuid4
 from jobs import default, keys
 from jobs.calling import WORKFLOW
 from jobs.connection import JobsRedis
+from jobs.errors import WorkerLost
 from jobs.line import Line
 from jobs.masking import published
 from jobs.subscription import Subscription
@@ -197,6 +198,9 @@ class Engine:
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", running.job.id)
             outcome = Outcome(FAILURE, error, why=repr(error))
+        in_process = running.current is not None and running.current.task.options.process
+        if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
+            outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
             if outcome.state == PENDING and running.thread is not None:
                 await asyncio.wait([running.thread])  # else another worker would start it beside the thread

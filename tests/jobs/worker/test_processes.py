@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import CurrentJob, task
+from jobs.connection import JobsRedis
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -78,6 +79,12 @@ def bound(self: CurrentJob, value: Any) -> Any:
     if self.request.retries == 0:
         self.retry()
     return self.request.id, self.request.retries, value
+
+
+@task(name="processes.patient", process=True)
+def patient(path: str) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
 
 
 TASKS = [where, hang, soft, crash, crash_once, never_twice, fail, bound]
@@ -157,6 +164,29 @@ async def test_a_revoked_job_is_killed(start_worker: StartWorker, tmp_path: Path
     await result.revoke(terminate=True)
 
     await wait_until(lambda: not _lives(int(path.read_text())), "the process to be gone")
+
+
+@pytest.mark.parametrize("job", [patient, patient.with_options(acks_late=False)], ids=["late", "early"])
+async def test_a_process_that_is_stopped_with_its_worker_uses_no_retry(
+    start_worker: StartWorker, connection: JobsRedis, tmp_path: Path, job: Any
+) -> None:
+    """A supervisor that stops a service signals every process of it at once."""
+    worker = await start_worker(tasks=[job])
+    path = tmp_path / "pid"
+    result = await job.delay(str(path))
+    await wait_until(lambda: path.exists() and path.read_text(), "the process to run", timeout_s=20)
+
+    assert worker._engine is not None
+    worker._engine.stop_claiming()
+    os.kill(int(path.read_text()), signal.SIGTERM)
+
+    record = f"jobs:job:{result.id}"
+    await wait_until(lambda: _is_started_no_more(connection, record), "the job to be put back")
+    assert await connection.hmget(record, "state", "retries", "attempts") == [b"PENDING", None, b"0"]
+
+
+async def _is_started_no_more(connection: JobsRedis, record: str) -> bool:
+    return await connection.hget(record, "state") != b"STARTED"
 
 
 def _lives(pid: int) -> bool:
