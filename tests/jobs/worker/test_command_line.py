@@ -8,10 +8,12 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.connection import JobsRedis
 from jobs.worker.watch import without_watch
 from tests.jobs.worker import tasks
-from tests.jobs.worker.conftest import ROOT, StartProcess
+from tests.jobs.worker.conftest import ROOT, StartProcess, StartWorker
 from tests.waiting import wait_until
 
 ARQ = str(Path(sys.executable).parent / "arq")
@@ -59,22 +61,17 @@ async def test_the_check_fails_soon_after_a_worker_was_killed(
 
 
 async def test_a_job_writes_two_lines_and_the_health_record_none(
-    connection: JobsRedis, start_process: StartProcess
+    connection: JobsRedis, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = await start_process()
-
-    async def record() -> bytes:
-        return await connection.get("arq:queue:health-check") or b""
-
-    await wait_until(record, "the health record")
+    caplog.set_level("INFO")
+    await start_worker(health_check_interval=1)
     await (await tasks.multiply.delay(2, 3)).get(timeout=10)
 
     async def counted() -> bool:
-        return b"j_complete=1" in await record()
+        return b"j_complete=1" in (await connection.get("arq:queue:health-check") or b"")
 
-    await wait_until(counted, "the next health record", timeout_s=15)
-    said = worker.text
-    assert (said.count("→"), said.count("←"), said.count("recording health")) == (1, 1, 0)
+    await wait_until(counted, "the next health record")
+    assert [caplog.text.count(said) for said in ("→", "←", "recording health")] == [1, 1, 0]
 
 
 async def test_burst_runs_what_there_is_and_ends(redis_url: str, connection: JobsRedis) -> None:
