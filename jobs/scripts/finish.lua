@@ -59,6 +59,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   ids[#ids + 1] = id
   local task, queue, attempts = record.task or '?', record.queue, tonumber(record.attempts)
   if state == 'RETRY' then
+    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes') -- its worker has outlived it
     local due = now + delay
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
     count(task, state, false, false)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from jobs import every
+from jobs.connection import JobsRedis
 from jobs.worker.ending import cancel_until_ended
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -45,3 +46,14 @@ async def test_a_worker_stopped_while_it_starts_ends(start_worker: StartWorker) 
         await asyncio.sleep(place * 0.00005)
         async with asyncio.timeout(10):
             await worker.close()
+
+
+async def test_a_job_that_came_to_its_retry_is_no_suspect(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    result = await tasks.flaky.delay(1)
+    await connection.hset(f"jobs:job:{result.id}", mapping={"suspect": 1, "crashes": 2})
+    await start_worker()
+
+    assert await result.get(timeout=5) == 1
+    assert await connection.hmget(f"jobs:job:{result.id}", "suspect", "crashes") == [None, None]
