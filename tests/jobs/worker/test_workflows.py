@@ -144,8 +144,8 @@ async def test_an_idle_workflow_is_put_down_and_taken_up_again(
         lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be put down"
     )
 
-    assert worker._engine is not None
-    assert worker._engine.running == 0
+    engine = worker._engine
+    await wait_until(lambda: engine is not None and engine.running == 0, "no slot to be held")
     assert await result.state() == "STARTED"
     assert (
         -1
