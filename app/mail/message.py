@@ -6,17 +6,38 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 MAX_HEADER = (
     250  # characters; a line of an SMTP message ends at 998 bytes, encoded words need up to 12 per character
 )
 
-# The standard policies fold a long List-Unsubscribe link into an encoded word, which no mail program opens.
-WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
+LINE_WITH_WORDS = 76  # characters; RFC 2047, 2. A line of a header without encoded words may have 998
+
+
+class Wire(EmailPolicy):
+    """Subject and sender in lines of 76, in encoded words if they need it; every other header on one line.
+
+    The standard policies fold a long List-Unsubscribe link into an encoded word, which no mail program opens.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The header as it is sent, with the end of its line."""
+        if name == "Subject":
+            return f"{name}: {_folded(name, str(value))}\r\n".encode("ascii")
+        if name == "From" and not _is_plain(name, str(value)) and value.addresses[0].display_name:
+            sender: Address = value.addresses[0]
+            words = _folded(name, sender.display_name, as_words=True)
+            return f"{name}: {words}\r\n <{sender.addr_spec}>\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+WIRE = Wire(linesep="\r\n", max_line_length=998, cte_type="7bit")
 
 # Control characters (C0, DEL, C1), the Unicode line and paragraph separators, lone surrogates.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -40,8 +61,8 @@ def compose(
 ) -> EmailMessage:
     """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`.
 
-    *to* is an address as `app.mail.address.parse` gives it, domain in A-labels. HeaderRefused: something
-    that may not stand in a header.
+    *to* is an address as `app.mail.address.parse` gives it, domain in A-labels. *headers* are further ones,
+    in ASCII: each stands on one line, as it was given. HeaderRefused: something that may not stand in a header.
     """
     name, sender_address = parseaddr(checked("From", sender))
     message = EmailMessage(policy=WIRE)
@@ -53,9 +74,9 @@ def compose(
         "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday notice answers it
     }
     if message_id is not None:
-        fields["Message-ID"] = checked("Message-ID", message_id)
+        fields["Message-ID"] = checked_ascii("Message-ID", message_id)
     for field, value in (headers or {}).items():
-        fields[field] = checked(field, value)
+        fields[field] = checked_ascii(field, value)
     for field, field_value in fields.items():
         message[field] = field_value
     message.set_content(text)
@@ -77,6 +98,13 @@ def checked(name: str, value: str) -> str:
     if len(value) > MAX_HEADER and name != "List-Unsubscribe":
         raise HeaderRefused(f"{name} is too long: it may have {MAX_HEADER} characters.")
     return value
+
+
+def checked_ascii(name: str, value: str) -> str:
+    """The same for a header that programs read: nothing of it may have to be written as an encoded word."""
+    if not value.isascii():
+        raise HeaderRefused(f"{name} may only hold letters without accents, digits and signs.")
+    return checked(name, value)
 
 
 def plain_address(value: str) -> str:
@@ -121,3 +149,15 @@ def envelope_sender(message: EmailMessage) -> str:
     """The bare address that it is from."""
     [sender] = message["From"].addresses
     return str(sender.addr_spec)
+
+
+def _is_plain(name: str, value: str) -> bool:
+    """Whether it can stand on one line as it is."""
+    return value.isascii() and len(f"{name}: {value}") <= LINE_WITH_WORDS
+
+
+def _folded(name: str, value: str, *, as_words: bool = False) -> str:
+    """*value* as it is if it is plain, else in as many encoded words as it takes, one a line."""
+    if _is_plain(name, value) and not as_words:
+        return value
+    return Header(value, "utf-8", LINE_WITH_WORDS, name).encode(linesep="\r\n")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 
 import pytest
 from hypothesis import given
@@ -104,6 +107,83 @@ def test_a_long_unsubscribe_link_is_not_folded() -> None:
     assert f"List-Unsubscribe: {link}\r\n".encode() in wire
 
 
+def test_long_chinese_is_folded_in_lines_of_76_and_the_list_headers_stay_whole() -> None:
+    """RFC 2047: an encoded word has 75 characters at most, a line that holds one 76. RFC 8058: one whole link."""
+    subject, name = "每周文摘：给植物浇水" * 16, "给自己写信的网站和朋友" * 15
+    link = f"<https://example.org/unsubscribe/{'x' * 100}>"
+    headers = {
+        "List-Id": "<weekly.example.org>",
+        "List-Unsubscribe": link,
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+    wire = to_bytes(
+        mail(
+            subject[:160], sender=f"{name[:160]} <quarq@example.org>", headers=headers, message_id="<1@a.org>"
+        )
+    )
+
+    message = read(wire)
+    assert message["Subject"] == subject[:160]
+    assert sender_of(wire) == (name[:160], "quarq@example.org")
+    lines = header_lines(wire)
+    for line in (
+        b"List-Id: <weekly.example.org>",
+        f"List-Unsubscribe: {link}".encode(),
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        b"Message-ID: <1@a.org>",
+        b"Auto-Submitted: auto-generated",
+        b"To: alice@example.org",
+        b" <quarq@example.org>",
+    ):
+        assert lines.count(line) == 1
+    [date] = [line for line in lines if line.startswith(b"Date: ")]
+    assert re.fullmatch(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", date)
+    assert sum(b"=?utf-8?" in line for line in lines) > 20
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "quarq@example.org",
+        f"{'q' * 60}@{'example' * 8}.org",
+        f"Quarq <{'q' * 60}@{'example' * 8}.org>",
+        f"{'Quarq ' * 30}<quarq@example.org>",
+        '"Quarq, Ltd. (Köln)" <quarq@example.org>',
+        '"Quarq, Ltd. (Ulm)" <quarq@example.org>',
+    ],
+)
+def test_every_sender_reads_back_as_written(sender: str) -> None:
+    wire = to_bytes(mail(sender=sender))
+
+    assert sender_of(wire) == parseaddr(sender)
+    assert header_lines(wire)
+
+
+def test_a_header_that_programs_read_is_ascii() -> None:
+    for name in ("List-Id", "List-Unsubscribe", "X-Note"):
+        with pytest.raises(HeaderRefused, match=name):
+            mail(headers={name: "<每周.example.org>"})
+    with pytest.raises(HeaderRefused, match="Message-ID"):
+        mail(message_id="<提醒@example.org>")
+
+
+def sender_of(wire: bytes) -> tuple[str, str]:
+    """Name and address. Python 3.11's newer parser keeps the blanks between the encoded words of a name."""
+    name, address = parseaddr(str(message_from_bytes(wire.replace(b"\r\n", b"\n"))["From"]))
+    return str(make_header(decode_header(name))), address
+
+
+def header_lines(wire: bytes) -> list[bytes]:
+    """Those of the header block; none holds an encoded word or a line longer than RFC 2047 allows."""
+    lines = wire.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    for line in lines:
+        words = re.findall(rb"=\?[^ ]*\?=", line)
+        assert all(len(word) <= 75 for word in words), line
+        assert len(line) <= 76 or not words, line
+    return lines
+
+
 def test_it_goes_to_one_person() -> None:
     message = mail(to="alice@xn--bcher-kva.example")
 
@@ -127,3 +207,4 @@ def test_no_subject_makes_a_header_of_its_own(subject: str) -> None:
     message = read(wire)
     assert sorted(name.lower() for name in message) == sorted(name.lower() for name in mail("x"))
     assert message["Subject"] == subject or subject != subject.strip()
+    assert all(len(line) <= 76 for line in header_lines(wire))
