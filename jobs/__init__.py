@@ -1,6 +1,7 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
 
-from jobs.canvas import Signature, chain, chord, group, send_task, signature
+from jobs.by_name import send_task, signature
+from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task

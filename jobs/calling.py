@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs import encoding, keys, registry
-from jobs.canvas import CALLBACKS, OF_A_GROUP, Node, Signature
+from jobs.canvas import Node, Signature
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
+from jobs.partial import CALLBACKS, OF_A_GROUP
+from jobs.tree import from_dict
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -77,7 +79,7 @@ def calls_that_follow(
     """
     calls = []
     for number, tree in enumerate(trees):
-        node = Node.from_dict(tree).clone(args)
+        node = from_dict(tree).clone(args)
         calls.append(call_of(connection, node, {"task_id": f"{job_id}:{mark}.{number}"}))
     return calls
 

@@ -1,7 +1,8 @@
 """Workflows as values: signatures, and the groups, chains and chords made of them.
 
-A workflow is a tree of frozen nodes; changing one makes a copy. `evaluate` gives a tree its meaning. How a
-task is called is passed in: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
+A workflow is a tree of frozen nodes: what they have in common stands in partial.py. `evaluate` gives a tree its
+meaning. How a task is called is passed in: the same tree runs here (`await tree()`) and on workers (`await
+tree.delay()`).
 """
 
 from __future__ import annotations
@@ -9,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from jobs import default, registry
-from jobs.errors import EncodingError
-
-FORMAT = 1
-"""Written into every stored tree; another number when its form changes."""
+from jobs.gathering import gather
+from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
 Path: TypeAlias = tuple[int, ...]
 """Where a node stands in its tree. Job ids are made of it, so it means the same for ever: the root is (),
@@ -30,24 +29,11 @@ LINK, LINK_ERROR = -1, -2
 Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
 """Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is dear."""
 
-CALLBACKS = frozenset({"link", "link_error"})
-OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires"}
-"""Options that concern a workflow on workers as a whole; its others go where its arguments go."""
-OF_A_GROUP = frozenset({"return_exceptions", "max_concurrency"})
-OF_THE_NODE = CALLBACKS | OF_A_GROUP | {"task_id"}
-"""Options that a workflow inside another keeps to itself."""
-
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, init=False, repr=False)
-class Node:
-    """A call not yet made, of one task or of many. New arguments go before the ones it has."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    options: dict[str, Any]
-    immutable: bool
+class Node(Partial):
+    """A call not yet made, that can be made: here, or on workers."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run all of it here, in this process; returns the result itself."""
@@ -68,52 +54,6 @@ class Node:
     def __or__(self, other: Node) -> Node:
         """First this; then *other*, with the result as its first argument."""
         return chain(self, other) if isinstance(other, Node) else NotImplemented
-
-    def clone(
-        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> Self:
-        """A copy with these arguments, unless it is immutable, and these options."""
-        node, args = self.set(**options) if options else self, tuple(args)
-        if self.immutable or not (args or kwargs):
-            return node
-        return node._with(args=(*args, *self.args), kwargs={**self.kwargs, **(kwargs or {})})
-
-    def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
-        """A copy with these options; an option that it had is replaced."""
-        return self._with(
-            options={**self.options, **_normal(options)},
-            immutable=self.immutable if immutable is None else immutable,
-        )
-
-    def on_error(self, *handlers: Node) -> Self:
-        """A copy that, when it has failed, calls each handler with (request, exception, traceback)."""
-        return self.set(link_error=(*self.options.get("link_error", ()), *handlers))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with a format number: what JSON can carry comes back equal."""
-        return {"format": FORMAT, **_to_tree(self)}
-
-    @staticmethod
-    def from_dict(tree: Mapping[str, Any]) -> Node:
-        """The node that `to_dict` wrote."""
-        if tree.get("format") != FORMAT:
-            raise EncodingError(
-                f"a workflow of format {tree.get('format')!r}: this version reads only {FORMAT}"
-            )
-        return _from_tree(tree)
-
-    def _fill(self, args: Iterable[Any], options: dict[str, Any], **fields: Any) -> None:
-        fields = {"kwargs": {}, "immutable": False, **fields}
-        vars(self).update(fields, args=tuple(args), options=_normal(options))
-
-    def _with(self, **fields: Any) -> Self:
-        node = object.__new__(type(self))
-        vars(node).update(vars(self), **fields)
-        return node
-
-    def _is_plain(self) -> bool:
-        """Nothing was asked of the node itself, so it may be dissolved in the one around it."""
-        return not (self.options or self.immutable)
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -147,6 +87,9 @@ class Signature(Node):
         rest = iter(items)
         return group(self.starmap(part) for part in iter(lambda: list(islice(rest, n)), []))
 
+    def _content(self) -> dict[str, Any]:
+        return {"task": self.task}
+
     def __repr__(self) -> str:
         kwargs = [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"{self.task}({', '.join([*map(repr, self.args), *kwargs])})"
@@ -157,6 +100,9 @@ class Workflow(Node):
     """Many calls: what groups, chains and chords have in common."""
 
     tasks: tuple[Node, ...]
+
+    def _content(self) -> dict[str, Any]:
+        return {type(self).__name__: [node._to_tree() for node in self.tasks]}
 
     def __repr__(self) -> str:
         shown = ", ".join(map(repr, self.tasks[:10]))
@@ -174,7 +120,7 @@ class group(Workflow):
 
     def __init__(self, *tasks: Node | Iterable[Node], **options: Any) -> None:
         members: list[Node] = []
-        for node in _nodes(tasks):
+        for node in nodes_of(tasks):
             while isinstance(node, chain) and len(node.tasks) == 1 and node._is_plain():
                 [node] = node._steps()
             if isinstance(node, group) and node._is_plain():
@@ -194,7 +140,7 @@ class chain(Workflow):
 
     def __init__(self, *tasks: Node | Iterable[Node], **options: Any) -> None:
         steps: list[Node] = []
-        for node in _nodes(tasks):
+        for node in nodes_of(tasks):
             steps += node._steps() if isinstance(node, chain) and node._is_plain() else [node]
         self._fill((), options, tasks=tuple(steps))
 
@@ -227,25 +173,6 @@ class chord(Workflow):
         if len(self.tasks) == 1 and isinstance(other, Node):
             return self._with(tasks=(*self.tasks, other))
         return super().__or__(other)
-
-
-def signature(
-    task: str,
-    args: Iterable[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    immutable: bool = False,
-    **options: Any,
-) -> Signature:
-    """A call of the task of that name, which need not be known in this process."""
-    return Signature(task, args, kwargs, options, immutable)
-
-
-async def send_task(
-    name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
-) -> Any:
-    """Call the task of that name on a worker, which need not be known in this process; returns its Result."""
-    return await Signature(name, args, kwargs).apply_async(**options)
 
 
 async def run_here(call: Signature, path: Path = ()) -> Any:
@@ -288,7 +215,7 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
         return evaluate(node.tasks[number], (result,), {}, call, (*path, number), request)
 
     if isinstance(node, group):
-        return await _gather(node, map(begin, range(len(node.tasks))))
+        return _list(node, await gather(begin, len(node.tasks), node.options.get("max_concurrency")))
     if isinstance(node, chord) and len(node.tasks) != 2:
         raise ValueError(f"a chord without a body: {node!r}; write chord(header, body)")
     result = node.args[0] if node.args else None  # what a chain of no steps hands on
@@ -297,26 +224,13 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
     return result
 
 
-async def _gather(node: group, starts: Iterator[Awaitable[Any]]) -> list[Any]:
-    """Wait for every member, whatever becomes of the others: nothing is left running unobserved."""
-    limit = node.options.get("max_concurrency")
-    futures = [] if limit else [asyncio.ensure_future(start) for start in starts]
-
-    async def in_turn() -> None:
-        for start in starts:
-            futures.append(asyncio.ensure_future(start))
-            await asyncio.gather(futures[-1], return_exceptions=True)
-
-    if limit:
-        await asyncio.gather(*(in_turn() for _ in range(min(limit, len(node.tasks)))))
-    await asyncio.gather(*futures, return_exceptions=True)
+def _list(node: group, ended: list[asyncio.Future[Any]]) -> list[Any]:
+    """The result of a group whose members have ended. One with options of its own was not dissolved in it."""
     results: list[Any] = []
-    for member, future in zip(node.tasks, futures, strict=True):
+    for member, future in zip(node.tasks, ended, strict=True):
         if node.options.get("return_exceptions") and (error := future.exception()) is not None:
             results.append(error)
-        elif isinstance(
-            member, group
-        ):  # one with options of its own, which could not be dissolved in this one
+        elif isinstance(member, group):
             results += future.result()
         else:
             results.append(future.result())
@@ -340,62 +254,3 @@ async def _with_callbacks(
         raise
     await tell("link", LINK, result)
     return result
-
-
-def _nodes(tasks: tuple[Node | Iterable[Node], ...]) -> Iterator[Node]:
-    """The nodes of `group(a, b)`, `group([a, b])` and `group(generator)`."""
-    several = tasks[0] if len(tasks) == 1 and not isinstance(tasks[0], Node) else tasks
-    for node in several:
-        if not isinstance(node, Node):
-            raise TypeError(
-                f"{node!r} is not a signature: workflows are made of calls, such as multiply.s(4)"
-            )
-        yield node
-
-
-def _normal(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with callbacks as tuples, where a single one may stand alone."""
-    if not options:
-        return options
-    for name in CALLBACKS & options.keys():
-        options[name] = tuple(_nodes((options[name] or (),)))
-    limit = options.get("max_concurrency")
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"max_concurrency={limit!r}: it must be a whole number of at least 1, or None")
-    return options
-
-
-_KINDS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
-
-
-def _to_tree(node: Node) -> dict[str, Any]:
-    tree: dict[str, Any]
-    if isinstance(node, Signature):
-        tree = {"task": node.task}
-    else:
-        assert isinstance(node, Workflow)
-        tree = {type(node).__name__: [_to_tree(member) for member in node.tasks]}
-    options = {
-        name: [_to_tree(callback) for callback in value] if name in CALLBACKS else value
-        for name, value in node.options.items()
-    }
-    rest = {"args": list(node.args), "kwargs": node.kwargs, "options": options, "immutable": node.immutable}
-    return tree | {name: value for name, value in rest.items() if value}
-
-
-def _from_tree(tree: Mapping[str, Any]) -> Node:
-    kinds = [name for name in ("task", *_KINDS) if name in tree]
-    if len(kinds) != 1:
-        raise EncodingError(f"neither a signature nor a group, chain or chord: {tree!r:.200}")
-    [kind] = kinds
-    node = Signature(tree["task"]) if kind == "task" else _KINDS[kind](*map(_from_tree, tree[kind]))
-    options = {
-        name: tuple(map(_from_tree, value)) if name in CALLBACKS else value
-        for name, value in tree.get("options", {}).items()
-    }
-    return node._with(
-        args=tuple(tree.get("args", ())),
-        kwargs=dict(tree.get("kwargs", {})),
-        options=options,
-        immutable=tree.get("immutable", False),
-    )

@@ -11,13 +11,14 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
 from jobs import encoding, registry, scripts
 from jobs.calling import Call, member_call
-from jobs.canvas import Node, Path, Signature, evaluate
+from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import NEW, TAKEN, JobsRedis
 from jobs.current import Request
 from jobs.decorator import Task
 from jobs.errors import QuarqError
 from jobs.mailbox import Entry
 from jobs.result import Result
+from jobs.tree import from_dict
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import Around, TaskRunnable
 from jobs.worker.hooks import Hooks
@@ -80,7 +81,7 @@ class EagerRedis(JobsRedis):
             return self._member(member_call(self, signature, call.id, ".".join(map(str, path))))
 
         running = self._running(call, 0)
-        node = Node.from_dict(encoding.loads(call.tree))
+        node = from_dict(encoding.loads(call.tree))
         running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
         try:
             value = await evaluate(node, call=member, request=Request(call.id, call.task))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jobs.canvas import Node
 from jobs.decorator import task
+from jobs.tree import from_dict
 
 
 @task(name="jobs.map")
 async def map_items(tree: Mapping[str, Any], items: Iterable[Any]) -> list[Any]:
     """What `multiply.map(items)` sends: the first that fails fails the job."""
-    return [await Node.from_dict(tree)(item) for item in items]
+    return [await from_dict(tree)(item) for item in items]
 
 
 @task(name="jobs.starmap")
 async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]]) -> list[Any]:
     """What `multiply.starmap(items)` sends: each item is all the positional arguments."""
-    return [await Node.from_dict(tree)(*item) for item in items]
+    return [await from_dict(tree)(*item) for item in items]

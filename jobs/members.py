@@ -9,6 +9,7 @@ import msgpack
 
 from jobs import encoding, keys
 from jobs.canvas import LINK_ERROR, Node, Path, Signature, Workflow
+from jobs.tree import from_dict
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -32,7 +33,7 @@ def paths_of(node: Node) -> list[str]:
 async def tree_of(connection: JobsRedis, workflow: str) -> Node | None:
     """The stored tree; None if that is no workflow, or one whose result has ended."""
     stored: bytes | None = await connection.get(keys.TREE + workflow)
-    return None if stored is None else Node.from_dict(encoding.loads(stored))
+    return None if stored is None else from_dict(encoding.loads(stored))
 
 
 async def callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:

@@ -22,6 +22,7 @@ from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
 from jobs.line import REDIS_AWAY, is_away
+from jobs.tree import from_dict
 
 logger = logging.getLogger("arq.worker")
 
@@ -103,7 +104,7 @@ class Orchestration:
         self._seen = set(self._ended)
         for place, entry in self._ended.items():
             self._count(place, entry)
-        node = Node.from_dict(encoding.loads(tree))
+        node = from_dict(encoding.loads(tree))
         self._total = len(members.paths_of(node))
         return node
 

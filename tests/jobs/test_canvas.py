@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs import Signature, chain, chord, group, signature, task
-from jobs.canvas import Node, evaluate
+from jobs import Signature, canvas, chain, chord, group, signature, task
+from jobs.canvas import evaluate
 from jobs.errors import EncodingError, NotConnected, UnknownTask
+from jobs.tree import from_dict
 
 logged: list[Any] = []
 
@@ -311,6 +315,64 @@ async def test_chunks_share_the_items_out_among_jobs():
     assert await multiply.chunks(pairs, 2)() == [[0, 1], [4, 9], [16]]
 
 
+async def test_maps_and_chunks_stand_in_workflows_like_any_call():
+    squares = multiply.chunks([(i, i) for i in range(3)], 2) | log.s()
+
+    assert await chain(log.si([1, 2]), multiply.s(10).map([1, 2]), log.s())() == [10, 20]
+    assert await group(squares, log.s("beside"))() == [[[0, 1], [4]], "beside"]
+
+
+# On their own
+
+ALONE = """
+import asyncio, sys, types
+
+sys.modules |= {"arq": None, "redis": None}  # importing one of them raises
+jobs = types.ModuleType("jobs")  # without its __init__.py, which offers more than workflows
+jobs.__path__ = [sys.argv[1]]
+sys.modules["jobs"] = jobs
+from jobs import registry
+from jobs.canvas import Signature, chain, chord, group
+
+
+class Task:
+    def __init__(self, name, function):
+        self.name, self.function = name, function
+
+    async def __call__(self, *args):
+        return self.function(*args)
+
+    def s(self, *args):
+        return Signature(self.name, args)
+
+
+multiply = registry.register(Task("multiply", lambda x, y: x * y))
+log = registry.register(Task("log", lambda message: message))
+header = group(multiply.s(i, i + 5) for i in range(10))
+
+
+async def rows_19_to_23():
+    print(await header())
+    print(await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20))())
+    print(await (multiply.s(10) | multiply.s(2))(16))
+    print(await (multiply.s(10) | multiply.s(2) | (multiply.s(4) | multiply.s(5)))(16))
+    print(await chord(header, log.s())())
+
+
+asyncio.run(rows_19_to_23())
+"""
+
+
+def test_workflows_run_where_neither_arq_nor_redis_can_be_imported():
+    numbers = "[0, 6, 14, 24, 36, 50, 66, 84, 104, 126]"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", ALONE, str(Path(canvas.__file__).parent)], capture_output=True, text=True
+    )
+
+    assert ran.stdout == f"{numbers}\n8000\n320\n6400\n{numbers}\n", ran.stderr
+
+
 # Sent and stored
 
 
@@ -324,12 +386,12 @@ async def test_a_tree_comes_back_from_json_as_it_was():
         link=log.s() | log.s(), link_error=report.s(), countdown=10
     )
 
-    assert Node.from_dict(json.loads(json.dumps(tree.to_dict()))) == tree
+    assert from_dict(json.loads(json.dumps(tree.to_dict()))) == tree
 
 
 async def test_a_tree_of_a_later_version_is_refused():
     with pytest.raises(EncodingError, match="a workflow of format 2: this version reads only 1"):
-        Node.from_dict({**multiply.s().to_dict(), "format": 2})
+        from_dict({**multiply.s().to_dict(), "format": 2})
 
 
 async def test_a_task_that_is_not_called_is_no_part_of_a_workflow():

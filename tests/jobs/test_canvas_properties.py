@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jobs import Signature, chain, chord, group, task
 from jobs.canvas import Node, evaluate
+from jobs.tree import from_dict
 
 
 @task(name="tests.canvas.tag")
@@ -156,7 +157,7 @@ async def test_an_interrupted_evaluation_can_be_replayed(model, rng, stop_after)
     first = Queue(rng)
     await first.run(tree, "start", stop_after)
 
-    replayed = await Queue(rng, first.journal).run(Node.from_dict(tree.to_dict()), "start")
+    replayed = await Queue(rng, first.journal).run(from_dict(tree.to_dict()), "start")
 
     assert replayed == plain(model, "start")
 
@@ -165,7 +166,7 @@ async def test_an_interrupted_evaluation_can_be_replayed(model, rng, stop_after)
 async def test_a_workflow_comes_back_from_json_as_it_was(model, rng):
     tree = built(model, rng).set(link=built(model, rng)).clone((1,), {"key": [2]})
 
-    assert Node.from_dict(json.loads(json.dumps(tree.to_dict()))) == tree
+    assert from_dict(json.loads(json.dumps(tree.to_dict()))) == tree
 
 
 @given(models, any_order, st.integers(1, 3))

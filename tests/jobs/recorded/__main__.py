@@ -15,7 +15,8 @@ from pathlib import Path
 from arq.worker import create_worker
 
 from jobs import Result, chain, chord, connect, group, keys, signature, worker_settings
-from jobs.canvas import FORMAT, Node
+from jobs.canvas import Node
+from jobs.partial import FORMAT
 from tests.jobs.recorded.replay import calls_of, outcome_of
 from tests.jobs.worker import tasks
 from tests.jobs.worker.tasks import fail, log, multiply

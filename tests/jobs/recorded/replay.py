@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs import encoding
-from jobs.canvas import LINK_ERROR, Node, Path, Signature, evaluate
+from jobs.canvas import LINK_ERROR, Path, Signature, evaluate
 from jobs.members import place
 from jobs.orchestrator import read_entry
+from jobs.tree import from_dict
 
 
 async def replay(tree: bytes, journal: Mapping[str, bytes]) -> tuple[dict[str, str], asyncio.Future[Any]]:
@@ -29,7 +30,7 @@ async def replay(tree: bytes, journal: Mapping[str, bytes]) -> tuple[dict[str, s
                 future.set_exception(value)
         return future
 
-    evaluation = asyncio.ensure_future(evaluate(Node.from_dict(encoding.loads(tree)), call=call))
+    evaluation = asyncio.ensure_future(evaluate(from_dict(encoding.loads(tree)), call=call))
     await asyncio.wait([evaluation], timeout=0.1)
     return calls, evaluation
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jobs import encoding, keys
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
+from jobs.tree import from_dict
 from tests.jobs.recorded.replay import calls_of, outcome_of, replay
 from tests.jobs.worker.conftest import StartWorker
 
@@ -59,7 +59,7 @@ async def test_a_worker_ends_what_an_earlier_release_began(
     recording: Recording, connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     """It knows none of the tasks: all that they gave stands in the journal."""
-    result = await Node.from_dict(encoding.loads(recording.tree)).delay()
+    result = await from_dict(encoding.loads(recording.tree)).delay()
     if recording.journal:
         await connection.hset(keys.JOURNAL + result.id, mapping=recording.journal)  # type: ignore[misc]
 

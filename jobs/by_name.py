@@ -1,0 +1,31 @@
+"""Calls of tasks by their names alone, which need not be known in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jobs.canvas import Signature
+
+if TYPE_CHECKING:
+    from jobs.result import Result
+
+
+def signature(
+    task: str,
+    args: Iterable[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    immutable: bool = False,
+    **options: Any,
+) -> Signature:
+    """A call of the task of that name."""
+    return Signature(task, args, kwargs, options, immutable)
+
+
+async def send_task(
+    name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Result:
+    """Call the task of that name on a worker; returns its Result."""
+    result: Result = await Signature(name, args, kwargs).apply_async(**options)
+    return result
