@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -77,6 +78,7 @@ async def in_process(name: str, options: argparse.Namespace, limit: asyncio.Sema
 
 async def play(scenario: Scenario, options: argparse.Namespace) -> list[Check]:
     """A scenario that cannot go on is a broken promise as well, after those that it could check."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, workers would inherit that it is ignored
     folder = Path(tempfile.mkdtemp(prefix=f"quarq-chaos-{scenario.name}-"))
     async with staged(folder, options.seed, short=options.short) as stage:
         try:
