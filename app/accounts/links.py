@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
@@ -13,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import tokens
 from app.accounts.models import LINK_LIFETIME, Account, SignInLink
 from app.database import Database
 from app.mail import AddressRefused, address
@@ -101,9 +100,7 @@ def _usable() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def _token(secret_key: str, nonce: str) -> str:
-    """Derived, not stored: the task that mails it needs only the link's id, and each try mails the same."""
-    digest = hmac.digest(secret_key.encode(), b"sign-in link " + nonce.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return tokens.derive(secret_key, "sign-in link", nonce)
 
 
 def _hashed(token: str) -> str:
