@@ -52,6 +52,12 @@ def count(value: str) -> int:
     return int(value)
 
 
+def days(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 3650):
+        raise ValueError("is not a number of days: use a whole number from 1 to 3650")
+    return int(value)
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         for choice in choices:
@@ -165,6 +171,9 @@ class Settings:
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
     smtp_tls: str = setting("starttls", one_of("starttls", "tls", "none"), "`starttls`, `tls` or `none`")
     smtp_from: str = setting("", sender, "Sender of all mail; needed with `SMTP_SERVER`")
+    unconfirmed_days: int = setting(
+        7, days, "An address that was never confirmed is deleted after so many days"
+    )
     log_level: str = setting("INFO", one_of(*LOG_LEVELS), "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: str = setting("text", one_of("text", "json"), "`text` for people, `json` for machines")
 

@@ -74,6 +74,11 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
             "a@a.org, b@b.org",
             "OWNER_EMAIL='a@a.org, b@b.org' is not one mail address: write it like name@example.org",
         ),
+        (
+            "UNCONFIRMED_DAYS",
+            "0",
+            "UNCONFIRMED_DAYS='0' is not a number of days: use a whole number from 1 to 3650",
+        ),
         ("SMTP_TLS", "ssl", "SMTP_TLS='ssl' is not known: use one of starttls, tls, none"),
         (
             "SITE_NAME",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from enum import StrEnum
 
 from aiosmtplib import SMTPException, SMTPResponseException
+
+# No such mailbox or domain, no mailbox by that syntax, moved, a domain that takes no mail, a disabled mailbox.
+NO_SUCH_ADDRESS = re.compile(r": 5\d\d 5\.(1\.(1|2|3|6|10)|2\.1)\b")
 
 
 class Outcome(StrEnum):
@@ -48,6 +52,11 @@ class DeliveryFailed(Exception):
         super().__init__(f"{outcome}: {reason}")
         self.outcome = outcome
         self.reason = reason
+
+    @property
+    def no_such_address(self) -> bool:
+        """The server said that nobody can be reached there: no other mail will fare better (RFC 3463, 3.2)."""
+        return self.outcome is Outcome.PERMANENT and NO_SUCH_ADDRESS.search(self.reason) is not None
 
 
 def classify(stage: Stage, error: BaseException) -> DeliveryFailed:

@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, String
+from sqlalchemy import ColumnElement, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Model
@@ -33,7 +33,11 @@ class Subscriber(Model):
     """One address. Its links are made of `nonce` and SECRET_KEY, so the tokens stand nowhere."""
 
     __tablename__ = "subscriber"
-    __table_args__ = (Index("ix_subscriber_state", "state", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_subscriber_state", "state", "id"),
+        Index("ix_subscriber_mail_due", "mail_due_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -42,11 +46,21 @@ class Subscriber(Model):
     nonce: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_urlsafe(24))
     created_at: Mapped[datetime] = mapped_column(default=_now)
     asked_at: Mapped[datetime | None]
-    """When the last confirmation mail was put on its way."""
+    """When somebody last asked for a confirmation mail, and was given one."""
+    mail_due_at: Mapped[datetime | None]
+    """While that mail has not left: when a sweep looks after it. None from the moment before its text leaves."""
     confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     """When it became UNSUBSCRIBED or SUPPRESSED."""
     reason: Mapped[str] = mapped_column(String(500), default="")
+    """What a mail server said when it last refused the address; a sentence for the owner."""
+    refusals: Mapped[int] = mapped_column(default=0)
+    """How many mails to it were refused for good."""
 
     def __repr__(self) -> str:
         return f"<Subscriber {self.id} {self.state}>"
+
+
+def is_confirmed() -> ColumnElement[bool]:
+    """For WHERE: who gets the digest."""
+    return Subscriber.state == State.CONFIRMED

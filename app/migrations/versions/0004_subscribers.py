@@ -20,14 +20,17 @@ def upgrade() -> None:
         sa.Column("nonce", sa.String(64), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("asked_at", UTCDateTime(), nullable=True),
+        sa.Column("mail_due_at", UTCDateTime(), nullable=True),
         sa.Column("confirmed_at", UTCDateTime(), nullable=True),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
         sa.Column("reason", sa.String(500), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_subscriber"),
         sa.UniqueConstraint("email", name="uq_subscriber_email"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_subscriber_state", "subscriber", ["state", "id"])
+    op.create_index("ix_subscriber_mail_due", "subscriber", ["mail_due_at"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,120 @@
+"""What happens to a subscriber, each in the caller's transaction. The digest goes to CONFIRMED ones only.
+
+ASKED, CONFIRMED, UNSUBSCRIBED, and ASKED again; SUPPRESSED by a mail server's refusals, until the owner lifts it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, CursorResult, case, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.mail import DeliveryFailed
+from app.subscribers.models import State, Subscriber
+
+ONE_MAIL_PER = timedelta(hours=24)
+SWEEP_AFTER = timedelta(minutes=1)
+MOST_REFUSALS = 3
+REACHABLE = (State.ASKED, State.CONFIRMED)
+
+
+async def ask(db: AsyncSession, email: str) -> Subscriber | None:
+    """Somebody typed this (parsed) address: its subscriber, if a mail is to be sent to it now.
+
+    An address gets one mail in 24 h, unless it has answered the last one; a suppressed address gets none.
+    """
+    subscriber = await _of_address(db, email)
+    now = datetime.now(UTC)
+    if subscriber.state == State.SUPPRESSED or not _may_be_mailed(subscriber, now):
+        return None
+    if subscriber.state == State.UNSUBSCRIBED:
+        subscriber.state, subscriber.confirmed_at = State.ASKED, None
+    subscriber.asked_at, subscriber.mail_due_at = now, now + SWEEP_AFTER
+    return subscriber
+
+
+def confirm(subscriber: Subscriber) -> None:
+    """It gets the digest from now on. Once more changes nothing."""
+    if subscriber.state == State.ASKED:
+        subscriber.state, subscriber.confirmed_at = State.CONFIRMED, datetime.now(UTC)
+        subscriber.mail_due_at, subscriber.reason, subscriber.refusals = None, "", 0
+
+
+def unsubscribe(subscriber: Subscriber) -> None:
+    """It gets nothing any more. Once more changes nothing."""
+    if subscriber.state != State.UNSUBSCRIBED:
+        subscriber.state, subscriber.ended_at = State.UNSUBSCRIBED, datetime.now(UTC)
+        subscriber.mail_due_at = None
+
+
+async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) -> None:
+    """A mail server has refused a mail to it for good (PERMANENT). The third such mail suppresses the address,
+    and the first does if the server says that there is no such address."""
+    if failed.no_such_address:
+        await suppress(db, subscriber_id, failed.reason)
+        return
+    refusals = Subscriber.refusals + 1
+    too_many = refusals >= MOST_REFUSALS
+    values = {
+        "refusals": refusals,
+        "reason": failed.reason[:500],
+        "state": case((too_many, State.SUPPRESSED), else_=Subscriber.state),
+        "ended_at": case((too_many, datetime.now(UTC)), else_=Subscriber.ended_at),
+    }
+    await db.execute(update(Subscriber).where(*_reachable(subscriber_id)).values(**values))
+
+
+async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
+    """No mail goes to it any more, for this reason: a sentence for the owner. It is not unsubscribed by that."""
+    values = {
+        "state": State.SUPPRESSED,
+        "ended_at": datetime.now(UTC),
+        "reason": reason[:500],
+        "mail_due_at": None,
+    }
+    await db.execute(update(Subscriber).where(*_reachable(subscriber_id)).values(**values))
+
+
+def lift(subscriber: Subscriber) -> None:
+    """Back to what it was before it was suppressed."""
+    if subscriber.state == State.SUPPRESSED:
+        subscriber.state = State.CONFIRMED if subscriber.confirmed_at else State.ASKED
+        subscriber.ended_at, subscriber.reason, subscriber.refusals = None, "", 0
+
+
+async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
+    """Delete the addresses that were last asked for earlier than *before* and never confirmed; how many it were."""
+    asked = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
+    deleted = await db.execute(
+        delete(Subscriber).where(Subscriber.state == State.ASKED, asked < before),
+        execution_options={"synchronize_session": False},
+    )
+    assert isinstance(deleted, CursorResult)
+    return deleted.rowcount
+
+
+async def _of_address(db: AsyncSession, email: str) -> Subscriber:
+    """The subscriber of this address, made now if it is new; locked."""
+    query = select(Subscriber).where(Subscriber.email == email).with_for_update()
+    found = (await db.scalars(query)).one_or_none()
+    if found is None:
+        try:
+            async with db.begin_nested():
+                found = Subscriber(email=email)
+                db.add(found)
+        except IntegrityError:  # asked for twice at the same moment
+            found = (await db.scalars(query)).one()
+    return found
+
+
+def _may_be_mailed(subscriber: Subscriber, now: datetime) -> bool:
+    if subscriber.asked_at is None or subscriber.asked_at <= now - ONE_MAIL_PER:
+        return True
+    answers = (subscriber.confirmed_at, subscriber.ended_at)
+    return any(answer is not None and answer > subscriber.asked_at for answer in answers)
+
+
+def _reachable(subscriber_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Subscriber.id == subscriber_id, Subscriber.state.in_(REACHABLE)
