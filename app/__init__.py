@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
         await upgrade(settings)
-        async with connect(settings.redis_url):
+        async with connect(settings.redis_url) as app.extensions["redis"]:
             yield
         await close(app)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from quart import Quart, current_app
 
+from jobs import JobsRedis
 from settings import Settings
 
 
@@ -16,6 +17,12 @@ def site() -> Settings:
     """The settings of the running app; needs an app context."""
     settings: Settings = current_app.extensions["settings"]
     return settings
+
+
+def redis() -> JobsRedis:
+    """The connection of the running web process: the one that `.delay()` uses."""
+    connection: JobsRedis = current_app.extensions["redis"]
+    return connection
 
 
 async def close(app: Quart) -> None:

@@ -2,7 +2,7 @@
 
 from jobs.by_name import send_task, signature
 from jobs.canvas import Signature, chain, chord, group
-from jobs.connection import connect
+from jobs.connection import JobsRedis, connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.result import AsyncResult, Result
@@ -13,6 +13,7 @@ from jobs.worker.settings import worker_settings
 __all__ = [
     "AsyncResult",
     "CurrentJob",
+    "JobsRedis",
     "JsonLines",
     "Result",
     "Signature",

@@ -1,0 +1,83 @@
+"""What the site needs, looked at part by part: Redis and the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from quart import current_app
+from sqlalchemy import text
+
+from app import database
+from app.context import redis
+
+PATIENCE_S = 2
+FRESH_S = 1  # everybody may ask: however many do, each part is looked at once a second
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the site; `fault` is empty, or says in a few words what is wrong, to strangers too."""
+
+    name: str
+    fault: str = ""
+
+
+async def look() -> list[Part]:
+    """All parts, as they are now or were within the last second. Needs an app context."""
+    latest: _Looking = current_app.extensions.setdefault("readiness", _Looking())
+    return await latest.parts()
+
+
+async def redis_part() -> str:
+    await redis().ping()
+    return ""
+
+
+async def database_part() -> str:
+    async with database.session() as db:
+        await db.execute(text("SELECT 1"))
+    return ""
+
+
+PARTS: dict[str, Callable[[], Awaitable[str]]] = {"redis": redis_part, "database": database_part}
+
+
+@dataclass
+class _Looking:
+    """The one look that all who ask at the same time share."""
+
+    began: float = 0
+    look: asyncio.Task[list[Part]] | None = None
+    cut_off: set[asyncio.Task[str]] = field(default_factory=set)
+
+    async def parts(self) -> list[Part]:
+        if self.look is None or (self.look.done() and time.monotonic() > self.began + FRESH_S):
+            self.began = time.monotonic()
+            self.look = asyncio.create_task(self._all())
+        return await asyncio.shield(self.look)
+
+    async def _all(self) -> list[Part]:
+        asked = {name: asyncio.create_task(_ask(name, look)) for name, look in PARTS.items()}
+        _, late = await asyncio.wait(asked.values(), timeout=PATIENCE_S)
+        for task in late:  # what it holds may take its time to close: nobody waits for that
+            task.cancel()
+            self.cut_off.add(task)
+            task.add_done_callback(self.cut_off.discard)
+        return [
+            Part(name, f"no answer within {PATIENCE_S} s" if task in late else task.result())
+            for name, task in asked.items()
+        ]
+
+
+async def _ask(name: str, look: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await look()
+    except Exception as error:
+        logger.warning("not ready: %s: %s", name, error)
+        return "does not answer"
