@@ -157,8 +157,10 @@ class _Conversation:
         await self._answer("auth", right)
 
     async def _mail(self, command: str) -> None:
-        self._sender, self._recipients = _bracketed(command), []
-        await self._answer("mail", "250 2.1.0 sender ok")
+        if self._sender:
+            return await self._say("503 5.5.1 nested MAIL")
+        if await self._answer("mail", "250 2.1.0 sender ok"):
+            self._sender, self._recipients = _bracketed(command), []
 
     async def _rcpt(self, command: str) -> None:
         if await self._answer("rcpt", "250 2.1.5 recipient ok"):
@@ -176,11 +178,16 @@ class _Conversation:
         plan = self._server.step("dot")
         if plan is None or plan.startswith("2") or plan in (DROP_AFTER_DOT, STALL_AFTER_DOT):
             self._server.accepted.append(Accepted(self._sender, list(self._recipients), raw))
+        self._sender = ""
         await self._do(plan or "250 2.0.0 taken")
 
     async def _lines_to_the_dot(self) -> AsyncIterator[bytes]:
         while (line := await self._reader.readuntil(b"\r\n")) != b".\r\n":
             yield line[1:] if line.startswith(b".") else line
+
+    async def _rset(self, command: str) -> None:
+        self._sender, self._recipients = "", []
+        await self._say("250 2.0.0 forgotten")
 
     async def _noop(self, command: str) -> None:
         await self._say("250 ok")

@@ -41,17 +41,24 @@ class Stage(StrEnum):
 
     CONNECT = "connecting"
     GREETING = "signing in"
-    ENVELOPE = "naming sender and recipient"
+    SENDER = "naming the sender"
+    RECIPIENT = "naming the recipient"
     DATA = "handing over the text"
 
 
 class DeliveryFailed(Exception):
     """The mail was not delivered, or (UNCERTAIN) nobody knows. `reason` is a sentence for its owner."""
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
+    def __init__(self, outcome: Outcome, reason: str, stage: Stage = Stage.CONNECT) -> None:
         super().__init__(f"{outcome}: {reason}")
         self.outcome = outcome
         self.reason = reason
+        self.stage = stage
+
+    @property
+    def address_refused(self) -> bool:
+        """The server will take no mail for this address; it did not judge us or the text."""
+        return self.outcome is Outcome.PERMANENT and self.stage is Stage.RECIPIENT
 
     @property
     def no_such_address(self) -> bool:
@@ -63,8 +70,8 @@ def classify(stage: Stage, error: BaseException) -> DeliveryFailed:
     """What *error*, met at *stage*, means."""
     if isinstance(error, SMTPResponseException) and error.code > 0:  # else it was no answer that we can read
         answer = f"The mail server answered: {error.code} {_one_line(error.message)}"
-        return DeliveryFailed(_answered(stage, error.code), answer)
-    return DeliveryFailed(_without_answer(stage, error), _silence(stage, error))
+        return DeliveryFailed(_answered(stage, error.code), answer, stage)
+    return DeliveryFailed(_without_answer(stage, error), _silence(stage, error), stage)
 
 
 def _answered(stage: Stage, code: int) -> Outcome:
@@ -72,7 +79,9 @@ def _answered(stage: Stage, code: int) -> Outcome:
         return Outcome.ACCOUNT
     if stage in (Stage.CONNECT, Stage.GREETING):
         return Outcome.ACCOUNT if code >= 500 else Outcome.UNREACHABLE
-    if stage is Stage.ENVELOPE and code == 421:  # the server is closing down; it is not about this mail
+    if (
+        stage in (Stage.SENDER, Stage.RECIPIENT) and code == 421
+    ):  # the server is closing down; it is not about this mail
         return Outcome.UNREACHABLE
     return Outcome.PERMANENT if code >= 500 else Outcome.TRANSIENT
 

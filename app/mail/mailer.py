@@ -61,12 +61,22 @@ class Mailer:
         )
 
     async def send(
-        self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+        self,
+        message: EmailMessage,
+        *,
+        over: smtp.Connection | None = None,
+        before_data: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Return once the server has taken *message*. Raises DeliveryFailed; see `smtp.send`."""
+        """Return once the server has taken *message*, over a `connection()` or one of its own.
+
+        Raises DeliveryFailed; see `smtp.Connection.send`.
+        """
         self._refuse_while_away()
         try:
-            await smtp.send(self.server, message, before_data=before_data)
+            if over is not None:
+                await over.send(message, before_data=before_data)
+            else:
+                await smtp.send(self.server, message, before_data=before_data)
         except DeliveryFailed as failed:
             self._note(failed)
             raise
@@ -86,6 +96,20 @@ class Mailer:
         finally:
             self._places.release()
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[smtp.Connection]:
+        """A place, and a connection that many mails are sent over one after the other."""
+        async with self.place():
+            connection = smtp.Connection(self.server)
+            try:
+                yield connection
+            finally:
+                connection.leave()
+
+    async def check_if_away(self) -> DeliveryFailed | None:
+        """None if the last mail got through; else ask the server again, as `check` does."""
+        return await self.check() if self._fault is not None else None
+
     async def check(self) -> DeliveryFailed | None:
         """Ask the server now, pause or not: None if it would listen to a mail, else why not."""
         try:
@@ -101,7 +125,7 @@ class Mailer:
             return
         now = time.monotonic()
         if now < self._closed_until:
-            raise DeliveryFailed(self._fault.outcome, self._fault.reason)
+            raise DeliveryFailed(self._fault.outcome, self._fault.reason, self._fault.stage)
         self._closed_until = now + self._pause_s  # this mail is the one that tries; the others go on waiting
 
     def _note(self, failed: DeliveryFailed | None) -> None:

@@ -1,4 +1,4 @@
-"""Hand one mail to the SMTP server, and know what became of it."""
+"""Hand mails to the SMTP server, and know what became of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiosmtplib import SMTP, SMTPException
 
-from app.mail.failures import Stage, classify
+from app.mail.failures import DeliveryFailed, Outcome, Stage, classify
 from app.mail.message import envelope_sender, recipient, to_bytes
 
 
@@ -33,44 +33,99 @@ class MailServer:
 async def send(
     server: MailServer, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
 ) -> None:
-    """Return once the server has taken the responsibility for *message* (250). Raises DeliveryFailed.
-
-    It goes to the one address in its To header. A message that may not be sent at all raises HeaderRefused
-    before anything is connected. *before_data* is awaited when the server has agreed to sender and recipient:
-    before it the mail cannot have gone out, after it nobody knows until the answer. What it raises comes out.
-    """
-    wire, to, sender = to_bytes(message), recipient(message), envelope_sender(message)
-    connection = _connection(server)
-    stage = Stage.CONNECT
+    """Hand over one mail on a connection of its own; see `Connection.send`."""
+    connection = Connection(server)
     try:
-        await connection.connect(timeout=server.connect_s)
-        stage = Stage.GREETING
-        await _greet(connection, server)
-        stage = Stage.ENVELOPE
-        await connection.mail(sender)
-        await connection.rcpt(to)
-        if before_data is not None:
-            await before_data()
-        stage = Stage.DATA
-        await connection.data(wire, timeout=server.data_s)
-    except (SMTPException, OSError) as error:
-        raise classify(stage, error) from error
+        await connection.send(message, before_data=before_data)
     finally:
-        _leave(connection)
+        connection.leave()
 
 
 async def check(server: MailServer) -> None:
     """Connect, sign in and leave: would a mail be listened to now? Raises DeliveryFailed if not."""
-    connection = _connection(server)
-    stage = Stage.CONNECT
+    connection = Connection(server)
     try:
-        await connection.connect(timeout=server.connect_s)
-        stage = Stage.GREETING
-        await _greet(connection, server)
-    except (SMTPException, OSError) as error:
-        raise classify(stage, error) from error
+        await connection.open()
     finally:
-        _leave(connection)
+        connection.leave()
+
+
+class Connection:
+    """One conversation with the server, for any number of mails one after the other; the first one opens it."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+        self._smtp: SMTP | None = None
+        self._begun = False  # a mail was begun that the server has not taken
+
+    async def send(
+        self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Return once the server has taken the responsibility for *message* (250). Raises DeliveryFailed.
+
+        It goes to the one address in its To header. A message that may not be sent at all raises HeaderRefused
+        before anything is connected. *before_data* is awaited when the server has agreed to sender and recipient:
+        before it the mail cannot have gone out, after it nobody knows until the answer. What it raises comes out.
+        """
+        envelope = to_bytes(message), recipient(message), envelope_sender(message)
+        if self._smtp is not None:
+            try:
+                return await self._hand_over(self._smtp, *envelope, before_data)
+            except DeliveryFailed as failed:
+                # Servers end a conversation after so many mails or seconds: that says nothing of this one.
+                if not failed.outcome.host_fault or failed.stage is Stage.DATA:
+                    raise
+        await self._hand_over(await self.open(), *envelope, before_data)
+
+    async def open(self) -> SMTP:
+        """Connect and sign in. Raises DeliveryFailed."""
+        self.leave()
+        self._smtp, self._begun = _connection(self._server), False
+        stage = Stage.CONNECT
+        try:
+            await self._smtp.connect(timeout=self._server.connect_s)
+            stage = Stage.GREETING
+            await _greet(self._smtp, self._server)
+        except (SMTPException, OSError) as error:
+            self.leave()
+            raise classify(stage, error) from error
+        return self._smtp
+
+    async def _hand_over(
+        self, smtp: SMTP, wire: bytes, to: str, sender: str, before_data: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        stage = Stage.SENDER
+        try:
+            if self._begun:
+                await smtp.rset()
+            self._begun = True
+            await smtp.mail(sender)
+            stage = Stage.RECIPIENT
+            await smtp.rcpt(to)
+            if before_data is not None:
+                await before_data()
+            stage = Stage.DATA
+            await smtp.data(wire, timeout=self._server.data_s)
+            self._begun = False
+        except (SMTPException, OSError) as error:
+            failed = classify(stage, error)
+            if failed.outcome.host_fault or failed.outcome is Outcome.UNCERTAIN:
+                self.leave()
+            raise failed from error
+        except BaseException:
+            if stage is Stage.DATA:  # stopped in the middle of the text
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Say goodbye without waiting for the answer: a mail that was taken is taken, whatever happens now."""
+        if self._smtp is None:
+            return
+        if self._smtp.protocol is not None:
+            with suppress(SMTPException):
+                self._smtp.protocol.write(b"QUIT\r\n")
+        self._smtp.close()
+        self._smtp = None
 
 
 def _connection(server: MailServer) -> SMTP:
@@ -96,11 +151,3 @@ async def _greet(connection: SMTP, server: MailServer) -> None:
         await connection.ehlo()
     if server.user:
         await connection.login(server.user, server.password)
-
-
-def _leave(connection: SMTP) -> None:
-    """Say goodbye without waiting for the answer: a mail that was taken is taken, whatever happens now."""
-    if connection.protocol is not None:
-        with suppress(SMTPException):
-            connection.protocol.write(b"QUIT\r\n")
-    connection.close()

@@ -254,3 +254,68 @@ async def test_a_refused_mail_does_not_stop_the_next(server: SmtpServer) -> None
     await mailer.send(MAIL)
 
     assert len(server.accepted) == 1
+
+
+async def test_many_mails_share_a_connection(server: SmtpServer) -> None:
+    mailer = Mailer(mail_server(server), sender="quarq@example.org")
+
+    async with mailer.connection() as connection:
+        for _ in range(5):
+            await mailer.send(MAIL, over=connection)
+
+    assert len(server.accepted) == 5
+    assert server.connections == 1
+    assert [line.split()[0] for line in server.commands].count("EHLO") == 1
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "dot"])
+async def test_a_mail_that_was_refused_leaves_the_connection_good(server: SmtpServer, stage: str) -> None:
+    server.script[stage] = ["550 no"]
+    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+        with pytest.raises(DeliveryFailed):
+            await connection.send(MAIL)
+        await connection.send(MAIL)
+
+    assert len(server.accepted) == server.connections == 1
+    assert "RSET" in server.commands
+
+
+@pytest.mark.parametrize("does", [DROP, "421 4.7.0 that was enough"])
+async def test_a_connection_that_the_server_ends_is_opened_again(server: SmtpServer, does: str) -> None:
+    """Many servers take only so many mails over one connection."""
+    server.script["mail"] = [None, does]
+    claims = 0
+
+    async def claim() -> None:
+        nonlocal claims
+        claims += 1
+
+    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+        await connection.send(MAIL, before_data=claim)
+        await connection.send(MAIL, before_data=claim)
+
+    assert (len(server.accepted), server.connections, claims) == (2, 2, 2)
+
+
+async def test_an_uncertain_end_ends_the_connection_and_is_not_tried_again(server: SmtpServer) -> None:
+    server.script["dot"] = [None, DROP_AFTER_DOT]
+    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+        await connection.send(MAIL)
+        with pytest.raises(DeliveryFailed) as caught:
+            await connection.send(MAIL)
+        assert caught.value.outcome is Outcome.UNCERTAIN
+        assert len(server.accepted) == 2
+        await connection.send(MAIL)
+
+    assert (len(server.accepted), server.connections) == (3, 2)
+
+
+async def test_only_an_answer_to_the_recipient_is_about_the_address(server: SmtpServer) -> None:
+    refused = {}
+    for stage in ("mail", "rcpt", "data", "dot"):
+        server.script = {stage: ["550 no"]}
+        with pytest.raises(DeliveryFailed) as caught:
+            await send(mail_server(server), MAIL)
+        refused[stage] = caught.value.address_refused
+
+    assert refused == {"mail": False, "rcpt": True, "data": False, "dot": False}
