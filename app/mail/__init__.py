@@ -1,19 +1,22 @@
 """Mail: what a message is made of, how it is handed to the SMTP server, and what each failure means."""
 
 from app.mail.address import AddressRefused
-from app.mail.failures import DeliveryFailed, Outcome
+from app.mail.failures import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off
 from app.mail.mailer import Mailer, NoPlace, current_mailer
 from app.mail.message import HeaderRefused, compose
-from app.mail.smtp import MailServer
+from app.mail.smtp import Connection, MailServer
 
 __all__ = [
+    "GIVE_UP_AFTER",
     "AddressRefused",
+    "Connection",
     "DeliveryFailed",
     "HeaderRefused",
     "MailServer",
     "Mailer",
     "NoPlace",
     "Outcome",
+    "back_off",
     "compose",
     "current_mailer",
 ]

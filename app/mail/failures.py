@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import re
 import ssl
+from datetime import timedelta
 from enum import StrEnum
 
 from aiosmtplib import SMTPException, SMTPResponseException
+
+GIVE_UP_AFTER = timedelta(days=4)  # without a mail server to talk to; RFC 5321, 4.5.4.1
+LONGEST_WAIT = timedelta(minutes=30)
 
 # No such mailbox or domain, no mailbox by that syntax, moved, a domain that takes no mail, a disabled mailbox.
 NO_SUCH_ADDRESS = re.compile(r": 5\d\d 5\.(1\.(1|2|3|6|10)|2\.1)\b")
@@ -64,6 +69,11 @@ class DeliveryFailed(Exception):
     def no_such_address(self) -> bool:
         """The server said that nobody can be reached there: no other mail will fare better (RFC 3463, 3.2)."""
         return self.outcome is Outcome.PERMANENT and NO_SUCH_ADDRESS.search(self.reason) is not None
+
+
+def back_off(away: timedelta) -> timedelta:
+    """1, 2, 4 ... 30 minutes: as long again as the server has been away, and not all at the same moment."""
+    return min(max(away, timedelta(minutes=1)), LONGEST_WAIT) * random.uniform(0.8, 1)
 
 
 def classify(stage: Stage, error: BaseException) -> DeliveryFailed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,15 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import OperationalError
 
 from app import database
-from app.mail import DeliveryFailed, HeaderRefused, NoPlace, Outcome, current_mailer
+from app.mail import (
+    GIVE_UP_AFTER,
+    DeliveryFailed,
+    HeaderRefused,
+    NoPlace,
+    Outcome,
+    back_off,
+    current_mailer,
+)
 from app.reminders import mails
 from app.reminders.models import Reminder, State
 
@@ -23,8 +30,6 @@ log = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=30)  # after a worker's death, what it was sending is taken over this much later
 RENEW_S = 10
-GIVE_UP_AFTER = timedelta(days=4)  # without a mail server to talk to; RFC 5321, 4.5.4.1
-LONGEST_WAIT = timedelta(minutes=30)
 AFTER_UNCERTAIN = timedelta(minutes=1)
 AFTER_BUSY = timedelta(seconds=5)
 EARLY = timedelta(seconds=60)  # an alarm this early waits for the time; an earlier one is of an old revision
@@ -126,7 +131,7 @@ async def _settle(reminder: Reminder, failed: DeliveryFailed, tries: Tries) -> t
     if failed.outcome.host_fault:
         since = reminder.unreachable_since or now
         if now - since < GIVE_UP_AFTER:
-            return await _again(reminder, _back_off(now - since), failed.reason, unreachable_since=since)
+            return await _again(reminder, back_off(now - since), failed.reason, unreachable_since=since)
         await _change(reminder, state=State.FAILED, reason=f"Given up after 4 days. {failed.reason}")
         return None
     answers = reminder.attempts + 1
@@ -134,11 +139,6 @@ async def _settle(reminder: Reminder, failed: DeliveryFailed, tries: Tries) -> t
         return await _again(reminder, tries.every, failed.reason, attempts=answers, unreachable_since=None)
     await _change(reminder, state=State.FAILED, reason=failed.reason, attempts=answers)
     return None
-
-
-def _back_off(away: timedelta) -> timedelta:
-    """1, 2, 4 ... 30 minutes: as long again as the server has been away, and not all at the same moment."""
-    return min(max(away, timedelta(minutes=1)), LONGEST_WAIT) * random.uniform(0.8, 1)
 
 
 async def _again(reminder: Reminder, wait: timedelta, reason: str, **values: Any) -> timedelta:
