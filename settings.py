@@ -58,6 +58,12 @@ def days(value: str) -> int:
     return int(value)
 
 
+def rate(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 10_000):
+        raise ValueError("is not a rate: use a whole number from 1 to 10000")
+    return int(value)
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         for choice in choices:
@@ -157,7 +163,7 @@ class Settings:
         "", sql_address, "SQLite or Postgres; SQLite in `DATA_DIR` if empty", hide=True
     )
     queues: tuple[str, ...] = setting(
-        ("mail", "default"), name_list, "Queues this worker serves, in this order"
+        ("mail", "default", "digest"), name_list, "Queues this worker serves, in this order"
     )
     site_name: str = setting("Quarq", text_line, "Name of the site, in pages and mails")
     site_lang: str = setting("en", language_code, "Language of the site's content")
@@ -174,6 +180,7 @@ class Settings:
     unconfirmed_days: int = setting(
         7, days, "An address that was never confirmed is deleted after so many days"
     )
+    digest_rate: int = setting(10, rate, "Mails of a digest per second, by all workers together")
     log_level: str = setting("INFO", one_of(*LOG_LEVELS), "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: str = setting("text", one_of("text", "json"), "`text` for people, `json` for machines")
 

@@ -9,6 +9,7 @@ from quart import Quart
 from app import about, accounts, blog, health, pages, security
 from app.context import close
 from app.database import Database
+from app.digest import pages as digest
 from app.embedded import inbox
 from app.mail import Mailer
 from app.migrations import upgrade
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(about.blueprint)
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(reminders.blueprint)
+    app.register_blueprint(digest.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from quart import Quart
@@ -10,13 +11,15 @@ from quart import Quart
 from app import logs
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
+from app.digest.tasks import digest, send, send_batch
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply
 from app.reminders.arming import keep_armed
 from app.reminders.tasks import remind
+from jobs import crontab
 from settings import Settings
 
-TASKS = (send_sign_in_link, remind, log, multiply)
+TASKS = (send_sign_in_link, remind, digest, send, send_batch, log, multiply)
 
 NICE = 5
 """Pages go before background work on a machine that has both."""
@@ -37,8 +40,22 @@ def worker_options(app: Quart) -> dict[str, Any]:
             await asyncio.wait([keeping])
         await close(app)
 
-    options = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}
-    return {"tasks": TASKS, "nice": NICE, **options}
+    hooks = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}
+    return {"tasks": TASKS, "cron_jobs": schedules(app.extensions["settings"]), "nice": NICE, **hooks}
+
+
+def schedules(settings: Settings) -> list[crontab]:
+    """What is done by the clock."""
+    saturday = crontab(
+        digest,
+        name="weekly-digest",
+        minute=0,
+        hour=10,
+        day_of_week=6,
+        timezone=settings.timezone,
+        window=timedelta(days=6),
+    )
+    return [saturday]
 
 
 async def _keep_armed(app: Quart) -> None:

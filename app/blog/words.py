@@ -8,7 +8,12 @@ import unicodedata
 LONGEST_SLUG = 60
 JOINER = "\u200d"
 FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
-SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
+# What is drawn with the character before it although it is no mark: joiners, the second parts of Thai, Lao, Korean
+# and half-width Japanese letters, skin colours, and the letters inside the flags of England, Scotland and Wales.
+LEANS = re.compile(
+    "[\u200c\u200d\u0e33\u0eb3\u1160-\u11ff\ud7b0-\ud7fb\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)
+VIRAMA = 9  # Unicode's class of the signs that tie two consonants together
 
 
 def slug(title: str) -> str:
@@ -49,7 +54,9 @@ def _boundary(text: str, end: int) -> int:
 
 def _torn(text: str, place: int) -> bool:
     before, after = text[place - 1], text[place]
-    if after == JOINER or before == JOINER or unicodedata.category(after)[0] == "M" or SKIN.match(after):
+    if before == JOINER or LEANS.match(after) or unicodedata.category(after)[0] == "M":
+        return True
+    if unicodedata.combining(before) == VIRAMA and unicodedata.category(after)[0] == "L":
         return True
     if FLAG.match(before) and FLAG.match(after):  # a flag is two of these
         run = place

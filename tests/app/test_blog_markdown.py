@@ -182,8 +182,10 @@ def test_any_title_makes_a_slug_that_is_safe_in_an_address(title: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["word " * 200, "字" * 999, "一 " + "字" * 999, "👩‍👩‍👧" * 200, "👍🏽" * 300, "🇫🇷" * 300, "שלום עולם " * 100,
-     "é" * 600, "हिन्दी " * 150],
-    ids=["latin", "chinese", "chinese with an early blank", "families", "skin", "flags", "hebrew", "accents", "hindi"],
+     "é" * 600, "हिन्दी " * 150, "क्षत्रिय" * 100, "\u1112\u1161\u11ab" * 250,
+     "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f" * 90, "นํ้ากำ" * 120, "1️⃣" * 250],
+    ids=["latin", "chinese", "chinese with an early blank", "families", "skin", "flags", "hebrew", "accents", "hindi",
+         "conjuncts", "jamo", "scotland", "thai", "keycaps"],
 )  # fmt: skip
 def test_a_beginning_is_long_enough_and_tears_nothing(text: str) -> None:
     cut = words.beginning(text, 500)
@@ -196,7 +198,8 @@ def test_a_beginning_is_long_enough_and_tears_nothing(text: str) -> None:
     assert unicodedata.category(following)[0] != "M"
     assert following != words.JOINER
     assert left[-1] != words.JOINER
-    assert not words.SKIN.match(following)
+    assert not words.LEANS.match(following)
+    assert unicodedata.combining(left[-1]) != words.VIRAMA
     assert sum(map(bool, map(words.FLAG.match, left))) % 2 == 0
 
 

@@ -1,0 +1,1 @@
+"""The weekly digest: what was published, mailed to every subscriber once."""

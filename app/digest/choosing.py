@@ -1,0 +1,88 @@
+"""Which posts the next digest holds and who gets it, and the one transaction that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import exists, func, insert, literal, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database
+from app.blog import Post
+from app.blog.models import is_published
+from app.digest.models import Delivery, Digest, DigestPost, Step
+from app.subscribers.models import Subscriber, is_confirmed
+
+MOST_SHOWN = 20
+FIRST_GOES_BACK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Posts that are published and in no digest yet: what a digest shows, newest first, and the rest it takes."""
+
+    shown: Sequence[int]
+    more: Sequence[int]
+    """Left out because there are too many; the reader is told how many."""
+    too_old: Sequence[int]
+    """From before the site had a digest: they are news to nobody."""
+
+
+async def choose(db: AsyncSession) -> Choice:
+    """What a digest made now would hold."""
+    unsent = is_published() & ~exists().where(DigestPost.post_id == Post.id)
+    newest_first = Post.published_at.desc(), Post.id.desc()
+    found = (await db.execute(select(Post.id, Post.published_at).where(unsent).order_by(*newest_first))).all()
+    is_first = await db.scalar(select(Digest.id).limit(1)) is None
+    oldest = datetime.now(UTC) - FIRST_GOES_BACK
+    new = [pk for pk, published_at in found if not is_first or (published_at and published_at > oldest)]
+    return Choice(new[:MOST_SHOWN], new[MOST_SHOWN:], [pk for pk, _ in found[len(new) :]])
+
+
+async def readers(db: AsyncSession) -> int:
+    """How many would get it now."""
+    return await db.scalar(select(func.count()).where(is_confirmed())) or 0
+
+
+async def begin(run: str) -> int | None:
+    """The digest of this run: the one it has created before, or a new one with its posts and deliveries.
+
+    None, and nothing is written: there is no new post, or nobody to read it. A post that is committed later is
+    in the next one, whatever publishing time it has.
+    """
+    try:
+        async with database.transaction() as db:
+            return await _of(db, run) or await _create(db, run)
+    except IntegrityError:  # on Postgres another run has taken the same posts at the same moment
+        async with database.session() as db:
+            return await _of(db, run)
+
+
+async def _of(db: AsyncSession, run: str) -> int | None:
+    return await db.scalar(select(Digest.id).where(Digest.run == run))
+
+
+async def _create(db: AsyncSession, run: str) -> int | None:
+    choice = await choose(db)
+    if not choice.shown or not await readers(db):
+        return None
+    digest = Digest(run=run, more=len(choice.more))
+    db.add(digest)
+    await db.flush()
+    taken = [*choice.shown, *choice.more, *choice.too_old]
+    shown = set(choice.shown)
+    await db.execute(
+        insert(DigestPost), [{"post_id": pk, "digest_id": digest.id, "shown": pk in shown} for pk in taken]
+    )
+    rows = select(
+        literal(digest.id), Subscriber.id, literal(Step.WAITING.value), literal(""), literal(0),
+        literal(digest.created_at, Delivery.next_try_at.type), literal(""),
+    )  # fmt: skip
+    columns = ["digest_id", "subscriber_id", "step", "reason", "attempts", "next_try_at", "claimed_by"]
+    await db.execute(
+        insert(Delivery).from_select(columns, rows.where(is_confirmed()).order_by(Subscriber.id))
+    )
+    return digest.id

@@ -1,0 +1,75 @@
+"""Lead a digest to its end: again and again give what can be sent to batches, until nothing is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database
+from app.digest import batch
+from app.digest.models import Delivery, Digest, State, Step
+from app.subscribers.models import Subscriber, is_confirmed
+
+BETWEEN = timedelta(seconds=5)  # rounds that have left something undone although it was due
+LAPSED = "The worker that sent it died before it heard whether the mail was taken: it may have arrived."
+WENT = "The subscriber left before it was sent."
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round gives to batches: the first and last id of each."""
+
+    number: int
+    batches: list[tuple[int, int]]
+
+
+async def next_round(digest_pk: int) -> Round:
+    """What can be sent now; empty if the digest is not to be sent, or not yet."""
+    async with database.transaction() as db:
+        digest = await db.get_one(Digest, digest_pk)
+        await _tidy(db, digest_pk)
+        if digest.state != State.SENDING or digest.next_try_at > datetime.now(UTC):
+            return Round(digest.round, [])
+        due = _of(digest_pk, Step.WAITING), Delivery.next_try_at <= datetime.now(UTC)
+        pks = (await db.scalars(select(Delivery.id).where(*due).order_by(Delivery.id))).all()
+    size = batch.size()
+    parts = [pks[first : first + size] for first in range(0, len(pks), size)]
+    return Round(digest.round, [(part[0], part[-1]) for part in parts])
+
+
+async def end_round(digest_pk: int) -> timedelta | None:
+    """How long to wait until the next one; None: the digest is done, paused or stopped."""
+    now = datetime.now(UTC)
+    async with database.transaction() as db:
+        digest = await db.get_one(Digest, digest_pk, with_for_update=True)
+        await _tidy(db, digest_pk)
+        digest.round += 1
+        if digest.state != State.SENDING:
+            return None
+        next_try_at = await db.scalar(
+            select(func.min(Delivery.next_try_at)).where(_of(digest_pk, Step.WAITING))
+        )
+        lapses_at = await db.scalar(
+            select(func.min(Delivery.claimed_until)).where(_of(digest_pk, Step.SENDING))
+        )
+        moments = [moment for moment in (next_try_at, lapses_at) if moment is not None]
+        if not moments:
+            digest.state, digest.ended_at, digest.reason = State.DONE, now, ""
+            return None
+        return max(min(moments) - now, digest.next_try_at - now, BETWEEN)
+
+
+async def _tidy(db: AsyncSession, digest_pk: int) -> None:
+    """Settle what no batch will: subscribers who have left, and mails whose worker is dead."""
+    wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
+    left = update(Delivery).where(_of(digest_pk, Step.WAITING), ~wanted)
+    await db.execute(left.values(step=Step.LEFT, reason=WENT))
+    lapsed = update(Delivery).where(_of(digest_pk, Step.SENDING), Delivery.claimed_until < datetime.now(UTC))
+    await db.execute(lapsed.values(step=Step.UNCERTAIN, reason=LAPSED))
+
+
+def _of(digest_pk: int, step: Step) -> ColumnElement[bool]:
+    return (Delivery.digest_id == digest_pk) & (Delivery.step == step)

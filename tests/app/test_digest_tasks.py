@@ -1,0 +1,92 @@
+"""The digest on a real worker: when it is due, that it comes to everybody, and that no worker's death ends it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from app.background import schedules
+from app.blog import Post
+from app.database import Database
+from app.digest.models import Delivery, Digest, State, Step
+from app.digest.tasks import digest
+from app.subscribers import models as subscribers
+from app.subscribers.models import Subscriber
+from app.subscribers.when import next_digest
+from jobs import Result, connect
+from settings import Settings
+from tests.app.working import working
+from tests.smtp_server import smtp_server
+from tests.waiting import wait_until
+
+
+async def fill(database: Database, readers: int) -> None:
+    async with database.session() as db:
+        db.add(Post(title="One", text="Words", published_at=datetime.now(UTC)))
+        confirmed = subscribers.State.CONFIRMED
+        db.add_all(Subscriber(email=f"reader{n}@example.org", state=confirmed) for n in range(readers))
+        await db.commit()
+
+
+async def state(database: Database) -> str | None:
+    async with database.session() as db:
+        return await db.scalar(select(Digest.state))
+
+
+def test_it_is_due_on_saturday_at_ten_in_the_site_s_zone(settings: Settings) -> None:
+    object.__setattr__(settings, "timezone", "Asia/Tokyo")
+
+    [saturday] = schedules(settings)
+
+    assert (saturday.name, saturday.task, saturday.window) == (
+        "weekly-digest",
+        "digest.weekly",
+        timedelta(days=6),
+    )
+    tokyo = ZoneInfo("Asia/Tokyo")
+    found = saturday.next_after(datetime(2026, 11, 26, 12, tzinfo=tokyo))
+    assert found == datetime(2026, 11, 28, 10, tzinfo=tokyo)
+    assert saturday.next_after(found) == datetime(2026, 12, 5, 10, tzinfo=tokyo)
+    assert next_digest(found, tokyo) == saturday.next_after(found), "what subscribers are told"
+
+
+@pytest.mark.timeout(90)
+async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Database) -> None:
+    async with smtp_server() as smtp:
+        settings = Settings(
+            data_dir=settings.data_dir,
+            redis_url=settings.redis_url,
+            smtp_server="127.0.0.1",
+            smtp_port=smtp.port,
+            smtp_tls="none",
+            smtp_from="site@example.org",
+            digest_rate=1_000,
+        )
+        await fill(database, 50)
+        async with working(settings), connect(settings.redis_url):
+            result = await digest.delay()
+            assert await result.get(timeout=20) == 1
+            assert await (await digest.delay()).get(timeout=20) is None, "nothing new"
+
+            async def done() -> bool:
+                return await state(database) == State.DONE
+
+            await wait_until(done, "the digest to be done", timeout_s=30)
+            assert await Result("digest:1").state() == "SUCCESS"
+
+        assert sorted(mail.recipients[0] for mail in smtp.accepted) == sorted(
+            f"reader{n}@example.org" for n in range(50)
+        )
+
+
+async def test_every_worker_has_the_schedule(settings: Settings, database: Database) -> None:
+    async with working(settings) as worker:
+        assert "weekly-digest" in {job.name for job in worker.cron_jobs}
+
+
+def test_its_parts_name_no_address() -> None:
+    assert repr(Digest(id=1, state=State.DONE)) == "<Digest 1 done>"
+    assert repr(Delivery(id=2, step=Step.SENT)) == "<Delivery 2 sent>"
