@@ -16,10 +16,11 @@ signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=na
 shell: .venv/.installed  ## A prompt with top-level await, the app's context, a connection and every task
 	@exec $(PY) -m app.shell
 
+ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
-	$(PY) -m pytest $(TESTS) || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; \
-		$(PY) -m pytest --last-failed $(TESTS); }
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/chaos $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(if $(TESTS),,$(PY) -m pytest tests/chaos $(ONCE_MORE) tests/chaos; })
 	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
 check: .venv/.installed  ## Format, lint, types, import directions
