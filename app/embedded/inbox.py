@@ -12,20 +12,16 @@ from email.parser import BytesParser
 from pathlib import Path
 
 from markupsafe import Markup, escape
-from quart import Blueprint, abort, make_response, render_template, request
+from quart import Blueprint, abort, render_template, request
 from quart.typing import ResponseReturnValue
 
 from app.accounts import public
 from app.context import site
+from app.security import frames
 
 MAILS_PER_PAGE = 50
 NAME = re.compile(r"\d{20}-[0-9a-f]{8}")
 LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
-# A mail is somebody else's HTML: no scripts, no forms, nothing loaded; links open in a tab of their own.
-SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
-MAIL_POLICY = (
-    f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
-)
 
 blueprint = Blueprint("inbox", __name__, template_folder="templates", url_prefix="/inbox")
 
@@ -64,7 +60,7 @@ async def index() -> ResponseReturnValue:
 @public
 async def show(name: str) -> ResponseReturnValue:
     mail = await find(name)
-    return await render_template("inbox/show.html", mail=mail, text=linked(mail.text), sandbox=SANDBOX)
+    return await render_template("inbox/show.html", mail=mail, text=linked(mail.text), sandbox=frames.SANDBOX)
 
 
 @blueprint.get("/<name>/html")
@@ -72,10 +68,7 @@ async def show(name: str) -> ResponseReturnValue:
 async def html(name: str) -> ResponseReturnValue:
     """The mail's HTML alone, for the frame on its page; harmless when opened by itself too."""
     mail = await find(name)
-    response = await make_response('<!doctype html><base target="_blank">' + mail.html)
-    response.headers["Content-Security-Policy"] = MAIL_POLICY
-    response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    return response
+    return frames.mail(mail.html)
 
 
 def folder() -> Path:
