@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from quart import Quart
 from app import logs
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
-from app.digest.tasks import digest, send, send_batch
+from app.digest.keeping import keep_going
+from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply
 from app.reminders.arming import keep_armed
@@ -19,7 +21,20 @@ from app.reminders.tasks import remind
 from jobs import crontab
 from settings import Settings
 
-TASKS = (send_sign_in_link, remind, digest, send, send_batch, log, multiply)
+TASKS = (
+    send_sign_in_link,
+    remind,
+    digest,
+    send,
+    send_batch,
+    send_test,
+    tell_owner,
+    log,
+    multiply,
+)
+
+BESIDE = (keep_armed, keep_going)
+"""What runs in every worker from its start to its end. Each goes on after any fault."""
 
 NICE = 5
 """Pages go before background work on a machine that has both."""
@@ -32,12 +47,12 @@ def worker_options(app: Quart) -> dict[str, Any]:
         settings: Settings = app.extensions["settings"]
         logs.configure(settings.log_level, settings.log_format)  # here, for arq's CLI has set its own
         await upgrade(settings)
-        ctx["keep_armed"] = asyncio.create_task(_keep_armed(app))
+        ctx["beside"] = [asyncio.create_task(_in_context(app, keep)) for keep in BESIDE]
 
     async def stop(ctx: dict[Any, Any]) -> None:
-        if keeping := ctx.pop("keep_armed", None):
-            keeping.cancel()
-            await asyncio.wait([keeping])
+        for running in ctx.pop("beside", []):
+            running.cancel()
+            await asyncio.wait([running])
         await close(app)
 
     hooks = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}
@@ -58,6 +73,6 @@ def schedules(settings: Settings) -> list[crontab]:
     return [saturday]
 
 
-async def _keep_armed(app: Quart) -> None:
+async def _in_context(app: Quart, keep: Callable[[], Awaitable[None]]) -> None:
     async with app.app_context():
-        await keep_armed()
+        await keep()

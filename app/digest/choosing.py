@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.blog import Post
 from app.blog.models import is_published
+from app.digest import mails
 from app.digest.models import Delivery, Digest, DigestPost, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
@@ -40,6 +41,16 @@ async def choose(db: AsyncSession) -> Choice:
     oldest = datetime.now(UTC) - FIRST_GOES_BACK
     new = [pk for pk, published_at in found if not is_first or (published_at and published_at > oldest)]
     return Choice(new[:MOST_SHOWN], new[MOST_SHOWN:], [pk for pk, _ in found[len(new) :]])
+
+
+async def preview(db: AsyncSession, digest: Digest | None) -> mails.Written:
+    """What a digest says; without one, what it would say if it were made now."""
+    if digest is not None:
+        return await mails.write(await mails.posts_of(db, digest), digest.more)
+    choice = await choose(db)
+    newest_first = Post.published_at.desc(), Post.id.desc()
+    posts = await db.scalars(select(Post).where(Post.id.in_(choice.shown)).order_by(*newest_first))
+    return await mails.write(posts.all(), len(choice.more))
 
 
 async def readers(db: AsyncSession) -> int:

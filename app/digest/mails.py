@@ -12,6 +12,7 @@ from quart import render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.links import owner_address
 from app.blog import Post
 from app.blog.models import is_published
 from app.blog.words import beginning
@@ -41,6 +42,18 @@ class Written:
     text: str
     html: str
     link: str
+
+    def as_test(self) -> EmailMessage:
+        """The mail for the owner to look at; its link leads to the page of the digests."""
+        page = f"{site().base_url}/digest/"
+        return compose(
+            sender=current_mailer().sender,
+            to=owner_address(site()),
+            subject=f"Test: {SUBJECT}",
+            text=self.text.replace(self.link, page),
+            html=self.html.replace(self.link, page),
+            message_id=f"<digest-test.{secrets.token_hex(16)}@{mail_domain()}>",
+        )
 
     def to(self, subscriber: Subscriber, *, message_id: str) -> EmailMessage:
         """The mail for one subscriber. The same Message-ID is the same mail: all tries of a delivery have it."""
@@ -74,6 +87,19 @@ async def write(posts: Sequence[Post], more: int) -> Written:
         text=await render_template("digest/mails/digest.txt", **words),
         html=await render_template("digest/mails/digest.html", **words),
         link=link,
+    )
+
+
+async def trouble(digest: Digest, sentence: str) -> EmailMessage:
+    """Tell the owner that a digest needs somebody."""
+    words = {"sentence": sentence, "url": f"{site().base_url}/digest/{digest.id}"}
+    return compose(
+        sender=current_mailer().sender,
+        to=owner_address(site()),
+        subject="The weekly digest needs you",
+        text=await render_template("digest/mails/trouble.txt", **words),
+        html=await render_template("digest/mails/trouble.html", **words),
+        message_id=f"<digest-trouble.{digest.id}.{int(digest.began_at.timestamp())}@{mail_domain()}>",
     )
 
 

@@ -1,21 +1,44 @@
-"""What the owner sees of the digests."""
+"""What the owner sees of the digests, and does with them."""
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from quart import Blueprint, flash, redirect, render_template, url_for
+from quart import Blueprint, abort, flash, g, redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.accounts import owner_only
-from app.digest import choosing
-from app.digest.models import Digest
-from app.digest.tasks import digest
+from app.accounts.access import is_owner
+from app.context import site
+from app.digest import choosing, mails, steering, trouble
+from app.digest.models import Delivery, Digest, State, Step
+from app.digest.tasks import digest as digest_task
+from app.digest.tasks import send_test, start
+from app.security import frames
+from app.subscribers.models import Subscriber
 
 MOST_LISTED = 100
+MOST_FAILURES_LISTED = 100
 
+# What a button does, and what is said of the deliveries that it touched.
+ACTIONS: dict[str, tuple[steering.Action, str]] = {
+    "pause": (steering.pause, "Paused: {} wait until you resume it."),
+    "resume": (steering.resume, "It goes on with {}."),
+    "stop": (steering.stop, "Stopped: {} will not be sent."),
+    "retry": (steering.retry_failed, "{} that failed are tried again."),
+    "sent": (steering.mark_sent, "{} are marked as sent."),
+    "again": (steering.send_again, "{} are sent once more."),
+}
+
+log = logging.getLogger(__name__)
 blueprint = Blueprint("digest", __name__, template_folder="templates", url_prefix="/digest")
 
 
@@ -26,8 +49,11 @@ async def index() -> ResponseReturnValue:
     async with database.session() as db:
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         digests = (await db.scalars(select(Digest).order_by(Digest.id.desc()).limit(MOST_LISTED))).all()
+        counts = {digest.id: await _counts(db, digest.id) for digest in digests}
     new = len(choice.shown) + len(choice.more)
-    return await render_template("digest/index.html", digests=digests, new=new, readers=readers)
+    return await render_template(
+        "digest/index.html", digests=digests, counts=counts, new=new, readers=readers, sandbox=frames.SANDBOX
+    )
 
 
 @blueprint.post("/run")
@@ -41,6 +67,117 @@ async def run_now() -> ResponseReturnValue:
     elif not readers:
         await flash("Nobody has subscribed yet, so there is nobody to send it to.", "warning")
     else:
-        await digest.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")
-        await flash("The digest is on its way.", "success")
+        await digest_task.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")
+        await flash(f"The digest is on its way to {_people(readers)}.", "success")
     return redirect(url_for("digest.index"), 303)
+
+
+@blueprint.get("/<int(max=2147483647):pk>")
+@owner_only
+async def show(pk: int) -> ResponseReturnValue:
+    """How far it is, what failed and why, what can be done."""
+    async with database.session() as db:
+        digest = await db.get(Digest, pk) or abort(404)
+        counts = await _counts(db, pk)
+        posts = await mails.posts_of(db, digest)
+        words = await trouble.sentence(db, digest)
+        unsettled = await _unsettled(db, pk)
+        retries = await _number(db, *steering.can_be_retried(digest))
+    return await render_template(
+        "digest/show.html",
+        digest=digest,
+        counts=counts,
+        total=sum(counts.values()),
+        posts=posts,
+        trouble=words,
+        unsettled=unsettled[:MOST_FAILURES_LISTED],
+        unlisted=max(counts.get(Step.FAILED, 0) + counts.get(Step.UNCERTAIN, 0) - MOST_FAILURES_LISTED, 0),
+        retries=retries,
+        sandbox=frames.SANDBOX,
+    )
+
+
+@blueprint.get("/<int(max=2147483647):pk>/html")
+@owner_only
+async def html(pk: int) -> ResponseReturnValue:
+    """The HTML of its mail alone, for the frame on its page; 0 is the one that would be made now."""
+    async with database.session() as db:
+        digest = await db.get(Digest, pk) or abort(404) if pk else None
+        written = await choosing.preview(db, digest)
+    return frames.mail(written.html.replace(written.link, f"{site().base_url}/digest/"))
+
+
+@blueprint.post("/<int(max=2147483647):pk>/test")
+@owner_only
+async def test(pk: int) -> ResponseReturnValue:
+    """The mail to the owner alone; 0 is the one that would be made now."""
+    await send_test.delay(pk or None)
+    await flash("A test mail is on its way to you.", "success")
+    return redirect(url_for("digest.show", pk=pk) if pk else url_for("digest.index"), 303)
+
+
+@blueprint.post("/<int(max=2147483647):pk>/<any(pause,resume,stop,retry,sent,again):action>")
+@owner_only
+async def act(pk: int, action: str) -> ResponseReturnValue:
+    """Saved first; if Redis is away now, a worker takes it up once it is back."""
+    do, said = ACTIONS[action]
+    async with database.transaction() as db:
+        digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
+        touched = await do(db, digest)
+        goes_on = digest.state == State.SENDING
+    await flash(said.format(f"{touched:,} mail{'s' if touched != 1 else ''}"), "success")
+    if goes_on:
+        await _start(pk)
+    return redirect(url_for("digest.show", pk=pk), 303)
+
+
+@blueprint.post("/<int(max=2147483647):pk>/seen")
+@owner_only
+async def seen(pk: int) -> ResponseReturnValue:
+    """Put its banner away, until it is set going again."""
+    async with database.transaction() as db:
+        digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
+        digest.seen_at = datetime.now(UTC)
+    return redirect(url_for("digest.show", pk=pk), 303)
+
+
+@blueprint.app_context_processor
+async def banners() -> dict[str, Any]:
+    """For base.html, on every page of the owner's."""
+    if not is_owner(g.get("account")):
+        return {"digest_troubles": ()}
+    try:
+        async with database.session() as db:
+            return {"digest_troubles": await trouble.all_of(db)}
+    except OperationalError:  # the page that says so shall appear
+        return {"digest_troubles": ()}
+
+
+async def _start(pk: int) -> None:
+    try:
+        await start(pk)
+    except Exception as error:  # whatever keeps Redis from it: the row is changed, and a worker finds it
+        log.warning("digest %s is to be sent but not started: %s", pk, error)
+        await flash("The queue does not answer right now. A worker takes it up once it does.", "warning")
+
+
+async def _counts(db: AsyncSession, pk: int) -> dict[str, int]:
+    """How many deliveries are in each step."""
+    query = select(Delivery.step, func.count()).where(Delivery.digest_id == pk).group_by(Delivery.step)
+    return {step: count for step, count in await db.execute(query)}
+
+
+async def _unsettled(db: AsyncSession, pk: int) -> Sequence[Row[Delivery, str]]:
+    """The first of those that failed, or that nobody knows of, with their addresses."""
+    which = Delivery.digest_id == pk, Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
+    query = select(Delivery, Subscriber.email).outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+    rows = await db.execute(query.where(*which).order_by(Delivery.id).limit(MOST_FAILURES_LISTED))
+    return rows.all()
+
+
+async def _number(db: AsyncSession, *which: Any) -> int:
+    return await db.scalar(select(func.count()).select_from(Delivery).where(*which)) or 0
+
+
+def _people(count: int) -> str:
+    return f"{count:,} subscriber{'s' if count != 1 else ''}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from app.digest import batch, choosing, rounds
+from app import database
+from app.digest import batch, choosing, rounds, trouble
 from app.digest.models import Digest
+from app.mail import DeliveryFailed, Outcome, current_mailer
 from jobs import Result, group, task
 
 QUEUE = "digest"
@@ -44,8 +47,29 @@ async def send_batch(pk: int, first: int, last: int) -> None:
     await batch.send_batch(pk, first, last)
 
 
+@task(name="digest.send_test", queue="mail", ignore_result=True)
+async def send_test(pk: int | None = None) -> None:
+    """The mail of digest *pk*, else of the one that would be made now, to the owner alone."""
+    async with database.session() as db:
+        digest = await db.get_one(Digest, pk) if pk is not None else None
+        written = await choosing.preview(db, digest)
+    await current_mailer().send(written.as_test())
+
+
+@task(name="digest.tell_owner", bind=True, queue="mail", max_retries=None, ignore_result=True)
+async def tell_owner(self: Any, pk: int) -> None:
+    """That digest *pk* needs somebody: one mail, once mail can be sent."""
+    try:
+        await trouble.tell_owner(pk)
+    except DeliveryFailed as failed:
+        if failed.outcome is Outcome.PERMANENT:
+            raise
+        raise self.retry(exc=failed, countdown=min(30 * 2**self.request.retries, 300)) from failed
+
+
 async def start(pk: int) -> None:
-    """Send it, unless that is being done already."""
-    job_id = Digest(id=pk).job_id
-    await Result(job_id).forget()  # an earlier run that has ended would keep the id taken
-    await send.apply_async((pk,), task_id=job_id)
+    """Send it now, whether its job has ended, waits for its next round, or was lost."""
+    job = Result(Digest(id=pk).job_id)
+    await job.forget()  # an earlier run that has ended would keep the id taken
+    await send.apply_async((pk,), task_id=job.id)
+    await job.reschedule(datetime.now(UTC))

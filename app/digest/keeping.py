@@ -1,0 +1,67 @@
+"""Beside every worker: start digests that nobody sends, try again for a mail server that is back, call the owner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from app import database
+from app.digest import trouble
+from app.digest.models import Digest, State
+from app.digest.tasks import start, tell_owner
+from app.mail import current_mailer
+from jobs import Result
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 30.0
+SOON = timedelta(seconds=5)
+ENDED = ("UNKNOWN", "SUCCESS", "FAILURE", "REVOKED")
+
+
+async def keep_going() -> None:
+    """Run in every worker until it is cancelled; any number may run at once. A fault is logged, never the end."""
+    fault = ""
+    while True:
+        try:
+            await sweep()
+            fault = ""
+        except Exception as error:
+            if fault != (fault := f"{type(error).__name__}: {error}"):
+                log.warning("digests could not be looked after, trying again each 30 s: %s", fault)
+        await asyncio.sleep(SWEEP_S)
+
+
+async def sweep() -> None:
+    """Whatever Redis has lost and whoever died: SQL says what is to be sent."""
+    async with database.session() as db:
+        sending = (await db.scalars(select(Digest).where(Digest.state == State.SENDING))).all()
+        troubles = await trouble.all_of(db)
+    for digest in sending:
+        if await Result(digest.job_id).state() in ENDED:
+            await start(digest.id)
+    await _release([digest for digest in sending if digest.next_try_at > datetime.now(UTC) + SOON])
+    for each in troubles:
+        if each.digest.told_at is None:
+            occasion = int(each.digest.began_at.timestamp())
+            await tell_owner.apply_async(
+                (each.digest.id,), task_id=f"digest-trouble:{each.digest.id}:{occasion}"
+            )
+
+
+async def _release(waiting: Sequence[Digest]) -> None:
+    """If the mail server is back, go on with those that wait for it."""
+    if not waiting or await current_mailer().check() is not None:
+        return
+    now = datetime.now(UTC)
+    for digest in waiting:
+        async with database.session() as db:
+            still = Digest.id == digest.id, Digest.state == State.SENDING
+            values = {"next_try_at": now, "unreachable_since": None, "reason": ""}
+            await db.execute(update(Digest).where(*still).values(**values))
+            await db.commit()
+        await Result(digest.job_id).reschedule(now)

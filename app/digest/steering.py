@@ -1,0 +1,96 @@
+"""What the owner does with a digest. Each answers how many deliveries it touched; whoever calls it starts the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.digest.models import Delivery, Digest, State, Step
+from app.subscribers.models import Subscriber, is_confirmed
+
+Action = Callable[[AsyncSession, Digest], Awaitable[int]]
+
+STOPPED = "The digest was stopped before it was sent."
+
+
+async def pause(db: AsyncSession, digest: Digest) -> int:
+    """No further mail leaves until it is resumed."""
+    if digest.state == State.SENDING:
+        digest.state, digest.reason = State.PAUSED, ""
+    return await _count(db, digest, Step.WAITING)
+
+
+async def resume(db: AsyncSession, digest: Digest) -> int:
+    """What waits is sent, now: also if it waits for a mail server, or for its next try."""
+    if digest.state in (State.PAUSED, State.SENDING):
+        _set_going(digest)
+        waiting = _its(digest, Step.WAITING)
+        await db.execute(update(Delivery).where(*waiting).values(next_try_at=datetime.now(UTC)))
+    return await _count(db, digest, Step.WAITING)
+
+
+async def stop(db: AsyncSession, digest: Digest) -> int:
+    """Who has not got it does not get it. What is being handed over at this moment arrives."""
+    if digest.state not in (State.SENDING, State.PAUSED):
+        return 0
+    digest.state, digest.ended_at, digest.reason = State.STOPPED, datetime.now(UTC), ""
+    return await _move(db, _its(digest, Step.WAITING), step=Step.LEFT, reason=STOPPED)
+
+
+async def retry_failed(db: AsyncSession, digest: Digest) -> int:
+    """Those who still want it are tried again, with five tries as before."""
+    touched = await _move(
+        db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC)
+    )
+    if touched:
+        _set_going(digest)
+    return touched
+
+
+async def mark_sent(db: AsyncSession, digest: Digest) -> int:
+    """The uncertain ones have arrived."""
+    values = {"step": Step.SENT, "sent_at": datetime.now(UTC)}
+    return await _move(db, _its(digest, Step.UNCERTAIN), **values)
+
+
+async def send_again(db: AsyncSession, digest: Digest) -> int:
+    """The uncertain ones once more, under their old Message-IDs: some people may get it twice."""
+    touched = await _move(
+        db, _its(digest, Step.UNCERTAIN), step=Step.WAITING, next_try_at=datetime.now(UTC), reason=""
+    )
+    if touched:
+        _set_going(digest)
+    return touched
+
+
+def can_be_retried(digest: Digest) -> tuple[ColumnElement[bool], ...]:
+    """The failed ones whose subscribers still want it: for WHERE."""
+    wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
+    return (*_its(digest, Step.FAILED), wanted)
+
+
+def _set_going(digest: Digest) -> None:
+    now = datetime.now(UTC)
+    digest.state, digest.reason, digest.failures = State.SENDING, "", 0
+    digest.began_at, digest.next_try_at = now, now
+    digest.unreachable_since = digest.ended_at = digest.told_at = digest.seen_at = None
+
+
+def _its(digest: Digest, step: Step) -> tuple[ColumnElement[bool], ...]:
+    return Delivery.digest_id == digest.id, Delivery.step == step
+
+
+async def _count(db: AsyncSession, digest: Digest, step: Step) -> int:
+    return await db.scalar(select(func.count()).select_from(Delivery).where(*_its(digest, step))) or 0
+
+
+async def _move(db: AsyncSession, which: tuple[ColumnElement[bool], ...], **values: Any) -> int:
+    moved = await db.execute(
+        update(Delivery).where(*which).values(**values), execution_options={"synchronize_session": False}
+    )
+    assert isinstance(moved, CursorResult)
+    return moved.rowcount

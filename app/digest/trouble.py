@@ -1,0 +1,85 @@
+"""Which digests need the owner, and why: for the banner on every page, and for one mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database
+from app.digest import mails
+from app.digest.models import Delivery, Digest, State, Step
+from app.mail import current_mailer
+from app.subscribers.models import Subscriber, is_confirmed
+
+TOO_LONG = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A digest that needs the owner; `sentence` says why."""
+
+    digest: Digest
+    sentence: str
+
+
+async def all_of(db: AsyncSession) -> Sequence[Trouble]:
+    """Those whose banner the owner has not put away, oldest first."""
+    digests = (await db.scalars(select(Digest).where(Digest.seen_at.is_(None), _suspect()))).all()
+    found = [(digest, await sentence(db, digest)) for digest in digests]
+    return [Trouble(digest, words) for digest, words in found if words]
+
+
+async def sentence(db: AsyncSession, digest: Digest) -> str:
+    """What is wrong with it; empty if nothing is."""
+    if digest.state == State.PAUSED and digest.reason:
+        return f"The digest has paused itself. {digest.reason}"
+    if digest.state == State.SENDING and datetime.now(UTC) - digest.began_at > TOO_LONG:
+        return f"The digest is not finished after 30 minutes. {digest.reason}".strip()
+    if digest.state != State.DONE:
+        return ""
+    failed, uncertain = await _left_over(db, digest.id)
+    if uncertain:
+        they = "it" if uncertain == 1 else "they"
+        return f"Of {_mails(uncertain)} nobody knows whether {they} arrived: you decide."
+    return f"{_mails(failed)} {'has' if failed == 1 else 'have'} failed." if failed else ""
+
+
+def _mails(count: int) -> str:
+    return f"{count:,} mail{'s' if count != 1 else ''} of the digest"
+
+
+async def tell_owner(pk: int) -> None:
+    """Mail the owner about it, unless that was done or it has passed. Raises DeliveryFailed; tries are one mail."""
+    async with database.session() as db:
+        digest = await db.get_one(Digest, pk)
+        words = await sentence(db, digest)
+    if not words or digest.told_at is not None:
+        return
+    await current_mailer().send(await mails.trouble(digest, words))
+    async with database.session() as db:
+        still = Digest.id == pk, Digest.began_at == digest.began_at
+        await db.execute(update(Digest).where(*still).values(told_at=datetime.now(UTC)))
+        await db.commit()
+
+
+def _suspect() -> ColumnElement[bool]:
+    """Those worth a closer look: few, so that every page can ask."""
+    unfinished = and_(Digest.state == State.SENDING, Digest.began_at < datetime.now(UTC) - TOO_LONG)
+    paused = and_(Digest.state == State.PAUSED, Digest.reason != "")
+    return or_(unfinished, paused, Digest.state == State.DONE)
+
+
+async def _left_over(db: AsyncSession, digest_pk: int) -> tuple[int, int]:
+    """Failed mails to people who still want them, and uncertain ones."""
+    failed = case((and_(Delivery.step == Step.FAILED, is_confirmed()), 1), else_=0)
+    uncertain = case((Delivery.step == Step.UNCERTAIN, 1), else_=0)
+    query = select(func.sum(failed), func.sum(uncertain)).outerjoin(
+        Subscriber, Subscriber.id == Delivery.subscriber_id
+    )
+    unsettled = Delivery.digest_id == digest_pk, Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
+    row = (await db.execute(query.where(*unsettled))).one()
+    return row[0] or 0, row[1] or 0

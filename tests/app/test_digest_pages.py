@@ -1,0 +1,205 @@
+"""The owner's pages of the digests: what they show, what their buttons do, and that nobody else gets there."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from quart import Quart
+from sqlalchemy import select, update
+
+from app.blog import Post
+from app.database import Database
+from app.digest import choosing
+from app.digest.models import Delivery, Digest, State, Step
+from app.subscribers import models as subscribers
+from app.subscribers.models import Subscriber
+from jobs import Result
+from tests.app.visitor import Visitor
+
+
+@pytest.fixture
+def database(app: Quart) -> Database:
+    found: Database = app.extensions["database"]
+    return found
+
+
+async def fill(database: Database, readers: int = 3, posts: int = 2) -> None:
+    async with database.session() as db:
+        now = datetime.now(UTC)
+        db.add_all(Post(title=f"Post {n} <b>", text="Words", published_at=now) for n in range(posts))
+        confirmed = subscribers.State.CONFIRMED
+        db.add_all(Subscriber(email=f"reader{n}@example.org", state=confirmed) for n in range(readers))
+        await db.commit()
+
+
+async def begun(app: Quart, **values: Any) -> int:
+    """A digest for three readers, changed like this."""
+    await fill(app.extensions["database"])
+    async with app.app_context():
+        pk = await choosing.begin("a run")
+    assert pk is not None
+    await change(app.extensions["database"], Digest, **values)
+    return pk
+
+
+async def change(database: Database, model: Any, *which: Any, **values: Any) -> None:
+    if values:
+        async with database.session() as db:
+            await db.execute(update(model).where(*which).values(**values))
+            await db.commit()
+
+
+async def read(database: Database, pk: int) -> tuple[Digest, list[str]]:
+    async with database.session() as db:
+        steps = await db.scalars(select(Delivery.step).where(Delivery.digest_id == pk).order_by(Delivery.id))
+        return await db.get_one(Digest, pk), list(steps)
+
+
+@pytest.mark.parametrize("path", ["/digest/", "/digest/1", "/digest/1/html", "/digest/0/html"])
+async def test_they_are_the_owner_s(app: Quart, alice: Visitor, visitor: Visitor, path: str) -> None:
+    await begun(app)
+
+    assert (await alice.get(path)).status_code == 403
+    assert (await visitor.get(path)).status_code == 303
+
+
+async def test_an_empty_site_says_so(owner: Visitor) -> None:
+    await owner.get("/digest/")
+
+    assert "No digest has been sent yet." in owner.text
+    assert "Nothing was published since the last one." in owner.text
+    assert "Run now" not in owner.text
+    assert (await owner.get("/digest/1")).status_code == 404
+    assert (await owner.get("/digest/1/html")).status_code == 404
+
+
+async def test_the_next_one_is_counted_previewed_and_run(
+    app: Quart, owner: Visitor, database: Database
+) -> None:
+    await fill(database)
+    await owner.get("/digest/")
+    assert "2 new posts for 3 subscribers." in owner.text
+    assert "Run now (3 mails)" in owner.text
+
+    preview = await owner.get("/digest/0/html")
+    assert "Post 0 &lt;b&gt;" in owner.text
+    assert preview.headers["Content-Security-Policy"].startswith("sandbox ")
+    assert preview.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+    await owner.post("/digest/run", page="/digest/")
+    await owner.get("/digest/")
+    assert "The digest is on its way to 3 subscribers." in owner.text
+
+
+async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Database) -> None:
+    await owner.post("/digest/run", page="/account")
+    await owner.get("/digest/")
+    assert "Nothing was published since the last digest, so there is none to send." in owner.text
+
+    await fill(database, readers=0)
+    await owner.post("/digest/run", page="/digest/")
+    await owner.get("/digest/")
+    assert "Nobody has subscribed yet, so there is nobody to send it to." in owner.text
+
+
+async def test_its_page_counts_each_state_and_shows_what_went_wrong(
+    app: Quart, owner: Visitor, database: Database
+) -> None:
+    pk = await begun(app, state=State.DONE)
+    await change(database, Delivery, Delivery.id == 1, step=Step.SENT)
+    await change(
+        database, Delivery, Delivery.id == 2, step=Step.FAILED, reason="The mail server answered: 554 <no>"
+    )
+    await change(database, Delivery, Delivery.id == 3, step=Step.UNCERTAIN, reason="May have arrived.")
+
+    await owner.get(f"/digest/{pk}")
+
+    assert "1 of 3 sent, 1 failed, 1 uncertain" in owner.text
+    assert "reader1@example.org" in owner.text
+    assert "554 &lt;no&gt;" in owner.text
+    assert buttons(owner) == ["Retry failed (1 mail)", "Mark sent (1 mail)", "Send again (1 mail)"]
+
+
+async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor, database: Database) -> None:
+    pk = await begun(app, state=State.DONE)
+    await change(database, Delivery, Delivery.id == 1, step=Step.FAILED, subscriber_id=None)
+
+    await owner.get(f"/digest/{pk}")
+
+    assert "(forgotten)" in owner.text
+    assert "Retry failed" not in owner.text
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "action", "said", "after", "then"),
+    [
+        (State.SENDING, "waiting", "pause", "Paused: 3 mails wait until you resume it.", State.PAUSED, "waiting"),
+        (State.PAUSED, "waiting", "resume", "It goes on with 3 mails.", State.SENDING, "waiting"),
+        (State.PAUSED, "waiting", "stop", "Stopped: 3 mails will not be sent.", State.STOPPED, "left"),
+        (State.DONE, "failed", "retry", "3 mails that failed are tried again.", State.SENDING, "waiting"),
+        (State.DONE, "uncertain", "sent", "3 mails are marked as sent.", State.DONE, "sent"),
+        (State.DONE, "uncertain", "again", "3 mails are sent once more.", State.SENDING, "waiting"),
+    ],
+)  # fmt: skip
+async def test_each_button_says_how_many_it_touched(
+    app: Quart, owner: Visitor, database: Database, before: str, steps: str, action: str, said: str, after: str,
+    then: str,
+) -> None:  # fmt: skip
+    pk = await begun(app, state=before)
+    await change(database, Delivery, step=steps)
+    await owner.get(f"/digest/{pk}")
+    assert any("(3 mails)" in label for label in buttons(owner))
+
+    await owner.post(f"/digest/{pk}/{action}", page=f"/digest/{pk}")
+
+    await owner.get(f"/digest/{pk}")
+    assert said in owner.text
+    digest, found = await read(database, pk)
+    assert (digest.state, found) == (after, [then] * 3)
+    going = await Result(digest.job_id).state() == "PENDING"
+    assert going == (after == State.SENDING)
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "stop", "retry", "sent", "again", "seen", "test"])
+async def test_only_a_form_acts_and_only_the_owner_s(
+    app: Quart, owner: Visitor, alice: Visitor, database: Database, action: str
+) -> None:
+    pk = await begun(app, state=State.PAUSED, reason="Something.")
+
+    assert (await owner.get(f"/digest/{pk}/{action}")).status_code == 405
+    assert (await alice.post(f"/digest/{pk}/{action}", page="/account")).status_code == 403
+    assert (await read(database, pk))[0].state == State.PAUSED
+
+
+async def test_what_needs_the_owner_is_on_every_page_of_theirs(
+    app: Quart, owner: Visitor, alice: Visitor, visitor: Visitor
+) -> None:
+    pk = await begun(app, state=State.PAUSED, reason="The mail server answered: 535 5.7.8 no")
+
+    for path in ("/", "/account", "/reminders/", f"/digest/{pk}", "/nowhere"):
+        await owner.get(path)
+        assert "The digest has paused itself. The mail server answered: 535 5.7.8 no" in owner.text, path
+    for other in (alice, visitor):
+        await other.get("/")
+        assert "paused itself" not in other.text
+
+    await owner.post(f"/digest/{pk}/seen", page="/account")
+    await owner.get("/account")
+    assert "paused itself" not in owner.text
+
+
+async def test_a_test_mail_is_put_on_its_way(app: Quart, owner: Visitor) -> None:
+    pk = await begun(app)
+
+    await owner.post(f"/digest/{pk}/test", page=f"/digest/{pk}")
+
+    await owner.get(f"/digest/{pk}")
+    assert "A test mail is on its way to you." in owner.text
+
+
+def buttons(visitor: Visitor) -> list[str]:
+    """The buttons that say how many mails they touch."""
+    return re.findall(r"<button[^>]*>([^<]*\(\d+ mails?\))</button>", visitor.text)
