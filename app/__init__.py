@@ -15,6 +15,7 @@ from app.mail import Mailer
 from app.migrations import upgrade
 from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
+from app.subscribers import blueprint as subscribers
 from jobs import connect
 from settings import Settings
 
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(reminders.blueprint)
     app.register_blueprint(digest.blueprint)
+    app.register_blueprint(subscribers)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

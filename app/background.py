@@ -18,7 +18,8 @@ from app.migrations import upgrade
 from app.playground.tasks import log, multiply
 from app.reminders.arming import keep_armed
 from app.reminders.tasks import remind
-from jobs import crontab
+from app.subscribers.tasks import send_confirmation, send_overdue
+from jobs import crontab, every
 from settings import Settings
 
 TASKS = (
@@ -29,6 +30,8 @@ TASKS = (
     send_batch,
     send_test,
     tell_owner,
+    send_confirmation,
+    send_overdue,
     log,
     multiply,
 )
@@ -59,7 +62,7 @@ def worker_options(app: Quart) -> dict[str, Any]:
     return {"tasks": TASKS, "cron_jobs": schedules(app.extensions["settings"]), "nice": NICE, **hooks}
 
 
-def schedules(settings: Settings) -> list[crontab]:
+def schedules(settings: Settings) -> list[crontab | every]:
     """What is done by the clock."""
     saturday = crontab(
         digest,
@@ -70,7 +73,7 @@ def schedules(settings: Settings) -> list[crontab]:
         timezone=settings.timezone,
         window=timedelta(days=6),
     )
-    return [saturday]
+    return [saturday, every(send_overdue, timedelta(minutes=1))]
 
 
 async def _in_context(app: Quart, keep: Callable[[], Awaitable[None]]) -> None:

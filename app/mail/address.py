@@ -47,6 +47,20 @@ def shown(address: str) -> str:
         return address
 
 
+def stored(part: str) -> str:
+    """A part of an address as it stands in addresses that are stored, to search for: whole labels in A-labels."""
+    local, at, domain = part.lower().rpartition("@")
+    labels = [_a_label(label) for label in domain.split(".")]
+    return local + at + ".".join(labels)
+
+
+def _a_label(label: str) -> str:
+    try:
+        return label if label.isascii() else idna.encode(label, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return label
+
+
 def _ascii_domain(domain: str) -> str:
     """IDNA 2008 with the mapping of UTS 46, as browsers do; Python's own codec turns ß into ss."""
     if domain.lower() == "localhost":

@@ -17,7 +17,6 @@ from app.subscribers.models import State, Subscriber
 ONE_MAIL_PER = timedelta(hours=24)
 SWEEP_AFTER = timedelta(minutes=1)
 MOST_REFUSALS = 3
-REACHABLE = (State.ASKED, State.CONFIRMED)
 
 
 async def ask(db: AsyncSession, email: str) -> Subscriber | None:
@@ -63,7 +62,9 @@ async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) 
         "state": case((too_many, State.SUPPRESSED), else_=Subscriber.state),
         "ended_at": case((too_many, datetime.now(UTC)), else_=Subscriber.ended_at),
     }
-    await db.execute(update(Subscriber).where(*_reachable(subscriber_id)).values(**values))
+    await db.execute(
+        update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values)
+    )
 
 
 async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
@@ -74,7 +75,9 @@ async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
         "reason": reason[:500],
         "mail_due_at": None,
     }
-    await db.execute(update(Subscriber).where(*_reachable(subscriber_id)).values(**values))
+    await db.execute(
+        update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values)
+    )
 
 
 def lift(subscriber: Subscriber) -> None:
@@ -116,5 +119,6 @@ def _may_be_mailed(subscriber: Subscriber, now: datetime) -> bool:
     return any(answer is not None and answer > subscriber.asked_at for answer in answers)
 
 
-def _reachable(subscriber_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return Subscriber.id == subscriber_id, Subscriber.state.in_(REACHABLE)
+def is_reachable() -> ColumnElement[bool]:
+    """For WHERE: no mail server has suppressed it, and nobody has said that it wants nothing."""
+    return Subscriber.state.in_((State.ASKED, State.CONFIRMED))

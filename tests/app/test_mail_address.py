@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.mail import address
 from app.mail.address import AddressRefused, parse, shown
 
 
@@ -86,3 +87,18 @@ def test_what_is_taken_is_safe_in_a_header_and_a_command(local: str, domain: str
     assert not set(address) & set(' ,;:<>()[]"\\')
     assert address.count("@") == 1
     assert parse(address) == address
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Bob@Bücher.example", "bob@xn--bcher-kva.example"),
+        ("bücher", "xn--bcher-kva"),
+        ("bob@", "bob@"),
+        ("例子.org", "xn--fsqu00a.org"),
+        ("\u0301", "\u0301"),
+        ("%_", "%_"),
+    ],
+)
+def test_a_part_of_an_address_is_found_as_it_is_stored(typed: str, stored: str) -> None:
+    assert address.stored(typed) == stored

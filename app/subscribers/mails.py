@@ -1,0 +1,38 @@
+"""The one message that subscribing sends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from quart import render_template
+
+from app.context import site
+from app.mail import compose, current_mailer
+from app.subscribers.links import confirm_url, unsubscribe_url
+from app.subscribers.models import Subscriber
+from app.subscribers.when import next_digest
+
+
+async def confirmation(subscriber: Subscriber) -> EmailMessage:
+    """The link to confirm with; for one that gets the digest already, that it does. Nothing in it was typed by anybody.
+
+    All tries for one asking have the same Message-ID.
+    """
+    words = {
+        "state": subscriber.state,
+        "confirm": confirm_url(subscriber, site()),
+        "unsubscribe": unsubscribe_url(subscriber, site()),
+        "next_digest": next_digest(datetime.now(UTC), ZoneInfo(site().timezone)),
+    }
+    asked = int((subscriber.asked_at or subscriber.created_at).timestamp())
+    return compose(
+        sender=current_mailer().sender,
+        to=subscriber.email,
+        subject=f"The weekly digest of {site().site_name}",
+        text=await render_template("subscribers/mails/confirmation.txt", **words),
+        html=await render_template("subscribers/mails/confirmation.html", **words),
+        message_id=f"<subscribe.{subscriber.id}.{asked}@{urlsplit(site().base_url).hostname}>",
+    )

@@ -1,0 +1,88 @@
+"""The owner's pages: who gets the digest, who is suppressed and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from quart import abort, flash, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database
+from app.accounts import owner_only
+from app.context import site
+from app.mail import address
+from app.subscribers import states
+from app.subscribers.models import State, Subscriber
+from app.subscribers.pages import blueprint
+from app.subscribers.when import next_digest
+
+PER_PAGE = 50
+
+
+@blueprint.get("/subscribers")
+@owner_only
+async def index() -> ResponseReturnValue:
+    """Newest first, 50 to a page; how many there are in each state."""
+    page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
+    q, state = request.args.get("q", "").strip()[:254], request.args.get("state", "")
+    query = select(Subscriber).where(*_which(q, state)).order_by(Subscriber.id.desc())
+    async with database.session() as db:
+        found = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
+        counts = await _counts(db)
+    return await render_template(
+        "subscribers/index.html",
+        subscribers=found[:PER_PAGE],
+        more=len(found) > PER_PAGE,
+        page=page,
+        q=q,
+        state=state if state in counts else "",
+        counts=counts,
+        next_digest=next_digest(datetime.now(UTC), ZoneInfo(site().timezone)),
+    )
+
+
+@blueprint.get("/subscribers/<int(max=2147483647):pk>")
+@owner_only
+async def show(pk: int) -> ResponseReturnValue:
+    async with database.session() as db:
+        subscriber = await db.get(Subscriber, pk) or abort(404)
+    return await render_template("subscribers/show.html", subscriber=subscriber)
+
+
+@blueprint.post("/subscribers/<int(max=2147483647):pk>/lift")
+@owner_only
+async def lift(pk: int) -> ResponseReturnValue:
+    """End a suppression."""
+    async with database.transaction() as db:
+        subscriber = await db.get(Subscriber, pk, with_for_update=True) or abort(404)
+        states.lift(subscriber)
+    await flash("Lifted: mail is sent to this address again.", "success")
+    return redirect(url_for("subscribers.show", pk=pk), 303)
+
+
+@blueprint.post("/subscribers/<int(max=2147483647):pk>/remove")
+@owner_only
+async def remove(pk: int) -> ResponseReturnValue:
+    """Delete the row, and with it everything that points to it."""
+    async with database.transaction() as db:
+        await db.delete(await db.get(Subscriber, pk, with_for_update=True) or abort(404))
+    await flash("The subscriber is removed.", "success")
+    return redirect(url_for("subscribers.index"), 303)
+
+
+def _which(q: str, state: str) -> list[ColumnElement[bool]]:
+    which: list[ColumnElement[bool]] = []
+    if q:
+        which.append(Subscriber.email.contains(address.stored(q), autoescape=True))
+    if state in list(State):
+        which.append(Subscriber.state == state)
+    return which
+
+
+async def _counts(db: AsyncSession) -> dict[str, int]:
+    """Of every state, also of one in which nobody is."""
+    found = await db.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
+    return dict.fromkeys((str(state) for state in State), 0) | {state: count for state, count in found}

@@ -1,0 +1,155 @@
+"""Subscribe, confirm, unsubscribe, be forgotten: for everybody, signed in or not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from quart import Blueprint, abort, current_app, render_template, request
+from quart.typing import ResponseReturnValue
+
+from app import database
+from app.accounts import public
+from app.accounts.links import parse_address
+from app.context import site
+from app.mail import AddressRefused
+from app.rate_limits import Limit, RateLimits, RateLimitsUnavailable
+from app.security.csrf import in_nobody_s_name, without_csrf
+from app.security.hosts import client_address
+from app.subscribers import links, states
+from app.subscribers.models import Subscriber
+from app.subscribers.tasks import send_confirmation
+from app.subscribers.when import next_digest
+
+NO_MAIL_NOW = "No mail can be sent right now, so you are not subscribed. Try again in a minute."
+TOO_OFTEN = "This was asked for too often. Try again in {} minutes."
+LINK_IS_OVER = "This link is over, or a part of it is missing. Ask for a new one here."
+NO_SUCH_LINK = "Nobody has this link: a part of it is missing, or the address was deleted and gets nothing."
+
+blueprint = Blueprint("subscribers", __name__, template_folder="templates")
+
+
+@blueprint.get("/subscribe")
+@public
+async def form() -> ResponseReturnValue:
+    return await _form_page()
+
+
+@blueprint.post("/subscribe")
+@public
+@in_nobody_s_name
+async def ask() -> ResponseReturnValue:
+    """The same answer for every address, whatever is known of it. A mail that cannot be queued now goes later."""
+    typed = (await request.form).get("email", "")[:1000]
+    try:
+        email = parse_address(typed, site())
+    except AddressRefused as error:
+        return await _form_page(typed, str(error)), 400
+    rate_limits: RateLimits = current_app.extensions["rate_limits"]
+    try:
+        wait_s = await rate_limits.take(*_limits(email, client_address()))
+    except RateLimitsUnavailable:
+        return await _form_page(typed, NO_MAIL_NOW), 503
+    if wait_s:
+        page = await _form_page(typed, TOO_OFTEN.format(-(-wait_s // 60)))
+        return page, 429, {"Retry-After": str(wait_s)}
+    async with database.transaction() as db:
+        subscriber = await states.ask(db, email)
+    if subscriber is not None:
+        await _queue(subscriber)
+    return await render_template("subscribers/asked.html", email=email)
+
+
+@blueprint.get("/subscribe/<int(max=2147483647):pk>/<token>")
+@public
+async def open_link(pk: int, token: str) -> ResponseReturnValue:
+    """Changes nothing: mail scanners open links too."""
+    async with database.session() as db:
+        subscriber = await links.find_asked(db, pk, token, site())
+    return await _confirm_page(subscriber)
+
+
+@blueprint.post("/subscribe/<int(max=2147483647):pk>/<token>")
+@public
+async def confirm(pk: int, token: str) -> ResponseReturnValue:
+    async with database.transaction() as db:
+        subscriber = await links.find_asked(db, pk, token, site())
+        if subscriber is not None:
+            states.confirm(subscriber)
+    return await _confirm_page(subscriber)
+
+
+@blueprint.get("/unsubscribe/<int(max=2147483647):pk>/<token>")
+@public
+async def leaving(pk: int, token: str) -> ResponseReturnValue:
+    """Changes nothing: mail scanners open links too."""
+    async with database.session() as db:
+        subscriber = await links.find_subscribed(db, pk, token, site())
+    return await _unsubscribe_page(subscriber, token)
+
+
+@blueprint.post("/unsubscribe/<int(max=2147483647):pk>/<token>")
+@public
+@without_csrf
+async def unsubscribe(pk: int, token: str) -> ResponseReturnValue:
+    """By the button on the page, or by a mail program's one click (RFC 8058), which brings no cookie."""
+    async with database.transaction() as db:
+        subscriber = await links.find_subscribed(db, pk, token, site())
+        if subscriber is not None:
+            states.unsubscribe(subscriber)
+    return await _unsubscribe_page(subscriber, token)
+
+
+@blueprint.post("/unsubscribe/<int(max=2147483647):pk>/<token>/forget")
+@public
+async def forget(pk: int, token: str) -> ResponseReturnValue:
+    """Delete the row, and with it everything that points to it."""
+    async with database.transaction() as db:
+        subscriber = await links.find_subscribed(db, pk, token, site())
+        if subscriber is not None:
+            await db.delete(subscriber)
+    return await _unsubscribe_page(subscriber, token, forgotten=True)
+
+
+async def _queue(subscriber: Subscriber) -> None:
+    try:
+        await send_confirmation.delay(subscriber.id)
+    except Exception:
+        current_app.logger.exception("a confirmation mail could not be queued: the sweep sends it")
+
+
+async def _form_page(typed: str = "", error: str = "") -> str:
+    return await render_template(
+        "subscribers/form.html", typed=typed, error=error, next_digest=_next_digest()
+    )
+
+
+async def _confirm_page(subscriber: Subscriber | None) -> ResponseReturnValue:
+    if subscriber is None:
+        return await _form_page(error=LINK_IS_OVER), 410
+    return await render_template(
+        "subscribers/confirm.html", subscriber=subscriber, next_digest=_next_digest()
+    )
+
+
+async def _unsubscribe_page(
+    subscriber: Subscriber | None, token: str, *, forgotten: bool = False
+) -> ResponseReturnValue:
+    if subscriber is None:
+        abort(404, NO_SUCH_LINK)
+    return await render_template(
+        "subscribers/unsubscribe.html", subscriber=subscriber, token=token, forgotten=forgotten
+    )
+
+
+def _next_digest() -> datetime:
+    return next_digest(datetime.now(UTC), ZoneInfo(site().timezone))
+
+
+def _limits(email: str, client: str) -> tuple[Limit, ...]:
+    """The one mail a day for each address is kept in SQL; these bound what is asked for."""
+    return (
+        Limit("subscribe-address", email, times=10, period_s=86_400),
+        Limit("subscribe-client", client, times=20, period_s=3600),
+        Limit("subscribe", "all", times=1000, period_s=3600),
+    )
