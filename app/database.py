@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from quart import current_app
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, event
+from sqlalchemy import DateTime, Dialect, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-BUSY_TIMEOUT_S = 5
+from app import postgres, sqlite
+
+PATIENCE_S = 5.0
 
 
 def session() -> AsyncSession:
@@ -41,16 +42,22 @@ def current_database() -> Database:
 
 
 class Database:
-    """One engine and its sessions. Nothing connects before the first statement; `close()` ends all."""
+    """One engine and its sessions. Nothing connects before the first statement; `close()` ends all.
 
-    def __init__(self, url: str, *, busy_timeout_s: int = BUSY_TIMEOUT_S, foreign_keys: bool = True) -> None:
+    A database that cannot take it now (away, restarting, full, read-only, busy for longer than `patience_s`)
+    raises SQLAlchemy's OperationalError, whichever database it is.
+    """
+
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S, foreign_keys: bool = True) -> None:
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_pre_ping=not url.startswith("sqlite"),
             hide_parameters=True,  # its errors are logged and stored as results: no address or text in them
         )
         if self.engine.dialect.name == "sqlite":
-            _prepare_sqlite(self.engine, busy_timeout_s, foreign_keys)
+            sqlite.prepare(self.engine.sync_engine, patience_s, foreign_keys)
+        else:
+            postgres.prepare(self.engine.sync_engine, patience_s)
         # Both share one pool; they differ in the BEGIN that SQLite sees.
         self.writer = self.engine.execution_options(read_then_write=True)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -65,25 +72,6 @@ class Database:
     async def close(self) -> None:
         """Close every connection; without it SQLite's threads keep the process alive."""
         await self.engine.dispose()
-
-
-def _prepare_sqlite(engine: AsyncEngine, busy_timeout_s: int, foreign_keys: bool) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, record: object) -> None:
-        connection.isolation_level = None  # Python must not begin transactions behind our back
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_s * 1000}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")  # "saved" on a page outlives a power cut
-        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that has read cannot become a writer once another has written: "database is locked",
-        # whatever the time-out. Taking the write lock first makes it wait its turn instead.
-        immediate = connection.get_execution_options().get("read_then_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -101,6 +101,10 @@ class Ledger:
                         future.set_result(pk in granted)
 
     async def _claim(self, db: AsyncSession, pks: list[int]) -> set[int]:
+        # On Postgres whoever leaves at this moment waits for the claim, or the claim for them.
+        readers = select(Subscriber.id).join(Delivery, Delivery.subscriber_id == Subscriber.id)
+        share = readers.where(Delivery.id.in_(pks)).order_by(Subscriber.id)
+        await db.execute(share.with_for_update(read=True, of=Subscriber))
         wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
         going = exists().where(Digest.id == Delivery.digest_id, Digest.state == State.SENDING)
         free = Delivery.id.in_(pks), Delivery.step == Step.WAITING

@@ -20,7 +20,7 @@ async def upgrade(settings: Settings) -> None:
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     # Batch mode rebuilds tables, which with foreign keys on would delete the rows that point to them.
-    database = Database(settings.database_url, busy_timeout_s=WAIT_FOR_OTHERS_S, foreign_keys=False)
+    database = Database(settings.database_url, patience_s=WAIT_FOR_OTHERS_S, foreign_keys=False)
     try:
         async with database.writer.begin() as connection:  # on SQLite BEGIN IMMEDIATE, which is the lock
             if connection.dialect.name == "postgresql":

@@ -1,8 +1,14 @@
-"""Fixtures of the web application: settings of their own, a migrated database, the running app."""
+"""Fixtures of the web application: settings of their own, a migrated database, the running app.
+
+Whatever uses a database runs on SQLite and on Postgres, unless it is marked `one_database` or needs a browser.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +17,55 @@ from quart import Quart
 from app import create_app
 from app.database import Database
 from app.migrations import upgrade
-from settings import Settings
+from settings import ROOT, Settings
 from tests.app.visitor import Visitor
+from tests.postgres_server import PostgresServer
+
+EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site' AND pid <> pg_backend_pid();
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY CASCADE'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+); END $$;
+"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        one = "browser" in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database")
+        metafunc.parametrize("database_url", ["sqlite"] if one else ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The run's Postgres, with a migrated database `site`. A test that kills its server starts one of its own."""
+    server = PostgresServer().start()
+    server.run("createdb", "site")
+    migrate = [sys.executable, "-m", "app.migrations"]
+    subprocess.run(migrate, cwd=ROOT, env=os.environ | {"DATABASE_URL": server.url("site")}, check=True)
+    yield server
+    server.remove()
 
 
 @pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return Settings(data_dir=tmp_path, redis_url=redis_url, secret_key="only for tests, 32 characters")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The database of this test, with nothing in it; on Postgres its tables are there already."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/site.db"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    yield server.url("site")
+    server.run("psql", "--dbname", "site", "--quiet", "--command", EMPTY)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, redis_url: str, database_url: str) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        redis_url=redis_url,
+        database_url=database_url,
+        secret_key="only for tests, 32 characters",
+    )
 
 
 @pytest.fixture

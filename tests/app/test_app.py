@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from quart import Quart, url_for
@@ -27,12 +28,7 @@ def test_every_view_says_who_may_open_it(app: Quart) -> None:
 
 async def test_a_task_makes_links_below_base_url(settings: Settings) -> None:
     app = create_app(
-        Settings(
-            data_dir=settings.data_dir,
-            base_url="https://site.example",
-            smtp_server="mail",
-            smtp_from="a@site.example",
-        )
+        replace(settings, base_url="https://site.example", smtp_server="mail", smtp_from="a@site.example")
     )
 
     async with task_context(app)(None):

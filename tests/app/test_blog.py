@@ -226,6 +226,7 @@ async def test_an_empty_feed_is_a_feed(app: Quart, visitor: Visitor) -> None:
     assert (await read_feed(visitor)).findtext(f"{ATOM}updated")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_no_attack_in_title_or_text_reaches_a_reader(app: Quart, visitor: Visitor, attack: str) -> None:
     await visitor.get("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,9 +57,8 @@ def test_it_is_due_on_saturday_at_ten_in_the_site_s_zone(settings: Settings) -> 
 @pytest.mark.timeout(90)
 async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Database) -> None:
     async with smtp_server() as smtp:
-        settings = Settings(
-            data_dir=settings.data_dir,
-            redis_url=settings.redis_url,
+        settings = replace(
+            settings,
             smtp_server="127.0.0.1",
             smtp_port=smtp.port,
             smtp_tls="none",

@@ -18,6 +18,8 @@ from tests.browser import browser
 
 __all__ = ["browser", "served"]
 
+pytestmark = pytest.mark.one_database
+
 HOSTILE = "<script>document.title = 'taken over'</script>"
 
 

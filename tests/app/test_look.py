@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ async def served(settings: Settings) -> AsyncIterator[Quart]:
     """The site, answering at its BASE_URL as `make run` serves it."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    app = create_app(Settings(data_dir=settings.data_dir, redis_url=settings.redis_url, port=port))
+    app = create_app(replace(settings, port=port, base_url=""))
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]  # the server closes it
     config.errorlog = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,10 +38,9 @@ def settings(settings: Settings, smtp: SmtpServer) -> Settings:
 
 
 def with_redis(settings: Settings, redis_url: str, smtp: SmtpServer) -> Settings:
-    return Settings(
-        data_dir=settings.data_dir,
+    return replace(
+        settings,
         redis_url=redis_url,
-        secret_key=settings.secret_key,
         smtp_server="127.0.0.1",
         smtp_port=smtp.port,
         smtp_tls="none",

@@ -24,6 +24,7 @@ def start_worker(settings: Settings, smtp_port: int) -> subprocess.Popen[bytes]:
     """`arq worker.WorkerSettings`, as an operator types it."""
     environment = os.environ | {
         "DATA_DIR": str(settings.data_dir),
+        "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "SECRET_KEY": settings.secret_key,
         "SMTP_SERVER": "127.0.0.1",
@@ -42,6 +43,7 @@ async def add(database: Database, text: str) -> None:
         await db.commit()
 
 
+@pytest.mark.one_database
 @pytest.mark.timeout(150)
 async def test_a_worker_killed_before_and_after_data(settings: Settings, database: Database) -> None:
     async def all_sent() -> bool:

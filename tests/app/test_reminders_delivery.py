@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,6 +79,16 @@ async def site(settings: Settings, database: Database) -> AsyncIterator[Site]:
     async with smtp_server() as smtp, task_context(app)(None):
         yield Site(app, smtp)
     await close(app)
+
+
+@asynccontextmanager
+async def writing_alone(database: Database) -> AsyncIterator[None]:
+    """Until the block ends, whoever else wants to change a reminder has to wait."""
+    async with database.writer.connect() as other:
+        on_sqlite = database.engine.dialect.name == "sqlite"
+        await other.execute(text("SELECT 1" if on_sqlite else "LOCK TABLE reminder IN EXCLUSIVE MODE"))
+        yield
+        await other.rollback()
 
 
 async def test_it_is_mailed_and_recorded(site: Site) -> None:
@@ -314,8 +325,7 @@ async def test_a_cancel_or_an_edit_before_the_claim_stops_the_mail(site: Site) -
         async def cancel(pk: int = pk) -> bool:
             await asyncio.sleep(0.0001 * (pk % 40))
             async with site.database.transaction() as db:
-                reminder = await db.get(Reminder, pk)
-                assert reminder is not None
+                reminder = await db.get_one(Reminder, pk, with_for_update=True)
                 if not reminder.can_change:
                     return False
                 reminder.state = State.CANCELLED
@@ -351,15 +361,12 @@ async def test_whoever_finds_no_free_connection_comes_back(
 
 async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Settings) -> None:
     await site.add()
-    impatient = Database(settings.database_url, busy_timeout_s=0)
+    impatient = Database(settings.database_url, patience_s=0)
     site.app.extensions["database"] = impatient
     try:
-        async with site.database.writer.connect() as other:
-            await other.execute(text("SELECT 1"))  # BEGIN IMMEDIATE: nobody else may write
-
+        async with writing_alone(site.database):
             assert await site.deliver() == delivery.AFTER_BUSY
             assert not site.smtp.accepted
-            await other.rollback()
 
         assert await site.deliver() is None
     finally:
@@ -373,16 +380,14 @@ async def test_a_sent_mail_is_recorded_even_if_the_database_is_busy_then(
 ) -> None:
     await site.add()
     site.smtp.delay_s = 0.2
-    impatient = Database(settings.database_url, busy_timeout_s=0)
+    impatient = Database(settings.database_url, patience_s=0)
     site.app.extensions["database"] = impatient
     try:
         sending = asyncio.create_task(site.deliver())
         await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
-        async with site.database.writer.connect() as other:
-            await other.execute(text("SELECT 1"))
+        async with writing_alone(site.database):
             await wait_until(lambda: site.smtp.accepted, "the mail to be taken")
             await asyncio.sleep(0.1)
-            await other.rollback()
         await sending
     finally:
         site.app.extensions["database"] = site.database
@@ -396,14 +401,12 @@ async def test_a_shutdown_right_after_the_answer_still_records_it(site: Site) ->
     site.smtp.delay_s = 0.2
     sending = asyncio.create_task(site.deliver())
     await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
-    async with site.database.writer.connect() as other:
-        await other.execute(text("SELECT 1"))  # the record has to wait for us
+    async with writing_alone(site.database):
         await wait_until(
             lambda: any("_record_sent" in repr(task) for task in asyncio.all_tasks()), "the record"
         )
         sending.cancel()
         await asyncio.wait([sending])
-        await other.rollback()
 
     async def state() -> bool:
         return (await site.read()).state == State.SENT

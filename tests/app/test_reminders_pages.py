@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from zoneinfo import ZoneInfo
@@ -298,9 +299,7 @@ async def test_many_are_shown_page_by_page(app: Quart, alice: Visitor) -> None:
 async def lonely(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> AsyncIterator[Visitor]:
     """Alice, at a site whose Redis dies after she has signed in."""
     server = RedisServer(tmp_path_factory.mktemp("redis")).start()
-    app = create_app(
-        Settings(data_dir=settings.data_dir, redis_url=server.url, secret_key=settings.secret_key)
-    )
+    app = create_app(replace(settings, redis_url=server.url))
     async with app.test_app():
         alice = Visitor(app)
         await alice.sign_in()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from quart import Quart, Response
-from sqlalchemy import text
+from sqlalchemy import select
 
 from app import create_app
 from app.accounts import owner_only, public
 from app.context import site
+from app.database import Model
 from app.security import BODY_LIMIT
 from app.security.hosts import client_address
 from settings import Settings
@@ -22,12 +24,9 @@ NO_FIELDS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 async def everything_stored(app: Quart) -> list[object]:
     async with app.extensions["database"].session() as db:
-        tables = [
-            row[0] for row in await db.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        ]
         return [
-            [tuple(row) for row in await db.execute(text(f"SELECT * FROM {table}"))]
-            for table in sorted(tables)
+            (table.name, [tuple(row) for row in await db.execute(select(table))])
+            for table in Model.metadata.sorted_tables
         ]
 
 
@@ -128,6 +127,7 @@ async def test_files_may_be_stored(visitor: Visitor) -> None:
     assert "Set-Cookie" not in headers
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "[::1", "a b", ""]
 )
@@ -138,6 +138,7 @@ async def test_a_foreign_host_reads_nothing(app: Quart, host: str) -> None:
     assert "Mail to your later self" not in await response.get_data(as_text=True)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
 async def test_this_machine_may_ask_by_any_of_its_names(visitor: Visitor, host: str) -> None:
     assert (await visitor.get("/", headers={"Host": host})).status_code == 200
@@ -169,6 +170,7 @@ async def test_a_chunked_upload_over_the_limit_is_refused_and_not_kept(app: Quar
     assert response.status_code == 413
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("body", [b"a=&" * 80_000, b"&" * 250_000])
 async def test_a_form_of_endless_fields_holds_nobody_up(app: Quart, body: bytes) -> None:
     start = time.perf_counter()
@@ -229,6 +231,7 @@ async def test_an_account_that_is_not_the_owner_gets_403(app: Quart, alice: Visi
     assert (await owner.get("/workshop")).status_code == 200
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "expected"),
     [
@@ -245,9 +248,7 @@ async def test_an_account_that_is_not_the_owner_gets_403(app: Quart, alice: Visi
 async def test_the_client_is_the_nearest_address_that_our_proxies_vouch_for(
     settings: Settings, proxies: int, forwarded: str | None, expected: str
 ) -> None:
-    app = create_app(
-        Settings(data_dir=settings.data_dir, redis_url=settings.redis_url, trusted_proxies=proxies)
-    )
+    app = create_app(replace(settings, trusted_proxies=proxies))
 
     @app.get("/whoami")
     @public

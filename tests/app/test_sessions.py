@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,9 +112,8 @@ async def test_the_cookie_is_closed_to_scripts_and_other_sites(visitor: Visitor)
 
 async def test_with_https_the_cookie_belongs_to_this_host_alone(settings: Settings) -> None:
     app = create_app(
-        Settings(
-            data_dir=settings.data_dir,
-            redis_url=settings.redis_url,
+        replace(
+            settings,
             base_url="https://site.example",
             smtp_server="mail.site.example",
             smtp_from="site@site.example",

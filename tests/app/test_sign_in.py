@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -53,9 +54,8 @@ async def test_a_mailed_link_signs_in(app: Quart, visitor: Visitor) -> None:
 async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(settings: Settings) -> None:
     server = await SmtpServer().start()
     try:
-        real = Settings(
-            data_dir=settings.data_dir,
-            redis_url=settings.redis_url,
+        real = replace(
+            settings,
             base_url="https://site.example",
             smtp_server="127.0.0.1",
             smtp_port=server.port,
@@ -173,6 +173,7 @@ async def test_the_answer_is_the_same_for_a_known_and_an_unknown_address(app: Qu
     )
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "typed",
     [
@@ -276,6 +277,7 @@ async def test_after_signing_in_the_page_that_was_asked_for_comes(visitor: Visit
     assert response.location == "/account?x=1"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("path", ["//evil.example/account", "/\\evil.example", "/account\t//x"])
 async def test_nobody_is_sent_to_another_site(app: Quart, visitor: Visitor, path: str) -> None:
     async with visitor.client.session_transaction() as session:

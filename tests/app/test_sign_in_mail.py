@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -32,9 +33,8 @@ async def smtp() -> AsyncIterator[SmtpServer]:
 
 @pytest.fixture
 def settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    return Settings(
-        data_dir=settings.data_dir,
-        redis_url=settings.redis_url,
+    return replace(
+        settings,
         base_url="https://site.example",
         smtp_server="127.0.0.1",
         smtp_port=smtp.port,

@@ -1,0 +1,45 @@
+"""How SQLite is used here: writers wait their turn, and what was committed outlives a power cut."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+
+def prepare(engine: Engine, patience_s: float, foreign_keys: bool) -> None:
+    """Set up every connection of this engine, and the way its transactions begin."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # Python must not begin transactions behind our back
+        connection.run_async(set_up)
+
+    async def set_up(connection: Any) -> None:
+        await connection.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}")
+        await _use_wal(connection, patience_s)
+        await connection.execute("PRAGMA synchronous = FULL")  # "saved" on a page outlives a power cut
+        await connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that has read cannot become a writer once another has written: "database is locked",
+        # whatever the time-out. Taking the write lock first makes it wait its turn instead.
+        immediate = connection.get_execution_options().get("read_then_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+async def _use_wal(connection: Any, patience_s: float) -> None:
+    """Of several processes that open a new file at once, one switches it; the others are told "locked" at once."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.02)
