@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from quart import render_template
 
@@ -13,7 +11,7 @@ from app.context import site
 from app.mail import compose, current_mailer
 from app.subscribers.links import confirm_url, unsubscribe_url
 from app.subscribers.models import Subscriber
-from app.subscribers.when import next_digest
+from app.subscribers.when import next_digest_spelled
 
 
 async def confirmation(subscriber: Subscriber) -> EmailMessage:
@@ -25,7 +23,7 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
         "state": subscriber.state,
         "confirm": confirm_url(subscriber, site()),
         "unsubscribe": unsubscribe_url(subscriber, site()),
-        "next_digest": next_digest(datetime.now(UTC), ZoneInfo(site().timezone)),
+        "next_digest": next_digest_spelled(),
     }
     asked = int((subscriber.asked_at or subscriber.created_at).timestamp())
     return compose(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 from quart import abort, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
@@ -12,12 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.accounts import owner_only
-from app.context import site
 from app.mail import address
 from app.subscribers import states
 from app.subscribers.models import State, Subscriber
 from app.subscribers.pages import blueprint
-from app.subscribers.when import next_digest
+from app.subscribers.when import next_digest_spelled
 
 PER_PAGE = 50
 
@@ -40,7 +36,7 @@ async def index() -> ResponseReturnValue:
         q=q,
         state=state if state in counts else "",
         counts=counts,
-        next_digest=next_digest(datetime.now(UTC), ZoneInfo(site().timezone)),
+        next_digest=next_digest_spelled(),
     )
 
 

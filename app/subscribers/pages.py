@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 from quart import Blueprint, abort, current_app, render_template, request
 from quart.typing import ResponseReturnValue
 
@@ -19,7 +16,7 @@ from app.security.hosts import client_address
 from app.subscribers import links, states
 from app.subscribers.models import Subscriber
 from app.subscribers.tasks import send_confirmation
-from app.subscribers.when import next_digest
+from app.subscribers.when import next_digest_spelled
 
 NO_MAIL_NOW = "No mail can be sent right now, so you are not subscribed. Try again in a minute."
 TOO_OFTEN = "This was asked for too often. Try again in {} minutes."
@@ -120,7 +117,7 @@ async def _queue(subscriber: Subscriber) -> None:
 
 async def _form_page(typed: str = "", error: str = "") -> str:
     return await render_template(
-        "subscribers/form.html", typed=typed, error=error, next_digest=_next_digest()
+        "subscribers/form.html", typed=typed, error=error, next_digest=next_digest_spelled()
     )
 
 
@@ -128,7 +125,7 @@ async def _confirm_page(subscriber: Subscriber | None) -> ResponseReturnValue:
     if subscriber is None:
         return await _form_page(error=LINK_IS_OVER), 410
     return await render_template(
-        "subscribers/confirm.html", subscriber=subscriber, next_digest=_next_digest()
+        "subscribers/confirm.html", subscriber=subscriber, next_digest=next_digest_spelled()
     )
 
 
@@ -140,10 +137,6 @@ async def _unsubscribe_page(
     return await render_template(
         "subscribers/unsubscribe.html", subscriber=subscriber, token=token, forgotten=forgotten
     )
-
-
-def _next_digest() -> datetime:
-    return next_digest(datetime.now(UTC), ZoneInfo(site().timezone))
 
 
 def _limits(email: str, client: str) -> tuple[Limit, ...]:

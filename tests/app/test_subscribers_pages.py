@@ -86,6 +86,15 @@ async def test_a_subscriber_confirms_by_the_mailed_link(app: Quart, visitor: Vis
     assert SATURDAY.search(visitor.text)
 
 
+async def test_the_next_digest_s_time_is_told_in_the_site_s_zone(app: Quart, charlie: Visitor) -> None:
+    """Also to an account in another zone."""
+    await charlie.post("/subscribe", email=EMAIL)
+
+    await charlie.post(await confirm_path(app))
+
+    assert SATURDAY.search(charlie.text)
+
+
 async def test_the_button_pressed_twice_confirms_once(app: Quart, visitor: Visitor) -> None:
     await visitor.post("/subscribe", email=EMAIL)
     path = await confirm_path(app)
