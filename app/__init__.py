@@ -13,6 +13,7 @@ from app.digest import pages as digest
 from app.embedded import inbox
 from app.mail import Mailer
 from app.migrations import upgrade
+from app.playground import pages as playground
 from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
 from app.subscribers import blueprint as subscribers
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(reminders.blueprint)
     app.register_blueprint(digest.blueprint)
     app.register_blueprint(subscribers)
+    app.register_blueprint(playground.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -15,7 +15,7 @@ from app.context import close, task_context
 from app.digest.keeping import keep_going
 from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
-from app.playground.tasks import log, multiply
+from app.playground.tasks import log, multiply, total, unreliable
 from app.reminders.arming import keep_armed
 from app.reminders.tasks import remind
 from app.subscribers.tasks import send_confirmation, send_overdue
@@ -34,6 +34,8 @@ TASKS = (
     send_overdue,
     log,
     multiply,
+    total,
+    unreliable,
 )
 
 BESIDE = (keep_armed, keep_going)

@@ -18,6 +18,7 @@ from app.accounts.access import is_owner
 from app.context import site
 from app.mail import address
 from app.rate_limits import RateLimitsUnavailable
+from jobs import QueueUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def prepare(app: Quart) -> None:
             503, "The database does not answer right now. Nothing was changed. Try again in a minute."
         )
 
+    @app.errorhandler(QueueUnavailable)
     @app.errorhandler(RateLimitsUnavailable)
     @app.errorhandler(RedisError)
     async def redis_error(error: Exception) -> ResponseReturnValue:

@@ -5,6 +5,7 @@ from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import JobsRedis, connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
+from jobs.errors import QueueUnavailable
 from jobs.result import AsyncResult, Result
 from jobs.schedules import crontab, every
 from jobs.worker.json_log import JsonLines
@@ -15,6 +16,7 @@ __all__ = [
     "CurrentJob",
     "JobsRedis",
     "JsonLines",
+    "QueueUnavailable",
     "Result",
     "Signature",
     "Task",

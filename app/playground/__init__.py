@@ -1,1 +1,1 @@
-"""Tasks to play with: from `make shell`, and to watch in the monitor."""
+"""Examples to run with one click, and their tasks: from `make shell` too, and to watch in the monitor."""

@@ -1,0 +1,84 @@
+"""What the playground can run: the page shows the very lines of these functions."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.playground.tasks import log, multiply, total, unreliable
+from jobs import chain, chord, group
+
+
+@dataclass(frozen=True)
+class Example:
+    """One button. `a_minute`: how often the owner may press it."""
+
+    name: str
+    title: str
+    about: str
+    run: Callable[[], Awaitable[Any]]
+    a_minute: int
+
+    @property
+    def code(self) -> str:
+        """The lines that run."""
+        lines = inspect.getsource(self.run).splitlines(keepends=True)
+        begin = next(number for number, line in enumerate(lines) if line.startswith("async def")) + 1
+        return textwrap.dedent("".join(lines[begin:]))
+
+
+EXAMPLES: dict[str, Example] = {}
+
+
+def example(title: str, about: str, *, a_minute: int = 20) -> Callable[..., None]:
+    """Put the function below on the page. It takes nothing: no form decides what runs, or how much of it."""
+
+    def add(run: Callable[[], Awaitable[Any]]) -> None:
+        name = run.__name__.strip("_")
+        EXAMPLES[name] = Example(name, title, about, run, a_minute)
+
+    return add
+
+
+@example("A task", "It runs on a worker, and its result comes back.")
+async def _task() -> Any:
+    return await multiply.delay(4, 4)
+
+
+@example("A task that writes a log line", "The worker's log shows it when it starts, and what it returned.")
+async def _log() -> Any:
+    return await log.delay("Message")
+
+
+@example("Later", "It waits in Redis for its time, and survives any restart meanwhile.")
+async def _countdown() -> Any:
+    return await log.apply_async(("Ten seconds later",), countdown=10)
+
+
+@example("Retries", "It fails twice; each retry waits 2 seconds, in Redis and not in a worker.")
+async def _retries() -> Any:
+    return await unreliable.delay(failures=2)
+
+
+@example("A failure", "It fails once and three times more. Then it is a FAILURE, with every traceback kept.")
+async def _failure() -> Any:
+    return await unreliable.delay(failures=99)
+
+
+@example("A group", "Ten tasks side by side; their results come in the order of the calls.")
+async def _group() -> Any:
+    return await group(multiply.s(i, i + 5) for i in range(10)).delay()
+
+
+@example("A chain", "One after the other: each step gets what the one before it returned.")
+async def _chain() -> Any:
+    return await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)).delay()
+
+
+@example("A chord of 10,000", "Ten thousand tasks, and one that gets all their results.", a_minute=3)
+async def _chord() -> Any:
+    header = group(multiply.s(i, i + 5) for i in range(10_000))
+    return await chord(header, total.s()).delay()

@@ -1,0 +1,53 @@
+"""The playground: run an example with one click, and see it run."""
+
+from __future__ import annotations
+
+import asyncio
+
+from quart import Blueprint, abort, current_app, redirect, render_template, session, url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import current_account, owner_only
+from app.playground.examples import EXAMPLES
+from app.playground.runs import Run, read
+from app.rate_limits import Limit, RateLimits
+
+PATIENCE_S = 3
+
+blueprint = Blueprint("playground", __name__, template_folder="templates", url_prefix="/playground")
+
+
+@blueprint.get("/")
+@owner_only
+async def index() -> str:
+    """Every example, and under it the run that this browser has started last."""
+    runs = await _runs(session.get("runs", {}))
+    under_way = any(not run.ended for run in runs.values())
+    return await render_template(
+        "playground/index.html", examples=EXAMPLES.values(), runs=runs, refresh=1 if under_way else 0
+    )
+
+
+@blueprint.post("/<name>")
+@owner_only
+async def run(name: str) -> ResponseReturnValue:
+    """Run this example; what runs is fixed, and how often is limited."""
+    if (example := EXAMPLES.get(name)) is None:
+        abort(404)
+    limits: RateLimits = current_app.extensions["rate_limits"]
+    allowance = Limit(f"playground-{name}", str(current_account().id), times=example.a_minute, period_s=60)
+    if wait := await limits.take(allowance):
+        abort(429, f"That was often enough for a minute. Try again in {wait} s.")
+    result = await example.run()
+    session["runs"] = session.get("runs", {}) | {name: result.id}
+    return redirect(url_for("playground.index", _anchor=name), 303)
+
+
+async def _runs(ids: dict[str, str]) -> dict[str, Run]:
+    """The last run of each example, as far as Redis knows it still."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            runs = {name: await read(job_id) for name, job_id in ids.items() if name in EXAMPLES}
+    except TimeoutError:
+        abort(503, "Redis does not answer right now, and this page needs it. Try again in a minute.")
+    return {name: run for name, run in runs.items() if run is not None}
