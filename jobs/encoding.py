@@ -55,6 +55,27 @@ def loads_job(data: bytes) -> Any:
     return value
 
 
+def loads_cut(data: bytes) -> dict[str, Any]:
+    """What can be read of a stored call whose end is cut off: the arguments before the cut."""
+    unpacker: Any = msgpack.Unpacker(ext_hook=_untagged, strict_map_key=False)
+    unpacker.feed(data)
+    found: dict[str, Any] = {"a": [], "k": {}}
+    try:
+        for _ in range(unpacker.read_map_header()):
+            name = unpacker.unpack()
+            if name == "a":
+                for _ in range(unpacker.read_array_header()):
+                    found["a"].append(unpacker.unpack())
+            elif name == "k":
+                for _ in range(unpacker.read_map_header()):
+                    found["k"][unpacker.unpack()] = unpacker.unpack()
+            else:
+                found[name] = unpacker.unpack()
+    except Exception:  # the cut, or bytes that are nobody's: what was read stands
+        return found
+    return found
+
+
 def whole_text(text: str) -> str:
     """*text* as it can be encoded: a file name that is not UTF-8, in an error's words, shows its bytes."""
     return text.encode(errors="backslashreplace").decode()

@@ -13,12 +13,19 @@
     ours
     jobs:job:<id>                  hash: the record     HISTORY_LENGTH jobs later
     jobs:history                   zset id -> ended ms  HISTORY_LENGTH entries
+    jobs:ended:<task>              zset id -> ended ms  with the history: its jobs of this task
+    jobs:unsuccessful              zset id -> ended ms  with the history: those that failed or were revoked
     jobs:waiters:<id>              set of channels      with the job
     jobs:running:<worker>          hash id -> token     with the worker
     jobs:workers                   zset name -> seen    WORKER_FORGOTTEN_MS after it was last seen
     jobs:worker:<name>             hash: about it       WORKER_FORGOTTEN_MS after it was last seen
     jobs:wake:<queue>              list of tokens       -          never more than one
     jobs:stats:<minute>            hash of counters     STATS_KEPT_S
+    jobs:totals                    hash of counters     -          the same, since ever
+    jobs:tasks                     hash task -> about   -          as many as workers ever knew
+    jobs:queues                    set of names         -          as many as there ever were queues
+    jobs:audit                     stream of actions    AUDIT_LENGTH entries
+    jobs:listening                 1                    soon after the last listener to events
     jobs:paused                    set of queues        -
     jobs:limits                    hash task|what       -          as long as a worker knows the task
     jobs:rate:<task>               hash: next places    -
@@ -50,12 +57,19 @@ ABORT = "arq:abort"
 
 RECORD = "jobs:job:"
 HISTORY = "jobs:history"
+ENDED = "jobs:ended:"
+UNSUCCESSFUL = "jobs:unsuccessful"
 WAITERS = "jobs:waiters:"
 RUNNING = "jobs:running:"
 WORKERS = "jobs:workers"
 WORKER = "jobs:worker:"
 WAKE = "jobs:wake:"
 STATS = "jobs:stats:"
+TOTALS = "jobs:totals"
+TASKS = "jobs:tasks"
+QUEUES = "jobs:queues"
+AUDIT = "jobs:audit"
+LISTENING = "jobs:listening"
 PAUSED = "jobs:paused"
 LIMITS = "jobs:limits"
 RATE = "jobs:rate:"
@@ -76,8 +90,10 @@ REPLY = "jobs:reply:"
 CONTROL = "jobs:control:"
 PROGRESS = "jobs:progress:"
 NEWS = "jobs:news:"
+EVENTS = "jobs:events"
 
 HISTORY_LENGTH = 100_000
+AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 2 * 86_400
 WORKER_FORGOTTEN_MS = 60_000
 RESULT_EXPIRES_MS = 86_400_000

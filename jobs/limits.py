@@ -38,3 +38,12 @@ def parse_rate_limit(text: str | float | None) -> RateLimit | None:
     if count <= 0:
         raise SettingsMistake(f"rate_limit={text!r}: nothing would ever run; None is no limit")
     return RateLimit(count, _WINDOWS_MS[match[2] or "s"])
+
+
+def rate_text(stored: str) -> str:
+    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit."""
+    if not stored:
+        return ""
+    count, window = stored.split()
+    unit = next((unit for unit, ms in _WINDOWS_MS.items() if ms == int(window)), f"{int(window) / 1000:g}s")
+    return f"{count}/{unit}"

@@ -6,7 +6,6 @@ For logs, commands and pages. What is stored in Redis is not changed by it.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,13 +79,13 @@ class Secrets:
     def mask(self, args: Sequence[Any]) -> list[Any]:
         """The positional arguments, with the secret ones hidden."""
         if not self.places:
-            return [_without_secrets(value) for value in args]
+            return [without_secrets(value) for value in args]
         return [self._seen(place, value) for place, value in enumerate(args)]
 
     def _seen(self, place: int, value: Any) -> Any:
         if 0 <= self.rest <= place:
             return Hidden(self.places[self.rest])
-        return Hidden(self.places[place]) if place in self.places else _without_secrets(value)
+        return Hidden(self.places[place]) if place in self.places else without_secrets(value)
 
 
 NOTHING = Secrets()
@@ -109,28 +108,12 @@ def secrets_of_task(task: str) -> Secrets:
     return secrets_of(known.function, bound=known.options.bind)
 
 
-def published(secrets: Mapping[str, Secrets]) -> str:
-    """The secrets of tasks as a worker tells them to those who do not have its code."""
-    return json.dumps(
-        {task: [own.rest, own.places] for task, own in secrets.items() if own}, ensure_ascii=False
-    )
-
-
-def read_published(text: str) -> dict[str, Secrets]:
-    """What `published` wrote."""
-    told: dict[str, tuple[int, dict[str, str]]] = json.loads(text or "{}")
-    return {
-        task: Secrets({int(place): name for place, name in places.items()}, rest)
-        for task, (rest, places) in told.items()
-    }
-
-
 def masked(
     task: str, args: Sequence[Any], kwargs: Mapping[str, Any], secrets: Secrets | None = None
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of a call as people may see them. *secrets* are those of a task that is not registered here."""
     own = secrets_of_task(task) if secrets is None else secrets
-    hidden = {name: HIDDEN if is_secret(name) else _without_secrets(value) for name, value in kwargs.items()}
+    hidden = {name: HIDDEN if is_secret(name) else without_secrets(value) for name, value in kwargs.items()}
     if task in _MAPS and len(args) == 2 and isinstance(args[0], Mapping):
         return _masked_map(args[0], args[1], each_is_all=_MAPS[task]), hidden
     return own.mask(args), hidden
@@ -192,15 +175,15 @@ def _masked_map(tree: Mapping[str, Any], items: Any, *, each_is_all: bool) -> li
     return [shown, lists if each_is_all else [item for [item] in lists]]
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
     """What stands under a secret's name inside a value is hidden too."""
     if isinstance(value, dict):
         return {
-            name: HIDDEN if isinstance(name, str) and is_secret(name) else _without_secrets(inner)
+            name: HIDDEN if isinstance(name, str) and is_secret(name) else without_secrets(inner)
             for name, inner in value.items()
         }
     if type(value) in (list, tuple):
-        return type(value)(_without_secrets(inner) for inner in value)
+        return type(value)(without_secrets(inner) for inner in value)
     if isinstance(value, Request):  # what an error callback is told
         args, kwargs = masked(value.task, value.args, value.kwargs)
         return replace(value, args=tuple(args), kwargs=kwargs)

@@ -48,6 +48,11 @@ def lookup(name: str) -> Named:
         raise UnknownTask(f"no task named {name!r} is registered here; {_hint(name)}") from None
 
 
+def is_registered(name: str) -> bool:
+    """Is there a task of this name, or alias, in this process?"""
+    return name in _tasks
+
+
 def registered() -> Iterator[tuple[str, Named]]:
     """Every name, aliases too, in alphabetical order, with its task."""
     yield from sorted(_tasks.items(), key=lambda item: item[0])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs import keys, scripts
+from jobs.clock import now_ms
 from jobs.errors import UnknownSchedule
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class ScheduleInfo:
     paused: bool
     next_run: datetime | None
     """The moment that comes next. One in the past: no worker has this schedule any more, or none runs."""
+    coming: tuple[datetime, ...]
+    """The next five moments, as the worker told when it started or last fired; none of them has passed."""
     last_run: datetime | None
     last_id: str
     """The job of the last run: `Result(info.last_id)`. It ends as results do."""
@@ -36,12 +39,13 @@ class ScheduleInfo:
 
 async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
+    now = await now_ms(connection)
     names = sorted(name.decode() for name in await connection.smembers(keys.SCHEDULES))  # type: ignore[misc]
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.hgetall(keys.SCHEDULE + name)
         stored = await pipe.execute()
-    return [_read(name, about) for name, about in zip(names, stored, strict=True)]
+    return [_read(name, about, now) for name, about in zip(names, stored, strict=True)]
 
 
 async def steer(connection: JobsRedis, name: str, what: str) -> str:
@@ -53,7 +57,7 @@ async def steer(connection: JobsRedis, name: str, what: str) -> str:
     return answer.decode()
 
 
-def _read(name: str, about: Mapping[bytes, bytes]) -> ScheduleInfo:
+def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
     def text(field: str) -> str:
         return about.get(field.encode(), b"").decode()
 
@@ -67,6 +71,11 @@ def _read(name: str, about: Mapping[bytes, bytes]) -> ScheduleInfo:
         queue=text("queue"),
         paused=b"paused" in about,
         next_run=moment("next"),
+        coming=tuple(
+            datetime.fromtimestamp(int(ms) / 1000, UTC)
+            for ms in text("coming").split(",")
+            if ms and int(ms) > now
+        ),
         last_run=moment("last_run"),
         last_id=text("last_id"),
         skipped=int(text("skipped") or 0),

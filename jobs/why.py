@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from jobs import keys, members, scripts
 from jobs.canvas import Node, Workflow, group
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.result import Result
-from jobs.workers import WorkerInfo, now_ms, online
+from jobs.workers import WorkerInfo, online
 
 
 @dataclass(frozen=True)

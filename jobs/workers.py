@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs import keys
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.masking import Secrets, read_published
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""
@@ -23,6 +23,12 @@ class WorkerInfo:
     host: str
     pid: int
     python: str
+    arq: str
+    quarq: str
+    """Its versions; '' where a package is used without being installed."""
+    memory_mb: int
+    """What its process takes, in MB (2^20 bytes)."""
+    started: datetime
     queues: tuple[str, ...]
     tasks: tuple[str, ...]
     max_jobs: int
@@ -35,13 +41,6 @@ class WorkerInfo:
     seen: datetime
     counts: Mapping[str, int] = field(default_factory=dict)
     """Outcomes by state since it started."""
-    secrets: Mapping[str, Secrets] = field(default_factory=dict)
-
-
-async def now_ms(connection: JobsRedis) -> int:
-    """The time by Redis' clock, as its scripts see it."""
-    seconds, microseconds = await connection.time()
-    return int(seconds * 1000 + microseconds // 1000 + int(await connection.get(keys.CLOCK) or 0))
 
 
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
@@ -76,6 +75,10 @@ def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
         host=told.get("host", ""),
         pid=number.get("pid", 0),
         python=told.get("python", ""),
+        arq=told.get("arq", ""),
+        quarq=told.get("quarq", ""),
+        memory_mb=number.get("memory_mb", 0),
+        started=_moment(number.get("started", 0)),
         queues=_words(told.get("queues", "")),
         tasks=_words(told.get("tasks", "")),
         max_jobs=number.get("max_jobs", 0),
@@ -83,10 +86,13 @@ def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
         busy=number.get("busy", 0),
         quiet=told.get("quiet") == "1",
         up_s=number.get("up_s", 0),
-        seen=datetime.fromtimestamp(number.get("seen", 0) / 1000, UTC),
+        seen=_moment(number.get("seen", 0)),
         counts={fact.removeprefix("count_"): n for fact, n in number.items() if fact.startswith("count_")},
-        secrets=read_published(told.get("secrets", "")),
     )
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from jobs import default, registry
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import QuarqError
+from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
-from jobs.masking import Secrets, masked
 from jobs.workers import WorkerInfo, online
 
 USAGE, UNAVAILABLE = 64, 69
@@ -80,6 +80,7 @@ class Asked:
     timeout_s: float | None
     destination: tuple[str, ...]
     workers_seen: list[WorkerInfo] | None = None
+    tasks_known: KnownTasks | None = None
 
     async def workers(self) -> list[WorkerInfo]:
         """The live workers that are meant; Unavailable if there are none."""
@@ -107,12 +108,11 @@ class Asked:
             known.update(task.options.queue for _, task in registry.registered() if isinstance(task, Task))
         return sorted(known or {"default"})
 
-    async def masked(self, task: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments as people may see them: by this process's own tasks, and by what workers say of theirs."""
-        if task in dict(registry.registered()):
-            return masked(task, args, kwargs)
-        told = [worker.secrets[task] for worker in await self.all_workers() if task in worker.secrets]
-        return masked(task, args, kwargs, told[0] if told else Secrets())
+    async def known_tasks(self) -> KnownTasks:
+        """What workers say of their tasks, asked once: it keeps secrets out of what is shown."""
+        if self.tasks_known is None:
+            self.tasks_known = await known_tasks(self.redis)
+        return self.tasks_known
 
 
 @dataclass(frozen=True)

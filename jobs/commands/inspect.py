@@ -8,10 +8,11 @@ from typing import Any, Literal
 import click
 
 from jobs import keys
+from jobs.clock import now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, moment, span, time_text
 from jobs.waiting import Waiting, waiting
-from jobs.workers import WorkerInfo, now_ms
+from jobs.workers import WorkerInfo
 
 HISTORY_LOOKED_AT = 5_000
 """How many of the jobs that ended last `revoked` looks through."""

@@ -32,7 +32,7 @@ async def call_of(asked: Asked, payload: bytes | None) -> dict[str, Any]:
         task, args, kwargs = stored["f"], stored["a"], stored["k"]
     except Exception:  # gone meanwhile, or nobody's bytes
         return {"task": "?", "args": [], "kwargs": {}}
-    shown_args, shown_kwargs = await asked.masked(task, args, kwargs)
+    shown_args, shown_kwargs = (await asked.known_tasks()).masked(task, args, kwargs)
     return {"task": task, "args": shown_args, "kwargs": shown_kwargs}
 
 

@@ -64,6 +64,7 @@ local function give(id, queue, key, record, payload, why)
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
     'received', now_text)
+  note_event(id, 'STARTED', record.task, queue, worker)
   local ends = leases[queue] or {}
   leases[queue] = ends
   ends[#ends + 1], ends[#ends + 2] = lease_end, id
@@ -79,8 +80,7 @@ local function consider(id, queue, key)
   if is_terminal(record.state) then
     redis.call('ZREM', LEASES .. queue, id)
     if redis.call('EXISTS', JOB .. id) == 0 then return redis.call('ZREM', key, id) end -- a stray id: its job has ended
-    redis.call('UNLINK', RECORD .. id) -- a stock producer uses the id again
-    redis.call('ZREM', HISTORY, id)
+    forget_record(id) -- a stock producer uses the id again
     record = read(id)
   end
   local started = record.state == 'STARTED'
@@ -153,4 +153,5 @@ for queue, ends in pairs(leases) do
 end
 in_bulk('HSET', RUNNING .. worker, running)
 in_bulk('MSET', nil, tries)
+publish_events(now)
 return { rows, next_due, left_behind, foreign }

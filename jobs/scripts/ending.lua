@@ -4,15 +4,17 @@
 local told = {} -- channel -> ids, so that a caller hears of a whole batch in one message
 local news = {} -- workflow -> paths that ended
 local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
+local by_task, unsuccessful = {}, {} -- the same of the indexes that pages read
 local ended = {}
 
 -- The fields of a record that endings need, by name.
 local function read_record(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree',
-    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued')
+    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued',
+    'worker')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
     path = r[8], tree = r[9], due = r[10], received = r[11], attempts = r[12], retries = r[13], revoked = r[14], log = r[15],
-    settled = r[16], enqueued = r[17] }
+    settled = r[16], enqueued = r[17], worker = r[18] }
 end
 
 local function tell(channel, id)
@@ -50,7 +52,12 @@ local function end_job(id, state, result, ttl, now, record, run)
   ids[#ids + 1] = id
   local now_text = as_text(now)
   history[#history + 1], history[#history + 2] = now_text, id
+  local same = by_task[record.task or '?'] or {}
+  by_task[record.task or '?'] = same
+  same[#same + 1], same[#same + 2] = now_text, id
+  if state ~= 'SUCCESS' then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', now_text, 'until', as_text(now + ttl), 'run', run or '0')
+  note_event(id, state, record.task, record.queue, record.worker)
   tell(record.reply, id)
   if record.waited then
     for _, channel in ipairs(redis.call('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
@@ -66,6 +73,8 @@ end
 local function settle_endings()
   in_bulk('DEL', nil, gone)
   in_bulk('ZADD', HISTORY, history)
+  in_bulk('ZADD', UNSUCCESSFUL, unsuccessful)
+  for task, entries in pairs(by_task) do in_bulk('ZADD', ENDED .. task, entries) end
   for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
 end
 
@@ -85,10 +94,18 @@ local function tell_waiters()
   end
 end
 
--- The record of an ended job lives until `kept` others have ended after it.
+-- The record of an ended job, and its place in every index, lives until `kept` others have ended after it.
 local function trim_history(kept)
   local excess = redis.call('ZCARD', HISTORY) - kept
   if excess <= 0 then return end
-  for _, entry in ipairs(redis.call('ZRANGE', HISTORY, 0, excess - 1)) do redis.call('UNLINK', RECORD .. entry) end
+  local ids, ids_of = redis.call('ZRANGE', HISTORY, 0, excess - 1), {}
+  for _, id in ipairs(ids) do
+    local task = redis.call('HGET', RECORD .. id, 'task') or '?'
+    ids_of[task] = ids_of[task] or {}
+    table.insert(ids_of[task], id)
+    redis.call('UNLINK', RECORD .. id)
+  end
   redis.call('ZREMRANGEBYRANK', HISTORY, 0, excess - 1)
+  in_bulk('ZREM', UNSUCCESSFUL, ids)
+  for task, some in pairs(ids_of) do in_bulk('ZREM', ENDED .. task, some) end
 end

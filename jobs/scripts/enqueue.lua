@@ -9,4 +9,5 @@ for i = 1, #ARGV, CALL_FIELDS do
   answers[#answers + 1] = store(now, unpack(ARGV, i, i + CALL_FIELDS - 1))
 end
 wake_for_stored()
+publish_events(now)
 return answers

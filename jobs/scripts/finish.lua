@@ -16,16 +16,25 @@ local FIELDS, LOG_LIMIT = 10, 32768
 local now = now_ms()
 local answers, settled, unleased, counters, woken = {}, {}, {}, {}, {}
 
-local function add(field) counters[field] = (counters[field] or 0) + 1 end
+local function add(field, n) counters[field] = (counters[field] or 0) + (n or 1) end
 
 -- Times are counted by powers of two: bucket n holds those below 2^n ms.
 local LOG_2 = math.log(2)
 local function bucket(ms) return ms < 1 and 0 or math.min(math.floor(math.log(ms) / LOG_2) + 1, 24) end
 
+-- Of each task, and of all together: their name is ''.
 local function count(task, state, wait, run)
-  add(task .. '|' .. state)
-  if wait then add(task .. '|wait|' .. bucket(wait)) end
-  if run then add(task .. '|run|' .. bucket(run)) end
+  for _, name in ipairs({ task, '' }) do
+    add(name .. '|' .. state)
+    if wait then
+      add(name .. '|wait|' .. bucket(wait))
+      add(name .. '|wait_ms', math.floor(wait))
+    end
+    if run then
+      add(name .. '|run|' .. bucket(run))
+      add(name .. '|run_ms', math.floor(run))
+    end
+  end
 end
 
 local function requeue(id, token, task, queue, state, due, changes)
@@ -62,6 +71,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes') -- its worker has outlived it
     local due = now + delay
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
+    note_event(id, state, task, queue, worker)
     count(task, state, false, false)
   elseif state == 'PENDING' then
     local due = delay == 0 and record.due or now + delay -- handed back, it keeps its place in the queue
@@ -98,9 +108,13 @@ for queue in pairs(woken) do wake(queue) end
 wake_for_stored()
 if next(counters) then
   local minute = STATS .. math.floor(now / 60000)
-  for field, n in pairs(counters) do redis.call('HINCRBY', minute, field, n) end
+  for field, n in pairs(counters) do
+    redis.call('HINCRBY', minute, field, n)
+    redis.call('HINCRBY', TOTALS, field, n)
+  end
   redis.call('EXPIRE', minute, STATS_KEPT_S)
 end
 trim_history(history_kept)
 tell_waiters()
+publish_events(now)
 return answers

@@ -2,7 +2,7 @@
 -- Handling it, and storing the job `sched:<name>:<moment>`, is one step. With nothing stored (a new schedule, or a Redis
 -- that was emptied) a moment that was missed does not fire; one that a worker saw arrive does.
 -- ARGV: name, moment ms, missed (1: found at a start), window ms, task, when, queue, payload, expires,
--- id of the job or '', next ms
+-- id of the job or '', next ms, the next few
 -- Returns fired, early, handled, new, skipped or paused.
 -- include: storing
 -- include: scheduling
@@ -29,5 +29,6 @@ end
 local id = ARGV[10] ~= '' and ARGV[10] or 'sched:' .. name .. ':' .. ARGV[2]
 store(now, id, queue, payload, ARGV[2], expires, task, '', '', '', '')
 wake_for_stored()
+publish_events(now)
 redis.call('HSET', key, 'last_run', ARGV[2], 'last_id', id)
 return 'fired'

@@ -43,3 +43,26 @@ end
 local function is_terminal(state)
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end
+
+-- A job that had ended begins again, or is forgotten: it stands in no index any more.
+local function unlist(id)
+  redis.call('ZREM', ENDED .. (redis.call('HGET', RECORD .. id, 'task') or '?'), id)
+  redis.call('ZREM', HISTORY, id)
+  redis.call('ZREM', UNSUCCESSFUL, id)
+end
+
+local function forget_record(id)
+  unlist(id)
+  return redis.call('UNLINK', RECORD .. id)
+end
+
+-- What happens to jobs is told in one message for each script, and only while somebody listens.
+local events
+local function note_event(id, state, task, queue, worker)
+  if events == nil then events = redis.call('EXISTS', LISTENING) == 1 and {} end
+  if events then events[#events + 1] = { id, state, task or '', queue or '', worker or '' } end
+end
+
+local function publish_events(now)
+  if events and events[1] then redis.call('PUBLISH', EVENTS, cmsgpack.pack({ as_text(now), events })) end
+end

@@ -1,15 +1,17 @@
 -- Keep the leases of a worker's jobs, and say that the worker lives. A lapsed lease that nobody took is kept too.
--- ARGV: worker, lease ms, number of facts about the worker, facts ..., then for each job id, token
+-- Note beside the minute's counters how much is due in the worker's queues, and for how long.
+-- ARGV: worker, lease ms, its queues with commas, number of words about its tasks, of facts about itself, those words and
+--   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
 -- include: aborting
 -- include: alive
-local worker, lease, facts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()
 local lost, revoked = {}, {}
 
 absorb_aborts() -- here too: a worker with no free slot does not claim
-for i = 4 + facts, #ARGV, 2 do
+for i = 6 + tasks + facts, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'revoked')
   if record[1] ~= token then
@@ -24,6 +26,17 @@ end
 note_alive(now)
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - WORKER_FORGOTTEN_MS)
-redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 4, 3 + facts))
+redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 6 + tasks, 5 + tasks + facts))
 redis.call('PEXPIRE', WORKER .. worker, WORKER_FORGOTTEN_MS)
+if tasks > 0 then redis.call('HSET', TASKS, unpack(ARGV, 6, 5 + tasks)) end
+
+local minute = STATS .. math.floor(now / 60000)
+for queue in queues:gmatch('[^,]+') do
+  local key = queue_key(queue)
+  redis.call('SADD', QUEUES, queue)
+  local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  redis.call('HSET', minute, '|due|' .. queue, redis.call('ZCOUNT', key, '-inf', now),
+    '|oldest|' .. queue, as_text(math.max(now - (head or now), 0)))
+end
+redis.call('EXPIRE', minute, STATS_KEPT_S)
 return { lost, revoked }

@@ -17,8 +17,8 @@ local function forget_or_keep(path)
   end
   redis.call('HDEL', JOURNAL .. id, path)
   if redis.call('EXISTS', JOB .. member) == 0 then
-    redis.call('UNLINK', RECORD .. member, RESULT .. member)
-    redis.call('ZREM', HISTORY, member)
+    forget_record(member)
+    redis.call('UNLINK', RESULT .. member)
   end
 end
 
@@ -26,7 +26,7 @@ for i = 2, #ARGV do forget_or_keep(ARGV[i]) end
 redis.call('PERSIST', TREE .. id)
 redis.call('PERSIST', JOURNAL .. id)
 redis.call('UNLINK', RESULT .. id)
-redis.call('ZREM', HISTORY, id)
+unlist(id)
 redis.call('HDEL', RECORD .. id, 'until', 'finished', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes',
   'expires')
 redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'due', now)

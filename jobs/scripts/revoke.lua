@@ -42,4 +42,5 @@ for i = 5, #ARGV, 2 do states[#states + 1] = revoke(ARGV[i], ARGV[i + 1]) end
 settle_endings()
 trim_history(history_kept)
 tell_waiters()
+publish_events(now)
 return states

@@ -20,5 +20,6 @@ end
 local id = known[7] ~= '' and known[7] or 'sched:' .. name .. ':now:' .. as_text(now)
 store(now, id, known[2], known[3], '', known[4], known[1], '', '', '', '')
 wake_for_stored()
+publish_events(now)
 redis.call('HSET', key, 'last_run', as_text(now), 'last_id', id)
 return id

@@ -1,7 +1,7 @@
 -- What storing a call is: its payload, its record and its place in the queue, unless its id is taken.
 
 local CALL_FIELDS = 10
-local woken_by_store, earliest_by_queue = {}, {}
+local woken_by_store, earliest_by_queue, queues_of_store = {}, {}, {}
 local last_place
 
 -- First come, first served: within a millisecond the score says who came first. It is never later than now. (A script's
@@ -21,8 +21,8 @@ local function taken(id, parent, path, now)
   local record = redis.call('HMGET', RECORD .. id, 'until', 'state')
   if parent == '' and record[1] and tonumber(record[1]) > now then return true end
   if record[1] or record[2] then -- an earlier life of this id
-    redis.call('UNLINK', RECORD .. id, RESULT .. id)
-    redis.call('ZREM', HISTORY, id)
+    forget_record(id)
+    redis.call('UNLINK', RESULT .. id)
   end
   return false
 end
@@ -60,6 +60,11 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
     list_workflow(id, now)
   end
   redis.call('ZADD', queue_key(queue), place, id)
+  note_event(id, 'PENDING', task, queue)
+  if not queues_of_store[queue] then
+    queues_of_store[queue] = true
+    redis.call('SADD', QUEUES, queue)
+  end
   if score <= now then
     woken_by_store[queue] = true
   elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +19,8 @@ from jobs import default, keys
 from jobs.calling import WORKFLOW
 from jobs.connection import JobsRedis
 from jobs.errors import WorkerLost
+from jobs.known_tasks import KnownTask
 from jobs.line import Line
-from jobs.masking import published
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
@@ -28,6 +29,7 @@ from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
 from jobs.worker.record import Recorder
+from jobs.worker.recycling import memory_mb
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots
@@ -74,7 +76,9 @@ class Engine:
         self._ctx = ctx
         self._functions = functions
         self._slots = Slots(max_jobs)
-        self._secrets = published({name: function.secrets for name, function in functions.items()})
+        told = {
+            name: KnownTask(function.queue, function.secrets).told() for name, function in functions.items()
+        }
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._suspects: set[Running] = set()
         self._stopping = False
@@ -91,6 +95,8 @@ class Engine:
         self._keeper = Keeper(
             lambda: Line(pool),
             self.name,
+            queues=self.queues,
+            tasks=told,
             lease_s=lease_s,
             renew_s=renew_s,
             stuck_s=stuck_s,
@@ -302,16 +308,28 @@ class Engine:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "python": platform.python_version(),
+            **_VERSIONS,
+            "memory_mb": int(memory_mb()),
+            "started": self._started_ms,
             "queues": ",".join(self.queues),
             "tasks": ",".join(self._functions),
             "max_jobs": self.max_jobs,
             "running": len(self.held),
             "busy": self._slots.used,
             "quiet": int(self.quiet),
-            "secrets": self._secrets,
             "up_s": int(time.monotonic() - self._born),
             **{f"count_{state}": n for state, n in self.counts.items()},
         }
 
     _born = time.monotonic()
+    _started_ms = int(time.time() * 1000)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # it is used from a checkout
+        return ""
+
+
+_VERSIONS = {"python": platform.python_version(), "arq": _version("arq"), "quarq": _version("quarq")}

@@ -12,6 +12,7 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
+from jobs import keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import Retry, WorkerLost
@@ -35,6 +36,8 @@ class Runnable(Protocol):
 
     keep_result_s: float | None
     ignore_result: bool
+    queue: str
+    """Where its calls go."""
     secrets: Secrets
     """Which of its arguments nobody should see."""
 
@@ -57,6 +60,7 @@ class TaskRunnable:
         self._retry = task.options.retry_policy
         self.keep_result_s = task.options.result_expires
         self.ignore_result = task.options.ignore_result
+        self.queue = task.options.queue
         self.secrets = secrets_of(task.function, bound=task.options.bind)
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
@@ -122,6 +126,7 @@ class ArqRunnable:
     def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
         self._function = function
         self._worker = worker
+        self.queue = keys.queue_name(worker.queue_name)
         self.secrets = secrets_of(function.coroutine, bound=True)
         self._max_tries = worker.max_tries if function.max_tries is None else function.max_tries
         self._timeout_s = worker.job_timeout_s if function.timeout_s is None else function.timeout_s

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobs import scripts
@@ -40,6 +40,8 @@ class Keeper:
         line: Callable[[], Line],
         worker: str,
         *,
+        queues: Sequence[str],
+        tasks: Mapping[str, str],
         lease_s: float,
         renew_s: float,
         stuck_s: float,
@@ -49,6 +51,8 @@ class Keeper:
     ) -> None:
         self._make_line = line
         self._worker = worker
+        self._queues = ",".join(queues)
+        self._tasks = [word for pair in tasks.items() for word in pair]
         self._lease_ms = int(lease_s * 1000)
         self._renew_s = renew_s
         self._stuck_s = stuck_s
@@ -108,7 +112,17 @@ class Keeper:
         held = dict(list(self._held().items()))
         words: list[Any] = [word for pair in held.items() for word in pair]
         lost, revoked = await line.run(
-            scripts.RENEW, [self._worker, self._lease_ms, len(facts), *facts, *words]
+            scripts.RENEW,
+            [
+                self._worker,
+                self._lease_ms,
+                self._queues,
+                len(self._tasks),
+                len(facts),
+                *self._tasks,
+                *facts,
+                *words,
+            ],
         )
         self._link.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):

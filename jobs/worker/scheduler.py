@@ -22,6 +22,10 @@ LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
 
 
+COMING = 5
+"""How many of a schedule's next moments are told."""
+
+
 class Scheduler:
     """The schedules of one worker. Redis' clock decides; what was fired last is remembered there."""
 
@@ -121,7 +125,8 @@ class Scheduler:
         queue, expires = self._options(name)
         when = job.when if isinstance(job, Schedule) else ""
         payload = self._redis.encode_call(name, args, kwargs)
-        return name, when, queue, payload, expires, job.job_id or "", _ms(_after(job, now))
+        coming = _coming(job, now)
+        return name, when, queue, payload, expires, job.job_id or "", coming[0], ",".join(map(str, coming))
 
     def _options(self, name: str) -> tuple[str, str]:
         try:
@@ -159,6 +164,14 @@ def _after(job: CronJob, moment: datetime) -> datetime:
     job.calculate_next(moment)
     assert job.next_run is not None
     return job.next_run
+
+
+def _coming(job: CronJob, now: datetime) -> list[int]:
+    """The next moments, in ms: pages show them without having the worker's code."""
+    moments = [_after(job, now)]
+    while len(moments) < COMING:
+        moments.append(_after(job, moments[-1].astimezone(now.tzinfo)))
+    return [_ms(moment) for moment in moments]
 
 
 def _latest(job: CronJob, after: datetime, until: datetime) -> datetime | None:

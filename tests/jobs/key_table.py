@@ -17,7 +17,7 @@ def table() -> dict[re.Pattern[str], str]:
     found = {}
     for line in (keys.__doc__ or "").splitlines():
         if match := re.match(r"    ((?:arq|jobs):[^\s,]+(?:, [^\s,]+)*)\s+(\w+)", line):
-            kind = match[2] if match[2] in ("zset", "hash", "set", "list") else "string"
+            kind = match[2] if match[2] in ("zset", "hash", "set", "list", "stream") else "string"
             for name in match[1].split(", "):
                 pattern = "".join(".+" if part.startswith("<") else re.escape(part) for part in _parts(name))
                 found[re.compile(pattern)] = kind

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import masking, registry, task
 from jobs.current import Request
-from jobs.masking import NOTHING, Secrets, call_text, is_secret, masked, masked_url, secrets_of
+from jobs.masking import call_text, is_secret, masked, masked_url
 
 
 @pytest.fixture(autouse=True)
@@ -71,17 +71,6 @@ def test_so_do_maps(create_user: Any) -> None:
         assert "'k'" not in shown
         assert "John" in shown
         assert "Jane" in shown
-
-
-def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_publishes(create_user: Any) -> None:
-    own = secrets_of(create_user.function, bound=True)
-    text = masking.published({"elsewhere": own, "plain": NOTHING})
-
-    [(name, told)] = masking.read_published(text).items()
-
-    assert name == "elsewhere"
-    assert told == own == Secrets({1: "password", 2: "tokens"}, 2)
-    assert masked("elsewhere", ("John", "pw", "t"), {}, told)[0] == ["John", "***", "***"]
 
 
 def test_names_can_be_added() -> None:

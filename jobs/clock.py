@@ -1,0 +1,22 @@
+"""The time by Redis' clock, the only one that counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jobs import keys
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
+
+
+async def now_ms(connection: JobsRedis) -> int:
+    """Now, as scripts see it."""
+    seconds, microseconds = await connection.time()
+    return int(seconds * 1000 + microseconds // 1000 + int(await connection.get(keys.CLOCK) or 0))
+
+
+def moment(ms: bytes | str | float | None) -> datetime | None:
+    """A time as Redis has it; None for none."""
+    return datetime.fromtimestamp(float(ms) / 1000, UTC) if ms else None

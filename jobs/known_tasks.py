@@ -1,0 +1,55 @@
+"""What workers say of their tasks, for those who do not have the code: which queue, and what nobody should see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobs import keys, registry
+from jobs.masking import NOTHING, Secrets, masked
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
+
+
+@dataclass(frozen=True)
+class KnownTask:
+    """A task as a worker has declared it."""
+
+    queue: str = ""
+    secrets: Secrets = NOTHING
+
+    def told(self) -> str:
+        """As it stands in Redis."""
+        about = {"queue": self.queue, "rest": self.secrets.rest, "places": self.secrets.places}
+        return json.dumps(about, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class KnownTasks:
+    """All tasks that a worker ever had, by name."""
+
+    tasks: Mapping[str, KnownTask] = field(default_factory=dict)
+
+    def masked(
+        self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments as people may see them: by this process's own tasks, else by what a worker said of its."""
+        if registry.is_registered(task):
+            return masked(task, args, kwargs)
+        known = self.tasks.get(task)
+        return masked(task, args, kwargs, known.secrets if known else NOTHING)
+
+
+async def known_tasks(connection: JobsRedis) -> KnownTasks:
+    """What workers have declared. It stays when they are gone: so do the jobs."""
+    told: dict[bytes, bytes] = await connection.hgetall(keys.TASKS)  # type: ignore[misc]
+    return KnownTasks({name.decode(): _read(about) for name, about in told.items()})
+
+
+def _read(told: bytes) -> KnownTask:
+    about: dict[str, Any] = json.loads(told)
+    places = {int(place): name for place, name in about["places"].items()}
+    return KnownTask(about["queue"], Secrets(places, about["rest"]))

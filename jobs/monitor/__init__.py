@@ -1,0 +1,92 @@
+"""What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
+
+from jobs.info import Attempt, JobInfo
+from jobs.monitor.actions import (
+    NotRetried,
+    Purge,
+    pause,
+    pause_schedule,
+    purge,
+    purgeable,
+    quiet,
+    reschedule,
+    resume,
+    resume_schedule,
+    retry,
+    revoke,
+    run_schedule,
+    set_rate_limit,
+    shutdown,
+)
+from jobs.monitor.audit import AuditEntry, AuditPage, audit, note
+from jobs.monitor.broker import Broker, broker
+from jobs.monitor.counters import Count, Minute, last_minutes, minutes, percentile, totals
+from jobs.monitor.events import Event, events
+from jobs.monitor.find import Page, find
+from jobs.monitor.job import JobDetail, job
+from jobs.monitor.overview import Overview, overview
+from jobs.monitor.queues import QueueInfo, queues
+from jobs.monitor.rows import JobRow
+from jobs.monitor.tasks import TaskInfo, tasks
+from jobs.monitor.workers import running, workers
+from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
+from jobs.schedule_info import ScheduleInfo
+from jobs.schedule_info import listed as schedules
+from jobs.why import Reason
+from jobs.workers import WorkerInfo
+
+__all__ = [
+    "Attempt",
+    "AuditEntry",
+    "AuditPage",
+    "Broker",
+    "Count",
+    "Event",
+    "JobDetail",
+    "JobInfo",
+    "JobRow",
+    "Minute",
+    "NotRetried",
+    "Overview",
+    "Page",
+    "Purge",
+    "QueueInfo",
+    "Reason",
+    "ScheduleInfo",
+    "TaskInfo",
+    "WorkerInfo",
+    "WorkflowNode",
+    "WorkflowPage",
+    "WorkflowRow",
+    "audit",
+    "broker",
+    "events",
+    "find",
+    "job",
+    "last_minutes",
+    "minutes",
+    "note",
+    "overview",
+    "pause",
+    "pause_schedule",
+    "percentile",
+    "purge",
+    "purgeable",
+    "queues",
+    "quiet",
+    "reschedule",
+    "resume",
+    "resume_schedule",
+    "retry",
+    "revoke",
+    "run_schedule",
+    "running",
+    "schedules",
+    "set_rate_limit",
+    "shutdown",
+    "tasks",
+    "totals",
+    "workers",
+    "workflow",
+    "workflows",
+]

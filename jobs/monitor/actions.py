@@ -1,0 +1,69 @@
+"""What operators do, as the commands do it; none of it is noted in the audit by itself: see `note`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.connection import JobsRedis
+from jobs.control import NotRetried, Purge, pause, purge, purgeable, resume, retry
+from jobs.result import Result
+from jobs.workers import tell
+
+__all__ = [
+    "NotRetried",
+    "Purge",
+    "pause",
+    "pause_schedule",
+    "purge",
+    "purgeable",
+    "quiet",
+    "reschedule",
+    "resume",
+    "resume_schedule",
+    "retry",
+    "revoke",
+    "run_schedule",
+    "set_rate_limit",
+    "shutdown",
+]
+
+
+async def revoke(connection: JobsRedis, job_id: str, terminate: bool = False) -> str:
+    """Never start it; with *terminate*, stop it if it runs. Returns the state it was in; UNKNOWN, or one of an ended
+    job: nothing was changed."""
+    return await Result(job_id, connection).revoke(terminate)
+
+
+async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
+    """Move a waiting job to another time; False if it does not wait."""
+    return await Result(job_id, connection).reschedule(eta)
+
+
+async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> None:
+    """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. ValueError for anything else."""
+    await connection.set_rate_limit(task, rate)
+
+
+async def quiet(connection: JobsRedis, worker: str) -> bool:
+    """Have a worker claim no more jobs; False if it does not listen."""
+    return await tell(connection, worker, "quiet")
+
+
+async def shutdown(connection: JobsRedis, worker: str) -> bool:
+    """Have a worker end its jobs, and then itself; False if it does not listen."""
+    return await tell(connection, worker, "shutdown")
+
+
+async def pause_schedule(connection: JobsRedis, name: str) -> None:
+    """Its moments pass without a run, until resumed. UnknownSchedule, a LookupError, if there is none."""
+    await connection.pause_schedule(name)
+
+
+async def resume_schedule(connection: JobsRedis, name: str) -> None:
+    """Its next moment fires again."""
+    await connection.resume_schedule(name)
+
+
+async def run_schedule(connection: JobsRedis, name: str) -> str:
+    """Run it now; returns the id of the job."""
+    return (await connection.run_schedule(name)).id

@@ -1,0 +1,91 @@
+"""The Redis itself: is it fit to keep jobs?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.connection import JobsRedis
+
+NEAR = 0.8
+"""From this share of its memory limit on, a Redis is near it."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """What a Redis says of itself. Memory is in bytes, `uptime` in seconds."""
+
+    name: str
+    """Redis or Valkey."""
+    version: str
+    memory: int
+    peak: int
+    limit: int
+    """0: none."""
+    clients: int
+    persistence: str
+    """`AOF`, `RDB`, `AOF and RDB` or `none`."""
+    uptime: int
+    policy: str
+    """What it does when its memory is full: `noeviction` keeps jobs."""
+    keys: int
+    per_s: int
+    """Commands a second, just now."""
+    warnings: list[str]
+
+
+async def broker(connection: JobsRedis) -> Broker:
+    """Its figures, and what somebody should change."""
+    told: dict[str, Any] = await connection.info("all")
+    valkey = told.get("valkey_version")
+    found = Broker(
+        name="Valkey" if valkey else "Redis",
+        version=str(valkey or told.get("redis_version", "?")),
+        memory=int(told.get("used_memory", 0)),
+        peak=int(told.get("used_memory_peak", 0)),
+        limit=int(told.get("maxmemory", 0)),
+        clients=int(told.get("connected_clients", 0)),
+        persistence=await _persistence(connection, told),
+        uptime=int(told.get("uptime_in_seconds", 0)),
+        policy=str(told.get("maxmemory_policy", "?")),
+        keys=sum(db["keys"] for name, db in told.items() if name.startswith("db") and isinstance(db, dict)),
+        per_s=int(told.get("instantaneous_ops_per_sec", 0)),
+        warnings=[],
+    )
+    found.warnings.extend(_warnings(found, told))
+    return found
+
+
+async def _persistence(connection: JobsRedis, told: Mapping[str, Any]) -> str:
+    ways = ["AOF"] if told.get("aof_enabled") else []
+    try:
+        if (await connection.config_get("save")).get("save"):
+            ways.append("RDB")
+    except Exception:  # a managed Redis may forbid CONFIG
+        return " and ".join(ways) or "unknown"
+    return " and ".join(ways) or "none"
+
+
+def _warnings(found: Broker, told: Mapping[str, Any]) -> Iterator[str]:
+    if found.policy not in ("noeviction", "?"):
+        yield (
+            f"maxmemory-policy is {found.policy}: when memory is full, Redis throws jobs away. "
+            "Set it to noeviction"
+        )
+    if found.persistence == "none":
+        yield "nothing is written to disk: a restart of Redis loses every job. Set appendonly yes"
+    elif found.persistence == "RDB":
+        yield "only snapshots are written: a crash loses what came after the last one. Set appendonly yes"
+    if told.get("aof_last_write_status", "ok") != "ok" or told.get("rdb_last_bgsave_status", "ok") != "ok":
+        yield "the last write to disk failed: look at the disk, and at Redis' log"
+    if found.limit and found.memory > NEAR * found.limit:
+        yield f"{found.memory / found.limit:.0%} of the memory limit is used: when it is full, calls are refused"
+    if told.get("role") == "slave":
+        yield "this is a replica: nothing can be written to it"
+    if _number(str(told.get("redis_version", "7"))) < (7, 0):
+        yield f"Redis {found.version} is too old: at least Redis 7.0 or Valkey 7.2 is needed"
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())

@@ -1,0 +1,150 @@
+"""Counters: of each minute, for charts, and of all time, for metrics. Ends of jobs write them (finish.lua)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from jobs import keys
+from jobs.clock import now_ms
+from jobs.connection import JobsRedis
+
+STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
+Buckets = Mapping[int, int]
+"""bucket -> how many times; bucket n holds those from 2^(n-1) to below 2^n ms, 0 those below 1 ms."""
+
+
+@dataclass
+class Count:
+    """What was counted of a task in some time, or of all tasks together."""
+
+    states: dict[str, int] = field(default_factory=dict)
+    """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED."""
+    wait: dict[int, int] = field(default_factory=dict)
+    """From due to start."""
+    run: dict[int, int] = field(default_factory=dict)
+    wait_ms: int = 0
+    run_ms: int = 0
+    """The sum of all."""
+
+    def add(self, what: list[str], n: int) -> None:
+        """Add a field of the hash, given without its task."""
+        match what:
+            case ["wait" | "run" as name, bucket]:
+                buckets = self.wait if name == "wait" else self.run
+                buckets[int(bucket)] = buckets.get(int(bucket), 0) + n
+            case ["wait_ms"]:
+                self.wait_ms += n
+            case ["run_ms"]:
+                self.run_ms += n
+            case [state]:
+                self.states[state] = self.states.get(state, 0) + n
+
+    def of(self, state: str) -> int:
+        """How many came to that state."""
+        return self.states.get(state, 0)
+
+    @property
+    def failure_share(self) -> float | None:
+        """Failures among all that succeeded or failed; None where nothing did."""
+        ended = self.of("SUCCESS") + self.of("FAILURE")
+        return self.of("FAILURE") / ended if ended else None
+
+
+@dataclass(frozen=True)
+class Minute:
+    """One minute, of all tasks or of one. Times are in seconds; None where there was nothing to measure."""
+
+    at: datetime
+    succeeded: int
+    failed: int
+    retried: int
+    revoked: int
+    wait_p50: float | None
+    wait_p95: float | None
+    run_p50: float | None
+    run_p95: float | None
+    due: int | None
+    """Jobs that were due, in all queues that a worker served; None where no worker noted it."""
+    oldest_due_s: float | None
+
+
+async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
+    """The last *n* minutes, the oldest first; the last one is still going on."""
+    this = await now_ms(connection) // 60_000
+    hashes = await _hashes(connection, range(this - n + 1, this + 1))
+    return [_minute(number, fields, task) for number, fields in hashes.items()]
+
+
+async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
+    """What was counted in the last *n* minutes, by task; '' is all together."""
+    this = await now_ms(connection) // 60_000
+    found: dict[str, Count] = {}
+    for fields in (await _hashes(connection, range(this - n + 1, this + 1))).values():
+        _count(fields, found)
+    return found
+
+
+async def totals(connection: JobsRedis) -> dict[str, Count]:
+    """What was counted since ever, by task; '' is all together. Never goes down, but when Redis is emptied."""
+    found: dict[str, Count] = {}
+    _count(await connection.hgetall(keys.TOTALS), found)  # type: ignore[misc]
+    return found
+
+
+def percentile(buckets: Buckets, share: float) -> float | None:
+    """The time in seconds that *share* of all stay below, as exactly as the buckets tell; None of none."""
+    total = sum(buckets.values())
+    left = total * share
+    for bucket in sorted(buckets):
+        if left <= buckets[bucket]:
+            lowest, highest = 2.0 ** (bucket - 1) if bucket else 0.0, 2.0**bucket
+            return (lowest + (highest - lowest) * left / buckets[bucket]) / 1000
+        left -= buckets[bucket]
+    return None
+
+
+async def _hashes(connection: JobsRedis, numbers: range) -> dict[int, dict[bytes, bytes]]:
+    async with connection.pipeline(transaction=False) as pipe:
+        for number in numbers:
+            pipe.hgetall(f"{keys.STATS}{number}")
+        return dict(zip(numbers, await pipe.execute(), strict=True))
+
+
+def _count(fields: Mapping[bytes, bytes], found: dict[str, Count]) -> None:
+    for raw, n in fields.items():
+        if raw.startswith((b"|due|", b"|oldest|")):
+            continue
+        task, what = _parts(raw.decode())
+        found.setdefault(task, Count()).add(what, int(n))
+
+
+def _parts(text: str) -> tuple[str, list[str]]:
+    """Task and the rest of a field: `task|STATE`, `task|wait|bucket`; a task's name may hold a `|`."""
+    task, *rest = text.rsplit("|", 2)
+    if len(rest) == 2 and rest[0] in ("wait", "run") and rest[1].isdecimal():
+        return task, rest
+    task, _, what = text.rpartition("|")
+    return task, [what]
+
+
+def _minute(number: int, fields: Mapping[bytes, bytes], task: str) -> Minute:
+    found: dict[str, Count] = {}
+    _count(fields, found)
+    count = found.get(task, Count())
+    due = [int(n) for name, n in fields.items() if name.startswith(b"|due|")]
+    oldest = [int(ms) for name, ms in fields.items() if name.startswith(b"|oldest|")]
+    return Minute(
+        at=datetime.fromtimestamp(number * 60, UTC),
+        succeeded=count.of("SUCCESS"),
+        failed=count.of("FAILURE"),
+        retried=count.of("RETRY"),
+        revoked=count.of("REVOKED"),
+        wait_p50=percentile(count.wait, 0.5),
+        wait_p95=percentile(count.wait, 0.95),
+        run_p50=percentile(count.run, 0.5),
+        run_p95=percentile(count.run, 0.95),
+        due=sum(due) if due else None,
+        oldest_due_s=max(oldest) / 1000 if oldest else None,
+    )

@@ -1,0 +1,94 @@
+"""What happens, as it happens. Scripts tell of it only while somebody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgpack
+
+from jobs import keys
+from jobs.clock import now_ms
+from jobs.connection import JobsRedis
+from jobs.line import is_away
+from jobs.subscription import Subscription
+from jobs.workers import online
+
+LISTENS_S = 15
+"""So long after its last sign of life a listener counts as gone, and nothing is told any more."""
+LOOK_S = 2.0
+"""How often is looked which workers are online, and a sign of life given."""
+HELD = 10_000
+"""Events that wait for a slow listener; later ones are dropped."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `kind` job: `id` came to `state`. `kind` worker: `id` is online or offline (`state`)."""
+
+    at: datetime
+    kind: str
+    id: str
+    state: str
+    task: str = ""
+    queue: str = ""
+    worker: str = ""
+
+
+async def events(connection: JobsRedis) -> AsyncIterator[Event]:
+    """Each change of a job's state, and workers that come and go, from now on and until the caller stops.
+
+    First come the workers that are online. A Redis that is away is waited for; what happens meanwhile is not told, nor
+    is what a listener is too slow for.
+    """
+    heard: asyncio.Queue[Event] = asyncio.Queue(HELD)
+
+    def hear(_: bytes, message: bytes) -> None:
+        for event in _read(message):
+            with contextlib.suppress(asyncio.QueueFull):
+                heard.put_nowait(event)
+
+    subscription = Subscription(connection.connection_pool, [keys.EVENTS], hear=hear, look=lambda: None)
+    subscription.start()
+    watching = asyncio.create_task(_watch(connection, heard))
+    try:
+        while True:
+            yield await heard.get()
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await subscription.close()
+
+
+async def _watch(connection: JobsRedis, heard: asyncio.Queue[Event]) -> None:
+    """Say that somebody listens, and tell of workers that have come or gone."""
+    before: set[str] = set()
+    while True:
+        try:
+            await connection.set(keys.LISTENING, 1, ex=LISTENS_S)
+            there = {worker.name for worker in await online(connection)}
+            at = datetime.fromtimestamp(await now_ms(connection) / 1000, UTC)
+        except Exception as error:
+            if not is_away(error):
+                raise
+        else:
+            changed = [(name, "online") for name in there - before] + [
+                (name, "offline") for name in before - there
+            ]
+            for name, state in sorted(changed):
+                await heard.put(Event(at, "worker", name, state))
+            before = there
+        await asyncio.sleep(LOOK_S)
+
+
+def _read(message: bytes) -> list[Event]:
+    told: Any = msgpack.unpackb(message)
+    at = datetime.fromtimestamp(int(told[0]) / 1000, UTC)
+    return [
+        Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in told[1]
+    ]

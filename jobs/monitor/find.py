@@ -1,0 +1,169 @@
+"""Find jobs: a page at a time along an index, never by looking at all of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from jobs import scripts
+from jobs.clock import moment
+from jobs.connection import JobsRedis
+from jobs.known_tasks import KnownTasks, known_tasks
+from jobs.monitor.places import Place, ids_running, places
+from jobs.monitor.rows import Found, JobRow, read_row
+
+STEP = 500
+"""How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
+PATIENCE_S = 0.06
+"""After so long a page ends as it is, and says how far it came."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some jobs. `next` is the cursor of the page after this one; '' if there is no more.
+
+    `looked_back_to`: the time of the last job that was looked at, if there are more: its end, or when it is due.
+    """
+
+    rows: list[JobRow]
+    next: str = ""
+    looked_back_to: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is sought."""
+
+    state: str = ""
+    task: str = ""
+    worker: str = ""
+    queue: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def filters(self) -> tuple[str, ...]:
+        """Those that find.lua knows, as it takes them."""
+        return self.task, self.worker, self.queue, self.text
+
+
+async def find(
+    connection: JobsRedis,
+    *,
+    state: str = "",
+    task: str = "",
+    worker: str = "",
+    queue: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str = "",
+    limit: int = 50,
+) -> Page:
+    """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
+
+    *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
+    ended jobs, and of the due time of others. *text* is sought as it is written, in ids, task names, arguments that
+    are no secrets, and errors; an exact id is found at once. ValueError for a state or a cursor that cannot be.
+    """
+    wanted = Wanted(state, task, worker, queue, text.strip(), since, until)
+    known = await known_tasks(connection)
+    if wanted.text and not cursor and (exact := await _exactly(connection, known, wanted.text)):
+        return Page([exact.row])
+    return await _Search(connection, known, wanted, limit).run(_read_cursor(cursor))
+
+
+@dataclass
+class _Search:
+    connection: JobsRedis
+    known: KnownTasks
+    wanted: Wanted
+    limit: int
+    rows: list[JobRow] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    back_to: datetime | None = None
+
+    async def run(self, start: tuple[str, str, str]) -> Page:
+        began = time.monotonic()
+        name, last, last_id = start
+        everywhere = await places(self.connection, self.wanted)
+        names = [place.name for place in everywhere]
+        number = names.index(name) if name in names else 0
+        while number < len(everywhere):
+            last, last_id, at_end = await self._step(everywhere[number], last, last_id)
+            if at_end:
+                number, last, last_id = number + 1, "", ""
+            spent = len(self.rows) >= self.limit or time.monotonic() - began > PATIENCE_S
+            if spent and number < len(everywhere):
+                return Page(self.rows, _cursor(names[number], last, last_id), self.back_to)
+        return Page(self.rows)
+
+    async def _step(self, place: Place, last: str, last_id: str) -> tuple[str, str, bool]:
+        room = self.limit - len(self.rows)
+        ids: list[str] = []
+        if place.how == "these":
+            held = await ids_running(self.connection, self.wanted.worker)
+            ids = [job_id for job_id in held if job_id > last_id][:room]
+        _, score, reached, at_end, rows = await self.connection.run_script(
+            scripts.FIND, place.how, place.key, last, last_id, place.lowest, place.highest, STEP, room,
+            place.states, *self.wanted.filters(), *ids,
+        )  # fmt: skip
+        self._take(rows)
+        if place.how == "these":
+            return "", ids[-1] if ids else "", len(ids) < room
+        self.back_to = moment(score) or self.back_to
+        return score.decode(), reached.decode(), at_end == 1
+
+    def _take(self, rows: list[Any]) -> None:
+        for raw in rows:
+            found = read_row(self.connection, self.known, raw)
+            if found.row.id not in self.seen and self._fits(found):
+                self.seen.add(found.row.id)
+                self.rows.append(found.row)
+
+    def _fits(self, found: Found) -> bool:
+        wanted = self.wanted
+        if wanted.task and found.row.task != wanted.task:  # a stock producer's: only its payload says
+            return False
+        return not wanted.text or found.holds(wanted.text)
+
+
+async def _exactly(connection: JobsRedis, known: KnownTasks, job_id: str) -> Found | None:
+    found = await _read(connection, known, [job_id])
+    return found[0] if found else None
+
+
+async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
+    """The jobs of these ids that there are, in this order."""
+    known = await known_tasks(connection)
+    rows: list[JobRow] = []
+    for first in range(0, len(ids), STEP):
+        rows += [found.row for found in await _read(connection, known, ids[first : first + STEP])]
+    return rows
+
+
+async def _read(connection: JobsRedis, known: KnownTasks, ids: list[str]) -> list[Found]:
+    nowhere = ("these", "", "", "", "-inf", "+inf", 0, 0, "", "", "", "", "")
+    answer = await connection.run_script(scripts.FIND, *nowhere, *ids)
+    return [read_row(connection, known, raw) for raw in answer[4]]
+
+
+def _cursor(*place: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str, str]:
+    if not cursor:
+        return "", "", ""
+    try:
+        name, last, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not all(isinstance(word, str) for word in (name, last, last_id)):
+            raise ValueError(cursor)
+        float(last or 0)
+    except (ValueError, TypeError):  # binascii's error is a ValueError too
+        raise ValueError(f"cursor={cursor!r:.80}: take it from the page before") from None
+    return name, last, last_id

@@ -1,0 +1,117 @@
+"""Everything that is known of one job."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from jobs import keys
+from jobs.connection import JobsRedis
+from jobs.errors import ResultUnknown
+from jobs.info import JobInfo
+from jobs.known_tasks import known_tasks
+from jobs.masking import text, without_secrets
+from jobs.monitor.calls import Shown, shown_call
+from jobs.monitor.find import rows_of
+from jobs.monitor.member_call import member_call
+from jobs.monitor.rows import JobRow
+from jobs.result import Result
+from jobs.why import Reason, why
+
+RESULT = 10_000
+"""Characters of a result that are shown."""
+CHILDREN = 100
+"""Children that are listed."""
+ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+
+
+@dataclass(frozen=True)
+class JobDetail:
+    """A job. `args` and `kwargs` are masked, and None where nothing is kept of them: with `ignore_result=True`, or when
+    the result has ended.
+    """
+
+    id: str
+    state: str
+    row: JobRow | None
+    """None: its record is history's no more, but its result is still there."""
+    info: JobInfo | None
+    task: str
+    args: list[Any] | None
+    kwargs: dict[str, Any] | None
+    result: str | None
+    """The result as text, cut; None: it has none yet, has failed, or its result is not kept."""
+    error: str
+    """`ValueError: no luck`, of one that failed or was revoked; the tracebacks stand in `info.history`."""
+    parent: str
+    """The workflow that it is a member of."""
+    children: list[JobRow]
+    """Members of a workflow that were called, or callbacks of a job; the first CHILDREN of them."""
+    children_count: int
+    progress: Any
+    reasons: list[Reason]
+    """Why it has not started, if it has not."""
+    can_retry: bool
+    can_revoke: bool
+    can_reschedule: bool
+
+
+async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
+    """What is known of a job now; None if nobody has seen this id, or all of it has ended."""
+    handle = Result(job_id, connection)
+    state = await handle.state()
+    rows = await rows_of(connection, [job_id])
+    if state == "UNKNOWN":
+        if not rows:
+            return None
+        state = rows[0].state  # its result has ended, its record has not
+    row = rows[0] if rows else None
+    call = await _call(connection, job_id, row)
+    children = await handle.children()
+    ended = state in ENDED
+    result, error = await _outcome(handle, state)
+    is_member = row is not None and row.kind == "member"
+    return JobDetail(
+        id=job_id,
+        state=state,
+        row=row,
+        info=await _info(handle),
+        task=(row.task if row else "") or (call.task if call else ""),
+        args=call.args if call else None,
+        kwargs=call.kwargs if call else None,
+        result=result,
+        error=error or (row.error if row else ""),
+        parent=row.parent if row else "",
+        children=await rows_of(connection, [child.id for child in children[:CHILDREN]]),
+        children_count=len(children),
+        progress=await handle.meta(),
+        reasons=[] if ended or state == "STARTED" else await why(connection, job_id),
+        can_retry=state in ("FAILURE", "REVOKED") and not is_member and row is not None,
+        can_revoke=not ended,
+        can_reschedule=state in ("PENDING", "RETRY"),
+    )
+
+
+async def _call(connection: JobsRedis, job_id: str, row: JobRow | None) -> Shown | None:
+    known = await known_tasks(connection)
+    stored = await connection.get(keys.JOB + job_id) or await connection.get(keys.RESULT + job_id)
+    if stored or row is None or not row.parent:
+        return shown_call(connection, known, stored or b"")
+    return await member_call(connection, known, row.parent, job_id)
+
+
+async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:
+    """Result and error as text."""
+    if state not in ENDED:
+        return None, ""
+    value = await handle.get(propagate=False)
+    if state == "SUCCESS":
+        return (None if isinstance(value, ResultUnknown) else text(without_secrets(value), RESULT)), ""
+    return None, "" if isinstance(value, ResultUnknown) else f"{type(value).__name__}: {value}"
+
+
+async def _info(handle: Result) -> JobInfo | None:
+    with contextlib.suppress(ResultUnknown):
+        return await handle.info()
+    return None

@@ -1,0 +1,73 @@
+"""The whole at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs import keys
+from jobs.clock import now_ms
+from jobs.connection import JobsRedis
+from jobs.monitor.counters import Count, last_minutes
+from jobs.monitor.queues import queues_served_by
+from jobs.workers import online
+
+ENDINGS = ("SUCCESS", "FAILURE", "REVOKED")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Figures of this moment, and of the last hour."""
+
+    workers: int
+    """Online now."""
+    quiet: int
+    """Those of them that claim nothing."""
+    running: int
+    """Jobs that run, or wait for others."""
+    slots: int
+    busy: int
+    """Slots in use, a few seconds old."""
+    due: int
+    scheduled: int
+    oldest_due_s: float
+    """0 if nothing is due."""
+    paused: tuple[str, ...]
+    """Queues."""
+    succeeded_last_hour: int
+    failed_last_hour: int
+    revoked_last_hour: int
+    retried_last_hour: int
+    per_s: float
+    """Jobs that ended in the last minute, a second."""
+    ended_kept: int
+    """Jobs in the history."""
+
+
+async def overview(connection: JobsRedis) -> Overview:
+    """Figures for the first page, in a few milliseconds however many jobs there are."""
+    workers = await online(connection)
+    queues = await queues_served_by(connection, workers)
+    hour = (await last_minutes(connection)).get("", Count())
+    return Overview(
+        workers=len(workers),
+        quiet=sum(worker.quiet for worker in workers),
+        running=sum(queue.running for queue in queues),
+        slots=sum(worker.max_jobs for worker in workers),
+        busy=sum(worker.busy for worker in workers),
+        due=sum(queue.due for queue in queues),
+        scheduled=sum(queue.scheduled for queue in queues),
+        oldest_due_s=max((queue.oldest_due_s for queue in queues), default=0.0),
+        paused=tuple(queue.name for queue in queues if queue.paused),
+        succeeded_last_hour=hour.of("SUCCESS"),
+        failed_last_hour=hour.of("FAILURE"),
+        revoked_last_hour=hour.of("REVOKED"),
+        retried_last_hour=hour.of("RETRY"),
+        per_s=await _per_s(connection),
+        ended_kept=await connection.zcard(keys.HISTORY),
+    )
+
+
+async def _per_s(connection: JobsRedis) -> float:
+    """From the history, not from the minutes: it does not begin at zero with each of them."""
+    now = await now_ms(connection)
+    return float(await connection.zcount(keys.HISTORY, now - 60_000, "+inf")) / 60

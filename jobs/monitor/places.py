@@ -1,0 +1,102 @@
+"""Where jobs are looked for: which indexes hold those that are wanted, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jobs import keys
+from jobs.connection import JobsRedis
+
+if TYPE_CHECKING:
+    from jobs.monitor.find import Wanted
+
+
+@dataclass(frozen=True)
+class Place:
+    """An index that find.lua steps along."""
+
+    name: str
+    how: str
+    states: str
+    """Those that it is asked for, with commas: an index may hold others as well."""
+    key: str = ""
+    lowest: str = "-inf"
+    highest: str = "+inf"
+
+
+_SECTIONS = {
+    "": ("running", "parked", "due", "ended", "later"),
+    "PENDING": ("due", "later"),
+    "RETRY": ("due", "later"),
+    "waiting": ("due",),
+    "scheduled": ("later",),
+    "STARTED": ("running", "parked"),
+    "SUCCESS": ("ended",),
+    "FAILURE": ("ended",),
+    "REVOKED": ("ended",),
+    "ended": ("ended",),
+}
+
+_STATES = {
+    "running": "STARTED",
+    "parked": "STARTED",
+    "due": "PENDING,RETRY",
+    "later": "PENDING,RETRY",
+    "ended": "SUCCESS,FAILURE,REVOKED",
+}
+
+
+async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
+    """All places where such a job may be. ValueError for a state that cannot be."""
+    if wanted.state not in _SECTIONS:
+        raise ValueError(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
+    lowest, highest = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
+    found: list[Place] = []
+    for section in _SECTIONS[wanted.state]:
+        states = wanted.state if wanted.state.isupper() else _STATES[section]
+        if section == "running":
+            found.append(Place(section, "these", states))
+        elif section == "parked":
+            found.append(Place(section, "newest", states, keys.WORKFLOWS))
+        elif section == "ended":
+            found.append(Place(section, "newest", states, await _ended(connection, wanted), lowest, highest))
+        else:
+            queues = [wanted.queue] if wanted.queue else await queue_names(connection)
+            found += [
+                Place(f"{section} {queue}", section, states, keys.queue_key(queue), lowest, highest)
+                for queue in queues
+            ]
+    return found
+
+
+async def queue_names(connection: JobsRedis) -> list[str]:
+    """Every queue that a call was ever sent to, or that a worker serves, and the default one."""
+    names = {name.decode() for name in await connection.smembers(keys.QUEUES)}  # type: ignore[misc]
+    return sorted(names | {keys.DEFAULT_QUEUE})
+
+
+async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
+    """The ids of the jobs that workers, or one of them, hold; in the order of ids."""
+    names = [worker] if worker else [name.decode() for name in await connection.zrange(keys.WORKERS, 0, -1)]
+    async with connection.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hkeys(keys.RUNNING + name)
+        held = await pipe.execute()
+    return sorted({job_id.decode() for ids in held for job_id in ids})
+
+
+async def _ended(connection: JobsRedis, wanted: Wanted) -> str:
+    """The smallest index that holds all that are wanted."""
+    fitting = [keys.HISTORY]
+    if wanted.state in ("FAILURE", "REVOKED"):
+        fitting.append(keys.UNSUCCESSFUL)
+    if wanted.task:
+        fitting.append(keys.ENDED + wanted.task)
+    sizes = [await connection.zcard(key) for key in fitting]
+    return fitting[sizes.index(min(sizes))]
+
+
+def _score(time: datetime | None, otherwise: str) -> str:
+    return otherwise if time is None else str(int(time.timestamp() * 1000))

@@ -1,0 +1,107 @@
+"""A job as one row of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgpack
+
+from jobs.clock import moment
+from jobs.connection import JobsRedis
+from jobs.known_tasks import KnownTasks
+from jobs.masking import cut
+from jobs.monitor.calls import Shown, shown_call
+
+ERROR = 200
+"""Characters of an error in a row."""
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job in a list. Times are in UTC, by Redis' clock; `run_s`: its last attempt."""
+
+    id: str
+    state: str
+    task: str
+    queue: str
+    worker: str
+    args: str
+    """In one line, without secrets; '' also where nothing is kept of them."""
+    error: str
+    """Of one that failed, was revoked or waits for its retry: the first line of why."""
+    enqueued: datetime | None
+    due: datetime | None
+    started: datetime | None
+    finished: datetime | None
+    run_s: float | None
+    attempts: int
+    retries: int
+    kind: str
+    """workflow, member (of one), retry (it waits for one); or '' for a plain call."""
+    parent: str
+    """The workflow that it is a member of."""
+    held: bool = False
+    """It is due, but a rate limit or a concurrency limit holds it back."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row, and what a search for text has to look at besides."""
+
+    row: JobRow
+    call: Shown | None
+    log: bytes
+
+    def holds(self, needle: str) -> bool:
+        """Does *needle* stand in what may be seen of this job? Never because of a secret."""
+        seen = (self.row.id, self.row.task, *(text for _, text in log_of(self.log)))
+        return any(needle in text for text in seen) or (self.call is not None and self.call.holds(needle))
+
+
+def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Found:
+    """Make sense of a row of find.lua."""
+    job_id, state, fields, held, stored = raw
+    (task, queue, worker, enqueued, due, received, finished, run, attempts, retries, tree, parent, _, log) = (
+        fields
+    )
+    call = shown_call(connection, known, stored)
+    name, shown_state = task.decode() or (call.task if call else ""), state.decode()
+    row = JobRow(
+        id=job_id.decode(),
+        state=shown_state,
+        task=name,
+        queue=queue.decode(),
+        worker=worker.decode(),
+        args=call.line if call else "",
+        error=error_of(log) if shown_state in ("FAILURE", "REVOKED", "RETRY") else "",
+        enqueued=moment(enqueued),
+        due=moment(due),
+        started=moment(received),
+        finished=moment(finished),
+        run_s=int(run) / 1000 if run else None,
+        attempts=int(attempts or 0),
+        retries=int(retries or 0),
+        kind="workflow" if tree else "member" if parent else "retry" if shown_state == "RETRY" else "",
+        parent=parent.decode(),
+        held=held == 1,
+    )
+    return Found(row, call, log)
+
+
+def log_of(log: bytes) -> list[tuple[str, str]]:
+    """Outcome and text of each attempt that a record's log holds."""
+    unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
+    unpacker.feed(log)
+    return [(entry[4], entry[5]) for entry in unpacker]
+
+
+def error_of(log: bytes) -> str:
+    """The first line of what the last attempt says; of a traceback, the first line of its exception."""
+    entries = log_of(log)
+    lines = entries[-1][1].splitlines() if entries else []
+    frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]
+    after = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] if frames else lines
+    return cut(after[0], ERROR) if after else ""

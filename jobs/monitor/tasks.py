@@ -1,0 +1,75 @@
+"""The tasks: who knows them, their limits, and how they fared in the last hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobs import keys
+from jobs.connection import JobsRedis
+from jobs.known_tasks import KnownTask, known_tasks
+from jobs.limits import rate_text
+from jobs.monitor.counters import Count, last_minutes, percentile
+from jobs.workers import online
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """A task that a worker has declared, or that ran in the last hour. Times are in seconds, of its last hour."""
+
+    name: str
+    workers: int
+    """Online ones that know it."""
+    queue: str
+    rate_limit: str
+    """`10/s`, `5/m`; '' for none."""
+    overridden: bool
+    """The rate was set by an operator: what the code says does not count."""
+    max_concurrency: int | None
+    states: Mapping[str, int] = field(default_factory=dict)
+    """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED in the last hour."""
+    failure_share: float | None = None
+    run_p50: float | None = None
+    run_p95: float | None = None
+    wait_p50: float | None = None
+    wait_p95: float | None = None
+
+
+async def tasks(connection: JobsRedis) -> list[TaskInfo]:
+    """Every task that a worker ever declared or that ran in the last hour, by name."""
+    workers = await online(connection)
+    known = (await known_tasks(connection)).tasks
+    counts = await last_minutes(connection)
+    limits = {
+        name.decode(): value.decode()
+        for name, value in (await connection.hgetall(keys.LIMITS)).items()  # type: ignore[misc]
+    }
+    names = sorted({*known, *(name for name in counts if name)})
+    return [
+        _info(
+            name, sum(name in worker.tasks for worker in workers), known.get(name), counts.get(name), limits
+        )
+        for name in names
+    ]
+
+
+def _info(
+    name: str, workers: int, known: KnownTask | None, count: Count | None, limits: Mapping[str, str]
+) -> TaskInfo:
+    count = count or Count()
+    override = limits.get(f"{name}|override")
+    holders = limits.get(f"{name}|holders")
+    return TaskInfo(
+        name=name,
+        workers=workers,
+        queue=known.queue if known else "",
+        rate_limit=rate_text(limits.get(f"{name}|rate", "") if override is None else override),
+        overridden=override is not None,
+        max_concurrency=int(holders) if holders else None,
+        states=count.states,
+        failure_share=count.failure_share,
+        run_p50=percentile(count.run, 0.5),
+        run_p95=percentile(count.run, 0.95),
+        wait_p50=percentile(count.wait, 0.5),
+        wait_p95=percentile(count.wait, 0.95),
+    )

@@ -1,0 +1,204 @@
+"""The workflows: a list, and one as a tree that stays readable, and fast, with 10,000 members."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from jobs import encoding, keys, scripts
+from jobs.clock import moment
+from jobs.connection import JobsRedis
+from jobs.known_tasks import KnownTasks, known_tasks
+from jobs.monitor.calls import Shown
+
+KINDS = ("group", "chain", "chord")
+MEMBERS = 50
+"""Members of one node that are shown at a time; of a node inside another, INNER."""
+INNER = 10
+STATES = {
+    "S": "SUCCESS",
+    "F": "FAILURE",
+    "R": "REVOKED",
+    "P": "PENDING",
+    "T": "STARTED",
+    "Y": "RETRY",
+    "-": "",
+}
+BATCH = 1_000
+Tree = Mapping[str, Any]
+"""A node as it is stored: see canvas."""
+
+
+@dataclass(frozen=True)
+class WorkflowRow:
+    """A workflow in the list. The three numbers are what it last reported; None before it started."""
+
+    id: str
+    state: str
+    called: datetime | None
+    done: int | None
+    failed: int | None
+    total: int | None
+
+
+@dataclass(frozen=True)
+class WorkflowPage:
+    """Some workflows, those called last first. `next` is the cursor of the page after this one; '' for none."""
+
+    rows: list[WorkflowRow]
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class WorkflowNode:
+    """A node of a workflow's tree: a group, chain or chord, or a task."""
+
+    kind: str
+    """group, chain, chord or task."""
+    path: str
+    """Its place: `0.3`; '' is the root."""
+    id: str
+    """Of a task: its job, which need not have been called yet."""
+    task: str
+    args: str
+    """Of a task: its own arguments in one line, masked; what the step before hands on is not among them."""
+    state: str
+    """Of a task; '' if it has not been called yet. Of the root: the workflow's."""
+    states: Mapping[str, int]
+    """How many tasks below it are in each state; '' counts those that have not been called yet."""
+    size: int
+    """How many members it has."""
+    start: int
+    """The number of the first member shown."""
+    members: list[WorkflowNode] = field(default_factory=list)
+    """Some of its members: of a large node a page of them."""
+
+
+async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> WorkflowPage:
+    """The workflows, those called last first. ValueError for a cursor that cannot be."""
+    if cursor and not cursor.isdecimal():
+        raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
+    first = int(cursor or 0)
+    found = await connection.zrange(keys.WORKFLOWS, first, first + limit, desc=True, withscores=True)
+    shown = found[:limit]
+    if not shown:
+        return WorkflowPage([])
+    states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
+    rows = [
+        _row(raw.decode(), called, state.decode(), meta)
+        for (raw, called), (state, _, meta) in zip(shown, states, strict=True)
+    ]
+    more = str(first + limit) if len(found) > limit else ""
+    return WorkflowPage([row for row in rows if row.state != "UNKNOWN"], more)
+
+
+async def workflow(
+    connection: JobsRedis, workflow_id: str, path: str = "", start: int = 0, limit: int = MEMBERS
+) -> WorkflowNode | None:
+    """The tree of a workflow, from the node at *path* on, and *limit* of that node's members, from *start* on.
+
+    Each node counts the states of all tasks below it. None: that is no workflow, or its result has ended, or it has no
+    such node.
+    """
+    stored = await connection.get(keys.TREE + workflow_id)
+    if stored is None:
+        return None
+    tree = encoding.loads(stored)
+    places = list(_leaves(tree, ()))
+    letters = await _letters(connection, workflow_id, places)
+    node, where = _node_at(tree, path)
+    if node is None:
+        return None
+    [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
+    known = await known_tasks(connection)
+    return _Drawing(workflow_id, known, letters).draw(node, where, start, limit, state.decode())
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    workflow: str
+    known: KnownTasks
+    letters: Mapping[str, str]
+
+    def draw(
+        self, node: Tree, path: tuple[int, ...], start: int, limit: int, state: str = ""
+    ) -> WorkflowNode:
+        kind = kind_of(node)
+        if kind == "task":
+            return self._task(node, path)
+        inner = node[kind]
+        shown = [
+            self.draw(inner[number], (*path, number), 0, min(INNER, limit))
+            for number in range(start, min(start + limit, len(inner)))
+        ]
+        return WorkflowNode(
+            kind, _place(path), "", "", "", state, self._states(node, path), len(inner), start, shown
+        )  # fmt: skip
+
+    def _task(self, node: Tree, path: tuple[int, ...]) -> WorkflowNode:
+        place = _place(path) or "-"
+        args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
+        line = Shown(node["task"], args, kwargs, whole=True).line
+        state = STATES[self.letters[place]]
+        return WorkflowNode(
+            "task", _place(path), f"{self.workflow}:{place}", node["task"], line, state, {state: 1}, 0, 0
+        )
+
+    def _states(self, node: Tree, path: tuple[int, ...]) -> dict[str, int]:
+        counts = Counter(self.letters[place] for place in _leaves(node, path))
+        return {STATES[letter]: n for letter, n in sorted(counts.items())}
+
+
+def kind_of(node: Tree) -> str:
+    """group, chain, chord or task."""
+    return next((kind for kind in KINDS if kind in node), "task")
+
+
+def _leaves(node: Tree, path: tuple[int, ...]) -> Iterator[str]:
+    kind = kind_of(node)
+    if kind == "task":
+        yield _place(path) or "-"
+        return
+    for number, member in enumerate(node[kind]):
+        yield from _leaves(member, (*path, number))
+
+
+def _node_at(tree: Tree, path: str) -> tuple[Tree | None, tuple[int, ...]]:
+    node, where = tree, tuple[int, ...]()
+    for number in path.split(".") if path else ():
+        kind = kind_of(node)
+        if kind == "task" or not number.isdecimal() or int(number) >= len(node[kind]):
+            return None, where
+        node, where = node[kind][int(number)], (*where, int(number))
+    return node, where
+
+
+def _place(path: tuple[int, ...]) -> str:
+    return ".".join(map(str, path))
+
+
+async def _letters(connection: JobsRedis, workflow_id: str, places: list[str]) -> dict[str, str]:
+    letters = ""
+    for first in range(0, len(places), BATCH):
+        answer = await connection.run_script(
+            scripts.MEMBER_LETTERS, workflow_id, *places[first : first + BATCH]
+        )
+        letters += answer.decode()
+    return dict(zip(places, letters, strict=True))
+
+
+def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:
+    progress = encoding.loads(meta) if meta else {}
+    if not isinstance(progress, Mapping):
+        progress = {}
+    return WorkflowRow(
+        workflow_id,
+        state,
+        moment(called),
+        progress.get("done"),
+        progress.get("failed"),
+        progress.get("total"),
+    )

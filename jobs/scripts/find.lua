@@ -1,0 +1,101 @@
+-- A bounded step along an index of jobs: rows of those that fit, and how far it came. Changes nothing.
+-- A step begins behind the id that the step before ended with; if that was moved meanwhile, at the score it had: then some
+-- come again, and none is passed over.
+-- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), or these (the ids that follow)
+--   its key, score and id that the step before ended with or '', lowest and highest score, how many to look at at most,
+--   how many rows at most, states with commas or '', task, worker, queue and needle, each
+--   or '', ids ...
+-- Returns how many were looked at, the last score and id, 1 if there is no more, rows.
+--   row: id, its state, fields of its record as FIELDS says, 1 if a limit holds it back, bytes of its call
+local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lowest, highest = ARGV[5], ARGV[6]
+local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
+local states, task, worker, queue, needle = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
+  'parent', 'path', 'log' }
+local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are sent, and when its text has to be looked at again
+local now = now_ms()
+local rows, looked_at, at_end = {}, 0, 0
+
+local function by_rank(rank_of, reverse)
+  local first = redis.call(rank_of, key, last_id) + 1
+  if reverse then return redis.call('ZRANGE', key, first, first + look_at - 1, 'REV', 'WITHSCORES') end
+  return redis.call('ZRANGE', key, first, first + look_at - 1, 'WITHSCORES')
+end
+
+local function read_page()
+  local stands = last_id ~= '' and redis.call('ZSCORE', key, last_id) == last
+  if how == 'newest' then
+    if stands then return by_rank('ZREVRANK', true) end
+    return redis.call('ZRANGE', key, last ~= '' and last or highest, lowest, 'BYSCORE', 'REV', 'LIMIT', 0, look_at, 'WITHSCORES')
+  end
+  if stands then return by_rank('ZRANK', false) end
+  local from = last ~= '' and last or how == 'later' and math.max(tonumber(lowest) or 0, now + 0.0001) or lowest
+  return redis.call('ZRANGE', key, from, highest, 'BYSCORE', 'LIMIT', 0, look_at, 'WITHSCORES')
+end
+
+local function beyond(score)
+  if how == 'newest' then return score < (tonumber(lowest) or -math.huge) end
+  return how == 'due' and score > now or score > (tonumber(highest) or math.huge)
+end
+
+local function is_wanted_state(state) return states == '' or (',' .. states .. ','):find(',' .. state .. ',', 1, true) ~= nil end
+
+-- What an id's record says it is, as far as this index shows such jobs; nothing if it does not.
+local function state_of(id)
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue')
+  local state = r[1]
+  if is_terminal(state) then
+    if how ~= 'newest' and how ~= 'these' then return end
+  elseif redis.call('EXISTS', JOB .. id) == 0 then
+    return
+  elseif r[2] then
+    state = 'STARTED' -- a workflow that was put down goes on
+  end
+  state = state or 'PENDING'
+  if (how == 'due' or how == 'later') and state == 'STARTED' then return end
+  if not is_wanted_state(state) then return end
+  if task ~= '' and r[3] and r[3] ~= task then return end
+  if worker ~= '' and r[4] ~= worker then return end
+  if queue ~= '' and (r[5] or queue) ~= queue then return end
+  return state
+end
+
+local function stored_call(id, state)
+  if not is_terminal(state) then return redis.call('GET', JOB .. id) or '' end
+  if needle ~= '' then return redis.call('GET', RESULT .. id) or '' end
+  return redis.call('GETRANGE', RESULT .. id, 0, SHOWN - 1)
+end
+
+local function look(id, score)
+  local state = state_of(id)
+  if not state then return end
+  local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
+  local call = stored_call(id, state)
+  if needle ~= '' and not call:find(needle, 1, true) and not (fields[14] or ''):find(needle, 1, true)
+    and not id:find(needle, 1, true) then return end
+  for i = 1, #FIELDS do fields[i] = fields[i] or '' end
+  local held = tonumber(fields[5]) and tonumber(fields[5]) <= now and score > now
+  rows[#rows + 1] = { id, state, fields, held and 1 or 0, call:sub(1, needle ~= '' and SOUGHT or SHOWN) }
+end
+
+if how == 'these' then
+  for i = 14, #ARGV do look(ARGV[i], 0) end
+  return { #ARGV - 13, '', '', 1, rows }
+end
+local page = read_page()
+if #page < 2 * look_at then at_end = 1 end
+for i = 1, #page, 2 do
+  local score = tonumber(page[i + 1])
+  if beyond(score) then
+    at_end = 1
+    break
+  end
+  looked_at, last, last_id = looked_at + 1, page[i + 1], page[i]
+  look(page[i], score)
+  if #rows == wanted then
+    if i + 2 <= #page then at_end = 0 end
+    break
+  end
+end
+return { looked_at, last, last_id, at_end, rows }

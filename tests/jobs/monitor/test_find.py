@@ -1,0 +1,220 @@
+"""`find`: jobs in every state, page by page, by every filter; and never by a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs import chord, group, keys, registry, task
+from jobs.connection import JobsRedis
+from jobs.monitor import JobRow, find
+from tests.jobs.monitor.conftest import Reach, StartOnline
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
+
+
+async def all_of(connection: JobsRedis, limit: int = 50, **filters: Any) -> list[JobRow]:
+    """Every page, one after the other."""
+    rows, cursor = [], ""
+    while True:
+        page = await find(connection, cursor=cursor, limit=limit, **filters)
+        assert len(page.rows) <= limit
+        rows += page.rows
+        cursor = page.next
+        if not cursor:
+            return rows
+
+
+async def test_jobs_in_every_state_are_found(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    later = await tasks.log.apply_async(("later",), countdown=3600)
+    await start_online()
+    good, bad, waits = (
+        await tasks.log.delay("good"),
+        await tasks.fail.delay("bad"),
+        await tasks.patient.delay(),
+    )
+    runs = await tasks.nap.delay(30)
+    revoked = await tasks.log.apply_async(("never",), countdown=60)
+    await revoked.revoke()
+    other = await tasks.log.apply_async(("nobody serves it",), queue="mail")
+    for result, state in ((good, "SUCCESS"), (bad, "FAILURE"), (waits, "RETRY"), (runs, "STARTED")):
+        await reach(result, state)
+
+    async def ids(**filters: Any) -> set[str]:
+        return {row.id for row in await all_of(connection, **filters)}
+
+    assert await ids() == {r.id for r in (later, good, bad, waits, runs, revoked, other)}
+    assert await ids(state="SUCCESS") == {good.id}
+    assert await ids(state="FAILURE") == {bad.id}
+    assert await ids(state="REVOKED") == {revoked.id}
+    assert await ids(state="ended") == {good.id, bad.id, revoked.id}
+    assert await ids(state="RETRY") == {waits.id}
+    assert await ids(state="STARTED") == {runs.id}
+    assert await ids(state="PENDING") == {later.id, other.id}
+    assert await ids(state="waiting") == {other.id}
+    assert await ids(state="scheduled") == {later.id, waits.id}
+    assert await ids(queue="mail") == {other.id}
+    assert await ids(task="tests.nap") == {runs.id}
+    assert await ids(task="tests.log", state="ended") == {good.id, revoked.id}
+    [row] = await all_of(connection, state="FAILURE")
+    assert (row.task, row.args, row.error, row.queue) == ("tests.fail", "'bad'", "ValueError: bad", "default")
+    assert await ids(worker=row.worker, state="ended") == {good.id, bad.id}
+    assert await ids(worker="nobody") == set()
+    [row] = await all_of(connection, state="RETRY")
+    assert (row.kind, row.error) == ("retry", "OSError('not today')")
+    with pytest.raises(ValueError, match="state='LOST'"):
+        await find(connection, state="LOST")
+
+
+async def test_pages_follow_each_other_newest_first(connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    results = await tasks.log.apply_many([(n,) for n in range(57)])
+    for result in results:
+        await result.get(timeout=10)
+    for _ in range(9):
+        await tasks.log.apply_async(("later",), countdown=3600)
+
+    rows = await all_of(connection, limit=10)
+
+    assert len(rows) == len({row.id for row in rows}) == 66
+    ended = [row.finished for row in rows[:57] if row.finished]
+    assert ended == sorted(ended, reverse=True)
+    assert len(ended) == 57
+    since, until = ended[30], ended[10]
+    found = await all_of(connection, state="ended", since=since, until=until)
+    assert {row.id for row in found} == {
+        row.id for row in rows[:57] if row.finished and since <= row.finished <= until
+    }
+    assert await all_of(connection, state="ended", since=ended[0] + timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "bm90IGpzb24", "WzEsMl0", "W1siYSJdLCAiIiwgIiJd", "💥", "WyIiLCAieCIsICIiXQ"]
+)
+async def test_a_cursor_that_nobody_gave_is_refused(connection: JobsRedis, cursor: str) -> None:
+    with pytest.raises(ValueError, match="take it from the page before"):
+        await find(connection, cursor=cursor)
+
+
+async def test_text_is_found_in_any_language(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    waiting = await tasks.log.apply_async(("明天早上提醒我浇花",), countdown=3600)
+    await start_online()
+    ended = await tasks.log.delay({"note": ["مرحبا بالعالم"]})
+    failed = await tasks.fail.delay("kaputt 🥀")
+    await reach(ended, "SUCCESS")
+    await reach(failed, "FAILURE")
+
+    for text, result in (
+        ("早上", waiting), ("بالعالم", ended), ("🥀", failed), ("ValueError: kaputt", failed),
+        (ended.id, ended), (ended.id[3:20], ended),
+    ):  # fmt: skip
+        assert [row.id for row in await all_of(connection, text=text)] == [result.id], text
+    assert await all_of(connection, text="晚上") == []
+
+
+@pytest.fixture
+def create_user() -> Iterator[Any]:
+    @task(name="monitor.create_user")
+    async def create_user(name: str, password: str, *, options: dict[str, str] | None = None) -> None:
+        raise ValueError("no such user")
+
+    yield create_user
+    registry.forget("monitor.create_user")
+
+
+async def test_a_search_does_not_tell_whether_a_secret_holds_a_text(
+    connection: JobsRedis, create_user: Any, start_worker: StartWorker, reach: Reach
+) -> None:
+    options = {"api_key": "swordfish"}
+    waiting = await create_user.apply_async(("John Doe", "hunter2"), {"options": options}, countdown=3600)
+    await start_worker(tasks=[create_user], lease_renewal=0.2)
+    ended = await create_user.apply_async(("Jane Doe", "hunter2"), {"options": options})
+    await reach(ended, "FAILURE")
+
+    for secret in ("hunter2", "hunt", "swordfish", "ter"):
+        assert (await find(connection, text=secret)).rows == []
+    rows = (await find(connection, text="Doe")).rows
+    assert {row.id for row in rows} == {waiting.id, ended.id}
+    assert {row.args for row in rows} == {
+        f"'{name} Doe', password='***', options={{'api_key': '***'}}" for name in ("John", "Jane")
+    }
+
+
+async def test_a_search_that_finds_nothing_ends_and_says_how_far_it_came(connection: JobsRedis) -> None:
+    await tasks.log.apply_many([(n,) for n in range(3000)], countdown=3600)
+
+    pages, cursor, looked = 0, "", []
+    while True:
+        page = await find(connection, text="nowhere", cursor=cursor)
+        pages += 1
+        cursor = page.next
+        if not cursor:
+            break
+        looked.append(page.looked_back_to)
+
+    assert all(looked)
+    assert pages < 100
+
+
+async def test_workflows_and_their_members(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    ended = await chord(group(tasks.log.s(n) for n in range(3)), tasks.log.s()).delay()
+    await reach(ended, "SUCCESS")
+    goes_on = await group(tasks.nap.s(30)).delay()
+
+    async def runs() -> bool:
+        return len(await all_of(connection, state="STARTED")) == 2
+
+    await wait_until(runs, "the workflow and its member to run")
+    kinds = {row.id: (row.kind, row.parent) for row in await all_of(connection)}
+    assert kinds[ended.id] == kinds[goes_on.id] == ("workflow", "")
+    assert kinds[f"{ended.id}:0.2"] == ("member", ended.id)
+
+
+async def test_the_indexes_forget_with_the_history(
+    connection: JobsRedis, start_online: StartOnline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "HISTORY_LENGTH", 5)
+    for n in range(20):
+        await (await tasks.log.apply_async((n,), countdown=60)).revoke()
+    await (await tasks.nap.apply_async((1,), countdown=60)).revoke()
+    assert await connection.zcard(keys.HISTORY) == 5
+    for n in range(20):
+        await (await tasks.fail.apply_async((n,), countdown=60)).revoke()
+
+    in_history = set(await connection.zrange(keys.HISTORY, 0, -1))
+    assert len(in_history) == 5
+    for key in (
+        keys.UNSUCCESSFUL,
+        f"{keys.ENDED}tests.log",
+        f"{keys.ENDED}tests.nap",
+        f"{keys.ENDED}tests.fail",
+    ):
+        assert set(await connection.zrange(key, 0, -1)) <= in_history, key
+    assert len(await all_of(connection)) == 5
+
+
+async def test_a_job_that_is_forgotten_or_begins_again_stands_in_no_index(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    result = await tasks.fail.delay()
+    flow = await group(tasks.fail.s(), tasks.log.s(1)).delay()
+    await reach(result, "FAILURE")
+    await reach(flow, "FAILURE")
+    await result.forget()
+    await connection.sadd(keys.PAUSED, "default")
+    await flow.retry_failed()
+
+    for key in (keys.HISTORY, keys.UNSUCCESSFUL, f"{keys.ENDED}tests.fail", f"{keys.ENDED}jobs.workflow"):
+        assert set(await connection.zrange(key, 0, -1)) <= {f"{flow.id}:1".encode()}, key
