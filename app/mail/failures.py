@@ -15,6 +15,7 @@ LONGEST_WAIT = timedelta(minutes=30)
 
 # No such mailbox or domain, no mailbox by that syntax, moved, a domain that takes no mail, a disabled mailbox.
 NO_SUCH_ADDRESS = re.compile(r": 5\d\d 5\.(1\.(1|2|3|6|10)|2\.1)\b")
+ADDRESS = re.compile(r"[^\s<>()\"',;:]+@[^\s<>()\"',;:]+")
 
 
 class Outcome(StrEnum):
@@ -113,6 +114,6 @@ def _silence(stage: Stage, error: BaseException) -> str:
 
 
 def _one_line(words: str) -> str:
-    """What a server said, cut to what a page and a log line can hold."""
+    """What a server said, cut to what a page and a log line can hold, without the addresses that it repeats."""
     printable = "".join(character if character.isprintable() else " " for character in words)
-    return " ".join(printable.split())[:300]
+    return ADDRESS.sub("(address)", " ".join(printable.split()))[:300]

@@ -109,6 +109,21 @@ async def test_each_failure_is_classed(
         assert does in caught.value.reason, "the owner of the mail is told what the server said"
 
 
+async def test_what_a_server_says_is_kept_without_the_addresses_in_it(server: SmtpServer) -> None:
+    """It is written to logs and shown on pages, and outlives the row of whoever asked to be forgotten."""
+    server.script["rcpt"] = (
+        "550 5.1.1 <alice@example.org>: no such user (alice@example.org,bob@localhost) here"
+    )
+
+    with pytest.raises(DeliveryFailed) as caught:
+        await send(mail_server(server), MAIL)
+
+    assert caught.value.reason == (
+        "The mail server answered: 550 5.1.1 <(address)>: no such user ((address),(address)) here"
+    )
+    assert caught.value.no_such_address
+
+
 async def test_nobody_listening_is_unreachable(server: SmtpServer) -> None:
     await server.stop()
 
