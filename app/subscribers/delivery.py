@@ -6,17 +6,15 @@ SQL says which mails are due. A page sends its own at once; what did not leave t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import CursorResult, select, update
 
 from app import database
-from app.mail import DeliveryFailed, NoPlace, Outcome, current_mailer
+from app.mail import GIVE_UP_AFTER, DeliveryFailed, NoPlace, Outcome, back_off, current_mailer
 from app.subscribers import mails, states
 from app.subscribers.models import Subscriber
 
-GIVE_UP_AFTER = timedelta(days=4)
-LONGEST_WAIT = timedelta(minutes=30)
 CHUNK = 500
 
 
@@ -57,7 +55,7 @@ async def overdue() -> Sequence[int]:
     async with database.transaction() as db:
         for subscriber in await db.scalars(query.limit(CHUNK).with_for_update(skip_locked=True)):
             age = now - (subscriber.asked_at or now)
-            subscriber.mail_due_at = now + min(max(age, states.SWEEP_AFTER), LONGEST_WAIT)
+            subscriber.mail_due_at = now + back_off(age)
             if age > GIVE_UP_AFTER:
                 subscriber.mail_due_at = None
             else:
