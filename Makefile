@@ -36,7 +36,7 @@ format: .venv/.installed  ## Mend what can be mended
 arq-suite: .venv/.installed  ## arq's own tests against our worker, with arq's connection and with ours
 	$(PY) -m tests.arq_suite.run $(WAYS)
 
-chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, CHAOS="--seed 7" to repeat
+chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, "--seed 7" to repeat, "--rounds 20" for each crash point
 	$(PY) -m tests.chaos $(CHAOS)
 
 bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for some, BENCH=--big for a million jobs

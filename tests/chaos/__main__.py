@@ -45,6 +45,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--but", nargs="+", metavar="name", default=(), help="leave these out")
     parser.add_argument("--short", action="store_true", help="a tenth of the size, as `make test` does")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="to repeat a run")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="how often each crash point of r26 is played (20: three hours)"
+    )
     parser.add_argument("--together", type=int, default=1, help="scenarios at the same time (default 1)")
     parser.add_argument("--keep", action="store_true", help="keep the ledger and the workers' logs")
     parser.add_argument("--play", help=argparse.SUPPRESS)
@@ -56,7 +59,16 @@ def parse() -> argparse.Namespace:
 
 async def in_process(name: str, options: argparse.Namespace, limit: asyncio.Semaphore) -> list[Check]:
     """A scenario in a process of its own: the default connection and the ledger belong to the process."""
-    command = ["-m", "tests.chaos", "--play", name, "--seed", str(options.seed)]
+    command = [
+        "-m",
+        "tests.chaos",
+        "--play",
+        name,
+        "--seed",
+        str(options.seed),
+        "--rounds",
+        str(options.rounds),
+    ]
     command += ["--short"] * options.short + ["--keep"] * options.keep
     async with limit:
         began = time.monotonic()
@@ -80,7 +92,7 @@ async def play(scenario: Scenario, options: argparse.Namespace) -> list[Check]:
     """A scenario that cannot go on is a broken promise as well, after those that it could check."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, workers would inherit that it is ignored
     folder = Path(tempfile.mkdtemp(prefix=f"quarq-chaos-{scenario.name}-"))
-    async with staged(folder, options.seed, short=options.short) as stage:
+    async with staged(folder, options.seed, short=options.short, rounds=options.rounds) as stage:
         try:
             await scenario.play(stage)
         except (Exception, asyncio.CancelledError) as error:

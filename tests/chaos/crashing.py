@@ -112,6 +112,12 @@ async def body(self: Any, results: list[str], key: str) -> int:
     return len(results)
 
 
+@task(name="chaos.told", bind=True)
+async def told(self: Any, request: Any, error: Exception, traceback: str, key: str) -> None:
+    """Hears of a chord that failed, once."""
+    await body.run(self, ([], key), {})
+
+
 @task(name="chaos.parent", bind=True)
 async def parent(self: Any, key: str, children: int, seconds: float) -> int:
     """Calls a group, and waits for it inside."""
@@ -131,7 +137,8 @@ if "REDIS_URL" in os.environ:
 
 WorkerSettings = worker_settings(
     redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
-    tasks=[*tasks.TASKS, body, parent],
+    tasks=[*tasks.TASKS, body, told, parent],
+    queues=["default", "later"],
     max_jobs=10,
     lease=float(os.environ.get("CHAOS_LEASE", "15")),
     lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,

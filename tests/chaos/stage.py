@@ -32,10 +32,19 @@ class Check:
 
 
 class Stage:
-    """Everything of one scenario; made by `staged()`. `size(full, short)` picks by the length of the run."""
+    """Everything of one scenario; made by `staged()`. `size(full, short)` picks by the length of the run; `rounds`: how
+    often what is played once may be played again.
+    """
 
     def __init__(
-        self, folder: Path, server: RedisServer, proxy: TcpProxy, url: str, seed: int, short: bool
+        self,
+        folder: Path,
+        server: RedisServer,
+        proxy: TcpProxy,
+        url: str,
+        seed: int,
+        short: bool,
+        rounds: int = 1,
     ) -> None:
         self.folder = folder
         self.server = server
@@ -43,6 +52,7 @@ class Stage:
         self.url = url
         self.rng = random.Random(seed)
         self.short = short
+        self.rounds = rounds
         self.oracle = Oracle(folder / "ledger")
         self.redis = Redis.from_url(url, decode_responses=True)
         self.fleet = Fleet(
@@ -129,14 +139,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, seed: int, *, short: bool) -> AsyncIterator[Stage]:
+async def staged(folder: Path, seed: int, *, short: bool, rounds: int = 1) -> AsyncIterator[Stage]:
     """A stage in an empty folder; everything that it started is gone afterwards."""
     server_port = _free_port()
     server = RedisServer(folder, config={"port": str(server_port), "bind": "127.0.0.1"}).start()
     proxy = await TcpProxy("127.0.0.1", server_port).start()
     ledger.use(folder / "ledger")
     url = f"redis://127.0.0.1:{server_port}/0"
-    stage = Stage(folder, server, proxy, url, seed, short)
+    stage = Stage(folder, server, proxy, url, seed, short, rounds)
     try:
         async with connect(url):
             yield stage

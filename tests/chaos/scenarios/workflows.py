@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from jobs import Result, chain, chord, group
 from jobs.canvas import Node
 from tests.chaos import crashing, invariants
-from tests.chaos.crashing import FAULTS, POINTS, body, fuse_of, parent
+from tests.chaos.crashing import FAULTS, POINTS, body, fuse_of, parent, told
 from tests.chaos.fleet import WorkerProcess
 from tests.chaos.scenarios import scenario
 from tests.chaos.stage import Stage
-from tests.chaos.tasks import work
+from tests.chaos.tasks import fail, work
 
 LEASE_S = 2.0
 STOPPED_S = LEASE_S * 40 / 15
@@ -25,8 +27,8 @@ GRACE_S = 6
 """For so long after the first worker ever has come nobody takes over anything: see alive.lua."""
 NAP_S = 0.05
 SETTINGS = f"{crashing.__name__}.WorkerSettings"
-IN_A_BODY = {"body begun", "body acted"}
-AFTER_A_STEP = {"before send 2", "after send 2"}
+IN_A_BODY = frozenset({"body begun", "body acted"})
+AFTER_A_STEP = frozenset({"before send 2", "after send 2"})
 
 
 def a_group(key: str) -> Node:
@@ -49,34 +51,51 @@ def nested(key: str) -> Node:
     return chord([inner, member("e") | member("f")], body.s(f"{key} body"))
 
 
-SHAPES: dict[str, tuple[Callable[[str], Node], int, set[str]]] = {
-    "group": (a_group, 5, IN_A_BODY | AFTER_A_STEP),
-    "chain": (a_chain, 4, IN_A_BODY),
-    "chord": (a_chord, 6, set()),
-    "nested": (nested, 8, set()),
+def a_few(key: str) -> Node:
+    return group((work.si(f"{key} {n}", NAP_S) for n in range(6)), max_concurrency=2)
+
+
+def failing(key: str) -> Node:
+    header = [fail.si(key), *(work.si(f"{key} {n}", NAP_S) for n in range(4))]
+    return chord(header, body.s(f"{key} body")).on_error(told.s(f"{key} told"))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a workflow is made, how many of its tasks act, the points that it has not, and whether it is to fail."""
+
+    make: Callable[[str], Node]
+    size: int
+    without: frozenset[str] = frozenset()
+    fails: bool = False
+
+
+SHAPES = {
+    "group": Shape(a_group, 5, IN_A_BODY | AFTER_A_STEP),
+    "chain": Shape(a_chain, 4, IN_A_BODY),
+    "chord": Shape(a_chord, 6),
+    "nested": Shape(nested, 8),
+    "few": Shape(a_few, 6, IN_A_BODY),
+    "failing": Shape(failing, 5, AFTER_A_STEP, fails=True),
 }
-"""How it is made, its number of tasks, and the points that it has not."""
 
 
-def killed_in_every_stage(shape: str) -> Callable[[Stage], object]:
+def killed_in_every_stage(name: str, shape: Shape) -> Callable[[Stage], Awaitable[None]]:
     async def play(stage: Stage) -> None:
-        make, size, without = SHAPES[shape]
-        cases = [(point, how) for point in POINTS if point not in without for how in FAULTS]
+        cases = [(point, how) for point in POINTS if point not in shape.without for how in FAULTS]
         if stage.short:
-            cases = random.Random(f"{shape} {stage.rng.random()}").sample(cases, 4)
-        await at_each_point(stage, make, size, cases * stage.size(20, 1))
+            cases = random.Random(f"{name} {stage.rng.random()}").sample(cases, 4)
+        await at_each_point(stage, shape, cases * stage.rounds)
 
     return play
 
 
-for shape in SHAPES:
-    title = f"{shape}: its worker or Redis fails at each step"
-    scenario(f"r26-{shape}", title)(killed_in_every_stage(shape))  # type: ignore[arg-type]
+for name, shape in SHAPES.items():
+    title = f"{name}: its worker or Redis fails at each step"
+    scenario(f"r26-{name}", title)(killed_in_every_stage(name, shape))
 
 
-async def at_each_point(
-    stage: Stage, make: Callable[[str], Node], size: int, cases: list[tuple[str, str]]
-) -> None:
+async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]]) -> None:
     stage.fleet.settings = SETTINGS
     await stage.workers(2, CHAOS_LEASE=str(LEASE_S))
     await asyncio.sleep(GRACE_S)
@@ -84,11 +103,13 @@ async def at_each_point(
     slowest, where = 0.0, ""
     for number, (point, how) in enumerate(cases):
         key = f"{number} {point} {how}"
-        took, what = await one_case(stage, key, make(key), size, point, how)
+        took, what = await one_case(stage, key, shape, point, how)
         wrong += [f"{key}: {text}" for text in what]
         slowest, where = max((slowest, where), (took, f"{point}, {how}"))
     stage.check(
-        f"{len(cases)} crashes: every workflow ends well, each step acts once", wrong[:5] or "all", not wrong
+        f"{len(cases)} crashes: every workflow ends as it must, each step acts once",
+        wrong[:5] or "all",
+        not wrong,
     )
     stage.check(
         "again only what its process did not live to record", repeated(stage) or "none", not repeated(stage)
@@ -99,16 +120,14 @@ async def at_each_point(
     await invariants.nothing_left(stage)
 
 
-async def one_case(
-    stage: Stage, key: str, node: Node, size: int, point: str, how: str
-) -> tuple[float, list[str]]:
+async def one_case(stage: Stage, key: str, shape: Shape, point: str, how: str) -> tuple[float, list[str]]:
     """Seconds from the fault to the result, and what was not as it must be."""
     plan = {"point": point, "how": how, "redis": stage.server.pid}
     fuse = fuse_of(stage.folder)
     fuse.with_name("new").write_text(json.dumps(plan))
     fuse.with_name("new").rename(fuse)
     before = len(stage.oracle.read().notes)
-    result: Result = await node.delay()
+    result: Result = await shape.make(key).delay()
     try:
         await stage.until(lambda: not fuse.exists(), f"{key} to be reached", 10)
     except TimeoutError:
@@ -119,16 +138,31 @@ async def one_case(
     victim = next(worker for worker in stage.fleet.all if worker.pid == stage.oracle.notes[-1][1])
     healing = asyncio.create_task(heal(stage, victim, how))
     try:
-        await result.get(timeout=40)
-    except Exception as error:
-        return time.monotonic() - began, [repr(error)]
+        ended = await result.get(timeout=40, propagate=False)
+    except TimeoutError as error:
+        ended = error
     finally:
         took = time.monotonic() - began
         await healing
-    stage.oracle.read()
-    keys = [name for name in stage.oracle.runs if name.startswith(f"{key} ")]
-    acted = sum(stage.oracle.effects(name) >= 1 for name in keys)
-    return took, [] if acted == len(keys) == size else [f"{acted} of {size} steps acted"]
+    wrong = (
+        [repr(ended)]
+        if isinstance(ended, Exception) != shape.fails or isinstance(ended, TimeoutError)
+        else []
+    )
+    return took, [*wrong, *await steps_missing(stage, key, shape.size)]
+
+
+async def steps_missing(stage: Stage, key: str, size: int) -> list[str]:
+    """All steps have acted, and none has begun that must not; a callback may come after the result."""
+
+    def effects() -> list[int]:
+        runs = stage.oracle.read().runs
+        return [stage.oracle.effects(name) for name in list(runs) if name.startswith(f"{key} ")]
+
+    with contextlib.suppress(TimeoutError):
+        await stage.until(lambda: len(effects()) == size and all(effects()), "each step to act", LEASE_S + 2)
+    acted = effects()
+    return [] if len(acted) == size and all(acted) else [f"{sum(map(bool, acted))} of {size} steps acted"]
 
 
 async def heal(stage: Stage, victim: WorkerProcess, how: str) -> None:
@@ -174,6 +208,24 @@ async def many_on_few_slots(stage: Stage) -> None:
         bad = [outcome for outcome in ended if isinstance(outcome, BaseException)]
         stage.check(f"{workflows} {name}: all end", bad[:2] or "all", not bad)
         stage.check(f"... in <= {3 * ideal:.0f} s (ideal {ideal:.0f} s)", f"{took:.1f} s", took <= 3 * ideal)
+    await invariants.hold(stage)
+
+
+@scenario("r13-queues", "more sleepers than slots, and quick jobs in a second queue")
+async def every_slot_is_used(stage: Stage) -> None:
+    """12 workers of 10 slots: nobody's slot stays free while a job waits."""
+    workers, slots, sleepers, quick = stage.size(12, 3), 10, stage.size(300, 75), 50
+    seconds = stage.size(3, 1)
+    stage.fleet.settings = SETTINGS
+    await stage.workers(workers)
+    began = time.monotonic()
+    await stage.send_many({f"sleeper {n}": seconds for n in range(sleepers)})
+    await stage.send_many({f"quick {n}": 0 for n in range(quick)}, queue="later")
+    await stage.until_all_acted(60)
+    took, ideal = time.monotonic() - began, sleepers * seconds / workers / slots
+    most = stage.oracle.most_beside([key for key in stage.acked if key.startswith("sleeper")])
+    stage.check(f"slots busy {workers * slots} of {workers * slots}", most, most == workers * slots)
+    stage.check(f"all done in <= {3 * ideal:.1f} s (ideal {ideal:.1f} s)", f"{took:.1f} s", took <= 3 * ideal)
     await invariants.hold(stage)
 
 
