@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -68,7 +67,9 @@ class Orchestration:
         self._total = 0
         self._done = 0
         self._failed = 0
-        self._reported = 0.0
+        self._reported: dict[str, int] | None = None
+        self._reporting: asyncio.Task[None] | None = None
+        self._report_in_turn = asyncio.Lock()
         self._ended: dict[str, bytes] = {}
         """path -> what the journal says, until the evaluation asks for it."""
         self._seen: set[str] = set()
@@ -106,6 +107,8 @@ class Orchestration:
             self._count(place, entry)
         node = from_dict(encoding.loads(tree))
         self._total = len(members.paths_of(node))
+        if self._seen:  # it is taken up again
+            self._report_soon()
         return node
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
@@ -136,24 +139,33 @@ class Orchestration:
                 break
             if self._news.is_set():
                 idle_s = 0
-                await self._report()
+                self._report_soon()
                 continue
             idle_s += patience_s
             await self._guarded(self._compare)
             enough_s = IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise PutDown(len(self._seen))
-        self._reported = 0.0
-        await self._report()
+        await self._guarded(self._report)
         return evaluation.result()
 
-    async def _report(self) -> None:
+    def _report_soon(self) -> None:
         """Say how many members have ended, at most REPORTS_A_SECOND times a second: `Result.progress()` reads it."""
-        now = time.monotonic()
-        if now - self._reported >= 1 / REPORTS_A_SECOND:
-            self._reported = now
-            meta = {"done": self._done, "failed": self._failed, "total": self._total}
-            await self._guarded(lambda: self._job.update_state(meta=meta))
+        if self._reporting is None or self._reporting.done():
+            self._reporting = self._start(self._report_changes)
+
+    async def _report_changes(self) -> None:
+        while self._reported != self._counts():
+            await self._report()
+            await asyncio.sleep(1 / REPORTS_A_SECOND)
+
+    async def _report(self) -> None:
+        async with self._report_in_turn:  # the last one must not be overtaken
+            self._reported = self._counts()
+            await self._job.update_state(meta=self._reported)
+
+    def _counts(self) -> dict[str, int]:
+        return {"done": self._done, "failed": self._failed, "total": self._total}
 
     def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
         """A bare future for each task: for a large group a Task each would be most of the cost."""
@@ -236,10 +248,11 @@ class Orchestration:
         else:
             future.set_exception(value)
 
-    def _start(self, step: Callable[[], Awaitable[None]]) -> None:
+    def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         running = asyncio.create_task(self._guarded(step))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
+        return running
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         """Redis being away is not the end of a workflow: what was asked for is asked for again."""

@@ -111,6 +111,31 @@ async def test_progress_of_a_workflow_counts_its_members(start_worker: StartWork
     assert seen[-1] == {"done": 30, "failed": 0, "total": 30}
 
 
+async def test_progress_does_not_stay_behind_while_nothing_more_ends(start_worker: StartWorker) -> None:
+    """Both end within the time in which one report is made."""
+    await start_worker()
+    result = await group(log.s(1), nap.s(0.05), nap.s(60)).delay()
+
+    async def two_are_done() -> bool:
+        return bool(await result.meta() == {"done": 2, "failed": 0, "total": 3})
+
+    await wait_until(two_are_done, "the second report")
+
+
+async def test_progress_of_a_workflow_that_was_put_down_is_told_when_it_is_taken_up(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    await start_worker()
+    result = await group(nap.s(1), nap.s(60)).delay()
+
+    async def one_is_done() -> bool:
+        return bool(await result.meta() == {"done": 1, "failed": 0, "total": 2})
+
+    await wait_until(one_is_done, "the report")
+
+
 async def test_link_error_of_a_workflow_is_called_once(start_worker: StartWorker, tmp_path: Path) -> None:
     await start_worker()
     report = tmp_path / "errors"
