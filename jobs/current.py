@@ -9,13 +9,15 @@ from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from jobs import encoding
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry
 
 if TYPE_CHECKING:
     from jobs.decorator import Task
+
+R = TypeVar("R")
 
 _current: ContextVar[CurrentJob] = ContextVar("jobs_current_job")
 
@@ -127,6 +129,15 @@ def current_job() -> CurrentJob:
 def running_job() -> CurrentJob | None:
     """The job that this code runs in, if any."""
     return _current.get(None)
+
+
+async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
+    """Await it. Inside a job its slot is free meanwhile: whoever waits never keeps others from running."""
+    job = running_job()
+    if job is None or job.without_slot is None:
+        return await waiting
+    result: R = await job.without_slot(waiting)
+    return result
 
 
 def set_current(job: CurrentJob) -> None:

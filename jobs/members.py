@@ -48,6 +48,22 @@ async def unended(connection: JobsRedis, workflow: str, tree: Node) -> list[str]
     return [path for path in paths_of(tree) if path not in ended]
 
 
+async def newly_ended(
+    connection: JobsRedis, workflow: str, messages: list[bytes] | None, known: set[str]
+) -> list[str]:
+    """The places, but for those *known*, whose ends *messages* tell of, in that order; None: all that have ended, in
+    the order of the tree.
+    """
+    if messages is not None:
+        told = [path for message in messages for path in msgpack.unpackb(message)[1:]]
+    elif await connection.hlen(keys.JOURNAL + workflow) == len(known):  # type: ignore[misc]
+        return []
+    else:
+        ended = await connection.hkeys(keys.JOURNAL + workflow)  # type: ignore[misc]
+        told = sorted((path.decode() for path in ended), key=_path)
+    return [path for path in dict.fromkeys(told) if path not in known]
+
+
 async def to_do_again(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:
     """The places whose tasks have not ended well, and those that were told of a failure."""
     entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
@@ -56,6 +72,10 @@ async def to_do_again(connection: JobsRedis, workflow: str, tree: Node) -> list[
     return [
         path for path in {*journal, *paths_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"
     ]
+
+
+def _path(place: str) -> Path:
+    return tuple(map(int, place.split(".")))
 
 
 def _leaves(node: Node, path: Path) -> Iterator[Path]:

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs import default, encoding, keys, members, scripts
-from jobs.current import running_job
+from jobs import default, encoding, keys, listening, members, scripts
+from jobs.current import without_slot
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
-from jobs.subscription import Subscription
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -46,7 +45,7 @@ class Result:
         nothing for the job. Inside a job, its slot is free while it waits.
         """
         async with asyncio.timeout(timeout):
-            entry = await self._until_ended()
+            entry = await without_slot(self._connection.mailbox.wait_until_ended(self.id))
         success, value = self._decode(entry)
         if not success and propagate:
             raise value
@@ -127,45 +126,32 @@ class Result:
 
     async def progress(self) -> AsyncIterator[Any]:
         """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
-        news: asyncio.Queue[None] = asyncio.Queue(1)
-
-        def look(*_: Any) -> None:
-            if news.empty():
-                news.put_nowait(None)
-
-        connection = self._connection
-        subscription = Subscription(
-            connection.connection_pool, [keys.PROGRESS + self.id], hear=look, look=look
-        )
-        ended = asyncio.ensure_future(connection.mailbox.wait_until_ended(self.id))
-        ended.add_done_callback(look)
-        subscription.start()
         seen = b""
-        try:
-            while True:
-                await news.get()
-                over = ended.done()
-                entry = await self._read()
-                if entry.meta and entry.meta != seen:
-                    seen = entry.meta
-                    yield encoding.loads(seen)
-                if over:
-                    return
-        finally:
-            ended.cancel()
-            await subscription.close()
+        async for _ in listening.heard(self._connection, keys.PROGRESS + self.id, self.id):
+            entry = await self._read()
+            if entry.meta and entry.meta != seen:
+                seen = entry.meta
+                yield encoding.loads(seen)
+
+    async def as_completed(self) -> AsyncIterator[Result]:
+        """The members of a workflow, each as it ends, well or badly, until the workflow itself has ended.
+
+        `get()` of one that it gives does not wait. A member that was not called is not given. ResultUnknown for an id
+        that is no workflow, or one whose result has ended.
+        """
+        connection = self._connection
+        if not await connection.exists(keys.TREE + self.id):
+            raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
+        given: set[str] = set()
+        async for messages in listening.heard(connection, keys.ENDS + self.id, self.id):
+            for place in await members.newly_ended(connection, self.id, messages, given):
+                given.add(place)
+                if not members.is_callback(place):
+                    yield Result(f"{self.id}:{place}", connection)
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
         await self._connection.run_script(scripts.FORGET, self.id)
-
-    async def _until_ended(self) -> Entry:
-        """Inside a job its slot is free meanwhile: whoever waits never keeps others from running."""
-        waiting = self._connection.mailbox.wait_until_ended(self.id)
-        job = running_job()
-        if job is None or job.without_slot is None:
-            return await waiting
-        return await job.without_slot(waiting)  # type: ignore[no-any-return]
 
     async def _read(self) -> Entry:
         [entry] = await self._connection.mailbox.read([self.id])

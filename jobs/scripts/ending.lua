@@ -78,18 +78,21 @@ local function settle_endings()
   for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
 end
 
--- Send what was gathered: one message for each caller, one for each workflow. A workflow that was put down is due again.
+-- Send what was gathered: one message for each caller, one for each workflow, to whoever evaluates it and to those who
+-- follow it. A workflow that was put down is due again.
 local function tell_waiters()
   for channel, ids in pairs(told) do redis.call('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, paths in pairs(news) do
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
+    local message = cmsgpack.pack({ workflow, unpack(paths) })
+    redis.call('PUBLISH', ENDS .. workflow, message)
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
       redis.call('ZADD', queue_key(record[3]), record[4], workflow)
       wake(record[3])
     elseif record[1] then
-      redis.call('PUBLISH', NEWS .. record[1], cmsgpack.pack({ workflow, unpack(paths) }))
+      redis.call('PUBLISH', NEWS .. record[1], message)
     end
   end
 end

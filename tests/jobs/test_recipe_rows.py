@@ -477,6 +477,13 @@ async def progress_is_followed(stage: Stage) -> None:
     assert len(seen) <= 2
 
 
+@row("result as_completed")
+async def members_come_as_they_end(stage: Stage) -> None:
+    result = await group(tasks.nap.s(0.5), tasks.log.s("at once")).delay()
+
+    assert [await part.get() async for part in result.as_completed()] == ["at once", "rested"]
+
+
 @row("result forget")
 async def a_forgotten_id_is_free(stage: Stage) -> None:
     job_id = f"{stage.path}:again"

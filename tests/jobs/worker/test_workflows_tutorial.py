@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, chain, chord, current_job, group, task
+from jobs import Result, chain, chord, current_job, first, group, task
 from jobs.current import CurrentJob
 from jobs.errors import TaskRevoked
 from tests.jobs.worker.conftest import StartWorker
@@ -199,6 +199,20 @@ async def test_16_no_more_than_a_few_at_a_time(start_worker: StartWorker) -> Non
 
 async def test_17_a_task_may_wait_for_a_workflow_inside() -> None:
     assert await (await report.delay(4)).get() == 0 + 1 + 4 + 9
+
+
+async def test_18_its_parts_can_be_taken_as_they_end() -> None:
+    result = await group(multiply.s(n, n).set(countdown=(3 - n) / 10) for n in range(3)).delay()
+
+    assert [await part.get() async for part in result.as_completed()] == [4, 1, 0]
+
+
+async def test_19_the_first_to_succeed_wins_and_the_others_are_revoked(tmp_path: Path) -> None:
+    broken = await read.delay(str(tmp_path / "no such file"))
+    slow = await (multiply.s(1, 1) | multiply.s(1).set(countdown=3600)).delay()
+
+    assert await first([broken, slow, await multiply.delay(4, 4)]) == 16
+    assert await slow.state() == "REVOKED"
 
 
 async def _is(result: Result, state: str) -> bool:

@@ -1,0 +1,44 @@
+"""The first of several jobs to succeed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jobs.result import Result
+
+
+async def first(results: Iterable[Result], timeout: float | None = None, terminate: bool = False) -> Any:  # noqa: ASYNC109
+    """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
+
+    A job that fails is passed over; if all do, the first of their errors in the order given is raised. TimeoutError
+    when time is up, which changes nothing for the jobs. Inside a job, its slot is free while it waits.
+    """
+    several = list(results)
+    if not several:
+        raise ValueError("first of no results: it takes at least one")
+    waits = [asyncio.ensure_future(result.get()) for result in several]
+    try:
+        async with asyncio.timeout(timeout):
+            winner = await _first_success(waits)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    others = [result for result, wait in zip(several, waits, strict=True) if wait is not winner]
+    await asyncio.gather(*(result.revoke(terminate) for result in others))
+    return winner.result()
+
+
+async def _first_success(waits: Sequence[asyncio.Future[Any]]) -> asyncio.Future[Any]:
+    """The first to end well; what the first in order raised, if all have ended badly."""
+    pending = set(waits)
+    while pending:
+        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            if wait.done() and wait.exception() is None:
+                return wait
+    error = waits[0].exception()
+    assert error is not None
+    raise error
