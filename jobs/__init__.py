@@ -5,4 +5,32 @@ from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import JobsRedis, connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
+from jobs.errors import QueueUnavailable
 from jobs.race import first
+from jobs.result import AsyncResult, Result
+from jobs.schedules import crontab, every
+from jobs.worker.json_log import JsonLines
+from jobs.worker.settings import worker_settings
+
+__all__ = [
+    "AsyncResult",
+    "CurrentJob",
+    "JobsRedis",
+    "JsonLines",
+    "QueueUnavailable",
+    "Result",
+    "Signature",
+    "Task",
+    "chain",
+    "chord",
+    "connect",
+    "crontab",
+    "current_job",
+    "every",
+    "first",
+    "group",
+    "send_task",
+    "signature",
+    "task",
+    "worker_settings",
+]

@@ -90,4 +90,31 @@ REPLY = "jobs:reply:"
 CONTROL = "jobs:control:"
 PROGRESS = "jobs:progress:"
 NEWS = "jobs:news:"
+EVENTS = "jobs:events"
 ENDS = "jobs:ends:"
+
+HISTORY_LENGTH = 100_000
+AUDIT_LENGTH = 10_000
+STATS_KEPT_S = 2 * 86_400
+WORKER_FORGOTTEN_MS = 60_000
+RESULT_EXPIRES_MS = 86_400_000
+"""One day, as Celery's `result_expires`."""
+
+LUA_CONSTANTS = {
+    name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str | int)
+}
+"""Set as locals before every script, so that no name is written twice."""
+
+
+def queue_key(name: str) -> str:
+    """The sorted set of a queue: `default` is arq's own."""
+    if name.startswith("="):
+        return name[1:]
+    return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
+
+
+def queue_name(key: str) -> str:
+    """The queue whose sorted set is *key*. arq lets a queue have any key: one that is not like ours is `=key`."""
+    if key == QUEUE:
+        return DEFAULT_QUEUE
+    return key.removeprefix(f"{QUEUE}:") if key.startswith(f"{QUEUE}:") else f"={key}"

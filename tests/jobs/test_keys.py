@@ -17,3 +17,26 @@ def test_every_constant_is_in_the_table() -> None:
         and isinstance(value, str)
         and value.startswith(("arq:", "jobs:"))
         and name not in ("REPLY", "CONTROL", "PROGRESS", "NEWS", "EVENTS", "ENDS")  # channels are no keys
+    ]
+    assert len(names) > 15
+    for name in names:
+        example = f"{name}x" if name.endswith(":") else name
+        assert any(pattern.fullmatch(example) for pattern in table()), f"{name} is not documented"
+
+
+async def test_a_key_that_nobody_documented_is_found(redis: Redis) -> None:
+    await redis.set("jobs:secret", 1)
+    with pytest.raises(AssertionError, match=r"jobs:secret \(string\) is not in the table"):
+        await assert_as_documented(redis)
+
+
+async def test_a_job_that_ended_and_left_something_is_found(redis: Redis) -> None:
+    await redis.hset("jobs:job:x", "state", "SUCCESS")
+    await redis.set("arq:job:x", "payload")
+    with pytest.raises(AssertionError, match="arq:job:x stays"):
+        await assert_as_documented(redis)
+
+
+@pytest.mark.parametrize("name", ["default", "mail", "=arq:other", "x:y", "早"])
+def test_queue_names_and_keys_are_two_sides_of_one_thing(name: str) -> None:
+    assert keys.queue_name(keys.queue_key(name)) == name
