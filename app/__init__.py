@@ -16,6 +16,7 @@ from app.migrations import upgrade
 from app.playground import pages as playground
 from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
+from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
 from jobs import connect
 from settings import Settings
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(digest.blueprint)
     app.register_blueprint(subscribers)
     app.register_blueprint(playground.blueprint)
+    app.register_blueprint(consents.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -17,6 +17,7 @@ from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply, total, unreliable
 from app.reminders.arming import keep_armed
+from app.reminders.consents.tasks import ask_for_consent
 from app.reminders.tasks import remind
 from app.subscribers.tasks import send_confirmation, send_overdue
 from jobs import crontab, every
@@ -25,6 +26,7 @@ from settings import Settings
 TASKS = (
     send_sign_in_link,
     remind,
+    ask_for_consent,
     digest,
     send,
     send_batch,

@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app import database
 from app.mail import current_mailer
-from app.reminders.models import Reminder, State
+from app.reminders.consents.tasks import mail_due
+from app.reminders.models import MISSED, Reminder, State
 from app.reminders.tasks import remind
 from jobs import Result
 
@@ -77,10 +78,12 @@ async def arm_new() -> int:
 
 
 async def sweep() -> None:
-    """Find what Redis has lost, what is overdue, and what waits for a mail server that has come back."""
+    """Find what Redis has lost, what is overdue, what waits for a mail server that has come back or for consent."""
     await _disarm_if_forgotten()
     await _arm_overdue()
     await _release_waiting()
+    await _close_missed()
+    await mail_due()
 
 
 async def _disarm_if_forgotten() -> None:
@@ -135,6 +138,14 @@ async def _release_waiting() -> None:
             await db.execute(update(Reminder).where(*still).values(**values))
     # Their alarms are minutes away: they are set forward; one that Redis has lost is found by arm_new().
     await asyncio.gather(*(Result(reminder.job_id).reschedule(reminder.next_try_at) for reminder in found))
+
+
+async def _close_missed() -> None:
+    """The consent has not come in time."""
+    missed = Reminder.state == State.WAITING, Reminder.date <= datetime.now(UTC)
+    async with database.session() as db:
+        await db.execute(update(Reminder).where(*missed).values(state=State.MISSED, reason=MISSED))
+        await db.commit()
 
 
 async def _arm_all(*which: ColumnElement[bool]) -> int:

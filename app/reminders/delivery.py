@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.exc import OperationalError
 
 from app import database
@@ -24,7 +24,7 @@ from app.mail import (
     current_mailer,
 )
 from app.reminders import mails
-from app.reminders.models import Reminder, State
+from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Tries:
 
 
 class LostClaim(Exception):
-    """Somebody else sends it, or it was edited or cancelled since it was read."""
+    """Somebody else sends it, or it was edited, cancelled or declined since it was read."""
 
 
 async def deliver(pk: int, tries: Tries) -> timedelta | None:
@@ -84,13 +84,17 @@ async def _deliver(reminder: Reminder, tries: Tries) -> timedelta | None:
         reminder.uncertain = 1  # its worker died between DATA and the answer
     else:
         return None
+    if not await _is_allowed(reminder):
+        await _change(reminder, state=State.DECLINED, reason=NO_CONSENT)
+        return None
     return await _send(reminder, tries)
 
 
 async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
     async def claim() -> None:
         until = datetime.now(UTC) + CLAIM
-        await _change(reminder, state=State.SENDING, claims=reminder.claims + 1, claimed_until=until)
+        sending = {"state": State.SENDING, "claims": reminder.claims + 1, "claimed_until": until}
+        await _change(reminder, may_be_mailed(), **sending)  # it may have been withdrawn a moment ago
 
     try:
         message = await mails.reminder(reminder)
@@ -147,8 +151,14 @@ async def _again(reminder: Reminder, wait: timedelta, reason: str, **values: Any
     return wait
 
 
-async def _change(reminder: Reminder, **values: Any) -> None:
-    """Change the row if it still is as it was read; else LostClaim."""
+async def _is_allowed(reminder: Reminder) -> bool:
+    async with database.session() as db:
+        query = select(Reminder.id).where(Reminder.id == reminder.id, may_be_mailed())
+        return await db.scalar(query) is not None
+
+
+async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: Any) -> None:
+    """Change the row if it still is as it was read, and *only_if*; else LostClaim."""
     values = {"uncertain": reminder.uncertain} | values
     as_read = (
         Reminder.id == reminder.id,
@@ -157,7 +167,7 @@ async def _change(reminder: Reminder, **values: Any) -> None:
         Reminder.claims == reminder.claims,
     )
     async with database.session() as db:
-        changed = await db.execute(update(Reminder).where(*as_read).values(**values))
+        changed = await db.execute(update(Reminder).where(*as_read, *only_if).values(**values))
         await db.commit()
     assert isinstance(changed, CursorResult)
     if changed.rowcount != 1:

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import urlsplit
 
 from quart import render_template
+from sqlalchemy import select
 
+from app import database
+from app.accounts import Account
 from app.context import site
 from app.mail import compose, current_mailer
+from app.reminders.consents.links import stop_headers, stop_url
+from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
 
 
 async def reminder(reminder: Reminder) -> EmailMessage:
-    """The mail of this reminder. All tries of one revision have the same Message-ID."""
-    words = {"text": reminder.text, "date": reminder.date}
+    """The mail of this reminder. All tries of one revision have the same Message-ID.
+
+    One to somebody else says whose it is, and how to get no more of them.
+    """
+    words: dict[str, Any] = {"text": reminder.text, "date": reminder.date}
+    headers: dict[str, str] = {}
+    if found := await _set_by_another(reminder):
+        consent, words["author"] = found
+        words["stop_url"] = stop_url(consent, site())
+        headers = stop_headers(consent, site())
     return compose(
         sender=current_mailer().sender,
         to=reminder.email,
-        subject="Your reminder",
+        subject="A reminder for you" if headers else "Your reminder",
         text=await render_template("reminders/mails/reminder.txt", **words),
         html=await render_template("reminders/mails/reminder.html", **words),
         message_id=message_id(reminder),
+        headers=headers,
     )
+
+
+async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
+    """The consent that lets it out and the address of its account; None for a reminder to oneself."""
+    query = (
+        select(Consent, Account.email)
+        .join(Account, Account.id == Consent.account_id)
+        .where(Consent.account_id == reminder.account_id, Consent.email == reminder.email)
+    )
+    async with database.session() as db:
+        row = (await db.execute(query)).one_or_none()
+    return (row[0], row[1]) if row else None
 
 
 def message_id(reminder: Reminder) -> str:

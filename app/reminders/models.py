@@ -1,4 +1,4 @@
-"""What a reminder is, and the five states it can be in."""
+"""What a reminder is, the states it can be in, and to whom it may be mailed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,33 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, event, inspect, or_
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    and_,
+    event,
+    exists,
+    inspect,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts import Account
 from app.database import Model
+from app.reminders.consents.models import Answer, Consent
 
 LONGEST_TEXT = 10_000  # characters
 
+NO_CONSENT = "This address wants no reminders from you."
+MISSED = "There was no consent when its time came, so it was not mailed."
+
 
 class State(StrEnum):
-    """Where a reminder stands. Only SCHEDULED and SENDING lead on."""
+    """Where a reminder stands. Only SCHEDULED, SENDING and WAITING lead on."""
 
     SCHEDULED = "scheduled"
     """Waits for its time, or for the next try."""
@@ -27,6 +43,15 @@ class State(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    WAITING = "waiting"
+    """Its address has not yet agreed to get reminders from this account."""
+
+    DECLINED = "declined"
+    """Its address wants none from this account, or no more."""
+
+    MISSED = "missed"
+    """Its time came before the consent: it is not mailed late."""
 
 
 def _date(context: Any) -> datetime:
@@ -90,7 +115,18 @@ class Reminder(Model):
     @property
     def can_change(self) -> bool:
         """Not while it is being sent, and not once it was."""
-        return self.state in (State.SCHEDULED, State.FAILED)
+        return self.state in (State.SCHEDULED, State.FAILED, State.WAITING, State.MISSED)
+
+
+def may_be_mailed() -> ColumnElement[bool]:
+    """For WHERE: it goes to its account's own address, or to one that has agreed, or a shell has made it."""
+    own = select(Account.email).where(Account.id == Reminder.account_id).scalar_subquery()
+    agreed = exists().where(
+        Consent.account_id == Reminder.account_id,
+        Consent.email == Reminder.email,
+        Consent.answer == Answer.AGREED,
+    )
+    return or_(Reminder.account_id.is_(None), Reminder.email == own, agreed)
 
 
 def owned_by(account: Account) -> ColumnElement[bool]:
@@ -105,7 +141,8 @@ def _begin_new_revision(mapper: Any, connection: Any, reminder: Reminder) -> Non
     if not any(changed[name].history.has_changes() for name in ("date", "email", "text")):
         return
     reminder.revision += 1
-    reminder.state = State.SCHEDULED
+    if reminder.state != State.WAITING:
+        reminder.state = State.SCHEDULED
     reminder.next_try_at = reminder.date
     reminder.attempts = reminder.uncertain = 0
     reminder.reason = ""

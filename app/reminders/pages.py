@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -16,65 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, times
 from app.accounts import current_account, signed_in
+from app.mail import address
+from app.rate_limits import RateLimitsUnavailable
 from app.reminders import arming
-from app.reminders.models import LONGEST_TEXT, Reminder, State, owned_by
+from app.reminders.consents import answers, limits
+from app.reminders.consents.models import Answer, Consent
+from app.reminders.consents.tasks import ask_soon
+from app.reminders.form import Form
+from app.reminders.models import LONGEST_TEXT, NO_CONSENT, Reminder, State, owned_by
 from jobs import Result
 
 PER_PAGE = 20
 MOST_OPEN = 2_000  # reminders that one account may have waiting
-UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
-QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
+OPEN = (State.SCHEDULED, State.SENDING, State.WAITING)
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")
-
-
-@dataclass
-class Form:
-    """What was typed, every word of it, and what is wrong with it."""
-
-    text: str = ""
-    when: str = ""
-    text_error: str = ""
-    when_error: str = ""
-    note: str = ""
-    at: datetime | None = None
-
-    @classmethod
-    async def read(cls, zone: ZoneInfo) -> Form:
-        """The form of this request. A quick button counts more than the field."""
-        sent = await request.form
-        form = cls(text=sent.get("text", "").replace("\r\n", "\n"), when=sent.get("when", "")[:100])
-        form._check_text()
-        form._check_time(sent.get("in", ""), zone)
-        return form
-
-    @property
-    def good(self) -> bool:
-        return not (self.text_error or self.when_error)
-
-    def _check_text(self) -> None:
-        if not self.text.strip():
-            self.text_error = "Write what you want to be reminded of."
-        elif len(self.text) > LONGEST_TEXT:
-            self.text_error = (
-                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it."
-            )
-        elif UNMAILABLE.search(self.text):
-            self.text_error = "The text holds control characters that no mail can carry: remove them."
-
-    def _check_time(self, quick: str, zone: ZoneInfo) -> None:
-        now = datetime.now(UTC)
-        if quick in QUICK:
-            self.at = now + QUICK[quick]
-        elif quick == "tomorrow":
-            self.at = times.tomorrow_morning(zone, now)
-        else:
-            try:
-                moment = times.read(self.when, zone, now)
-                self.at, self.note = moment.at, moment.note
-            except times.NotATime as error:
-                self.when_error = str(error)
 
 
 @blueprint.get("/")
@@ -83,7 +38,7 @@ async def index() -> ResponseReturnValue:
     """What is to come, soonest first, and below it what was, newest first."""
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     mine = owned_by(current_account())
-    open_ = Reminder.state.in_((State.SCHEDULED, State.SENDING))
+    open_ = Reminder.state.in_(OPEN)
     async with database.session() as db:
         coming = await _some(db, select(Reminder).where(mine, open_).order_by(Reminder.date), page)
         past = await _some(db, select(Reminder).where(mine, ~open_).order_by(Reminder.date.desc()), page)
@@ -106,21 +61,31 @@ async def new() -> ResponseReturnValue:
 @blueprint.post("/new")
 @signed_in
 async def create() -> ResponseReturnValue:
-    """Saved first, armed then: once this answers, the reminder is mailed whatever happens to Redis."""
+    """Saved first, armed then: once this answers, the reminder is mailed whatever happens to Redis.
+
+    One to somebody else waits until they have agreed.
+    """
     form = await Form.read(_zone())
     account = current_account()
     if not form.good or form.at is None:
         return await _form_page(form), 400
+    email = form.email or account.email
+    if status := await _cannot_ask(form, email):
+        return await _form_page(form), status
     async with database.transaction() as db:
-        mine = Reminder.account_id == account.id, Reminder.state == State.SCHEDULED
+        mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
         if (await db.scalar(select(func.count()).where(*mine)) or 0) >= MOST_OPEN:
             form.text_error = (
                 f"You have {MOST_OPEN:,} reminders waiting, and more are not possible. Cancel one."
             )
             return await _form_page(form), 400
-        reminder = Reminder(date=form.at, email=account.email, text=form.text, account_id=account.id)
+        reminder = Reminder(date=form.at, email=email, text=form.text, account_id=account.id)
+        reminder.state, consent = await _standing(db, email)
+        if reminder.state == State.DECLINED:
+            form.to_error = NO_CONSENT
+            return await _form_page(form), 400
         db.add(reminder)
-    return await _saved(reminder, form)
+    return await _saved(reminder, form, consent)
 
 
 @blueprint.get("/<int(max=2147483647):pk>")
@@ -128,7 +93,11 @@ async def create() -> ResponseReturnValue:
 async def show(pk: int) -> ResponseReturnValue:
     async with database.session() as db:
         reminder = await _mine(db, pk)
-    return await render_template("reminders/show.html", reminder=reminder, refresh=_refresh_s([reminder]))
+        asked = reminder.state == State.WAITING
+        consent = await answers.of_pair(db, current_account().id, reminder.email) if asked else None
+    return await render_template(
+        "reminders/show.html", reminder=reminder, consent=consent, refresh=_refresh_s([reminder])
+    )
 
 
 @blueprint.get("/<int(max=2147483647):pk>/edit")
@@ -146,17 +115,27 @@ async def edit(pk: int) -> ResponseReturnValue:
 async def save(pk: int) -> ResponseReturnValue:
     """A new revision, mailed at the new time only. Too late once it is being sent."""
     form = await Form.read(_zone())
+    async with database.session() as db:
+        reminder = await _mine(db, pk)
+    if not form.good or form.at is None:
+        return await _form_page(form, reminder), 400
+    if status := await _cannot_ask(form, reminder.email):
+        return await _form_page(form, reminder), status
     async with database.transaction() as db:
+        standing, consent = await _standing(db, reminder.email)  # first: an answer locks in this order, too
         reminder = await _mine(db, pk, lock=True)
         if not reminder.can_change:
             return await _too_late(reminder)
-        if not form.good or form.at is None:
-            return await _form_page(form, reminder), 400
+        if standing == State.DECLINED:
+            await flash(NO_CONSENT, "warning")
+            return redirect(url_for("reminders.show", pk=pk), 303)
         old_job = reminder.job_id
         reminder.text, reminder.date = form.text, form.at
+        if reminder.state == State.MISSED or standing == State.WAITING:
+            reminder.state = standing
     if reminder.job_id != old_job:
         await _revoke(old_job)
-    return await _saved(reminder, form)
+    return await _saved(reminder, form, consent)
 
 
 @blueprint.post("/<int(max=2147483647):pk>/cancel")
@@ -180,21 +159,51 @@ async def _mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
     return found or abort(404)
 
 
-async def _saved(reminder: Reminder, form: Form) -> ResponseReturnValue:
+async def _cannot_ask(form: Form, email: str) -> int:
+    """Whether *email* would have to be asked and may not be now: the status to answer with; 0 if all is well."""
+    account = current_account()
+    if email == account.email:
+        return 0
+    try:
+        wait_s = await limits.take(account, email)
+    except RateLimitsUnavailable:
+        form.to_error = "Nobody can be asked for consent right now. Try again in a minute."
+        return 503
+    if wait_s:
+        minutes = -(-wait_s // 60)
+        form.to_error = f"Enough people were asked today. You can ask somebody new in {minutes} minutes."
+    return 429 if wait_s else 0
+
+
+async def _standing(db: AsyncSession, email: str) -> tuple[State, Consent | None]:
+    """The state of a new reminder to *email*, and the consent that it depends on; asks for it if need be."""
+    account = current_account()
+    if email == account.email:
+        return State.SCHEDULED, None
+    consent = await answers.ask(db, account.id, email)
+    states = {Answer.AGREED: State.SCHEDULED, Answer.NONE: State.WAITING, Answer.DECLINED: State.DECLINED}
+    return states[Answer(consent.answer)], consent
+
+
+async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> ResponseReturnValue:
     """Say when it comes, in the reader's zone and from now; and arm it, if Redis is there."""
     assert form.at is not None
-    await flash(
-        f"Saved: it will be mailed {times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}.",
-        "success",
-    )
+    when = f"{times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}."
+    if reminder.state == State.WAITING:
+        to = address.shown(reminder.email)
+        await flash(f"Saved: {to} is asked first. If they agree in time, it will be mailed {when}", "success")
+    else:
+        await flash(f"Saved: it will be mailed {when}", "success")
     if form.note:
         await flash(form.note, "warning")
-    if form.at - datetime.now(UTC) < arming.AHEAD:
-        try:
+    try:
+        if reminder.state == State.SCHEDULED and form.at - datetime.now(UTC) < arming.AHEAD:
             await arming.arm([reminder])
-        except Exception as error:  # whatever keeps Redis from it: the row is safe, and a worker arms it
-            log.warning("%s is saved but not armed: %s", reminder.job_id, error)
-            await flash("The queue does not answer right now. A worker takes it up once it does.", "warning")
+        elif consent is not None and consent.mail_due_at is not None:
+            await ask_soon(consent)
+    except Exception as error:  # whatever keeps Redis from it: the row is safe, and a worker takes it up
+        log.warning("%s is saved but not armed: %s", reminder.job_id, error)
+        await flash("The queue does not answer right now. A worker takes it up once it does.", "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
 
 
@@ -211,6 +220,7 @@ async def _too_late(reminder: Reminder) -> ResponseReturnValue:
         State.SENDING: "Too late: it is being sent at this moment.",
         State.SENT: "Too late: it has been sent.",
         State.CANCELLED: "It is cancelled already.",
+        State.DECLINED: NO_CONSENT,
     }
     await flash(said[State(reminder.state)], "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
@@ -230,7 +240,7 @@ async def _some(db: AsyncSession, query: object, page: int) -> Sequence[Reminder
 
 def _refresh_s(reminders: Sequence[Reminder]) -> int:
     """How soon the page may have changed: 0 if nothing on it can change within ten minutes."""
-    moments = [r.next_try_at for r in reminders if r.state in (State.SCHEDULED, State.SENDING)]
+    moments = [r.next_try_at for r in reminders if r.state in OPEN]
     if not moments:
         return 0
     left = (min(moments) - datetime.now(UTC)).total_seconds()

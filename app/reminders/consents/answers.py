@@ -1,0 +1,82 @@
+"""What is asked and answered, each in the caller's transaction, and what becomes of the pair's reminders by it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
+from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
+
+
+async def of_pair(db: AsyncSession, account_id: int, email: str, *, lock: bool = False) -> Consent | None:
+    """What *email* has answered to this account; None if it was never asked."""
+    query = select(Consent).where(Consent.account_id == account_id, Consent.email == email)
+    return (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+def needs_request(consent: Consent | None) -> bool:
+    """Whether a mail has to ask: nothing was answered, none is on its way, and none left within a day."""
+    if consent is None:
+        return True
+    if consent.answer != Answer.NONE or consent.mail_due_at is not None:
+        return False
+    return consent.asked_at is None or consent.asked_at <= datetime.now(UTC) - ONE_REQUEST_PER
+
+
+async def ask(db: AsyncSession, account_id: int, email: str) -> Consent:
+    """The pair's consent, locked, and its request put on its way if one is needed and may be."""
+    consent = await of_pair(db, account_id, email, lock=True)
+    if consent is None:
+        try:
+            async with db.begin_nested():
+                consent = Consent(account_id=account_id, email=email, answer=Answer.NONE)
+                db.add(consent)
+        except IntegrityError:  # two reminders to a new address, set at the same moment
+            consent = await of_pair(db, account_id, email, lock=True)
+            assert consent is not None
+    if needs_request(consent):
+        consent.mail_due_at = await next_turn(db, email)
+        consent.reason = ""
+    return consent
+
+
+async def next_turn(db: AsyncSession, email: str) -> datetime:
+    """From when on this address may get a request, whoever asks: now, or a day after the last one."""
+    last = await db.scalar(select(func.max(Consent.asked_at)).where(Consent.email == email))
+    now = datetime.now(UTC)
+    return max(now, last + ONE_REQUEST_PER) if last else now
+
+
+async def agree(db: AsyncSession, consent: Consent) -> None:
+    """Reminders of the pair that are still to come are mailed; those whose time has passed are not."""
+    _answer(consent, Answer.AGREED)
+    now = datetime.now(UTC)
+    waiting = (*_of(consent), Reminder.state == State.WAITING)
+    await _move(db, (*waiting, Reminder.date <= now), state=State.MISSED, reason=MISSED)
+    await _move(db, (*waiting, Reminder.date > now), state=State.SCHEDULED, reason="", armed_at=None)
+
+
+async def decline(db: AsyncSession, consent: Consent) -> None:
+    """From the commit on no mail of the pair is begun."""
+    _answer(consent, Answer.DECLINED)
+    open_ = Reminder.state.in_((State.WAITING, State.SCHEDULED))
+    await _move(db, (*_of(consent), open_), state=State.DECLINED, reason=NO_CONSENT)
+
+
+def _answer(consent: Consent, answer: Answer) -> None:
+    consent.answer, consent.answered_at = answer, datetime.now(UTC)
+    consent.mail_due_at, consent.reason = None, ""
+
+
+def _of(consent: Consent) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Reminder.account_id == consent.account_id, Reminder.email == consent.email
+
+
+async def _move(db: AsyncSession, which: tuple[ColumnElement[bool], ...], **values: object) -> None:
+    await db.execute(
+        update(Reminder).where(*which).values(**values), execution_options={"synchronize_session": False}
+    )

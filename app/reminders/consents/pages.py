@@ -1,0 +1,60 @@
+"""Answer somebody who wants to remind you, and stop somebody who does: GET shows, POST acts."""
+
+from __future__ import annotations
+
+from quart import Blueprint, abort, render_template, request
+from quart.typing import ResponseReturnValue
+
+from app import database
+from app.accounts import Account, public
+from app.context import site
+from app.reminders.consents import answers, links
+from app.reminders.consents.models import Consent
+from app.security.csrf import without_csrf
+
+GONE = "This link leads nowhere: it is not whole, or whoever asked has deleted their account."
+
+blueprint = Blueprint("consents", __name__, template_folder="templates")
+
+
+@blueprint.get("/consents/<int(max=2147483647):pk>/<token>")
+@public
+async def show(pk: int, token: str) -> ResponseReturnValue:
+    """Changes nothing: mail scanners open links too."""
+    return await _page("consents/answer.html", pk, token, links.ANSWER)
+
+
+@blueprint.post("/consents/<int(max=2147483647):pk>/<token>")
+@public
+async def answer(pk: int, token: str) -> ResponseReturnValue:
+    given = (await request.form).get("answer", "")
+    act = {"agree": answers.agree, "decline": answers.decline}.get(given) or abort(400)
+    async with database.transaction() as db:
+        consent = await links.find(db, pk, token, links.ANSWER, site(), lock=True) or abort(404, GONE)
+        await act(db, consent)
+    return await _page("consents/answer.html", pk, token, links.ANSWER)
+
+
+@blueprint.get("/no-more/<int(max=2147483647):pk>/<token>")
+@public
+async def show_stop(pk: int, token: str) -> ResponseReturnValue:
+    """Changes nothing."""
+    return await _page("consents/stop.html", pk, token, links.STOP)
+
+
+@blueprint.post("/no-more/<int(max=2147483647):pk>/<token>")
+@public
+@without_csrf
+async def stop(pk: int, token: str) -> ResponseReturnValue:
+    """Mail programs POST here, without a cookie: the token is the proof. They want no redirect (RFC 8058)."""
+    async with database.transaction() as db:
+        consent = await links.find(db, pk, token, links.STOP, site(), lock=True) or abort(404, GONE)
+        await answers.decline(db, consent)
+    return await _page("consents/stop.html", pk, token, links.STOP)
+
+
+async def _page(template: str, pk: int, token: str, purpose: str) -> ResponseReturnValue:
+    async with database.session() as db:
+        consent: Consent = await links.find(db, pk, token, purpose, site()) or abort(404, GONE)
+        asker = await db.get(Account, consent.account_id)
+    return await render_template(template, consent=consent, asker=asker)

@@ -1,0 +1,84 @@
+"""The form of a reminder: read, checked, and given back with every word that was typed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from quart import request
+
+from app import times
+from app.accounts.links import parse_address
+from app.context import site
+from app.mail import AddressRefused
+from app.reminders.models import LONGEST_TEXT
+
+UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
+
+
+@dataclass
+class Form:
+    """What was typed, every word of it, and what is wrong with it."""
+
+    text: str = ""
+    when: str = ""
+    to: str = ""
+    text_error: str = ""
+    when_error: str = ""
+    to_error: str = ""
+    note: str = ""
+    at: datetime | None = None
+    email: str = ""
+    """The address in `to`; empty if nothing was typed there."""
+
+    @classmethod
+    async def read(cls, zone: ZoneInfo) -> Form:
+        """The form of this request. A quick button counts more than the field."""
+        sent = await request.form
+        form = cls(
+            text=sent.get("text", "").replace("\r\n", "\n"),
+            when=sent.get("when", "")[:100],
+            to=sent.get("to", "")[:1000],
+        )
+        form._check_text()
+        form._check_time(sent.get("in", ""), zone)
+        form._check_address()
+        return form
+
+    @property
+    def good(self) -> bool:
+        return not (self.text_error or self.when_error or self.to_error)
+
+    def _check_text(self) -> None:
+        if not self.text.strip():
+            self.text_error = "Write what you want to be reminded of."
+        elif len(self.text) > LONGEST_TEXT:
+            self.text_error = (
+                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it."
+            )
+        elif UNMAILABLE.search(self.text):
+            self.text_error = "The text holds control characters that no mail can carry: remove them."
+
+    def _check_time(self, quick: str, zone: ZoneInfo) -> None:
+        now = datetime.now(UTC)
+        if quick in QUICK:
+            self.at = now + QUICK[quick]
+        elif quick == "tomorrow":
+            self.at = times.tomorrow_morning(zone, now)
+        else:
+            try:
+                moment = times.read(self.when, zone, now)
+                self.at, self.note = moment.at, moment.note
+            except times.NotATime as error:
+                self.when_error = str(error)
+
+    def _check_address(self) -> None:
+        if not self.to.strip(" "):
+            return
+        try:
+            self.email = parse_address(self.to, site())
+        except AddressRefused as error:
+            self.to_error = str(error)
