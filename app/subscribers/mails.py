@@ -10,7 +10,7 @@ from quart import render_template
 from app.context import site
 from app.mail import compose, current_mailer
 from app.subscribers.links import confirm_url, unsubscribe_url
-from app.subscribers.models import Subscriber
+from app.subscribers.models import State, Subscriber
 from app.subscribers.when import next_digest_spelled
 
 
@@ -25,11 +25,12 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
         "unsubscribe": unsubscribe_url(subscriber, site()),
         "next_digest": next_digest_spelled(),
     }
+    beginning = "You get" if subscriber.state == State.CONFIRMED else "Confirm:"
     asked = int((subscriber.asked_at or subscriber.created_at).timestamp())
     return compose(
         sender=current_mailer().sender,
         to=subscriber.email,
-        subject=f"The weekly digest of {site().site_name}",
+        subject=f"{beginning} the weekly digest of {site().site_name}",
         text=await render_template("subscribers/mails/confirmation.txt", **words),
         html=await render_template("subscribers/mails/confirmation.html", **words),
         message_id=f"<subscribe.{subscriber.id}.{asked}@{urlsplit(site().base_url).hostname}>",

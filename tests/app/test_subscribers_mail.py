@@ -68,7 +68,7 @@ async def test_the_mail_holds_the_link_and_nothing_that_somebody_typed(site: Sit
 
     [mail] = site.smtp.accepted
     assert mail.recipients == [EMAIL]
-    assert mail.message["Subject"] == "The weekly digest of Quarq"
+    assert mail.message["Subject"] == "Confirm: the weekly digest of Quarq"
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert "List-Unsubscribe" not in mail.message
     for part in ("plain", "html"):
@@ -181,7 +181,9 @@ async def test_who_gets_the_digest_already_is_told_so(site: Site) -> None:
 
     await delivery.send(1)
 
-    body = site.smtp.accepted[0].message.get_body(("plain",))
+    message = site.smtp.accepted[0].message
+    assert message["Subject"] == "You get the weekly digest of Quarq"
+    body = message.get_body(("plain",))
     assert body is not None
     assert links.unsubscribe_url(subscriber, site.app.extensions["settings"]) in body.get_content()
     assert re.search(r"Saturday, \d+ \w+ \d{4}, 10:00 \(UTC\)", body.get_content())

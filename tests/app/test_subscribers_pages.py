@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from app import database
 from app.database import Database
+from app.rate_limits import Limit, RateLimits
 from app.subscribers import links
 from app.subscribers.models import State, Subscriber
 from tests.app.visitor import Visitor
@@ -229,6 +230,18 @@ async def test_one_client_cannot_mail_everybody(app: Quart, visitor: Visitor) ->
     assert re.search(r"Try again in \d+ minutes", visitor.text)
 
 
+@pytest.mark.one_database
+async def test_many_clients_together_cannot_mail_everybody(app: Quart) -> None:
+    """A breaker for the whole site: a thousand at once, a thousand an hour."""
+    rate_limits: RateLimits = app.extensions["rate_limits"]
+    for _ in range(999):
+        assert not await rate_limits.take(Limit("subscribe", "all", times=1000, period_s=3600))
+
+    codes = [(await Visitor(app).post("/subscribe", email=f"n{n}@example.org")).status_code for n in range(2)]
+
+    assert codes == [200, 429]
+
+
 async def test_an_address_cannot_be_asked_for_all_day(app: Quart) -> None:
     codes = [(await Visitor(app).post("/subscribe", email=EMAIL)).status_code for _ in range(11)]
 
@@ -284,6 +297,12 @@ async def test_one_click_of_a_mail_program_unsubscribes(app: Quart, how: tuple[s
     assert await one_click(app, path, how) == (200, None)
 
     assert await state(app) == State.UNSUBSCRIBED
+
+
+def test_no_other_form_is_taken_without_proof_of_where_it_comes_from(app: Quart) -> None:
+    exempt = [name for name, view in app.view_functions.items() if getattr(view, "without_csrf", False)]
+
+    assert exempt == ["subscribers.unsubscribe"]
 
 
 async def test_one_click_a_hundred_times_is_one(app: Quart) -> None:
