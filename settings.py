@@ -181,6 +181,9 @@ class Settings:
         7, days, "An address that was never confirmed is deleted after so many days"
     )
     digest_rate: int = setting(10, rate, "Mails of a digest per second, by all workers together")
+    metrics_token: str = setting(
+        "", long_secret, "Lets Prometheus read `/metrics`; without it only the owner may", hide=True
+    )
     log_level: str = setting("INFO", one_of(*LOG_LEVELS), "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: str = setting("text", one_of("text", "json"), "`text` for people, `json` for machines")
 

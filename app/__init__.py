@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import about, accounts, blog, health, pages, security
+from app import about, accounts, blog, health, metrics, pages, security
 from app.context import close
 from app.database import Database
 from app.digest import pages as digest
@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     security.protect(app)
     pages.prepare(app)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     app.register_blueprint(blog.blueprint)
     app.register_blueprint(about.blueprint)
     app.register_blueprint(accounts.blueprint)

@@ -1,4 +1,4 @@
-"""What the site needs, looked at part by part: Redis and the database."""
+"""What the site needs, looked at part by part: Redis, the database, workers, and that no job waits too long."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from quart import current_app
 from sqlalchemy import text
 
 from app import database
-from app.context import redis
+from app.context import redis, site
+from jobs import monitor
 
 PATIENCE_S = 2
+LONGEST_DUE_S = 600
+"""A job that has been due for longer says that the workers do not get along."""
 FRESH_S = 1  # everybody may ask: however many do, each part is looked at once a second
 
 logger = logging.getLogger(__name__)
@@ -45,7 +48,28 @@ async def database_part() -> str:
     return ""
 
 
-PARTS: dict[str, Callable[[], Awaitable[str]]] = {"redis": redis_part, "database": database_part}
+async def workers_part() -> str:
+    """Each queue of the site needs a worker that is online and not about to stop."""
+    served = {
+        queue for worker in await monitor.workers(redis()) if not worker.quiet for queue in worker.queues
+    }
+    unserved = [queue for queue in site().queues if queue not in served]
+    return f"none that is online serves {', '.join(unserved)}" if unserved else ""
+
+
+async def jobs_part() -> str:
+    """A queue that somebody has paused may wait."""
+    going = [queue for queue in await monitor.queues(redis()) if not queue.paused]
+    oldest = max((queue.oldest_due_s for queue in going if queue.name in site().queues), default=0)
+    return f"the oldest due one waits since {oldest:.0f} s" if oldest > LONGEST_DUE_S else ""
+
+
+PARTS: dict[str, Callable[[], Awaitable[str]]] = {
+    "redis": redis_part,
+    "database": database_part,
+    "workers": workers_part,
+    "jobs": jobs_part,
+}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,6 +31,12 @@ def owner_only(view: View) -> View:
     return _mark(view, "owner")
 
 
+def or_metrics_token(view: View) -> View:
+    """Besides whoever the mark below lets in: a program that sends METRICS_TOKEN as its bearer token."""
+    view.or_metrics_token = True  # type: ignore[attr-defined]
+    return view
+
+
 def is_owner(account: Account | None) -> bool:
     """Whether this is the account of OWNER_EMAIL."""
     return account is not None and account.email == links.owner_address(site())
@@ -40,7 +47,10 @@ def protect(app: Quart) -> None:
     async def check_access() -> ResponseReturnValue | None:
         if request.endpoint is None or request.endpoint == "static":
             return None  # a 404, or a file that everybody may read
-        access = getattr(app.view_functions[request.endpoint], "access", None)
+        view = app.view_functions[request.endpoint]
+        access = getattr(view, "access", None)
+        if getattr(view, "or_metrics_token", False) and "Authorization" in request.headers:
+            return None if _is_metrics_token(request.headers["Authorization"]) else _REFUSED
         if access == "public":
             return None
         if access is None:
@@ -50,6 +60,17 @@ def protect(app: Quart) -> None:
         if access == "owner" and not is_owner(g.account):
             abort(403, "This page is for the owner of the site.")
         return None
+
+
+_REFUSED = ("This is not METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain"})
+
+
+def _is_metrics_token(given: str) -> bool:
+    scheme, _, token = given.partition(" ")
+    wanted = site().metrics_token
+    return (
+        bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), wanted.encode())
+    )
 
 
 def _send_to_sign_in() -> ResponseReturnValue:

@@ -1,0 +1,37 @@
+"""What is measured of mails, from SQL: how many stand where, and whether a digest does not get done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+
+from app import database
+from app.digest.models import Delivery, Digest, Step
+from app.digest.models import State as DigestState
+from app.metrics.text import Family
+from app.reminders.models import Reminder, State
+
+UNDER_WAY = Digest.state.in_((DigestState.SENDING, DigestState.PAUSED))
+
+
+async def measured() -> list[Family]:
+    """Reminders by state, mails of the digests under way by state, and the age of the oldest such digest."""
+    mails = Family("quarq_mails", "gauge", "Reminders, and mails of digests under way, by state.")
+    unfinished = Family(
+        "quarq_digest_unfinished_seconds", "gauge", "Age of the oldest unfinished digest; 0: none."
+    )
+    of_digests = (
+        select(Delivery.step, func.count()).join(Digest, Delivery.digest_id == Digest.id).where(UNDER_WAY)
+    )
+    async with database.session() as db:
+        reminders = await db.execute(select(Reminder.state, func.count()).group_by(Reminder.state))
+        by_state = {state: n for state, n in reminders}
+        by_step = {step: n for step, n in await db.execute(of_digests.group_by(Delivery.step))}
+        oldest = await db.scalar(select(func.min(Digest.created_at)).where(UNDER_WAY))
+    for state in State:
+        mails.add(by_state.get(state, 0), kind="reminder", state=state)
+    for step in Step:
+        mails.add(by_step.get(step, 0), kind="digest", state=step)
+    unfinished.add((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
+    return [mails, unfinished]
