@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, chain, chord, group, orchestrator
+from jobs import Result, chain, chord, group, keys, orchestrator
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from tests.jobs.worker.conftest import StartWorker
@@ -156,6 +156,38 @@ async def test_many_workflows_on_one_slot_do_not_block_each_other(start_worker: 
     results = [await chord([multiply.s(i, 2), multiply.s(i, 3)], log.s()).delay() for i in range(20)]
 
     assert [await result.get(timeout=20) for result in results] == [[2 * i, 3 * i] for i in range(20)]
+
+
+async def test_a_workflow_that_has_begun_ends_before_later_calls_begin(
+    connection: JobsRedis, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """A later call runs only while the one slot has nothing older to do: as the next step is being enqueued."""
+    report = tmp_path / "report"
+    header = [append.si(str(report), "member", 0.05) for _ in range(3)]
+    result = await chord(header, append.si(str(report), "body")).delay()
+    await append.apply_many([(str(report), "later", 0.05) for _ in range(10)])
+
+    await start_worker(max_jobs=1)
+    await result.get(timeout=10)
+
+    started = [line for line in report.read_text().splitlines() if line.startswith("start")]
+    before = started[: started.index("start body")]
+    assert before.count("start member") == 3
+    assert before.count("start later") <= 2
+
+
+async def test_with_too_many_workflows_idle_ones_are_put_down_early(
+    connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "MOST_AT_ONCE", 2)
+    await start_worker()
+    results = [await chain(log.s(n), log.s().set(countdown=3)).delay() for n in range(5)]
+
+    async def three_are_put_down() -> bool:
+        return sum([await connection.hexists(keys.RECORD + result.id, "parked") for result in results]) >= 3
+
+    await wait_until(three_are_put_down, "all but two to be put down")
+    assert [await result.get(timeout=10) for result in results] == list(range(5))
 
 
 async def test_an_idle_workflow_is_put_down_and_taken_up_again(
