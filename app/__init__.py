@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import about, accounts, blog, health, metrics, pages, security
+from app import about, accounts, blog, health, metrics, monitor, pages, security
 from app.context import close
 from app.database import Database
 from app.digest import pages as digest
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(subscribers)
     app.register_blueprint(playground.blueprint)
     app.register_blueprint(consents.blueprint)
+    app.register_blueprint(monitor.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -1,5 +1,6 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
+from jobs.errors import QuarqError
 from jobs.info import Attempt, JobInfo
 from jobs.monitor.actions import (
     NotRetried,
@@ -50,6 +51,7 @@ __all__ = [
     "Overview",
     "Page",
     "Purge",
+    "QuarqError",
     "QueueInfo",
     "Reason",
     "ScheduleInfo",

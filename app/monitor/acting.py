@@ -1,0 +1,32 @@
+"""How every action of the monitor ends: noted in the audit log, said on the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from quart import flash, redirect
+from quart.typing import ResponseReturnValue
+
+from app.context import redis
+from jobs import monitor
+
+WHO = "owner"
+"""Nobody else may act. Names and addresses of people stay out of Redis."""
+LONGEST = 300
+"""Characters of what is said: it travels in a cookie."""
+
+
+class Refused(Exception):
+    """The action could not be done; the message says why."""
+
+
+async def act(what: str, target: str, doing: Awaitable[str], then: str) -> ResponseReturnValue:
+    """Do it, note who did *what* to *target* and what came of it, and show that on the page *then*."""
+    category = "success"
+    try:
+        said = await doing
+    except (Refused, monitor.QuarqError, ValueError) as error:
+        said, category = str(error), "error"
+    await monitor.note(redis(), WHO, what, target, said)
+    await flash(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", category)
+    return redirect(then, 303)

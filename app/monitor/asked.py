@@ -1,0 +1,55 @@
+"""What a request asks for, taken only if it can be meant: ids and names of jobs, workers, queues come from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NoReturn
+
+from quart import abort, request
+
+from app.pages import reader_zone
+
+LONGEST = 512
+"""Characters of an id or a name."""
+
+
+def query(name: str) -> str:
+    """The id or name in the address; 404 if there is none, or it cannot be one."""
+    return _checked(request.args.get(name, ""))
+
+
+async def form(name: str) -> str:
+    """The id or name in the form that was sent; 404 if there is none, or it cannot be one."""
+    return _checked((await request.form).get(name, ""))
+
+
+def words(name: str) -> str:
+    """A filter, which may be empty; cut where it is longer than anything that could be found."""
+    return request.args.get(name, "").replace("\0", "").strip()[:LONGEST]
+
+
+def number(name: str, most: int = 10_000_000) -> int:
+    """A whole number in the address; 0 if there is none."""
+    given = request.args.get(name, "")
+    return min(int(given), most) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
+
+
+def moment(typed: str) -> datetime | None:
+    """The moment of a date-time field in the reader's zone, None of an empty one; ValueError says what is wrong."""
+    if not typed:
+        return None
+    try:
+        return datetime.fromisoformat(typed).replace(tzinfo=reader_zone())
+    except (ValueError, OverflowError):
+        raise ValueError(f"There is no {typed[:20]}: give a day and a time, like 2026-12-01T10:30.") from None
+
+
+def nowhere() -> NoReturn:
+    """There is no such thing (any more)."""
+    abort(404, "There is nothing of this name or id, or it has ended and is not kept any more.")
+
+
+def _checked(word: str) -> str:
+    if not word or len(word) > LONGEST or not word.isprintable():
+        nowhere()
+    return word

@@ -1,0 +1,28 @@
+"""Who did what in the monitor, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import abort
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+
+@blueprint.get("/audit")
+@owner_only
+async def audit() -> ResponseReturnValue:
+    """The newest first."""
+
+    async def look() -> dict[str, Any]:
+        try:
+            return {"page": await monitor.audit(redis(), asked.words("cursor"))}
+        except ValueError:
+            abort(404, "There is no such page of the log: begin at the first one.")
+
+    return await live.page("monitor/audit.html", look)

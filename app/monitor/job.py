@@ -1,0 +1,85 @@
+"""One job: what it is, what became of it, why it has not started; run it again, revoke it, move it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import request, url_for
+from quart.typing import ResponseReturnValue
+
+from app import times
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.acting import Refused, act
+from app.monitor.blueprint import blueprint
+from app.pages import reader_zone
+from jobs import monitor
+
+ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+
+
+@blueprint.get("/job")
+@owner_only
+async def job() -> ResponseReturnValue:
+    job_id = asked.query("id")
+
+    async def look() -> dict[str, Any]:
+        found = await monitor.job(redis(), job_id)
+        return {"job": found or asked.nowhere()}
+
+    return await live.page("monitor/job.html", look)
+
+
+@blueprint.post("/job/retry")
+@owner_only
+async def retry_job() -> ResponseReturnValue:
+    """Leads to the job that runs now: a new one, or the same workflow."""
+    job_id = await asked.form("id")
+    runs = job_id
+
+    async def do() -> str:
+        nonlocal runs
+        runs = await monitor.retry(redis(), job_id)
+        return f"It runs again, as {runs}."
+
+    doing = do()
+    answer = await act("retry", job_id, doing, "")
+    answer.location = url_for("monitor.job", id=runs)  # type: ignore[union-attr]
+    return answer
+
+
+@blueprint.post("/job/revoke")
+@owner_only
+async def revoke_job() -> ResponseReturnValue:
+    """With `terminate`, one that runs is stopped; without, it only never runs again."""
+    job_id = await asked.form("id")
+    terminate = (await request.form).get("terminate") == "1"
+
+    async def do() -> str:
+        state = await monitor.revoke(redis(), job_id, terminate)
+        if state in (*ENDED, "UNKNOWN"):
+            raise Refused("Too late: it has ended, and its result stays as it is.")
+        if state == "STARTED":
+            return "It is told to stop." if terminate else "It finishes this attempt, and is not retried."
+        return "Revoked: it is never started."
+
+    what = "revoke and stop" if terminate else "revoke"
+    return await act(what, job_id, do(), url_for("monitor.job", id=job_id))
+
+
+@blueprint.post("/job/reschedule")
+@owner_only
+async def reschedule_job() -> ResponseReturnValue:
+    job_id = await asked.form("id")
+    typed = (await request.form).get("when", "")[:100]
+
+    async def do() -> str:
+        eta = asked.moment(typed)
+        if eta is None:
+            raise Refused("Give a day and a time.")
+        if not await monitor.reschedule(redis(), job_id, eta):
+            raise Refused("Too late: it does not wait any more.")
+        return f"Moved: it is due {times.spelled(eta, reader_zone())}."
+
+    return await act("reschedule", job_id, do(), url_for("monitor.job", id=job_id))

@@ -1,0 +1,94 @@
+"""Find jobs: by id, task, worker, queue, state, time, or a text in arguments and errors; page by page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from quart import abort, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+PER_PAGE = 50
+STATES = (
+    ("", "All"),
+    ("waiting", "Due"),
+    ("scheduled", "Scheduled"),
+    ("STARTED", "Running"),
+    ("RETRY", "Waiting for a retry"),
+    ("SUCCESS", "Succeeded"),
+    ("FAILURE", "Failed"),
+    ("REVOKED", "Revoked"),
+    ("ended", "Ended"),
+)
+WORDS = ("text", "task", "worker", "queue")
+
+
+@blueprint.get("/jobs")
+@owner_only
+async def jobs() -> ResponseReturnValue:
+    """The newest first. A search for a text looks back as far as it can at once, and says how far that was."""
+    filters: dict[str, Any] = {name: asked.words(name) for name in ("state", *WORDS)}
+    typed = {"since": asked.words("since"), "until": asked.words("until")}
+    if filters["state"] not in dict(STATES):
+        asked.nowhere()
+    try:
+        filters |= {name: asked.moment(value) for name, value in typed.items()}
+    except ValueError as error:
+        return await _nothing(filters | typed, str(error))
+
+    async def look() -> dict[str, Any]:
+        page = await _page(**filters)
+        return _words(page, filters | typed) | {"next": _next(page)}
+
+    return await live.page("monitor/jobs.html", look)
+
+
+@blueprint.get("/scheduled")
+@owner_only
+async def scheduled() -> ResponseReturnValue:
+    """What comes later, soonest first: by its time, for a retry, or because a limit holds it back."""
+    queue = asked.words("queue")
+
+    async def look() -> dict[str, Any]:
+        page = await _page(state="scheduled", queue=queue)
+        return {"page": page, "queue": queue, "next": _next(page)}
+
+    return await live.page("monitor/scheduled.html", look)
+
+
+async def _page(**filters: str | datetime | None) -> monitor.Page:
+    try:
+        return await monitor.find(
+            redis(),
+            cursor=asked.words("cursor"),
+            limit=PER_PAGE,
+            **filters,  # type: ignore[arg-type]
+        )
+    except ValueError:
+        abort(404, "There is no such page of jobs: begin at the first one.")
+
+
+def _words(page: monitor.Page, filters: dict[str, Any]) -> dict[str, Any]:
+    filtered = any(filters[name] for name in (*WORDS, "state", "since", "until"))
+    return {"page": page, "filters": filters, "states": STATES, "filtered": filtered}
+
+
+def _next(page: monitor.Page) -> str:
+    """The address of the page after this one; '' if there is none."""
+    if not page.next:
+        return ""
+    given: dict[str, Any] = {
+        name: value for name, value in request.args.items() if value and name != "cursor"
+    }
+    return url_for(request.endpoint or "", **given, cursor=page.next)
+
+
+async def _nothing(filters: dict[str, Any], error: str) -> ResponseReturnValue:
+    words = _words(monitor.Page([]), filters) | {"next": "", "error": error}
+    return await render_template("monitor/jobs.html", layout="monitor/layout.html", **words), 400

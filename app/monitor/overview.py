@@ -1,0 +1,29 @@
+"""Everything at a glance: figures, charts of the last hour, what failed last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import live
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+MINUTES = 60
+
+
+@blueprint.get("/")
+@owner_only
+async def overview() -> ResponseReturnValue:
+    return await live.page("monitor/overview.html", _look)
+
+
+async def _look() -> dict[str, Any]:
+    return {
+        "now": await monitor.overview(redis()),
+        "minutes": await monitor.minutes(redis(), MINUTES),
+        "failures": (await monitor.find(redis(), state="FAILURE", limit=5)).rows,
+    }

@@ -1,0 +1,60 @@
+"""The schedules: what ran last, what comes next; pause, resume, run one now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.acting import act
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+
+@blueprint.get("/schedules")
+@owner_only
+async def schedules() -> ResponseReturnValue:
+    async def look() -> dict[str, Any]:
+        return {"schedules": await monitor.schedules(redis())}
+
+    return await live.page("monitor/schedules.html", look)
+
+
+@blueprint.post("/schedule/pause")
+@owner_only
+async def pause_schedule() -> ResponseReturnValue:
+    name = await asked.form("name")
+
+    async def do() -> str:
+        await monitor.pause_schedule(redis(), name)
+        return "Paused: its moments pass without a run."
+
+    return await act("pause schedule", name, do(), url_for("monitor.schedules"))
+
+
+@blueprint.post("/schedule/resume")
+@owner_only
+async def resume_schedule() -> ResponseReturnValue:
+    name = await asked.form("name")
+
+    async def do() -> str:
+        await monitor.resume_schedule(redis(), name)
+        return "Resumed: its next moment runs again."
+
+    return await act("resume schedule", name, do(), url_for("monitor.schedules"))
+
+
+@blueprint.post("/schedule/run")
+@owner_only
+async def run_schedule() -> ResponseReturnValue:
+    name = await asked.form("name")
+
+    async def do() -> str:
+        job_id = await monitor.run_schedule(redis(), name)
+        return f"It runs now, as {job_id}."
+
+    return await act("run schedule", name, do(), url_for("monitor.schedules"))

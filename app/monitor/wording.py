@@ -1,0 +1,75 @@
+"""How the monitor's pages say figures and times."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app import times
+from app.monitor.blueprint import blueprint
+from app.pages import reader_zone
+
+LONGEST_VALUE = 2_000
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+@blueprint.app_template_filter()
+def span(seconds: float | None) -> str:
+    """`12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`; `–` for None."""
+    if seconds is None:
+        return "–"
+    for size, unit in UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
+
+
+@blueprint.app_template_filter()
+def figure(n: float | None) -> str:
+    """`12,345`; `–` for None."""
+    return "–" if n is None else f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
+
+
+@blueprint.app_template_filter()
+def cell(n: float | None) -> str:
+    """The same for charts to read: no commas, three decimals at most."""
+    return "–" if n is None else f"{n:.3f}".rstrip("0").rstrip(".") if isinstance(n, float) else str(n)
+
+
+@blueprint.app_template_filter()
+def share(n: float | None) -> str:
+    """`12.5 %`; `–` for None."""
+    return "–" if n is None else f"{n * 100:.1f} %"
+
+
+@blueprint.app_template_filter()
+def memory(size: float) -> str:
+    """Bytes as `3.4 MB`, in powers of 1,024."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} TB"
+
+
+@blueprint.app_template_filter()
+def clock(at: datetime) -> str:
+    """`26 Nov 07:30:12` in the reader's zone."""
+    return f"{at.astimezone(reader_zone()):%-d %b %H:%M:%S}"
+
+
+@blueprint.app_template_filter()
+def for_field(at: datetime) -> str:
+    """The value of a date-time field in the reader's zone."""
+    return times.for_field(at, reader_zone())
+
+
+@blueprint.app_template_filter()
+def shown(value: object) -> str:
+    """An argument as Python writes it, cut; whatever its repr() does."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

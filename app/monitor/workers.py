@@ -1,0 +1,65 @@
+"""The workers that are online, and one of them: what it runs, on what; quiet it, stop it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.acting import Refused, act
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+DEAF = "The worker does not listen: it has stopped, or has just lost its connection. Nothing was done."
+
+
+@blueprint.get("/workers")
+@owner_only
+async def workers() -> ResponseReturnValue:
+    async def look() -> dict[str, Any]:
+        return {"workers": await monitor.workers(redis())}
+
+    return await live.page("monitor/workers.html", look)
+
+
+@blueprint.get("/worker")
+@owner_only
+async def worker() -> ResponseReturnValue:
+    """One worker. It stays open after the worker has gone, and says so."""
+    name = asked.query("name")
+
+    async def look() -> dict[str, Any]:
+        online = {info.name: info for info in await monitor.workers(redis())}
+        return {"name": name, "worker": online.get(name), "rows": await monitor.running(redis(), name)}
+
+    return await live.page("monitor/worker.html", look)
+
+
+@blueprint.post("/worker/quiet")
+@owner_only
+async def quiet_worker() -> ResponseReturnValue:
+    name = await asked.form("name")
+
+    async def do() -> str:
+        if not await monitor.quiet(redis(), name):
+            raise Refused(DEAF)
+        return "The worker claims no more jobs; those that it has go on. A restart ends that."
+
+    return await act("quiet worker", name, do(), url_for("monitor.worker", name=name))
+
+
+@blueprint.post("/worker/stop")
+@owner_only
+async def stop_worker() -> ResponseReturnValue:
+    name = await asked.form("name")
+
+    async def do() -> str:
+        if not await monitor.shutdown(redis(), name):
+            raise Refused(DEAF)
+        return "The worker is told to stop: it finishes its jobs, hands back what takes too long, and ends."
+
+    return await act("stop worker", name, do(), url_for("monitor.worker", name=name))

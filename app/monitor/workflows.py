@@ -1,0 +1,44 @@
+"""The workflows, and one as a tree that stays readable however many members it has."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from quart import abort
+from quart.typing import ResponseReturnValue
+
+from app.accounts import owner_only
+from app.context import redis
+from app.monitor import asked, live
+from app.monitor.blueprint import blueprint
+from jobs import monitor
+
+PATH = re.compile(r"\d{1,6}(\.\d{1,6}){0,50}")
+
+
+@blueprint.get("/workflows")
+@owner_only
+async def workflows() -> ResponseReturnValue:
+    async def look() -> dict[str, Any]:
+        try:
+            return {"page": await monitor.workflows(redis(), asked.words("cursor"))}
+        except ValueError:
+            abort(404, "There is no such page of workflows: begin at the first one.")
+
+    return await live.page("monitor/workflows.html", look)
+
+
+@blueprint.get("/workflow")
+@owner_only
+async def workflow() -> ResponseReturnValue:
+    """The tree, or what is below the node at `path`, from its member number `start` on."""
+    workflow_id, path, start = asked.query("id"), asked.words("path"), asked.number("start")
+    if path and not PATH.fullmatch(path):
+        asked.nowhere()
+
+    async def look() -> dict[str, Any]:
+        tree = await monitor.workflow(redis(), workflow_id, path, start) or asked.nowhere()
+        return {"id": workflow_id, "tree": tree, "job": await monitor.job(redis(), workflow_id)}
+
+    return await live.page("monitor/workflow.html", look)
