@@ -17,6 +17,7 @@ from app.database import Model
 from app.security import BODY_LIMIT
 from app.security.hosts import client_address
 from settings import Settings
+from tests.app.routes import furnish
 from tests.app.visitor import Visitor
 
 NO_FIELDS = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -30,26 +31,21 @@ async def everything_stored(app: Quart) -> list[object]:
         ]
 
 
-def unsafe_paths(app: Quart) -> list[str]:
-    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
-    exempt = {name for name, view in app.view_functions.items() if getattr(view, "without_csrf", False)}
-    return [
-        rule.build(dict.fromkeys(rule.arguments, "1"), append_unknown=False)[1]  # type: ignore[index]
-        for rule in rules
-        if rule.endpoint not in exempt
-    ]
-
-
 async def test_no_form_is_taken_without_the_token_of_this_browser(
-    app: Quart, alice: Visitor, charlie: Visitor
+    app: Quart, alice: Visitor, charlie: Visitor, owner: Visitor
 ) -> None:
-    await charlie.get("/account")
-    await alice.get("/account")
+    """Every route that changes something, also those of features that this test does not know."""
+    routes = await furnish(app)
+    for person in (alice, charlie, owner):
+        await person.get("/account")
     before = await everything_stored(app)
-    good = {"csrf_token": alice.token()}
-    assert good["csrf_token"]
 
-    for path in unsafe_paths(app):
+    for route in routes:
+        if route.method == "GET" or route.without_csrf:
+            continue
+        person = owner if route.access == "owner" else alice
+        good = {"csrf_token": person.token()}
+        assert good["csrf_token"]
         for form, headers in (
             ({}, {}),
             ({"csrf_token": "x"}, {}),
@@ -60,12 +56,40 @@ async def test_no_form_is_taken_without_the_token_of_this_browser(
             (good, {"Sec-Fetch-Site": "cross-site"}),
             (good, {"Sec-Fetch-Site": "same-site"}),
         ):
-            response = await alice.client.post(path, form=form, headers=headers)
-            assert response.status_code == 403, (path, form, headers)
-        response = await alice.client.post(
-            path, data=b'{"csrf_token": "x"}', headers={"Content-Type": "text/plain"}
+            response = await person.client.open(route.path, method=route.method, form=form, headers=headers)
+            assert response.status_code == 403, (route, form, headers)
+        response = await person.client.open(
+            route.path,
+            method=route.method,
+            data=b'{"csrf_token": "x"}',
+            headers={"Content-Type": "text/plain"},
         )
-        assert response.status_code == 403, path
+        assert response.status_code == 403, route
+
+    assert await everything_stored(app) == before
+
+
+async def test_only_these_views_take_a_form_without_a_token(app: Quart) -> None:
+    """Each carries its own proof: a token in its address."""
+    without = [name for name, view in app.view_functions.items() if getattr(view, "without_csrf", False)]
+
+    assert sorted(without) == ["subscribers.unsubscribe"]
+
+
+async def test_getting_a_page_changes_nothing(
+    app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor
+) -> None:
+    """Nor does a GET or HEAD of an address that acts: links are opened by scanners, and fetched before a click."""
+    routes = await furnish(app)
+    before = await everything_stored(app)
+
+    for person in (visitor, alice, owner):
+        for path in sorted({route.path for route in routes}):
+            shows = any(route.path == path and route.method == "GET" for route in routes)
+            for method in ("GET", "HEAD"):
+                status = (await person.client.open(path, method=method)).status_code
+                assert shows or status == 405, (method, path, status)
+                assert status < 500, (method, path)
 
     assert await everything_stored(app) == before
 
@@ -109,15 +133,29 @@ async def test_pages_hold_no_inline_script_or_style(app: Quart, alice: Visitor, 
             assert " onclick=" not in someone.text
 
 
-async def test_what_a_session_saw_is_never_stored(alice: Visitor, visitor: Visitor) -> None:
-    for path in ("/", "/account", "/nowhere"):
-        headers = (await alice.get(path)).headers
-        assert headers["Cache-Control"] == "no-store", path
-        assert "Cookie" in headers["Vary"], path
+async def test_what_a_session_saw_is_never_stored(
+    app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor
+) -> None:
+    """Every page for whoever is signed in. Without a session, a reader's browser may keep it and ask again."""
+    routes = await furnish(app)
+    for path in [*{route.path for route in routes if route.method == "GET"}, "/nowhere"]:
+        for person in (alice, owner):
+            headers = (await person.get(path)).headers
+            assert headers["Cache-Control"] == "no-store", path
+            assert "Cookie" in headers["Vary"], path
 
-    headers = (await visitor.get("/")).headers
-    assert "Cookie" in headers["Vary"]
-    assert "Set-Cookie" not in headers
+    for path in ("/", "/about", "/feed.atom", "/posts/1-first"):
+        headers = (await visitor.get(path)).headers
+        assert headers["Cache-Control"] == "no-cache", path
+        assert "Cookie" in headers["Vary"], path
+        assert "Set-Cookie" not in headers, path
+
+
+async def test_signing_out_clears_what_the_browser_keeps(alice: Visitor) -> None:
+    for path in ("/sign-out", "/sign-out-everywhere"):
+        response = await alice.post(path, page="/account")
+        assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
+        await alice.sign_in()
 
 
 async def test_files_may_be_stored(visitor: Visitor) -> None:

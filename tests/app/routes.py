@@ -1,0 +1,104 @@
+"""Every route of the site with something real behind it, for tests that try them all.
+
+A new route without a variable part is tried by itself; one with needs a line in `_values`, and a row in `furnish`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from quart import Quart
+from sqlalchemy import select
+
+from app.accounts.links import sign_in_link
+from app.accounts.models import Account
+from app.blog import Post
+from app.digest.models import Digest
+from app.digest.models import State as DigestState
+from app.embedded.catcher import store
+from app.reminders.models import Reminder
+from app.subscribers.links import unsubscribe_url
+from app.subscribers.models import State, Subscriber
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address. `access` is "public", "signed_in" or "owner"; `owned`: it shows a row of Alice's."""
+
+    method: str
+    path: str
+    access: str
+    owned: bool
+    without_csrf: bool
+
+    @property
+    def signs(self) -> bool:
+        """Whether it signs somebody in or out."""
+        return self.method == "POST" and self.path.startswith("/sign-")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+async def furnish(app: Quart) -> list[Route]:
+    """Write a row of each kind, those that belong to somebody to alice@example.org; all routes that lead to them."""
+    values = await _values(app)
+    return [
+        Route(
+            method,
+            _address(rule, values),
+            getattr(view, "access", "nobody"),
+            "pk" in rule.arguments and getattr(view, "access", "") == "signed_in",
+            getattr(view, "without_csrf", False),
+        )
+        for rule, view in _rules(app)
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
+    ]
+
+
+def _address(rule: Any, values: dict[str, Any]) -> str:
+    given = {}
+    for variable in rule.arguments:
+        name = f"{rule.endpoint.split('.')[0]} {variable}"
+        assert name in values, f"{rule.rule}: add {name!r} to `_values` in {__file__}"
+        given[variable] = values[name]
+    built: tuple[str, str] = rule.build(given)
+    return built[1]
+
+
+def _rules(app: Quart) -> Iterator[tuple[Any, Any]]:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static":
+            yield rule, app.view_functions[rule.endpoint]
+
+
+async def _values(app: Quart) -> dict[str, Any]:
+    """What stands for each variable of each feature's routes."""
+    settings, now = app.extensions["settings"], datetime.now(UTC)
+    link = await sign_in_link(settings, "new@example.org")
+    async with app.extensions["database"].transaction() as db:
+        alice = await db.scalar(select(Account).where(Account.email == "alice@example.org"))
+        assert alice is not None, "sign Alice in first"
+        post = Post(title="First", text="Words", published_at=now)
+        reminder = Reminder(account_id=alice.id, email=alice.email, text="Alice's own", date=now)
+        subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
+        digest = Digest(run="run", state=DigestState.PAUSED)
+        db.add_all([post, reminder, subscriber, digest])
+        await db.flush()
+        values = {
+            "accounts token": link.rpartition("/")[2],
+            "blog pk": post.id,
+            "blog slug": post.slug,
+            "digest action": "pause",
+            "digest pk": digest.id,
+            "reminders pk": reminder.id,
+            "subscribers pk": subscriber.id,
+            "subscribers token": unsubscribe_url(subscriber, settings).rpartition("/")[2],
+        }
+    mails = settings.data_dir / "mail"
+    mails.mkdir(exist_ok=True)
+    mail = store(mails, "a@example.org", ["b@example.org"], b"Content-Type: text/html\r\n\r\n<p>x</p>\r\n")
+    return values | {"inbox name": mail.stem}
