@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app.accounts import access, sessions
-from app.security import csrf, headers, hosts
+from app.security import csrf, headers, hosts, websockets
 from app.security.limits import LimitedRequest
 from settings import Settings
 
@@ -34,3 +34,4 @@ def protect(app: Quart) -> None:
     csrf.protect(app)
     access.protect(app)
     headers.protect(app, https=https)
+    websockets.refuse(app)

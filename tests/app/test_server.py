@@ -1,0 +1,343 @@
+"""`python -m app.serve` as it stands on a server: what comes in broken, too large or too slow harms nobody else.
+
+Each test talks to it through plain sockets, while a pinger measures how long everybody else waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from app.security import BODY_LIMIT
+from app.security.limits import MOST_FIELDS
+from settings import ROOT
+from tests.site import Site, site
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+HEAD = b"Host: 127.0.0.1\r\n"
+FORM = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+MULTIPART = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+FILE = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+
+
+@dataclass
+class Server:
+    """The running web process."""
+
+    site: Site
+    process: subprocess.Popen[bytes]
+    temporary: Path
+
+    @property
+    def log(self) -> str:
+        return (self.site.settings.data_dir / "log").read_text()
+
+    @property
+    def memory_mb(self) -> float:
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        raise AssertionError("the server has ended")
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.site.settings.port)
+
+    async def send(self, *parts: bytes, patience_s: float = 10) -> bytes:
+        """What comes back, until it has said all or closes; empty if it only closes."""
+        reader, writer = await self.open()
+        answer = b""
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            async with asyncio.timeout(patience_s):
+                answer = await reader.readuntil(b"\r\n\r\n")
+                answer += await reader.read(100_000)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            answer += getattr(error, "partial", b"")
+        finally:
+            writer.close()
+        return answer
+
+    async def calm(self) -> float:
+        """How long an answer takes while nothing else happens: p99 of 100."""
+        async with self.pinging(count=100) as waits:
+            await wait_until(lambda: len(waits) >= 100, "100 pings")
+        return statistics.quantiles(waits, n=100)[98]
+
+    @asynccontextmanager
+    async def pinging(self, count: int = 100_000) -> AsyncIterator[list[float]]:
+        """Ask /healthz all the time; yields how long each answer took."""
+        waits: list[float] = []
+
+        async def ping() -> None:
+            async with httpx.AsyncClient(base_url=self.site.settings.base_url, timeout=30) as client:
+                for _ in range(count):
+                    began = time.perf_counter()
+                    assert (await client.get("/healthz")).status_code == 200
+                    waits.append(time.perf_counter() - began)
+                    await asyncio.sleep(0.005)
+
+        pinging = asyncio.create_task(ping())
+        try:
+            yield waits
+        finally:
+            pinging.cancel()
+            await asyncio.wait([pinging])
+
+
+@pytest.fixture
+async def server(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    async with site(redis_url) as here:
+        with here.process("app.serve") as process:
+            server = Server(here, process, tmp_path)
+            async with httpx.AsyncClient(base_url=here.settings.base_url) as client:
+
+                async def answers() -> bool:
+                    try:
+                        return (await client.get("/")).status_code == 200
+                    except httpx.TransportError:
+                        return False
+
+                await wait_until(answers, "the server to answer", timeout_s=30)
+            yield server
+            assert f"{ROOT}/app/" not in server.log, server.log  # no traceback of ours
+
+
+def status(answer: bytes) -> int:
+    """0: it was closed without a word, or in the words of HTTP/2."""
+    return int(answer.split()[1]) if answer.startswith(b"HTTP/1") else 0
+
+
+def is_fault(answer: bytes) -> bool:
+    """501 and 505 say that the request is in words which nobody here speaks."""
+    return status(answer) >= 500 and status(answer) not in (501, 505)
+
+
+MALFORMED = {
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n",
+    "bad chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n",
+    "huge chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\nx",
+    "both lengths": FORM
+    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    "two lengths": FORM + b"Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
+    "negative length": FORM + b"Content-Length: -1\r\n\r\n",
+    "length in words": FORM + b"Content-Length: many\r\n\r\n",
+    "other coding": FORM + b"Transfer-Encoding: gzip\r\n\r\nx",
+    "long header": b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 17_000 + b"\r\n\r\n",
+    "endless header": b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 300_000,
+    "many headers": b"GET / HTTP/1.1\r\n" + HEAD + b"X: y\r\n" * 20_000 + b"\r\n",
+    "long path": b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "NUL in path": b"GET /\0 HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "NUL in header": b"GET / HTTP/1.1\r\n" + HEAD + b"X: \0\r\n\r\n",
+    "encoded NUL": b"GET /posts/1-%00 HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "bad escape": b"GET /%zz%ff%c0%ae HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "dots": b"GET /static/../../settings.py HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "encoded dots": b"GET /static/%2e%2e%2f%2e%2e%2fsettings.py HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "connect": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
+    "absolute": b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "star": b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "unknown method": b"BREW /about HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "trace": b"TRACE /about HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "version": b"GET / HTTP/9.9\r\n" + HEAD + b"\r\n",
+    "HTTP/1.0": b"GET / HTTP/1.0\r\n\r\n",
+    "HTTP/0.9": b"GET /\r\n",
+    "HTTP/2 at once": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
+    "HTTP/2 upgrade": b"GET / HTTP/1.1\r\n"
+    + HEAD
+    + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: xx\r\n\r\n",
+    "websocket": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n",
+    "folded header": b"GET / HTTP/1.1\r\n" + HEAD + b"X: a\r\n b\r\n\r\n",
+    "space before colon": b"GET / HTTP/1.1\r\n" + HEAD + b"X : a\r\n\r\n",
+    "bare line feeds": b"GET / HTTP/1.1\nHost: 127.0.0.1\n\n",
+    "cookies": b"GET / HTTP/1.1\r\n" + HEAD + b"Cookie: session=" + b"=;\xff" * 3_000 + b"\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+    "nothing": b"\r\n\r\n\r\n",
+}
+
+
+async def test_malformed_http_is_no_fault_of_ours(server: Server) -> None:
+    for name, request in MALFORMED.items():
+        answer = await server.send(request + b"")
+        assert not is_fault(answer), (name, answer[:200])
+        assert b"Traceback" not in answer, name
+        assert b"SECRET" not in answer, name
+
+
+async def test_hundreds_of_broken_requests_leave_memory_and_others_alone(server: Server) -> None:
+    calm = await server.calm()
+    random = Random(1)
+
+    async def batter(count: int) -> None:
+        for _ in range(count):
+            request = bytearray(random.choice(list(MALFORMED.values()))[:4_000])
+            for _ in range(random.randrange(4)):
+                request[random.randrange(len(request))] = random.randrange(256)
+            reader, writer = await server.open()
+            writer.write(bytes(request))
+            writer.write_eof()
+            try:
+                answer = await asyncio.wait_for(reader.read(), 15)
+            except ConnectionError:
+                answer = b""
+            finally:
+                writer.close()
+            assert not is_fault(answer), (request[:200], answer[:200])
+
+    await asyncio.gather(*(batter(1) for _ in range(100)))
+    before = server.memory_mb
+    async with server.pinging() as waits:
+        await asyncio.gather(*(batter(4) for _ in range(100)))
+
+    assert server.memory_mb - before < 20, (before, server.memory_mb)
+    assert statistics.quantiles(waits, n=100)[98] < max(1, 3 * calm)
+
+
+def chunked(*parts: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def with_length(head: bytes, body: bytes) -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+PART = b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\nx\r\n'
+GZIPPED = FORM + b"Content-Encoding: gzip\r\n"
+LARGE = {
+    "twice the limit": with_length(FORM, b"a=" + b"x" * 2 * BODY_LIMIT),
+    "twice the limit, said and not sent": FORM + b"Content-Length: %d\r\n\r\n" % (2 * BODY_LIMIT),
+    "20 MB in chunks": MULTIPART + CHUNKED + chunked(FILE, *[b"x" * 1_000_000] * 20),
+    "20 MB in one chunk": MULTIPART + CHUNKED + chunked(FILE + b"x" * 20_000_000),
+    "4 MB of fields": with_length(FORM, b"a=&" * 1_400_000),
+    "4 MB of fields in chunks": FORM + CHUNKED + chunked(*[b"a=&" * 20_000] * 70),
+    "fields below the limit of bytes": with_length(FORM, b"a=&" * (BODY_LIMIT // 3 - 1)),
+    "too many parts": with_length(
+        MULTIPART, b"".join(PART % n for n in range(MOST_FIELDS + 1)) + b"--b--\r\n"
+    ),
+    "one field of 1 MB": with_length(FORM, b"email=" + b"x" * 1_000_000),
+    "a part without end": with_length(MULTIPART, FILE + b"x" * 100_000),
+    "a header of a part without end": with_length(MULTIPART, b"--b\r\nX: " + b"x" * 200_000),
+    "a gzip bomb": with_length(GZIPPED, gzip.compress(b"email=" + b"x" * 50_000_000)),
+}
+
+
+async def test_large_bodies_are_refused_while_others_are_served_and_leave_nothing(server: Server) -> None:
+    calm = await server.calm()
+    before = server.memory_mb
+    async with server.pinging() as waits:
+        for name, request in LARGE.items():
+            answer = await server.send(*(request[at : at + 65_536] for at in range(0, len(request), 65_536)))
+            assert status(answer) in (0, 400, 403, 413), (name, answer[:100])
+            assert b"Traceback" not in answer
+            if name.startswith(("twice", "20 MB", "4 MB", "fields", "too many", "one field")):
+                assert status(answer) in (0, 413), (name, answer[:100])
+
+    p99 = statistics.quantiles(waits, n=100)[98]
+    assert p99 < max(0.1, 3 * calm), (p99, calm)
+    assert server.memory_mb - before < 50
+    assert list(server.temporary.iterdir()) == [], "a file that nobody needs any more"
+
+
+async def test_five_hundred_who_send_a_byte_a_second_hold_nobody_up(server: Server) -> None:
+    """And are closed five to seven seconds after they came, whatever they have sent by then."""
+    calm = await server.calm()
+    ended: list[float] = []
+
+    async def drip() -> None:
+        reader, writer = await server.open()
+        began = time.monotonic()
+        try:
+            for byte in b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 60:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        if not await reader.read(1000):
+                            break
+        except ConnectionError:
+            pass
+        ended.append(time.monotonic() - began)
+        writer.close()
+
+    async with server.pinging() as waits:
+        await asyncio.gather(*(drip() for _ in range(500)))
+
+    assert max(ended) < 12, "all are closed"
+    p99 = statistics.quantiles(waits, n=100)[98]
+    assert p99 < max(0.3, 3 * calm), (p99, calm)
+
+
+async def test_a_body_that_comes_slowly_is_given_up(server: Server) -> None:
+    """Ten seconds for the whole of it: 408, also while bytes go on coming."""
+    reader, writer = await server.open()
+    writer.write(FORM + b"Content-Length: 100\r\n\r\nemail=")
+    began = time.monotonic()
+
+    async def drip() -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(2)
+
+    dripping = asyncio.create_task(drip())
+    answer = await asyncio.wait_for(reader.read(), 30)
+    dripping.cancel()
+    await asyncio.wait([dripping])
+    writer.close()
+
+    assert status(answer) == 408, answer[:200]
+    assert 9 < time.monotonic() - began < 15
+
+
+async def test_readers_that_never_read_hold_nobody_up(server: Server) -> None:
+    """Each asks for twenty files in one go, and takes nothing of what comes."""
+    calm = await server.calm()
+    before = server.memory_mb
+    open_ones = []
+    for _ in range(100):
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.connect(("127.0.0.1", server.site.settings.port))
+        narrow.sendall(b"GET /static/site.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20)
+        open_ones.append(narrow)
+    async with server.pinging() as waits:
+        await wait_until(lambda: len(waits) >= 300, "300 pings", timeout_s=60)
+    for narrow in open_ones:
+        narrow.close()
+
+    p99 = statistics.quantiles(waits[100:], n=100)[98]  # the first ones wait for what was asked before them
+    assert p99 < max(0.3, 3 * calm), (p99, calm)
+    assert server.memory_mb - before < 60
+
+
+async def test_who_says_nothing_is_closed(server: Server) -> None:
+    """Before the first request, and after it."""
+    for request in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
+        reader, writer = await server.open()
+        writer.write(request)
+        began = time.monotonic()
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+
+        assert (status(answer) == 200) == bool(request)
+        assert 4 < time.monotonic() - began < 8
