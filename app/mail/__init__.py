@@ -2,8 +2,9 @@
 
 from app.mail.address import AddressRefused
 from app.mail.failures import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off
+from app.mail.letters import FormLetter
 from app.mail.mailer import Mailer, NoPlace, current_mailer
-from app.mail.message import HeaderRefused, compose
+from app.mail.message import HeaderRefused, Parcel, compose
 from app.mail.smtp import Connection, MailServer
 
 __all__ = [
@@ -11,11 +12,13 @@ __all__ = [
     "AddressRefused",
     "Connection",
     "DeliveryFailed",
+    "FormLetter",
     "HeaderRefused",
     "MailServer",
     "Mailer",
     "NoPlace",
     "Outcome",
+    "Parcel",
     "back_off",
     "compose",
     "current_mailer",

@@ -14,11 +14,12 @@ from quart import current_app
 
 from app.mail import smtp
 from app.mail.failures import DeliveryFailed, Outcome
+from app.mail.message import Parcel
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20  # connections of one process; servers refuse somebody who opens hundreds
+AT_ONCE = 30  # connections of one process; servers refuse somebody who opens hundreds
 PATIENCE_S = 5.0
 
 
@@ -62,7 +63,7 @@ class Mailer:
 
     async def send(
         self,
-        message: EmailMessage,
+        message: EmailMessage | Parcel,
         *,
         over: smtp.Connection | None = None,
         before_data: Callable[[], Awaitable[None]] | None = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.header import Header
@@ -120,7 +122,12 @@ def to_bytes(message: EmailMessage) -> bytes:
         wire = message.as_bytes(policy=WIRE)
     except (MessageError, UnicodeError) as error:
         raise HeaderRefused(f"The mail cannot be written: {error}") from error
-    block = wire.partition(b"\r\n\r\n")[0]
+    check_block(wire.partition(b"\r\n\r\n")[0], list(message))
+    return wire
+
+
+def check_block(block: bytes, names: Iterable[str]) -> None:
+    """Refuse a header block that holds anything but these headers, each once, in clean lines."""
     lines = block.split(b"\r\n")
     if any(re.search(rb"[^\t\x20-\x7e]", line) or len(line) > 998 for line in lines):
         raise HeaderRefused(
@@ -134,21 +141,23 @@ def to_bytes(message: EmailMessage) -> bytes:
         if match is None:
             raise HeaderRefused(f"The mail has a line in its headers that is none: {line[:40]!r}")
         found[match[1].decode("ascii").lower()] += 1
-    if found != Counter(name.lower() for name in message) or max(found.values()) > 1:
+    if found != Counter(name.lower() for name in names) or max(found.values()) > 1:
         raise HeaderRefused(f"The mail has other headers than were set: {', '.join(sorted(found))}")
-    return wire
 
 
-def recipient(message: EmailMessage) -> str:
-    """The one address that the message is for."""
-    [to] = message["To"].addresses
-    return str(to.addr_spec)
+@dataclass(frozen=True)
+class Parcel:
+    """What a mail server is handed: from whom, to whom, and the bytes of the message."""
+
+    sender: str
+    to: str
+    wire: bytes
 
 
-def envelope_sender(message: EmailMessage) -> str:
-    """The bare address that it is from."""
-    [sender] = message["From"].addresses
-    return str(sender.addr_spec)
+def pack(message: EmailMessage) -> Parcel:
+    """*message*, ready to be sent to the one address that it is for. HeaderRefused: it may not be sent at all."""
+    [to], [sender] = message["To"].addresses, message["From"].addresses
+    return Parcel(str(sender.addr_spec), str(to.addr_spec), to_bytes(message))
 
 
 def _is_plain(name: str, value: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiosmtplib import SMTP, SMTPException
 
 from app.mail.failures import DeliveryFailed, Outcome, Stage, classify
-from app.mail.message import envelope_sender, recipient, to_bytes
+from app.mail.message import Parcel, pack
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class MailServer:
 
 
 async def send(
-    server: MailServer, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+    server: MailServer,
+    message: EmailMessage | Parcel,
+    *,
+    before_data: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Hand over one mail on a connection of its own; see `Connection.send`."""
     connection = Connection(server)
@@ -59,23 +62,23 @@ class Connection:
         self._begun = False  # a mail was begun that the server has not taken
 
     async def send(
-        self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]] | None = None
+        self, message: EmailMessage | Parcel, *, before_data: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         """Return once the server has taken the responsibility for *message* (250). Raises DeliveryFailed.
 
-        It goes to the one address in its To header. A message that may not be sent at all raises HeaderRefused
+        It goes to the one address that it is for. A message that may not be sent at all raises HeaderRefused
         before anything is connected. *before_data* is awaited when the server has agreed to sender and recipient:
         before it the mail cannot have gone out, after it nobody knows until the answer. What it raises comes out.
         """
-        envelope = to_bytes(message), recipient(message), envelope_sender(message)
+        parcel = message if isinstance(message, Parcel) else pack(message)
         if self._smtp is not None:
             try:
-                return await self._hand_over(self._smtp, *envelope, before_data)
+                return await self._hand_over(self._smtp, parcel, before_data)
             except DeliveryFailed as failed:
                 # Servers end a conversation after so many mails or seconds: that says nothing of this one.
                 if not failed.outcome.host_fault or failed.stage is Stage.DATA:
                     raise
-        await self._hand_over(await self.open(), *envelope, before_data)
+        await self._hand_over(await self.open(), parcel, before_data)
 
     async def open(self) -> SMTP:
         """Connect and sign in. Raises DeliveryFailed."""
@@ -92,20 +95,20 @@ class Connection:
         return self._smtp
 
     async def _hand_over(
-        self, smtp: SMTP, wire: bytes, to: str, sender: str, before_data: Callable[[], Awaitable[None]] | None
+        self, smtp: SMTP, parcel: Parcel, before_data: Callable[[], Awaitable[None]] | None
     ) -> None:
         stage = Stage.SENDER
         try:
             if self._begun:
                 await smtp.rset()
             self._begun = True
-            await smtp.mail(sender)
+            await smtp.mail(parcel.sender)
             stage = Stage.RECIPIENT
-            await smtp.rcpt(to)
+            await smtp.rcpt(parcel.to)
             if before_data is not None:
                 await before_data()
             stage = Stage.DATA
-            await smtp.data(wire, timeout=self._server.data_s)
+            await smtp.data(parcel.wire, timeout=self._server.data_s)
             self._begun = False
         except (SMTPException, OSError) as error:
             failed = classify(stage, error)

@@ -352,7 +352,9 @@ async def test_whoever_finds_no_free_connection_comes_back(
     assert waits.count(delivery.AFTER_BUSY) == 5
     assert site.smtp.most_open == len(site.smtp.accepted) == mailer.AT_ONCE
     left = [
-        reminder for reminder in [await site.read(pk) for pk in range(1, 26)] if reminder.state != State.SENT
+        reminder
+        for reminder in [await site.read(pk) for pk in range(1, mailer.AT_ONCE + 6)]
+        if reminder.state != State.SENT
     ]
     assert [(r.state, r.attempts, r.unreachable_since, r.reason) for r in left] == [
         (State.SCHEDULED, 0, None, "")
