@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -15,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.context import site
 from app.digest import mails
-from app.digest.ledger import Ledger, LostClaim
+from app.digest.ledger import LostClaim, current_ledger
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import (
     GIVE_UP_AFTER,
     Connection,
     DeliveryFailed,
+    FormLetter,
     HeaderRefused,
     NoPlace,
     Outcome,
@@ -33,7 +35,7 @@ from app.subscribers.models import Subscriber
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2  # batches of all workers together
-CONNECTIONS = 4  # of one batch
+CONNECTIONS = 8  # of one batch: the other half of a process's is left to other mail
 LARGEST = 500  # deliveries
 LONGEST_S = 15  # it begins no mail later than this, so that a worker that stops needs to break none off
 MORE_TRIES = 5
@@ -72,51 +74,64 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
         return await pause(digest_pk, "All of its posts were taken back: there is nothing to send.")
     if failed := await current_mailer().check_if_away():
         return await note_host_fault(digest_pk, failed)
-    batch = Batch(digest, await mails.write(posts, digest.more), recipients)
-    async with batch.ledger.renewing():
+    try:
+        letter = (await mails.write(posts, digest.more)).letter()
+    except HeaderRefused as error:
+        return await pause(digest_pk, str(error))
+    batch = Batch(digest, letter, recipients)
+    async with current_ledger().renewing():
         await asyncio.gather(*(batch.work() for _ in range(min(CONNECTIONS, len(recipients)))))
 
 
 class Batch:
     """What the connections of one batch share."""
 
-    def __init__(self, digest: Digest, written: mails.Written, recipients: deque[Recipient]) -> None:
-        self.ledger = Ledger(digest.id)
+    def __init__(self, digest: Digest, letter: FormLetter, recipients: deque[Recipient]) -> None:
         self._digest = digest
-        self._written = written
+        self._letter = letter
         self._recipients = recipients
         self._ends_at = time.monotonic() + LONGEST_S
         self._next_at = 0.0
+        self._halted = False
+        self._went_well = False
+        """Whether the last mail was sent; nobody knows of the one before the first."""
+        self._said_well = False
 
     async def work(self) -> None:
         """Send one after the other over one connection, as long as there is something to send and the time for it."""
         try:
             async with current_mailer().connection() as connection:
-                while self._recipients and not self.ledger.halted and time.monotonic() < self._ends_at:
+                while self._recipients and not self._halted and time.monotonic() < self._ends_at:
                     recipient = self._recipients.popleft()
                     await self._turn()
-                    await self._send(recipient, connection)
+                    async with current_ledger().holding(recipient.pk):
+                        await self._send(recipient, connection)
         except NoPlace:
             log.info("digest %s waits for a free connection to the mail server", self._digest.id)
 
     async def _turn(self) -> None:
         """Wait until the rate allows another mail."""
         now = time.monotonic()
-        self._next_at = max(self._next_at, now) + 1 / _rate()
-        await asyncio.sleep(self._next_at - 1 / _rate() - now)
+        mine = max(self._next_at, now)
+        self._next_at = mine + 1 / _rate()
+        await asyncio.sleep(mine - now)
 
     async def _send(self, recipient: Recipient, connection: Connection) -> None:
+        ledger = current_ledger()
         try:
-            message = self._written.to(
-                recipient.subscriber, message_id=mails.message_id(self._digest, recipient.pk)
-            )
+            message_id = mails.message_id(self._digest, recipient.pk)
+            message = mails.copy(self._letter, recipient.subscriber, message_id)
             await current_mailer().send(
-                message, over=connection, before_data=lambda: self.ledger.claim(recipient.pk)
+                message, over=connection, before_data=lambda: ledger.claim(recipient.pk)
             )
             # Shielded: what stops this worker now must not make the mail look as if nobody knew of it.
-            await asyncio.shield(self.ledger.sent(recipient.pk))
+            await asyncio.shield(ledger.sent(recipient.pk))
+            await self._note_success()
         except LostClaim:
-            return
+            async with database.session() as db:
+                state = await db.scalar(select(Digest.state).where(Digest.id == self._digest.id))
+            if state != State.SENDING:
+                self._halted = True
         except HeaderRefused as error:
             await self._settle(recipient, DeliveryFailed(Outcome.PERMANENT, str(error)))
         except DeliveryFailed as failed:
@@ -125,7 +140,7 @@ class Batch:
     async def _settle(self, recipient: Recipient, failed: DeliveryFailed) -> None:
         """What follows from each outcome; the table is in docs/mail.md."""
         if failed.outcome.host_fault:
-            self.ledger.halted = True
+            self._halted = True
             return await note_host_fault(self._digest.id, failed)
         attempts = recipient.attempts + (failed.outcome is not Outcome.UNCERTAIN)
         step, reason = Step.FAILED, failed.reason
@@ -133,17 +148,32 @@ class Batch:
             step, reason = Step.UNCERTAIN, MAY_HAVE_ARRIVED
         elif failed.outcome is Outcome.TRANSIENT and attempts <= MORE_TRIES:
             step = Step.WAITING
-        next_try_at = datetime.now(UTC) + EVERY
-        try:
+        values = {
+            "step": step,
+            "reason": reason,
+            "attempts": attempts,
+            "next_try_at": datetime.now(UTC) + EVERY,
+        }
+        first = self._went_well
+        self._went_well = False
+        with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
-                await self.ledger.settle(
-                    recipient.pk, db, step=step, reason=reason, attempts=attempts, next_try_at=next_try_at
-                )
+                await current_ledger().settle(recipient.pk, db, **values)
                 if failed.address_refused or failed.no_such_address:
                     await states.refused(db, recipient.subscriber.id, failed)
-                self.ledger.halted |= await _count_failure(db, self._digest.id, failed.reason)
-        except LostClaim:
-            return
+                if await _count_failure(db, self._digest.id, failed.reason, first=first):
+                    self._halted = True
+
+    async def _note_success(self) -> None:
+        """What went wrong before is over. In SQL that is said once; the next failure then begins to count anew."""
+        if not self._went_well and not self._said_well:
+            self._said_well = True
+            troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
+            async with database.session() as db:
+                well = update(Digest).where(Digest.id == self._digest.id, troubled)
+                await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
+                await db.commit()
+        self._went_well = True
 
 
 async def pause(digest_pk: int, reason: str) -> None:
@@ -171,13 +201,14 @@ async def _pause(db: AsyncSession, digest_pk: int, reason: str) -> None:
     await db.execute(update(Digest).where(*going).values(state=State.PAUSED, reason=reason))
 
 
-async def _count_failure(db: AsyncSession, digest_pk: int, reason: str) -> bool:
+async def _count_failure(db: AsyncSession, digest_pk: int, reason: str, *, first: bool) -> bool:
     """Whether the digest has paused itself: so many in a row are no accident of single addresses."""
-    count = update(Digest).where(Digest.id == digest_pk).values(failures=Digest.failures + 1)
-    failures = await db.scalar(count.returning(Digest.failures))
-    if failures is None or failures < MOST_FAILURES:
+    failures = 1 if first else Digest.failures + 1
+    count = update(Digest).where(Digest.id == digest_pk).values(failures=failures)
+    in_a_row = await db.scalar(count.returning(Digest.failures))
+    if in_a_row is None or in_a_row < MOST_FAILURES:
         return False
-    await _pause(db, digest_pk, f"{failures} mails in a row have failed. The last: {reason}")
+    await _pause(db, digest_pk, f"{in_a_row} mails in a row have failed. The last: {reason}")
     return True
 
 

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from quart import current_app
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app import database
 from app.digest.models import Delivery, Digest, State, Step
@@ -23,25 +25,67 @@ log = logging.getLogger(__name__)
 CLAIM = timedelta(seconds=30)  # after a worker's death, what it was sending is uncertain this much later
 RENEW_S = 10
 
+# Written once: to put a statement together costs more time than to execute it.
+_wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
+_going = exists().where(Digest.id == Delivery.digest_id, Digest.state == State.SENDING)
+_these = Delivery.id.in_(bindparam("pks", expanding=True))
+_mine = (Delivery.step == Step.SENDING) & (Delivery.claimed_by == bindparam("me"))
+CLAIM_THEM = (
+    update(Delivery)
+    .where(_these, Delivery.step == Step.WAITING, _wanted, _going)
+    .values(step=Step.SENDING, claimed_by=bindparam("me"), claimed_until=bindparam("until"))
+    .returning(Delivery.id)
+)
+# Whoever leaves at this moment waits for the claim, or the claim for them.
+HOLD_READERS = (
+    select(Subscriber.id)
+    .join(Delivery, Delivery.subscriber_id == Subscriber.id)
+    .where(_these)
+    .order_by(Subscriber.id)
+    .with_for_update(read=True, of=Subscriber)
+)
+RECORD_SENT = (
+    update(Delivery)
+    .where(_these, _mine)
+    .values(step=Step.SENT, sent_at=bindparam("now"), reason="")
+    .returning(Delivery.id)
+)
+RENEW = update(Delivery).where(_these, _mine).values(claimed_until=bindparam("until"))
+
 
 class LostClaim(Exception):
-    """It is not this batch's to send: sent, failed, taken by another, or its subscriber has left."""
+    """It may not be sent from here: sent, failed or taken by another, its subscriber left, or the digest is paused."""
+
+
+def current_ledger() -> Ledger:
+    """The one of the running app, for all its batches together; needs an app context."""
+    ledger: Ledger = current_app.extensions.setdefault("digest_ledger", Ledger())
+    return ledger
 
 
 class Ledger:
-    """What one batch claims and settles. `halted`: its digest is not being sent any more."""
+    """What one process claims and settles."""
 
-    def __init__(self, digest_pk: int) -> None:
-        self.halted = False
-        self._digest_pk = digest_pk
+    def __init__(self) -> None:
         self._me = secrets.token_hex(8)
         self._claims: dict[int, asyncio.Future[bool]] = {}
         self._sent: dict[int, asyncio.Future[bool]] = {}
+        self._held: Counter[int] = Counter()
         self._writing: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def holding(self, pk: int) -> AsyncIterator[None]:
+        """A claim that is made inside the block is renewed until its end, however long an answer takes."""
+        self._held[pk] += 1
+        try:
+            yield
+        finally:
+            self._held[pk] -= 1
+            self._held += Counter()  # which forgets those at 0
 
     async def claim(self, pk: int) -> None:
         """Before the text leaves. LostClaim: it may not leave. Whoever unsubscribed before this gets no mail."""
-        if not await self._written(self._claims, pk):
+        if pk in self._claims or not await self._written(self._claims, pk):
             raise LostClaim(pk)
 
     async def sent(self, pk: int) -> None:
@@ -67,7 +111,7 @@ class Ledger:
 
     @contextlib.asynccontextmanager
     async def renewing(self) -> AsyncIterator[None]:
-        """While it is open, say every 10 s that the batch lives: an answer may take eleven minutes."""
+        """While it is open, say every 10 s that this process lives: an answer may take eleven minutes."""
         renewing = asyncio.create_task(self._renew())
         try:
             yield
@@ -87,9 +131,9 @@ class Ledger:
             claims, self._claims = self._claims, {}
             sent, self._sent = self._sent, {}
             try:
-                async with database.transaction() as db:
-                    recorded = await self._record_sent(db, list(sent)) if sent else set()
-                    taken = await self._claim(db, list(claims)) if claims else set()
+                async with database.current_database().writer.begin() as connection:
+                    recorded = await self._record_sent(connection, list(sent))
+                    taken = await self._claim(connection, list(claims))
             except Exception as error:
                 for future in (*claims.values(), *sent.values()):
                     if not future.done():
@@ -100,42 +144,24 @@ class Ledger:
                     if not future.done():
                         future.set_result(pk in granted)
 
-    async def _claim(self, db: AsyncSession, pks: list[int]) -> set[int]:
-        # On Postgres whoever leaves at this moment waits for the claim, or the claim for them.
-        readers = select(Subscriber.id).join(Delivery, Delivery.subscriber_id == Subscriber.id)
-        share = readers.where(Delivery.id.in_(pks)).order_by(Subscriber.id)
-        await db.execute(share.with_for_update(read=True, of=Subscriber))
-        wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
-        going = exists().where(Digest.id == Delivery.digest_id, Digest.state == State.SENDING)
-        free = Delivery.id.in_(pks), Delivery.step == Step.WAITING
-        values = {
-            "step": Step.SENDING,
-            "claimed_by": self._me,
-            "claimed_until": datetime.now(UTC) + CLAIM,
-        }
-        claim = update(Delivery).where(*free, wanted, going).values(**values).returning(Delivery.id)
-        taken = set(await db.scalars(claim, execution_options={"synchronize_session": False}))
-        if len(taken) < len(pks):
-            state = await db.scalar(select(Digest.state).where(Digest.id == self._digest_pk))
-            self.halted = state != State.SENDING
-        return taken
+    async def _claim(self, connection: AsyncConnection, pks: list[int]) -> set[int]:
+        if not pks:
+            return set()
+        if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+            await connection.execute(HOLD_READERS, {"pks": pks})
+        until = datetime.now(UTC) + CLAIM
+        return set(await connection.scalars(CLAIM_THEM, {"pks": pks, "me": self._me, "until": until}))
 
-    async def _record_sent(self, db: AsyncSession, pks: list[int]) -> set[int]:
-        values = {"step": Step.SENT, "sent_at": datetime.now(UTC), "reason": ""}
-        mine = Delivery.id.in_(pks), Delivery.step == Step.SENDING, Delivery.claimed_by == self._me
-        record = update(Delivery).where(*mine).values(**values).returning(Delivery.id)
-        done = set(await db.scalars(record, execution_options={"synchronize_session": False}))
-        troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
-        well = {"failures": 0, "unreachable_since": None}
-        await db.execute(update(Digest).where(Digest.id == self._digest_pk, troubled).values(**well))
-        return done
+    async def _record_sent(self, connection: AsyncConnection, pks: list[int]) -> set[int]:
+        if not pks:
+            return set()
+        now = datetime.now(UTC)
+        return set(await connection.scalars(RECORD_SENT, {"pks": pks, "me": self._me, "now": now}))
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            mine = Delivery.step == Step.SENDING, Delivery.claimed_by == self._me
             with contextlib.suppress(OperationalError):  # the next one may work, and the settling finds out
-                async with database.session() as db:
+                async with database.current_database().writer.begin() as connection:
                     until = datetime.now(UTC) + CLAIM
-                    await db.execute(update(Delivery).where(*mine).values(claimed_until=until))
-                    await db.commit()
+                    await connection.execute(RENEW, {"pks": list(self._held), "me": self._me, "until": until})

@@ -18,7 +18,7 @@ from app.blog.models import is_published
 from app.blog.words import beginning
 from app.context import site
 from app.digest.models import Digest, DigestPost
-from app.mail import compose, current_mailer
+from app.mail import FormLetter, Parcel, compose, current_mailer
 from app.subscribers import links
 from app.subscribers.models import Subscriber
 
@@ -55,18 +55,21 @@ class Written:
             message_id=f"<digest-test.{secrets.token_hex(16)}@{mail_domain()}>",
         )
 
-    def to(self, subscriber: Subscriber, *, message_id: str) -> EmailMessage:
-        """The mail for one subscriber. The same Message-ID is the same mail: all tries of a delivery have it."""
-        url = links.unsubscribe_url(subscriber, site())
-        return compose(
-            sender=current_mailer().sender,
-            to=subscriber.email,
-            subject=SUBJECT,
-            text=self.text.replace(self.link, url),
-            html=self.html.replace(self.link, url),
-            message_id=message_id,
-            headers=links.list_headers(subscriber, site()),
+    def letter(self) -> FormLetter:
+        """For many subscribers. HeaderRefused: the sender's name may not stand in a header."""
+        return FormLetter(
+            sender=current_mailer().sender, subject=SUBJECT, text=self.text, html=self.html, link=self.link
         )
+
+
+def copy(letter: FormLetter, subscriber: Subscriber, message_id: str) -> Parcel:
+    """The mail for one subscriber. The same Message-ID is the same mail: all tries of a delivery have it."""
+    return letter.copy(
+        subscriber.email,
+        message_id=message_id,
+        headers=links.list_headers(subscriber, site()),
+        link=links.unsubscribe_url(subscriber, site()),
+    )
 
 
 async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:

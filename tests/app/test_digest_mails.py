@@ -114,7 +114,10 @@ async def test_no_title_and_no_text_runs_or_breaks_out(site: DigestSite) -> None
 
     allowed = {"html", "head", "meta", "title", "body", "table", "tr", "td", "a", "bdi"}
     assert {tag for tag, _ in html.elements} == allowed
-    known = {"style", "href", "dir", "lang", "role", "align", "width", "charset", "name", "content"}
+    known = {"style", "href", "dir", "lang", "role", "align", "width", "charset", "name", "content"} | {
+        "cellpadding",
+        "cellspacing",
+    }
     assert {name for _, attributes in html.elements for name in attributes} == known
     assert all(link.startswith(site.app.extensions["settings"].base_url) for link in html.links())
     assert "{{7*7}}" in text
