@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs import Result
+from jobs import chain
+from jobs.canvas import Node
 from tests.jobs.test_canvas_properties import built, constant, models, plain, tag
 from tests.jobs.worker.conftest import StartWorker
 
@@ -18,17 +20,33 @@ A_FEW = st.lists(st.tuples(models, st.randoms(use_true_random=False)), min_size=
 
 async def test_random_workflows_give_what_plain_python_gives(start_worker: StartWorker) -> None:
     """Several at a time on few slots; one worker for all of them."""
+
+    async def check(tree: Node, model: Any) -> None:
+        result = await tree.delay("start")
+        assert await result.get(timeout=20) == plain(model, "start")
+
+    await check_many(start_worker, check, 100)
+
+
+async def test_random_workflows_give_each_member_once_as_it_ends(start_worker: StartWorker) -> None:
+    async def check(tree: Node, model: Any) -> None:
+        result = await chain(tree).delay("start")
+        async with asyncio.timeout(20):
+            given = [part.id async for part in result.as_completed()]
+        assert sorted(given) == sorted(part.id for part in await result.children())
+
+    await check_many(start_worker, check, 30)
+
+
+async def check_many(start_worker: StartWorker, check: Callable[[Node, Any], Any], max_examples: int) -> None:
     await start_worker(tasks=[tag, constant], max_jobs=3)
-
-    async def run(workflows: list[tuple[Any, Random]]) -> None:
-        trees = [built(model, rng) for model, rng in workflows]
-        results: list[Result] = await asyncio.gather(*(tree.delay("start") for tree in trees))
-        given_back = await asyncio.gather(*(result.get(timeout=20) for result in results))
-        assert given_back == [plain(model, "start") for model, _ in workflows]
-
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    async def run(workflows: list[tuple[Any, Random]]) -> None:
+        trees = [(built(model, rng), model) for model, rng in workflows]
+        await asyncio.gather(*(check(tree, model) for tree, model in trees))
+
+    @settings(max_examples=max_examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(A_FEW)
     def examples(workflows: list[tuple[Any, Random]]) -> None:
         asyncio.run_coroutine_threadsafe(run(workflows), loop).result(30)
