@@ -13,6 +13,7 @@ from settings import ROOT
 from tests.waiting import wait_until
 
 SHOWN = {
+    "as_they_come": "down\nquick\nslow\nnear\n",
     "quickstart": "6\n16\n25\n",
     "welcome": "user 1\n",
     "workflow": "[0, 6, 14, 24, 36, 50, 66, 84, 104, 126]\n",
@@ -30,6 +31,11 @@ async def test_quickstart(redis_url: str, tmp_path: Path) -> None:
 
 async def test_workflow(redis_url: str, tmp_path: Path) -> None:
     async with example("workflow", redis_url, tmp_path):
+        pass
+
+
+async def test_as_they_come(redis_url: str, tmp_path: Path) -> None:
+    async with example("as_they_come", redis_url, tmp_path):
         pass
 
 
