@@ -13,11 +13,13 @@ from quart import Quart
 from redis.asyncio import Redis
 from sqlalchemy import select, update
 
-from app import database
+from app import create_app
+from app.context import close
 from app.database import Database
 from app.rate_limits import Limit, RateLimits
 from app.subscribers import links
 from app.subscribers.models import State, Subscriber
+from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
 
@@ -35,7 +37,8 @@ async def add(app: Quart, state: State = State.CONFIRMED, email: str = EMAIL, **
     now = datetime.now(UTC)
     known = {"asked_at": now, "confirmed_at": now if state != State.ASKED else None}
     subscriber = Subscriber(email=email, state=state, **(known | values))
-    async with app.app_context(), database.transaction() as db:
+    stored: Database = app.extensions["database"]
+    async with stored.transaction() as db:
         db.add(subscriber)
     return subscriber
 
@@ -263,6 +266,19 @@ async def test_without_redis_nobody_is_subscribed_and_the_page_says_so(
     assert "No mail can be sent right now" in visitor.text
     assert f'value="{EMAIL}"' in visitor.text
     assert await state(app) == "gone"
+
+
+async def test_a_mail_that_cannot_be_queued_stays_due(settings: Settings, database: Database) -> None:
+    """The page has said that it is on its way: the sweep sends it."""
+    app = create_app(settings)  # not started, so it has no queue
+
+    response = await Visitor(app).post("/subscribe", email=EMAIL)
+
+    assert response.status_code == 200
+    found = await read(app)
+    assert found is not None
+    assert found.mail_due_at is not None
+    await close(app)
 
 
 async def test_a_confirmation_link_is_over_after_a_week_and_when_it_is_asked_for_anew(
