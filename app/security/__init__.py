@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from quart import Quart
@@ -14,8 +15,14 @@ from settings import Settings
 BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB
 
 
-def protect(app: Quart) -> None:
-    """Limits, cookies, Host, account, CSRF, access and headers, in the order a request meets them."""
+def protect(
+    app: Quart, *, accounts: Callable[[Quart], None] = sessions.prepare, cookie: str = "session"
+) -> None:
+    """Limits, cookies, Host, account, CSRF, access and headers, in the order a request meets them.
+
+    *accounts* makes each request say in `g.account` who asks: without it SQL knows. Browsers keep cookies for a host,
+    not for a port: two apps that may run on one machine need two names of the *cookie*.
+    """
     settings: Settings = app.extensions["settings"]
     https = urlsplit(settings.base_url).scheme == "https"
     app.request_class = LimitedRequest
@@ -23,14 +30,14 @@ def protect(app: Quart) -> None:
         MAX_CONTENT_LENGTH=BODY_LIMIT,
         BODY_TIMEOUT=10,
         # The cookie is signed: it holds the sign-in token, the CSRF token and messages for the next page.
-        SESSION_COOKIE_NAME="__Host-session" if https else "session",
+        SESSION_COOKIE_NAME=f"__Host-{cookie}" if https else cookie,
         SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
     )
     hosts.protect(app)
-    sessions.prepare(app)
+    accounts(app)
     csrf.protect(app)
     access.protect(app)
     headers.protect(app, https=https)
