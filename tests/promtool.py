@@ -1,0 +1,48 @@
+"""Prometheus' own checker of rules, as the test of the alerts needs it: found, or fetched from Debian."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "promtool"
+
+
+def find() -> str:
+    """Its path. None is an error: a skipped test shows nothing."""
+    if path := shutil.which("promtool"):
+        return path
+    if CACHE.exists():
+        return str(CACHE)
+    raise RuntimeError(
+        "no promtool to test the alerts with: run `.venv/bin/python -m tests.promtool`, or install Prometheus"
+    )
+
+
+def install() -> None:
+    """Unpack it from Debian's package: nothing else of Prometheus is installed, and nobody has to be root."""
+    try:
+        find()
+        return
+    except RuntimeError:
+        pass
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        sys.exit("No promtool to test the alerts with: install Prometheus.")
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as work:
+        if os.geteuid() == 0:
+            os.chmod(work, 0o777)  # apt downloads as a user of its own
+            subprocess.run(["apt-get", "-q", "update"], check=False)
+        subprocess.run(["apt-get", "-q", "download", "prometheus"], cwd=work, check=True)
+        [package] = Path(work).glob("prometheus_*.deb")
+        subprocess.run(["dpkg-deb", "-x", package, Path(work, "unpacked")], check=True)
+        os.replace(Path(work, "unpacked", "usr", "bin", "promtool"), CACHE)
+
+
+if __name__ == "__main__":
+    install()
+    print(find())
