@@ -22,11 +22,11 @@ async def first(results: Iterable[Result], timeout: float | None = None, termina
     try:
         async with asyncio.timeout(timeout):
             winner = await _first_success(waits)
+        others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
     finally:
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-    others = [result for result, wait in zip(several, waits, strict=True) if wait is not winner]
     await asyncio.gather(*(result.revoke(terminate) for result in others))
     return winner.result()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import CurrentJob, Result, Signature, chord, connect, current_job, group, task
+from jobs import CurrentJob, Result, Signature, chord, connect, current_job, first, group, task
 from jobs.errors import (
     EncodingError,
     NotConnected,
@@ -141,6 +141,13 @@ async def test_workflows_run(at_once: None) -> None:
     assert await (await chord(members[:3], log.s()).delay()).get() == [0, 6, 14]
     with pytest.raises(ValueError, match="no luck"):
         await (await group(multiply.s(1, 1), broken.s()).delay()).get()
+
+
+async def test_the_first_of_several_results_is_given(at_once: None) -> None:
+    results = [await multiply.delay(1, "x"), await multiply.delay(3, 2), await multiply.delay(2, 2)]
+
+    assert await first([await flaky.delay(99), *results]) == "x"
+    assert await first(results[1:]) == 6
 
 
 async def test_a_soft_limit_is_kept(at_once: None) -> None:
