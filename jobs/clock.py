@@ -19,4 +19,13 @@ async def now_ms(connection: JobsRedis) -> int:
 
 def moment(ms: bytes | str | float | None) -> datetime | None:
     """A time as Redis has it; None for none."""
-    return datetime.fromtimestamp(float(ms) / 1000, UTC) if ms else None
+    return moment_of(float(ms)) if ms else None
+
+
+def moment_of(ms: float) -> datetime:
+    """A time in ms. A score may be any number; one that is no time must not hide those beside it: it is the last."""
+    return datetime.fromtimestamp(min(max(ms, 0), _LAST_MS) / 1000, UTC)
+
+
+_LAST_MS = 253_402_300_799_000
+"""The last second of the year 9999."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgpack
+
+from jobs.clock import moment_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
         return int(record.get(name.encode()) or 0)
 
     def moment(name: str) -> datetime | None:
-        return _moment(number(name)) if number(name) else None
+        return moment_of(number(name)) if number(name) else None
 
     history = _attempts(record.get(b"log", b""))
     started = moment("received")
@@ -84,10 +86,6 @@ def _attempts(log: bytes) -> tuple[Attempt, ...]:
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
     return tuple(
-        Attempt(number, worker, _moment(started), _moment(ended), outcome, text)
+        Attempt(number, worker, moment_of(started), moment_of(ended), outcome, text)
         for number, worker, started, ended, outcome, text in unpacker
     )
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from jobs import scripts
+from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 
 PAGE = 500
@@ -50,7 +51,7 @@ async def waiting(
             yield Waiting(
                 id=job_id.decode(),
                 queue=queue,
-                due=datetime.fromtimestamp(int(due) / 1000, UTC),
+                due=moment_of(int(due)),
                 age_s=(int(now) - int(due)) / 1000,
                 state=state.decode(),
                 task=task.decode(),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from jobs import keys, members, scripts
 from jobs.canvas import Node, Workflow, group
-from jobs.clock import now_ms
+from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
 from jobs.result import Result
 from jobs.workers import WorkerInfo, online
@@ -65,7 +65,7 @@ def _reasons(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]
 def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
     if job.due > now:
         what = "its retry is due" if job.state == "RETRY" else "it is due"
-        yield Reason("due", f"{what} at {_time(job.due)}", _moment(job.due))
+        yield Reason("due", f"{what} at {_time(job.due)}", moment_of(job.due))
     if job.paused:
         yield Reason("paused", f"queue {job.queue!r} is paused")
     serving = [worker for worker in workers if job.queue in worker.queues and not worker.quiet]
@@ -83,7 +83,7 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
         )
     elif job.place is not None and job.place > now:
         until = int(job.place)
-        yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", _moment(until))
+        yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", moment_of(until))
     if job.due <= now and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
         workers_text = f"{len(knowing)} worker{'s' * (len(knowing) > 1)}"
@@ -94,7 +94,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due"])  # type: ignore[misc]
     task, queue, due = (value.decode() if value else "" for value in record)
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
-        task = connection.loads(await connection.get(keys.JOB + job_id))["f"]
+        task = _task_of(connection, await connection.get(keys.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
     async with connection.pipeline(transaction=False) as pipe:
         pipe.zscore(keys.queue_key(queue), job_id)
@@ -111,6 +111,13 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
         blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
         before=rank or 0,
     )  # fmt: skip
+
+
+def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
+    try:
+        return str(connection.loads(payload or b"")["f"])
+    except Exception:  # nobody's bytes, or gone meanwhile
+        return "?"
 
 
 async def _started(connection: JobsRedis, job_id: str) -> Reason:
@@ -156,9 +163,5 @@ def _before_it(n: int) -> str:
     return f"{n:,} job{' comes' if n == 1 else 's come'} before it"
 
 
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
 def _time(ms: int) -> str:
-    return f"{_moment(ms):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment_of(ms):%Y-%m-%d %H:%M:%S} UTC"

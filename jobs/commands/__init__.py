@@ -6,7 +6,19 @@ import sys
 
 import click
 
-from jobs.commands import call, control, inspect, purge, result, retry, schedules, status, why, workflows
+from jobs.commands import (
+    call,
+    control,
+    events,
+    inspect,
+    purge,
+    result,
+    retry,
+    schedules,
+    status,
+    why,
+    workflows,
+)
 from jobs.commands.frame import UNAVAILABLE, USAGE, Target, Unavailable
 
 
@@ -24,7 +36,7 @@ def commands(context: click.Context, app: str | None, redis_url: str | None) -> 
     context.obj = Target(app, redis_url)
 
 
-for family in (status, inspect, result, why, call, purge, control, retry, schedules, workflows):
+for family in (status, inspect, result, why, call, purge, control, retry, schedules, workflows, events):
     commands.add_command(family.command)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import click
 
-from jobs import default, registry
+from jobs import default
 from jobs.connection import JobsRedis
-from jobs.decorator import Task
 from jobs.errors import QuarqError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
+from jobs.monitor.places import queue_names
 from jobs.workers import WorkerInfo, online
 
 USAGE, UNAVAILABLE = 64, 69
@@ -99,14 +99,13 @@ class Asked:
         return self.workers_seen
 
     async def queues(self, given: tuple[str, ...]) -> list[str]:
-        """The queues given; else all that a live worker, the settings or a task of theirs names."""
+        """The queues given; else all that there are in Redis, or that a live worker or the settings serve."""
         if given:
             return list(given)
         known = {queue for worker in await self.all_workers() for queue in worker.queues}
         if self.settings is not None:
             known.update(self.settings.queues)
-            known.update(task.options.queue for _, task in registry.registered() if isinstance(task, Task))
-        return sorted(known or {"default"})
+        return sorted({*known, *await queue_names(self.redis)})
 
     async def known_tasks(self) -> KnownTasks:
         """What workers say of their tasks, asked once: it keeps secrets out of what is shown."""
@@ -123,6 +122,8 @@ class Answer:
     lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     code: int = 0
+    as_it_came: bool = False
+    """It has been printed already."""
 
 
 def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
@@ -200,6 +201,8 @@ def _run(answering: Any) -> Answer:
 
 
 def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
+    if answer.as_it_came:
+        return
     if as_json:
         click.echo(json_text(answer.data))
         return

@@ -11,11 +11,10 @@ from jobs import keys
 from jobs.clock import now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, moment, span, time_text
+from jobs.monitor.find import find
+from jobs.monitor.rows import JobRow
 from jobs.waiting import Waiting, waiting
 from jobs.workers import WorkerInfo
-
-HISTORY_LOOKED_AT = 5_000
-"""How many of the jobs that ended last `revoked` looks through."""
 
 
 @click.command("inspect")
@@ -76,12 +75,13 @@ def _stats(worker: WorkerInfo) -> dict[str, Any]:
         "busy": worker.busy,
         "up_s": worker.up_s,
         "pid": worker.pid,
+        "memory_mb": worker.memory_mb,
     }
 
 
 def _conf(worker: WorkerInfo) -> dict[str, Any]:
     return {"queues": worker.queues, "max_jobs": worker.max_jobs, "quiet": worker.quiet, "host": worker.host,
-            "pid": worker.pid, "python": worker.python}  # fmt: skip
+            "pid": worker.pid, "python": worker.python, "arq": worker.arq, "quarq": worker.quarq}  # fmt: skip
 
 
 _OF_WORKERS: dict[str, tuple[Callable[[WorkerInfo], Any], Callable[[Any], list[str]]]] = {
@@ -169,23 +169,20 @@ def _when(job: Waiting) -> str:
 
 
 async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    """Of the jobs that ended last; the newest first."""
-    data: list[dict[str, Any]] = []
-    for first in range(0, HISTORY_LOOKED_AT, 500):
-        ids = await asked.redis.zrange(keys.HISTORY, first, first + 499, desc=True)
-        async with asked.redis.pipeline(transaction=False) as pipe:
-            for job_id in ids:
-                pipe.hmget(keys.RECORD + job_id.decode(), ["state", "task", "queue", "finished"])
-            records = await pipe.execute()
-        for job_id, (state, task, queue, finished) in zip(ids, records, strict=True):
-            name = (queue or b"").decode()
-            if state == b"REVOKED" and (not queues or name in queues):
-                data.append({"id": job_id.decode(), "task": (task or b"?").decode(), "queue": name,
-                             "revoked": moment(finished)})  # fmt: skip
-        if len(ids) < 500 or len(data) >= limit:
+    """Of the jobs that ended; the newest first."""
+    rows: list[JobRow] = []
+    cursor = ""
+    while len(rows) < limit:
+        page = await find(asked.redis, state="REVOKED", cursor=cursor, limit=limit)
+        rows += [row for row in page.rows if not queues or row.queue in queues]
+        cursor = page.next
+        if not cursor:
             break
-    data = data[:limit]
-    lines = [f"{job['id']}  {job['task']}  {job['queue']}  {time_text(job['revoked'])}" for job in data]
+    data = [
+        {"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished}
+        for row in rows[:limit]
+    ]
+    lines = [f"{row.id}  {row.task or '?'}  {row.queue}  {time_text(row.finished)}" for row in rows[:limit]]
     return Answer(data, lines, [f"{count(len(data), 'job')}."])
 
 

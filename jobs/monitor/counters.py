@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
+from jobs.monitor.places import queue_names
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
 """bucket -> how many times; bucket n holds those from 2^(n-1) to below 2^n ms, 0 those below 1 ms."""
+
+
+BUCKETS = 25
+"""See finish.lua."""
+_OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
 
 
 @dataclass
@@ -72,25 +78,50 @@ class Minute:
 
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
+    queues = await queue_names(connection)
+    depths = [f"|{what}|{queue}" for queue in queues for what in ("due", "oldest")]
+    fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
     this = await now_ms(connection) // 60_000
-    hashes = await _hashes(connection, range(this - n + 1, this + 1))
-    return [_minute(number, fields, task) for number, fields in hashes.items()]
+    async with connection.pipeline(transaction=False) as pipe:
+        for number in range(this - n + 1, this + 1):
+            pipe.hmget(f"{keys.STATS}{number}", fields)
+        told = await pipe.execute()
+    return [
+        _minute(this - n + 1 + place, values[: len(_OF_A_TASK)], values[len(_OF_A_TASK) :])
+        for place, values in enumerate(told)
+    ]
+
+
+async def last_states(connection: JobsRedis, n: int = 60) -> Count:
+    """How many attempts of all tasks came to each state in the last *n* minutes."""
+    this = await now_ms(connection) // 60_000
+    count = Count()
+    async with connection.pipeline(transaction=False) as pipe:
+        for number in range(this - n + 1, this + 1):
+            pipe.hmget(f"{keys.STATS}{number}", [f"|{state}" for state in STATES])
+        for values in await pipe.execute():
+            for state, value in zip(STATES, values, strict=True):
+                count.add([state], int(value or 0))
+    return count
 
 
 async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
     """What was counted in the last *n* minutes, by task; '' is all together."""
     this = await now_ms(connection) // 60_000
-    found: dict[str, Count] = {}
-    for fields in (await _hashes(connection, range(this - n + 1, this + 1))).values():
-        _count(fields, found)
-    return found
+    async with connection.pipeline(transaction=False) as pipe:
+        for number in range(this - n + 1, this + 1):
+            pipe.hgetall(f"{keys.STATS}{number}")
+        hashes = await pipe.execute()
+    sums: dict[bytes, int] = {}
+    for fields in hashes:
+        for name, value in fields.items():
+            sums[name] = sums.get(name, 0) + int(value)
+    return _counted(sums)
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
     """What was counted since ever, by task; '' is all together. Never goes down, but when Redis is emptied."""
-    found: dict[str, Count] = {}
-    _count(await connection.hgetall(keys.TOTALS), found)  # type: ignore[misc]
-    return found
+    return _counted(await connection.hgetall(keys.TOTALS))  # type: ignore[misc]
 
 
 def percentile(buckets: Buckets, share: float) -> float | None:
@@ -105,19 +136,13 @@ def percentile(buckets: Buckets, share: float) -> float | None:
     return None
 
 
-async def _hashes(connection: JobsRedis, numbers: range) -> dict[int, dict[bytes, bytes]]:
-    async with connection.pipeline(transaction=False) as pipe:
-        for number in numbers:
-            pipe.hgetall(f"{keys.STATS}{number}")
-        return dict(zip(numbers, await pipe.execute(), strict=True))
-
-
-def _count(fields: Mapping[bytes, bytes], found: dict[str, Count]) -> None:
+def _counted(fields: Mapping[bytes, bytes | int]) -> dict[str, Count]:
+    found: dict[str, Count] = {}
     for raw, n in fields.items():
-        if raw.startswith((b"|due|", b"|oldest|")):
-            continue
-        task, what = _parts(raw.decode())
-        found.setdefault(task, Count()).add(what, int(n))
+        if not raw.startswith((b"|due|", b"|oldest|")):
+            task, what = _parts(raw.decode())
+            found.setdefault(task, Count()).add(what, int(n))
+    return found
 
 
 def _parts(text: str) -> tuple[str, list[str]]:
@@ -129,12 +154,12 @@ def _parts(text: str) -> tuple[str, list[str]]:
     return task, [what]
 
 
-def _minute(number: int, fields: Mapping[bytes, bytes], task: str) -> Minute:
-    found: dict[str, Count] = {}
-    _count(fields, found)
-    count = found.get(task, Count())
-    due = [int(n) for name, n in fields.items() if name.startswith(b"|due|")]
-    oldest = [int(ms) for name, ms in fields.items() if name.startswith(b"|oldest|")]
+def _minute(number: int, values: Sequence[bytes | None], depths: Sequence[bytes | None]) -> Minute:
+    count = Count()
+    for what, n in zip(_OF_A_TASK, values, strict=True):
+        if n is not None:
+            count.add(what.split("|"), int(n))
+    due, oldest = ([int(n) for n in some if n is not None] for some in (depths[::2], depths[1::2]))
     return Minute(
         at=datetime.fromtimestamp(number * 60, UTC),
         succeeded=count.of("SUCCESS"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,11 +39,11 @@ class Event:
     worker: str = ""
 
 
-async def events(connection: JobsRedis) -> AsyncIterator[Event]:
+async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     """Each change of a job's state, and workers that come and go, from now on and until the caller stops.
 
-    First come the workers that are online. A Redis that is away is waited for; what happens meanwhile is not told, nor
-    is what a listener is too slow for.
+    The workers that are online already are told of as well. A Redis that is away is waited for; what happens meanwhile
+    is not told, nor is what a listener is too slow for.
     """
     heard: asyncio.Queue[Event] = asyncio.Queue(HELD)
 

@@ -11,7 +11,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import ResultUnknown
 from jobs.info import JobInfo
 from jobs.known_tasks import known_tasks
-from jobs.masking import text, without_secrets
+from jobs.masking import cut, text, without_secrets
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.find import rows_of
 from jobs.monitor.member_call import member_call
@@ -24,6 +24,7 @@ RESULT = 10_000
 CHILDREN = 100
 """Children that are listed."""
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+WAITING = ("", "PENDING", "RETRY")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class JobDetail:
 
     id: str
     state: str
+    """'' for a member of a workflow that has not been called yet."""
     row: JobRow | None
     """None: its record is history's no more, but its result is still there."""
     info: JobInfo | None
@@ -51,7 +53,7 @@ class JobDetail:
     children_count: int
     progress: Any
     reasons: list[Reason]
-    """Why it has not started, if it has not."""
+    """Why it has not started; [] if it has."""
     can_retry: bool
     can_revoke: bool
     can_reschedule: bool
@@ -62,16 +64,18 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     handle = Result(job_id, connection)
     state = await handle.state()
     rows = await rows_of(connection, [job_id])
-    if state == "UNKNOWN":
-        if not rows:
-            return None
-        state = rows[0].state  # its result has ended, its record has not
     row = rows[0] if rows else None
-    call = await _call(connection, job_id, row)
+    if (
+        state == "UNKNOWN"
+    ):  # its result has ended, its record has not; or it is a member that was not called yet
+        state = row.state if row else ""
+    reasons = await why(connection, job_id) if state in WAITING else []
+    if not state and reasons[0].code == "unknown":
+        return None
+    parent = row.parent if row else "" if state else job_id.rpartition(":")[0]
+    call = await _call(connection, job_id, parent)
     children = await handle.children()
-    ended = state in ENDED
     result, error = await _outcome(handle, state)
-    is_member = row is not None and row.kind == "member"
     return JobDetail(
         id=job_id,
         state=state,
@@ -82,23 +86,23 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         kwargs=call.kwargs if call else None,
         result=result,
         error=error or (row.error if row else ""),
-        parent=row.parent if row else "",
+        parent=parent,
         children=await rows_of(connection, [child.id for child in children[:CHILDREN]]),
         children_count=len(children),
         progress=await handle.meta(),
-        reasons=[] if ended or state == "STARTED" else await why(connection, job_id),
-        can_retry=state in ("FAILURE", "REVOKED") and not is_member and row is not None,
-        can_revoke=not ended,
+        reasons=reasons,
+        can_retry=state in ("FAILURE", "REVOKED") and not parent and (call is not None or children != []),
+        can_revoke=state not in ("", *ENDED),
         can_reschedule=state in ("PENDING", "RETRY"),
     )
 
 
-async def _call(connection: JobsRedis, job_id: str, row: JobRow | None) -> Shown | None:
+async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
     known = await known_tasks(connection)
     stored = await connection.get(keys.JOB + job_id) or await connection.get(keys.RESULT + job_id)
-    if stored or row is None or not row.parent:
+    if stored or not parent:
         return shown_call(connection, known, stored or b"")
-    return await member_call(connection, known, row.parent, job_id)
+    return await member_call(connection, known, parent, job_id.removeprefix(f"{parent}:"))
 
 
 async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:
@@ -106,9 +110,11 @@ async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:
     if state not in ENDED:
         return None, ""
     value = await handle.get(propagate=False)
+    if isinstance(value, ResultUnknown):
+        return None, ""
     if state == "SUCCESS":
-        return (None if isinstance(value, ResultUnknown) else text(without_secrets(value), RESULT)), ""
-    return None, "" if isinstance(value, ResultUnknown) else f"{type(value).__name__}: {value}"
+        return text(without_secrets(value), RESULT), ""
+    return None, cut(f"{type(value).__name__}: {value}", RESULT)
 
 
 async def _info(handle: Result) -> JobInfo | None:

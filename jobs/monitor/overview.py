@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.monitor.counters import Count, last_minutes
+from jobs.monitor.counters import last_states
 from jobs.monitor.queues import queues_served_by
 from jobs.workers import online
-
-ENDINGS = ("SUCCESS", "FAILURE", "REVOKED")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
     workers = await online(connection)
     queues = await queues_served_by(connection, workers)
-    hour = (await last_minutes(connection)).get("", Count())
+    hour = await last_states(connection)
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),

@@ -25,9 +25,14 @@ class QueueInfo:
     paused: bool
     workers: tuple[str, ...]
 
+    @property
+    def is_of_interest(self) -> bool:
+        """One that is empty, and that nobody serves, is history."""
+        return bool(self.due + self.scheduled + self.running + self.paused) or self.workers != ()
+
 
 async def queues(connection: JobsRedis) -> list[QueueInfo]:
-    """Every queue that a call was ever sent to, or that a worker serves, by name."""
+    """Every queue that holds something, is paused or is served by a worker, by name."""
     return await queues_served_by(connection, await online(connection))
 
 
@@ -45,10 +50,11 @@ async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> 
             pipe.zrange(key, 0, 0, withscores=True)
             pipe.sismember(keys.PAUSED, name)
         told = await pipe.execute()
-    return [
+    infos = [
         _info(name, now, workers, *told[first : first + 5])
         for name, first in zip(names, range(0, len(told), 5), strict=True)
     ]
+    return [info for info in infos if info.is_of_interest]
 
 
 def _info(

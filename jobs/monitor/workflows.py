@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from jobs import encoding, keys, scripts
@@ -27,7 +27,7 @@ STATES = {
     "Y": "RETRY",
     "-": "",
 }
-BATCH = 1_000
+BATCH = 2_500
 Tree = Mapping[str, Any]
 """A node as it is stored: see canvas."""
 
@@ -107,49 +107,72 @@ async def workflow(
     if stored is None:
         return None
     tree = encoding.loads(stored)
-    places = list(_leaves(tree, ()))
-    letters = await _letters(connection, workflow_id, places)
-    node, where = _node_at(tree, path)
+    node = _node_at(tree, path)
     if node is None:
         return None
+    leaves = _Leaves()
+    leaves.add(node, path)
+    letters = await _letters(connection, workflow_id, leaves.places)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
-    return _Drawing(workflow_id, known, letters).draw(node, where, start, limit, state.decode())
+    drawn = _Drawing(workflow_id, known, leaves, letters).draw(node, path, start, limit)
+    return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode())
+
+
+@dataclass
+class _Leaves:
+    """The places of all tasks below a node, and which of them are below each node of it: two ends in that list."""
+
+    places: list[str] = field(default_factory=list)
+    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, node: Tree, place: str) -> None:
+        """Add what is below a node."""
+        first = len(self.places)
+        if "task" in node:
+            self.places.append(place or "-")
+        else:
+            prefix = f"{place}." if place else ""
+            for number, member in enumerate(node[kind_of(node)]):
+                if "task" in member:
+                    self.places.append(f"{prefix}{number}")
+                else:
+                    self.add(member, f"{prefix}{number}")
+        self.ends[place] = first, len(self.places)
 
 
 @dataclass(frozen=True)
 class _Drawing:
     workflow: str
     known: KnownTasks
-    letters: Mapping[str, str]
+    leaves: _Leaves
+    letters: str
 
-    def draw(
-        self, node: Tree, path: tuple[int, ...], start: int, limit: int, state: str = ""
-    ) -> WorkflowNode:
+    def draw(self, node: Tree, place: str, start: int, limit: int) -> WorkflowNode:
         kind = kind_of(node)
         if kind == "task":
-            return self._task(node, path)
-        inner = node[kind]
+            return self._task(node, place)
+        inner, prefix = node[kind], f"{place}." if place else ""
         shown = [
-            self.draw(inner[number], (*path, number), 0, min(INNER, limit))
+            self.draw(inner[number], f"{prefix}{number}", 0, min(INNER, limit))
             for number in range(start, min(start + limit, len(inner)))
         ]
-        return WorkflowNode(
-            kind, _place(path), "", "", "", state, self._states(node, path), len(inner), start, shown
-        )  # fmt: skip
+        return WorkflowNode(kind, place, "", "", "", "", self._states(place), len(inner), start, shown)
 
-    def _task(self, node: Tree, path: tuple[int, ...]) -> WorkflowNode:
-        place = _place(path) or "-"
+    def _task(self, node: Tree, place: str) -> WorkflowNode:
         args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
         line = Shown(node["task"], args, kwargs, whole=True).line
-        state = STATES[self.letters[place]]
-        return WorkflowNode(
-            "task", _place(path), f"{self.workflow}:{place}", node["task"], line, state, {state: 1}, 0, 0
-        )
+        state = STATES[self._letter_at[place or "-"]]
+        job_id = f"{self.workflow}:{place or '-'}"
+        return WorkflowNode("task", place, job_id, node["task"], line, state, {state: 1}, 0, 0)
 
-    def _states(self, node: Tree, path: tuple[int, ...]) -> dict[str, int]:
-        counts = Counter(self.letters[place] for place in _leaves(node, path))
-        return {STATES[letter]: n for letter, n in sorted(counts.items())}
+    @cached_property
+    def _letter_at(self) -> dict[str, str]:
+        return dict(zip(self.leaves.places, self.letters, strict=True))
+
+    def _states(self, place: str) -> dict[str, int]:
+        below = self.letters[slice(*self.leaves.ends[place])]
+        return {state: n for letter, state in STATES.items() if (n := below.count(letter))}
 
 
 def kind_of(node: Tree) -> str:
@@ -157,37 +180,24 @@ def kind_of(node: Tree) -> str:
     return next((kind for kind in KINDS if kind in node), "task")
 
 
-def _leaves(node: Tree, path: tuple[int, ...]) -> Iterator[str]:
-    kind = kind_of(node)
-    if kind == "task":
-        yield _place(path) or "-"
-        return
-    for number, member in enumerate(node[kind]):
-        yield from _leaves(member, (*path, number))
-
-
-def _node_at(tree: Tree, path: str) -> tuple[Tree | None, tuple[int, ...]]:
-    node, where = tree, tuple[int, ...]()
+def _node_at(tree: Tree, path: str) -> Tree | None:
+    node = tree
     for number in path.split(".") if path else ():
         kind = kind_of(node)
         if kind == "task" or not number.isdecimal() or int(number) >= len(node[kind]):
-            return None, where
-        node, where = node[kind][int(number)], (*where, int(number))
-    return node, where
+            return None
+        node = node[kind][int(number)]
+    return node
 
 
-def _place(path: tuple[int, ...]) -> str:
-    return ".".join(map(str, path))
-
-
-async def _letters(connection: JobsRedis, workflow_id: str, places: list[str]) -> dict[str, str]:
+async def _letters(connection: JobsRedis, workflow_id: str, places: list[str]) -> str:
     letters = ""
     for first in range(0, len(places), BATCH):
         answer = await connection.run_script(
             scripts.MEMBER_LETTERS, workflow_id, *places[first : first + BATCH]
         )
         letters += answer.decode()
-    return dict(zip(places, letters, strict=True))
+    return letters
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:

@@ -15,7 +15,7 @@ from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
 from tests.bench.table import Table
 from tests.venv import make_venv
 
-GROUPS = ("throughput", "latency", "idle", "enqueue", "scale", "workflows", "pages", "reminders")
+GROUPS = ("throughput", "latency", "idle", "enqueue", "scale", "workflows", "pages", "reminders", "monitor")
 
 
 def main() -> int:

@@ -1,0 +1,128 @@
+"""`events`: lines of JSON as things happen, until somebody has enough."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import keys
+from jobs.connection import JobsRedis
+from tests.jobs.commands.conftest import Cli, StartOnline
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import ROOT
+from tests.waiting import wait_until
+
+
+class Listener:
+    """`python -m jobs events` in a terminal."""
+
+    def __init__(self, redis_url: str, log: Path, *words: str) -> None:
+        self.log = log
+        with log.open("wb") as out, log.with_suffix(".err").open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jobs", "--redis-url", redis_url, "events", *words],
+                cwd=ROOT, stdout=out, stderr=err,
+            )  # fmt: skip
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+
+    def has(self, **wanted: str) -> bool:
+        return any(wanted.items() <= event.items() for event in self.events)
+
+
+@pytest.fixture
+async def listener(redis_url: str, connection: JobsRedis, tmp_path: Path) -> AsyncIterator[Listener]:
+    """One that listens already."""
+    listener = Listener(redis_url, tmp_path / "events")
+
+    async def listens() -> bool:
+        return bool(
+            await connection.exists(keys.LISTENING) and (await connection.pubsub_numsub(keys.EVENTS))[0][1]
+        )
+
+    await wait_until(listens, "the command to listen", timeout_s=20)
+    yield listener
+    listener.process.kill()
+    listener.process.wait()
+
+
+async def test_what_happens_is_told(listener: Listener, start_online: StartOnline) -> None:
+    worker = await start_online()
+    good, bad, waits = await tasks.log.delay("早上"), await tasks.fail.delay(), await tasks.patient.delay()
+    revoked = await tasks.log.apply_async(("x",), countdown=60)
+    await revoked.revoke()
+
+    for job, state in ((good, "SUCCESS"), (bad, "FAILURE"), (waits, "RETRY"), (revoked, "REVOKED")):
+        await wait_until(lambda: listener.has(id=job.id, state=state), f"{state} to be told")  # noqa: B023
+    states = [event["state"] for event in listener.events if event["id"] == good.id]
+    assert states == ["PENDING", "STARTED", "SUCCESS"]
+    await wait_until(lambda: listener.has(kind="worker", state="online"), "the worker to be told of")
+    worker.process.terminate()
+    await wait_until(lambda: listener.has(kind="worker", state="offline"), "its end to be told")
+    assert "早上" not in listener.log.read_text()
+    assert {"at", "kind", "id", "state", "task", "queue", "worker"} == set(
+        next(event for event in listener.events if event["state"] == "SUCCESS")
+    )
+
+
+async def test_it_ends_well_on_ctrl_c(listener: Listener) -> None:
+    listener.process.send_signal(signal.SIGINT)
+
+    assert await asyncio.to_thread(listener.process.wait, 10) == 0
+    assert listener.log.with_suffix(".err").read_text() == ""
+
+
+async def test_it_ends_when_nobody_reads_any_more(redis_url: str, start_online: StartOnline) -> None:
+    await start_online()
+    command = f"{sys.executable} -m jobs --redis-url {redis_url} events | head -1"
+    done = await asyncio.to_thread(
+        subprocess.Popen, ["bash", "-o", "pipefail", "-c", command], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+
+    async def ended() -> bool:  # each line that nobody reads lets it see that
+        await tasks.log.delay("x")
+        return done.poll() is not None
+
+    await wait_until(ended, "the pipe to end", timeout_s=20)
+    out, err = done.communicate()
+    assert json.loads(out)["state"]
+    assert (done.returncode, err) == (0, "")
+
+
+async def test_it_listens_as_long_as_it_is_told_to(cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+
+    said = await cli("events", "-t", "0.5", "--json")
+
+    assert said.code == 0
+    assert [json.loads(line)["state"] for line in said.lines] == ["online"]
+    assert (await cli("events", "-t", "0.5", "-d", "nobody")).lines == []
+
+
+async def test_nothing_is_told_while_nobody_listens(connection: JobsRedis) -> None:
+    pubsub = connection.pubsub()
+    await pubsub.subscribe(keys.EVENTS)
+    await pubsub.get_message(timeout=5)
+
+    await tasks.log.delay("unheard")
+    await connection.set(keys.LISTENING, 1, ex=60)
+    await tasks.log.delay("heard")
+
+    first = await pubsub.get_message(timeout=5)
+    assert first is not None
+    assert len(connection.loads(first["data"])[1]) == 1
+    assert await pubsub.get_message(timeout=0.1) is None
+    await pubsub.aclose()
+    await connection.delete(keys.LISTENING)
