@@ -177,6 +177,9 @@ class Settings:
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
     smtp_tls: str = setting("starttls", one_of("starttls", "tls", "none"), "`starttls`, `tls` or `none`")
     smtp_from: str = setting("", sender, "Sender of all mail; needed with `SMTP_SERVER`")
+    reminder_days: int = setting(
+        90, days, "The text of a reminder is erased so many days after it was mailed"
+    )
     unconfirmed_days: int = setting(
         7, days, "An address that was never confirmed is deleted after so many days"
     )

@@ -14,6 +14,7 @@ from app.embedded import inbox
 from app.mail import Mailer
 from app.migrations import upgrade
 from app.playground import pages as playground
+from app.privacy import pages as privacy
 from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(playground.blueprint)
     app.register_blueprint(consents.blueprint)
     app.register_blueprint(monitor.blueprint)
+    app.register_blueprint(privacy.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 

@@ -16,6 +16,7 @@ from app.digest.keeping import keep_going
 from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply, total, unreliable
+from app.privacy.tasks import erase_old
 from app.reminders.arming import keep_armed
 from app.reminders.consents.tasks import ask_for_consent
 from app.reminders.tasks import remind
@@ -34,6 +35,7 @@ TASKS = (
     tell_owner,
     send_confirmation,
     send_overdue,
+    erase_old,
     log,
     multiply,
     total,
@@ -77,7 +79,7 @@ def schedules(settings: Settings) -> list[crontab | every]:
         timezone=settings.timezone,
         window=timedelta(days=6),
     )
-    return [saturday, every(send_overdue, timedelta(minutes=1))]
+    return [saturday, every(send_overdue, timedelta(minutes=1)), every(erase_old, timedelta(hours=1))]
 
 
 async def _in_context(app: Quart, keep: Callable[[], Awaitable[None]]) -> None:

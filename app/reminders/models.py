@@ -54,6 +54,10 @@ class State(StrEnum):
     """Its time came before the consent: it is not mailed late."""
 
 
+OPEN = (State.SCHEDULED, State.SENDING, State.WAITING)
+"""What may still be mailed."""
+
+
 def _date(context: Any) -> datetime:
     """The first try of a new reminder is at its date."""
     date: datetime = context.get_current_parameters()["date"]

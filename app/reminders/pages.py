@@ -21,12 +21,11 @@ from app.reminders.consents import answers, limits
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
 from app.reminders.form import Form
-from app.reminders.models import LONGEST_TEXT, NO_CONSENT, Reminder, State, owned_by
+from app.reminders.models import LONGEST_TEXT, NO_CONSENT, OPEN, Reminder, State, owned_by
 from jobs import Result
 
 PER_PAGE = 20
 MOST_OPEN = 2_000  # reminders that one account may have waiting
-OPEN = (State.SCHEDULED, State.SENDING, State.WAITING)
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")

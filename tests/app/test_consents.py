@@ -370,6 +370,7 @@ async def test_subscribing_to_the_digest_is_no_consent(app: Quart, alice: Visito
     assert smtp.accepted == []
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("typed", [*POISON, "a@example.org, b@example.org", "<a@x.org>,b@x.org", '"x\r\n"@y.org',
                                    "bob@example.org\r\nBcc: v@example.org", "阿丽@example.org"], ids=ascii)  # fmt: skip
 async def test_a_poisoned_address_is_refused_at_the_form(app: Quart, alice: Visitor, typed: str) -> None:

@@ -1,0 +1,1 @@
+"""What the site knows about a person: shown, handed out, erased on request and after a time."""

@@ -1,0 +1,63 @@
+"""Delete an account and all that belongs to it, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database
+from app.accounts import Account
+from app.accounts.models import SignIn, SignInLink
+from app.reminders.consents import answers
+from app.reminders.consents.models import ONE_REQUEST_PER, Consent
+from app.reminders.models import Reminder, State, owned_by
+from app.subscribers.models import Subscriber
+from jobs import Result
+
+log = logging.getLogger(__name__)
+
+
+async def delete_account(account: Account) -> None:
+    """Once this returns nothing of the account is left but what the privacy page names, and no mail is begun.
+
+    Redis is only tidied up: an alarm that stays, because Redis is away, rings for nothing.
+    """
+    async with database.transaction() as db:
+        await _end_consents(db, account)
+        jobs = await _delete_reminders(db, account)
+        await db.execute(delete(Subscriber).where(Subscriber.email == account.email))
+        await db.execute(delete(SignInLink).where(SignInLink.email == account.email))
+        await db.execute(delete(SignIn).where(SignIn.account_id == account.id))
+        await db.execute(delete(Account).where(Account.id == account.id))
+    try:
+        await asyncio.gather(*(_remove(job_id) for job_id in jobs))
+    except Exception as error:
+        log.warning("%s alarms of a deleted account may ring for nothing: %s", len(jobs), error)
+
+
+async def _end_consents(db: AsyncSession, account: Account) -> None:
+    """Nobody reminds this address any more, or asks it; and the turn that its own requests took stays taken."""
+    mine = select(Consent).where(Consent.email == account.email).order_by(Consent.id).with_for_update()
+    for consent in (await db.scalars(mine)).all():
+        await answers.decline(db, consent)
+    earlier = datetime.now(UTC) - ONE_REQUEST_PER
+    old = or_(Consent.asked_at.is_(None), Consent.asked_at <= earlier)
+    await db.execute(delete(Consent).where(Consent.account_id == account.id, old))
+
+
+async def _delete_reminders(db: AsyncSession, account: Account) -> list[str]:
+    """The ids of the alarms that were set for them."""
+    mine = owned_by(account)
+    armed = Reminder.armed_at.is_not(None), Reminder.state.in_((State.SCHEDULED, State.SENDING))
+    jobs = [reminder.job_id for reminder in await db.scalars(select(Reminder).where(mine, *armed))]
+    await db.execute(delete(Reminder).where(mine), execution_options={"synchronize_session": False})
+    return jobs
+
+
+async def _remove(job_id: str) -> None:
+    await Result(job_id).revoke()
+    await Result(job_id).forget()

@@ -1,0 +1,61 @@
+"""Everything that is stored about one account, for the person it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import Account
+from app.accounts.models import SignIn, SignInLink
+from app.database import Model
+from app.reminders.consents.models import Consent
+from app.reminders.models import Reminder, owned_by
+from app.subscribers.models import Subscriber
+
+ACCOUNT = ("email", "timezone", "created_at")
+REMINDER = ("id", "date", "email", "text", "state", "reason", "created_at", "sent_at")
+ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
+SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
+BROWSER = ("created_at", "seen_at", "expires_at")
+LINK = ("created_at", "expires_at", "used_at")
+
+
+async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
+    """For `json.dumps`. Of tokens nothing is stored that would be of use to anybody, so none is in it."""
+    asked_by = (
+        select(Consent, Account.email)
+        .join(Account, Account.id == Consent.account_id)
+        .where(Consent.email == account.email)
+        .order_by(Consent.id)
+    )
+    return {
+        "account": _chosen(account, ACCOUNT),
+        "reminders": await _all(db, Reminder, owned_by(account), REMINDER),
+        "people_you_asked": await _all(db, Consent, Consent.account_id == account.id, ASKED),
+        "people_who_asked_you": [
+            {"account": asker} | _chosen(consent, ASKED[1:])
+            for consent, asker in (await db.execute(asked_by)).all()
+        ],
+        "subscription": await _all(db, Subscriber, Subscriber.email == account.email, SUBSCRIPTION),
+        "browsers_signed_in": await _all(db, SignIn, SignIn.account_id == account.id, BROWSER),
+        "sign_in_links": await _all(db, SignInLink, SignInLink.email == account.email, LINK),
+    }
+
+
+async def _all(
+    db: AsyncSession, model: type[Model], which: ColumnElement[bool], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    rows = await db.scalars(select(model).where(which).order_by(*model.__mapper__.primary_key))
+    return [_chosen(row, names) for row in rows]
+
+
+def _chosen(row: Model, names: Sequence[str]) -> dict[str, Any]:
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,62 @@
+"""The privacy page, the download of everything, and the end of an account."""
+
+from __future__ import annotations
+
+import json
+
+from quart import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from quart.typing import ResponseReturnValue
+
+from app import database
+from app.accounts import current_account, public, signed_in
+from app.accounts.links import KEEP_OLD_LINKS
+from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
+from app.privacy import deletion, export
+
+blueprint = Blueprint("privacy", __name__, template_folder="templates")
+
+
+@blueprint.get("/privacy")
+@public
+async def index() -> str:
+    return await render_template(
+        "privacy/index.html",
+        link_minutes=LINK_LIFETIME.seconds // 60,
+        link_days=KEEP_OLD_LINKS.days,
+        idle_days=IDLE_LIFETIME.days,
+        longest_days=LONGEST_LIFETIME.days,
+    )
+
+
+@blueprint.get("/account/data")
+@signed_in
+async def show() -> str:
+    return await render_template("privacy/data.html")
+
+
+@blueprint.post("/account/export")
+@signed_in
+async def download() -> ResponseReturnValue:
+    async with database.session() as db:
+        known = await export.of_account(db, current_account())
+    response = Response(
+        json.dumps(known, indent=2, ensure_ascii=False), content_type="application/json; charset=utf-8"
+    )
+    response.headers["Content-Disposition"] = 'attachment; filename="account.json"'
+    return response
+
+
+@blueprint.post("/account/delete")
+@signed_in
+async def delete() -> ResponseReturnValue:
+    account = current_account()
+    typed = (await request.form).get("email", "")[:1000]
+    if typed.strip(" ").lower() != account.email:
+        error = f"Type {account.email}, to show that you mean this account. Nothing was deleted."
+        return await render_template("privacy/data.html", typed=typed, error=error), 400
+    await deletion.delete_account(account)
+    session.clear()
+    await flash("Your account is deleted, and everything that belonged to it.", "success")
+    response = redirect(url_for("blog.index"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response

@@ -1,0 +1,50 @@
+"""Erase what has been kept long enough. What is kept how long stands on the privacy page."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, Delete, Update, delete, func, or_, update
+
+from app import database
+from app.accounts.links import KEEP_OLD_LINKS
+from app.accounts.models import IDLE_LIFETIME, SignIn, SignInLink
+from app.context import site
+from app.reminders.consents.models import ONE_REQUEST_PER, Consent
+from app.reminders.models import OPEN, Reminder
+from app.subscribers import states
+
+log = logging.getLogger(__name__)
+
+
+async def erase_old() -> dict[str, int]:
+    """What was erased, and how many of it. Run twice, or by two at once, it does no harm."""
+    now = datetime.now(UTC)
+    ended = func.coalesce(Reminder.sent_at, Reminder.date) < now - timedelta(days=site().reminder_days)
+    over = Reminder.state.not_in(OPEN), Reminder.text != "", ended
+    idle = or_(SignIn.expires_at <= now, SignIn.seen_at <= now - IDLE_LIFETIME)
+    orphaned = Consent.account_id.is_(None), Consent.asked_at <= now - ONE_REQUEST_PER
+    statements: dict[str, Update | Delete] = {
+        "texts of reminders": update(Reminder).where(*over).values(text=""),
+        "sign-in links": delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS),
+        "signed-in browsers": delete(SignIn).where(idle),
+        "requests of deleted accounts": delete(Consent).where(*orphaned),
+    }
+    erased = {what: await _run(statement) for what, statement in statements.items()}
+    async with database.transaction() as db:
+        unconfirmed = now - timedelta(days=site().unconfirmed_days)
+        erased["unconfirmed subscribers"] = await states.delete_unconfirmed(db, unconfirmed)
+    if found := {what: count for what, count in erased.items() if count}:
+        log.info("erased: %s", ", ".join(f"{count} {what}" for what, count in found.items()))
+    return erased
+
+
+async def _run(statement: Any) -> int:
+    """Each in a transaction of its own, so that nobody waits for all of them."""
+    async with database.session() as db:
+        done = await db.execute(statement, execution_options={"synchronize_session": False})
+        await db.commit()
+    assert isinstance(done, CursorResult)
+    return done.rowcount

@@ -1,0 +1,213 @@
+"""What is handed out, what is deleted on request, and what is erased after a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from quart import Quart
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+
+from app.accounts.models import Account, SignIn, SignInLink
+from app.database import Database, Model
+from app.privacy import retention
+from app.reminders.consents import links
+from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
+from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
+from app.subscribers.models import State as SubscriberState
+from app.subscribers.models import Subscriber
+from tests.app.test_reminders_pages import lonely, stored, words
+from tests.app.visitor import Visitor
+
+__all__ = ["lonely"]
+
+DAY = timedelta(days=1)
+
+
+async def add(app: Quart, *rows: Model) -> None:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        db.add_all(rows)
+        await db.commit()
+
+
+async def found(app: Quart, model: type[Model]) -> list[Any]:
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        return list(await db.scalars(select(model).order_by(*model.__mapper__.primary_key)))
+
+
+async def delete(somebody: Visitor, typed: str = "alice@example.org") -> Any:
+    return await somebody.post("/account/delete", page="/account/data", email=typed)
+
+
+async def everybody(app: Quart, alice: Visitor, charlie: Visitor) -> None:
+    """Alice and Charlie have reminders, ask Bob and each other, and have subscribed."""
+    for somebody, other in ((alice, "charlie"), (charlie, "alice")):
+        await somebody.post("/reminders/new", text="给植物浇水 🌱", **{"in": "1h"})
+        for to in ("bob", other):
+            await somebody.post("/reminders/new", text="Hi", to=f"{to}@example.org", **{"in": "1h"})
+    for name in ("alice", "charlie"):
+        await add(app, Subscriber(email=f"{name}@example.org", state=SubscriberState.CONFIRMED))
+
+
+async def test_the_download_holds_all_of_mine_and_nothing_of_others(
+    app: Quart, alice: Visitor, charlie: Visitor
+) -> None:
+    await everybody(app, alice, charlie)
+    await add(app, Reminder(date=datetime.now(UTC) + DAY, email="alice@example.org", text="From a shell"))
+
+    response = await alice.post("/account/export", page="/account/data")
+
+    assert response.headers["Content-Disposition"] == 'attachment; filename="account.json"'
+    assert response.headers["Cache-Control"] == "no-store"
+    known = json.loads(alice.text)
+    assert known["account"]["email"] == "alice@example.org"
+    assert [row["text"] for row in known["reminders"]] == ["给植物浇水 🌱", "Hi", "Hi", "From a shell"]
+    assert [row["email"] for row in known["people_you_asked"]] == ["bob@example.org", "charlie@example.org"]
+    assert [row["account"] for row in known["people_who_asked_you"]] == ["charlie@example.org"]
+    assert [row["email"] for row in known["subscription"]] == ["alice@example.org"]
+    assert (len(known["browsers_signed_in"]), len(known["sign_in_links"])) == (1, 1)
+    secrets = [row.nonce for row in await found(app, Consent) + await found(app, SignInLink)]
+    secrets += [row.token_hash for row in await found(app, SignIn)]
+    assert not [secret for secret in secrets if secret in alice.text]
+
+
+async def test_a_deleted_account_leaves_nothing_behind(
+    app: Quart, alice: Visitor, charlie: Visitor, redis: Redis
+) -> None:
+    await everybody(app, alice, charlie)
+    other = Visitor(app)
+    await other.sign_in("alice@example.org")
+
+    response = await delete(alice, " Alice@Example.org ")
+
+    assert response.status_code == 303
+    assert [row.email for row in await found(app, Account)] == ["charlie@example.org"]
+    assert [row.email for row in await found(app, Subscriber)] == ["charlie@example.org"]
+    assert {row.email for row in await found(app, SignInLink)} == {"charlie@example.org"}
+    assert [(row.email, row.state, row.reason) for row in await stored(app)] == [
+        ("charlie@example.org", State.SCHEDULED, ""),
+        ("bob@example.org", State.WAITING, ""),
+        ("alice@example.org", State.DECLINED, NO_CONSENT),
+    ]
+    [mine] = [row.job_id for row in await stored(app) if row.state == State.SCHEDULED]
+    assert await redis.zrange("arq:queue", 0, -1) == [mine.encode()]
+    assert await redis.keys("*reminder:1*") == []
+    for browser in (alice, other):
+        assert (await browser.get("/account/data")).location == "/sign-in"
+    await alice.get("/")
+    assert "Your account is deleted" in words(alice)
+
+
+async def test_a_no_outlives_the_account_that_said_it(app: Quart, alice: Visitor, charlie: Visitor) -> None:
+    await charlie.post("/reminders/new", text="Hi", to="alice@example.org", **{"in": "1h"})
+    await delete(alice)
+
+    response = await charlie.post("/reminders/new", text="Hi", to="alice@example.org", **{"in": "1h"})
+
+    assert response.status_code == 400
+    assert NO_CONSENT in words(charlie)
+
+
+async def test_an_address_is_not_asked_twice_because_the_account_is_new(app: Quart, alice: Visitor) -> None:
+    """M10 holds for somebody who deletes the account after each request, too."""
+    now = datetime.now(UTC)
+    await alice.post("/reminders/new", text="Hi", to="bob@example.org", **{"in": "1h"})
+    await alice.post("/reminders/new", text="Hi", to="dora@example.org", **{"in": "1h"})
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        asked = (await db.scalars(select(Consent).where(Consent.email == "bob@example.org"))).one()
+        asked.mail_due_at, asked.asked_at = None, now
+        link = links.answer_url(asked, app.extensions["settings"]).removeprefix("http://127.0.0.1:8000")
+        await db.commit()
+
+    await delete(alice)
+
+    [kept] = await found(app, Consent)
+    assert (kept.account_id, kept.email) == (None, "bob@example.org")
+    again = Visitor(app)
+    assert (await again.get(link)).status_code == 404
+    await again.sign_in("alice@example.org")
+    await again.post("/reminders/new", text="Hi", to="bob@example.org", **{"in": "1h"})
+    new = (await found(app, Consent))[-1]
+    assert new.mail_due_at is not None
+    assert new.mail_due_at >= now + ONE_REQUEST_PER
+
+
+@pytest.mark.parametrize("typed", ["", "charlie@example.org", "alice", "<script>"])
+async def test_without_the_address_nothing_is_deleted(app: Quart, alice: Visitor, typed: str) -> None:
+    response = await delete(alice, typed)
+
+    assert response.status_code == 400
+    assert "Nothing was deleted" in words(alice)
+    assert len(await found(app, Account)) == 1
+
+
+async def test_redis_away_keeps_nothing_from_being_deleted(lonely: Visitor) -> None:
+    await lonely.post("/reminders/new", text="Hi", **{"in": "1h"})
+
+    response = await delete(lonely)
+
+    assert response.status_code == 303
+    await lonely.sign_in("alice@example.org")
+    await lonely.get("/reminders/")
+    assert "Nothing is waiting" in words(lonely)
+
+
+async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor) -> None:
+    now = datetime.now(UTC)
+    old, young = now - 90 * DAY - timedelta(minutes=1), now - 89 * DAY
+    for age in (old, young):
+        for state in State:
+            sent_at = age if state == State.SENT else None
+            row = Reminder(date=age, email="alice@example.org", text="Hi", state=state, sent_at=sent_at)
+            await add(app, row)
+        link = {"email": "a@example.org", "nonce": "x", "created_at": age, "expires_at": age}
+        await add(app, SignInLink(token_hash=f"{age}", **link))
+        week = now - 7 * DAY + (timedelta(minutes=1) if age == young else -timedelta(minutes=1))
+        asked = Subscriber(email=f"{week.timestamp()}@example.org", asked_at=week)
+        await add(app, asked, SignIn(token_hash=f"{age}", account_id=1, created_at=age,
+                                     seen_at=now - 14 * DAY if age == old else now, expires_at=now + DAY))  # fmt: skip
+    await add(app, Consent(email="a@example.org", asked_at=now - DAY), Consent(email="a@example.org", asked_at=now),
+              Consent(email="b@example.org", asked_at=old, account_id=1, answer=Answer.AGREED))  # fmt: skip
+
+    async with app.app_context():
+        assert await retention.erase_old() == {
+            "texts of reminders": len(State) - len(OPEN),
+            "sign-in links": 2,
+            "signed-in browsers": 1,
+            "requests of deleted accounts": 1,
+            "unconfirmed subscribers": 1,
+        }
+        assert set((await retention.erase_old()).values()) == {0}
+    erased = [row for row in await stored(app) if row.text == ""]
+    assert {(row.date == old, row.revision) for row in erased} == {(True, 0)}
+    assert not {row.state for row in erased} & set(OPEN)
+    await alice.get(f"/reminders/{erased[0].id}")
+    assert "(text erased)" in words(alice)
+
+
+async def test_the_page_tells_the_numbers_that_are_set(app: Quart, visitor: Visitor) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], reminder_days=17, unconfirmed_days=1)
+
+    await visitor.get("/privacy")
+
+    assert "the text until 17 days after it was mailed" in words(visitor)
+    assert "not confirmed 1 day A" in words(visitor)
+    assert "good for 10 minutes, deleted 1 day later" in words(visitor)
+    assert "14 days after the last visit, 90 days at most" in words(visitor)
+
+
+async def test_only_posts_from_the_page_delete_or_hand_out(app: Quart, alice: Visitor) -> None:
+    for path in ("/account/export", "/account/delete"):
+        assert (await alice.get(path)).status_code == 405
+        response = await alice.client.post(path, form={"email": "alice@example.org"})
+        assert response.status_code == 403
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        assert await db.scalar(select(func.count(Account.id))) == 1
