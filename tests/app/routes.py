@@ -19,6 +19,9 @@ from app.blog import Post
 from app.digest.models import Digest
 from app.digest.models import State as DigestState
 from app.embedded.catcher import store
+from app.playground.pages import EXAMPLES
+from app.reminders.consents.links import answer_url, stop_url
+from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
 from app.subscribers.links import unsubscribe_url
 from app.subscribers.models import State, Subscriber
@@ -62,7 +65,9 @@ async def furnish(app: Quart) -> list[Route]:
 def _address(rule: Any, values: dict[str, Any]) -> str:
     given = {}
     for variable in rule.arguments:
-        name = f"{rule.endpoint.split('.')[0]} {variable}"
+        name = f"{rule.endpoint} {variable}"
+        if name not in values:
+            name = f"{rule.endpoint.split('.')[0]} {variable}"
         assert name in values, f"{rule.rule}: add {name!r} to `_values` in {__file__}"
         given[variable] = values[name]
     built: tuple[str, str] = rule.build(given)
@@ -86,14 +91,20 @@ async def _values(app: Quart) -> dict[str, Any]:
         reminder = Reminder(account_id=alice.id, email=alice.email, text="Alice's own", date=now)
         subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
         digest = Digest(run="run", state=DigestState.PAUSED)
-        db.add_all([post, reminder, subscriber, digest])
+        consent = Consent(account_id=alice.id, email="bob@example.org")
+        db.add_all([post, reminder, subscriber, digest, consent])
         await db.flush()
         values = {
             "accounts token": link.rpartition("/")[2],
             "blog pk": post.id,
             "blog slug": post.slug,
+            "consents pk": consent.id,
+            "consents token": answer_url(consent, settings).rpartition("/")[2],
+            "consents.show_stop token": stop_url(consent, settings).rpartition("/")[2],
+            "consents.stop token": stop_url(consent, settings).rpartition("/")[2],
             "digest action": "pause",
             "digest pk": digest.id,
+            "playground name": next(iter(EXAMPLES)),
             "reminders pk": reminder.id,
             "subscribers pk": subscriber.id,
             "subscribers token": unsubscribe_url(subscriber, settings).rpartition("/")[2],
