@@ -239,8 +239,8 @@ async def test_no_mail_leaves_after_an_unsubscribe_was_committed(site: DigestSit
     left_at: dict[str, bool] = {}
 
     async def leave(subscriber: Subscriber, after: int) -> None:
-        while len(site.smtp.accepted) < after:  # a moment before its turn, or a moment after
-            await asyncio.sleep(0.001)
+        # a moment before its turn, or a moment after
+        await wait_until(lambda: len(site.smtp.accepted) >= after, "its moment", timeout_s=60)
         async with site.database.transaction() as db:
             found = await db.get_one(Subscriber, subscriber.id)
             found.state = LEAVES
