@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, chain, chord, connect, group, keys, orchestrator, signature, task
+from jobs import Result, Signature, chain, chord, connect, group, keys, orchestrator, signature, task
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from tests.jobs.worker import tasks
@@ -136,6 +136,29 @@ async def test_a_member_whose_task_nobody_knows_fails_its_workflow(start_worker:
 
     with pytest.raises(UnknownTask):
         await result.get(timeout=5)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [fail.s(), log.s(2).set(expires=0), signature("tests.nobody_knows")],
+    ids=["failed", "expired", "unknown"],
+)
+async def test_however_a_member_ends_badly_the_body_is_not_called_and_one_error_callback_is(
+    start_worker: StartWorker, tmp_path: Path, bad: Signature
+) -> None:
+    await start_worker(unknown_task_patience=0)
+    told, ran = tmp_path / "told", tmp_path / "ran"
+
+    result = await chord([log.s(1), bad], append.si(str(ran), "body")).apply_async(
+        link_error=note_error.s(str(told))
+    )
+
+    assert isinstance(await result.get(timeout=5, propagate=False), Exception)
+    await wait_until(told.exists, "the error callback")
+    *_, body = await result.children()
+    assert await body.state() == "UNKNOWN"
+    assert len(told.read_text().splitlines()) == 1
+    assert not ran.exists()
 
 
 async def test_a_member_that_kills_its_workers_fails_its_workflow(

@@ -22,14 +22,15 @@ DAY_S = 86_400
 async def test_every_worker_is_replaced_while_the_second_step_waits(
     redis: Redis, connection: JobsRedis, start_process: Any, tmp_path: Path
 ) -> None:
-    first = await start_process()
+    workers = [await start_process() for _ in range(2)]
     report = tmp_path / "report"
-    result = await two_steps(report, countdown=4).delay()
+    result = await two_steps(report, countdown=5).delay()
     second_step = Result(f"{result.id}:1")
     await wait_until(lambda: _waits(second_step), "the second step to wait")
 
-    first.process.send_signal(signal.SIGTERM)
-    await first.wait_until_ended()
+    for worker in workers:
+        worker.process.send_signal(signal.SIGTERM)
+        await worker.wait_until_ended()
     left = await keys_of(redis, result)
     await start_process()
 
