@@ -1,0 +1,148 @@
+"""The monitor by itself, for any Redis with Quarq's jobs: no SQL, no mail, no file, and one person who has the link."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import AsyncGenerator
+
+from quart import (
+    Blueprint,
+    Quart,
+    current_app,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from quart.typing import ResponseReturnValue
+
+from app import monitor, pages, security
+from app.accounts import Account, public, signed_in
+from app.accounts.links import owner_address
+from app.accounts.pages import time_zones
+from app.context import site
+from jobs import connect
+from settings import Settings
+
+# Under this name, pages find here what they otherwise find in the site's accounts.
+accounts = Blueprint("accounts", __name__, template_folder="templates")
+
+
+class Door:
+    """Lets in the browser that comes first with the link. All is forgotten when the process ends."""
+
+    def __init__(self) -> None:
+        self.link = secrets.token_urlsafe(32)
+        self._spent = False
+        self._inside: set[bytes] = set()
+
+    def fits(self, link: str) -> bool:
+        """Is this the link, and not used yet?"""
+        return hmac.compare_digest(link.encode(), self.link.encode()) and not self._spent
+
+    def enter(self, link: str) -> str | None:
+        """What the browser has to show from now on; None if the link does not fit."""
+        if not self.fits(link):
+            return None
+        self._spent = True
+        token = secrets.token_urlsafe(32)
+        self._inside.add(_hashed(token))
+        return token
+
+    def knows(self, token: str) -> bool:
+        """Was this given to a browser that has not left?"""
+        return _hashed(token) in self._inside
+
+    def leave(self, token: str) -> None:
+        """The token is worth nothing afterwards, also a copy of it."""
+        self._inside.discard(_hashed(token))
+
+
+def create_alone(settings: Settings) -> Quart:
+    """The app, with its `Door` under `extensions["door"]`. Nothing is opened before it is served."""
+    app = Quart("app")
+    app.secret_key = settings.secret_key
+    app.extensions["settings"] = settings
+    app.extensions["door"] = Door()
+    security.protect(app, accounts=_know_the_owner, cookie="monitor")
+    pages.prepare(app)
+    app.register_blueprint(accounts)
+    app.register_blueprint(monitor.blueprint)
+
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None, None]:
+        async with connect(settings.redis_url) as app.extensions["redis"]:
+            yield
+
+    return app
+
+
+def _know_the_owner(app: Quart) -> None:
+    @app.before_request
+    async def find_account() -> None:
+        g.account = None
+        if _door().knows(session.get("sign_in", "")):
+            g.account = Account(id=0, email=owner_address(site()), timezone=session["timezone"])
+
+
+@accounts.get("/")
+@public
+async def first() -> ResponseReturnValue:
+    return redirect(url_for("monitor.overview"), 303)
+
+
+@accounts.get("/sign-in")
+@public
+async def sign_in() -> str:
+    return await render_template("alone/sign_in.html")
+
+
+@accounts.get("/sign-in/<link>")
+@public
+async def open_link(link: str) -> ResponseReturnValue:
+    """Changes nothing: only the button signs in."""
+    if not _door().fits(link):
+        return await _over()
+    return await render_template("alone/sign_in.html", fits=True)
+
+
+@accounts.post("/sign-in/<link>")
+@public
+async def use_link(link: str) -> ResponseReturnValue:
+    token = _door().enter(link)
+    if token is None:
+        return await _over()
+    zone = (await request.form).get("timezone", "")
+    session.clear()
+    session["sign_in"] = token
+    session["timezone"] = zone if zone in time_zones() else site().timezone
+    return redirect(url_for("monitor.overview"), 303)
+
+
+@accounts.post("/sign-out")
+@signed_in
+async def sign_out() -> ResponseReturnValue:
+    _door().leave(session["sign_in"])
+    session.clear()
+    await flash("You are signed out.", "success")
+    return redirect(url_for("accounts.sign_in"), 303)
+
+
+async def _over() -> ResponseReturnValue:
+    if g.account:  # the button pressed twice
+        return redirect(url_for("monitor.overview"), 303)
+    return await render_template("alone/sign_in.html", over=True), 410
+
+
+def _door() -> Door:
+    door: Door = current_app.extensions["door"]
+    return door
+
+
+def _hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,205 @@
+"""`python -m app.monitor`: one link, one browser, every page, for the Redis of somebody who has only the library."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from playwright.async_api import Browser, expect
+from quart import Quart
+
+from app.monitor.__main__ import settings_of
+from app.monitor.alone import create_alone
+from jobs import connect, group, monitor
+from jobs.by_name import signature
+from settings import ROOT
+from tests.app.running_site import free_port
+from tests.app.test_look import problems, tab
+from tests.app.visitor import TOKEN
+from tests.browser import browser
+from tests.documents import worker_of
+from tests.waiting import wait_until
+
+__all__ = ["browser"]
+
+
+@pytest.fixture
+def worker(tmp_path: Path, redis_url: str) -> Iterator[None]:
+    """A worker of the quickstart, as a user of the library starts it."""
+    with worker_of("examples.quickstart", tmp_path, redis_url):
+        yield
+
+
+class Alone:
+    """The process, and the browser of the person who started it."""
+
+    def __init__(self, folder: Path, redis_url: str, *options: str) -> None:
+        self._output = folder / "monitor.log"
+        port = str(free_port())
+        self.url = f"http://127.0.0.1:{port}"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.monitor", "--redis-url", redis_url, "--port", port, *options],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=output,
+                stderr=output,
+            )
+        self.browser = httpx.AsyncClient(base_url=self.url, timeout=10)
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def link(self) -> str:
+        [link] = re.findall(r"http://\S+/sign-in/\S+", self.output)
+        return str(link)
+
+    async def answers(self) -> bool:
+        try:
+            return (await self.browser.get("/sign-in")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def sign_in(self, browser: httpx.AsyncClient) -> int:
+        """Open the link, press the button. The status of the answer."""
+        page = await browser.get(self.link)
+        if page.status_code != 200:
+            return page.status_code
+        [token] = TOKEN.findall(page.text)[:1]
+        form = {"csrf_token": token, "timezone": "Asia/Tokyo"}
+        return (await browser.post(self.link, data=form)).status_code
+
+
+@pytest.fixture
+async def alone(tmp_path: Path, redis_url: str) -> AsyncIterator[Alone]:
+    alone = Alone(tmp_path, redis_url)
+    await wait_until(alone.answers, "the monitor to answer", timeout_s=30)
+    yield alone
+    alone.process.terminate()
+    await wait_until(lambda: alone.process.poll() is not None, "the monitor to end", timeout_s=20)
+    await alone.browser.aclose()
+
+
+def paths(app: Quart, values: dict[str, str]) -> list[str]:
+    """Every page of the monitor, with the id or name that it needs."""
+    rules = [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("monitor.") and "GET" in (rule.methods or ()) and not rule.arguments
+    ]
+    return [f"{rule.rule}?{urlencode(values)}" for rule in rules]
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.usefixtures("worker")
+async def test_every_page_opens_for_the_one_who_has_the_link(
+    alone: Alone, redis_url: str, tmp_path: Path
+) -> None:
+    before = set((ROOT / "var").rglob("*"))
+    multiply = signature("quickstart.multiply")
+    async with connect(redis_url) as redis:
+        job = await multiply.delay(4, 4)
+        members = await group(multiply.clone((i, i)) for i in range(3)).delay()
+        await members.get(timeout=20)
+        [worker] = await monitor.workers(redis)
+
+    assert (await alone.browser.get("/monitor/")).headers["location"] == "/sign-in"
+    assert await alone.sign_in(alone.browser) == 303
+    app = create_alone(settings_of(redis_url, "127.0.0.1", "8001"))
+    opened = 0
+    for path in paths(app, {}):
+        endpoint = path.rstrip("?").rpartition("/")[2]
+        known = {"job": {"id": job.id}, "workflow": {"id": members.id}, "worker": {"name": worker.name}}
+        values = known.get(endpoint, {"name": "default" if endpoint == "purge" else "quickstart.multiply"})
+        page = await alone.browser.get(path, params=values)
+        assert page.status_code == 200, (path, page.text)
+        opened += 1
+
+    assert opened >= 12
+    assert "quickstart.multiply" in (await alone.browser.get("/monitor/jobs")).text
+    assert "16" in (await alone.browser.get("/monitor/job", params={"id": job.id})).text
+    assert set((ROOT / "var").rglob("*")) == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"monitor.log", "worker.log"}
+    assert "Traceback" not in alone.output
+
+
+async def test_the_link_works_once_and_signing_out_ends_it(alone: Alone) -> None:
+    assert await alone.sign_in(alone.browser) == 303
+    copy = dict(alone.browser.cookies)
+    async with httpx.AsyncClient(base_url=alone.url) as thief:
+        assert await alone.sign_in(thief) == 410
+        assert (await thief.get("/monitor/")).status_code == 303
+        assert (await thief.get(f"{alone.url}/sign-in/{'x' * 43}")).status_code == 410
+
+    page = await alone.browser.get("/monitor/")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    [token] = TOKEN.findall(page.text)[:1]
+    assert (await alone.browser.post("/sign-out", data={"csrf_token": "wrong"})).status_code == 403
+    assert (await alone.browser.post("/sign-out", data={"csrf_token": token})).status_code == 303
+    async with httpx.AsyncClient(base_url=alone.url, cookies=copy) as thief:
+        assert (await thief.get("/monitor/")).status_code == 303
+
+
+async def test_an_opened_link_is_not_used_yet(alone: Alone) -> None:
+    for _ in range(2):
+        assert (await alone.browser.get(alone.link)).status_code == 200
+    assert (await alone.browser.post(alone.link, data={"csrf_token": "wrong"})).status_code == 403
+    assert await alone.sign_in(alone.browser) == 303
+
+
+async def test_another_name_for_this_machine_is_refused(alone: Alone) -> None:
+    page = await alone.browser.get("/sign-in", headers={"Host": "evil.example"})
+
+    assert page.status_code == 400
+
+
+async def test_it_listens_on_this_machine_alone_unless_told_otherwise(tmp_path: Path, redis_url: str) -> None:
+    assert settings_of(redis_url, "127.0.0.1", "8001").host == "127.0.0.1"
+    with_host = Alone(tmp_path, redis_url, "--host", "0.0.0.0")
+    try:
+        await wait_until(lambda: "link" in with_host.output, "the link", timeout_s=30)
+        assert with_host.output.startswith("Warning: everybody who reaches 0.0.0.0")
+    finally:
+        with_host.process.terminate()
+        with_host.process.wait(20)
+        await with_host.browser.aclose()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--redis-url", "localhost"], "REDIS_URL='***' is not an address"),
+        (["--redis-url", "redis://localhost", "--port", "none"], "PORT='none' is not a port"),
+        ([], "the following arguments are required: --redis-url"),
+    ],
+)
+def test_a_wrong_start_is_one_sentence(options: list[str], sentence: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app.monitor", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(60)
+async def test_its_own_pages_are_for_everybody(alone: Alone, browser: Browser) -> None:
+    page = await tab(browser)
+    for path in ("/sign-in", "/sign-in/over"):
+        await page.goto(alone.url + path)
+        assert await problems(page) == [], path
+
+    await page.goto(alone.link)
+    assert await problems(page) == []
+    await page.click("main button")
+    await expect(page.get_by_role("button", name="Sign out")).to_have_count(1)
