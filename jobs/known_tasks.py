@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import keys, registry
-from jobs.masking import NOTHING, Secrets, masked
+from jobs.masking import NOTHING, Secrets, masked, secrets_of_task
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -23,7 +23,8 @@ class KnownTask:
 
     def told(self) -> str:
         """As it stands in Redis."""
-        about = {"queue": self.queue, "rest": self.secrets.rest, "places": self.secrets.places}
+        own = self.secrets
+        about = {"queue": self.queue, "rest": own.rest, "places": own.places, "names": own.names}
         return json.dumps(about, ensure_ascii=False)
 
 
@@ -37,10 +38,13 @@ class KnownTasks:
         self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
         """Arguments as people may see them: by this process's own tasks, else by what a worker said of its."""
+        return masked(task, args, kwargs, self._secrets_of)
+
+    def _secrets_of(self, task: str) -> Secrets:
         if registry.is_registered(task):
-            return masked(task, args, kwargs)
+            return secrets_of_task(task)
         known = self.tasks.get(task)
-        return masked(task, args, kwargs, known.secrets if known else NOTHING)
+        return known.secrets if known else NOTHING
 
 
 async def known_tasks(connection: JobsRedis) -> KnownTasks:
@@ -52,4 +56,4 @@ async def known_tasks(connection: JobsRedis) -> KnownTasks:
 def _read(told: bytes) -> KnownTask:
     about: dict[str, Any] = json.loads(told)
     places = {int(place): name for place, name in about["places"].items()}
-    return KnownTask(about["queue"], Secrets(places, about["rest"]))
+    return KnownTask(about["queue"], Secrets(places, about["rest"], tuple(about["names"])))

@@ -72,23 +72,31 @@ class Secrets:
     places: Mapping[int, str] = field(default_factory=dict)
     """place -> the parameter's name."""
     rest: int = -1
+    names: tuple[str, ...] = ()
+    """Secret ones that can only be given by name."""
 
     def __bool__(self) -> bool:
-        return bool(self.places)
+        return bool(self.places or self.names)
 
-    def mask(self, args: Sequence[Any]) -> list[Any]:
+    def hide(self, name: str) -> bool:
+        """Is the argument given by this name a secret, here or by what its worker says?"""
+        return is_secret(name) or name in self.names or name in self.places.values()
+
+    def mask(self, args: Sequence[Any], lookup: Lookup | None = None) -> list[Any]:
         """The positional arguments, with the secret ones hidden."""
         if not self.places:
-            return [without_secrets(value) for value in args]
-        return [self._seen(place, value) for place, value in enumerate(args)]
+            return [without_secrets(value, lookup) for value in args]
+        return [self._seen(place, value, lookup) for place, value in enumerate(args)]
 
-    def _seen(self, place: int, value: Any) -> Any:
+    def _seen(self, place: int, value: Any, lookup: Lookup | None) -> Any:
         if 0 <= self.rest <= place:
             return Hidden(self.places[self.rest])
-        return Hidden(self.places[place]) if place in self.places else without_secrets(value)
+        return Hidden(self.places[place]) if place in self.places else without_secrets(value, lookup)
 
 
 NOTHING = Secrets()
+Lookup = Callable[[str], Secrets]
+"""Which of a task's arguments are secret, by its name: `secrets_of_task`, or what workers say of theirs."""
 
 
 def secrets_of(function: Callable[..., Any], *, bound: bool) -> Secrets:
@@ -109,14 +117,28 @@ def secrets_of_task(task: str) -> Secrets:
 
 
 def masked(
-    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], secrets: Secrets | None = None
+    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], lookup: Lookup | None = None
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call as people may see them. *secrets* are those of a task that is not registered here."""
-    own = secrets_of_task(task) if secrets is None else secrets
-    hidden = {name: HIDDEN if is_secret(name) else without_secrets(value) for name, value in kwargs.items()}
+    """The arguments of a call as people may see them."""
+    secrets = (lookup or secrets_of_task)(task)
+    return masked_by(secrets, task, args, kwargs, lookup)
+
+
+def masked_by(
+    secrets: Secrets,
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    lookup: Lookup | None = None,
+) -> tuple[list[Any], dict[str, Any]]:
+    """The same, of a task whose secrets are known already."""
+    hidden = {
+        name: HIDDEN if secrets.hide(name) else without_secrets(value, lookup)
+        for name, value in kwargs.items()
+    }
     if task in _MAPS and len(args) == 2 and isinstance(args[0], Mapping):
-        return _masked_map(args[0], args[1], each_is_all=_MAPS[task]), hidden
-    return own.mask(args), hidden
+        return _masked_map(args[0], args[1], each_is_all=_MAPS[task], lookup=lookup), hidden
+    return secrets.mask(args, lookup), hidden
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -> str:
@@ -161,30 +183,33 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
         if parameter.kind in _POSITIONAL and is_secret(parameter.name):
             places[place] = parameter.name
             rest = place if parameter.kind == parameter.VAR_POSITIONAL else -1
-    return Secrets(places, rest)
+    only_named = [parameter.name for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY]
+    return Secrets(places, rest, tuple(filter(is_secret, only_named)))
 
 
-def _masked_map(tree: Mapping[str, Any], items: Any, *, each_is_all: bool) -> list[Any]:
+def _masked_map(
+    tree: Mapping[str, Any], items: Any, *, each_is_all: bool, lookup: Lookup | None
+) -> list[Any]:
     """Items come before the arguments that the tree has, as in every partial."""
-    secrets = secrets_of_task(str(tree.get("task")))
+    secrets = (lookup or secrets_of_task)(str(tree.get("task")))
     own_args, own_kwargs = tree.get("args", ()), tree.get("kwargs", {})
     first = len(items[0]) if each_is_all and items else 1
-    rest = secrets.mask([None] * first + list(own_args))[first:]
-    shown = {**tree, "args": rest, "kwargs": masked("", (), own_kwargs)[1]}
-    lists = [secrets.mask(item if each_is_all else [item]) for item in items]
+    rest = secrets.mask([None] * first + list(own_args), lookup)[first:]
+    shown = {**tree, "args": rest, "kwargs": masked_by(secrets, "", (), own_kwargs, lookup)[1]}
+    lists = [secrets.mask(item if each_is_all else [item], lookup) for item in items]
     return [shown, lists if each_is_all else [item for [item] in lists]]
 
 
-def without_secrets(value: Any) -> Any:
-    """What stands under a secret's name inside a value is hidden too."""
+def without_secrets(value: Any, lookup: Lookup | None = None) -> Any:
+    """What stands under a secret's name inside a value is hidden."""
     if isinstance(value, dict):
         return {
-            name: HIDDEN if isinstance(name, str) and is_secret(name) else without_secrets(inner)
+            name: HIDDEN if isinstance(name, str) and is_secret(name) else without_secrets(inner, lookup)
             for name, inner in value.items()
         }
     if type(value) in (list, tuple):
-        return type(value)(without_secrets(inner) for inner in value)
+        return type(value)(without_secrets(inner, lookup) for inner in value)
     if isinstance(value, Request):  # what an error callback is told
-        args, kwargs = masked(value.task, value.args, value.kwargs)
+        args, kwargs = masked(value.task, value.args, value.kwargs, lookup)
         return replace(value, args=tuple(args), kwargs=kwargs)
     return value

@@ -101,14 +101,15 @@ end
 local function trim_history(kept)
   local excess = redis.call('ZCARD', HISTORY) - kept
   if excess <= 0 then return end
-  local ids, ids_of = redis.call('ZRANGE', HISTORY, 0, excess - 1), {}
-  for _, id in ipairs(ids) do
-    local task = redis.call('HGET', RECORD .. id, 'task') or '?'
-    ids_of[task] = ids_of[task] or {}
-    table.insert(ids_of[task], id)
+  local ids_of, unsuccessful_ids = {}, {}
+  for _, id in ipairs(redis.call('ZRANGE', HISTORY, 0, excess - 1)) do
+    local task, state = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state'))
+    ids_of[task or '?'] = ids_of[task or '?'] or {}
+    table.insert(ids_of[task or '?'], id)
+    if state ~= 'SUCCESS' then table.insert(unsuccessful_ids, id) end
     redis.call('UNLINK', RECORD .. id)
   end
   redis.call('ZREMRANGEBYRANK', HISTORY, 0, excess - 1)
-  in_bulk('ZREM', UNSUCCESSFUL, ids)
-  for task, some in pairs(ids_of) do in_bulk('ZREM', ENDED .. task, some) end
+  in_bulk('ZREM', UNSUCCESSFUL, unsuccessful_ids)
+  for task, ids in pairs(ids_of) do in_bulk('ZREM', ENDED .. task, ids) end
 end

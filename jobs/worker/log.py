@@ -21,7 +21,7 @@ def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    shown = masking.call_text(*masking.masked(call.task, call.args, call.kwargs, secrets), SHOWN)
+    shown = masking.call_text(*masking.masked_by(secrets, call.task, call.args, call.kwargs), SHOWN)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:

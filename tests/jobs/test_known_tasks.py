@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import keys
+from jobs import keys, signature
 from jobs.connection import JobsRedis
+from jobs.current import Request
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.masking import Secrets, secrets_of
 from tests.jobs.worker.conftest import connection
@@ -16,7 +17,7 @@ __all__ = ["connection"]
 async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_says(
     connection: JobsRedis,
 ) -> None:
-    async def create_user(self: Any, name: str, password: str, *tokens: str) -> None: ...
+    async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     told = KnownTask("mail", secrets_of(create_user, bound=True))
     await connection.hset(keys.TASKS, mapping={"elsewhere": told.told(), "plain": KnownTask().told()})
@@ -24,7 +25,34 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
     known = await known_tasks(connection)
 
     assert known.tasks["elsewhere"] == told
-    assert told.secrets == Secrets({1: "password", 2: "tokens"}, 2)
+    assert told.secrets == Secrets({1: "password", 2: "tokens"}, 2, ("api_key",))
     assert known.masked("elsewhere", ("John", "pw", "t"), {})[0] == ["John", "***", "***"]
     assert known.masked("plain", ("John",), {"password": "pw"}) == (["John"], {"password": "***"})
     assert known.masked("nobody's", ("John",), {}) == (["John"], {})
+
+
+async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connection: JobsRedis) -> None:
+    told = KnownTask(secrets=Secrets({0: "ssn"}, names=("iban",)))
+    await connection.hset(keys.TASKS, "elsewhere", told.told())
+
+    known = await known_tasks(connection)
+
+    assert known.masked("elsewhere", (), {"ssn": "1", "iban": "2", "x": 3})[1] == {
+        "ssn": "***",
+        "iban": "***",
+        "x": 3,
+    }
+
+
+async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(
+    connection: JobsRedis,
+) -> None:
+    await connection.hset(keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).told())
+    known = await known_tasks(connection)
+    starmap = signature("elsewhere").starmap([("John", "pw1"), ("Jane", "pw2")])
+    request = Request("id", "elsewhere", ("John", "pw3"), {})
+
+    for call in (starmap, signature("jobs.log", (request,))):
+        shown = str(known.masked(call.task, call.args, call.kwargs))
+        assert "John" in shown
+        assert "pw" not in shown

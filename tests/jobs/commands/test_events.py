@@ -95,8 +95,11 @@ async def test_it_ends_when_nobody_reads_any_more(redis_url: str, start_online: 
         await tasks.log.delay("x")
         return done.poll() is not None
 
-    await wait_until(ended, "the pipe to end", timeout_s=20)
-    out, err = done.communicate()
+    try:
+        await wait_until(ended, "the pipe to end", timeout_s=40)
+    finally:
+        done.kill()
+        out, err = done.communicate()
     assert json.loads(out)["state"]
     assert (done.returncode, err) == (0, "")
 
