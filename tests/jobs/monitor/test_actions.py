@@ -1,0 +1,97 @@
+"""What operators do through the monitor, also many at once and under load."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import keys, monitor
+from jobs.connection import JobsRedis
+from jobs.errors import QuarqError
+from jobs.monitor import NotRetried
+from tests.jobs.monitor.conftest import Reach, StartOnline
+from tests.jobs.worker import tasks
+from tests.waiting import wait_until
+
+
+async def test_a_hundred_retries_at_once_run_it_once(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    result = await tasks.fail.delay("again")
+    await reach(result, "FAILURE")
+    await connection.sadd(keys.PAUSED, "default")  # the new run stays waiting while all ask
+
+    async def click() -> str:
+        new = await monitor.retry(connection, result.id)
+        await monitor.note(connection, "owner", "retry", result.id, f"runs as {new}")
+        return new
+
+    ids = await asyncio.gather(*(click() for _ in range(100)))
+
+    assert set(ids) == {f"{result.id}~2"}
+    assert await connection.zcard(keys.QUEUE) == 1
+    rows = (await monitor.audit(connection, limit=1000)).rows
+    assert len(rows) == 100
+    assert {row.result for row in rows} == {f"runs as {result.id}~2"}
+    await monitor.resume(connection, "default")
+
+
+async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
+    connection: JobsRedis, start_online: StartOnline
+) -> None:
+    for _ in range(4):
+        await start_online(MAX_JOBS="5")
+    results = await tasks.nap.apply_many([(0.3,) for _ in range(400)])
+
+    async def runs() -> bool:
+        return (await monitor.overview(connection)).running >= 20
+
+    await wait_until(runs, "all slots to be busy")
+    found = await monitor.purgeable(connection, ["default"])
+    purged = await monitor.purge(connection, found.due)
+
+    states = []
+    for result in results:
+        await result.get(timeout=20, propagate=False)
+        states.append(await result.state())
+    assert set(states) == {"SUCCESS", "REVOKED"}
+    assert states.count("REVOKED") == purged > 200
+    records = [await result.info() for result in results]
+    assert {len(info.history) for info in records if info.state == "REVOKED"} == {0}  # none had started
+
+
+async def test_the_other_actions(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
+    result = await tasks.log.apply_async(("x",), countdown=60)
+    soon = datetime.now(UTC) + timedelta(hours=2)
+
+    assert await monitor.reschedule(connection, result.id, soon)
+    job = await monitor.job(connection, result.id)
+    assert job
+    assert job.row
+    assert job.row.due
+    assert abs(job.row.due - soon) < timedelta(seconds=1)
+    assert await monitor.revoke(connection, result.id) == "PENDING"
+    assert not await monitor.reschedule(connection, result.id, soon)
+    with pytest.raises(NotRetried):
+        await monitor.retry(connection, "nobody")
+    with pytest.raises(QuarqError):
+        await monitor.run_schedule(connection, "nobody")
+    with pytest.raises(QuarqError):
+        await monitor.set_rate_limit(connection, "tests.log", "often")
+    await start_online()
+    runs = await tasks.nap.delay(30)
+    await reach(runs, "STARTED")
+    assert await monitor.revoke(connection, runs.id, terminate=True) == "STARTED"
+    await reach(runs, "REVOKED")
+    [worker] = await monitor.workers(connection)
+    assert await monitor.quiet(connection, worker.name)
+    assert await monitor.shutdown(connection, worker.name)
+    assert not await monitor.quiet(connection, "nobody")
+
+    async def gone() -> bool:
+        return await monitor.workers(connection) == []
+
+    await wait_until(gone, "the worker to end")

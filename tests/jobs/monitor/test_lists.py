@@ -1,0 +1,146 @@
+"""Workers, tasks, queues, schedules, the broker and the audit, as lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import arq
+import pytest
+
+from jobs import crontab, every, keys
+from jobs.connection import JobsRedis
+from jobs.monitor import audit, broker, note, queues, running, schedules, tasks, workers
+from tests.jobs.monitor.conftest import Reach, StartOnline
+from tests.jobs.worker import tasks as some
+from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
+
+
+async def test_workers_and_what_they_run(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    process = (await start_online(MAX_JOBS="3")).process
+    naps = [await some.nap.apply_async((n,)) for n in (31, 30)]
+    for result in naps:
+        await reach(result, "STARTED")
+
+    [worker] = await workers(connection)
+    assert (worker.pid, worker.arq, worker.max_jobs) == (process.pid, arq.VERSION, 3)
+    assert 10 < worker.memory_mb < 500
+    assert timedelta(0) < datetime.now(UTC) - worker.started < timedelta(minutes=1)
+    assert [row.id for row in await running(connection, worker.name)] == [result.id for result in naps]
+    assert [row.args for row in await running(connection, worker.name)] == ["31", "30"]
+    assert await running(connection, "nobody") == []
+
+
+async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
+    await connection.set_rate_limit("tests.multiply", "10/m")
+    await start_online()
+    await connection.declare_limits("tests.nap", "5/s", 2)
+    await (await some.log.delay("x")).get(timeout=10)
+    for _ in range(3):
+        await reach(await some.fail.delay(), "FAILURE")
+
+    found = {task.name: task for task in await tasks(connection)}
+
+    assert found["tests.fail"].states == {"FAILURE": 3}
+    assert (found["tests.fail"].failure_share, found["tests.log"].failure_share) == (1, 0)
+    assert found["tests.nap"].failure_share is None
+    assert (found["tests.log"].workers, found["tests.log"].queue, found["tests.log"].rate_limit) == (
+        1,
+        "default",
+        "",
+    )
+    assert (found["tests.multiply"].rate_limit, found["tests.multiply"].overridden) == ("10/m", True)
+    nap = found["tests.nap"]
+    assert (nap.rate_limit, nap.overridden, nap.max_concurrency) == ("5/s", False, 2)
+    assert found["tests.fail"].run_p50 is not None
+    await connection.delete(keys.LIMITS)
+
+
+async def test_queues(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
+    await some.log.apply_async((1,), queue="mail")
+    await some.log.apply_async((1,), queue="mail", countdown=60)
+    await (await some.log.apply_async((1,), queue="gone")).revoke()
+    await connection.sadd(keys.PAUSED, "still")
+    await start_online()
+    await reach(await some.nap.delay(30), "STARTED")
+
+    found = {queue.name: queue for queue in await queues(connection)}
+
+    assert set(found) == {"default", "mail"}
+    assert (found["mail"].due, found["mail"].scheduled, found["mail"].running) == (1, 1, 0)
+    assert (found["mail"].workers, found["mail"].paused) == ((), False)
+    assert found["mail"].oldest_due_s > 0
+    assert (found["default"].due, found["default"].scheduled, found["default"].running) == (0, 0, 1)
+    assert found["default"].oldest_due_s == 0
+    assert len(found["default"].workers) == 1
+    await connection.delete(keys.PAUSED)
+
+
+async def test_schedules_tell_their_next_five_moments(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    berlin = crontab(
+        "tests.log", name="berlin", args=("x",), minute=0, hour=10, day_of_week=6, timezone="Europe/Berlin"
+    )
+    await start_worker(cron_jobs=[every("tests.log", timedelta(days=1), name="daily", args=("x",)), berlin])
+
+    async def declared() -> bool:
+        return len(await schedules(connection)) == 2
+
+    await wait_until(declared, "the worker to declare its schedules")
+    weekly, daily = await schedules(connection)
+    assert list(weekly.coming) == sorted(set(weekly.coming))
+    assert len(weekly.coming) == len(daily.coming) == 5
+    assert weekly.coming[0] == weekly.next_run
+    assert {moment.isoweekday() for moment in weekly.coming} == {6}
+    assert {moment.hour for moment in weekly.coming} <= {8, 9}
+    assert daily.coming[4] - daily.coming[0] == timedelta(days=4)
+    await connection.set(keys.CLOCK, int(timedelta(days=2).total_seconds() * 1000))
+    assert [len(schedule.coming) for schedule in await schedules(connection)][1] == 3
+
+
+async def test_the_broker(connection: JobsRedis) -> None:
+    good = await broker(connection)
+    assert (good.policy, good.persistence, good.warnings) == ("noeviction", "AOF", [])
+    assert good.memory > 0
+    assert good.clients > 0
+    before = await connection.config_get("appendonly", "maxmemory", "maxmemory-policy")
+    try:
+        await connection.config_set(
+            "appendonly", "no", "maxmemory", str(good.memory), "maxmemory-policy", "allkeys-lru"
+        )
+        bad = await broker(connection)
+    finally:
+        for name, value in before.items():
+            await connection.config_set(name, value)
+
+    assert (bad.policy, bad.persistence) == ("allkeys-lru", "none")
+    assert [word for word in ("allkeys-lru", "appendonly yes", "memory limit") if word in " ".join(bad.warnings)] == [
+        "allkeys-lru", "appendonly yes", "memory limit",
+    ]  # fmt: skip
+
+
+async def test_the_audit_says_who_did_what_the_newest_first(connection: JobsRedis) -> None:
+    for n in range(7):
+        await note(connection, "owner", "retry", f"job-{n}", "早" * 1000)
+
+    first = await audit(connection, limit=5)
+    second = await audit(connection, cursor=first.next, limit=5)
+
+    assert [entry.target for entry in first.rows] == [f"job-{n}" for n in (6, 5, 4, 3, 2)]
+    assert [entry.target for entry in second.rows] == ["job-1", "job-0"]
+    assert (second.next, first.rows[0].who, first.rows[0].what) == ("", "owner", "retry")
+    assert len(first.rows[0].result) == 500
+    assert datetime.now(UTC) - first.rows[0].at < timedelta(minutes=1)
+    with pytest.raises(ValueError, match="take it from the page before"):
+        await audit(connection, cursor="x")
+
+
+async def test_the_audit_is_bounded(connection: JobsRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "AUDIT_LENGTH", 100)
+    for n in range(400):
+        await note(connection, "owner", "retry", str(n), "ok")
+
+    assert await connection.xlen(keys.AUDIT) <= 300

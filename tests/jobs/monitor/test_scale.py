@@ -1,0 +1,59 @@
+"""No look at the monitor reads everything, whatever is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs import keys, monitor
+from jobs.connection import JobsRedis
+from tests.jobs.worker import tasks
+
+FORBIDDEN = {"keys", "scan", "hscan", "sscan", "zscan", "lrange"}
+
+
+async def commands_of(connection: JobsRedis) -> dict[str, int]:
+    stats: dict[str, Any] = await connection.info("commandstats")
+    return {name.removeprefix("cmdstat_"): told["calls"] for name, told in stats.items()}
+
+
+async def test_no_look_is_longer_with_ten_times_as_many_jobs(connection: JobsRedis) -> None:
+    counts = []
+    for n in (500, 4500):
+        await tasks.log.apply_many([(i,) for i in range(n)], countdown=3600)
+        revoked = await tasks.log.apply_many([(i,) for i in range(n // 10)], countdown=3600)
+        for result in revoked:
+            await result.revoke()
+        await connection.config_resetstat()
+        await monitor.overview(connection)
+        await monitor.minutes(connection)
+        await monitor.queues(connection)
+        await monitor.tasks(connection)
+        await monitor.workflows(connection)
+        for filters in (
+            {},
+            {"state": "ended"},
+            {"state": "scheduled"},
+            {"state": "REVOKED"},
+            {"task": "tests.log"},
+        ):
+            await monitor.find(connection, **filters)  # type: ignore[arg-type]
+        await monitor.job(connection, revoked[0].id)
+        counts.append(await commands_of(connection))
+
+    few, many = counts
+    assert not FORBIDDEN & many.keys()
+    for name in many:
+        assert many[name] <= few[name] * 1.5 + 20, name
+
+
+async def test_a_search_for_text_looks_at_so_many_and_no_more(connection: JobsRedis) -> None:
+    await tasks.log.apply_many([(i,) for i in range(20_000)], countdown=3600)
+    await connection.config_set("slowlog-log-slower-than", 50_000)
+    await connection.slowlog_reset()
+
+    page = await monitor.find(connection, text="nowhere")
+
+    assert page.next
+    assert page.rows == []
+    assert await connection.slowlog_len() == 0
+    assert await connection.zcard(keys.QUEUE) == 20_000
