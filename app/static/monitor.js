@@ -1,6 +1,7 @@
 // The monitor's pages, live: each part that the server sends is worked into the page, so that focus, scroll, what is
 // typed and what is opened stay. Charts are drawn from the table in the page. Everything works without this.
 
+const probe = document.body.appendChild(document.createElement("i"));
 const part = document.getElementById("live");
 const state = document.getElementById("live-state");
 const button = document.getElementById("pause");
@@ -74,7 +75,7 @@ function show(html) {
 // The stream: none while the page is hidden or paused.
 
 function connect() {
-  if (source || paused || over || document.hidden) return;
+  if (source || paused || over || document.hidden || !("live" in part.dataset)) return;
   source = new EventSource(location.href);
   source.addEventListener("part", (event) => { say("Live"); show(event.data); });
   source.addEventListener("away", (event) => say(event.data, "away"));
@@ -98,7 +99,7 @@ function say(text, kind = "") {
   state.className = kind;
 }
 
-button.hidden = false;
+button.hidden = !("live" in part.dataset);
 button.addEventListener("click", () => {
   paused = !paused;
   button.textContent = paused ? "Go on" : "Pause";
@@ -115,8 +116,13 @@ document.addEventListener("submit", (event) => {
 // Charts
 
 const plots = new Map();
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--line-${name}`).trim() || "gray";
 const dashes = { warn: [6, 3], bad: [2, 2], soft: [8, 3, 2, 3] };
+
+// A canvas knows no variables: the style sheet's colour, as it is now.
+function colour(name) {
+  probe.className = `line-${name}`;
+  return getComputedStyle(probe).color;
+}
 
 function drawCharts() {
   const table = document.getElementById("minutes");
