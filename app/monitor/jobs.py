@@ -15,6 +15,8 @@ from app.monitor.blueprint import blueprint
 from jobs import monitor
 
 PER_PAGE = 50
+FEW = 10
+MOST_STEPS = 4
 STATES = (
     ("", "All"),
     ("waiting", "Due"),
@@ -63,15 +65,23 @@ async def scheduled() -> ResponseReturnValue:
 
 
 async def _page(**filters: str | datetime | None) -> monitor.Page:
-    try:
-        return await monitor.find(
-            redis(),
-            cursor=asked.words("cursor"),
-            limit=PER_PAGE,
-            **filters,  # type: ignore[arg-type]
-        )
-    except ValueError:
-        abort(404, "There is no such page of jobs: begin at the first one.")
+    """One page. On a slow machine a search may come back with nothing yet: it goes on, a few times."""
+    rows: list[monitor.JobRow] = []
+    cursor = asked.words("cursor")
+    for _ in range(MOST_STEPS):
+        try:
+            page = await monitor.find(
+                redis(),
+                cursor=cursor,
+                limit=PER_PAGE - len(rows),
+                **filters,  # type: ignore[arg-type]
+            )
+        except ValueError:
+            abort(404, "There is no such page of jobs: begin at the first one.")
+        rows, cursor = rows + page.rows, page.next
+        if not cursor or len(rows) >= FEW:
+            break
+    return monitor.Page(rows, cursor, page.looked_back_to)
 
 
 def _words(page: monitor.Page, filters: dict[str, Any]) -> dict[str, Any]:

@@ -123,15 +123,16 @@ class Live:
         return self._closing.is_set()
 
     async def _look_on(self) -> None:
-        while not self.closing:
+        while asyncio.current_task() is self._looking and not self.closing:
             began = time.perf_counter()
             for watched in list(self._pages.values()):
                 await watched.look()
             self.turns += 1
             spent = time.perf_counter() - began
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), max(EVERY_S, spent / LOAD - spent))
-        for watched in self._pages.values():
+                async with asyncio.timeout(max(EVERY_S, spent / LOAD - spent)):
+                    await self._closing.wait()
+        for watched in self._pages.values() if self.closing else ():
             watched.tell(_event("closing", ""))
 
 

@@ -146,14 +146,14 @@ function drawCharts() {
 function plot(figure, columns, data, zone) {
   const box = figure.querySelector(".plot");
   const axis = { stroke: () => colour("text"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-  const unit = figure.dataset.unit;
+  const words = figure.dataset.unit === "s" ? span : short;
   const made = new uPlot({
     width: box.clientWidth,
     height: 180,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     cursor: { sync: { key: "minutes" }, drag: { setScale: false } },
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-    axes: [{ ...axis, values: "{HH}:{mm}", space: 60 }, { ...axis, size: 56, values: (_, marks) => marks.map((mark) => short(mark) + unit) }],
+    axes: [{ ...axis, values: "{HH}:{mm}", space: 60 }, { ...axis, size: 56, values: (_, marks) => marks.map(words) }],
     series: [
       { value: "{HH}:{mm}", label: "" },
       ...columns.map((column) => ({
@@ -162,12 +162,17 @@ function plot(figure, columns, data, zone) {
         dash: dashes[column.colour],
         width: 2,
         points: { show: column.values.filter((n) => n !== null).length < 3 },
-        value: (_, n) => (n === null ? "–" : short(n) + (unit && ` ${unit}`)),
+        value: (_, n) => (n === null ? "–" : words(n)),
       })),
     ],
   }, data, box);
   new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: 180 })).observe(box);
   return made;
+}
+
+function span(seconds) {
+  if (seconds >= 120) return `${short(seconds / 60)} min`;
+  return seconds >= 1 || !seconds ? `${short(seconds)} s` : `${short(seconds * 1000)} ms`;
 }
 
 const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);

@@ -1,0 +1,192 @@
+"""Live pages: one look for all who watch, none when nobody does, and streams that end when they should."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from app import create_app
+from app.monitor import live
+from app.playground.tasks import log
+from settings import Settings
+from tests.app.visitor import Visitor
+from tests.redis_server import RedisServer
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.one_database
+STREAM = {"Accept": "text/event-stream"}
+
+
+@asynccontextmanager
+async def watching(visitor: Visitor, path: str = "/monitor/queues") -> AsyncIterator[Any]:
+    """A browser that watches this page, until the block ends."""
+    cookie = "; ".join(f"{c.name}={c.value}" for c in visitor.client.cookie_jar or ())
+    async with visitor.client.request(path, headers=STREAM | {"Cookie": cookie}) as connection:
+        await connection.send_complete()
+        yield connection
+        if not connection._task.done():
+            await connection.disconnect()
+
+
+async def read(connection: Any, until: str, timeout_s: float = 10) -> str:
+    """What comes, up to these words."""
+    text = ""
+    async with asyncio.timeout(timeout_s):
+        while until not in text:
+            text += (await connection.receive()).decode()
+    return text
+
+
+def hub(app: Quart) -> live.Live:
+    found: live.Live = app.extensions["live"]
+    return found
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks and heartbeats come quickly."""
+    monkeypatch.setattr(live, "EVERY_S", 0.05)
+    monkeypatch.setattr(live, "LOAD", 1.0)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.2)
+
+
+async def test_a_change_is_sent_without_a_reload(fast: None, app: Quart, owner: Visitor) -> None:
+    async with watching(owner) as connection:
+        assert "served" not in await read(connection, "\n\n")
+        await read(connection, "event: part")
+
+        await app.extensions["redis"].sadd("jobs:paused", "default")
+
+        assert "paused" in await read(connection, "paused")
+
+
+async def test_all_who_watch_share_one_look(fast: None, app: Quart, owner: Visitor) -> None:
+    """Twenty viewers cost as many commands as one, and see the same bytes."""
+    redis = app.extensions["redis"]
+
+    async def commands_of(viewers: int) -> float:
+        async with asyncio.timeout(20):
+            watches = [watching(owner) for _ in range(viewers)]
+            connections = [await watch.__aenter__() for watch in watches]
+            for connection in connections:
+                await read(connection, "event: part")
+            first, turns = int((await redis.info("stats"))["total_commands_processed"]), hub(app).turns
+            await wait_until(lambda: hub(app).turns >= turns + 10, "ten looks")
+            spent = int((await redis.info("stats"))["total_commands_processed"]) - first
+            looked = hub(app).turns - turns
+            for watch in watches:
+                await watch.__aexit__(None, None, None)
+        return spent / looked
+
+    one, twenty = await commands_of(1), await commands_of(20)
+
+    assert twenty <= one * 1.3 + 1
+
+
+async def test_nobody_looks_when_nobody_watches(fast: None, app: Quart, owner: Visitor) -> None:
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+
+    await wait_until(lambda: hub(app).streams == 0, "the stream to be given up")
+    turns = hub(app).turns
+    assert hub(app)._looking is None
+    await asyncio.sleep(0.3)
+    assert hub(app).turns == turns
+
+
+async def test_a_stream_ends_with_the_process(fast: None, app: Quart, owner: Visitor) -> None:
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+
+        app.shutdown_event.set()
+
+        async with asyncio.timeout(2):
+            await connection.as_response()
+
+
+async def test_a_stream_ends_when_its_session_is_signed_out(fast: None, owner: Visitor) -> None:
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+        assert "still here" in await read(connection, "still here")
+
+        await owner.post("/sign-out", page="/account")
+
+        assert "event: over" in await read(connection, "event: over")
+        async with asyncio.timeout(2):
+            await connection.as_response()
+
+
+async def test_only_the_owner_may_watch(charlie: Visitor, visitor: Visitor) -> None:
+    assert (await charlie.get("/monitor/", headers=STREAM)).status_code == 403
+    assert (await visitor.get("/monitor/", headers=STREAM)).status_code == 303
+
+
+async def test_there_are_only_so_many_streams(
+    fast: None, monkeypatch: pytest.MonkeyPatch, owner: Visitor
+) -> None:
+    monkeypatch.setattr(live, "MOST_STREAMS", 1)
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+
+        assert (await owner.get("/monitor/jobs", headers=STREAM)).status_code == 503
+
+    monkeypatch.setattr(live, "MOST_STREAMS", 10)
+    monkeypatch.setattr(live, "MOST_PAGES", 1)
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+
+        assert (await owner.get("/monitor/jobs", headers=STREAM)).status_code == 503
+
+
+async def test_what_all_browsers_get_holds_nobody_s_token(fast: None, owner: Visitor) -> None:
+    await owner.get("/monitor/queues")
+    token = owner.token()
+    assert token
+
+    async with watching(owner) as connection:
+        part = await read(connection, "</table>")
+
+    assert token not in part
+    assert 'name="csrf_token" value=""' in part
+
+
+async def test_a_job_that_is_gone_ends_its_stream_with_a_sentence(
+    fast: None, app: Quart, owner: Visitor
+) -> None:
+    redis = app.extensions["redis"]
+    job = await log.apply_async(("later",), countdown=100)
+    async with watching(owner, f"/monitor/job?id={job.id}") as connection:
+        await read(connection, "event: part")
+
+        await job.revoke()
+        await redis.flushdb()
+
+        assert "not there any more" in await read(connection, "event: over\ndata: What")
+
+
+async def test_redis_away_is_said_and_its_return_seen(fast: None, tmp_path: Path) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(folder).start()
+    app = create_app(
+        Settings(data_dir=tmp_path, redis_url=server.url, secret_key="only for tests, 32 characters")
+    )
+    async with app.test_app():
+        owner = Visitor(app)
+        await owner.sign_in(app.extensions["settings"].owner_email)
+        async with watching(owner) as connection:
+            await read(connection, "event: part")
+
+            server.kill9()
+            assert "Redis does not answer" in await read(
+                connection, "event: away\ndata: Redis does not answer"
+            )
+            server.start()
+            await read(connection, "event: part")
+    server.stop()
