@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,23 +34,30 @@ class Site:
     database: Database
     smtp: SmtpServer
 
-    @contextmanager
-    def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`python -m <command>` with the site's settings, until the block ends."""
-        given = environment(
+    @property
+    def environment(self) -> dict[str, str]:
+        """The site's settings, for its processes."""
+        return environment(
             self.settings.data_dir,
             PORT=str(self.settings.port),
             REDIS_URL=self.settings.redis_url,
             SECRET_KEY=self.settings.secret_key,
             SMTP_SERVER=self.settings.smtp_server,
             SMTP_PORT=str(self.settings.smtp_port),
-            SMTP_TLS="none",
+            SMTP_USER=self.settings.smtp_user,
+            SMTP_PASSWORD=self.settings.smtp_password,
+            SMTP_TLS=self.settings.smtp_tls,
             SMTP_FROM=self.settings.smtp_from,
+            DIGEST_RATE=str(self.settings.digest_rate),
             LOG_LEVEL="WARNING",
         )
+
+    @contextmanager
+    def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`python -m <command>` with the site's settings, until the block ends."""
         with open(self.settings.data_dir / "log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=ROOT, env=given, stdout=log, stderr=log
+                [sys.executable, "-m", *command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         try:
             yield process
@@ -82,20 +90,21 @@ class Site:
 
 
 @asynccontextmanager
-async def site(redis_url: str) -> AsyncIterator[Site]:
+async def site(redis_url: str, **changed: Any) -> AsyncIterator[Site]:
     """A site with nothing in it; nothing of it runs yet but the mail server, in this process."""
     with tempfile.TemporaryDirectory(prefix="quarq-site-") as folder:
         async with smtp_server() as smtp:
-            settings = Settings(
-                data_dir=Path(folder),
-                port=free_port(),
-                redis_url=redis_url,
-                secret_key="only for measurements",
-                smtp_server="127.0.0.1",
-                smtp_port=smtp.port,
-                smtp_tls="none",
-                smtp_from="quarq@example.org",
-            )
+            known = {
+                "data_dir": Path(folder),
+                "port": free_port(),
+                "redis_url": redis_url,
+                "secret_key": "only for measurements",
+                "smtp_server": "127.0.0.1",
+                "smtp_port": smtp.port,
+                "smtp_tls": "none",
+                "smtp_from": "quarq@example.org",
+            }
+            settings = Settings(**(known | changed))
             await upgrade(settings)
             database = Database(settings.database_url)
             try:
