@@ -15,7 +15,18 @@ from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
 from tests.bench.table import Table
 from tests.venv import make_venv
 
-GROUPS = ("throughput", "latency", "idle", "enqueue", "scale", "workflows", "pages", "reminders", "monitor")
+GROUPS = (
+    "throughput",
+    "latency",
+    "idle",
+    "enqueue",
+    "scale",
+    "workflows",
+    "pages",
+    "reminders",
+    "digest",
+    "monitor",
+)
 
 
 def main() -> int:
