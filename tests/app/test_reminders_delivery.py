@@ -337,6 +337,32 @@ async def test_a_cancel_or_an_edit_before_the_claim_stops_the_mail(site: Site) -
         assert len(site.smtp.accepted) == pk - cancelled
 
 
+async def test_an_edit_before_the_claim_leaves_only_the_new_time(site: Site) -> None:
+    """A hundred races between a page and the worker: what was moved in time is not mailed at the old time."""
+    edited = 0
+    for pk in range(1, 101):
+        await site.add()
+
+        async def edit(pk: int = pk) -> bool:
+            await asyncio.sleep(0.0005 * (pk % 40))
+            async with site.database.transaction() as db:
+                reminder = await db.get(Reminder, pk, with_for_update=True)
+                assert reminder is not None
+                if not reminder.can_change:
+                    return False
+                reminder.date = datetime.now(UTC) + timedelta(hours=1)
+            return True
+
+        _, was_edited = await asyncio.gather(site.deliver(pk), edit())
+        edited += was_edited
+        reminder = await site.read(pk)
+        assert (reminder.state, reminder.revision) == (
+            (State.SCHEDULED, 1) if was_edited else (State.SENT, 0)
+        )
+        assert len(site.smtp.accepted) == pk - edited
+    assert 0 < edited < 100
+
+
 async def test_whoever_finds_no_free_connection_comes_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
