@@ -26,6 +26,9 @@ from app.reminders.models import Reminder
 from app.subscribers.links import unsubscribe_url
 from app.subscribers.models import State, Subscriber
 
+ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflow", "queue/purge")}
+"""Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""
+
 
 @dataclass(frozen=True)
 class Route:
