@@ -28,10 +28,8 @@ from tests.waiting import wait_until
 
 PAGE = Page(ROOT / "docs" / "from-celery.md")
 SECTIONS = PAGE.sections
-OF_THE_SITE = {2, 28, 29}
+OF_THE_SITE = {2, 28, 29, 30}
 """Sections about the application: they run in its context, beside a worker of its own."""
-NOT_BUILT_YET = {30}
-"""May only shrink."""
 
 
 class Library:
@@ -81,7 +79,7 @@ def test_every_step_of_the_recipe_has_its_section() -> None:
     assert list(SECTIONS) == list(range(1, 31))
 
 
-@pytest.mark.parametrize("number", sorted(set(range(1, 31)) - NOT_BUILT_YET - OF_THE_SITE))
+@pytest.mark.parametrize("number", sorted(set(range(1, 31)) - OF_THE_SITE))
 async def test_the_library(number: int, library: Library) -> None:
     section = SECTIONS[number]
     assert section.fences("python") or section.fences("shell")
@@ -105,12 +103,6 @@ async def test_the_application(number: int, site: dict[str, Any]) -> None:
 
     for fence in SECTIONS[number].dialogues:
         await run_dialogue(fence, site)
-
-
-@pytest.mark.parametrize("number", sorted(NOT_BUILT_YET))
-def test_what_is_not_built_says_so(number: int) -> None:
-    assert SECTIONS[number].text.strip().startswith("Not built yet")
-    assert not SECTIONS[number].fences("python")
 
 
 def _is_logged(shown: str, log: Path) -> bool:
