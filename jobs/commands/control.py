@@ -37,6 +37,8 @@ async def command(asked: Asked, action: str, words: tuple[str, ...], terminate: 
 async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer:
     _need(ids, "the ids of jobs")
     states = {job_id: await Result(job_id, asked.redis).revoke(terminate) for job_id in ids}
+    for job_id, state in states.items():
+        await asked.note("terminate" if terminate else "revoke", job_id, _revoked(state, terminate))
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
     lines = [f"{job_id}: {_revoked(state, terminate)}" for job_id, state in states.items()]
     return Answer(states, lines, code=int(ended.issuperset(states.values())))
@@ -50,31 +52,43 @@ async def _rate_limit(asked: Asked, words: tuple[str, ...], _: bool) -> Answer:
         await asked.redis.set_rate_limit(task, None if rate == "none" else rate)
     except SettingsMistake as error:
         raise click.UsageError(str(error)) from error
+    await asked.note("change rate limit", task, rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
 
 async def _pause(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
     _need(queues, "queues")
     changed = {queue: await pause(asked.redis, queue) for queue in queues}
-    return Answer(
-        changed, [f"{queue}: {'paused' if new else 'was paused already'}" for queue, new in changed.items()]
-    )
+    said = {queue: "paused" if new else "was paused already" for queue, new in changed.items()}
+    return await _noted(asked, "pause queue", changed, said)
 
 
 async def _resume(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
     _need(queues, "queues")
     changed = {queue: await resume(asked.redis, queue) for queue in queues}
-    return Answer(
-        changed, [f"{queue}: {'resumed' if new else 'was not paused'}" for queue, new in changed.items()]
-    )
+    said = {queue: "resumed" if new else "was not paused" for queue, new in changed.items()}
+    return await _noted(asked, "resume queue", changed, said)
 
 
 async def _tell(word: str, asked: Asked, words: tuple[str, ...]) -> Answer:
     if words:
         raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
     heard = {w.name: await workers.tell(asked.redis, w.name, word) for w in await asked.workers()}
-    lines = [f"{name}: {'OK' if ok else 'does not listen'}" for name, ok in heard.items()]
-    return Answer(heard, lines, code=0 if all(heard.values()) else UNAVAILABLE)
+    said = {name: "OK" if ok else "does not listen" for name, ok in heard.items()}
+    code = 0 if all(heard.values()) else UNAVAILABLE
+    return await _noted(asked, _OF_A_WORKER[word], heard, said, code)
+
+
+async def _noted(
+    asked: Asked, what: str, data: dict[str, bool], said: dict[str, str], code: int = 0
+) -> Answer:
+    """The answer, with a line in the audit for each target."""
+    for target, result in said.items():
+        await asked.note(what, target, result)
+    return Answer(data, [f"{target}: {result}" for target, result in said.items()], code=code)
+
+
+_OF_A_WORKER = {"quiet": "quiet worker", "shutdown": "stop worker"}
 
 
 _ACTIONS: dict[str, Callable[[Asked, tuple[str, ...], bool], Awaitable[Answer]]] = {

@@ -8,6 +8,7 @@ import importlib
 import json
 import math
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
+from jobs.monitor.audit import note
 from jobs.monitor.places import queue_names
 from jobs.workers import WorkerInfo, online
 
@@ -106,6 +108,10 @@ class Asked:
         if self.settings is not None:
             known.update(self.settings.queues)
         return sorted({*known, *await queue_names(self.redis)})
+
+    async def note(self, what: str, target: str, result: str) -> None:
+        """Have it in the audit that this was done from here."""
+        await note(self.redis, f"command line on {socket.gethostname()}", what, target, result)
 
     async def known_tasks(self) -> KnownTasks:
         """What workers say of their tasks, asked once: it keeps secrets out of what is shown."""

@@ -27,5 +27,6 @@ async def command(asked: Asked, queues: tuple[str, ...], force: bool, scheduled:
     if ids and not force:
         click.confirm(f"End {count(len(ids), 'job')}?", abort=True, err=True)
     purged = await purge(asked.redis, ids)
+    await asked.note("purge with scheduled" if scheduled else "purge", words(names), f"{purged:,} jobs ended")
     data = {"due": len(found.due), "scheduled": len(found.scheduled), "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])

@@ -27,7 +27,7 @@ STATES = {
     "Y": "RETRY",
     "-": "",
 }
-BATCH = 2_500
+BATCH = 1_000
 Tree = Mapping[str, Any]
 """A node as it is stored: see canvas."""
 

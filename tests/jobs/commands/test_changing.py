@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from jobs import Result, control, group, keys
 from jobs.connection import JobsRedis
+from jobs.monitor import audit
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -284,3 +286,39 @@ async def test_control_quiet_and_shutdown(cli: Cli, connection: JobsRedis, start
     assert (shutdown.code, shutdown.out) == (0, f"{name}: OK\n")
     assert await worker.wait_until_ended() == 0
     assert (await cli("status")).code == 69
+
+
+async def test_each_action_leaves_a_line_in_the_audit(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline
+) -> None:
+    await start_online()
+    [name] = (await cli("inspect", "ping", "--json")).json
+    failed, waiting = await tasks.fail.delay(), await tasks.log.apply_async((1,), countdown=60)
+    await _until(failed, "FAILURE")
+    for words in (
+        ["retry", failed.id],
+        ["control", "revoke", waiting.id, "nobody"],
+        ["control", "rate_limit", "tests.log", "10/m"],
+        ["control", "pause", "mail", "other"],
+        ["control", "resume", "mail"],
+        ["purge", "-f", "-Q", "mail"],
+        ["control", "quiet"],
+        ["control", "shutdown"],
+    ):
+        assert (await cli(*words)).code == 0
+
+    rows = (await audit(connection)).rows[::-1]
+
+    assert {row.who for row in rows} == {f"command line on {socket.gethostname()}"}
+    assert [(row.what, row.target, row.result) for row in rows] == [
+        ("retry", failed.id, f"runs as {failed.id}~2"),
+        ("revoke", waiting.id, "revoked"),
+        ("revoke", "nobody", "UNKNOWN"),
+        ("change rate limit", "tests.log", "10/m"),
+        ("pause queue", "mail", "paused"),
+        ("pause queue", "other", "paused"),
+        ("resume queue", "mail", "resumed"),
+        ("purge", "mail", "0 jobs ended"),
+        ("quiet worker", name, "OK"),
+        ("stop worker", name, "OK"),
+    ]
