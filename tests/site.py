@@ -41,6 +41,7 @@ class Site:
             self.settings.data_dir,
             PORT=str(self.settings.port),
             REDIS_URL=self.settings.redis_url,
+            DATABASE_URL=self.settings.database_url,
             SECRET_KEY=self.settings.secret_key,
             SMTP_SERVER=self.settings.smtp_server,
             SMTP_PORT=str(self.settings.smtp_port),

@@ -52,6 +52,9 @@ async def start(db: AsyncSession, account: Account) -> None:
     )
     session.clear()
     session["sign_in"] = token
+    session["csrf"] = secrets.token_urlsafe(
+        24
+    )  # now: pages that are opened at once would each make their own
     session.permanent = True
 
 

@@ -59,6 +59,18 @@ async def test_signing_in_changes_every_secret_of_the_cookie(app: Quart, visitor
     assert visitor.token() not in ("", before)
 
 
+async def test_forms_opened_at_once_after_signing_in_all_work(app: Quart, alice: Visitor) -> None:
+    """Whichever answer the browser keeps the cookie of."""
+    [signed_in] = [item for item in alice.client.cookie_jar or () if item.name == "session"]
+    headers = {"Cookie": f"session={signed_in.value}"}
+    windows = [Visitor(app) for _ in range(3)]
+    for window in windows:
+        window.client = app.test_client(use_cookies=False)
+        await window.get("/account", headers=headers)
+
+    assert len({window.token() for window in windows}) == 1
+
+
 async def test_signing_in_again_ends_the_sign_in_before(app: Quart, alice: Visitor) -> None:
     await alice.sign_in("alice@example.org")
 
