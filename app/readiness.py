@@ -78,6 +78,7 @@ class _Looking:
 
     began: float = 0
     look: asyncio.Task[list[Part]] | None = None
+    faulty: set[str] = field(default_factory=set)
     cut_off: set[asyncio.Task[str]] = field(default_factory=set)
 
     async def parts(self) -> list[Part]:
@@ -93,15 +94,26 @@ class _Looking:
             task.cancel()
             self.cut_off.add(task)
             task.add_done_callback(self.cut_off.discard)
-        return [
+        found = [
             Part(name, f"no answer within {PATIENCE_S} s" if task in late else task.result())
             for name, task in asked.items()
         ]
+        self._tell(found)
+        return found
+
+    def _tell(self, found: list[Part]) -> None:
+        """In the log, once for each change: whoever asks every second fills no disk."""
+        for part in found:
+            if part.name not in self.faulty and part.fault:
+                logger.warning("not ready: %s: %s", part.name, part.fault)
+            elif part.name in self.faulty and not part.fault:
+                logger.warning("ready again: %s", part.name)
+        self.faulty = {part.name for part in found if part.fault}
 
 
 async def _ask(name: str, look: Callable[[], Awaitable[str]]) -> str:
     try:
         return await look()
     except Exception as error:
-        logger.warning("not ready: %s: %s", name, error)
+        logger.debug("%s: %s", name, error)
         return "does not answer"

@@ -37,8 +37,10 @@ def install() -> None:
         if os.geteuid() == 0:
             os.chmod(work, 0o777)  # apt downloads as a user of its own
             subprocess.run(["apt-get", "-q", "update"], check=False)
-        subprocess.run(["apt-get", "-q", "download", "prometheus"], cwd=work, check=True)
-        [package] = Path(work).glob("prometheus_*.deb")
+        subprocess.run(["apt-get", "-q", "download", "prometheus"], cwd=work, check=False)
+        package = next(Path(work).glob("prometheus_*.deb"), None)
+        if package is None:
+            sys.exit("No promtool to test the alerts with: apt does not have the package prometheus here.")
         subprocess.run(["dpkg-deb", "-x", package, Path(work, "unpacked")], check=True)
         os.replace(Path(work, "unpacked", "usr", "bin", "promtool"), CACHE)
 

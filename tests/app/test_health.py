@@ -97,12 +97,18 @@ async def test_a_redis_that_hangs_hangs_nobody_who_asks(probe: Visitor, server: 
     assert await status(probe, "/healthz") == 200
 
 
-async def test_a_redis_that_is_back_is_seen_again(probe: Visitor, server: RedisServer) -> None:
+async def test_a_redis_that_is_back_is_seen_again(
+    probe: Visitor, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await status(probe)
     server.kill9()
-    assert await status(probe) == 503
+    await wait_until(lambda: says(probe, "redis: does not answer"), "Redis to be missed")
     server.start()
 
     await wait_until(lambda: says(probe, "redis: ok"), "Redis to be seen")
+
+    said = [message for message in caplog.messages if "ready" in message and "redis" in message]
+    assert said == ["not ready: redis: does not answer", "ready again: redis"]
 
 
 async def test_without_its_database_the_site_is_alive_but_not_ready(app: Quart, visitor: Visitor) -> None:

@@ -86,6 +86,7 @@ async def alone(tmp_path: Path, redis_url: str) -> AsyncIterator[Alone]:
     yield alone
     alone.process.terminate()
     await wait_until(lambda: alone.process.poll() is not None, "the monitor to end", timeout_s=20)
+    assert alone.process.returncode == 0, alone.output
     await alone.browser.aclose()
 
 
@@ -154,6 +155,16 @@ async def test_an_opened_link_is_not_used_yet(alone: Alone) -> None:
         assert (await alone.browser.get(alone.link)).status_code == 200
     assert (await alone.browser.post(alone.link, data={"csrf_token": "wrong"})).status_code == 403
     assert await alone.sign_in(alone.browser) == 303
+
+
+@pytest.mark.parametrize("redis_url", ["unix:///nowhere/redis.sock"])
+async def test_without_its_redis_every_page_says_so(alone: Alone, redis_url: str) -> None:
+    assert await alone.sign_in(alone.browser) == 303
+
+    page = await alone.browser.get("/monitor/")
+
+    assert page.status_code == 503
+    assert "Redis does not answer right now" in page.text
 
 
 async def test_another_name_for_this_machine_is_refused(alone: Alone) -> None:

@@ -109,5 +109,12 @@ async def test_one_click_and_the_result_appears_by_itself(
         await expect(page.locator("#run-chord progress")).to_have_count(1)
         await expect(page.locator("#run-chord .badge")).to_have_text("SUCCESS", timeout=30_000)
         await expect(page.locator("#run-chord")).to_contain_text(str(RESULTS["chord"]))
+        await page.get_by_role("button", name="Run: A task", exact=True).click()
+        await expect(page.locator("#run-task .badge")).to_have_text("SUCCESS")
 
     assert await problems(page) == []
+    await page.get_by_role("link", name="its job in the monitor").click()
+    await expect(page.locator("h1")).to_contain_text("demo.multiply")
+    await page.go_back()
+    await page.get_by_role("link", name="its tree in the monitor").click()
+    await expect(page.locator("h1")).to_contain_text("Workflow")
