@@ -18,6 +18,7 @@ KINDS = ("group", "chain", "chord")
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""
 INNER = 10
+LONGEST_CURSOR = 15
 STATES = {
     "S": "SUCCESS",
     "F": "FAILURE",
@@ -79,7 +80,7 @@ class WorkflowNode:
 
 async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> WorkflowPage:
     """The workflows, those called last first. ValueError for a cursor that cannot be."""
-    if cursor and not cursor.isdecimal():
+    if cursor and not (cursor.isdecimal() and len(cursor) <= LONGEST_CURSOR):
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
     first = int(cursor or 0)
     found = await connection.zrange(keys.WORKFLOWS, first, first + limit, desc=True, withscores=True)
