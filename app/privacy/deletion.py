@@ -41,9 +41,13 @@ async def delete_account(account: Account) -> None:
 
 async def _end_consents(db: AsyncSession, account: Account) -> None:
     """Nobody reminds this address any more, or asks it; and the turn that its own requests took stays taken."""
-    mine = select(Consent).where(Consent.email == account.email).order_by(Consent.id).with_for_update()
-    for consent in (await db.scalars(mine)).all():
-        await answers.decline(db, consent)
+    either = or_(Consent.email == account.email, Consent.account_id == account.id)
+    query = (
+        select(Consent).where(either).order_by(Consent.id).with_for_update()
+    )  # before reminders, as answers do
+    for consent in (await db.scalars(query)).all():
+        if consent.email == account.email:
+            await answers.decline(db, consent)
     earlier = datetime.now(UTC) - ONE_REQUEST_PER
     old = or_(Consent.asked_at.is_(None), Consent.asked_at <= earlier)
     await db.execute(delete(Consent).where(Consent.account_id == account.id, old))

@@ -115,7 +115,9 @@ async def _record_sent(reminder: Reminder) -> None:
         try:
             await _change(reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
         except LostClaim:
-            log.error("%s was taken over while it was sent: it may be mailed twice", reminder.job_id)
+            log.error(
+                "%s was taken over or deleted while it was sent: it may be mailed twice", reminder.job_id
+            )
         except OperationalError:
             if not patience:
                 raise

@@ -79,6 +79,7 @@ class Reminder(Model):
         Index("ix_reminder_unarmed", "state", "armed_at", "next_try_at"),
         Index("ix_reminder_due", "state", "next_try_at"),
         Index("ix_reminder_account", "account_id", "date"),
+        {"sqlite_autoincrement": True},  # the alarm of a deleted one never rings for another
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

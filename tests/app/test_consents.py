@@ -458,3 +458,25 @@ async def test_with_redis_away_nobody_new_is_asked_and_the_page_says_so(
     assert "Nobody can be asked for consent right now" in words(alice)
     async with app.extensions["database"].session() as db:
         assert await db.scalar(select(func.count(Reminder.id))) == 0
+
+
+async def test_an_account_sees_who_may_remind_it_and_whom_it_may_remind(
+    app: Quart, alice: Visitor, charlie: Visitor
+) -> None:
+    await remind_bob(charlie)
+    await charlie.get("/consents/")
+    assert "Nobody has asked to remind you. Whom you may remind bob@example.org not answered" in words(
+        charlie
+    )
+    await charlie.post("/reminders/new", text="Hi", to="alice@example.org", **{"in": "1h"})
+
+    await alice.get("/consents/")
+    assert "Who may remind you charlie@example.org not answered" in words(alice)
+    assert "bob" not in alice.text
+    found = LINK.search(alice.text)
+    assert found is not None
+    await alice.post(found[1], answer="agree")
+
+    await charlie.get("/consents/")
+    assert "alice@example.org may remind" in words(charlie)
+    assert LINK.search(charlie.text) is None

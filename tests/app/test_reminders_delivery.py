@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from quart import Quart
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 
 from app import create_app
 from app.context import close, task_context
@@ -361,6 +361,24 @@ async def test_an_edit_before_the_claim_leaves_only_the_new_time(site: Site) -> 
         )
         assert len(site.smtp.accepted) == pk - edited
     assert 0 < edited < 100
+
+
+async def test_one_deleted_before_the_claim_is_not_mailed(site: Site) -> None:
+    """A hundred races, as when an account is deleted: what was being sent already is the only thing that leaves."""
+    left = 0
+    for pk in range(1, 101):
+        await site.add()
+
+        async def remove(pk: int = pk) -> str:
+            await asyncio.sleep(0.0005 * (pk % 40))
+            async with site.database.transaction() as db:
+                query = delete(Reminder).where(Reminder.id == pk).returning(Reminder.state)
+                return (await db.execute(query)).scalar_one()
+
+        _, state = await asyncio.gather(site.deliver(pk), remove())
+        left += state != State.SCHEDULED
+        assert len(site.smtp.accepted) == left
+    assert 0 < left < 100
 
 
 async def test_whoever_finds_no_free_connection_comes_back(

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name="fk_reminder_account_id", ondelete="CASCADE"
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_reminder_unarmed", "reminder", ["state", "armed_at", "next_try_at"])
     op.create_index("ix_reminder_due", "reminder", ["state", "next_try_at"])

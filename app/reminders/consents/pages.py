@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from quart import Blueprint, abort, render_template, request
 from quart.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from app import database
-from app.accounts import Account, public
+from app.accounts import Account, current_account, public, signed_in
 from app.context import site
 from app.reminders.consents import answers, links
 from app.reminders.consents.models import Consent
 from app.security.csrf import without_csrf
 
+MOST_SHOWN = 500
 GONE = "This link leads nowhere: it is not whole, or whoever asked has deleted their account."
 
 blueprint = Blueprint("consents", __name__, template_folder="templates")
+
+
+@blueprint.get("/consents/")
+@signed_in
+async def index() -> ResponseReturnValue:
+    """Who may remind this account's address, and whom it may remind. Newest first."""
+    account = current_account()
+    asked_by = (
+        select(Consent, Account.email)
+        .join(Account, Account.id == Consent.account_id)
+        .where(Consent.email == account.email)
+    )
+    newest = Consent.id.desc()
+    async with database.session() as db:
+        mine = select(Consent).where(Consent.account_id == account.id).order_by(newest).limit(MOST_SHOWN)
+        asked = (await db.scalars(mine)).all()
+        askers = (await db.execute(asked_by.order_by(newest).limit(MOST_SHOWN))).all()
+    rows = [(asker, consent, links.answer_url(consent, site())) for consent, asker in askers]
+    return await render_template("consents/index.html", asked=asked, askers=rows)
 
 
 @blueprint.get("/consents/<int(max=2147483647):pk>/<token>")
