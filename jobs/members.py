@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
-from jobs import encoding, keys
+from jobs import encoding, keys, scripts
 from jobs.canvas import LINK_ERROR, Node, Path, Signature, Workflow
 from jobs.tree import from_dict
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
+
+
+AT_ONCE = 1_000
+"""How many members one script looks at, so that it keeps Redis for a moment only."""
+STATES = {
+    "S": "SUCCESS",
+    "F": "FAILURE",
+    "R": "REVOKED",
+    "P": "PENDING",
+    "T": "STARTED",
+    "Y": "RETRY",
+    "-": "",
+}
+"""The letters of member_states.lua; '' is that of a task that has not been called yet."""
 
 
 def place(path: Path) -> str:
@@ -40,6 +54,15 @@ async def callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
     """The ids of the callbacks that the end of a job has called."""
     packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
     return [] if packed is None else list(msgpack.unpackb(packed))
+
+
+async def letters_of(connection: JobsRedis, workflow: str, paths: list[str]) -> str:
+    """The states of the tasks at these places, a letter for each: see STATES."""
+    letters = ""
+    for first in range(0, len(paths), AT_ONCE):
+        some = paths[first : first + AT_ONCE]
+        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, *some)).decode()
+    return letters
 
 
 async def unended(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs import keys, members, scripts
+from jobs import keys, members
 from jobs.canvas import Node, Workflow, group
 from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
@@ -141,8 +141,8 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
     before = list(_before(tree, [int(number) for number in path.split(".")], ()))
     if await Result(workflow, connection).ready():
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
-    states = await connection.run_script(scripts.MEMBER_STATES, workflow, *before)
-    n = sum(state not in (b"SUCCESS", b"FAILURE", b"REVOKED") for state in states)
+    letters = await members.letters_of(connection, workflow, before)
+    n = sum(letter not in "SFR" for letter in letters)
     return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
-from jobs import keys, members, scripts
+from jobs import members
 from jobs.canvas import Node, Signature, Workflow
 from jobs.commands.frame import Answer, Asked, asks
-from jobs.commands.show import count, moment, time_text
-from jobs.connection import JobsRedis
+from jobs.commands.show import count, time_text
+from jobs.monitor.workflows import workflows
 from jobs.result import Result
 
 MOST_DRAWN = 20
@@ -49,18 +49,12 @@ async def command(asked: Asked, workflow_id: str | None, limit: int) -> Answer:
 
 
 async def _latest(asked: Asked, limit: int) -> Answer:
-    found = await asked.redis.zrange(keys.WORKFLOWS, 0, limit - 1, desc=True, withscores=True)
-    data, lines = [], []
-    for raw, called in found:
-        workflow = raw.decode()
-        state = await Result(workflow, asked.redis).state()
-        if state == "UNKNOWN":
-            continue
-        progress = await Result(workflow, asked.redis).meta() or {}
-        data.append({"id": workflow, "state": state, "called": moment(called), "progress": progress})
-        done = f"{progress['done']} of {progress['total']}" if "total" in progress else ""
-        lines.append("  ".join(word for word in (workflow, state, done, time_text(moment(called))) if word))
-    return Answer(data, lines, [f"{count(len(data), 'workflow')}."])
+    rows = (await workflows(asked.redis, limit=limit)).rows
+    lines = []
+    for row in rows:
+        done = "" if row.total is None else f"{row.done} of {row.total}"
+        lines.append("  ".join(word for word in (row.id, row.state, done, time_text(row.called)) if word))
+    return Answer([asdict(row) for row in rows], lines, [f"{count(len(rows), 'workflow')}."])
 
 
 async def _one(asked: Asked, workflow: str) -> Answer:
@@ -70,18 +64,12 @@ async def _one(asked: Asked, workflow: str) -> Answer:
             f"no workflow {workflow!r}: nobody has seen this id, or its result has ended"
         )
     state = await Result(workflow, asked.redis).state()
-    drawn = _drawn(tree, (), await _states(asked.redis, workflow, members.paths_of(tree)))
+    paths = members.paths_of(tree)
+    letters = await members.letters_of(asked.redis, workflow, paths)
+    states = {path: members.STATES[letter] or NOT_CALLED for path, letter in zip(paths, letters, strict=True)}
+    drawn = _drawn(tree, (), states)
     data = {"id": workflow, "state": state, "states": dict(drawn.states()), "tree": _as_data(drawn)}
     return Answer(data, [f"{workflow}: {state}", *_lines(drawn, "")], [_summary(drawn)])
-
-
-async def _states(redis: JobsRedis, workflow: str, paths: list[str]) -> dict[str, str]:
-    states: dict[str, str] = {}
-    for first in range(0, len(paths), 1000):
-        some = paths[first : first + 1000]
-        answers = await redis.run_script(scripts.MEMBER_STATES, workflow, *some)
-        states |= {path: state.decode() or NOT_CALLED for path, state in zip(some, answers, strict=True)}
-    return states
 
 
 def _drawn(node: Node, path: tuple[int, ...], states: dict[str, str]) -> Drawn:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from jobs import scripts
+from jobs import keys, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.places import Place, ids_running, places
-from jobs.monitor.rows import Found, JobRow, read_row
+from jobs.monitor.rows import Found, JobRow, read_row, row_of_result
+from jobs.result import Result
 
 STEP = 500
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
@@ -72,8 +73,8 @@ async def find(
     """
     wanted = Wanted(state, task, worker, queue, text.strip(), since, until)
     known = await known_tasks(connection)
-    if wanted.text and not cursor and (exact := await _exactly(connection, known, wanted.text)):
-        return Page([exact.row])
+    if wanted.text and not cursor and (exact := await row_of(connection, wanted.text)):
+        return Page([exact])
     return await _Search(connection, known, wanted, limit).run(_read_cursor(cursor))
 
 
@@ -132,9 +133,15 @@ class _Search:
         return not wanted.text or found.holds(wanted.text)
 
 
-async def _exactly(connection: JobsRedis, known: KnownTasks, job_id: str) -> Found | None:
-    found = await _read(connection, known, [job_id])
-    return found[0] if found else None
+async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
+    """The job of this id, also one of which only the result is left; None if there is none."""
+    if rows := await rows_of(connection, [job_id]):
+        return rows[0]
+    stored = await connection.get(keys.RESULT + job_id)
+    if not stored:
+        return None
+    state = await Result(job_id, connection).state()
+    return row_of_result(connection, await known_tasks(connection), job_id, state, stored)
 
 
 async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:

@@ -13,7 +13,7 @@ from jobs.info import JobInfo
 from jobs.known_tasks import known_tasks
 from jobs.masking import cut, text, without_secrets
 from jobs.monitor.calls import Shown, shown_call
-from jobs.monitor.find import rows_of
+from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow
 from jobs.result import Result
@@ -37,8 +37,9 @@ class JobDetail:
     state: str
     """'' for a member of a workflow that has not been called yet."""
     row: JobRow | None
-    """None: its record is history's no more, but its result is still there."""
+    """None of a member that has not been called yet."""
     info: JobInfo | None
+    """None too where its record is history's no more, while its result is kept."""
     task: str
     args: list[Any] | None
     kwargs: dict[str, Any] | None
@@ -63,8 +64,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     """What is known of a job now; None if nobody has seen this id, or all of it has ended."""
     handle = Result(job_id, connection)
     state = await handle.state()
-    rows = await rows_of(connection, [job_id])
-    row = rows[0] if rows else None
+    row = await row_of(connection, job_id)
     if (
         state == "UNKNOWN"
     ):  # its result has ended, its record has not; or it is a member that was not called yet

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgpack
 
+from jobs import keys
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
@@ -89,6 +90,26 @@ def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Fo
         held=held == 1,
     )
     return Found(row, call, log)
+
+
+def row_of_result(
+    connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes
+) -> JobRow | None:
+    """The row of a job of which only the result is left; None if those bytes are no result."""
+    try:
+        told = connection.loads(stored)
+        queue, began, ended = keys.queue_name(told["q"]), int(told["st"]), int(told["ft"])
+        value, enqueued, tries = told["r"], int(told["et"]), int(told["t"])
+    except Exception:  # nobody's bytes
+        return None
+    call = shown_call(connection, known, stored)
+    error = "" if state == "SUCCESS" else cut(f"{type(value).__name__}: {value}", ERROR)
+    return JobRow(
+        id=job_id, state=state, task=call.task if call else "", queue=queue, worker="",
+        args=call.line if call else "", error=error,
+        enqueued=moment(enqueued), due=None, started=moment(began), finished=moment(ended),
+        run_s=(ended - began) / 1000, attempts=tries, retries=tries - 1, kind="", parent="",
+    )  # fmt: skip
 
 
 def log_of(log: bytes) -> list[tuple[str, str]]:

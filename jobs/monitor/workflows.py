@@ -12,6 +12,7 @@ from jobs import encoding, keys, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
+from jobs.members import STATES, letters_of
 from jobs.monitor.calls import Shown
 
 KINDS = ("group", "chain", "chord")
@@ -19,16 +20,6 @@ MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""
 INNER = 10
 LONGEST_CURSOR = 15
-STATES = {
-    "S": "SUCCESS",
-    "F": "FAILURE",
-    "R": "REVOKED",
-    "P": "PENDING",
-    "T": "STARTED",
-    "Y": "RETRY",
-    "-": "",
-}
-BATCH = 1_000
 Tree = Mapping[str, Any]
 """A node as it is stored: see canvas."""
 
@@ -113,7 +104,7 @@ async def workflow(
         return None
     leaves = _Leaves()
     leaves.add(node, path)
-    letters = await _letters(connection, workflow_id, leaves.places)
+    letters = await letters_of(connection, workflow_id, leaves.places)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
     drawn = _Drawing(workflow_id, known, leaves, letters).draw(node, path, start, limit)
@@ -189,16 +180,6 @@ def _node_at(tree: Tree, path: str) -> Tree | None:
             return None
         node = node[kind][int(number)]
     return node
-
-
-async def _letters(connection: JobsRedis, workflow_id: str, places: list[str]) -> str:
-    letters = ""
-    for first in range(0, len(places), BATCH):
-        answer = await connection.run_script(
-            scripts.MEMBER_LETTERS, workflow_id, *places[first : first + BATCH]
-        )
-        letters += answer.decode()
-    return letters
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:

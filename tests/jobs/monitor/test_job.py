@@ -94,13 +94,11 @@ async def test_one_whose_record_is_history_no_more(connection: JobsRedis, start_
     found = await job(connection, result.id)
 
     assert found
-    assert (found.state, found.task, found.args, found.result, found.row) == (
-        "SUCCESS",
-        "tests.log",
-        ["x"],
-        "'x'",
-        None,
-    )
+    assert (found.state, found.task, found.args, found.result) == ("SUCCESS", "tests.log", ["x"], "'x'")
+    assert found.info is None
+    [row] = (await find(connection, text=result.id)).rows
+    assert found.row == row
+    assert (row.args, row.finished is not None, row.queue) == ("'x'", True, "default")
 
 
 async def test_one_whose_result_has_ended(

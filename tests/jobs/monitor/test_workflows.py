@@ -22,7 +22,9 @@ async def test_the_list(connection: JobsRedis, start_online: StartOnline, reach:
     first = await workflows(connection, limit=3)
     second = await workflows(connection, cursor=first.next, limit=3)
 
-    assert [row.id for row in first.rows + second.rows] == [flow.id for flow in reversed(flows)]
+    rows = first.rows + second.rows
+    assert {row.id for row in rows} == {flow.id for flow in flows}
+    assert rows == sorted(rows, key=lambda row: (row.called, row.id), reverse=True)
     assert second.next == ""
     assert {(row.state, row.done, row.failed, row.total) for row in first.rows} == {("FAILURE", 2, 1, 2)}
     with pytest.raises(ValueError, match="take it from the page before"):
