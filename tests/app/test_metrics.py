@@ -109,7 +109,8 @@ async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:
 async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, settings: Settings) -> None:
     redis = app.extensions["redis"]
     await redis.hset("jobs:totals", mapping={f"alice-{n}@example.org|FAILURE": 1 for n in range(MOST + 50)})
-    await redis.sadd("jobs:queues", *(f"queue-{n}" for n in range(MOST + 50)))
+    for key in "jobs:queues", "jobs:paused":
+        await redis.sadd(key, *(f"queue-{n}" for n in range(MOST + 50)))
 
     found = await scrape(app)
 
@@ -119,7 +120,7 @@ async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, se
 
 
 async def test_hostile_names_stay_within_their_quotes(app: Quart) -> None:
-    await app.extensions["redis"].sadd("jobs:queues", 'a"} 1\nquarq_up{x="\\')
+    await send_task("demo.log", ("Message",), queue='a"} 1\nquarq_up{x="\\')
 
     found = await scrape(app)
 
