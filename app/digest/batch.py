@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
@@ -62,7 +63,7 @@ def size() -> int:
 async def send_batch(digest_pk: int, first: int, last: int) -> None:
     """Send what is due among the deliveries with these ids; harmless to run twice, at once or later.
 
-    What cannot be sent now stays as it is. A worker that dies leaves at most CONNECTIONS mails uncertain.
+    What cannot be sent now stays as it is. A worker that dies leaves at most CONNECTIONS mails of it uncertain.
     """
     async with database.session() as db:
         digest = await db.get_one(Digest, digest_pk)
@@ -80,7 +81,10 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
         return await pause(digest_pk, str(error))
     batch = Batch(digest, letter, recipients)
     async with current_ledger().renewing():
-        await asyncio.gather(*(batch.work() for _ in range(min(CONNECTIONS, len(recipients)))))
+        working = (batch.work() for _ in range(min(CONNECTIONS, len(recipients))))
+        ended = await asyncio.gather(*working, return_exceptions=True)  # whatever one does, the others finish
+    for fault in filter(None, ended):
+        raise fault
 
 
 class Batch:
@@ -101,13 +105,19 @@ class Batch:
         """Send one after the other over one connection, as long as there is something to send and the time for it."""
         try:
             async with current_mailer().connection() as connection:
-                while self._recipients and not self._halted and time.monotonic() < self._ends_at:
+                while self._recipients and not self._over:
                     recipient = self._recipients.popleft()
                     await self._turn()
+                    if self._over:
+                        return
                     async with current_ledger().holding(recipient.pk):
                         await self._send(recipient, connection)
         except NoPlace:
             log.info("digest %s waits for a free connection to the mail server", self._digest.id)
+
+    @property
+    def _over(self) -> bool:
+        return self._halted or time.monotonic() >= self._ends_at
 
     async def _turn(self) -> None:
         """Wait until the rate allows another mail."""
@@ -136,11 +146,19 @@ class Batch:
             await self._settle(recipient, DeliveryFailed(Outcome.PERMANENT, str(error)))
         except DeliveryFailed as failed:
             await self._settle(recipient, failed)
+        except OperationalError as error:
+            log.warning("the database could not take delivery %s now: %s", recipient.pk, error.orig)
+            self._halted = True
 
     async def _settle(self, recipient: Recipient, failed: DeliveryFailed) -> None:
         """What follows from each outcome; the table is in docs/mail.md."""
         if failed.outcome.host_fault:
             self._halted = True
+            with contextlib.suppress(
+                LostClaim
+            ):  # said instead of taking the text, it is about us all the same
+                async with database.transaction() as db:
+                    await current_ledger().settle(recipient.pk, db, step=Step.WAITING)
             return await note_host_fault(self._digest.id, failed)
         attempts = recipient.attempts + (failed.outcome is not Outcome.UNCERTAIN)
         step, reason = Step.FAILED, failed.reason
@@ -170,7 +188,8 @@ class Batch:
             self._said_well = True
             troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
             async with database.session() as db:
-                well = update(Digest).where(Digest.id == self._digest.id, troubled)
+                going = Digest.id == self._digest.id, Digest.state == State.SENDING
+                well = update(Digest).where(*going, troubled)
                 await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
                 await db.commit()
         self._went_well = True

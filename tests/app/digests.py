@@ -33,9 +33,9 @@ class DigestSite:
         self.database: Database = app.extensions["database"]
         self.use_mailer()
 
-    def use_mailer(self, pause_s: float = 0) -> None:
-        """One that waits a second for the answer to a text."""
-        server = MailServer("127.0.0.1", self.smtp.port, tls="none", connect_s=5, command_s=5, data_s=1)
+    def use_mailer(self, pause_s: float = 0, data_s: float = 1) -> None:
+        """One that waits so long for the answer to a text."""
+        server = MailServer("127.0.0.1", self.smtp.port, tls="none", connect_s=5, command_s=5, data_s=data_s)
         self.app.extensions["mailer"] = Mailer(server, sender="Quarq <quarq@example.org>", pause_s=pause_s)
 
     async def publish(self, *titles: str, text: str = "Words", ago: timedelta = timedelta()) -> list[Post]:

@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from app.blog import Post
 from app.database import Database
-from app.digest import batch, ledger
+from app.digest import batch, ledger, rounds
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from settings import Settings
 from tests.app.digests import DigestSite, digest_site
+from tests.app.test_reminders_delivery import writing_alone
 from tests.smtp_server import DROP, DROP_AFTER_DOT, DROP_MID_DATA, STALL_AFTER_DOT
 from tests.waiting import wait_until
 
@@ -297,7 +298,8 @@ async def test_a_long_answer_keeps_the_claim(site: DigestSite, monkeypatch: pyte
     monkeypatch.setattr(ledger, "RENEW_S", 0.05)
     await site.subscribe()
     pk = await site.begin()
-    site.smtp.delay_s = 0.3
+    site.use_mailer(data_s=30)
+    site.smtp.delay_s = 3
     sending = asyncio.create_task(site.round(pk))
     await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
     await site.change(Delivery, claimed_until=datetime.now(UTC) - timedelta(seconds=1))
@@ -306,7 +308,7 @@ async def test_a_long_answer_keeps_the_claim(site: DigestSite, monkeypatch: pyte
         [delivery] = await site.deliveries(pk)
         return delivery.claimed_until is not None and delivery.claimed_until > datetime.now(UTC)
 
-    await wait_until(renewed, "the claim to be renewed", timeout_s=0.25)
+    await wait_until(renewed, "the claim to be renewed", timeout_s=2.5)
     await sending
     assert await site.steps(pk) == {Step.SENT: 1}
 
@@ -321,6 +323,51 @@ async def test_mails_leave_no_faster_than_the_rate(site: DigestSite) -> None:
     times = [mail.at for mail in site.smtp.accepted]
     assert len(times) == 12
     assert times[-1] - times[0] >= 11 / 10 - 0.05
+
+
+async def test_a_login_asked_for_instead_of_the_text_pauses_it_and_leaves_nothing_uncertain(
+    site: DigestSite,
+) -> None:
+    await site.subscribe(10)
+    pk = await site.begin()
+    site.smtp.script["data"] = "530 5.7.0 sign in first"
+
+    assert await site.round(pk) is None
+
+    assert (await site.digest(pk)).state == State.PAUSED
+    assert await site.steps(pk) == {Step.WAITING: 10}
+
+
+async def test_a_success_beside_it_does_not_hide_why_it_paused(site: DigestSite) -> None:
+    await site.subscribe(2)
+    pk = await site.begin()
+    site.smtp.delay_s = 0.3
+    sending = asyncio.create_task(site.round(pk))
+    await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
+    await site.change(Digest, state=State.PAUSED, reason="20 mails in a row have failed.", failures=20)
+    await sending
+
+    assert (await site.digest(pk)).reason == "20 mails in a row have failed."
+
+
+async def test_a_busy_database_delays_and_loses_nothing(site: DigestSite, settings: Settings) -> None:
+    await site.subscribe(10)
+    pk = await site.begin()
+    this = await rounds.next_round(pk)
+    impatient = Database(settings.database_url, patience_s=0)
+    site.app.extensions["database"] = impatient
+    try:
+        async with writing_alone(site.database, "delivery"):
+            await batch.send_batch(pk, *this.batches[0])
+            assert not site.mailed
+    finally:
+        site.app.extensions["database"] = site.database
+        await impatient.close()
+
+    assert await site.steps(pk) == {Step.WAITING: 10}
+    assert await rounds.end_round(pk) == rounds.BETWEEN
+    assert await site.round(pk) is None
+    assert len(site.mailed) == 10
 
 
 async def test_without_its_posts_it_pauses_itself(site: DigestSite) -> None:

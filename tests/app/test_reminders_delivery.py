@@ -82,11 +82,11 @@ async def site(settings: Settings, database: Database) -> AsyncIterator[Site]:
 
 
 @asynccontextmanager
-async def writing_alone(database: Database) -> AsyncIterator[None]:
-    """Until the block ends, whoever else wants to change a reminder has to wait."""
+async def writing_alone(database: Database, table: str = "reminder") -> AsyncIterator[None]:
+    """Until the block ends, whoever else wants to change a row of this table has to wait."""
     async with database.writer.connect() as other:
         on_sqlite = database.engine.dialect.name == "sqlite"
-        await other.execute(text("SELECT 1" if on_sqlite else "LOCK TABLE reminder IN EXCLUSIVE MODE"))
+        await other.execute(text("SELECT 1" if on_sqlite else f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
         yield
         await other.rollback()
 
