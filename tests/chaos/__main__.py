@@ -47,15 +47,21 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a tenth of the size, as `make test` does")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="to repeat a run")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="how often each crash point of r26 is played (20: three hours)"
+        "--rounds", type=int, default=1, help="how often each crash point of r26 is played (20: four hours)"
     )
     parser.add_argument("--together", type=int, default=1, help="scenarios at the same time (default 1)")
     parser.add_argument("--keep", action="store_true", help="keep the ledger and the workers' logs")
     parser.add_argument("--play", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if unknown := set(options.names) - SCENARIOS.keys():
-        parser.error(f"no scenario named {min(unknown)!r}; there are: {', '.join(SCENARIOS)}")
+    if unknown := [name for name in options.names if not of_name(name)]:
+        parser.error(f"no scenario named {unknown[0]!r}; there are: {', '.join(SCENARIOS)}")
+    options.names = [scenario for name in options.names for scenario in of_name(name)]
     return options
+
+
+def of_name(name: str) -> list[str]:
+    """The scenario of that name; if there is none, those that begin with it: `r26` is all r26-..."""
+    return [name] if name in SCENARIOS else [one for one in SCENARIOS if one.startswith(f"{name}-")]
 
 
 async def in_process(name: str, options: argparse.Namespace, limit: asyncio.Semaphore) -> list[Check]:
