@@ -67,11 +67,11 @@ class Site:
             process.wait(60)
 
     @asynccontextmanager
-    async def browser(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Signed in as alice@example.org, once the web server answers."""
+    async def browser(self, email: str = "alice@example.org") -> AsyncIterator[httpx.AsyncClient]:
+        """Signed in, once the web server answers."""
         async with httpx.AsyncClient(base_url=self.settings.base_url, timeout=30) as client:
             await wait_until(lambda: self._answers(client), "the site to answer", timeout_s=30)
-            link = urlsplit(await sign_in_link(self.settings, "alice@example.org")).path
+            link = urlsplit(await sign_in_link(self.settings, email)).path
             found = TOKEN.search((await client.get(link)).text)
             assert found is not None
             form = {"csrf_token": found[1], "timezone": "Europe/Berlin"}

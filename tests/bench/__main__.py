@@ -26,6 +26,7 @@ GROUPS = (
     "reminders",
     "digest",
     "monitor",
+    "monitor_pages",
 )
 
 

@@ -80,7 +80,7 @@ def measure(rig: Rig, subject: Subject) -> Figures:
 
 async def _measure(rig: Rig) -> Figures:
     async with connect(rig.url) as redis:
-        await _fill(redis)
+        await fill(redis)
         rig.redis.config_set("slowlog-log-slower-than", 5_000)
         rig.redis.slowlog_reset()
         figures = {f"monitor: {name}, ms": await _time(redis, look) for name, look in LOOKS.items()}
@@ -101,7 +101,8 @@ async def _time(redis: JobsRedis, look: Look) -> float:
     return slowest * 1000
 
 
-async def _fill(redis: JobsRedis) -> None:
+async def fill(redis: JobsRedis) -> None:
+    """All those jobs, and counters of an hour."""
     call = {"t": None, "f": "bench.0", "a": [7, "明天早上浇花"], "k": {"note": "x" * 60}, "et": 1}
     for n, ended in ((DEFERRED, 0), (ENDED, 1)):
         payload = redis.dumps(call | ({"s": True, "r": None} if ended else {}))

@@ -1,0 +1,191 @@
+"""The monitor in a browser: every page with something on it, live, by keyboard, without scripts, on a phone."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from quart import Quart
+
+from app.accounts.links import sign_in_link
+from jobs import group, monitor
+from settings import Settings
+from tests.app.monitoring import CHINESE, Shop, echo, fail, shop
+from tests.app.test_look import problems, served, tab
+from tests.browser import browser
+
+__all__ = ["browser", "served"]
+pytestmark = pytest.mark.timeout(180)
+
+
+async def signed_in(page: Page, app: Quart) -> str:
+    """As the owner. Returns the address of the monitor."""
+    settings: Settings = app.extensions["settings"]
+    await page.goto(await sign_in_link(settings))
+    await page.click("main button")
+    return f"{settings.base_url}/monitor"
+
+
+def pages_of(it: Shop, worker: str) -> list[str]:
+    """Every page, with a job of every kind on it."""
+    found = [it.succeeded, it.failed, it.retrying, it.running, it.later, it.limited, it.secret, it.workflow]
+    return [
+        *(
+            "/",
+            "/jobs",
+            f"/jobs?text={quote('浇水')}",
+            "/jobs?state=FAILURE&since=2026-01-01T10:00",
+            "/jobs?since=no",
+        ),
+        *("/scheduled", "/workers", f"/worker?name={quote(worker)}", "/worker?name=gone", "/tasks"),
+        *("/task?name=shop.echo", "/queues", "/queue/purge?name=default", "/schedules", "/workflows"),
+        *(
+            f"/workflow?id={it.workflow.id}",
+            f"/workflow?id={it.broken_workflow.id}",
+            f"/workflow?id={it.large.id}",
+        ),
+        *(f"/workflow?id={it.large.id}&path=0&start=50", "/broker", "/audit"),
+        *(f"/job?id={job.id}" for job in found),
+    ]
+
+
+async def test_every_page_is_for_everybody(served: Quart, browser: Browser) -> None:
+    """Axe finds nothing in light and dark, nothing scrolls sideways, no script fails, whatever the texts are."""
+    page = await tab(browser)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url) as it:
+        redis = served.extensions["redis"]
+        await monitor.note(redis, "owner", "retry", it.failed.id, CHINESE * 10)
+        worker = (await monitor.workers(redis))[0].name
+        for path in pages_of(it, worker):
+            response = await page.goto(address + path)
+            assert response is not None
+            assert response.status in (200, 400), path
+            assert await problems(page) == [], path
+    assert errors == []
+
+
+async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
+    served: Quart, browser: Browser
+) -> None:
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url) as it:
+        await page.set_viewport_size({"width": 1000, "height": 300})
+        await page.goto(f"{address}/job?id={it.later.id}")
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        await page.get_by_label("Move it to").fill("2031-05-06T07:08")
+        await page.evaluate("scrollTo(0, 150)")
+
+        await monitor.pause(served.extensions["redis"], "default")
+        await page.get_by_text("is paused").wait_for()
+
+        assert await page.input_value("#when") == "2031-05-06T07:08"
+        assert await page.evaluate("document.activeElement.id") == "when"
+        assert await page.evaluate("scrollY") > 100
+        await page.get_by_role("button", name="Move").click()
+        await page.get_by_text("Moved: it is due Tuesday, 6 May 2031, 07:08").wait_for()
+
+
+async def test_a_row_that_moves_keeps_the_focus(served: Quart, browser: Browser) -> None:
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url) as it:
+        await page.goto(f"{address}/jobs?task=shop.fail&state=FAILURE")
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        link = page.locator(f'[data-key="row-{it.failed.id}"] td.call a')
+        await link.focus()
+
+        newer = await fail.delay("newer")
+
+        await page.locator(f'[data-key="row-{newer.id}"]').wait_for()
+        assert await link.evaluate("link => link === document.activeElement")
+
+
+async def test_pause_stops_the_stream_and_go_on_begins_it_again(served: Quart, browser: Browser) -> None:
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    redis = served.extensions["redis"]
+    await page.goto(f"{address}/queues")
+    await expect(page.locator("#live-state")).to_have_text("Live")
+
+    await page.locator("#pause").click()
+    await expect(page.locator("#live-state")).to_have_text("Paused")
+    await monitor.pause(redis, "default")
+    await page.wait_for_timeout(1500)  # longer than a look takes: nothing may come
+    assert await page.locator(".badge", has_text="paused").count() == 0
+
+    await page.get_by_role("button", name="Go on").click()
+    await page.locator(".badge", has_text="paused").wait_for()
+
+
+async def test_buttons_that_came_by_the_stream_work(served: Quart, browser: Browser) -> None:
+    """Their forms came without a token: the page puts its own in."""
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    await page.goto(f"{address}/queues")
+    await expect(page.locator("#live-state")).to_have_text("Live")
+    await monitor.pause(served.extensions["redis"], "default")
+
+    await page.get_by_role("button", name="Resume").click()
+
+    await expect(page.get_by_role("status").filter(has_text="Resumed")).to_be_visible()
+    assert not (await monitor.queues(served.extensions["redis"]))[0].paused
+
+
+async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) -> None:
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url):
+        await page.goto(f"{address}/")
+        await page.locator("figure.chart canvas").first.wait_for()
+
+        assert await page.locator("figure.chart canvas").count() == 5
+        await page.get_by_text("The charts as a table").click()
+        assert await page.locator("#minutes tbody tr").count() == 60
+        await page.set_viewport_size({"width": 360, "height": 740})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_everything_can_be_done_without_scripts(served: Quart, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url) as it:
+        await page.get_by_role("link", name="Monitor", exact=True).click()
+        await page.get_by_role("link", name="Jobs", exact=True).click()
+        await page.get_by_label("Id, or a text in arguments and errors").fill(it.failed.id)
+        await page.get_by_role("button", name="Find").click()
+        await page.locator("td.call a").click()
+        await page.get_by_role("button", name="Run it again").click()
+        await page.get_by_text(f"It runs again, as {it.failed.id}~2.").wait_for()
+
+        await page.goto(f"{address}/workflow?id={it.large.id}")
+        await page.get_by_role("link", name="50 more").click()
+        await page.get_by_text("10 before").wait_for()
+
+        await page.goto(f"{address}/queue/purge?name=default")
+        await page.get_by_label("Type the name of the queue").fill("default")
+        await page.get_by_role("button", name="Empty the queue").click()
+        await page.get_by_text("ended as revoked").wait_for()
+        await page.get_by_role("link", name="Audit log").click()
+        await page.get_by_text("purge queue").wait_for()
+
+
+async def test_a_workflow_of_ten_thousand_stays_readable_and_fast(served: Quart, browser: Browser) -> None:
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    async with shop(served.extensions["settings"].redis_url):
+        large = await group(echo.s(n) for n in range(10_000)).delay()
+        await large.get(timeout=90)
+
+        await page.goto(f"{address}/workflow?id={large.id}")
+
+        await page.get_by_text("10,000 SUCCESS").first.wait_for()
+        assert await page.locator(".leaf").count() <= 50
+        assert await page.evaluate("document.getElementsByTagName('*').length") < 1_000
+        assert await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd") < 3_000
