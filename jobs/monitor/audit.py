@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.masking import cut
+from jobs.monitor.numbers import number
 
-LONGEST_PART = 18
 LONGEST = 500
 """Characters of each word of an entry."""
 
@@ -42,8 +42,8 @@ async def note(connection: JobsRedis, who: str, what: str, target: str, result: 
 
 async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> AuditPage:
     """The entries, the newest first. ValueError for a cursor that cannot be."""
-    ms, _, number = cursor.partition("-")
-    if cursor and not all(part.isdecimal() and len(part) <= LONGEST_PART for part in (ms, number)):
+    ms, _, place = cursor.partition("-")
+    if cursor and (number(ms) is None or number(place) is None):
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(keys.AUDIT, max=newest, count=limit + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -159,6 +160,9 @@ async def _read(connection: JobsRedis, known: KnownTasks, ids: list[str]) -> lis
     return [read_row(connection, known, raw) for raw in answer[4]]
 
 
+_SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+
+
 def _cursor(*place: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
@@ -168,9 +172,8 @@ def _read_cursor(cursor: str) -> tuple[str, str, str]:
         return "", "", ""
     try:
         name, last, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not all(isinstance(word, str) for word in (name, last, last_id)):
+        if not all(isinstance(word, str) for word in (name, last, last_id)) or not _SCORE.fullmatch(last):
             raise ValueError(cursor)
-        float(last or 0)
     except (ValueError, TypeError):  # binascii's error is a ValueError too
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before") from None
     return name, last, last_id

@@ -9,6 +9,7 @@ from jobs import encoding, keys
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
+from jobs.monitor.numbers import number
 from jobs.orchestrator import read_entry
 
 KINDS = ("group", "chain", "chord")
@@ -28,14 +29,13 @@ async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, p
         return None
     node: Mapping[str, Any] = encoding.loads(stored)
     came, above = list(node.get("args", ())), ""
-    for number in () if path == "-" else path.split("."):
-        kind = next((kind for kind in KINDS if kind in node), None)
-        if kind is None or not number.isdecimal() or int(number) >= len(node[kind]):
+    for word in () if path == "-" else path.split("."):
+        kind, place = next((kind for kind in KINDS if kind in node), None), number(word)
+        if kind is None or place is None or place >= len(node[kind]):
             return None
-        if kind != "group" and number != "0":
-            before = int(number) - 1
-            came = [await _result_of(connection, workflow, node[kind][before], f"{above}{before}")]
-        node, above = node[kind][int(number)], f"{above}{number}."
+        if kind != "group" and place > 0:
+            came = [await _result_of(connection, workflow, node[kind][place - 1], f"{above}{place - 1}")]
+        node, above = node[kind][place], f"{above}{place}."
         own = list(node.get("args", ()))
         came = own if node.get("immutable") else came + own
     if "task" not in node:

@@ -14,12 +14,12 @@ from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.members import STATES, letters_of
 from jobs.monitor.calls import Shown
+from jobs.monitor.numbers import number
 
 KINDS = ("group", "chain", "chord")
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""
 INNER = 10
-LONGEST_CURSOR = 15
 Tree = Mapping[str, Any]
 """A node as it is stored: see canvas."""
 
@@ -71,9 +71,9 @@ class WorkflowNode:
 
 async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> WorkflowPage:
     """The workflows, those called last first. ValueError for a cursor that cannot be."""
-    if cursor and not (cursor.isdecimal() and len(cursor) <= LONGEST_CURSOR):
+    first = number(cursor or "0")
+    if first is None:
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
-    first = int(cursor or 0)
     found = await connection.zrange(keys.WORKFLOWS, first, first + limit, desc=True, withscores=True)
     shown = found[:limit]
     if not shown:
@@ -107,7 +107,7 @@ async def workflow(
     letters = await letters_of(connection, workflow_id, leaves.places)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
-    drawn = _Drawing(workflow_id, known, leaves, letters).draw(node, path, start, limit)
+    drawn = _Drawing(workflow_id, known, leaves, letters).draw(node, path, max(start, 0), limit)
     return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode())
 
 
@@ -125,11 +125,11 @@ class _Leaves:
             self.places.append(place or "-")
         else:
             prefix = f"{place}." if place else ""
-            for number, member in enumerate(node[kind_of(node)]):
+            for n, member in enumerate(node[kind_of(node)]):
                 if "task" in member:
-                    self.places.append(f"{prefix}{number}")
+                    self.places.append(f"{prefix}{n}")
                 else:
-                    self.add(member, f"{prefix}{number}")
+                    self.add(member, f"{prefix}{n}")
         self.ends[place] = first, len(self.places)
 
 
@@ -146,8 +146,8 @@ class _Drawing:
             return self._task(node, place)
         inner, prefix = node[kind], f"{place}." if place else ""
         shown = [
-            self.draw(inner[number], f"{prefix}{number}", 0, min(INNER, limit))
-            for number in range(start, min(start + limit, len(inner)))
+            self.draw(inner[place], f"{prefix}{place}", 0, min(INNER, limit))
+            for place in range(start, min(start + limit, len(inner)))
         ]
         return WorkflowNode(kind, place, "", "", "", "", self._states(place), len(inner), start, shown)
 
@@ -174,11 +174,11 @@ def kind_of(node: Tree) -> str:
 
 def _node_at(tree: Tree, path: str) -> Tree | None:
     node = tree
-    for number in path.split(".") if path else ():
-        kind = kind_of(node)
-        if kind == "task" or not number.isdecimal() or int(number) >= len(node[kind]):
+    for word in path.split(".") if path else ():
+        kind, place = kind_of(node), number(word)
+        if kind == "task" or place is None or place >= len(node[kind]):
             return None
-        node = node[kind][int(number)]
+        node = node[kind][place]
     return node
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from jobs import chord, group, keys, registry, task
+from jobs import Result, chord, group, keys, registry, task
 from jobs.connection import JobsRedis
 from jobs.monitor import JobRow, find
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -94,12 +96,28 @@ async def test_pages_follow_each_other_newest_first(connection: JobsRedis, start
     assert await all_of(connection, state="ended", since=ended[0] + timedelta(seconds=1)) == []
 
 
+def cursor_of(*words: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(words).encode()).decode()
+
+
 @pytest.mark.parametrize(
-    "cursor", ["x", "bm90IGpzb24", "WzEsMl0", "W1siYSJdLCAiIiwgIiJd", "💥", "WyIiLCAieCIsICIiXQ"]
+    "cursor",
+    ["x", "💥", cursor_of(), cursor_of(1, "", ""), cursor_of(["a"], "", ""), cursor_of("ended", 1, "")]
+    + [cursor_of("ended", score, "") for score in ("x", "nan", "inf", " 1", "1_0", "٣", "9" * 400)],
 )
 async def test_a_cursor_that_nobody_gave_is_refused(connection: JobsRedis, cursor: str) -> None:
     with pytest.raises(ValueError, match="take it from the page before"):
         await find(connection, cursor=cursor)
+
+
+async def test_a_cursor_whose_job_is_gone_goes_on_from_its_time(connection: JobsRedis) -> None:
+    results = await tasks.log.apply_many([(n,) for n in range(30)], countdown=3600)
+    first = await find(connection, limit=10)
+    await Result(first.rows[-1].id).revoke()
+
+    rest = await find(connection, state="scheduled", cursor=first.next, limit=50)
+
+    assert {row.id for row in first.rows + rest.rows} == {result.id for result in results}
 
 
 async def test_text_is_found_in_any_language(

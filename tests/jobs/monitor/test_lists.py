@@ -134,8 +134,9 @@ async def test_the_audit_says_who_did_what_the_newest_first(connection: JobsRedi
     assert (second.next, first.rows[0].who, first.rows[0].what) == ("", "owner", "retry")
     assert len(first.rows[0].result) == 500
     assert datetime.now(UTC) - first.rows[0].at < timedelta(minutes=1)
-    with pytest.raises(ValueError, match="take it from the page before"):
-        await audit(connection, cursor="x")
+    for cursor in ("x", "1", "1-", "٣-٣", f"{'9' * 20}-1"):
+        with pytest.raises(ValueError, match="take it from the page before"):
+            await audit(connection, cursor=cursor)
 
 
 async def test_the_audit_is_bounded(connection: JobsRedis, monkeypatch: pytest.MonkeyPatch) -> None:

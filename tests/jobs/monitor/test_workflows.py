@@ -27,8 +27,9 @@ async def test_the_list(connection: JobsRedis, start_online: StartOnline, reach:
     assert rows == sorted(rows, key=lambda row: (row.called, row.id), reverse=True)
     assert second.next == ""
     assert {(row.state, row.done, row.failed, row.total) for row in first.rows} == {("FAILURE", 2, 1, 2)}
-    with pytest.raises(ValueError, match="take it from the page before"):
-        await workflows(connection, cursor="-1")
+    for cursor in ("-1", "x", "9" * 20):
+        with pytest.raises(ValueError, match="take it from the page before"):
+            await workflows(connection, cursor=cursor)
 
 
 async def test_a_tree(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
@@ -55,7 +56,7 @@ async def test_a_tree(connection: JobsRedis, start_online: StartOnline, reach: R
     leaf = await workflow(connection, flow.id, path="1.0.1")
     assert leaf
     assert (leaf.state, leaf.task) == ("FAILURE", "tests.fail")
-    for path in ("7", "1.x", "0.0", "1.0.9", "."):
+    for path in ("7", "1.x", "0.0", "1.0.9", ".", "-1", "٣", "9" * 5000):
         assert await workflow(connection, flow.id, path=path) is None
     assert await workflow(connection, "nobody") is None
 
