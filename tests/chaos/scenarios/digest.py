@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -74,9 +75,17 @@ class Sending:
         return Counter(mail.recipients[0] for mail in self.here.smtp.accepted)
 
 
-@scenario("r21-digest", "the worker is killed at 40 % of a digest")
+@scenario("r21-digest", "the worker is stopped at 20 % of a digest, and the next one killed at 40 %")
 async def killed_at_40_percent(stage: Stage) -> None:
     async with sending(stage, stage.size(10_000, 300)) as digest:
+        [worker] = digest.fleet.start()
+        await digest.until_share(0.2)
+        worker.send(signal.SIGTERM)
+        await wait_until(lambda: not worker.alive, "the worker to stop", timeout_s=60)
+        doubtful = [
+            step for step in (await digest.steps()).values() if step in (Step.SENDING, Step.UNCERTAIN)
+        ]
+        stage.check("a worker that is stopped breaks no mail off", len(doubtful), not doubtful)
         [worker] = digest.fleet.start()
         await digest.until_share(0.4)
         worker.kill9()
