@@ -480,3 +480,16 @@ async def test_an_account_sees_who_may_remind_it_and_whom_it_may_remind(
     await charlie.get("/consents/")
     assert "alice@example.org may remind" in words(charlie)
     assert LINK.search(charlie.text) is None
+
+
+async def test_a_request_that_never_reached_the_queue_is_put_there_by_the_next_sweep(
+    app: Quart, alice: Visitor, redis: Redis
+) -> None:
+    """The web process died right after the commit, or Redis has lost the call."""
+    await remind_bob(alice)
+    await redis.flushall()
+
+    async with app.app_context():
+        await asyncio.gather(*(arming.sweep() for _ in range(3)))
+
+    assert await redis.zrange("arq:queue:mail", 0, -1) == [b"consent:1"]

@@ -13,13 +13,17 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from app.accounts.models import Account, SignIn, SignInLink
+from app.background import TASKS, schedules
 from app.database import Database, Model
 from app.privacy import retention
+from app.privacy.tasks import erase_old
 from app.reminders.consents import links
 from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
+from jobs import every
+from settings import Settings
 from tests.app.test_reminders_pages import lonely, stored, words
 from tests.app.visitor import Visitor
 
@@ -211,3 +215,12 @@ async def test_only_posts_from_the_page_delete_or_hand_out(app: Quart, alice: Vi
     database: Database = app.extensions["database"]
     async with database.session() as db:
         assert await db.scalar(select(func.count(Account.id))) == 1
+
+
+async def test_workers_erase_once_an_hour(settings: Settings) -> None:
+    [found] = [schedule for schedule in schedules(settings) if schedule.name == erase_old.name]
+
+    assert erase_old in TASKS
+    assert isinstance(found, every)
+    now = datetime.now(UTC)
+    assert timedelta(0) < found.next_after(now) - now <= timedelta(hours=1)
