@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
 from playwright.async_api import Browser, expect
 from quart import Quart
 
+from app import create_app
 from app.accounts.links import sign_in_link
 from app.playground.examples import EXAMPLES
 from jobs import Result
@@ -73,6 +75,16 @@ async def test_a_run_that_waits_says_so_and_is_looked_at_again(owner: Visitor) -
     assert ">PENDING</span>" in owner.text
     assert 'data-refresh="1"' in owner.text
     assert '<noscript><meta http-equiv="refresh"' in owner.text
+
+
+async def test_the_monitor_leads_to_it_also_where_mail_is_sent(settings: Settings) -> None:
+    app = create_app(replace(settings, smtp_server="127.0.0.1", smtp_from="site@example.org"))
+    async with app.test_app():
+        owner = Visitor(app)
+        await owner.sign_in(settings.owner_email)
+        await owner.get("/monitor/")
+
+    assert '<a href="/playground/">' in owner.text
 
 
 async def test_nothing_from_outside_decides_what_runs_or_how_often(owner: Visitor) -> None:
