@@ -209,6 +209,16 @@ async def test_the_site_s_redis_user_can_do_all_its_work(guarded: str) -> None:
                     db.add(Reminder(date=datetime.now(UTC), email="alice@example.org", text="Tea"))
                     await db.commit()
                 await wait_until(lambda: here.smtp.accepted, "the reminder", timeout_s=30)
+            async with here.browser(here.settings.owner_email) as owner:
+                for path in (
+                    "monitor/",
+                    "monitor/broker",
+                    "monitor/jobs",
+                    "monitor/workers",
+                    "metrics",
+                    "digest/",
+                ):
+                    assert (await owner.get(path)).status_code == 200, path
             async with connect(guarded):
                 products = await group(multiply.s(n, n) for n in range(4)).delay()
                 assert await products.get(timeout=20) == [0, 1, 4, 9]

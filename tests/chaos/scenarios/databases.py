@@ -59,6 +59,7 @@ async def on_sqlite(stage: Stage) -> None:
                     await asyncio.sleep(stage.size(1.5, 0.7))
                     victim = stage.rng.randrange(len(running))
                     running[victim].kill()
+                    running[victim].wait()  # its port is free then
                     running[victim] = stack.enter_context(here.process(*commands(workers=4)[victim]))
                 await wait_until(lambda: saved.answers[303] > 10, "pages that save", timeout_s=30)
             await check_saved(stage, "SQLite, writers killed", here, saved)
