@@ -14,6 +14,9 @@ from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
+MOST_AT_ONCE = 20_000
+"""Jobs that one press of the button ends: what takes longer than a browser waits would be cut off anywhere."""
+
 
 @blueprint.get("/queues")
 @owner_only
@@ -67,9 +70,13 @@ async def purge_queue() -> ResponseReturnValue:
 
     async def do() -> str:
         found = await monitor.purgeable(redis(), [name])
-        ended = await monitor.purge(redis(), found.due + (found.scheduled if too else []))
+        ids = found.due + (found.scheduled if too else [])
+        ended = await monitor.purge(redis(), ids[:MOST_AT_ONCE])
         kept = "" if too else f" {len(found.scheduled):,} scheduled ones stay."
-        return f"{ended:,} job{'' if ended == 1 else 's'} ended as revoked.{kept}"
+        more = (
+            f" {len(ids) - MOST_AT_ONCE:,} more are left: empty it again." if len(ids) > MOST_AT_ONCE else ""
+        )
+        return f"{ended:,} job{'' if ended == 1 else 's'} ended as revoked.{more}{kept}"
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
     return await act(what, name, do(), url_for("monitor.queues"))

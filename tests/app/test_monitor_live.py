@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from quart import Quart
 from app import create_app
 from app.monitor import live
 from app.playground.tasks import log
+from jobs import monitor
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
@@ -61,7 +63,7 @@ async def test_a_change_is_sent_without_a_reload(fast: None, app: Quart, owner: 
         assert "served" not in await read(connection, "\n\n")
         await read(connection, "event: part")
 
-        await app.extensions["redis"].sadd("jobs:paused", "default")
+        await monitor.pause(app.extensions["redis"], "default")
 
         assert "paused" in await read(connection, "paused")
 
@@ -144,7 +146,8 @@ async def test_there_are_only_so_many_streams(
         assert (await owner.get("/monitor/jobs", headers=STREAM)).status_code == 503
 
 
-async def test_what_all_browsers_get_holds_nobody_s_token(fast: None, owner: Visitor) -> None:
+async def test_what_all_browsers_get_holds_nobody_s_token(fast: None, app: Quart, owner: Visitor) -> None:
+    await monitor.pause(app.extensions["redis"], "default")
     await owner.get("/monitor/queues")
     token = owner.token()
     assert token
@@ -170,6 +173,21 @@ async def test_a_job_that_is_gone_ends_its_stream_with_a_sentence(
         assert "not there any more" in await read(connection, "event: over\ndata: What")
 
 
+async def test_a_text_in_redis_is_no_event(fast: None, app: Quart, owner: Visitor) -> None:
+    redis = app.extensions["redis"]
+    for newline in ("\n", "\r", "\r\n", "\u2028"):
+        await monitor.note(
+            redis, "owner", "x", f"a{newline * 2}event: over{newline}data: gone{newline * 2}", "x"
+        )
+
+    async with watching(owner, "/monitor/audit") as connection:
+        text = await read(connection, "</table>")
+
+    assert text.count("gone") == 4
+    assert re.findall("^event: .*", text, re.MULTILINE) == ["event: part"]
+    assert "\r" not in text
+
+
 async def test_redis_away_is_said_and_its_return_seen(fast: None, tmp_path: Path) -> None:
     folder = tmp_path / "redis"
     folder.mkdir()
@@ -187,6 +205,9 @@ async def test_redis_away_is_said_and_its_return_seen(fast: None, tmp_path: Path
             assert "Redis does not answer" in await read(
                 connection, "event: away\ndata: Redis does not answer"
             )
+            for path in ("", "jobs", "audit"):
+                assert (await owner.get(f"/monitor/{path}")).status_code == 503, path
+                assert "Redis does not answer right now" in owner.text
             server.start()
             await read(connection, "event: part")
     server.stop()
