@@ -147,7 +147,9 @@ function plot(figure, columns, data, zone) {
   const box = figure.querySelector(".plot");
   const axis = { stroke: () => colour("text"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const words = figure.dataset.unit === "s" ? span : short;
+  const observer = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: 180 }));
   const made = new uPlot({
+    hooks: { destroy: [() => observer.disconnect()] },
     width: box.clientWidth,
     height: 180,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
@@ -166,7 +168,7 @@ function plot(figure, columns, data, zone) {
       })),
     ],
   }, data, box);
-  new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: 180 })).observe(box);
+  observer.observe(box);
   return made;
 }
 
@@ -177,7 +179,11 @@ function span(seconds) {
 
 const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const made of plots.values()) made.redraw(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const made of plots.values()) made.destroy();
+  plots.clear();
+  drawCharts();
+});
 document.documentElement.classList.add("scripted");
 drawCharts();
 connect();

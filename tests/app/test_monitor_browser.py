@@ -146,6 +146,8 @@ async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) 
         assert await page.locator("figure.chart canvas").count() == 5
         await page.get_by_text("The charts as a table").click()
         assert await page.locator("#minutes tbody tr").count() == 60
+        await page.emulate_media(color_scheme="dark")
+        await expect(page.locator("figure.chart canvas")).to_have_count(5)
         await page.set_viewport_size({"width": 360, "height": 740})
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
