@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_every_promise_holds_in_the_short_form_of_every_scenario() -> None:
     """`make chaos` plays them at full size. The table of what broke is the message."""
     command = [sys.executable, "-m", "tests.chaos", "--short", "--together", "4", "--seed", "1"]
