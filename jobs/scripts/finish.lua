@@ -9,33 +9,13 @@
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not retried because it was revoked
 -- flags: allow-oom
 -- include: limits
+-- include: counting
 -- include: ending
 -- include: storing
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
 local FIELDS, LOG_LIMIT = 10, 32768
 local now = now_ms()
-local answers, settled, unleased, counters, woken = {}, {}, {}, {}, {}
-
-local function add(field, n) counters[field] = (counters[field] or 0) + (n or 1) end
-
--- Times are counted by powers of two: bucket n holds those below 2^n ms.
-local LOG_2 = math.log(2)
-local function bucket(ms) return ms < 1 and 0 or math.min(math.floor(math.log(ms) / LOG_2) + 1, 24) end
-
--- Of each task, and of all together: their name is ''.
-local function count(task, state, wait, run)
-  for _, name in ipairs({ task, '' }) do
-    add(name .. '|' .. state)
-    if wait then
-      add(name .. '|wait|' .. bucket(wait))
-      add(name .. '|wait_ms', math.floor(wait))
-    end
-    if run then
-      add(name .. '|run|' .. bucket(run))
-      add(name .. '|run_ms', math.floor(run))
-    end
-  end
-end
+local answers, settled, unleased, woken = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
@@ -106,14 +86,7 @@ for queue, ids in pairs(unleased) do in_bulk('ZREM', LEASES .. queue, ids) end
 in_bulk('HDEL', RUNNING .. worker, settled)
 for queue in pairs(woken) do wake(queue) end
 wake_for_stored()
-if next(counters) then
-  local minute = STATS .. math.floor(now / 60000)
-  for field, n in pairs(counters) do
-    redis.call('HINCRBY', minute, field, n)
-    redis.call('HINCRBY', TOTALS, field, n)
-  end
-  redis.call('EXPIRE', minute, STATS_KEPT_S)
-end
+write_counters(now)
 trim_history(history_kept)
 tell_waiters()
 publish_events(now)

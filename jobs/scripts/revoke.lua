@@ -6,6 +6,7 @@
 -- Returns what each was: its state, or UNKNOWN.
 -- flags: allow-oom
 -- include: limits
+-- include: counting
 -- include: ending
 local terminate, only_waiting = ARGV[1] == '1', ARGV[1] == 'waiting'
 local ttl, history_kept, fields = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -34,12 +35,14 @@ local function revoke(id, rest)
   end
   redis.call('HSET', RECORD .. id, 'revoked', 'yes')
   end_job(id, 'REVOKED', result_of(payload, rest), ttl, now, record)
+  count(record.task or '?', 'REVOKED', false, false)
   return state
 end
 
 local states = {}
 for i = 5, #ARGV, 2 do states[#states + 1] = revoke(ARGV[i], ARGV[i + 1]) end
 settle_endings()
+write_counters(now)
 trim_history(history_kept)
 tell_waiters()
 publish_events(now)

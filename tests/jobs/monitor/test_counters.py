@@ -23,23 +23,20 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     for result, state in ((await tasks.fail.delay(), "FAILURE"), (await tasks.flaky.delay(1), "SUCCESS")):
         await reach(result, state)
     await reach(await tasks.patient.delay(), "RETRY")
+    await (await tasks.log.apply_async(("never",), countdown=60)).revoke()
 
     [*before, now] = await minutes(connection, 3)
     if not now.succeeded:  # a minute has begun meanwhile
         now = before[-1]
-    assert (now.succeeded, now.failed, now.retried, now.revoked) == (
-        7,
-        1,
-        2,
-        0,
-    )  # the workflow itself counts, too
+    counted = (now.succeeded, now.failed, now.retried, now.revoked)
+    assert counted == (7, 1, 2, 1)  # the workflow itself counts, too
     assert now.wait_p50 is not None and now.run_p95 is not None  # noqa: PT018
     assert 0 <= now.wait_p50 <= 10
     of_fail = [minute for minute in await minutes(connection, 3, "tests.fail") if minute.failed]
     assert [(minute.failed, minute.succeeded) for minute in of_fail] == [(1, 0)]
     for counts in (await last_minutes(connection, 3), await totals(connection)):
-        assert counts["tests.log"].states == {"SUCCESS": 5}
-        assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2}
+        assert counts["tests.log"].states == {"SUCCESS": 5, "REVOKED": 1}
+        assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
         assert counts[""].failure_share == 1 / 8
         assert sum(counts[""].run.values()) == 8
         assert counts[""].run_ms >= counts["tests.log"].run_ms
