@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
@@ -16,6 +16,7 @@ from app.mail import current_mailer
 from app.subscribers.models import Subscriber, is_confirmed
 
 TOO_LONG = timedelta(minutes=30)
+FORGOTTEN_AFTER = timedelta(days=30)  # what is left over of a digest that is older is news to nobody
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,13 @@ def _suspect() -> ColumnElement[bool]:
     """Those worth a closer look: few, so that every page can ask."""
     unfinished = and_(Digest.state == State.SENDING, Digest.began_at < datetime.now(UTC) - TOO_LONG)
     paused = and_(Digest.state == State.PAUSED, Digest.reason != "")
-    return or_(unfinished, paused, Digest.state == State.DONE)
+    unsettled = Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
+    left_over = and_(
+        Digest.state == State.DONE,
+        Digest.ended_at > datetime.now(UTC) - FORGOTTEN_AFTER,
+        exists().where(Delivery.digest_id == Digest.id, unsettled),
+    )
+    return or_(unfinished, paused, left_over)
 
 
 async def _left_over(db: AsyncSession, digest_pk: int) -> tuple[int, int]:

@@ -139,6 +139,21 @@ async def test_what_needs_the_owner_is_said(site: DigestSite) -> None:
     assert await sentence(site, pk) == "", "it is suppressed: nothing is left to do"
 
 
+async def test_what_is_left_over_is_said_for_a_month(site: DigestSite) -> None:
+    await site.subscribe()
+    pk = await site.begin()
+    site.smtp.script["dot"] = ["554 no"]
+    await site.round(pk)
+
+    async def said() -> list[int]:
+        async with site.database.session() as db:
+            return [each.digest.id for each in await trouble.all_of(db)]
+
+    assert await said() == [pk]
+    await site.change(Digest, ended_at=datetime.now(UTC) - timedelta(days=31))
+    assert await said() == []
+
+
 async def test_the_owner_is_mailed_once_when_mail_can_be_sent(site: DigestSite) -> None:
     await site.subscribe()
     pk = await site.begin()

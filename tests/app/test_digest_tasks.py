@@ -13,7 +13,7 @@ from app.background import schedules
 from app.blog import Post
 from app.database import Database
 from app.digest.models import Delivery, Digest, State, Step
-from app.digest.tasks import digest
+from app.digest.tasks import digest, send_test
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from app.subscribers.when import next_digest
@@ -76,6 +76,11 @@ async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Data
 
             await wait_until(done, "the digest to be done", timeout_s=30)
             assert await Result("digest:1").state() == "SUCCESS"
+            for pk in (1, None):  # that one, and the next one, which is empty
+                await (await send_test.delay(pk)).get(timeout=20)
+            to_owner = [mail for mail in smtp.accepted if mail.recipients == ["owner@localhost"]]
+            assert [mail.message["Subject"] for mail in to_owner] == ["Test: Weekly Digest"] * 2
+            smtp.accepted = [mail for mail in smtp.accepted if mail not in to_owner]
 
         assert sorted(mail.recipients[0] for mail in smtp.accepted) == sorted(
             f"reader{n}@example.org" for n in range(50)
