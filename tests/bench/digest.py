@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from app import create_app
 from app.blog import Post
 from app.context import close, task_context
-from app.digest import choosing, mails
+from app.digest import choosing, mails, steering
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import start
 from app.mail import compose
@@ -45,7 +45,7 @@ PEERS = False
 READERS = int(os.environ.get("BENCH_READERS", "10000"))
 BY_RECIPE = 300  # mails are enough to know its pace
 POSTS = 5
-CALLS, APART_S = 200, 0.05  # of other people's jobs, for each figure
+CALLS, TURNS, APART_S = 400, 8, 0.02  # of other people's jobs, for each figure
 
 PACE = "digest: mails per second"
 ALONE = "other jobs: call to result without a digest, p99 ms"
@@ -100,29 +100,42 @@ async def by_digest(rig: Rig, here: Site) -> Figures:
 
                 await wait_until(done, "the digest to be done", timeout_s=600)
                 took = time.perf_counter() - began
-        async with here.database.session() as db:
-            sent = await db.scalar(select(func.count()).where(Delivery.step == Step.SENT))
-    return {PACE: READERS / took, SENT: float(sent or 0)}
+        return {PACE: READERS / took, SENT: float(await sent(here))}
 
 
 async def beside_others(rig: Rig, here: Site) -> Figures:
-    """Calls of another task on the same worker, before and while a digest is sent."""
+    """Calls of another task on the same worker, while a digest is sent and while it is paused, in turns."""
+    alone: list[float] = []
+    beside: list[float] = []
     async with running(here, 2_000) as (_, pk):
         with here.process("arq", "worker.WorkerSettings"):
             await wait_until(lambda: rig.redis.zcard("jobs:workers"), "the worker", timeout_s=60)
             async with connect(rig.url):
                 await waits(20)
-                alone = percentile(await waits(CALLS), 0.99)
-                await start(pk)
+                for _ in range(TURNS):
+                    await steer(here, pk, steering.pause)
+                    alone += await waits(CALLS // TURNS)
+                    already = await sent(here)
+                    await steer(here, pk, steering.resume)
+                    await wait_until(lambda: more_than(here, already), "further mails", timeout_s=60)  # noqa: B023
+                    beside += await waits(CALLS // TURNS)
+    first, second = percentile(alone, 0.99), percentile(beside, 0.99)
+    return {ALONE: first, BESIDE: second, RATIO: second / first}
 
-                async def some() -> bool:
-                    async with here.database.session() as db:
-                        sent = select(func.count()).where(Delivery.step == Step.SENT)
-                        return (await db.scalar(sent) or 0) > 10
 
-                await wait_until(some, "the first mails", timeout_s=60)
-                beside = percentile(await waits(CALLS), 0.99)
-    return {ALONE: alone, BESIDE: beside, RATIO: beside / alone}
+async def steer(here: Site, pk: int, action: steering.Action) -> None:
+    async with here.database.transaction() as db:
+        await action(db, await db.get_one(Digest, pk))
+    await start(pk)
+
+
+async def sent(here: Site) -> int:
+    async with here.database.session() as db:
+        return await db.scalar(select(func.count()).where(Delivery.step == Step.SENT)) or 0
+
+
+async def more_than(here: Site, count: int) -> bool:
+    return await sent(here) > count
 
 
 async def waits(calls: int) -> list[float]:
