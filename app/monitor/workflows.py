@@ -39,6 +39,8 @@ async def workflow() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         tree = await monitor.workflow(redis(), workflow_id, path, start) or asked.nowhere()
-        return {"id": workflow_id, "tree": tree, "job": await monitor.job(redis(), workflow_id)}
+        found = (await monitor.find(redis(), text=workflow_id, limit=1)).rows
+        row = found[0] if found and found[0].id == workflow_id else None  # its record may have ended
+        return {"id": workflow_id, "tree": tree, "row": row}
 
     return await live.page("monitor/workflow.html", look)
