@@ -13,7 +13,7 @@ local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
 local states, task, worker, queue, needle = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log' }
-local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are sent, and when its text has to be looked at again
+local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
 local now = now_ms()
 local rows, looked_at, at_end = {}, 0, 0
 
@@ -62,9 +62,8 @@ local function state_of(id)
 end
 
 local function stored_call(id, state)
-  if not is_terminal(state) then return redis.call('GET', JOB .. id) or '' end
-  if needle ~= '' then return redis.call('GET', RESULT .. id) or '' end
-  return redis.call('GETRANGE', RESULT .. id, 0, SHOWN - 1)
+  local key = is_terminal(state) and RESULT .. id or JOB .. id
+  return redis.call('GETRANGE', key, 0, (needle ~= '' and SOUGHT or SHOWN) - 1)
 end
 
 local function look(id, score)
@@ -76,7 +75,7 @@ local function look(id, score)
     and not id:find(needle, 1, true) then return end
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
   local held = tonumber(fields[5]) and tonumber(fields[5]) <= now and score > now
-  rows[#rows + 1] = { id, state, fields, held and 1 or 0, call:sub(1, needle ~= '' and SOUGHT or SHOWN) }
+  rows[#rows + 1] = { id, state, fields, held and 1 or 0, call }
 end
 
 if how == 'these' then

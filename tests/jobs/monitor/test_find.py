@@ -236,3 +236,16 @@ async def test_a_job_that_is_forgotten_or_begins_again_stands_in_no_index(
 
     for key in (keys.HISTORY, keys.UNSUCCESSFUL, f"{keys.ENDED}tests.fail", f"{keys.ENDED}jobs.workflow"):
         assert set(await connection.zrange(key, 0, -1)) <= {f"{flow.id}:1".encode()}, key
+
+
+async def test_a_large_call_is_shown_as_far_as_it_is_read(connection: JobsRedis) -> None:
+    result = await tasks.log.apply_async((["早" * 200, "x" * 100_000, "the end"],), countdown=60)
+    other = await tasks.multiply.apply_async(("near", "y" * 100_000), countdown=60)
+
+    rows = {row.id: row for row in await all_of(connection)}
+
+    assert rows[other.id].args == "'near'…"
+    assert rows[result.id].args == "…"
+    assert [row.id for row in await all_of(connection, text="near")] == [other.id]
+    assert await all_of(connection, text="the end") == []
+    assert {row.id for row in await all_of(connection, text=result.id)} == {result.id}
