@@ -63,21 +63,29 @@ def tomorrow_morning(zone: ZoneInfo, now: datetime) -> datetime:
     return datetime.combine(tomorrow, MORNING, tzinfo=zone).astimezone(UTC)
 
 
+def local(at: datetime, zone: ZoneInfo) -> datetime:
+    """The moment in *zone*; at the ends of the calendar, where the zone has no date for it, as it is."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
+
+
 def for_field(at: datetime, zone: ZoneInfo) -> str:
     """The value of a date-time field."""
-    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
+    return local(at, zone).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
 
 
 def spelled(at: datetime, zone: ZoneInfo) -> str:
     """Day, time and zone: `Tuesday, 1 December 2026, 10:30 (Europe/Berlin)`; seconds only if there are any."""
-    local = at.astimezone(zone)
-    clock = local.strftime("%H:%M:%S").removesuffix(":00") if local.second else local.strftime("%H:%M")
-    return f"{local:%A, %-d %B %Y}, {clock} ({zone.key})"
+    here = local(at, zone)
+    clock = here.strftime("%H:%M:%S").removesuffix(":00") if here.second else here.strftime("%H:%M")
+    return f"{here:%A, %-d %B %Y}, {clock} ({here.tzinfo})"
 
 
 def day(at: datetime, zone: ZoneInfo) -> str:
     """`1 December 2026`."""
-    return f"{at.astimezone(zone):%-d %B %Y}"
+    return f"{local(at, zone):%-d %B %Y}"
 
 
 def distance(at: datetime, now: datetime) -> str:

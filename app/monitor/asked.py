@@ -39,9 +39,12 @@ def moment(typed: str) -> datetime | None:
     if not typed:
         return None
     try:
-        return datetime.fromisoformat(typed).replace(tzinfo=reader_zone())
-    except (ValueError, OverflowError):
+        at = datetime.fromisoformat(typed)
+    except ValueError:
         raise ValueError(f"There is no {typed[:20]}: give a day and a time, like 2026-12-01T10:30.") from None
+    if not 1970 < at.year < 2200:
+        raise ValueError(f"{typed[:20]} is too far away: years from 1971 to 2199 are possible.")
+    return at if at.tzinfo else at.replace(tzinfo=reader_zone())
 
 
 def nowhere() -> NoReturn:

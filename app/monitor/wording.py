@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app import times
 from app.monitor.blueprint import blueprint
@@ -55,8 +55,10 @@ def memory(size: float) -> str:
 
 @blueprint.app_template_filter()
 def clock(at: datetime) -> str:
-    """`26 Nov 07:30:12` in the reader's zone."""
-    return f"{at.astimezone(reader_zone()):%-d %b %H:%M:%S}"
+    """`26 Nov 07:30:12` in the reader's zone, with the year if it is not this one."""
+    local = times.local(at, reader_zone())
+    year = "" if local.year == datetime.now(UTC).year else f" {local.year}"
+    return f"{local:%-d %b}{year} {local:%H:%M:%S}"
 
 
 @blueprint.app_template_filter()

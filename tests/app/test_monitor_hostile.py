@@ -11,7 +11,7 @@ from quart import Quart
 
 from jobs import monitor, send_task
 from settings import ROOT
-from tests.app.monitoring import fail, shop_worker
+from tests.app.monitoring import echo, fail, shop_worker
 from tests.app.visitor import Visitor
 from tests.waiting import wait_until
 
@@ -237,6 +237,24 @@ async def test_a_time_that_is_none_is_said_and_kept(owner: Visitor) -> None:
     assert response.status_code == 400
     assert "There is no 2026-13-77T10:00" in owner.text
     assert 'value="plants"' in owner.text
+
+
+async def test_scores_that_are_no_times_hide_nothing(app: Quart, owner: Visitor) -> None:
+    """Stock producers write scores as they like; the owner of these tests is in Berlin."""
+    redis = app.extensions["redis"]
+    for score in ("-1", "0", "1e18", "inf", "-inf", "253402300799999"):
+        job = await echo.apply_async((score,), countdown=100)
+        await redis.zadd("arq:queue", {job.id: score})
+        await redis.hset(f"jobs:job:{job.id}", "due", "253402300799999")
+        for path in ("", "jobs", "scheduled", "queues", f"job?id={job.id}"):
+            assert (await owner.get(f"/monitor/{path}")).status_code == 200, (score, path)
+        assert job.id in owner.text
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00", "9999-12-31T23:59", "1969-12-31T00:00"])
+async def test_a_time_too_far_away_is_refused(owner: Visitor, when: str) -> None:
+    assert (await owner.get(f"/monitor/jobs?since={when}")).status_code == 400
+    assert "is too far away" in owner.text
 
 
 def test_no_module_of_the_pages_reaches_for_sql_or_accounts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from jobs import monitor
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
+from tests.site import site
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.one_database
@@ -110,6 +112,25 @@ async def test_a_stream_ends_with_the_process(fast: None, app: Quart, owner: Vis
 
         async with asyncio.timeout(2):
             await connection.as_response()
+
+
+async def test_a_stop_of_the_server_waits_for_no_stream(redis_url: str) -> None:
+    async with site(redis_url) as here:
+        with here.process("app.serve") as web:
+            async with (
+                here.browser(here.settings.owner_email) as browser,
+                browser.stream("GET", "/monitor/", headers=STREAM) as stream,
+            ):
+                async for line in stream.aiter_lines():
+                    if line == "event: part":
+                        break
+                began = time.monotonic()
+
+                web.terminate()
+                await wait_until(lambda: web.poll() is not None, "the server to end", timeout_s=20)
+
+    assert time.monotonic() - began < 5  # a request that is under way has 10 s
+    assert web.returncode == 0
 
 
 async def test_a_stream_ends_when_its_session_is_signed_out(fast: None, owner: Visitor) -> None:

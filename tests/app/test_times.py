@@ -116,3 +116,12 @@ def test_a_day_is_the_reader_s() -> None:
 
     assert times.day(late, BERLIN) == "1 December 2026"
     assert times.day(late, ZoneInfo("UTC")) == "30 November 2026"
+
+
+def test_the_ends_of_the_calendar_are_spelled_too() -> None:
+    """Where a zone would be in the year 10000, or 0."""
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+
+    assert times.spelled(last, ZoneInfo("Asia/Tokyo")) == "Friday, 31 December 9999, 23:59 (UTC)"
+    assert times.spelled(last, ZoneInfo("America/Lima")) == "Friday, 31 December 9999, 18:59 (America/Lima)"
+    assert times.day(datetime(1, 1, 1, tzinfo=UTC), ZoneInfo("America/Lima")).endswith("1 January 1")
