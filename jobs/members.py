@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobs.connection import JobsRedis
 
 
-AT_ONCE = 1_000
+AT_ONCE = 500
 """How many members one script looks at, so that it keeps Redis for a moment only."""
 STATES = {
     "S": "SUCCESS",

@@ -18,9 +18,9 @@ from jobs.monitor.places import Place, ids_running, places
 from jobs.monitor.rows import Found, JobRow, read_row, row_of_result
 from jobs.result import Result
 
-STEP = 500
+STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
-PATIENCE_S = 0.06
+PATIENCE_S = 0.04
 """After so long a page ends as it is, and says how far it came."""
 
 
