@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -88,7 +89,7 @@ async def test_it_ends_when_nobody_reads_any_more(redis_url: str, start_online: 
     command = f"{sys.executable} -m jobs --redis-url {redis_url} events | head -1"
     done = await asyncio.to_thread(
         subprocess.Popen, ["bash", "-o", "pipefail", "-c", command], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
     async def ended() -> bool:  # each line that nobody reads lets it see that
@@ -98,7 +99,8 @@ async def test_it_ends_when_nobody_reads_any_more(redis_url: str, start_online: 
     try:
         await wait_until(ended, "the pipe to end", timeout_s=40)
     finally:
-        done.kill()
+        with contextlib.suppress(ProcessLookupError):  # both have ended
+            os.killpg(done.pid, signal.SIGKILL)
         out, err = done.communicate()
     assert json.loads(out)["state"]
     assert (done.returncode, err) == (0, "")
