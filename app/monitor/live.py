@@ -49,7 +49,8 @@ async def page(template: str, look: Look) -> ResponseReturnValue:
     """The page of what *look* finds; or the stream of its block `live`, if the browser asks for one."""
     if request.method == "GET" and request.headers.get("Accept", "").startswith("text/event-stream"):
         return await _stream(template, look)
-    return await _render(template, "monitor/layout.html", **await look())
+    words = await look()
+    return await render_template(template, layout="monitor/layout.html", zone=reader_zone().key, **words)
 
 
 class Watched:
@@ -144,16 +145,14 @@ def of_this_process() -> Live:
     return live
 
 
-async def _render(template: str, layout: str, **words: Any) -> str:
-    return await render_template(template, layout=layout, zone=reader_zone().key, **words)
-
-
 async def _stream(template: str, look: Look) -> Response:
     @copy_current_app_context
     @copy_current_request_context
     async def render() -> str:
-        words = {**await look(), "csrf_token": lambda: ""}  # one part for all browsers: each puts in its own
-        return await _render(template, "monitor/part.html", **words)
+        """Without what other features add to every page: a look asks nothing but Redis."""
+        words = {**await look(), "zone": reader_zone().key, "layout": "monitor/part.html"}
+        words["csrf_token"] = lambda: ""  # one part for all browsers: each puts its own in
+        return await current_app.jinja_env.get_template(template).render_async(words)
 
     live = of_this_process()
     key = (template, request.full_path, reader_zone())

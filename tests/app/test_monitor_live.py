@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from quart import Quart
+from sqlalchemy import event
 
 from app import create_app
 from app.monitor import live
@@ -207,6 +208,22 @@ async def test_a_text_in_redis_is_no_event(fast: None, app: Quart, owner: Visito
     assert text.count("gone") == 4
     assert re.findall("^event: .*", text, re.MULTILINE) == ["event: part"]
     assert "\r" not in text
+
+
+async def test_a_look_asks_no_database(
+    fast: None, monkeypatch: pytest.MonkeyPatch, app: Quart, owner: Visitor
+) -> None:
+    """Whatever other features put on every page of the owner's."""
+    monkeypatch.setattr(live, "HEARTBEAT_S", 60)  # then SQL is asked whether the session is still signed in
+    asked: list[str] = []
+    engine = app.extensions["database"].engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    async with watching(owner) as connection:
+        await read(connection, "event: part")
+        turns = hub(app).turns
+        asked.clear()
+        await wait_until(lambda: hub(app).turns >= turns + 20, "twenty looks")
+        assert asked == []
 
 
 async def test_redis_away_is_said_and_its_return_seen(fast: None, tmp_path: Path) -> None:
