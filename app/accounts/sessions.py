@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from quart import Quart, g, request, session
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
@@ -21,6 +21,15 @@ def current_account() -> Account:
     account: Account | None = g.account
     assert account is not None, "the view is not marked @signed_in"
     return account
+
+
+async def hold(db: AsyncSession, account: Account) -> bool:
+    """Have other changes to what this account owns wait until the transaction ends; False if it was deleted meanwhile.
+
+    To be called before anything else is locked.
+    """
+    query = select(Account.id).where(Account.id == account.id)
+    return await db.scalar(query.with_for_update(key_share=True)) is not None
 
 
 def prepare(app: Quart) -> None:

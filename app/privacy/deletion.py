@@ -10,7 +10,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
-from app.accounts import Account
+from app.accounts import Account, hold
 from app.accounts.models import SignIn, SignInLink
 from app.reminders.consents import answers
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
@@ -27,6 +27,7 @@ async def delete_account(account: Account) -> None:
     Redis is only tidied up: an alarm that stays, because Redis is away, rings for nothing.
     """
     async with database.transaction() as db:
+        await hold(db, account)
         await _end_consents(db, account)
         jobs = await _delete_reminders(db, account)
         await db.execute(delete(Subscriber).where(Subscriber.email == account.email))

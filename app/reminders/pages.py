@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, times
-from app.accounts import current_account, signed_in
+from app.accounts import current_account, hold, signed_in
 from app.mail import address
 from app.rate_limits import RateLimitsUnavailable
 from app.reminders import arming
@@ -26,6 +26,7 @@ from jobs import Result
 
 PER_PAGE = 20
 MOST_OPEN = 2_000  # reminders that one account may have waiting
+DELETED = "This account was deleted meanwhile, so nothing was saved."
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")
@@ -72,6 +73,8 @@ async def create() -> ResponseReturnValue:
     if status := await _cannot_ask(form, email):
         return await _form_page(form), status
     async with database.transaction() as db:
+        if not await hold(db, account):
+            abort(403, DELETED)
         mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
         if (await db.scalar(select(func.count()).where(*mine)) or 0) >= MOST_OPEN:
             form.text_error = (
@@ -121,6 +124,8 @@ async def save(pk: int) -> ResponseReturnValue:
     if status := await _cannot_ask(form, reminder.email):
         return await _form_page(form, reminder), status
     async with database.transaction() as db:
+        if not await hold(db, current_account()):
+            abort(403, DELETED)
         standing, consent = await _standing(db, reminder.email)  # first: an answer locks in this order, too
         reminder = await _mine(db, pk, lock=True)
         if not reminder.can_change:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from quart import Quart
+from quart import Quart, request
 from redis.asyncio import Redis
 from sqlalchemy import func, select
 
+from app.accounts import current_account
 from app.accounts.models import Account, SignIn, SignInLink
 from app.background import TASKS, schedules
 from app.database import Database, Model
-from app.privacy import retention
+from app.privacy import deletion, retention
 from app.privacy.tasks import erase_old
+from app.reminders import pages
 from app.reminders.consents import links
 from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
@@ -150,6 +153,37 @@ async def test_without_the_address_nothing_is_deleted(app: Quart, alice: Visitor
     assert response.status_code == 400
     assert "Nothing was deleted" in words(alice)
     assert len(await found(app, Account)) == 1
+
+
+@pytest.mark.parametrize("to", ["", "bob@example.org"])
+async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(
+    app: Quart, alice: Visitor, to: str
+) -> None:
+    """Sent from another tab: the account was there when the request came, and is gone when it is saved."""
+
+    @app.before_request
+    async def delete_meanwhile() -> None:
+        if request.method == "POST":
+            await deletion.delete_account(current_account())
+
+    response = await alice.post("/reminders/new", text="Hi", to=to, **{"in": "1h"})
+
+    assert response.status_code == 403
+    assert "This account was deleted meanwhile" in words(alice)
+    assert await stored(app) == await found(app, Account) == []
+
+
+async def test_an_account_gets_no_more_reminders_by_sending_its_forms_at_once(
+    app: Quart, alice: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_OPEN", 3)
+    await alice.get("/reminders/new")
+    form = {"csrf_token": alice.token(), "text": "Hi", "in": "1h"}
+
+    answers = await asyncio.gather(*(alice.client.post("/reminders/new", form=form) for _ in range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [303] * 3 + [400] * 5
+    assert len(await stored(app)) == 3
 
 
 async def test_redis_away_keeps_nothing_from_being_deleted(lonely: Visitor) -> None:
