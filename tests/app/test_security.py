@@ -281,6 +281,7 @@ async def test_an_account_that_is_not_the_owner_gets_403(app: Quart, alice: Visi
         (1, "nonsense", "9.9.9.9"),
         (1, None, "9.9.9.9"),
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (1, "::ffff:1.1.1.1", "1.1.1.1"),
     ],
 )
 async def test_the_client_is_the_nearest_address_that_our_proxies_vouch_for(
