@@ -21,7 +21,7 @@ async def measured() -> list[Family]:
     """Everything, as it is now in Redis."""
     connection = redis()
     now = datetime.fromtimestamp((await connection.time())[0], UTC)
-    known = {task.name for task in await monitor.tasks(connection)}
+    known = {task.name for task in await monitor.tasks(connection) if task.declared}
     return [
         *_ended(await monitor.totals(connection), known),
         *_queues(await monitor.queues(connection), await monitor.workers(connection)),

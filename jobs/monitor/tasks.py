@@ -20,6 +20,8 @@ class TaskInfo:
     name: str
     workers: int
     """Online ones that know it."""
+    declared: bool
+    """By a worker, now or ever; else it is only a name that a caller gave."""
     queue: str
     rate_limit: str
     """`10/s`, `5/m`; '' for none."""
@@ -62,6 +64,7 @@ def _info(
     return TaskInfo(
         name=name,
         workers=workers,
+        declared=known is not None,
         queue=known.queue if known else "",
         rate_limit=rate_text(limits.get(f"{name}|rate", "") if override is None else override),
         overridden=override is not None,
