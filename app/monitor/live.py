@@ -173,7 +173,7 @@ async def _events(
         yield b"retry: 3000\n\n"
         while not live.closing:
             if time.monotonic() - checked >= HEARTBEAT_S:
-                if not await _still_allowed():
+                if await _is_refused():
                     yield _event("over", "You are signed out: nothing more is shown here.")
                     return
                 checked = time.monotonic()
@@ -189,12 +189,15 @@ async def _events(
         live.leave(key, watched)
 
 
-async def _still_allowed() -> bool:
-    """Ask again what was asked before the page was shown: a sign-out ends the streams, too."""
+async def _is_refused() -> bool:
+    """Ask again what was asked before the page was shown: a sign-out ends the streams, too.
+
+    Where nobody can tell, the error ends the stream, and the browser comes again.
+    """
     try:
-        return await current_app.preprocess_request() is None
-    except Exception:  # refused, or nobody can tell: the browser comes again
-        return False
+        return await current_app.preprocess_request() is not None
+    except HTTPException:
+        return True
 
 
 def _event(name: str, text: str) -> bytes:
