@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from quart import flash, redirect
 from quart.typing import ResponseReturnValue
@@ -20,8 +20,13 @@ class Refused(Exception):
     """The action could not be done; the message says why."""
 
 
-async def act(what: str, target: str, doing: Awaitable[str], then: str) -> ResponseReturnValue:
-    """Do it, note who did *what* to *target* and what came of it, and show that on the page *then*."""
+async def act(
+    what: str, target: str, doing: Awaitable[str], then: str | Callable[[], str]
+) -> ResponseReturnValue:
+    """Do it, note who did *what* to *target* and what came of it, and show that on the page *then*.
+
+    *then* may be a function, where only the deed tells which page that is.
+    """
     category = "success"
     try:
         said = await doing
@@ -29,4 +34,4 @@ async def act(what: str, target: str, doing: Awaitable[str], then: str) -> Respo
         said, category = str(error), "error"
     await monitor.note(redis(), WHO, what, target, said)
     await flash(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", category)
-    return redirect(then, 303)
+    return redirect(then if isinstance(then, str) else then(), 303)

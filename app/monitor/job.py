@@ -43,10 +43,7 @@ async def retry_job() -> ResponseReturnValue:
         runs = await monitor.retry(redis(), job_id)
         return f"It runs again, as {runs}."
 
-    doing = do()
-    answer = await act("retry", job_id, doing, "")
-    answer.location = url_for("monitor.job", id=runs)  # type: ignore[union-attr]
-    return answer
+    return await act("retry", job_id, do(), lambda: url_for("monitor.job", id=runs))
 
 
 @blueprint.post("/job/revoke")

@@ -14,6 +14,8 @@ from app.monitor.acting import Refused, act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
+SHOWN = 100
+"""Running jobs that are listed, those that run longest first."""
 DEAF = "The worker does not listen: it has stopped, or has just lost its connection. Nothing was done."
 
 
@@ -34,7 +36,8 @@ async def worker() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         online = {info.name: info for info in await monitor.workers(redis())}
-        return {"name": name, "worker": online.get(name), "rows": await monitor.running(redis(), name)}
+        rows = await monitor.running(redis(), name)
+        return {"name": name, "worker": online.get(name), "rows": rows[:SHOWN], "held": len(rows)}
 
     return await live.page("monitor/worker.html", look)
 

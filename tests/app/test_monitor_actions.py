@@ -239,6 +239,23 @@ async def test_a_text_of_two_characters_is_found(worker: str, owner: Visitor) ->
     assert other.id not in owner.text
 
 
+async def test_a_worker_s_page_lists_no_more_than_a_hundred(
+    app: Quart, connection: JobsRedis, owner: Visitor
+) -> None:
+    async with shop_worker(app.extensions["settings"].redis_url, max_jobs=150):
+        await slow.apply_many([(60,)] * 120)
+
+        async def all_run() -> bool:
+            found = await monitor.workers(connection)
+            return bool(found) and len(await monitor.running(connection, found[0].name)) == 120
+
+        await wait_until(all_run, "all to run")
+        await owner.get(f"/monitor/worker?name={(await monitor.workers(connection))[0].name}")
+
+    assert owner.text.count('data-key="row-') == 100
+    assert "Those 100 of 120 that run longest." in owner.text
+
+
 async def test_pages_never_walk_through_all_keys(connection: JobsRedis, worker: str, owner: Visitor) -> None:
     job = await echo.delay("x")
     await job.get(timeout=10)
