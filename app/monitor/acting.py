@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from quart import flash, redirect
@@ -14,6 +15,7 @@ WHO = "owner"
 """Nobody else may act. Names and addresses of people stay out of Redis."""
 LONGEST = 300
 """Characters of what is said: it travels in a cookie."""
+BROKEN_OFF = "Broken off: nobody knows how far it came."
 
 
 class Refused(Exception):
@@ -25,13 +27,15 @@ async def act(
 ) -> ResponseReturnValue:
     """Do it, note who did *what* to *target* and what came of it, and show that on the page *then*.
 
-    *then* may be a function, where only the deed tells which page that is.
+    *then* may be a function, where only the deed tells which page that is. Noted too if Redis fails it midway, or the
+    browser leaves: then this is cancelled.
     """
-    category = "success"
+    said, category = BROKEN_OFF, "success"
     try:
         said = await doing
     except (Refused, monitor.QuarqError, ValueError) as error:
         said, category = str(error), "error"
-    await monitor.note(redis(), WHO, what, target, said)
+    finally:
+        await asyncio.shield(monitor.note(redis(), WHO, what, target, said))
     await flash(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", category)
     return redirect(then if isinstance(then, str) else then(), 303)

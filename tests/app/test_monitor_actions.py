@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import parse_qs, quote, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from quart import Quart
 
+from app.monitor.acting import act
 from jobs import JobsRedis, Result, chord, monitor
 from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.app.visitor import Visitor
@@ -137,6 +139,27 @@ async def test_a_queue_is_emptied_once_its_name_is_typed(connection: JobsRedis, 
     await owner.post("/monitor/queue/purge", page=page, name="default", typed="default", scheduled="1")
     assert await later.state() == "REVOKED"
     assert await last_note(connection) == ("owner", "purge queue, scheduled jobs too", "default")
+
+
+async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connection: JobsRedis) -> None:
+    job, half_done = await echo.delay("x"), asyncio.Event()
+
+    async def do() -> str:
+        await monitor.purge(connection, [job.id])
+        half_done.set()
+        await asyncio.Event().wait()  # the rest of a long queue
+        return "never"
+
+    async with app.test_request_context("/monitor/queue/purge"):
+        acting = asyncio.create_task(act("purge queue", "default", do(), "/"))
+        await asyncio.wait_for(half_done.wait(), 10)
+        acting.cancel()
+        with suppress(asyncio.CancelledError):
+            await acting
+
+    assert await job.state() == "REVOKED"
+    assert await last_note(connection) == ("owner", "purge queue", "default")
+    assert (await monitor.audit(connection)).rows[0].result.startswith("Broken off")
 
 
 async def test_a_rate_limit_is_changed_for_all_workers(
