@@ -23,7 +23,7 @@ PER_PAGE = 50
 async def index() -> ResponseReturnValue:
     """Newest first, 50 to a page; how many there are in each state."""
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
-    q, state = request.args.get("q", "").strip()[:254], request.args.get("state", "")
+    q, state = request.args.get("q", "").replace("\0", "").strip()[:254], request.args.get("state", "")
     query = select(Subscriber).where(*_which(q, state)).order_by(Subscriber.id.desc())
     async with database.session() as db:
         found = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))

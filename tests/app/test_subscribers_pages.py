@@ -477,6 +477,13 @@ async def test_the_owner_finds_an_address_by_a_part_of_it(app: Quart, owner: Vis
     assert len(await found("")) == 4
 
 
+@pytest.mark.parametrize(
+    "typed", ["%00", "a%00b", "%ED%A0%80", "@", "a@b@c", "a@%F0%9F%98%80", "xn--%E2%80%AE"]
+)
+async def test_whatever_is_sought_is_no_fault(owner: Visitor, typed: str) -> None:
+    assert (await owner.get(f"/subscribers?q={typed}")).status_code == 200
+
+
 async def test_many_subscribers_are_shown_by_pages(app: Quart, owner: Visitor) -> None:
     stored: Database = app.extensions["database"]
     async with stored.transaction() as db:
