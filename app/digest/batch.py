@@ -176,9 +176,10 @@ class Batch:
         self._went_well = False
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
-                await current_ledger().settle(recipient.pk, db, **values)
+                # The subscriber first: whoever deletes it at this moment locks them in this order, too.
                 if failed.address_refused or failed.no_such_address:
                     await states.refused(db, recipient.subscriber.id, failed)
+                await current_ledger().settle(recipient.pk, db, **values)
                 if await _count_failure(db, self._digest.id, failed.reason, first=first):
                     self._halted = True
 

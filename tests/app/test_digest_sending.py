@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.blog import Post
 from app.database import Database
@@ -230,6 +230,30 @@ async def test_whoever_has_left_gets_nothing(site: DigestSite) -> None:
 
     assert site.mailed == {stays.email: 1}
     assert await site.steps(pk) == {Step.LEFT: 3, Step.SENT: 1}
+
+
+async def test_an_address_that_is_forgotten_while_a_server_refuses_it_is_forgotten(site: DigestSite) -> None:
+    """Neither waits for what the other has locked; one of them would be broken off."""
+    if site.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    [subscriber] = await site.subscribe(1)
+    pk = await site.begin()
+    site.smtp.script["rcpt"] = "550 5.1.1 no such person"
+
+    async def blocked() -> bool:
+        async with site.database.session() as db:
+            return bool(await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    async with site.database.transaction() as db:
+        found = await db.get_one(Subscriber, subscriber.id, with_for_update=True)
+        sending = asyncio.create_task(site.round(pk))
+        await wait_until(blocked, "the refusal to wait for the one that forgets")
+        await db.delete(found)
+    await sending
+
+    async with site.database.session() as db:
+        [settled] = (await db.scalars(select(Delivery))).all()
+    assert (settled.step, settled.subscriber_id) == (Step.FAILED, None)
 
 
 @pytest.mark.timeout(120)
