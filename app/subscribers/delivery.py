@@ -82,8 +82,10 @@ async def _settle(subscriber: Subscriber, failed: DeliveryFailed, claimed: bool)
     same = Subscriber.id == subscriber.id, Subscriber.asked_at == subscriber.asked_at
     async with database.transaction() as db:
         if failed.outcome is Outcome.PERMANENT:
-            await db.execute(update(Subscriber).where(*same).values(mail_due_at=None))
-            await states.refused(db, subscriber.id, failed)
+            said = {"mail_due_at": None, "reason": failed.reason}
+            await db.execute(update(Subscriber).where(*same, states.is_reachable()).values(**said))
+            if failed.address_refused or failed.no_such_address:  # else it was said of us, or of the text
+                await states.refused(db, subscriber.id, failed)
         elif claimed and failed.outcome is not Outcome.UNCERTAIN:
             again = {"mail_due_at": subscriber.mail_due_at}
             await db.execute(update(Subscriber).where(*same, states.is_reachable()).values(again))

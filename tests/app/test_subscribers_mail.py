@@ -173,6 +173,19 @@ async def test_a_refusal_for_good_is_kept_with_its_words(site: Site, answer: str
     assert sum(command.startswith("RCPT") for command in site.smtp.commands) == 1
 
 
+@pytest.mark.parametrize("stage", ["mail", "dot"])
+async def test_a_refusal_of_us_or_of_the_text_is_nothing_against_the_address(site: Site, stage: str) -> None:
+    for _ in range(states.MOST_REFUSALS):
+        assert await site.ask()
+        site.smtp.script[stage] = "554 5.7.1 not from you"
+        await delivery.send(1)
+        await site.change(asked_at=datetime.now(UTC) - timedelta(days=1))
+
+    subscriber = await site.read()
+    assert (subscriber.state, subscriber.refusals, subscriber.mail_due_at) == (State.ASKED, 0, None)
+    assert "554 5.7.1 not from you" in subscriber.reason
+
+
 async def test_who_gets_the_digest_already_is_told_so(site: Site) -> None:
     subscriber = await site.ask()
     assert subscriber is not None
