@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.extensions["settings"] = settings
     app.extensions["database"] = Database(settings.database_url)
     app.extensions["mailer"] = Mailer.of(settings)
-    app.extensions["rate_limits"] = RateLimits(settings.redis_url)
+    app.extensions["rate_limits"] = RateLimits(settings.redis_url, settings.secret_key)
 
     security.protect(app)
     pages.prepare(app)

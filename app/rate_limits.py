@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import math
 from dataclasses import dataclass
 
@@ -43,17 +43,17 @@ class Limit:
     times: int
     period_s: float
 
-    @property
-    def key(self) -> str:
-        """The subject, an address for example, is not readable in Redis."""
-        digest = hashlib.sha256(self.subject.encode()).hexdigest()[:32]
-        return f"app:limit:{self.name}:{digest}"
+    def key(self, secret_key: str) -> str:
+        """The subject, an address for example, cannot be read in Redis, nor found by trying all that there are."""
+        digest = hmac.digest(secret_key.encode(), f"limit {self.subject}".encode(), "sha256")
+        return f"app:limit:{self.name}:{digest.hex()[:32]}"
 
 
 class RateLimits:
     """The counters. Connects at the first use, and gives up on a dead Redis within seconds."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, secret_key: str) -> None:
+        self._secret_key = secret_key
         self._redis = Redis.from_url(
             redis_url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
         )
@@ -63,7 +63,7 @@ class RateLimits:
         """Count one use against every limit, or against none: then answer the seconds to wait."""
         try:
             wait_ms: int = await self._take(
-                keys=[limit.key for limit in limits],
+                keys=[limit.key(self._secret_key) for limit in limits],
                 args=[n for limit in limits for n in (limit.times, limit.period_s * 1000)],
             )
         except (RedisError, OSError) as error:

@@ -450,7 +450,7 @@ async def test_with_redis_away_nobody_new_is_asked_and_the_page_says_so(
 ) -> None:
     await alice.get("/reminders/new")
     await app.extensions["rate_limits"].close()
-    app.extensions["rate_limits"] = RateLimits("redis://127.0.0.1:1")
+    app.extensions["rate_limits"] = RateLimits("redis://127.0.0.1:1", settings.secret_key)
 
     response = await remind_bob(alice)
 

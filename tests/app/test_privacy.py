@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -228,6 +229,18 @@ async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor
     assert not {row.state for row in erased} & set(OPEN)
     await alice.get(f"/reminders/{erased[0].id}")
     assert "(text erased)" in words(alice)
+
+
+async def test_who_asked_cannot_be_found_in_redis_by_trying_all_addresses(
+    app: Quart, visitor: Visitor, redis: Redis
+) -> None:
+    """Of IPv4 there are 4 billion: a plain hash of one is read back within minutes."""
+    await visitor.post("/subscribe", email="bob@example.org")
+
+    names = [key.decode() for key in await redis.keys("app:limit:*")]
+    tried = [hashlib.sha256(word).hexdigest() for word in (b"bob@example.org", b"local", b"127.0.0.1")]
+    assert len(names) == 3
+    assert not [name for name in names for digest in tried if name.rpartition(":")[2] in digest]
 
 
 async def test_the_page_tells_the_numbers_that_are_set(app: Quart, visitor: Visitor) -> None:
