@@ -14,7 +14,7 @@ from jobs import keys, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
-from jobs.monitor.places import Place, ids_running, places
+from jobs.monitor.places import Place, Wanted, ids_running, places
 from jobs.monitor.rows import Found, JobRow, read_row, row_of_result
 from jobs.result import Result
 
@@ -34,23 +34,6 @@ class Page:
     rows: list[JobRow]
     next: str = ""
     looked_back_to: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is sought."""
-
-    state: str = ""
-    task: str = ""
-    worker: str = ""
-    queue: str = ""
-    text: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def filters(self) -> tuple[str, ...]:
-        """Those that find.lua knows, as it takes them."""
-        return self.task, self.worker, self.queue, self.text
 
 
 async def find(

@@ -1,16 +1,29 @@
-"""Where jobs are looked for: which indexes hold those that are wanted, in which order."""
+"""What is sought among jobs, and where: which indexes hold such jobs, in which order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from jobs import keys
 from jobs.connection import JobsRedis
 
-if TYPE_CHECKING:
-    from jobs.monitor.find import Wanted
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is sought."""
+
+    state: str = ""
+    task: str = ""
+    worker: str = ""
+    queue: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def filters(self) -> tuple[str, ...]:
+        """Those that find.lua knows, as it takes them."""
+        return self.task, self.worker, self.queue, self.text
 
 
 @dataclass(frozen=True)
