@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import Account
 from app.accounts.models import SignIn, SignInLink
 from app.database import Model
+from app.digest.models import Delivery
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder, owned_by
 from app.subscribers.models import Subscriber
@@ -20,6 +21,7 @@ ACCOUNT = ("email", "timezone", "created_at")
 REMINDER = ("id", "date", "email", "text", "state", "reason", "created_at", "sent_at")
 ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
 SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
+DIGEST = ("digest_id", "step", "reason", "sent_at")
 BROWSER = ("created_at", "seen_at", "expires_at")
 LINK = ("created_at", "expires_at", "used_at")
 
@@ -28,10 +30,11 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
     """For `json.dumps`. Of tokens nothing is stored that would be of use to anybody, so none is in it."""
     asked_by = (
         select(Consent, Account.email)
-        .join(Account, Account.id == Consent.account_id)
+        .outerjoin(Account, Account.id == Consent.account_id)  # none for a day, if it was deleted
         .where(Consent.email == account.email)
         .order_by(Consent.id)
     )
+    mine = select(Subscriber.id).where(Subscriber.email == account.email)
     return {
         "account": _chosen(account, ACCOUNT),
         "reminders": await _all(db, Reminder, owned_by(account), REMINDER),
@@ -41,6 +44,7 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
             for consent, asker in (await db.execute(asked_by)).all()
         ],
         "subscription": await _all(db, Subscriber, Subscriber.email == account.email, SUBSCRIPTION),
+        "digests": await _all(db, Delivery, Delivery.subscriber_id.in_(mine), DIGEST),
         "browsers_signed_in": await _all(db, SignIn, SignIn.account_id == account.id, BROWSER),
         "sign_in_links": await _all(db, SignInLink, SignInLink.email == account.email, LINK),
     }

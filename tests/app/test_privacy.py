@@ -18,6 +18,7 @@ from app.accounts import current_account
 from app.accounts.models import Account, SignIn, SignInLink
 from app.background import TASKS, schedules
 from app.database import Database, Model
+from app.digest.models import Delivery, Digest, Step
 from app.privacy import deletion, retention
 from app.privacy.tasks import erase_old
 from app.reminders import pages
@@ -68,6 +69,9 @@ async def test_the_download_holds_all_of_mine_and_nothing_of_others(
 ) -> None:
     await everybody(app, alice, charlie)
     await add(app, Reminder(date=datetime.now(UTC) + DAY, email="alice@example.org", text="From a shell"))
+    await add(app, Consent(account_id=None, email="alice@example.org", asked_at=datetime.now(UTC)))
+    await add(app, Digest(run="x"))
+    await add(app, *(Delivery(digest_id=1, subscriber_id=pk, step=Step.SENT) for pk in (1, 2)))
 
     response = await alice.post("/account/export", page="/account/data")
 
@@ -77,7 +81,8 @@ async def test_the_download_holds_all_of_mine_and_nothing_of_others(
     assert known["account"]["email"] == "alice@example.org"
     assert [row["text"] for row in known["reminders"]] == ["给植物浇水 🌱", "Hi", "Hi", "From a shell"]
     assert [row["email"] for row in known["people_you_asked"]] == ["bob@example.org", "charlie@example.org"]
-    assert [row["account"] for row in known["people_who_asked_you"]] == ["charlie@example.org"]
+    assert [row["account"] for row in known["people_who_asked_you"]] == ["charlie@example.org", None]
+    assert [(row["digest_id"], row["step"]) for row in known["digests"]] == [(1, Step.SENT)]
     assert [row["email"] for row in known["subscription"]] == ["alice@example.org"]
     assert (len(known["browsers_signed_in"]), len(known["sign_in_links"])) == (1, 1)
     secrets = [row.nonce for row in await found(app, Consent) + await found(app, SignInLink)]
