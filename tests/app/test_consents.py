@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,10 +15,11 @@ from quart import Quart
 from redis.asyncio import Redis
 from sqlalchemy import func, select, update
 
+from app.accounts import Account
 from app.database import Database
 from app.rate_limits import RateLimits
 from app.reminders import arming
-from app.reminders.consents import answers, links, requests
+from app.reminders.consents import answers, links, mails, requests
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.delivery import Tries, deliver
 from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
@@ -443,6 +445,29 @@ async def test_a_claim_is_refused_without_consent_whatever_the_state_says(
     [reminder] = await stored(app)
     assert (reminder.state, reminder.reason) == (State.DECLINED, NO_CONSENT)
     assert smtp.connections == 0
+
+
+async def test_a_run_that_fails_while_another_one_asks_does_not_ask_again(
+    app: Quart, alice: Visitor, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await remind_bob(alice)
+    write, begun = mails.request, False
+
+    async def slowly(consent: Consent, asker: Account) -> EmailMessage:
+        nonlocal begun
+        if not begun:
+            begun = True
+            await requests.send(consent.id)
+            smtp.script["rcpt"] = "451 4.3.2 not now"
+        return await write(consent, asker)
+
+    monkeypatch.setattr(mails, "request", slowly)
+    await mail_requests(app)
+
+    assert len(smtp.accepted) == 1
+    [consent] = await consents(app)
+    assert consent.mail_due_at is None
+    assert consent.asked_at is not None
 
 
 async def test_with_redis_away_nobody_new_is_asked_and_the_page_says_so(

@@ -37,8 +37,12 @@ async def send(pk: int) -> None:
     if consent is None or asker is None or not _is_due(consent):
         return
 
+    claimed_at: datetime | None = None
+
     async def claim() -> None:
-        if not await _claim(pk, consent.email):
+        nonlocal claimed_at
+        claimed_at = await _claim(pk, consent.email)
+        if claimed_at is None:
             raise NotNow
 
     try:
@@ -48,30 +52,36 @@ async def send(pk: int) -> None:
     except (NotNow, NoPlace):
         return  # the row says when to look again
     except DeliveryFailed as failed:
-        await asyncio.shield(_record_failure(consent, failed))
+        await asyncio.shield(_record_failure(consent, failed, claimed_at))
 
 
-async def _claim(pk: int, email: str) -> bool:
-    """Take the address's turn of the day. Committed before the text leaves: whoever dies then has asked."""
+async def _claim(pk: int, email: str) -> datetime | None:
+    """Take the address's turn of the day, and say when that was; None: it is not its turn.
+
+    Committed before the text leaves: whoever dies then has asked.
+    """
     async with database.transaction() as db:
         same_address = select(Consent).where(Consent.email == email).order_by(Consent.id).with_for_update()
         rows = {row.id: row for row in await db.scalars(same_address)}
         consent = rows.get(pk)
         if consent is None or not _is_due(consent):
-            return False
+            return None
         if not await db.scalar(select(exists().where(*_waits_for(consent)))):
             consent.mail_due_at = None
-            return False
+            return None
         turn, now = await answers.next_turn(db, email), datetime.now(UTC)
         if turn > now:
             consent.mail_due_at = turn
-            return False
+            return None
         consent.mail_due_at, consent.asked_at = None, now
-    return True
+    return now
 
 
-async def _record_failure(consent: Consent, failed: DeliveryFailed) -> None:
-    """What was refused for good, or may have gone out, counts as asked; the rest is tried again."""
+async def _record_failure(consent: Consent, failed: DeliveryFailed, claimed_at: datetime | None) -> None:
+    """What was refused for good, or may have gone out, counts as asked; the rest is tried again.
+
+    Nothing of it counts if the request was mailed from elsewhere meanwhile, or changed.
+    """
     if failed.outcome is Outcome.UNCERTAIN:
         return
     values: dict[str, Any] = {"reason": failed.reason[:500], "mail_due_at": None}
@@ -79,7 +89,12 @@ async def _record_failure(consent: Consent, failed: DeliveryFailed) -> None:
         values |= {"mail_due_at": datetime.now(UTC) + AGAIN_AFTER, "asked_at": consent.asked_at}
     async with database.session() as db:
         unanswered = Consent.id == consent.id, Consent.answer == Answer.NONE
-        await db.execute(update(Consent).where(*unanswered).values(**values))
+        as_left = (
+            Consent.mail_due_at == consent.mail_due_at
+            if claimed_at is None
+            else Consent.mail_due_at.is_(None) & (Consent.asked_at == claimed_at)
+        )
+        await db.execute(update(Consent).where(*unanswered, as_left).values(**values))
         await db.commit()
 
 
