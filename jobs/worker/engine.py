@@ -37,6 +37,9 @@ from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
 
+LAST_WAIT_S = 4
+"""How long cancelled jobs may take to end before they are left."""
+
 
 class Engine:
     """Runs the jobs of *queues*, in that order of priority, up to *max_jobs* at a time."""
@@ -113,6 +116,7 @@ class Engine:
                 await self._claim_and_run(burst, job_limit)
                 await self._until_all_ended()
             finally:
+                await self._give_up_jobs()
                 await self._stop_background()
 
     def stop_claiming(self) -> None:
@@ -262,6 +266,16 @@ class Engine:
         if self.held:
             return False
         return not any([await self._redis.zcard(keys.queue_key(queue)) for queue in self.queues])
+
+    async def _give_up_jobs(self) -> None:
+        """We were cancelled, not told to stop: what runs is handed back, and does not go on beside its next run."""
+        if not self._tasks:
+            return
+        self.stop_claiming()
+        self.cancel_all()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WAIT_S):
+                await self.wait_until_idle()
 
     def _start_background(self) -> None:
         self._keeper.start()

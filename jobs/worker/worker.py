@@ -26,7 +26,7 @@ from jobs.line import is_away
 from jobs.schedules import Schedule
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.ending import cancel_until_ended
-from jobs.worker.engine import Engine
+from jobs.worker.engine import LAST_WAIT_S, Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
@@ -39,8 +39,6 @@ from jobs.worker.watch import watch_reload
 logger = logging.getLogger("arq.worker")
 
 SUPPORTED_ARQ = "0.28.0"
-LAST_WAIT_S = 4
-"""How long cancelled jobs may take to end before the process leaves them."""
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves the queue."""
 

@@ -12,6 +12,7 @@ from jobs.connection import JobsRedis
 from jobs.worker.ending import cancel_until_ended
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
 
 
 async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
@@ -57,3 +58,23 @@ async def test_a_job_that_came_to_its_retry_is_no_suspect(
 
     assert await result.get(timeout=5) == 1
     assert await connection.hmget(f"jobs:job:{result.id}", "suspect", "crashes") == [None, None]
+
+
+async def test_a_worker_whose_main_is_cancelled_leaves_no_code_behind_and_uses_no_attempt(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """As an application does that runs one in its own loop: nothing has told the worker to stop."""
+    worker = await start_worker()
+    result = await tasks.nap.delay(60)
+    await wait_until(lambda: worker._engine and worker._engine.running, "the job to run")
+    before = asyncio.all_tasks()
+
+    assert worker.main_task is not None
+    worker.main_task.cancel()
+    await asyncio.gather(worker.main_task, return_exceptions=True)
+
+    assert await result.state() == "PENDING"
+    info = await result.info()
+    assert info is not None
+    assert (info.attempts, info.retries) == (0, 0)
+    assert not [task for task in asyncio.all_tasks() & before if "_run_one" in repr(task)]
