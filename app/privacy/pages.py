@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import json
 
-from quart import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from quart import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from quart.typing import ResponseReturnValue
 
 from app import database
@@ -12,6 +23,9 @@ from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
 from app.privacy import deletion, export
+from app.rate_limits import Limit, RateLimits
+
+EXPORTS_AN_HOUR = 5
 
 blueprint = Blueprint("privacy", __name__, template_folder="templates")
 
@@ -37,6 +51,11 @@ async def show() -> str:
 @blueprint.post("/account/export")
 @signed_in
 async def download() -> ResponseReturnValue:
+    """Of somebody with many reminders it is a hundred megabytes, so it is not to be had all the time."""
+    limits: RateLimits = current_app.extensions["rate_limits"]
+    allowance = Limit("export", str(current_account().id), times=EXPORTS_AN_HOUR, period_s=3600)
+    if wait_s := await limits.take(allowance):
+        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
     async with database.session() as db:
         known = await export.of_account(db, current_account())
     response = Response(

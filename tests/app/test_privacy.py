@@ -20,6 +20,7 @@ from app.background import TASKS, schedules
 from app.database import Database, Model
 from app.digest.models import Delivery, Digest, Step
 from app.privacy import deletion, retention
+from app.privacy.pages import EXPORTS_AN_HOUR
 from app.privacy.tasks import erase_old
 from app.reminders import pages
 from app.reminders.consents import links
@@ -88,6 +89,14 @@ async def test_the_download_holds_all_of_mine_and_nothing_of_others(
     secrets = [row.nonce for row in await found(app, Consent) + await found(app, SignInLink)]
     secrets += [row.token_hash for row in await found(app, SignIn)]
     assert not [secret for secret in secrets if secret in alice.text]
+
+
+async def test_everything_is_handed_out_a_few_times_an_hour(alice: Visitor, charlie: Visitor) -> None:
+    answers = [await alice.post("/account/export", page="/account/data") for _ in range(EXPORTS_AN_HOUR + 1)]
+
+    assert [answer.status_code for answer in answers] == [200] * EXPORTS_AN_HOUR + [429]
+    assert "Try again in 12 minutes" in alice.text
+    assert (await charlie.post("/account/export", page="/account/data")).status_code == 200
 
 
 async def test_a_deleted_account_leaves_nothing_behind(
