@@ -19,8 +19,11 @@ from tests.app.test_look import problems, served, tab
 from tests.app.visitor import Visitor
 from tests.app.working import working
 from tests.browser import browser
+from tests.waiting import wait_until
 
 __all__ = ["browser", "served"]
+
+pytestmark = pytest.mark.one_database
 
 RESULTS = {
     "task": 16,
@@ -38,9 +41,15 @@ async def press(owner: Visitor, name: str) -> str:
     response = await owner.post(f"/playground/{name}", page="/playground/")
     assert response.status_code == 303, owner.text
     assert response.location.endswith(f"/playground/#{name}")
-    await owner.get("/playground/")
-    shown = owner.text.partition(f'id="run-{name}"')[2].partition("</article>")[0]
-    return re.findall(r"[0-9a-f]{32}", shown)[0]
+
+    async def shown() -> list[str]:
+        await owner.get("/playground/")  # a 503 while the worker, in this very process, keeps the loop busy
+        return re.findall(
+            r"[0-9a-f]{32}", owner.text.partition(f'id="run-{name}"')[2].partition("</article>")[0]
+        )
+
+    ids: list[str] = await wait_until(shown, f"the run of {name} to be shown", timeout_s=30)
+    return ids[0]
 
 
 @pytest.mark.timeout(90)

@@ -387,7 +387,7 @@ async def test_whoever_finds_no_free_connection_comes_back(
     """A slow mail server takes no worker's slots from other jobs, and that it is slow counts no try."""
     monkeypatch.setattr(mailer, "PATIENCE_S", 0.05)
     site.use_patience(20)
-    site.smtp.delay_s = 0.3
+    site.smtp.delay_s = 1
     for _ in range(mailer.AT_ONCE + 5):
         await site.add()
 

@@ -20,9 +20,10 @@ async def test_workers_and_what_they_run(
     connection: JobsRedis, start_online: StartOnline, reach: Reach
 ) -> None:
     process = (await start_online(MAX_JOBS="3")).process
-    naps = [await some.nap.apply_async((n,)) for n in (31, 30)]
-    for result in naps:
-        await reach(result, "STARTED")
+    naps = []
+    for seconds in (31, 30):
+        naps.append(await some.nap.delay(seconds))
+        await reach(naps[-1], "STARTED")
 
     [worker] = await workers(connection)
     assert (worker.pid, worker.arq, worker.max_jobs) == (process.pid, arq.VERSION, 3)
