@@ -176,6 +176,22 @@ async def test_a_workflow_that_has_begun_ends_before_later_calls_begin(
     assert before.count("start later") <= 2
 
 
+async def test_a_member_stands_before_whatever_was_called_after_its_workflow(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """Also before what was called in the very same millisecond: that has its place within the millisecond before."""
+    result = await group(nap.si(0.3), nap.si(0.3)).delay()
+    due = int(await connection.hget(keys.RECORD + result.id, "due"))
+
+    await start_worker(max_jobs=1)
+    waits = await wait_until(
+        lambda: connection.zscore(keys.QUEUE, f"{result.id}:1"), "the second member to wait for the slot"
+    )
+
+    assert waits <= due - 1
+    await result.get(timeout=10)
+
+
 async def test_with_too_many_workflows_idle_ones_are_put_down_early(
     connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
