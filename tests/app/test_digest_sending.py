@@ -202,7 +202,8 @@ async def test_twenty_failures_in_a_row_pause_it(site: DigestSite) -> None:
     assert "looks like spam" in digest.reason
     steps = await site.steps(pk)
     assert steps[Step.SENT] == 10
-    assert 20 <= steps[Step.FAILED] <= 20 + 2 * batch.CONNECTIONS, "and those under way"
+    most = 20 + 3 * batch.CONNECTIONS  # and those under way, and those recorded before the last success was
+    assert 20 <= steps[Step.FAILED] <= most
     assert steps[Step.WAITING] == 90 - steps[Step.FAILED]
 
 

@@ -107,13 +107,15 @@ async def test_a_wrong_setting_is_one_sentence(make_site: MakeSite) -> None:
     assert site.output == "TIMEZONE='Mars' is not a time zone: use a name like Europe/Berlin or UTC\n"
 
 
+@pytest.mark.timeout(120)
 async def test_nothing_outlives_a_killed_parent_and_its_data_is_found_again(make_site: MakeSite) -> None:
     site = await make_site().start()
     redis = Redis(unix_socket_path=str(site.data_dir / "redis.sock"))
     await redis.set("kept", "yes")
 
     site.process.kill()
-    await wait_until(lambda: not site.processes(), "every process to end", timeout_s=20)
+    # A worker that has just run a scheduled job tries for 25 s to say so to the Redis that is gone.
+    await wait_until(lambda: not site.processes(), "every process to end", timeout_s=40)
     again = await make_site().start()
 
     assert await redis.get("kept") == b"yes"
