@@ -20,7 +20,7 @@ ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow 
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/chaos $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(TESTS) $(ONCE_MORE) $(TESTS); }
 	$(if $(TESTS),,$(PY) -m pytest tests/chaos $(ONCE_MORE) tests/chaos; })
 	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
