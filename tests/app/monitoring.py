@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from arq.worker import create_worker
-
 from jobs import Result, chain, chord, connect, every, group, task, worker_settings
+from tests.app.working import running
 from tests.waiting import wait_until
 
 CHINESE = "给植物浇水，每周二和周四"
@@ -63,15 +62,8 @@ async def shop_worker(redis_url: str, **options: Any) -> AsyncIterator[Any]:
         job_completion_wait=0,
         **options,
     )
-    worker = create_worker(made, handle_signals=False)
-    running = asyncio.create_task(worker.main())
-    try:
+    async with running(made) as worker:
         yield worker
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-        await worker.close()
 
 
 @dataclass

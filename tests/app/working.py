@@ -24,12 +24,19 @@ async def working(settings: Settings, **options: Any) -> AsyncIterator[Any]:
         **worker_options(create_app(settings)),
         **options,
     )
+    async with running(made) as worker:
+        yield worker
+
+
+@asynccontextmanager
+async def running(made: Any) -> AsyncIterator[Any]:
+    """The worker of these settings runs until the block ends."""
     worker = create_worker(made, handle_signals=False)
-    running = asyncio.create_task(worker.main())
+    main = asyncio.create_task(worker.main())
     try:
         yield worker
     finally:
-        running.cancel()
+        main.cancel()
         with suppress(asyncio.CancelledError):
-            await running
+            await main
         await worker.close()
