@@ -21,7 +21,7 @@ from app.reminders.arming import keep_armed
 from app.reminders.consents.tasks import ask_for_consent
 from app.reminders.tasks import remind
 from app.subscribers.tasks import send_confirmation, send_overdue
-from jobs import crontab, every
+from jobs import cancel_until_ended, crontab, every
 from settings import Settings
 
 TASKS = (
@@ -59,9 +59,7 @@ def worker_options(app: Quart) -> dict[str, Any]:
         ctx["beside"] = [asyncio.create_task(_in_context(app, keep)) for keep in BESIDE]
 
     async def stop(ctx: dict[Any, Any]) -> None:
-        for running in ctx.pop("beside", []):
-            running.cancel()
-            await asyncio.wait([running])
+        await cancel_until_ended(ctx.pop("beside", []))
         await close(app)
 
     hooks = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}

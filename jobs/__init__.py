@@ -5,6 +5,7 @@ from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import JobsRedis, connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
+from jobs.ending import cancel_until_ended
 from jobs.errors import QueueUnavailable
 from jobs.race import first
 from jobs.result import AsyncResult, Result
@@ -21,6 +22,7 @@ __all__ = [
     "Result",
     "Signature",
     "Task",
+    "cancel_until_ended",
     "chain",
     "chord",
     "connect",

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from app import database
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
+from jobs import cancel_until_ended
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +117,7 @@ class Ledger:
         try:
             yield
         finally:
-            renewing.cancel()
-            await asyncio.wait([renewing])
+            await cancel_until_ended([renewing])
 
     async def _written(self, wishes: dict[int, asyncio.Future[bool]], pk: int) -> bool:
         wishes[pk] = asyncio.get_running_loop().create_future()

@@ -25,6 +25,7 @@ from app.mail import (
 )
 from app.reminders import mails
 from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
+from jobs import cancel_until_ended
 
 log = logging.getLogger(__name__)
 
@@ -185,8 +186,7 @@ async def _renewing(reminder: Reminder) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        renewing.cancel()
-        await asyncio.wait([renewing])
+        await cancel_until_ended([renewing])
 
 
 async def _renew(reminder: Reminder) -> None:

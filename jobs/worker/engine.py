@@ -18,13 +18,13 @@ from uuid import uuid4
 from jobs import default, keys
 from jobs.calling import WORKFLOW
 from jobs.connection import JobsRedis
+from jobs.ending import cancel_until_ended
 from jobs.errors import WorkerLost
 from jobs.known_tasks import KnownTask
 from jobs.line import Line
 from jobs.subscription import Subscription
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
-from jobs.worker.ending import cancel_until_ended
 from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from jobs import keys
+from jobs.ending import cancel_until_ended
 from jobs.line import Line, is_away
-from jobs.worker.ending import cancel_until_ended
 
 logger = logging.getLogger("arq.worker")
 

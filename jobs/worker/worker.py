@@ -21,11 +21,11 @@ from arq.worker import JobExecutionFailed
 from jobs import encoding, keys, registry, scripts
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
+from jobs.ending import cancel_until_ended
 from jobs.errors import SettingsMistake
 from jobs.line import is_away
 from jobs.schedules import Schedule
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
-from jobs.worker.ending import cancel_until_ended
 from jobs.worker.engine import LAST_WAIT_S, Engine
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks

@@ -9,34 +9,9 @@ import pytest
 
 from jobs import every
 from jobs.connection import JobsRedis
-from jobs.worker.ending import cancel_until_ended
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
-
-
-async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
-    lost = []
-
-    async def deaf() -> None:
-        while True:
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                lost.append(1)
-                if len(lost) == 3:
-                    raise
-
-    async def broken() -> None:
-        raise OSError("dropped")
-
-    running = [asyncio.create_task(deaf()), asyncio.create_task(broken())]
-    await asyncio.sleep(0)
-    async with asyncio.timeout(10):
-        await cancel_until_ended(running)
-
-    assert len(lost) == 3
-    assert all(task.done() for task in running)
 
 
 @pytest.mark.timeout(120)

@@ -1,4 +1,4 @@
-"""End tasks of the worker itself, for certain."""
+"""End asyncio tasks for certain."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ AGAIN_S = 0.5
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel, and wait until all have ended; their errors are dropped.
 
-    Once is not enough: a cancellation that meets redis-py's own time-outs in the same moment is lost there
-    (Python 3.11), and a loop that was told to end goes on for ever.
+    For what goes on beside a worker or a server: start it in `on_startup`, end it so in `on_shutdown`. To cancel once
+    is not enough: a cancellation that meets a library's own time-out in the same moment is lost there (redis-py and
+    asyncpg on Python 3.11), and a loop that was told to end goes on for ever.
     """
     pending = set(tasks)
     while pending:
