@@ -43,7 +43,7 @@ async def retry_job() -> ResponseReturnValue:
         runs = await monitor.retry(redis(), job_id)
         return f"It runs again, as {runs}."
 
-    return await act("retry", job_id, do(), lambda: url_for("monitor.job", id=runs))
+    return await act("retry", job_id, do, lambda: url_for("monitor.job", id=runs))
 
 
 @blueprint.post("/job/revoke")
@@ -62,7 +62,7 @@ async def revoke_job() -> ResponseReturnValue:
         return "Revoked: it is never started."
 
     what = "revoke and stop" if terminate else "revoke"
-    return await act(what, job_id, do(), url_for("monitor.job", id=job_id))
+    return await act(what, job_id, do, url_for("monitor.job", id=job_id))
 
 
 @blueprint.post("/job/reschedule")
@@ -79,4 +79,4 @@ async def reschedule_job() -> ResponseReturnValue:
             raise Refused("Too late: it does not wait any more.")
         return f"Moved: it is due {times.spelled(eta, reader_zone())}."
 
-    return await act("reschedule", job_id, do(), url_for("monitor.job", id=job_id))
+    return await act("reschedule", job_id, do, url_for("monitor.job", id=job_id))

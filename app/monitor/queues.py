@@ -36,7 +36,7 @@ async def pause_queue() -> ResponseReturnValue:
         done = await monitor.pause(redis(), name)
         return "Paused: nothing more of it is started." if done else "It was paused already."
 
-    return await act("pause queue", name, do(), url_for("monitor.queues"))
+    return await act("pause queue", name, do, url_for("monitor.queues"))
 
 
 @blueprint.post("/queue/resume")
@@ -48,7 +48,7 @@ async def resume_queue() -> ResponseReturnValue:
         done = await monitor.resume(redis(), name)
         return "Resumed: its jobs are started again." if done else "It was not paused."
 
-    return await act("resume queue", name, do(), url_for("monitor.queues"))
+    return await act("resume queue", name, do, url_for("monitor.queues"))
 
 
 @blueprint.get("/queue/purge")
@@ -79,7 +79,7 @@ async def purge_queue() -> ResponseReturnValue:
         return f"{ended:,} job{'' if ended == 1 else 's'} ended as revoked.{more}{kept}"
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
-    return await act(what, name, do(), url_for("monitor.queues"))
+    return await act(what, name, do, url_for("monitor.queues"))
 
 
 async def _ask(name: str, error: str = "") -> str:

@@ -33,7 +33,7 @@ async def pause_schedule() -> ResponseReturnValue:
         await monitor.pause_schedule(redis(), name)
         return "Paused: its moments pass without a run."
 
-    return await act("pause schedule", name, do(), url_for("monitor.schedules"))
+    return await act("pause schedule", name, do, url_for("monitor.schedules"))
 
 
 @blueprint.post("/schedule/resume")
@@ -45,7 +45,7 @@ async def resume_schedule() -> ResponseReturnValue:
         await monitor.resume_schedule(redis(), name)
         return "Resumed: its next moment runs again."
 
-    return await act("resume schedule", name, do(), url_for("monitor.schedules"))
+    return await act("resume schedule", name, do, url_for("monitor.schedules"))
 
 
 @blueprint.post("/schedule/run")
@@ -57,4 +57,4 @@ async def run_schedule() -> ResponseReturnValue:
         job_id = await monitor.run_schedule(redis(), name)
         return f"It runs now, as {job_id}."
 
-    return await act("run schedule", name, do(), url_for("monitor.schedules"))
+    return await act("run schedule", name, do, url_for("monitor.schedules"))

@@ -50,4 +50,4 @@ async def change_rate() -> ResponseReturnValue:
         await monitor.set_rate_limit(redis(), name, rate or None)
         return f"At most {rate} of this task start now." if rate else "This task has no rate limit now."
 
-    return await act("change rate limit", name, do(), url_for("monitor.task", name=name))
+    return await act("change rate limit", name, do, url_for("monitor.task", name=name))

@@ -52,7 +52,7 @@ async def quiet_worker() -> ResponseReturnValue:
             raise Refused(DEAF)
         return "The worker claims no more jobs; those that it has go on. A restart ends that."
 
-    return await act("quiet worker", name, do(), url_for("monitor.worker", name=name))
+    return await act("quiet worker", name, do, url_for("monitor.worker", name=name))
 
 
 @blueprint.post("/worker/stop")
@@ -65,4 +65,4 @@ async def stop_worker() -> ResponseReturnValue:
             raise Refused(DEAF)
         return "The worker is told to stop: it finishes its jobs, hands back what takes too long, and ends."
 
-    return await act("stop worker", name, do(), url_for("monitor.worker", name=name))
+    return await act("stop worker", name, do, url_for("monitor.worker", name=name))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from functools import partial
 
 import click
 
 from jobs import workers
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks
+from jobs.connection import JobsRedis
 from jobs.control import pause, resume
 from jobs.errors import SettingsMistake
 from jobs.result import Result
@@ -36,9 +39,16 @@ async def command(asked: Asked, action: str, words: tuple[str, ...], terminate: 
 
 async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer:
     _need(ids, "the ids of jobs")
-    states = {job_id: await Result(job_id, asked.redis).revoke(terminate) for job_id in ids}
-    for job_id, state in states.items():
-        await asked.note("terminate" if terminate else "revoke", job_id, _revoked(state, terminate))
+    what = "terminate" if terminate else "revoke"
+    states = {
+        job_id: await asked.noted(
+            what,
+            job_id,
+            partial(Result(job_id, asked.redis).revoke, terminate),
+            partial(_revoked, terminate=terminate),
+        )
+        for job_id in ids
+    }
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
     lines = [f"{job_id}: {_revoked(state, terminate)}" for job_id, state in states.items()]
     return Answer(states, lines, code=int(ended.issuperset(states.values())))
@@ -48,44 +58,49 @@ async def _rate_limit(asked: Asked, words: tuple[str, ...], _: bool) -> Answer:
     if len(words) != 2:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
+    limit = partial(asked.redis.set_rate_limit, task, None if rate == "none" else rate)
     try:
-        await asked.redis.set_rate_limit(task, None if rate == "none" else rate)
+        await asked.noted("change rate limit", task, limit, lambda _: rate)
     except SettingsMistake as error:
         raise click.UsageError(str(error)) from error
-    await asked.note("change rate limit", task, rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
 
 async def _pause(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
     _need(queues, "queues")
-    changed = {queue: await pause(asked.redis, queue) for queue in queues}
-    said = {queue: "paused" if new else "was paused already" for queue, new in changed.items()}
-    return await _noted(asked, "pause queue", changed, said)
+    return await _each(asked, "pause queue", queues, pause, ("paused", "was paused already"))
 
 
 async def _resume(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
     _need(queues, "queues")
-    changed = {queue: await resume(asked.redis, queue) for queue in queues}
-    said = {queue: "resumed" if new else "was not paused" for queue, new in changed.items()}
-    return await _noted(asked, "resume queue", changed, said)
+    return await _each(asked, "resume queue", queues, resume, ("resumed", "was not paused"))
 
 
 async def _tell(word: str, asked: Asked, words: tuple[str, ...]) -> Answer:
     if words:
         raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
-    heard = {w.name: await workers.tell(asked.redis, w.name, word) for w in await asked.workers()}
-    said = {name: "OK" if ok else "does not listen" for name, ok in heard.items()}
-    code = 0 if all(heard.values()) else UNAVAILABLE
-    return await _noted(asked, _OF_A_WORKER[word], heard, said, code)
+    names = [worker.name for worker in await asked.workers()]
+    tell = partial(workers.tell, word=word)
+    answer = await _each(asked, _OF_A_WORKER[word], names, tell, ("OK", "does not listen"))
+    return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
 
 
-async def _noted(
-    asked: Asked, what: str, data: dict[str, bool], said: dict[str, str], code: int = 0
+async def _each(
+    asked: Asked,
+    what: str,
+    targets: Iterable[str],
+    do: Callable[[JobsRedis, str], Awaitable[bool]],
+    words: tuple[str, str],
 ) -> Answer:
-    """The answer, with a line in the audit for each target."""
-    for target, result in said.items():
-        await asked.note(what, target, result)
-    return Answer(data, [f"{target}: {result}" for target, result in said.items()], code=code)
+    """Do it to each target, with a line in the audit for each; *words* say whether it was done."""
+
+    def said(done: bool) -> str:
+        return words[0] if done else words[1]
+
+    changed = {
+        target: await asked.noted(what, target, partial(do, asked.redis, target), said) for target in targets
+    }
+    return Answer(changed, [f"{target}: {said(done)}" for target, done in changed.items()])
 
 
 _OF_A_WORKER = {"quiet": "quiet worker", "shutdown": "stop worker"}

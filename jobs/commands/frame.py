@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -22,7 +22,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
-from jobs.monitor.audit import note
+from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
 from jobs.workers import WorkerInfo, online
 
@@ -31,6 +31,7 @@ USAGE, UNAVAILABLE = 64, 69
 PATIENCE_S = 5.0
 """How long Redis may take to answer, unless -t says."""
 DEFAULT_APP = "worker.WorkerSettings"
+T = TypeVar("T")
 
 _COLOURS = {
     "SUCCESS": "green",
@@ -109,9 +110,12 @@ class Asked:
             known.update(self.settings.queues)
         return sorted({*known, *await queue_names(self.redis)})
 
-    async def note(self, what: str, target: str, result: str) -> None:
-        """Have it in the audit that this was done from here."""
-        await note(self.redis, f"command line on {socket.gethostname()}", what, target, result)
+    async def noted(
+        self, what: str, target: str, doing: Callable[[], Awaitable[T]], said: Callable[[T], str]
+    ) -> T:
+        """Do it, and have it in the audit that this was done from here, and what is *said* of the result."""
+        who = f"command line on {socket.gethostname()}"
+        return await noted(self.redis, who, what, target, doing, said)
 
     async def known_tasks(self) -> KnownTasks:
         """What workers say of their tasks, asked once: it keeps secrets out of what is shown."""

@@ -26,7 +26,9 @@ async def command(asked: Asked, queues: tuple[str, ...], force: bool, scheduled:
     ids = found.due + (found.scheduled if scheduled else [])
     if ids and not force:
         click.confirm(f"End {count(len(ids), 'job')}?", abort=True, err=True)
-    purged = await purge(asked.redis, ids)
-    await asked.note("purge with scheduled" if scheduled else "purge", words(names), f"{purged:,} jobs ended")
+    what = "purge with scheduled" if scheduled else "purge"
+    purged = await asked.noted(
+        what, words(names), lambda: purge(asked.redis, ids), lambda n: f"{n:,} jobs ended"
+    )
     data = {"due": len(found.due), "scheduled": len(found.scheduled), "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])

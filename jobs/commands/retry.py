@@ -13,6 +13,5 @@ from jobs.control import retry
 @asks
 async def command(asked: Asked, job_id: str) -> Answer:
     """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
-    new = await retry(asked.redis, job_id)
-    await asked.note("retry", job_id, f"runs as {new}")
+    new = await asked.noted("retry", job_id, lambda: retry(asked.redis, job_id), lambda new: f"runs as {new}")
     return Answer({"id": new, "retry_of": job_id}, [new])

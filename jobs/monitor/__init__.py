@@ -19,7 +19,7 @@ from jobs.monitor.actions import (
     set_rate_limit,
     shutdown,
 )
-from jobs.monitor.audit import AuditEntry, AuditPage, audit, note
+from jobs.monitor.audit import AuditEntry, AuditPage, audit, note, noted
 from jobs.monitor.broker import Broker, broker
 from jobs.monitor.counters import Count, Minute, last_minutes, minutes, percentile, totals
 from jobs.monitor.events import Event, events
@@ -68,6 +68,7 @@ __all__ = [
     "last_minutes",
     "minutes",
     "note",
+    "noted",
     "overview",
     "pause",
     "pause_schedule",

@@ -1,4 +1,4 @@
-"""What operators do, as the commands do it; none of it is noted in the audit by itself: see `note`."""
+"""What operators do, as the commands do it; none of it is noted in the audit by itself: see `noted`."""
 
 from __future__ import annotations
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from jobs import keys
 from jobs.connection import JobsRedis
+from jobs.errors import QuarqError
 from jobs.masking import cut
 from jobs.monitor.numbers import number
 
 LONGEST = 500
 """Characters of each word of an entry."""
+BEGUN = "Begun. It goes on, or was broken off: how far it came is not known."
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One action: *who* did *what* to *target*, with what *result*. The time is Redis'."""
+    """One action: *who* did *what* to *target*, with what *result*. The time is Redis', of its end if that is known."""
 
     at: datetime
     who: str
@@ -33,11 +38,40 @@ class AuditPage:
     next: str = ""
 
 
-async def note(connection: JobsRedis, who: str, what: str, target: str, result: str) -> None:
-    """Add an entry: `note(redis, "alice", "retry", job_id, "runs as ...")`. No secrets, no addresses."""
+async def note(
+    connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = ""
+) -> str:
+    """Add an entry, or put it in the place of another, in one step; returns its id. No secrets, no addresses."""
     said = {"who": who, "what": what, "target": target, "result": result}
     fields = {name: cut(word, LONGEST) for name, word in said.items()}
-    await connection.xadd(keys.AUDIT, fields, maxlen=keys.AUDIT_LENGTH, approximate=True)  # type: ignore[arg-type]
+    async with connection.pipeline(transaction=True) as pipe:
+        pipe.xadd(keys.AUDIT, fields, maxlen=keys.AUDIT_LENGTH, approximate=True)  # type: ignore[arg-type]
+        if instead_of:
+            pipe.xdel(keys.AUDIT, instead_of)
+        added: bytes = (await pipe.execute())[0]
+    return added.decode()
+
+
+async def noted(
+    connection: JobsRedis,
+    who: str,
+    what: str,
+    target: str,
+    doing: Callable[[], Awaitable[T]],
+    said: Callable[[T], str] = str,
+) -> T:
+    """Do it, with an entry from before it begins: whatever kills this process, nothing is done without one.
+
+    The entry says BEGUN until that is replaced by what is *said* of the result, or by why it was refused.
+    """
+    begun = await note(connection, who, what, target, BEGUN)
+    try:
+        done = await doing()
+    except (QuarqError, ValueError) as error:
+        await note(connection, who, what, target, str(error), instead_of=begun)
+        raise
+    await note(connection, who, what, target, said(done), instead_of=begun)
+    return done
 
 
 async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> AuditPage:

@@ -151,7 +151,7 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
         return "never"
 
     async with app.test_request_context("/monitor/queue/purge"):
-        acting = asyncio.create_task(act("purge queue", "default", do(), "/"))
+        acting = asyncio.create_task(act("purge queue", "default", do, "/"))
         await asyncio.wait_for(half_done.wait(), 10)
         acting.cancel()
         with suppress(asyncio.CancelledError):
@@ -159,7 +159,7 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
 
     assert await job.state() == "REVOKED"
     assert await last_note(connection) == ("owner", "purge queue", "default")
-    assert (await monitor.audit(connection)).rows[0].result.startswith("Broken off")
+    assert (await monitor.audit(connection)).rows[0].result.startswith("Begun.")
 
 
 async def test_a_rate_limit_is_changed_for_all_workers(

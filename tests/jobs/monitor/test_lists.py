@@ -1,4 +1,4 @@
-"""Workers, tasks, queues, schedules, the broker and the audit, as lists."""
+"""Workers, tasks, queues, schedules and the broker, as lists."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import arq
-import pytest
 
 from jobs import crontab, every, keys
 from jobs.connection import JobsRedis
-from jobs.monitor import audit, broker, note, queues, running, schedules, tasks, workers
+from jobs.monitor import broker, queues, running, schedules, tasks, workers
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker
@@ -123,28 +122,3 @@ async def test_the_broker(connection: JobsRedis) -> None:
     assert [word for word in ("allkeys-lru", "appendonly yes", "memory limit") if word in " ".join(bad.warnings)] == [
         "allkeys-lru", "appendonly yes", "memory limit",
     ]  # fmt: skip
-
-
-async def test_the_audit_says_who_did_what_the_newest_first(connection: JobsRedis) -> None:
-    for n in range(7):
-        await note(connection, "owner", "retry", f"job-{n}", "早" * 1000)
-
-    first = await audit(connection, limit=5)
-    second = await audit(connection, cursor=first.next, limit=5)
-
-    assert [entry.target for entry in first.rows] == [f"job-{n}" for n in (6, 5, 4, 3, 2)]
-    assert [entry.target for entry in second.rows] == ["job-1", "job-0"]
-    assert (second.next, first.rows[0].who, first.rows[0].what) == ("", "owner", "retry")
-    assert len(first.rows[0].result) == 500
-    assert datetime.now(UTC) - first.rows[0].at < timedelta(minutes=1)
-    for cursor in ("x", "1", "1-", "٣-٣", f"{'9' * 20}-1"):
-        with pytest.raises(ValueError, match="take it from the page before"):
-            await audit(connection, cursor=cursor)
-
-
-async def test_the_audit_is_bounded(connection: JobsRedis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "AUDIT_LENGTH", 100)
-    for n in range(400):
-        await note(connection, "owner", "retry", str(n), "ok")
-
-    assert await connection.xlen(keys.AUDIT) <= 300
