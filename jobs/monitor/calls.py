@@ -36,7 +36,7 @@ class Shown:
 
 
 def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes) -> Shown | None:
-    """What may be seen of a stored call or result; None if there is none."""
+    """What may be seen of a stored call or result; None if there is none, or a result that keeps no call."""
     if not stored:
         return None
     whole = True
@@ -44,6 +44,8 @@ def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes) -> Shown
         call = connection.loads(stored)
     except Exception:  # cut off, or nobody's bytes
         call, whole = encoding.loads_cut(stored), False
+    if "a" not in call:
+        return None
     task = str(call.get("f", ""))
     args, kwargs = known.masked(task, call.get("a", ()), call.get("k", {}))
     return Shown(task, args, kwargs, whole or "r" in call or "et" in call)

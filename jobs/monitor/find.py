@@ -53,8 +53,8 @@ async def find(
 
     *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
     ended jobs, and of the due time of others. *text* is sought as it is written: in ids, task names, errors, and in
-    arguments that are no secrets, in the first 64 KB of a call; an exact id is found at once. ValueError for a state or
-    a cursor that cannot be.
+    arguments that are no secrets, in the first 64 KB of a call (of an ended member of a workflow: if it is not longer);
+    an exact id is found at once. ValueError for a state or a cursor that cannot be.
     """
     wanted = Wanted(state, task, worker, queue, text.strip(), since, until)
     known = await known_tasks(connection)

@@ -98,11 +98,14 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 
 
 async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
-    known = await known_tasks(connection)
-    stored = await connection.get(keys.JOB + job_id) or await connection.get(keys.RESULT + job_id)
-    if stored or not parent:
-        return shown_call(connection, known, stored or b"")
-    return await member_call(connection, known, parent, job_id.removeprefix(f"{parent}:"))
+    known, path = await known_tasks(connection), job_id.removeprefix(f"{parent}:")
+    async with connection.pipeline(transaction=False) as pipe:
+        pipe.get(keys.JOB + job_id)
+        pipe.get(keys.RESULT + job_id)
+        pipe.hget(keys.JOURNAL + parent, path)
+        waiting, result, entry = await pipe.execute()
+    call = shown_call(connection, known, waiting or result or (entry or b"")[1:])
+    return await member_call(connection, known, parent, path) if call is None and parent else call
 
 
 async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:

@@ -1,4 +1,4 @@
-"""The arguments of a workflow's member that has ended: its own stand in the tree, others came from the step before."""
+"""A member's call as the tree of its workflow has it: others of its arguments came from the step before."""
 
 from __future__ import annotations
 

@@ -61,16 +61,21 @@ local function state_of(id)
   return state
 end
 
-local function stored_call(id, state)
-  local key = is_terminal(state) and RESULT .. id or JOB .. id
-  return redis.call('GETRANGE', key, 0, (needle ~= '' and SOUGHT or SHOWN) - 1)
+-- The result of a member stands in the journal of its workflow, behind a letter. It can be read only as a whole: a longer
+-- one is not.
+local function stored_call(id, state, parent, path)
+  local most = needle ~= '' and SOUGHT or SHOWN
+  if not is_terminal(state) then return redis.call('GETRANGE', JOB .. id, 0, most - 1) end
+  local result = redis.call('GETRANGE', RESULT .. id, 0, most - 1)
+  if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > SOUGHT then return result end
+  return (redis.call('HGET', JOURNAL .. parent, path) or ''):sub(2, most + 1)
 end
 
 local function look(id, score)
   local state = state_of(id)
   if not state then return end
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
-  local call = stored_call(id, state)
+  local call = stored_call(id, state, fields[12], fields[13])
   if needle ~= '' and not call:find(needle, 1, true) and not (fields[14] or ''):find(needle, 1, true)
     and not id:find(needle, 1, true) then return end
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end

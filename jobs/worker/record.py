@@ -27,6 +27,8 @@ logger = logging.getLogger("arq.worker")
 HELD_LIMIT = 10_000
 """Outcomes held while Redis is away; with so many, the worker claims no more."""
 BATCH = 500
+CALL_KEPT = 65_536
+"""Bytes of a member's call, up to which it is kept beside its outcome, where pages look for it."""
 FOREVER_MS = 100 * 365 * 86_400_000
 
 
@@ -184,16 +186,19 @@ class Recorder:
             return self._encode(running, failure, run_ms), failure
 
     def _encode(self, running: Running, outcome: Outcome, run_ms: int) -> bytes:
-        """arq's result: the same fields, so that `arq.jobs.Job` reads it. In a journal only its outcome matters."""
+        """arq's result: the same fields, so that `arq.jobs.Job` reads it. In a journal only the outcome matters.
+
+        The call stands beside it for people who look; a long one holds the results of a group, which stand there too.
+        """
         job, call = running.job, running.call
         value = outcome.value if outcome.state == SUCCESS else _shortened(outcome.value)
+        called = {"f": call.task, "a": list(call.args), "k": call.kwargs}
         if job.is_member:
-            return self._within_limit({"s": outcome.state == SUCCESS, "r": value}, value, call.task)
+            kept = called if len(job.payload) <= CALL_KEPT else {}
+            return self._within_limit(kept | {"s": outcome.state == SUCCESS, "r": value}, value, call.task)
         data = {
             "t": max(job.retries + 1, call.job_try or 0),
-            "f": call.task,
-            "a": list(call.args),
-            "k": call.kwargs,
+            **called,
             "et": call.enqueued or job.enqueued or job.received,
             "s": outcome.state == SUCCESS,
             "r": value,

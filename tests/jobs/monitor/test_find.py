@@ -249,3 +249,38 @@ async def test_a_large_call_is_shown_as_far_as_it_is_read(connection: JobsRedis)
     assert [row.id for row in await all_of(connection, text="near")] == [other.id]
     assert await all_of(connection, text="the end") == []
     assert {row.id for row in await all_of(connection, text=result.id)} == {result.id}
+
+
+async def test_ended_members_of_a_workflow_show_their_arguments_and_are_found_by_them(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    flow = await chord(
+        [tasks.log.s({"note": "给植物浇水", "password": "hunter2"}), tasks.fail.s("枯萎")], tasks.log.s()
+    ).delay()
+    await reach(flow, "FAILURE")
+    handed_on = await (tasks.multiply.s("嫩芽", 2) | tasks.log.s()).delay()
+    await reach(handed_on, "SUCCESS")
+
+    for text, ids in (
+        ("浇水", [f"{flow.id}:0.0"]), ("枯萎", [f"{flow.id}:0.1"]), ("hunter2", []),
+        ("嫩芽嫩芽", [f"{handed_on.id}:1"]), ("嫩芽", [f"{handed_on.id}:1", f"{handed_on.id}:0"]),
+    ):  # fmt: skip
+        assert [row.id for row in await all_of(connection, text=text) if row.kind == "member"] == ids, text
+    args = {row.id: row.args for row in await all_of(connection, state="ended")}
+    assert args[f"{flow.id}:0.0"] == "{'note': '给植物浇水', 'password': '***'}"
+    assert args[f"{flow.id}:0.1"] == "'枯萎'"
+    assert args[f"{handed_on.id}:1"] == "'嫩芽嫩芽'"
+
+
+async def test_a_revoked_member_is_found_too(connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    flow = await group(tasks.log.s("嫩芽").set(countdown=60), tasks.log.s("x" * 70_000)).delay()
+    member = Result(f"{flow.id}:1")
+    await wait_until(member.ready, "one member to end")
+
+    await Result(f"{flow.id}:0").revoke()
+
+    assert [row.args for row in await all_of(connection, text="嫩芽")] == ["'嫩芽'"]
+    [row] = [row for row in await all_of(connection, state="ended") if row.id == member.id]
+    assert (row.args, row.state) == ("", "SUCCESS")

@@ -140,8 +140,21 @@ async def test_a_workflow_and_its_members(
     assert (first.parent, first.args, first.result) == (flow.id, [2, 3], "6")
     assert (second.args, second.result) == ([6, 4], "24")
     assert (member.args, member.result) == ([24, 5], "120")
-    assert (str(body.args), body.result) == ("[<results of the step before>]", "[120, 120]")
+    assert (body.args, body.result) == ([[120, 120]], "[120, 120]")
     assert not first.can_retry
+
+
+async def test_a_body_does_not_keep_a_long_list_of_results_once_more(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    flow = await chord([tasks.log.s("x" * 40_000)] * 2, tasks.log.s()).delay()
+    await reach(flow, "SUCCESS")
+
+    body = await job(connection, f"{flow.id}:1")
+
+    assert body
+    assert str(body.args) == "[<results of the step before>]"
 
 
 async def test_a_workflow_that_failed_can_go_on(
