@@ -1,6 +1,7 @@
 """Fixtures of the web application: settings of their own, a migrated database, the running app.
 
-Whatever uses a database runs on SQLite and on Postgres, unless it is marked `one_database` or needs a browser.
+Whatever uses a database runs on SQLite and on Postgres, unless it is marked `one_database` or needs a browser: then on
+SQLite alone, or on the one that the mark names.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ DO $$ BEGIN EXECUTE (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_url" in metafunc.fixturenames:
-        one = "browser" in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database")
-        metafunc.parametrize("database_url", ["sqlite"] if one else ["sqlite", "postgres"], indirect=True)
+        kinds = ["sqlite", "postgres"]
+        mark = metafunc.definition.get_closest_marker("one_database")
+        if mark or "browser" in metafunc.fixturenames:
+            kinds = list(mark.args if mark and mark.args else ["sqlite"])
+        metafunc.parametrize("database_url", kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")
