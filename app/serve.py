@@ -8,10 +8,9 @@ import signal
 import sys
 
 from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from quart import Quart
 
-from app import create_app, logs
+from app import connections, create_app, logs
 from settings import Settings, SettingsError
 
 GRACE_S = 10
@@ -19,7 +18,8 @@ GRACE_S = 10
 
 async def run(app: Quart, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM: streams end at once (by `app.shutdown_event`), requests finish."""
-    config = Config()
+    connections.prepare()
+    config = connections.Connections()
     config.bind = [
         f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     ]

@@ -7,126 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import signal
 import socket
-import statistics
-import subprocess
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from app.security import BODY_LIMIT
 from app.security.limits import MOST_FIELDS
-from settings import ROOT
-from tests.site import Site, site
+from tests.app.web_server import HEAD, Server, is_fault, p99, serving, status
+from tests.site import site
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
-HEAD = b"Host: 127.0.0.1\r\n"
 FORM = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 MULTIPART = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 FILE = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
 
 
-@dataclass
-class Server:
-    """The running web process."""
-
-    site: Site
-    process: subprocess.Popen[bytes]
-    temporary: Path
-
-    @property
-    def log(self) -> str:
-        return (self.site.settings.data_dir / "log").read_text()
-
-    @property
-    def memory_mb(self) -> float:
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
-        raise AssertionError("the server has ended")
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.site.settings.port)
-
-    async def send(self, *parts: bytes, patience_s: float = 10) -> bytes:
-        """What comes back, until it has said all or closes; empty if it only closes."""
-        reader, writer = await self.open()
-        answer = b""
-        try:
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-            async with asyncio.timeout(patience_s):
-                answer = await reader.readuntil(b"\r\n\r\n")
-                answer += await reader.read(100_000)
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            answer += getattr(error, "partial", b"")
-        finally:
-            writer.close()
-        return answer
-
-    async def calm(self) -> float:
-        """How long an answer takes while nothing else happens: p99 of 100."""
-        async with self.pinging(count=100) as waits:
-            await wait_until(lambda: len(waits) >= 100, "100 pings")
-        return statistics.quantiles(waits, n=100)[98]
-
-    @asynccontextmanager
-    async def pinging(self, count: int = 100_000) -> AsyncIterator[list[float]]:
-        """Ask /healthz all the time; yields how long each answer took."""
-        waits: list[float] = []
-
-        async def ping() -> None:
-            async with httpx.AsyncClient(base_url=self.site.settings.base_url, timeout=30) as client:
-                for _ in range(count):
-                    began = time.perf_counter()
-                    assert (await client.get("/healthz")).status_code == 200
-                    waits.append(time.perf_counter() - began)
-                    await asyncio.sleep(0.005)
-
-        pinging = asyncio.create_task(ping())
-        try:
-            yield waits
-        finally:
-            pinging.cancel()
-            await asyncio.wait([pinging])
-
-
 @pytest.fixture
 async def server(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    async with site(redis_url) as here:
-        with here.process("app.serve") as process:
-            server = Server(here, process, tmp_path)
-            async with httpx.AsyncClient(base_url=here.settings.base_url) as client:
-
-                async def answers() -> bool:
-                    try:
-                        return (await client.get("/")).status_code == 200
-                    except httpx.TransportError:
-                        return False
-
-                await wait_until(answers, "the server to answer", timeout_s=30)
-            yield server
-            assert f"{ROOT}/app/" not in server.log, server.log  # no traceback of ours
-
-
-def status(answer: bytes) -> int:
-    """0: it was closed without a word, or in the words of HTTP/2."""
-    return int(answer.split()[1]) if answer.startswith(b"HTTP/1") else 0
-
-
-def is_fault(answer: bytes) -> bool:
-    """501 and 505 say that the request is in words which nobody here speaks."""
-    return status(answer) >= 500 and status(answer) not in (501, 505)
+    async with site(redis_url) as here, serving(here) as server:
+        yield server
+        assert "Traceback" not in server.log, server.log
 
 
 MALFORMED = {
@@ -163,6 +72,7 @@ MALFORMED = {
     + HEAD
     + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: xx\r\n\r\n",
+    "HTTP/2 upgrade without settings": b"GET / HTTP/1.1\r\n" + HEAD + b"Upgrade: h2c\r\n\r\n",
     "websocket": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n",
     "folded header": b"GET / HTTP/1.1\r\n" + HEAD + b"X: a\r\n b\r\n\r\n",
@@ -208,7 +118,7 @@ async def test_hundreds_of_broken_requests_leave_memory_and_others_alone(server:
         await asyncio.gather(*(batter(4) for _ in range(100)))
 
     assert server.memory_mb - before < 20, (before, server.memory_mb)
-    assert statistics.quantiles(waits, n=100)[98] < max(1, 3 * calm)
+    assert p99(waits) < max(1, 3 * calm)
 
 
 def chunked(*parts: bytes) -> bytes:
@@ -240,7 +150,9 @@ LARGE = {
 }
 
 
-async def test_large_bodies_are_refused_while_others_are_served_and_leave_nothing(server: Server) -> None:
+async def test_large_bodies_are_refused_while_others_are_served_and_leave_nothing(
+    server: Server, tmp_path: Path
+) -> None:
     calm = await server.calm()
     before = server.memory_mb
     async with server.pinging() as waits:
@@ -251,10 +163,10 @@ async def test_large_bodies_are_refused_while_others_are_served_and_leave_nothin
             if name.startswith(("twice", "20 MB", "4 MB", "fields", "too many", "one field")):
                 assert status(answer) in (0, 413), (name, answer[:100])
 
-    p99 = statistics.quantiles(waits, n=100)[98]
-    assert p99 < max(0.1, 3 * calm), (p99, calm)
+    slowest = p99(waits)
+    assert slowest < max(0.1, 3 * calm), (slowest, calm)
     assert server.memory_mb - before < 50
-    assert list(server.temporary.iterdir()) == [], "a file that nobody needs any more"
+    assert list(tmp_path.iterdir()) == [], "a file that nobody needs any more"
 
 
 async def test_five_hundred_who_send_a_byte_a_second_hold_nobody_up(server: Server) -> None:
@@ -282,8 +194,8 @@ async def test_five_hundred_who_send_a_byte_a_second_hold_nobody_up(server: Serv
         await asyncio.gather(*(drip() for _ in range(500)))
 
     assert max(ended) < 12, "all are closed"
-    p99 = statistics.quantiles(waits, n=100)[98]
-    assert p99 < max(0.3, 3 * calm), (p99, calm)
+    slowest = p99(waits)
+    assert slowest < max(0.3, 3 * calm), (slowest, calm)
 
 
 async def test_a_body_that_comes_slowly_is_given_up(server: Server) -> None:
@@ -325,8 +237,8 @@ async def test_readers_that_never_read_hold_nobody_up(server: Server) -> None:
     for narrow in open_ones:
         narrow.close()
 
-    p99 = statistics.quantiles(waits[100:], n=100)[98]  # the first ones wait for what was asked before them
-    assert p99 < max(0.3, 3 * calm), (p99, calm)
+    slowest = p99(waits[100:])  # the first ones wait for what was asked before them
+    assert slowest < max(0.3, 3 * calm), (slowest, calm)
     assert server.memory_mb - before < 60
 
 
@@ -341,3 +253,34 @@ async def test_who_says_nothing_is_closed(server: Server) -> None:
 
         assert (status(answer) == 200) == bool(request)
         assert 4 < time.monotonic() - began < 8
+
+
+async def test_who_goes_is_closed(server: Server) -> None:
+    """At once, not when an idle one would be."""
+    before = server.open_files
+    for request in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") * 20:
+        _, writer = await server.open()
+        writer.write(request)
+        await writer.drain()
+        writer.close()
+
+    await wait_until(lambda: server.open_files <= before + 3, "the connections to close", timeout_s=3)
+
+
+async def test_a_thousand_who_come_in_one_moment_are_let_in(server: Server) -> None:
+    """Whoever finds no room among those that wait asks again a second later, seconds after that, and so on."""
+    loop, come = asyncio.get_running_loop(), []
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(1_000):
+            client = socket.socket()
+            client.setblocking(False)
+            async with asyncio.timeout(5):
+                await loop.sock_connect(client, ("127.0.0.1", server.site.settings.port))
+            come.append(client)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    for client in come:
+        client.close()
+
+    assert status(await server.send(b"GET /healthz HTTP/1.0\r\n\r\n")) == 200
