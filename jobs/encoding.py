@@ -57,23 +57,29 @@ def loads_job(data: bytes) -> Any:
 
 def loads_cut(data: bytes) -> dict[str, Any]:
     """What can be read of a stored call whose end is cut off: the arguments before the cut."""
-    unpacker: Any = msgpack.Unpacker(ext_hook=_untagged, strict_map_key=False)
-    unpacker.feed(data)
+    reader = unpacker(data)
     found: dict[str, Any] = {"a": [], "k": {}}
     try:
-        for _ in range(unpacker.read_map_header()):
-            name = unpacker.unpack()
+        for _ in range(reader.read_map_header()):
+            name = reader.unpack()
             if name == "a":
-                for _ in range(unpacker.read_array_header()):
-                    found["a"].append(unpacker.unpack())
+                for _ in range(reader.read_array_header()):
+                    found["a"].append(reader.unpack())
             elif name == "k":
-                for _ in range(unpacker.read_map_header()):
-                    found["k"][unpacker.unpack()] = unpacker.unpack()
+                for _ in range(reader.read_map_header()):
+                    found["k"][reader.unpack()] = reader.unpack()
             else:
-                found[name] = unpacker.unpack()
+                found[name] = reader.unpack()
     except Exception:  # the cut, or bytes that are nobody's: what was read stands
         return found
     return found
+
+
+def unpacker(data: bytes) -> Any:
+    """What reads *data* piece by piece, and can pass over pieces: a msgpack.Unpacker."""
+    reader: Any = msgpack.Unpacker(ext_hook=_untagged, strict_map_key=False, max_buffer_size=0)
+    reader.feed(data)
+    return reader
 
 
 def whole_text(text: str) -> str:

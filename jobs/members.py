@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgpack
 
-from jobs import encoding, keys, scripts
-from jobs.canvas import LINK_ERROR, Node, Path, Signature, Workflow
-from jobs.tree import from_dict
+from jobs import keys, scripts
+from jobs.canvas import LINK_ERROR, Path
+from jobs.tree import Tree, kind_of, read
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -39,15 +41,74 @@ def is_callback(place: str) -> bool:
     return "-" in place
 
 
-def paths_of(node: Node) -> list[str]:
-    """The places of all tasks of a tree; callbacks are not counted."""
-    return [place(path) for path in _leaves(node, ())]
+@dataclass(frozen=True)
+class Leaves:
+    """The places of all tasks below a node, and which of them are below each node of it: two ends in that list."""
+
+    places: list[str] = field(default_factory=list)
+    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, node: Tree, above: str) -> None:
+        """Add what is below the node at the place *above*; '' is the root."""
+        first = len(self.places)
+        if "task" in node:
+            self.places.append(above or "-")
+        for place, member in inside(node, above):
+            if "task" in member:  # not called for each: there may be 100,000
+                self.places.append(place)
+            else:
+                self.add(member, place)
+        self.ends[above] = first, len(self.places)
 
 
-async def tree_of(connection: JobsRedis, workflow: str) -> Node | None:
+@dataclass(frozen=True)
+class States:
+    """The states of all tasks below a node."""
+
+    leaves: Leaves
+    letters: str
+
+    def below(self, place: str) -> dict[str, int]:
+        """How many tasks below the node at *place* are in each state; of a task, its own."""
+        if place not in self.leaves.ends:
+            return {self.of(place): 1}
+        letters = self.letters[slice(*self.leaves.ends[place])]
+        return {state: n for letter, state in STATES.items() if (n := letters.count(letter))}
+
+    def of(self, place: str) -> str:
+        """The state of the task at *place*."""
+        return STATES[self._letter_at[place or "-"]]
+
+    @cached_property
+    def _letter_at(self) -> dict[str, str]:
+        return dict(zip(self.leaves.places, self.letters, strict=True))
+
+
+def inside(node: Tree, above: str) -> Iterator[tuple[str, Tree]]:
+    """The members of the node at the place *above*, each with its own place; a task has none."""
+    prefix, kind = f"{above}." if above else "", kind_of(node)
+    for number, member in enumerate(node[kind] if kind != "task" else ()):
+        yield f"{prefix}{number}", member
+
+
+def places_of(node: Tree, above: str = "") -> list[str]:
+    """The places of all tasks of a tree, or below a node of it; callbacks are not counted."""
+    leaves = Leaves()
+    leaves.add(node, above)
+    return leaves.places
+
+
+async def tree_of(connection: JobsRedis, workflow: str) -> Tree | None:
     """The stored tree; None if that is no workflow, or one whose result has ended."""
     stored: bytes | None = await connection.get(keys.TREE + workflow)
-    return None if stored is None else from_dict(encoding.loads(stored))
+    return None if stored is None else read(stored)
+
+
+async def states_of(connection: JobsRedis, workflow: str, node: Tree, above: str = "") -> States:
+    """The states of the tasks below the node at the place *above*."""
+    leaves = Leaves()
+    leaves.add(node, above)
+    return States(leaves, await letters_of(connection, workflow, leaves.places))
 
 
 async def callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
@@ -65,10 +126,10 @@ async def letters_of(connection: JobsRedis, workflow: str, paths: list[str]) -> 
     return letters
 
 
-async def unended(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:
+async def unended(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended."""
     ended = {path.decode() for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
-    return [path for path in paths_of(tree) if path not in ended]
+    return [path for path in places_of(tree) if path not in ended]
 
 
 async def newly_ended(
@@ -87,23 +148,15 @@ async def newly_ended(
     return [path for path in dict.fromkeys(told) if path not in known]
 
 
-async def to_do_again(connection: JobsRedis, workflow: str, tree: Node) -> list[str]:
+async def to_do_again(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended well, and those that were told of a failure."""
     entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
     journal = {path.decode(): entry for path, entry in entries.items()}
     told = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [
-        path for path in {*journal, *paths_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"
+        path for path in {*journal, *places_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"
     ]
 
 
 def _path(place: str) -> Path:
     return tuple(map(int, place.split(".")))
-
-
-def _leaves(node: Node, path: Path) -> Iterator[Path]:
-    if isinstance(node, Signature):
-        yield path
-    elif isinstance(node, Workflow):
-        for number, member in enumerate(node.tasks):
-            yield from _leaves(member, (*path, number))

@@ -21,7 +21,7 @@ from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
 from jobs.line import REDIS_AWAY, is_away
-from jobs.tree import from_dict
+from jobs.tree import from_dict, read
 
 logger = logging.getLogger("arq.worker")
 
@@ -105,11 +105,11 @@ class Orchestration:
         self._seen = set(self._ended)
         for place, entry in self._ended.items():
             self._count(place, entry)
-        node = from_dict(encoding.loads(tree))
-        self._total = len(members.paths_of(node))
+        stored = read(tree)
+        self._total = len(members.places_of(stored))
         if self._seen:  # it is taken up again
             self._report_soon()
-        return node
+        return from_dict(stored)
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
         """Waits for a Redis that is away: it has just given us the job."""

@@ -95,7 +95,7 @@ class Result:
         if tree is None:
             ids = await members.callbacks_of(self._connection, self.id)
         else:
-            ids = [f"{self.id}:{path}" for path in members.paths_of(tree)]
+            ids = [f"{self.id}:{path}" for path in members.places_of(tree)]
         return [Result(job_id, self._connection) for job_id in ids]
 
     async def retry_failed(self) -> bool:

@@ -2,21 +2,79 @@
 
 from __future__ import annotations
 
+import gc
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+from jobs import encoding
 from jobs.canvas import Node, Signature, chain, chord, group
 from jobs.errors import EncodingError
 from jobs.partial import CALLBACKS, FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
 
+_PLACE = re.compile(r"-|(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*")
+
+Tree: TypeAlias = Mapping[str, Any]
+"""A node as it is stored: who only looks needs no more, and has it in a tenth of the time."""
+
+
+def read(stored: bytes) -> Tree:
+    """The tree that was stored, for those who look at it."""
+    collects = gc.isenabled()
+    gc.disable()  # it has no cycles: going over its 100,000 new lists again and again would be most of the work
+    try:
+        tree: Tree = encoding.loads(stored)
+    finally:
+        if collects:
+            gc.enable()
+    return _checked(tree)
+
+
+def kind_of(node: Tree) -> str:
+    """group, chain, chord or task."""
+    return next((kind for kind in WORKFLOWS if kind in node), "task")
+
+
+def along(stored: bytes, place: str) -> list[Tree] | None:
+    """The nodes from the root to the one at *place*, each without its members; None if there is no such node.
+
+    Nothing else is read: of a tree of 100,000 this takes a few milliseconds. *place* may be whatever somebody typed.
+    """
+    if not _PLACE.fullmatch(place):
+        return None
+    path = [] if place == "-" else [int(number) for number in place.split(".")]
+    nodes = _along(encoding.unpacker(stored), path)
+    return nodes if len(nodes) == len(path) + 1 else None
+
+
+def _along(unpacker: Any, path: list[int]) -> list[Tree]:
+    node: dict[str, Any] = {}
+    below: list[Tree] = []
+    for _ in range(unpacker.read_map_header()):
+        name = unpacker.unpack()
+        if name not in WORKFLOWS:
+            node[name] = unpacker.unpack()
+            continue
+        node[name] = ()
+        for place in range(unpacker.read_array_header()):
+            if path and place == path[0]:
+                below = _along(unpacker, path[1:])
+            else:
+                unpacker.skip()
+    return [node, *below]
+
 
 def from_dict(tree: Mapping[str, Any]) -> Node:
     """The node that was written, equal to what it was."""
+    return _node(_checked(tree))
+
+
+def _checked(tree: Tree) -> Tree:
     if tree.get("format") != FORMAT:
         raise EncodingError(f"a workflow of format {tree.get('format')!r}: this version reads only {FORMAT}")
-    return _node(tree)
+    return tree
 
 
 def _node(tree: Mapping[str, Any]) -> Node:

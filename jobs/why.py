@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs import keys, members
-from jobs.canvas import Node, Workflow, group
 from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
 from jobs.result import Result
+from jobs.tree import Tree, along, kind_of, read
 from jobs.workers import WorkerInfo, online
 
 
@@ -126,7 +126,7 @@ async def _started(connection: JobsRedis, job_id: str) -> Reason:
     if tree is not None:
         n = len(await members.unended(connection, job_id, tree))
         return Reason(
-            "children", f"it has started, and waits for {n} of its {len(members.paths_of(tree))} children"
+            "children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children"
         )
     worker = await connection.hget(keys.RECORD + job_id, "worker")  # type: ignore[misc]
     return Reason("running", f"it has started: it runs on {(worker or b'?').decode()}")
@@ -135,28 +135,27 @@ async def _started(connection: JobsRedis, job_id: str) -> Reason:
 async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
     """A member of a workflow has an id before it is enqueued."""
     workflow, _, path = job_id.rpartition(":")
-    tree = await members.tree_of(connection, workflow) if workflow else None
-    if tree is None or path not in members.paths_of(tree):
+    stored = await connection.get(keys.TREE + workflow) if workflow else None
+    nodes = along(stored, path) if stored else None
+    if not stored or not nodes or "task" not in nodes[-1]:
         return Reason("unknown", "nobody has seen this id, or its result has ended")
-    before = list(_before(tree, [int(number) for number in path.split(".")], ()))
     if await Result(workflow, connection).ready():
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
-    letters = await members.letters_of(connection, workflow, before)
+    letters = await members.letters_of(connection, workflow, _before(read(stored), path))
     n = sum(letter not in "SFR" for letter in letters)
     return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
 
 
-def _before(node: Node, path: list[int], above: tuple[int, ...]) -> Iterator[str]:
+def _before(node: Tree, path: str) -> list[str]:
     """The places of the tasks that must have ended before the one at *path* is called."""
-    if not isinstance(node, Workflow) or not path:
-        return
-    here, *rest = path
-    if not isinstance(node, group):
-        for number in range(here):
-            under = ".".join(map(str, (*above, number)))
-            for place in members.paths_of(node.tasks[number]):
-                yield under if place == "-" else f"{under}.{place}"
-    yield from _before(node.tasks[here], rest, (*above, here))
+    found: list[str] = []
+    above = ""
+    for here in map(int, path.split(".")):
+        kind = kind_of(node)
+        for number in range(here) if kind != "group" else ():
+            found += members.places_of(node[kind][number], f"{above}{number}")
+        node, above = node[kind][here], f"{above}{here}."
+    return found
 
 
 def _before_it(n: int) -> str:

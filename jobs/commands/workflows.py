@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from jobs import members
-from jobs.canvas import Node, Signature, Workflow
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
+from jobs.members import States
 from jobs.monitor.workflows import workflows
 from jobs.result import Result
+from jobs.tree import Tree, kind_of
 
 MOST_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""
 NOT_CALLED = "-"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A node of the tree as it is shown."""
-
-    what: str
-    path: str = ""
-    state: str = ""
-    members: list[Drawn] = field(default_factory=list)
-
-    def states(self) -> Counter[str]:
-        """How many of its tasks are in each state."""
-        if not self.members:
-            return Counter([self.state] if self.state else [])
-        return sum((member.states() for member in self.members), Counter[str]())
 
 
 @click.command("workflows")
@@ -64,53 +48,37 @@ async def _one(asked: Asked, workflow: str) -> Answer:
             f"no workflow {workflow!r}: nobody has seen this id, or its result has ended"
         )
     state = await Result(workflow, asked.redis).state()
-    paths = members.paths_of(tree)
-    letters = await members.letters_of(asked.redis, workflow, paths)
-    states = {path: members.STATES[letter] or NOT_CALLED for path, letter in zip(paths, letters, strict=True)}
-    drawn = _drawn(tree, (), states)
-    data = {"id": workflow, "state": state, "states": dict(drawn.states()), "tree": _as_data(drawn)}
-    return Answer(data, [f"{workflow}: {state}", *_lines(drawn, "")], [_summary(drawn)])
+    states = await members.states_of(asked.redis, workflow, tree)
+    counts = {state or NOT_CALLED: n for state, n in states.below("").items()}
+    data = {"id": workflow, "state": state, "states": counts, "tree": _as_data(tree, "", states)}
+    return Answer(data, [f"{workflow}: {state}", *_lines(tree, "", states, "")], [_summary(counts)])
 
 
-def _drawn(node: Node, path: tuple[int, ...], states: dict[str, str]) -> Drawn:
-    if isinstance(node, Workflow):
-        inner = [_drawn(member, (*path, number), states) for number, member in enumerate(node.tasks)]
-        return Drawn(type(node).__name__, members.place(path), members=inner)
-    assert isinstance(node, Signature)
-    place = members.place(path)
-    return Drawn(node.task, place, states[place])
-
-
-def _lines(node: Drawn, indent: str) -> Iterator[str]:
-    if not node.members:
-        yield (
-            f"{indent}{node.what}  {node.state}  [{node.path}]"
-            if node.state
-            else f"{indent}{node.what} of nothing"
-        )
+def _lines(node: Tree, place: str, states: States, indent: str) -> Iterator[str]:
+    kind = kind_of(node)
+    if kind == "task":
+        yield f"{indent}{node[kind]}  {states.of(place) or NOT_CALLED}  [{place or '-'}]"
         return
-    yield f"{indent}{node.what} of {len(node.members):,}"
-    shown = node.members
-    if len(shown) > MOST_DRAWN:
-        shown = sorted(shown, key=lambda member: set(member.states()) <= {"SUCCESS"})[:MOST_DRAWN]
-    inner = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
+    inner = dict(members.inside(node, place))
+    yield f"{indent}{kind} of {f'{len(inner):,}' if inner else 'nothing'}"
+    shown = list(inner)
+    if len(inner) > MOST_DRAWN:
+        shown = sorted(inner, key=lambda place: set(states.below(place)) <= {"SUCCESS"})[:MOST_DRAWN]
+    below = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
     for member in shown:
-        last = member is shown[-1] and len(shown) == len(node.members)
-        yield from _lines(member, inner + ("└─ " if last else "├─ "))
-    if rest := len(node.members) - len(shown):
-        yield f"{inner}└─ ... {rest:,} more"
+        last = member == shown[-1] and len(shown) == len(inner)
+        yield from _lines(inner[member], member, states, below + ("└─ " if last else "├─ "))
+    if rest := len(inner) - len(shown):
+        yield f"{below}└─ ... {rest:,} more"
 
 
-def _summary(node: Drawn) -> str:
+def _summary(counts: Mapping[str, int]) -> str:
     names = {NOT_CALLED: "not called yet"}
-    return ", ".join(f"{n:,} {names.get(state, state)}" for state, n in sorted(node.states().items())) + "."
+    return ", ".join(f"{n:,} {names.get(state, state)}" for state, n in sorted(counts.items())) + "."
 
 
-def _as_data(node: Drawn) -> dict[str, Any]:
-    if not node.members:
-        return {
-            "task": node.what,
-            "path": node.path,
-            "state": None if node.state == NOT_CALLED else node.state,
-        }
-    return {node.what: [_as_data(member) for member in node.members]}
+def _as_data(node: Tree, place: str, states: States) -> dict[str, Any]:
+    kind = kind_of(node)
+    if kind == "task":
+        return {"task": node[kind], "path": place or "-", "state": states.of(place) or None}
+    return {kind: [_as_data(member, inner, states) for inner, member in members.inside(node, place)]}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from jobs import encoding, keys
+from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
-from jobs.monitor.numbers import number
 from jobs.orchestrator import read_entry
-
-KINDS = ("group", "chain", "chord")
+from jobs.tree import along
 
 
 class FromBefore:
@@ -27,25 +24,21 @@ async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, p
     stored = await connection.get(keys.TREE + workflow)
     if stored is None:
         return None
-    node: Mapping[str, Any] = encoding.loads(stored)
-    came, above = list(node.get("args", ())), ""
-    for word in () if path == "-" else path.split("."):
-        kind, place = next((kind for kind in KINDS if kind in node), None), number(word)
-        if kind is None or place is None or place >= len(node[kind]):
-            return None
-        if kind != "group" and place > 0:
-            came = [await _result_of(connection, workflow, node[kind][place - 1], f"{above}{place - 1}")]
-        node, above = node[kind][place], f"{above}{place}."
+    nodes = along(stored, path)
+    if not nodes or "task" not in nodes[-1]:
+        return None
+    came, above = list(nodes[0].get("args", ())), ""
+    for word, outer, node in zip(path.split("."), nodes, nodes[1:], strict=False):
+        if "group" not in outer and word != "0":
+            came = [await _result_of(connection, workflow, f"{above}{int(word) - 1}")]
         own = list(node.get("args", ()))
         came = own if node.get("immutable") else came + own
-    if "task" not in node:
-        return None
-    args, kwargs = known.masked(node["task"], came, node.get("kwargs", {}))
-    return Shown(node["task"], args, kwargs, whole=True)
+        above = f"{above}{word}."
+    args, kwargs = known.masked(nodes[-1]["task"], came, nodes[-1].get("kwargs", {}))
+    return Shown(nodes[-1]["task"], args, kwargs, whole=True)
 
 
-async def _result_of(connection: JobsRedis, workflow: str, node: Mapping[str, Any], place: str) -> Any:
-    if "task" not in node:
-        return FromBefore()
+async def _result_of(connection: JobsRedis, workflow: str, place: str) -> Any:
+    """What a task has handed on; of a group there is no single entry."""
     entry = await connection.hget(keys.JOURNAL + workflow, place)  # type: ignore[misc]
     return FromBefore() if entry is None else read_entry(entry)[1]

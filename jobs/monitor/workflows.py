@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from itertools import islice
 
-from jobs import encoding, keys, scripts
+from jobs import encoding, keys, members, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
-from jobs.members import STATES, letters_of
+from jobs.members import States
 from jobs.monitor.calls import Shown
 from jobs.monitor.numbers import number
+from jobs.tree import Tree, kind_of
 
-KINDS = ("group", "chain", "chord")
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""
 INNER = 10
-Tree = Mapping[str, Any]
-"""A node as it is stored: see canvas."""
 
 
 @dataclass(frozen=True)
@@ -95,81 +92,40 @@ async def workflow(
     Each node counts the states of all tasks below it. None: that is no workflow, or its result has ended, or it has no
     such node.
     """
-    stored = await connection.get(keys.TREE + workflow_id)
-    if stored is None:
-        return None
-    tree = encoding.loads(stored)
-    node = _node_at(tree, path)
+    tree = await members.tree_of(connection, workflow_id)
+    node = None if tree is None else _node_at(tree, path)
     if node is None:
         return None
-    leaves = _Leaves()
-    leaves.add(node, path)
-    letters = await letters_of(connection, workflow_id, leaves.places)
+    states = await members.states_of(connection, workflow_id, node, path)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
-    drawn = _Drawing(workflow_id, known, leaves, letters).draw(node, path, max(start, 0), limit)
+    drawn = _Drawing(workflow_id, known, states).draw(node, path, max(start, 0), limit)
     return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode())
-
-
-@dataclass
-class _Leaves:
-    """The places of all tasks below a node, and which of them are below each node of it: two ends in that list."""
-
-    places: list[str] = field(default_factory=list)
-    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, node: Tree, place: str) -> None:
-        """Add what is below a node."""
-        first = len(self.places)
-        if "task" in node:
-            self.places.append(place or "-")
-        else:
-            prefix = f"{place}." if place else ""
-            for n, member in enumerate(node[kind_of(node)]):
-                if "task" in member:
-                    self.places.append(f"{prefix}{n}")
-                else:
-                    self.add(member, f"{prefix}{n}")
-        self.ends[place] = first, len(self.places)
 
 
 @dataclass(frozen=True)
 class _Drawing:
     workflow: str
     known: KnownTasks
-    leaves: _Leaves
-    letters: str
+    states: States
 
     def draw(self, node: Tree, place: str, start: int, limit: int) -> WorkflowNode:
         kind = kind_of(node)
         if kind == "task":
             return self._task(node, place)
-        inner, prefix = node[kind], f"{place}." if place else ""
         shown = [
-            self.draw(inner[place], f"{prefix}{place}", 0, min(INNER, limit))
-            for place in range(start, min(start + limit, len(inner)))
+            self.draw(member, inner, 0, min(INNER, limit))
+            for inner, member in islice(members.inside(node, place), start, start + limit)
         ]
-        return WorkflowNode(kind, place, "", "", "", "", self._states(place), len(inner), start, shown)
+        size, states = len(node[kind]), self.states.below(place)
+        return WorkflowNode(kind, place, "", "", "", "", states, size, start, shown)
 
     def _task(self, node: Tree, place: str) -> WorkflowNode:
         args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
         line = Shown(node["task"], args, kwargs, whole=True).line
-        state = STATES[self._letter_at[place or "-"]]
+        state = self.states.of(place)
         job_id = f"{self.workflow}:{place or '-'}"
         return WorkflowNode("task", place, job_id, node["task"], line, state, {state: 1}, 0, 0)
-
-    @cached_property
-    def _letter_at(self) -> dict[str, str]:
-        return dict(zip(self.leaves.places, self.letters, strict=True))
-
-    def _states(self, place: str) -> dict[str, int]:
-        below = self.letters[slice(*self.leaves.ends[place])]
-        return {state: n for letter, state in STATES.items() if (n := below.count(letter))}
-
-
-def kind_of(node: Tree) -> str:
-    """group, chain, chord or task."""
-    return next((kind for kind in KINDS if kind in node), "task")
 
 
 def _node_at(tree: Tree, path: str) -> Tree | None:
