@@ -59,8 +59,8 @@ async def workers_part() -> str:
 
 async def jobs_part() -> str:
     """A queue that somebody has paused may wait."""
-    going = [queue for queue in await monitor.queues(redis()) if not queue.paused]
-    oldest = max((queue.oldest_due_s for queue in going if queue.name in site().queues), default=0)
+    queues = await monitor.queues_named(redis(), site().queues)
+    oldest = max((queue.oldest_due_s for queue in queues if not queue.paused), default=0)
     return f"the oldest due one waits since {oldest:.0f} s" if oldest > LONGEST_DUE_S else ""
 
 

@@ -23,7 +23,8 @@
     jobs:stats:<minute>            hash of counters     STATS_KEPT_S
     jobs:totals                    hash of counters     -          the same, since ever
     jobs:tasks                     hash task -> about   -          as many as workers ever knew
-    jobs:queues                    set of names         -          as many as there ever were queues
+    jobs:queues                    set of names         -          as many as hold a job; others go, a few at a time
+    jobs:served                    zset name -> seen    STATS_KEPT_S after a worker last served the queue
     jobs:audit                     stream of actions    AUDIT_LENGTH entries
     jobs:listening                 1                    soon after the last listener to events
     jobs:paused                    set of queues        -
@@ -68,6 +69,7 @@ STATS = "jobs:stats:"
 TOTALS = "jobs:totals"
 TASKS = "jobs:tasks"
 QUEUES = "jobs:queues"
+SERVED = "jobs:served"
 AUDIT = "jobs:audit"
 LISTENING = "jobs:listening"
 PAUSED = "jobs:paused"

@@ -72,13 +72,19 @@ def _queues(queues: list[monitor.QueueInfo], workers: list[monitor.WorkerInfo]) 
     depth = Family("quarq_queue_jobs", "gauge", "Jobs of a queue: due, scheduled for later, running.")
     oldest = Family("quarq_queue_oldest_due_seconds", "gauge", "How long the oldest due job has been due.")
     paused = Family("quarq_queue_paused", "gauge", "1 while nothing is taken from the queue.")
-    for queue in _some(queues):
+    served_first = sorted(queues, key=lambda queue: not queue.workers)
+    told, rest = served_first[:MOST], served_first[MOST:]
+    for queue in told:
         taking = [worker for worker in workers if queue.name in worker.queues and not worker.quiet]
         serving.add(len(taking), queue=queue.name)
         for state in ("due", "scheduled", "running"):
             depth.add(getattr(queue, state), queue=queue.name, state=state)
         oldest.add(queue.oldest_due_s, queue=queue.name)
         paused.add(queue.paused, queue=queue.name)
+    if rest:
+        for state in ("due", "scheduled", "running"):
+            depth.add(sum(getattr(queue, state) for queue in rest), queue=OTHERS, state=state)
+        oldest.add(max(queue.oldest_due_s for queue in rest), queue=OTHERS)
     slots = Family("quarq_worker_slots", "gauge", "Jobs that all workers online can run at once.")
     busy = Family("quarq_worker_slots_busy", "gauge", "Slots in use.")
     slots.add(sum(worker.max_jobs for worker in workers))

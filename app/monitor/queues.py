@@ -83,7 +83,7 @@ async def purge_queue() -> ResponseReturnValue:
 
 
 async def _ask(name: str, error: str = "") -> str:
-    found = [queue for queue in await monitor.queues(redis()) if queue.name == name]
-    if not found:
+    [queue] = await monitor.queues_named(redis(), [name])
+    if not queue.is_of_interest:
         asked.nowhere()
-    return await render_template("monitor/purge.html", queue=found[0], error=error)
+    return await render_template("monitor/purge.html", queue=queue, error=error)

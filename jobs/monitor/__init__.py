@@ -26,7 +26,7 @@ from jobs.monitor.events import Event, events
 from jobs.monitor.find import Page, find
 from jobs.monitor.job import JobDetail, job
 from jobs.monitor.overview import Overview, overview
-from jobs.monitor.queues import QueueInfo, queues
+from jobs.monitor.queues import QueueInfo, queues, queues_named
 from jobs.monitor.rows import JobRow
 from jobs.monitor.tasks import TaskInfo, tasks
 from jobs.monitor.workers import running, workers
@@ -76,6 +76,7 @@ __all__ = [
     "purge",
     "purgeable",
     "queues",
+    "queues_named",
     "quiet",
     "reschedule",
     "resume",

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.monitor.places import queue_names
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
@@ -78,10 +77,11 @@ class Minute:
 
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
-    queues = await queue_names(connection)
-    depths = [f"|{what}|{queue}" for queue in queues for what in ("due", "oldest")]
+    now = await now_ms(connection)
+    this = now // 60_000
+    served = await connection.zrangebyscore(keys.SERVED, now - n * 60_000, "+inf")
+    depths = [f"|{what}|{queue.decode()}" for queue in served for what in ("due", "oldest")]
     fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
-    this = await now_ms(connection) // 60_000
     async with connection.pipeline(transaction=False) as pipe:
         for number in range(this - n + 1, this + 1):
             pipe.hmget(f"{keys.STATS}{number}", fields)

@@ -85,7 +85,7 @@ async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
 
 
 async def queue_names(connection: JobsRedis) -> list[str]:
-    """Every queue that a call was ever sent to, or that a worker serves, and the default one."""
+    """Every queue that holds a call, or that a worker serves, the default one, and some that did."""
     names = {name.decode() for name in await connection.smembers(keys.QUEUES)}  # type: ignore[misc]
     return sorted(names | {keys.DEFAULT_QUEUE})
 

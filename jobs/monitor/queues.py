@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jobs import keys
-from jobs.clock import now_ms
+from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.monitor.places import queue_names
 from jobs.workers import WorkerInfo, online
+
+MOST = 200
+"""Queues that no worker serves and that are told one by one, the fullest: whoever enqueues may make up names."""
+LOOKED_AT = 2_000
+"""Such queues that are looked at, in the order of their names."""
+STEP = 500
+"""Queues that one script looks at, so that it keeps Redis for a few milliseconds only."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,7 @@ class QueueInfo:
     """A queue. `workers`: names of those online that serve it, quiet ones too."""
 
     name: str
+    """'' for all that are not told one by one: see `others`."""
     due: int
     scheduled: int
     """Those that come later, by their time or for a retry; those that a limit holds back; workflows that wait."""
@@ -24,6 +32,8 @@ class QueueInfo:
     """How long the oldest due job has been due; 0 if none is."""
     paused: bool
     workers: tuple[str, ...]
+    others: int = 0
+    """How many queues this row stands for, if it is not one by itself."""
 
     @property
     def is_of_interest(self) -> bool:
@@ -32,47 +42,66 @@ class QueueInfo:
 
 
 async def queues(connection: JobsRedis) -> list[QueueInfo]:
-    """Every queue that holds something, is paused or is served by a worker, by name."""
+    """Every queue that a worker serves, and the fullest MOST of others that hold something or are paused, by name.
+
+    What the rest of them holds stands in one row at the end, with the name '': as far as they were looked at.
+    """
     return await queues_served_by(connection, await online(connection))
 
 
 async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> list[QueueInfo]:
     """The same, with the workers that are known already."""
-    now = await now_ms(connection)
     served = {queue for worker in workers for queue in worker.queues}
-    names = sorted({*await queue_names(connection), *served})
-    async with connection.pipeline(transaction=False) as pipe:
-        for name in names:
-            key = keys.queue_key(name)
-            pipe.zcount(key, "-inf", now)
-            pipe.zcard(key)
-            pipe.zcard(keys.LEASES + name)
-            pipe.zrange(key, 0, 0, withscores=True)
-            pipe.sismember(keys.PAUSED, name)
-        told = await pipe.execute()
-    infos = [
-        _info(name, now, workers, *told[first : first + 5])
-        for name, first in zip(names, range(0, len(told), 5), strict=True)
-    ]
-    return [info for info in infos if info.is_of_interest]
+    paused = {name.decode() for name in await connection.smembers(keys.PAUSED)}  # type: ignore[misc]
+    others = sorted({*await queue_names(connection), *paused} - served)
+    looked_at = await _look(connection, others[:LOOKED_AT], [])
+    full = sorted((info for info in looked_at if info.is_of_interest), key=_fullest_first)
+    told = [*await _look(connection, sorted(served), workers), *full[:MOST]]
+    told.sort(key=lambda info: info.name)
+    rest, unseen = full[MOST:], max(len(others) - LOOKED_AT, 0)
+    return [*told, _together(rest, len(rest) + unseen)] if rest or unseen else told
+
+
+async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[QueueInfo]:
+    """These queues, whether they hold something or not."""
+    return await _look(connection, list(dict.fromkeys(names)), await online(connection))
+
+
+async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInfo]) -> list[QueueInfo]:
+    infos: list[QueueInfo] = []
+    for first in range(0, len(names), STEP):
+        some = names[first : first + STEP]
+        rows = await connection.run_script(scripts.QUEUES, *some)
+        infos += [_info(name, workers, *row) for name, row in zip(some, rows, strict=True)]
+    return infos
 
 
 def _info(
-    name: str,
-    now: int,
-    workers: list[WorkerInfo],
-    due: int,
-    size: int,
-    running: int,
-    head: list[tuple[bytes, float]],
-    paused: int,
+    name: str, workers: list[WorkerInfo], due: int, size: int, running: int, oldest_ms: bytes, paused: int
 ) -> QueueInfo:
     return QueueInfo(
         name=name,
         due=due,
         scheduled=max(size - due - running, 0),
         running=running,
-        oldest_due_s=max(now - head[0][1], 0) / 1000 if head else 0.0,
+        oldest_due_s=max(int(oldest_ms), 0) / 1000,
         paused=bool(paused),
         workers=tuple(worker.name for worker in workers if name in worker.queues),
+    )
+
+
+def _fullest_first(info: QueueInfo) -> tuple[int, str]:
+    return -(info.due + info.scheduled + info.running), info.name
+
+
+def _together(infos: list[QueueInfo], others: int) -> QueueInfo:
+    return QueueInfo(
+        name="",
+        due=sum(info.due for info in infos),
+        scheduled=sum(info.scheduled for info in infos),
+        running=sum(info.running for info in infos),
+        oldest_due_s=max((info.oldest_due_s for info in infos), default=0.0),
+        paused=False,
+        workers=(),
+        others=others,
     )

@@ -1,5 +1,6 @@
 -- Keep the leases of a worker's jobs, and say that the worker lives. A lapsed lease that nobody took is kept too.
--- Note beside the minute's counters how much is due in the worker's queues, and for how long.
+-- Note beside the minute's counters how much is due in the worker's queues, and for how long. Forget names of queues that hold
+-- nothing and that nobody has served for as long as these counters are kept, some at a time.
 -- ARGV: worker, lease ms, its queues with commas, number of words about its tasks, of facts about itself, those words and
 --   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
@@ -7,6 +8,7 @@
 -- include: aborting
 -- include: alive
 local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local FORGOTTEN_AT_ONCE = 50
 local now = now_ms()
 local lost, revoked = {}, {}
 
@@ -33,10 +35,17 @@ if tasks > 0 then redis.call('HSET', TASKS, unpack(ARGV, 6, 5 + tasks)) end
 local minute = STATS .. math.floor(now / 60000)
 for queue in queues:gmatch('[^,]+') do
   local key = queue_key(queue)
+  redis.call('ZADD', SERVED, now, queue)
   redis.call('SADD', QUEUES, queue)
   local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
   redis.call('HSET', minute, '|due|' .. queue, redis.call('ZCOUNT', key, '-inf', now),
     '|oldest|' .. queue, as_text(math.max(now - (head or now), 0)))
 end
 redis.call('EXPIRE', minute, STATS_KEPT_S)
+redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', now - STATS_KEPT_S * 1000)
+for _, queue in ipairs(redis.call('SRANDMEMBER', QUEUES, FORGOTTEN_AT_ONCE)) do
+  if redis.call('EXISTS', queue_key(queue)) == 0 and not redis.call('ZSCORE', SERVED, queue) then
+    redis.call('SREM', QUEUES, queue)
+  end
+end
 return { lost, revoked }

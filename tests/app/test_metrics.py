@@ -119,6 +119,7 @@ async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, se
     assert "alice" not in "".join(found)
     assert found['quarq_jobs_finished_total{task="(others)",outcome="failure"}'] == MOST + 50
     assert sum(name.startswith("quarq_queue_paused") for name in found) == MOST
+    assert found['quarq_queue_jobs{queue="(others)",state="due"}'] == 0
 
 
 async def test_hostile_names_stay_within_their_quotes(app: Quart) -> None:

@@ -141,6 +141,18 @@ async def test_a_queue_is_emptied_once_its_name_is_typed(connection: JobsRedis, 
     assert await last_note(connection) == ("owner", "purge queue, scheduled jobs too", "default")
 
 
+async def test_queues_whose_names_are_made_up_do_not_flood_the_page(owner: Visitor) -> None:
+    for n in range(202):
+        await echo.apply_async(("x",), queue=f"made-up-{n:03}")
+
+    await owner.get("/monitor/queues")
+
+    assert owner.text.count('data-key="queue-made-up-') == 200
+    assert "And 2 queues that hold less, and that no worker serves: 2 jobs in them are due" in owner.text
+    await owner.get("/monitor/queue/purge?name=made-up-201")
+    assert "<b>1</b> job" in owner.text
+
+
 async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connection: JobsRedis) -> None:
     job, half_done = await echo.delay("x"), asyncio.Event()
 

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import ANY
 
 import arq
 
 from jobs import crontab, every, keys
 from jobs.connection import JobsRedis
-from jobs.monitor import broker, queues, running, schedules, tasks, workers
+from jobs.monitor import (
+    QueueInfo,
+    broker,
+    overview,
+    queues,
+    queues_named,
+    running,
+    schedules,
+    tasks,
+    workers,
+)
+from jobs.monitor.queues import MOST
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker
@@ -70,14 +83,51 @@ async def test_queues(connection: JobsRedis, start_online: StartOnline, reach: R
 
     found = {queue.name: queue for queue in await queues(connection)}
 
-    assert set(found) == {"default", "mail"}
+    assert set(found) == {"default", "mail", "still"}
+    assert (found["still"].due, found["still"].paused) == (0, True)
     assert (found["mail"].due, found["mail"].scheduled, found["mail"].running) == (1, 1, 0)
     assert (found["mail"].workers, found["mail"].paused) == ((), False)
     assert found["mail"].oldest_due_s > 0
     assert (found["default"].due, found["default"].scheduled, found["default"].running) == (0, 0, 1)
     assert found["default"].oldest_due_s == 0
     assert len(found["default"].workers) == 1
+    assert await queues_named(connection, ["mail", "gone", "mail"]) == [
+        replace(found["mail"], oldest_due_s=ANY),
+        QueueInfo("gone", 0, 0, 0, 0.0, False, ()),
+    ]
     await connection.delete(keys.PAUSED)
+
+
+async def test_queues_whose_names_are_made_up_are_summed(connection: JobsRedis) -> None:
+    for n in range(MOST + 30):
+        for _ in range(1 + (n < 5)):
+            await some.log.apply_async((1,), queue=f"q-{n:03}")
+
+    found = await queues(connection)
+
+    assert len(found) == MOST + 1
+    assert [queue.name for queue in found[:6]] == [f"q-{n:03}" for n in range(6)]
+    assert [queue.due for queue in found[:6]] == [2, 2, 2, 2, 2, 1]
+    rest = found[-1]
+    assert (rest.name, rest.others, rest.due, rest.scheduled, rest.running) == ("", 30, 30, 0, 0)
+    assert rest.oldest_due_s > 0
+    assert (await overview(connection)).due == MOST + 35
+
+
+async def test_names_of_queues_that_hold_nothing_are_forgotten(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    made_up = [await some.log.apply_async((1,), queue=f"q-{n}") for n in range(120)]
+    for result in made_up[:-1]:
+        await result.revoke()
+    assert await connection.scard(keys.QUEUES) == 120  # type: ignore[misc]
+    await start_worker(lease_renewal=0.05)
+
+    async def forgotten() -> bool:
+        return set(await connection.smembers(keys.QUEUES)) == {b"default", b"q-119"}  # type: ignore[misc]
+
+    await wait_until(forgotten, "the names to be forgotten")
+    assert await connection.zrange(keys.SERVED, 0, -1) == [b"default"]
 
 
 async def test_schedules_tell_their_next_five_moments(
