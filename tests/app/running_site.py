@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -100,6 +101,7 @@ class RunningSite:
     def kill_all(self) -> None:
         """For the end of a test, however it went."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one ends with its parent
+                os.kill(pid, signal.SIGKILL)
         if hasattr(self, "process"):
             self.process.wait(10)
