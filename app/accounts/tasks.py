@@ -9,7 +9,14 @@ from app.mail import DeliveryFailed, Outcome
 from jobs import task
 
 
-@task(name="accounts.send_sign_in_link", bind=True, queue="mail", ignore_result=True, max_retries=20)
+@task(
+    name="accounts.send_sign_in_link",
+    bind=True,
+    queue="mail",
+    max_concurrency=30,
+    max_retries=20,
+    ignore_result=True,
+)
 async def send_sign_in_link(self: Any, link_id: int) -> None:
     """Harmless to run twice: the same link under the same Message-ID, and nothing once it is used or over."""
     try:

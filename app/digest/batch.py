@@ -25,7 +25,6 @@ from app.mail import (
     DeliveryFailed,
     FormLetter,
     HeaderRefused,
-    NoPlace,
     Outcome,
     back_off,
     current_mailer,
@@ -36,7 +35,7 @@ from app.subscribers.models import Subscriber
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2  # batches of all workers together
-CONNECTIONS = 8  # of one batch: the other half of a process's is left to other mail
+CONNECTIONS = 8  # of one batch
 LARGEST = 500  # deliveries
 LONGEST_S = 15  # it begins no mail later than this, so that a worker that stops needs to break none off
 MORE_TRIES = 5
@@ -103,17 +102,14 @@ class Batch:
 
     async def work(self) -> None:
         """Send one after the other over one connection, as long as there is something to send and the time for it."""
-        try:
-            async with current_mailer().connection() as connection:
-                while self._recipients and not self._over:
-                    recipient = self._recipients.popleft()
-                    await self._turn()
-                    if self._over:
-                        return
-                    async with current_ledger().holding(recipient.pk):
-                        await self._send(recipient, connection)
-        except NoPlace:
-            log.info("digest %s waits for a free connection to the mail server", self._digest.id)
+        with current_mailer().connection() as connection:
+            while self._recipients and not self._over:
+                recipient = self._recipients.popleft()
+                await self._turn()
+                if self._over:
+                    return
+                async with current_ledger().holding(recipient.pk):
+                    await self._send(recipient, connection)
 
     @property
     def _over(self) -> bool:

@@ -3,7 +3,7 @@
 from app.mail.address import AddressRefused
 from app.mail.failures import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off
 from app.mail.letters import FormLetter
-from app.mail.mailer import Mailer, NoPlace, current_mailer
+from app.mail.mailer import Mailer, current_mailer
 from app.mail.message import HeaderRefused, Parcel, compose
 from app.mail.smtp import Connection, MailServer
 
@@ -16,7 +16,6 @@ __all__ = [
     "HeaderRefused",
     "MailServer",
     "Mailer",
-    "NoPlace",
     "Outcome",
     "Parcel",
     "back_off",

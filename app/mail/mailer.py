@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
@@ -19,18 +18,11 @@ from settings import Settings
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 30  # connections of one process; servers refuse somebody who opens hundreds
-PATIENCE_S = 5.0
-
 
 def current_mailer() -> Mailer:
     """The mailer of the running app; needs an app context."""
     mailer: Mailer = current_app.extensions["mailer"]
     return mailer
-
-
-class NoPlace(Exception):
-    """Too many mails are being sent from here: come back in some seconds."""
 
 
 class Mailer:
@@ -43,7 +35,6 @@ class Mailer:
         self._pause_s = pause_s
         self._fault: DeliveryFailed | None = None
         self._closed_until = 0.0
-        self._places = asyncio.Semaphore(AT_ONCE)
 
     @classmethod
     def of(cls, settings: Settings) -> Mailer:
@@ -83,29 +74,14 @@ class Mailer:
             raise
         self._note(None)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """One of the `AT_ONCE` connections that mail without hurry may open; NoPlace if none is free soon:
-        the server is slow, and whoever waits for it should not do so in a worker's slot."""
+    @contextmanager
+    def connection(self) -> Iterator[smtp.Connection]:
+        """A connection that many mails are sent over one after the other."""
+        connection = smtp.Connection(self.server)
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._places.acquire()
-        except TimeoutError:
-            raise NoPlace from None
-        try:
-            yield
+            yield connection
         finally:
-            self._places.release()
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[smtp.Connection]:
-        """A place, and a connection that many mails are sent over one after the other."""
-        async with self.place():
-            connection = smtp.Connection(self.server)
-            try:
-                yield connection
-            finally:
-                connection.leave()
+            connection.leave()
 
     async def check_if_away(self) -> DeliveryFailed | None:
         """None if the last mail got through; else ask the server again, as `check` does."""

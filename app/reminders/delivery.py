@@ -18,7 +18,6 @@ from app.mail import (
     GIVE_UP_AFTER,
     DeliveryFailed,
     HeaderRefused,
-    NoPlace,
     Outcome,
     back_off,
     current_mailer,
@@ -62,8 +61,6 @@ async def deliver(pk: int, tries: Tries) -> timedelta | None:
         return await _deliver(reminder, tries) if reminder is not None else None
     except LostClaim:
         return None
-    except NoPlace:
-        return AFTER_BUSY
     except OperationalError as error:
         log.warning("the database could not take reminder %s now: %s", pk, error.orig)
         return AFTER_BUSY
@@ -99,7 +96,7 @@ async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
 
     try:
         message = await mails.reminder(reminder)
-        async with current_mailer().place(), _renewing(reminder):
+        async with _renewing(reminder):
             await current_mailer().send(message, before_data=claim)
             # Shielded: what stops this worker now must not make the next one send it again.
             await asyncio.shield(_record_sent(reminder))

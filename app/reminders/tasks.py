@@ -10,6 +10,7 @@ from jobs import task
 
 MORE_TRIES = 5
 EVERY_S = 300
+AT_ONCE = 16  # of all workers together; docs/mail.md has every kind's
 
 
 @task(
@@ -17,6 +18,7 @@ EVERY_S = 300
     bind=True,
     max_retries=MORE_TRIES,
     default_retry_delay=EVERY_S,
+    max_concurrency=AT_ONCE,
     ignore_result=True,
 )
 async def remind(self: Any, pk: int) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import CursorResult, select, update
 
 from app import database
-from app.mail import GIVE_UP_AFTER, DeliveryFailed, NoPlace, Outcome, back_off, current_mailer
+from app.mail import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off, current_mailer
 from app.subscribers import mails, states
 from app.subscribers.models import Subscriber
 
@@ -39,11 +39,10 @@ async def send(pk: int) -> None:
         claimed = True
 
     try:
-        async with current_mailer().place():
-            await current_mailer().send(await mails.confirmation(subscriber), before_data=claim)
+        await current_mailer().send(await mails.confirmation(subscriber), before_data=claim)
     except DeliveryFailed as failed:
         await _settle(subscriber, failed, claimed)
-    except (LostClaim, NoPlace):
+    except LostClaim:
         pass
 
 

@@ -8,7 +8,7 @@ from app.subscribers import delivery
 from jobs import task
 
 
-@task(name="subscribers.send_confirmation", queue="mail", ignore_result=True)
+@task(name="subscribers.send_confirmation", queue="mail", max_concurrency=4, ignore_result=True)
 async def send_confirmation(pk: int) -> None:
     """Harmless to run twice: the row says whether a mail is due."""
     await delivery.send(pk)

@@ -15,7 +15,7 @@ from sqlalchemy import delete, text, update
 from app import create_app
 from app.context import close, task_context
 from app.database import Database
-from app.mail import Mailer, MailServer, mailer
+from app.mail import Mailer, MailServer
 from app.reminders import delivery
 from app.reminders.delivery import MAY_HAVE_ARRIVED, Tries, deliver
 from app.reminders.models import Reminder, State
@@ -379,30 +379,6 @@ async def test_one_deleted_before_the_claim_is_not_mailed(site: Site) -> None:
         left += state != State.SCHEDULED
         assert len(site.smtp.accepted) == left
     assert 0 < left < 100
-
-
-async def test_whoever_finds_no_free_connection_comes_back(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A slow mail server takes no worker's slots from other jobs, and that it is slow counts no try."""
-    monkeypatch.setattr(mailer, "PATIENCE_S", 0.05)
-    site.use_patience(20)
-    site.smtp.delay_s = 1
-    for _ in range(mailer.AT_ONCE + 5):
-        await site.add()
-
-    waits = await asyncio.gather(*(site.deliver(pk) for pk in range(1, mailer.AT_ONCE + 6)))
-
-    assert waits.count(delivery.AFTER_BUSY) == 5
-    assert site.smtp.most_open == len(site.smtp.accepted) == mailer.AT_ONCE
-    left = [
-        reminder
-        for reminder in [await site.read(pk) for pk in range(1, mailer.AT_ONCE + 6)]
-        if reminder.state != State.SENT
-    ]
-    assert [(r.state, r.attempts, r.unreachable_since, r.reason) for r in left] == [
-        (State.SCHEDULED, 0, None, "")
-    ] * 5
 
 
 async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Settings) -> None:

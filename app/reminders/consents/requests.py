@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 
 from app import database
 from app.accounts import Account
-from app.mail import DeliveryFailed, NoPlace, Outcome, current_mailer
+from app.mail import DeliveryFailed, Outcome, current_mailer
 from app.reminders.consents import answers, mails
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.models import Reminder, State
@@ -46,10 +46,9 @@ async def send(pk: int) -> None:
             raise NotNow
 
     try:
-        async with current_mailer().place():
-            message = await mails.request(consent, asker)
-            await current_mailer().send(message, before_data=claim)
-    except (NotNow, NoPlace):
+        message = await mails.request(consent, asker)
+        await current_mailer().send(message, before_data=claim)
+    except NotNow:
         return  # the row says when to look again
     except DeliveryFailed as failed:
         await asyncio.shield(_record_failure(consent, failed, claimed_at))

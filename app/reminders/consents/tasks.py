@@ -9,7 +9,7 @@ from app.reminders.consents.models import Consent
 from jobs import Result, task
 
 
-@task(name="reminders.ask_for_consent", queue="mail", ignore_result=True)
+@task(name="reminders.ask_for_consent", queue="mail", max_concurrency=4, ignore_result=True)
 async def ask_for_consent(pk: int) -> None:
     """Harmless to run twice: the row says whether there is something to ask. It is called again by the sweep."""
     await requests.send(pk)

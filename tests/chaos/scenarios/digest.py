@@ -1,12 +1,10 @@
-"""m4-, r21-, m1- and m2-digest: a digest whose workers are killed, and whose mail server dies or is slow."""
+"""m4-, r21- and m1-digest: a digest whose workers are killed, and whose mail server dies."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +18,8 @@ from app.digest import choosing, steering
 from app.digest.batch import AT_ONCE, CONNECTIONS
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import start
-from app.playground.tasks import multiply
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
-from jobs import connect
-from tests.bench.table import percentile
 from tests.chaos.fleet import Fleet
 from tests.chaos.scenarios import scenario
 from tests.chaos.stage import Stage
@@ -165,43 +160,6 @@ async def mail_server_dies(stage: Stage) -> None:
         await digest.steer(steering.resume)
         await digest.until_done(stage.size(300, 60))
         await check_ledger(stage, digest, kills=1)
-
-
-@scenario("m2-digest", "the mail server takes 20 s for each mail of a digest to 10,000", short=False)
-async def slow_mail_server(stage: Stage) -> None:
-    """How long other people's jobs and pages take, before any mail is handed over and while as many as may be are."""
-    async with sending(stage, 10_000) as digest, connect(stage.url):
-        digest.here.smtp.delay_s = 20
-        await digest.steer(steering.pause)
-        digest.fleet.start()
-        await took(200, other_job)  # the worker has started
-        alone = await took(600, other_job)
-        await digest.steer(steering.resume)
-        most = AT_ONCE * CONNECTIONS
-        await wait_until(lambda: digest.here.smtp.most_open >= most, "all connections", timeout_s=60)
-        beside = await took(600, other_job)
-        with digest.here.process("app.serve"):
-            async with digest.here.browser() as browser:
-                pages = await took(200, lambda: browser.get("/account"))
-        mails = len(digest.here.smtp.accepted)
-    ratio = f"{beside:.1f} ms, {alone:.1f} ms without ({mails} mails sent)"
-    stage.check("p99 of other jobs within 1.5x", ratio, beside <= 1.5 * alone)
-    stage.check("p99 of pages <= 300 ms", f"{pages:.0f} ms", pages <= 300)
-
-
-async def other_job() -> None:
-    await (await multiply.delay(4, 4)).get(timeout=30)
-
-
-async def took(times: int, action: Callable[[], Awaitable[object]]) -> float:
-    """The 99th percentile of its time, in ms."""
-    each = []
-    for _ in range(times):
-        began = time.perf_counter()
-        await action()
-        each.append((time.perf_counter() - began) * 1000)
-        await asyncio.sleep(0.01)
-    return percentile(each, 0.99)
 
 
 async def check_ledger(stage: Stage, digest: Sending, kills: int) -> None:
