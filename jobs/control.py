@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import keys, scripts
 from jobs.calling import Call, call_of
 from jobs.canvas import Signature
+from jobs.clock import moment_of, now_ms
 from jobs.connection import TAKEN, JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
 from jobs.waiting import waiting
+
+STEP = 500
+"""Jobs that one step of a long purge ends."""
 
 
 async def pause(connection: JobsRedis, queue: str) -> bool:
@@ -48,6 +52,25 @@ async def purge(connection: JobsRedis, ids: Iterable[str]) -> int:
     since is left alone."""
     states = await revoke_all(connection, list(ids), only_waiting=True)
     return sum(state in ("PENDING", "RETRY") for state in states)
+
+
+async def purge_queue(
+    connection: JobsRedis, queue: str, scheduled: bool = False
+) -> AsyncGenerator[int, None]:
+    """The same for a queue, however long: STEP jobs after the other, each time giving how many have ended with it.
+
+    Ended are plain jobs that were due when it began; with *scheduled*, all that waits. Stop it anywhere: what has not
+    ended waits on.
+    """
+    begun = moment_of(await now_ms(connection))
+    ids: list[str] = []
+    async for job in waiting(connection, queue, "all" if scheduled else "due"):
+        if scheduled or (job.is_plain and job.due <= begun):
+            ids.append(job.id)
+        if len(ids) == STEP:
+            yield await purge(connection, ids)
+            ids = []
+    yield await purge(connection, ids)
 
 
 class NotRetried(QuarqError):

@@ -30,8 +30,12 @@ def words(name: str) -> str:
 
 def number(name: str, most: int = 10_000_000) -> int:
     """A whole number in the address; 0 if there is none."""
-    given = request.args.get(name, "")
-    return min(int(given), most) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
+    return min(whole(request.args.get(name, "")), most)
+
+
+def whole(given: str) -> int:
+    """The whole number that *given* is; 0 if it is none."""
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
 
 
 def moment(typed: str) -> datetime | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import aclosing
 from typing import Any
 
 from quart import render_template, request, url_for
@@ -14,8 +16,8 @@ from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
-MOST_AT_ONCE = 20_000
-"""Jobs that one press of the button ends: what takes longer than a browser waits would be cut off anywhere."""
+PRESS_S = 5
+"""How long one press of the button ends jobs: what takes longer than a browser waits would be cut off anywhere."""
 
 
 @blueprint.get("/queues")
@@ -61,29 +63,51 @@ async def ask_purge() -> ResponseReturnValue:
 @blueprint.post("/queue/purge")
 @owner_only
 async def purge_queue() -> ResponseReturnValue:
-    """Ends what waits as revoked; what runs is left alone."""
+    """Ends what waits as revoked; what runs is left alone.
+
+    Of a long queue a press ends some; the page that it answers with goes on with the next. That is no address of its
+    own: nobody can be led to one that empties a queue.
+    """
     name = await asked.form("name")
     form = await request.form
     if form.get("typed", "").strip() != name:
         return await _ask(name, "That is not the name of the queue: type it to say that you mean it."), 400
-    too = form.get("scheduled") == "1"
+    too, before = form.get("scheduled") == "1", asked.whole(form.get("ended", ""))
+    ended, goes_on = before, False
 
     async def do() -> str:
-        found = await monitor.purgeable(redis(), [name])
-        ids = found.due + (found.scheduled if too else [])
-        ended = await monitor.purge(redis(), ids[:MOST_AT_ONCE])
-        kept = "" if too else f" {len(found.scheduled):,} scheduled ones stay."
-        more = (
-            f" {len(ids) - MOST_AT_ONCE:,} more are left: empty it again." if len(ids) > MOST_AT_ONCE else ""
+        nonlocal ended, goes_on
+        now, goes_on = await _purge(name, too)
+        ended += now
+        said = (
+            f"{now:,} job{'' if now == 1 else 's'} ended as revoked{f', {ended:,} in all' if before else ''}."
         )
-        return f"{ended:,} job{'' if ended == 1 else 's'} ended as revoked.{more}{kept}"
+        return said + (" There are more." if goes_on else await _what_stays(name))
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
-    return await act(what, name, do, url_for("monitor.queues"))
+    done = await act(what, name, do, url_for("monitor.queues"))
+    return await _ask(name, goes_on=True, too=too, ended=ended) if goes_on else done
 
 
-async def _ask(name: str, error: str = "") -> str:
+async def _purge(name: str, too: bool) -> tuple[int, bool]:
+    """How many have ended, and whether there are more."""
+    ended, until = 0, time.monotonic() + PRESS_S
+    async with aclosing(monitor.purge_queue(redis(), name, too)) as steps:
+        async for n in steps:
+            ended += n
+            if n and time.monotonic() > until:
+                return ended, True
+    return ended, False
+
+
+async def _what_stays(name: str) -> str:
     [queue] = await monitor.queues_named(redis(), [name])
-    if not queue.is_of_interest:
+    stays = queue.due + queue.scheduled
+    return f" {stays:,} wait{'s' if stays == 1 else ''} there still." if stays else ""
+
+
+async def _ask(name: str, error: str = "", **words: Any) -> str:
+    [queue] = await monitor.queues_named(redis(), [name])
+    if not queue.is_of_interest and not words:
         asked.nowhere()
-    return await render_template("monitor/purge.html", queue=queue, error=error)
+    return await render_template("monitor/purge.html", queue=queue, error=error, **words)

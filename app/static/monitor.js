@@ -113,6 +113,9 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
+// What one press could not end: the page is the answer to a press, so it may press the next time itself.
+document.querySelector("form[data-goes-on]")?.requestSubmit();
+
 // Charts
 
 const plots = new Map();

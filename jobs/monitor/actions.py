@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.connection import JobsRedis
-from jobs.control import NotRetried, Purge, pause, purge, purgeable, resume, retry
+from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.result import Result
 from jobs.workers import tell
 
@@ -15,6 +15,7 @@ __all__ = [
     "pause",
     "pause_schedule",
     "purge",
+    "purge_queue",
     "purgeable",
     "quiet",
     "reschedule",

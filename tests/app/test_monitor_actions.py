@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import parse_qs, quote, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from quart import Quart
 
+from app.monitor import queues
 from app.monitor.acting import act
 from jobs import JobsRedis, Result, chord, monitor
 from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_worker, slow
@@ -134,11 +136,35 @@ async def test_a_queue_is_emptied_once_its_name_is_typed(connection: JobsRedis, 
     response = await owner.post("/monitor/queue/purge", page=page, name="default", typed="default")
     assert [await due.state(), await later.state()] == ["REVOKED", "PENDING"]
     await owner.get(response.location or "")
-    assert "1 job ended as revoked. 1 scheduled ones stay." in owner.text
+    assert "1 job ended as revoked. 1 waits there still." in owner.text
 
     await owner.post("/monitor/queue/purge", page=page, name="default", typed="default", scheduled="1")
     assert await later.state() == "REVOKED"
     assert await last_note(connection) == ("owner", "purge queue, scheduled jobs too", "default")
+
+
+async def test_a_long_queue_is_emptied_press_by_press(
+    connection: JobsRedis, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "PRESS_S", 0)
+    results = await echo.apply_many([(n,) for n in range(1100)])
+    later = await echo.apply_async(("later",), countdown=100)
+    page = "/monitor/queue/purge?name=default"
+
+    pressed = {"name": "default", "typed": "default"}
+    first = await owner.post("/monitor/queue/purge", page=page, **pressed)
+    assert (first.status_code, await connection.zcard("arq:queue")) == (200, 601)
+    assert "500 jobs ended as revoked. There are more." in owner.text
+    assert "<b>600</b> jobs are due, still," in owner.text
+    while "data-goes-on" in owner.text:
+        [ended] = re.findall(r'name="ended" value="(\d+)"', owner.text)
+        response = await owner.post("/monitor/queue/purge", page=page, **pressed, ended=ended)
+
+    await owner.get(response.location or "")
+    assert "ended as revoked, 1,100 in all. 1 waits there still." in owner.text
+    assert {await results[n].state() for n in (0, 500, 1099)} == {"REVOKED"}
+    assert await later.state() == "PENDING"
+    assert len({row.target for row in (await monitor.audit(connection)).rows}) == 1
 
 
 async def test_queues_whose_names_are_made_up_do_not_flood_the_page(owner: Visitor) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
+from app.monitor import queues
 from jobs import group, monitor
 from settings import Settings
 from tests.app.monitoring import CHINESE, Shop, echo, fail, shop
@@ -134,6 +135,24 @@ async def test_buttons_that_came_by_the_stream_work(served: Quart, browser: Brow
 
     await expect(page.get_by_role("status").filter(has_text="Resumed")).to_be_visible()
     assert not any(queue.paused for queue in await monitor.queues(served.extensions["redis"]))
+
+
+async def test_a_long_queue_is_emptied_by_one_press(
+    served: Quart, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "PRESS_S", 0)
+    page = await tab(browser)
+    address = await signed_in(page, served)
+    await echo.apply_many([(n,) for n in range(2600)], queue="mail")
+    await page.goto(f"{address}/queues")
+    await page.locator('[data-key="queue-mail"]').get_by_role("link", name="Empty").click()
+    await page.get_by_label("Type the name of the queue").fill("mail")
+
+    await page.get_by_role("button", name="Empty the queue").click()
+
+    await expect(page.get_by_role("status").filter(has_text="2,600 in all")).to_be_visible()
+    assert page.url == f"{address}/queues"
+    assert await served.extensions["redis"].zcard("arq:queue:mail") == 0
 
 
 async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import keys, monitor
+from jobs import group, keys, monitor
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
@@ -37,6 +37,37 @@ async def test_a_hundred_retries_at_once_run_it_once(
     assert len(rows) == 100
     assert {row.result for row in rows} == {f"runs as {result.id}~2"}
     await monitor.resume(connection, "default")
+
+
+async def test_a_queue_is_purged_in_steps_however_long(connection: JobsRedis) -> None:
+    results = await tasks.log.apply_many([(n,) for n in range(1200)])
+    later = await tasks.log.apply_async((0,), countdown=60)
+    flow = await group(tasks.log.s(1)).delay()
+    steps = monitor.purge_queue(connection, "default")
+
+    assert await anext(steps) == 500
+    since = await tasks.log.delay("since it began")
+    await steps.aclose()
+    assert await connection.zcard(keys.QUEUE) == 703
+    await connection.set(keys.CLOCK, 60_000)
+    assert [n async for n in monitor.purge_queue(connection, "default")] == [500, 202]
+
+    assert {await result.state() for result in (results[0], results[-1], since, later)} == {"REVOKED"}
+    assert await flow.state() == "PENDING"
+    assert [n async for n in monitor.purge_queue(connection, "default", scheduled=True)] == [1]
+    assert await flow.state() == "REVOKED"
+
+
+async def test_what_comes_while_a_queue_is_purged_stays(connection: JobsRedis) -> None:
+    await tasks.log.apply_many([(n,) for n in range(600)])
+    steps = monitor.purge_queue(connection, "default")
+    assert await anext(steps) == 500
+    await connection.set(keys.CLOCK, 5)
+    since = await tasks.log.delay("since it began")
+
+    assert [n async for n in steps] == [100]
+
+    assert await since.state() == "PENDING"
 
 
 async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
