@@ -128,6 +128,17 @@ class Stage:
         values = await self.redis.hmget(f"jobs:job:{self.acked[key].id}", names)
         return {name: value or "" for name, value in zip(names, values, strict=True)}
 
+    async def slots_held(self, patience_s: float = 30) -> int:
+        """The fewest jobs held at one moment while there is patience: one that waits in its slot is never missed, one
+        that a schedule starts meanwhile does not count.
+        """
+        fewest, deadline = 10**6, time.monotonic() + patience_s
+        while fewest and time.monotonic() < deadline:
+            held = [await self.redis.hlen(key) async for key in self.redis.scan_iter("jobs:running:*")]
+            fewest = min(fewest, sum(held))
+            await asyncio.sleep(0.02)
+        return fewest
+
     async def states(self) -> dict[str, int]:
         """How many of the acknowledged jobs are in which state."""
         counts: dict[str, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -146,16 +146,8 @@ async def mail_server_dies(stage: Stage) -> None:
 
         await wait_until(waits, "the digest to find nobody", timeout_s=60)
 
-        async def held() -> int:
-            return sum([await stage.redis.hlen(key) async for key in stage.redis.scan_iter("jobs:running:*")])
-
-        async def none_held() -> bool:
-            return not await held()
-
-        with suppress(AssertionError):
-            await wait_until(none_held, "the last batches to end", timeout_s=30)
-        slots = await held()
-        stage.check("no worker slot is held while it waits", slots, not slots)
+        held = await stage.slots_held()
+        stage.check("no worker slot is held while it waits", held, not held)
         await digest.here.smtp.start()
         await digest.steer(steering.resume)
         await digest.until_done(stage.size(300, 60))

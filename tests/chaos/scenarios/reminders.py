@@ -31,7 +31,7 @@ async def mail_server_away(stage: Stage) -> None:
         waiting = (Reminder.state == State.SCHEDULED, Reminder.unreachable_since.is_not(None))
         with here.process("arq", "worker.WorkerSettings"):
             await wait_until(lambda: counted(here, *waiting, count), "all to find nobody", timeout_s=120)
-            held = sum([await stage.redis.hlen(key) async for key in stage.redis.scan_iter("jobs:running:*")])
+            held = await stage.slots_held()
             await pretend_two_hours(here)
             began = time.time()
             await here.smtp.start()
