@@ -84,7 +84,7 @@ def _info(
         due=due,
         scheduled=max(size - due - running, 0),
         running=running,
-        oldest_due_s=max(int(oldest_ms), 0) / 1000,
+        oldest_due_s=max(float(oldest_ms), 0.0) / 1000,
         paused=bool(paused),
         workers=tuple(worker.name for worker in workers if name in worker.queues),
     )
