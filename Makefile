@@ -21,7 +21,7 @@ test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
 	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(TESTS) $(ONCE_MORE) $(TESTS); }
-	$(if $(TESTS),,$(PY) -m pytest tests/chaos $(ONCE_MORE) tests/chaos; })
+	$(if $(TESTS),,$(PY) -m pytest tests/chaos)
 	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
 check: .venv/.installed  ## Format, lint, types, import directions
