@@ -49,6 +49,8 @@ class SmtpServer:
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, login: str | None = None) -> None:
         self.script: dict[str, str | list[str | None]] = {}
+        self.refused: set[str] = set()
+        """Addresses that get no mail; said of each with 550."""
         self.accepted: list[Accepted] = []
         self.connections = 0
         self.open_now = 0
@@ -163,6 +165,8 @@ class _Conversation:
             self._sender, self._recipients = _bracketed(command), []
 
     async def _rcpt(self, command: str) -> None:
+        if _bracketed(command) in self._server.refused:
+            return await self._say("550 5.7.1 not for this address")
         if await self._answer("rcpt", "250 2.1.5 recipient ok"):
             self._recipients.append(_bracketed(command))
 

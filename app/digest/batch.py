@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import case, exists, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -96,8 +96,8 @@ class Batch:
         self._ends_at = time.monotonic() + LONGEST_S
         self._next_at = 0.0
         self._halted = False
-        self._went_well = False
-        """Whether the last mail was sent; nobody knows of the one before the first."""
+        self._failed_at = datetime.now(UTC)
+        """When the last mail failed; at first, when it began."""
         self._said_well = False
 
     async def work(self) -> None:
@@ -168,28 +168,27 @@ class Batch:
             "attempts": attempts,
             "next_try_at": datetime.now(UTC) + EVERY,
         }
-        first = self._went_well
-        self._went_well = False
+        since, self._failed_at = self._failed_at, datetime.now(UTC)
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
                 # The subscriber first: whoever deletes it at this moment locks them in this order, too.
                 if failed.address_refused or failed.no_such_address:
                     await states.refused(db, recipient.subscriber.id, failed)
                 await current_ledger().settle(recipient.pk, db, **values)
-                if await _count_failure(db, self._digest.id, failed.reason, first=first):
+                if await _count_failure(db, self._digest.id, failed.reason, since):
                     self._halted = True
 
     async def _note_success(self) -> None:
-        """What went wrong before is over. In SQL that is said once; the next failure then begins to count anew."""
-        if not self._went_well and not self._said_well:
-            self._said_well = True
-            troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
-            async with database.session() as db:
-                going = Digest.id == self._digest.id, Digest.state == State.SENDING
-                well = update(Digest).where(*going, troubled)
-                await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
-                await db.commit()
-        self._went_well = True
+        """What went wrong before is over. In SQL that is said once; the next failure finds out by itself."""
+        if self._said_well:
+            return
+        self._said_well = True
+        troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
+        async with database.session() as db:
+            going = Digest.id == self._digest.id, Digest.state == State.SENDING
+            well = update(Digest).where(*going, troubled)
+            await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
+            await db.commit()
 
 
 async def pause(digest_pk: int, reason: str) -> None:
@@ -217,9 +216,13 @@ async def _pause(db: AsyncSession, digest_pk: int, reason: str) -> None:
     await db.execute(update(Digest).where(*going).values(state=State.PAUSED, reason=reason))
 
 
-async def _count_failure(db: AsyncSession, digest_pk: int, reason: str, *, first: bool) -> bool:
-    """Whether the digest has paused itself: so many in a row are no accident of single addresses."""
-    failures = 1 if first else Digest.failures + 1
+async def _count_failure(db: AsyncSession, digest_pk: int, reason: str, since: datetime) -> bool:
+    """Whether the digest has paused itself: so many in a row are no accident of single addresses.
+
+    *since* is the failure before; a mail that any batch has sent after it begins a new row.
+    """
+    one_sent = exists().where(Delivery.digest_id == digest_pk, Delivery.sent_at > since)
+    failures = case((one_sent, 1), else_=Digest.failures + 1)
     count = update(Digest).where(Digest.id == digest_pk).values(failures=failures)
     in_a_row = await db.scalar(count.returning(Digest.failures))
     if in_a_row is None or in_a_row < MOST_FAILURES:
