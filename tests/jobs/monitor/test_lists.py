@@ -159,6 +159,11 @@ async def test_the_broker(connection: JobsRedis) -> None:
     assert good.memory > 0
     assert good.clients > 0
     before = await connection.config_get("appendonly", "maxmemory", "maxmemory-policy")
+
+    async def written() -> bool:
+        told = await connection.info("persistence")
+        return not (told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
+
     try:
         await connection.config_set(
             "appendonly", "no", "maxmemory", str(good.memory), "maxmemory-policy", "allkeys-lru"
@@ -167,6 +172,7 @@ async def test_the_broker(connection: JobsRedis) -> None:
     finally:
         for name, value in before.items():
             await connection.config_set(name, value)
+        await wait_until(written, "the journal to be written anew: before that, the server does not stop")
 
     assert (bad.policy, bad.persistence) == ("allkeys-lru", "none")
     assert [word for word in ("allkeys-lru", "appendonly yes", "memory limit") if word in " ".join(bad.warnings)] == [
