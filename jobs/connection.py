@@ -229,6 +229,10 @@ class JobsRedis(ArqRedis):
         """The next moment fires again; those that passed meanwhile are not made up for."""
         await schedule_info.steer(self, name, "resume")
 
+    async def forget_schedule(self, name: str) -> bool:
+        """Forget one that no worker has any more; False if one has it. Its jobs stay."""
+        return await schedule_info.steer(self, name, "forget") == "forgotten"
+
     async def run_schedule(self, name: str) -> Result:
         """Run it now, paused or not; its own moments stay as they are."""
         return Result(await schedule_info.steer(self, name, "now"), self)

@@ -39,7 +39,7 @@
     jobs:leases:<queue>            zset id -> lease end with the running jobs
     jobs:alive                     hash: last contact   -          two numbers
     jobs:schedules                 set of names         -
-    jobs:schedule:<name>           hash: about it       -          as many as there ever were schedules
+    jobs:schedule:<name>           hash: about it       -          until somebody forgets it
     jobs:test:clock                ms added to the time of every script; tests only
 
 What waits, runs or is unfinished has no lifetime: the script that ends it sets one.
@@ -99,6 +99,8 @@ HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 2 * 86_400
 WORKER_FORGOTTEN_MS = 60_000
+SCHEDULE_GONE_MS = 180_000
+"""So long after a worker last said that it has a schedule, none has it any more."""
 RESULT_EXPIRES_MS = 86_400_000
 """One day, as Celery's `result_expires`."""
 

@@ -1,4 +1,4 @@
-"""What Redis knows of the schedules that workers have: list them, pause one, resume it, run it now."""
+"""What Redis knows of the schedules that workers have: list them, pause one, resume it, run it now, forget it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class ScheduleInfo:
     skipped: int
     """How many moments were passed over: paused, or found too late."""
     last_skipped: datetime | None
+    gone: bool
+    """No worker has it: it is no longer in the code, or none that has it runs."""
+    seen: datetime | None
+    """When a worker last said that it has it, a minute old at most."""
 
 
 async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
@@ -49,7 +53,7 @@ async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
 
 
 async def steer(connection: JobsRedis, name: str, what: str) -> str:
-    """`pause`, `resume`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
+    """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
     answer: bytes | None = await connection.run_script(scripts.STEER, name, what)
     if answer is None:
         known = ", ".join(info.name for info in await listed(connection)) or "none yet"
@@ -80,4 +84,6 @@ def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
         last_id=text("last_id"),
         skipped=int(text("skipped") or 0),
         last_skipped=moment("last_skipped"),
+        gone=now - int(text("seen") or 0) > keys.SCHEDULE_GONE_MS,
+        seen=moment("seen"),
     )

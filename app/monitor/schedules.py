@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.monitor import asked, live
-from app.monitor.acting import act
+from app.monitor.acting import Refused, act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -46,6 +46,20 @@ async def resume_schedule() -> ResponseReturnValue:
         return "Resumed: its next moment runs again."
 
     return await act("resume schedule", name, do, url_for("monitor.schedules"))
+
+
+@blueprint.post("/schedule/forget")
+@owner_only
+async def forget_schedule() -> ResponseReturnValue:
+    """One that is no longer in the code would be listed, and late, for ever."""
+    name = await asked.form("name")
+
+    async def do() -> str:
+        if not await monitor.forget_schedule(redis(), name):
+            raise Refused("A worker has this schedule: take it out of the code first.")
+        return "Forgotten. A worker that has it would bring it back."
+
+    return await act("forget schedule", name, do, url_for("monitor.schedules"))
 
 
 @blueprint.post("/schedule/run")

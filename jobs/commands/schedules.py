@@ -28,4 +28,5 @@ def _line(info: ScheduleInfo) -> str:
     coming = (
         "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"
     )
-    return f"{info.name}  {info.task}  {info.when}  {last}  {coming}"
+    gone = f"  no worker has it{f' since {time_text(info.seen)}' if info.seen else ''}" if info.gone else ""
+    return f"{info.name}  {info.task}  {info.when}  {last}  {coming}{gone}"

@@ -5,6 +5,7 @@ from jobs.info import Attempt, JobInfo
 from jobs.monitor.actions import (
     NotRetried,
     Purge,
+    forget_schedule,
     pause,
     pause_schedule,
     purge,
@@ -65,6 +66,7 @@ __all__ = [
     "broker",
     "events",
     "find",
+    "forget_schedule",
     "job",
     "last_minutes",
     "minutes",

@@ -12,6 +12,7 @@ from jobs.workers import tell
 __all__ = [
     "NotRetried",
     "Purge",
+    "forget_schedule",
     "pause",
     "pause_schedule",
     "purge",
@@ -63,6 +64,11 @@ async def pause_schedule(connection: JobsRedis, name: str) -> None:
 async def resume_schedule(connection: JobsRedis, name: str) -> None:
     """Its next moment fires again."""
     await connection.resume_schedule(name)
+
+
+async def forget_schedule(connection: JobsRedis, name: str) -> bool:
+    """Forget one that no worker has any more; False if one has it."""
+    return await connection.forget_schedule(name)
 
 
 async def run_schedule(connection: JobsRedis, name: str) -> str:

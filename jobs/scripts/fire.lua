@@ -15,7 +15,7 @@ local last = tonumber(known[1] or -1)
 
 if nominal > now then return 'early' end
 if last >= nominal then return 'handled' end
-describe(name, 5)
+describe(name, 5, now)
 redis.call('HSET', key, 'last', ARGV[2])
 local not_run = known[2] and 'paused' or missed and last < 0 and 'new'
   or missed and now - nominal > window and 'skipped'

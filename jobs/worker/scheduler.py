@@ -22,6 +22,8 @@ LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
 
 
+DECLARED_AGAIN_S = 60
+"""How often a worker says that it has its schedules: those of which none says so are told as gone."""
 COMING = 5
 """How many of a schedule's next moments are told."""
 
@@ -37,6 +39,7 @@ class Scheduler:
         self._queue = queue
         self._zone = zone or UTC
         self._next: dict[str, datetime] = {}
+        self._declared = datetime.min.replace(tzinfo=UTC)
 
     async def catch_up(self) -> None:
         """Fire what was missed while no worker ran, once each; to be called before `run_forever`."""
@@ -65,11 +68,16 @@ class Scheduler:
             missed = _latest(job, datetime.fromtimestamp(int(last) / 1000, self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, missed_before=True))
-            if not _in_each_worker(job):
-                await self._alone(job, self._declare(job, now))
             self._next[job.name] = _after(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
+        await self._declare_all(now)
+
+    async def _declare_all(self, now: datetime) -> None:
+        for job in self._cron_jobs:
+            if not _in_each_worker(job):
+                await self._alone(job, self._declare(job, now))
+        self._declared = now
 
     async def _fire_due(self) -> None:
         now = await self._now()
@@ -79,6 +87,8 @@ class Scheduler:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
                 await self._alone(job, self._fire(job, latest, now, missed_before=False))
                 self._next[job.name] = job.next_run = _after(job, now)
+        if abs(now - self._declared) >= timedelta(seconds=DECLARED_AGAIN_S):
+            await self._declare_all(now)
         wait_s = (min(self._next.values()) - now).total_seconds()
         await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
 

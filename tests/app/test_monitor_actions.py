@@ -233,9 +233,28 @@ async def test_a_schedule_is_paused_resumed_and_run(
 
     assert await Result((await schedule()).last_id, connection).get(timeout=10) == "stock"
     assert await last_note(connection) == ("owner", "run schedule", "stock-taking")
+    await owner.post("/monitor/schedule/forget", page="/monitor/schedules", name="stock-taking")
+    await owner.get("/monitor/schedules")
+    assert "A worker has this schedule" in owner.text
+    assert "no worker has it" not in owner.text
     response = await owner.post("/monitor/schedule/run", page="/monitor/schedules", name="nobody's")
     await owner.get(response.location or "")
     assert "no worker has a schedule called" in owner.text
+
+
+async def test_a_schedule_that_no_worker_has_is_forgotten(connection: JobsRedis, owner: Visitor) -> None:
+    await connection.sadd("jobs:schedules", "gone")
+    about = {"task": "shop.echo", "when": "every 1:00:00", "queue": "default", "seen": 1_700_000_000_000}
+    await connection.hset("jobs:schedule:gone", mapping=about)
+    await owner.get("/monitor/schedules")
+    assert "no worker has it since" in owner.text
+
+    response = await owner.post("/monitor/schedule/forget", page="/monitor/schedules", name="gone")
+
+    await owner.get(response.location or "")
+    assert "Forgotten." in owner.text
+    assert await monitor.schedules(connection) == []
+    assert await last_note(connection) == ("owner", "forget schedule", "gone")
 
 
 async def test_a_worker_is_quieted_and_stopped(connection: JobsRedis, worker: str, owner: Visitor) -> None:

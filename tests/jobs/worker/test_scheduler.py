@@ -367,3 +367,44 @@ async def test_a_name_that_no_worker_has_is_an_error(
         with pytest.raises(UnknownSchedule, match="'weekly'; there are: hourly"):
             await steer("weekly")
     assert [info.name for info in await connection.schedules()] == ["hourly"]
+
+
+async def test_a_schedule_that_no_worker_has_is_told_as_gone_and_can_be_forgotten(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    stays, goes = (crontab(scheduled, name=name, minute=0, hour=10) for name in ("stays", "goes"))
+    await set_clock(redis, SATURDAY - HOUR)
+    await stop(await start_worker(tasks=[scheduled], cron_jobs=[stays, goes]))
+    [gone, _] = await connection.schedules()
+    assert (gone.name, gone.gone) == ("goes", False)
+    assert not await connection.forget_schedule("goes")
+    await set_clock(redis, SATURDAY - HOUR + 5 * MINUTE)
+
+    await start_worker(tasks=[scheduled], cron_jobs=[stays])
+
+    [gone, there] = await connection.schedules()
+    assert (gone.name, gone.gone, there.name, there.gone) == ("goes", True, "stays", False)
+    assert gone.seen is not None
+    assert abs(gone.seen - (SATURDAY - HOUR)) < MINUTE
+    assert not await connection.forget_schedule("stays")
+    assert await connection.forget_schedule("goes")
+    assert [info.name for info in await connection.schedules()] == ["stays"]
+    assert not await redis.exists(f"{keys.SCHEDULE}goes")
+    with pytest.raises(UnknownSchedule):
+        await connection.forget_schedule("goes")
+
+
+async def test_a_worker_says_again_that_it_has_its_schedules(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    often = every("tests.scheduled", timedelta(seconds=1), name="often")
+    rare = crontab(scheduled, name="rare", minute=0, hour=10)
+    await set_clock(redis, SATURDAY - HOUR)
+    await start_worker(tasks=[scheduled], cron_jobs=[often, rare])
+
+    await set_clock(redis, SATURDAY - HOUR + 10 * MINUTE)
+
+    async def again() -> bool:
+        return not any(info.gone for info in await connection.schedules())
+
+    await wait_until(again, "the worker to have said so again")
