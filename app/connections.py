@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import socket
 from typing import Any
 
+import hypercorn.asyncio.run
 import hypercorn.protocol
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config, Sockets
 from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
@@ -16,6 +19,8 @@ WAITING = 2_048
 """As many may wait to be accepted; who comes after them waits a second or more, whoever it is."""
 UNREAD_S = 30
 """A client that takes nothing of its answer for so long is gone."""
+
+logger = logging.getLogger(__name__)
 
 
 class Connections(Config):
@@ -44,8 +49,20 @@ class OnlyHttp1(H11Protocol):
         pass
 
 
+class Connection(TCPServer):
+    """One client's. What a page raises is caught and logged further in; what comes this far is a client that went away
+    in a moment that Hypercorn 0.18 does not expect, and no client shall fill the log."""
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        except Exception:
+            logger.debug("a connection was broken off", exc_info=True)
+
+
 def prepare() -> None:
-    """Once, before the server starts: its protocol, and all the open files that the system allows this process."""
+    """Once, before the server starts: its two classes, and all the open files that the system allows this process."""
+    hypercorn.asyncio.run.TCPServer = Connection  # type: ignore[attr-defined]
     hypercorn.protocol.H11Protocol = OnlyHttp1  # type: ignore[attr-defined]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS names more than it gives

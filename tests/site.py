@@ -43,6 +43,7 @@ class Site:
             REDIS_URL=self.settings.redis_url,
             DATABASE_URL=self.settings.database_url,
             SECRET_KEY=self.settings.secret_key,
+            TRUSTED_PROXIES=str(self.settings.trusted_proxies),
             SMTP_SERVER=self.settings.smtp_server,
             SMTP_PORT=str(self.settings.smtp_port),
             SMTP_USER=self.settings.smtp_user,

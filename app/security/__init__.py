@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app.accounts import access, sessions
-from app.security import csrf, headers, hosts, websockets
-from app.security.limits import LimitedRequest
+from app.security import csrf, headers, hosts, limits, websockets
 from settings import Settings
 
 BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB
@@ -25,7 +24,6 @@ def protect(
     """
     settings: Settings = app.extensions["settings"]
     https = urlsplit(settings.base_url).scheme == "https"
-    app.request_class = LimitedRequest
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_LIMIT,
         BODY_TIMEOUT=10,
@@ -36,6 +34,7 @@ def protect(
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
     )
+    limits.protect(app)
     hosts.protect(app)
     accounts(app)
     csrf.protect(app)

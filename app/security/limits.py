@@ -1,9 +1,10 @@
-"""Limits on what a request may bring: bytes of a body (chunked ones too), fields of a form, no NUL."""
+"""Limits on what a request may bring: bytes of a body (chunked ones too), fields of a form, no NUL, names of files."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from quart import Quart, abort, request
 from quart.formparser import FormDataParser
 from quart.wrappers import Request
 from quart.wrappers.request import Body
@@ -11,6 +12,17 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 MOST_FIELDS = 1_000
+LONGEST_FILE = 255
+"""Bytes of the address of a static file: a file system refuses a longer name in words of its own."""
+
+
+def protect(app: Quart) -> None:
+    app.request_class = LimitedRequest
+
+    @app.before_request
+    async def refuse_long_names() -> None:
+        if request.endpoint == "static" and len(request.path.encode()) > LONGEST_FILE:
+            abort(404)
 
 
 class LimitedBody(Body):

@@ -32,13 +32,16 @@ ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflo
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one address. `access` is "public", "signed_in" or "owner"; `owned`: it shows a row of Alice's."""
+    """One method of one address. `access` is "public", "signed_in" or "owner"; `owned`: it shows a row of Alice's;
+    `feature` is the folder of app/ that it belongs to.
+    """
 
     method: str
     path: str
     access: str
     owned: bool
     without_csrf: bool
+    feature: str = ""
 
     @property
     def signs(self) -> bool:
@@ -64,6 +67,7 @@ async def furnish(app: Quart) -> list[Route]:
             getattr(view, "access", "nobody"),
             "pk" in rule.arguments and getattr(view, "access", "") == "signed_in",
             getattr(view, "without_csrf", False),
+            rule.endpoint.partition(".")[0],
         )
         for rule, view in _rules(app)
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})

@@ -233,6 +233,11 @@ async def test_what_does_not_exist_and_what_is_not_allowed_have_pages(visitor: V
     assert response.status_code == 405
 
 
+async def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(visitor: Visitor) -> None:
+    for path in ("x" * 256, "%C3%A9" * 300, "x/" * 3_000, "..%2f" * 100, "%00"):
+        assert (await visitor.get(f"/static/{path}")).status_code == 404, path
+
+
 async def test_a_fault_shows_a_page_without_its_traceback(app: Quart) -> None:
     @app.get("/broken")
     @public

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import statistics
 import subprocess
 import time
@@ -16,8 +17,6 @@ import httpx
 
 from tests.site import Site
 from tests.waiting import wait_until
-
-HEAD = b"Host: 127.0.0.1\r\n"
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Server:
         return await asyncio.open_connection("127.0.0.1", self.site.settings.port)
 
     async def send(self, *parts: bytes, patience_s: float = 10) -> bytes:
-        """What comes back, until it has said all or closes; empty if it only closes."""
+        """What comes back, until it has said all or closes; empty if it only closes. Of a stream only the head."""
         reader, writer = await self.open()
         answer = b""
         try:
@@ -56,7 +55,8 @@ class Server:
                 await writer.drain()
             async with asyncio.timeout(patience_s):
                 answer = await reader.readuntil(b"\r\n\r\n")
-                answer += await reader.read(100_000)
+                length = re.search(rb"content-length: (\d+)", answer)
+                answer += await reader.readexactly(int(length[1]) if length else 0)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             answer += getattr(error, "partial", b"")
         finally:
