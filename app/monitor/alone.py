@@ -69,7 +69,7 @@ def create_alone(settings: Settings) -> Quart:
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings
     app.extensions["door"] = Door()
-    security.protect(app, accounts=_know_the_owner, cookie="monitor")
+    security.protect(app, accounts=_know_the_owner, cookie=f"monitor-{settings.port}")
     pages.prepare(app)
     app.register_blueprint(accounts)
     app.register_blueprint(monitor.blueprint)

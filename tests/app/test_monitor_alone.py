@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -81,7 +82,14 @@ class Alone:
 
 @pytest.fixture
 async def alone(tmp_path: Path, redis_url: str) -> AsyncIterator[Alone]:
-    alone = Alone(tmp_path, redis_url)
+    async with running(tmp_path, redis_url) as alone:
+        yield alone
+
+
+@asynccontextmanager
+async def running(folder: Path, redis_url: str) -> AsyncIterator[Alone]:
+    """The monitor, once it answers, until the block ends."""
+    alone = Alone(folder, redis_url)
     await wait_until(alone.answers, "the monitor to answer", timeout_s=30)
     yield alone
     alone.process.terminate()
@@ -155,6 +163,19 @@ async def test_an_opened_link_is_not_used_yet(alone: Alone) -> None:
         assert (await alone.browser.get(alone.link)).status_code == 200
     assert (await alone.browser.post(alone.link, data={"csrf_token": "wrong"})).status_code == 403
     assert await alone.sign_in(alone.browser) == 303
+
+
+async def test_one_browser_is_signed_in_to_two_of_them_at_once(
+    alone: Alone, tmp_path: Path, redis_url: str
+) -> None:
+    """Browsers keep cookies for a host, not for a port."""
+    (tmp_path / "other").mkdir()
+    async with running(tmp_path / "other", redis_url) as other:
+        assert await alone.sign_in(alone.browser) == 303
+        assert await other.sign_in(alone.browser) == 303
+
+        for url in (alone.url, other.url):
+            assert (await alone.browser.get(f"{url}/monitor/")).status_code == 200
 
 
 @pytest.mark.parametrize("redis_url", ["unix:///nowhere/redis.sock"])
