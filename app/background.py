@@ -19,7 +19,7 @@ from app.playground.tasks import log, multiply, total, unreliable
 from app.privacy.tasks import erase_old
 from app.reminders.arming import keep_armed
 from app.reminders.consents.tasks import ask_for_consent
-from app.reminders.tasks import remind
+from app.reminders.tasks import remind, tell_missed
 from app.subscribers.tasks import send_confirmation, send_overdue
 from jobs import cancel_until_ended, crontab, every
 from settings import Settings
@@ -27,6 +27,7 @@ from settings import Settings
 TASKS = (
     send_sign_in_link,
     remind,
+    tell_missed,
     ask_for_consent,
     digest,
     send,

@@ -19,7 +19,7 @@ from app import database
 from app.mail import current_mailer
 from app.reminders.consents.tasks import mail_due
 from app.reminders.models import MISSED, Reminder, State
-from app.reminders.tasks import remind
+from app.reminders.tasks import remind, tell_authors
 from jobs import Result
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ async def sweep() -> None:
     await _arm_overdue()
     await _release_waiting()
     await _close_missed()
+    await tell_authors()
     await mail_due()
 
 

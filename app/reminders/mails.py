@@ -1,4 +1,4 @@
-"""The one message that reminders send."""
+"""The messages that reminders send: the reminder itself, and to its author that it was missed."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ async def reminder(reminder: Reminder) -> EmailMessage:
     )
 
 
+async def missed(reminder: Reminder, author: Account) -> EmailMessage:
+    """To its author: nobody agreed in time. All tries for one revision have the same Message-ID."""
+    words: dict[str, Any] = {"reminder": reminder, "url": f"{site().base_url}/reminders/{reminder.id}"}
+    return compose(
+        sender=current_mailer().sender,
+        to=author.email,
+        subject="Your reminder was not mailed",
+        text=await render_template("reminders/mails/missed.txt", **words),
+        html=await render_template("reminders/mails/missed.html", **words),
+        message_id=_named("missed", reminder),
+    )
+
+
 async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
     """The consent that lets it out and the address of its account; None for a reminder to oneself."""
     query = (
@@ -54,5 +67,9 @@ async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
 
 def message_id(reminder: Reminder) -> str:
     """Named after what it is, and when it was made, so that a database that begins anew repeats none."""
+    return _named("reminder", reminder)
+
+
+def _named(kind: str, reminder: Reminder) -> str:
     domain = urlsplit(site().base_url).hostname or "localhost"
-    return f"<reminder.{reminder.id}.{reminder.revision}.{int(reminder.created_at.timestamp())}@{domain}>"
+    return f"<{kind}.{reminder.id}.{reminder.revision}.{int(reminder.created_at.timestamp())}@{domain}>"

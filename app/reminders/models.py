@@ -51,7 +51,7 @@ class State(StrEnum):
     """Its address wants none from this account, or no more."""
 
     MISSED = "missed"
-    """Its time came before the consent: it is not mailed late."""
+    """Its time came before the consent: it is not mailed late, and its author is told."""
 
 
 OPEN = (State.SCHEDULED, State.SENDING, State.WAITING)
@@ -99,6 +99,8 @@ class Reminder(Model):
     unreachable_since: Mapped[datetime | None]
     """Since when every try has found no mail server to talk to."""
     sent_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    """When its author was mailed that it was missed: set before that mail's text leaves."""
 
     armed_at: Mapped[datetime | None]
     """When its alarm was last put into Redis; None: it has none yet."""
@@ -151,4 +153,4 @@ def _begin_new_revision(mapper: Any, connection: Any, reminder: Reminder) -> Non
     reminder.next_try_at = reminder.date
     reminder.attempts = reminder.uncertain = 0
     reminder.reason = ""
-    reminder.unreachable_since = reminder.armed_at = None
+    reminder.unreachable_since = reminder.armed_at = reminder.told_at = None

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from app.accounts import Account
 from app.database import Database
 from app.rate_limits import RateLimits
-from app.reminders import arming
+from app.reminders import arming, missed
 from app.reminders.consents import answers, links, mails, requests
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.delivery import Tries, deliver
@@ -279,6 +279,75 @@ async def test_one_that_nobody_answers_is_missed(app: Quart, alice: Visitor, smt
     await alice.post("/reminders/1/edit", text="Water my plants", **{"in": "1h"})
     [reminder] = await stored(app)
     assert reminder.state == State.WAITING
+
+
+async def tell_authors(app: Quart) -> None:
+    """What workers do with the reminders that were missed."""
+    async with app.app_context():
+        for reminder in await missed.untold():
+            await missed.tell(reminder.id)
+
+
+async def test_its_author_is_told_once_each_time(
+    app: Quart, alice: Visitor, smtp: SmtpServer, redis: Redis
+) -> None:
+    await remind_bob(alice, "给植物浇水 <b>🧺</b>")
+    await change(app, date=datetime.now(UTC), next_try_at=datetime.now(UTC))
+    async with app.app_context():
+        await arming.sweep()
+        await arming.sweep()
+    assert b"missed:1:0" in await redis.zrange("arq:queue:mail", 0, -1)
+
+    await tell_authors(app)
+    async with app.app_context():
+        await asyncio.gather(missed.tell(1), missed.tell(1), missed.tell(99))
+
+    [mail] = smtp.accepted
+    assert mail.recipients == ["alice@example.org"]
+    assert mail.message["Subject"] == "Your reminder was not mailed"
+    plain, html = mail.message.get_body(("plain",)), mail.message.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert "bob@example.org" in plain.get_content()
+    assert "给植物浇水 <b>🧺</b>" in plain.get_content()
+    assert "http://127.0.0.1:8000/reminders/1" in plain.get_content()
+    assert "给植物浇水 &lt;b&gt;🧺&lt;/b&gt;</td>" in html.get_content()
+
+    await alice.post("/reminders/1/edit", text="Water my plants", **{"in": "1h"})
+    await tell_authors(app)
+    assert len(smtp.accepted) == 1
+    await change(app, date=datetime.now(UTC), next_try_at=datetime.now(UTC))
+    async with app.app_context():
+        await arming.sweep()
+    await tell_authors(app)
+    _, again = smtp.accepted
+    assert again.message_id != mail.message_id
+
+
+@pytest.mark.parametrize(
+    ("stage", "does", "again"),
+    [("banner", DROP, True), ("rcpt", "451 later", True), ("dot", "451 later", True), ("rcpt", "550 no", False),
+     ("dot", DROP_AFTER_DOT, False)],
+)  # fmt: skip
+async def test_its_author_is_told_again_only_if_the_mail_did_not_go_out(
+    app: Quart, alice: Visitor, smtp: SmtpServer, stage: str, does: str, again: bool
+) -> None:
+    await remind_bob(alice)
+    past = datetime.now(UTC)
+    await change(app, state=State.MISSED, date=past, next_try_at=past)
+    smtp.script[stage] = does
+    await tell_authors(app)
+    smtp.script.clear()
+    before = len(smtp.accepted)
+    await tell_authors(app)
+    assert len(smtp.accepted) == before, "not before its next try"
+    assert await app.extensions["mailer"].check() is None
+
+    await change(app, next_try_at=past)
+    await tell_authors(app)
+
+    assert len(smtp.accepted) - before == again
+    assert {mail.recipients[0] for mail in smtp.accepted} <= {"alice@example.org"}
 
 
 async def test_a_thousand_reminders_are_one_mail_a_day_to_each_address(
