@@ -90,12 +90,14 @@ async def alone(tmp_path: Path, redis_url: str) -> AsyncIterator[Alone]:
 async def running(folder: Path, redis_url: str) -> AsyncIterator[Alone]:
     """The monitor, once it answers, until the block ends."""
     alone = Alone(folder, redis_url)
-    await wait_until(alone.answers, "the monitor to answer", timeout_s=30)
-    yield alone
-    alone.process.terminate()
-    await wait_until(lambda: alone.process.poll() is not None, "the monitor to end", timeout_s=20)
+    try:
+        await wait_until(alone.answers, "the monitor to answer", timeout_s=30)
+        yield alone
+    finally:
+        alone.process.terminate()
+        await wait_until(lambda: alone.process.poll() is not None, "the monitor to end", timeout_s=20)
+        await alone.browser.aclose()
     assert alone.process.returncode == 0, alone.output
-    await alone.browser.aclose()
 
 
 def paths(app: Quart, values: dict[str, str]) -> list[str]:

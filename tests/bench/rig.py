@@ -111,7 +111,7 @@ class Rig:
         while (ran := self.tally.total()) == first < jobs and time.monotonic() < deadline:
             time.sleep(0.001)
         began, first, machine = time.monotonic(), ran, cpu_of_machine()
-        while (ran := self.tally.total()) < jobs or self._in_queue() > still_running:
+        while (ran := self.tally.total()) < jobs or self.in_queue() > still_running:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{subject.name}: only {ran} of {jobs} jobs ran in {timeout_s} s")
             time.sleep(0.005)
@@ -135,7 +135,7 @@ class Rig:
                 counts[monitor.next_command()["client_type"] == "lua"] += 1
         return counts[False] - 1, counts[True]
 
-    def _in_queue(self) -> int:
+    def in_queue(self) -> int:
         """Due or claimed: a claim moves a job's score to the end of its lease, at most 15 s from now."""
         return int(self.redis.zcount("arq:queue", "-inf", (time.time() + 20) * 1000))
 

@@ -57,6 +57,7 @@ WorkerSettings = worker_settings(
     tasks=[noop, nap, long_nap, multiply, count_all],
     on_startup=tally.gate,
     max_jobs=int(os.environ.get("BENCH_MAX_JOBS", "100")),
+    keep_result=float(os.environ.get("BENCH_KEEP_RESULT", "86400")),
 )
 
 
