@@ -6,6 +6,9 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from quart import Quart, abort, request
+from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.exceptions import BadHost
+from werkzeug.routing import MapAdapter
 
 from app.context import site
 
@@ -14,6 +17,18 @@ FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes ask by whatever add
 
 
 def protect(app: Quart) -> None:
+    usual = app.create_url_adapter
+
+    def create_url_adapter(request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Quart 0.22 lets a Host that can be no name out as a fault of ours; so it goes on, and is refused below."""
+        try:
+            return usual(request)
+        except BadHost:
+            assert request is not None
+            return app.url_map.bind("invalid", path_info=request.path, default_method=request.method)
+
+    app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
+
     @app.before_request
     async def refuse_foreign_hosts() -> None:
         """A page of another site whose name is made to point at this machine must not read anything here."""

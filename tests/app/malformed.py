@@ -15,6 +15,7 @@ MULTIPART = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipa
 MALFORMED = {
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "two hosts": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n",
+    "host that is no name": b"GET / HTTP/1.1\r\nHost: 127..0.1\r\n\r\n",
     "bad chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n",
     "huge chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\nx",
     "both lengths": FORM

@@ -167,13 +167,27 @@ async def test_files_may_be_stored(visitor: Visitor) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "[::1", "a b", ""]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "evil.example:8000",
+        "[::1",
+        "a b",
+        "",
+        "127..0.1",
+        ".",
+        "x" * 64,
+    ],
 )
 async def test_a_foreign_host_reads_nothing(app: Quart, host: str) -> None:
-    response = await app.test_client(use_cookies=False).get("/", headers={"Host": host})
+    client = app.test_client(use_cookies=False)
+    for path in ("/", "/static/site.css", "/nowhere"):
+        response = await client.get(path, headers={"Host": host})
 
-    assert response.status_code == 400
-    assert "Mail to your later self" not in await response.get_data(as_text=True)
+        assert response.status_code == 400
+        assert "Mail to your later self" not in await response.get_data(as_text=True)
+    assert (await client.get("/healthz", headers={"Host": host})).status_code == 200
 
 
 @pytest.mark.one_database
