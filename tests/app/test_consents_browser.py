@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +41,7 @@ async def page(browser: Browser) -> Page:
     return page
 
 
-async def open_mail(page: Page, site: RunningSite, subject: str) -> None:
+async def open_mail(page: Page, site: RunningSite, subject: str | re.Pattern[str]) -> None:
     """The newest mail with this subject, once it has come."""
     await page.goto(f"{site.url}/inbox/")
     await page.get_by_text(subject).first.click(timeout=30_000)  # the page looks for mail by itself
@@ -68,12 +69,54 @@ def written(site: RunningSite) -> bytes:
     return b"".join(file.read_bytes() for file in (site.data_dir / "redis").rglob("*") if file.is_file())
 
 
+def token(link: str) -> str:
+    return link.rpartition("/")[2]
+
+
+async def read_a_digest(page: Page, site: RunningSite, browser: Browser) -> list[str]:
+    """Alice subscribes, the owner publishes, tests and sends, looks into it and into the monitor, and Alice reads it.
+    The tokens in her mails."""
+    await page.goto(site.url)
+    await page.locator("footer [name=email]").fill("alice@example.org")
+    await page.get_by_role("button", name="Subscribe").click()
+    await open_mail(page, site, "the weekly digest of")
+    subscribe = await link_in_mail(page, "/subscribe/")
+    await page.goto(subscribe)
+    await page.locator("main button").first.click()
+
+    owner = await (await browser.new_context()).new_page()
+    owner.set_default_timeout(15_000)
+    await owner.goto(next(word for word in site.output.split() if "/sign-in/" in word))
+    await owner.click("main button")
+    await owner.goto(f"{site.url}/posts/new")
+    await owner.get_by_label("Title").fill("News")
+    await owner.get_by_label("Text").fill("Some words")
+    await owner.get_by_role("button", name="Publish now").click()
+    await owner.goto(f"{site.url}/digest/")
+    await owner.get_by_role("button", name="Run now (1 mail)").click()
+    await open_mail(page, site, re.compile("Weekly Digest"))
+    unsubscribe = await link_in_mail(page, "/unsubscribe/")
+    await owner.goto(f"{site.url}/digest/1")
+    await owner.get_by_role("button", name="Send a test to me").click()
+    await owner.get_by_role("status").filter(has_text="on its way").wait_for()
+    for path in (
+        "/subscribers?q=alice@example.org",
+        "/digest/1",
+        "/monitor/",
+        "/monitor/jobs?text=alice@example.org",
+    ):
+        await owner.goto(f"{site.url}{path}")
+        await expect(owner.locator("h1")).to_be_visible()
+    await expect(owner.get_by_text("No job fits.")).to_be_visible()
+    return [token(subscribe), token(unsubscribe)]
+
+
 @pytest.mark.timeout(240)
 async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     site: RunningSite, browser: Browser, page: Page, tmp_path: Path
 ) -> None:
     """A whole visit, at the end of which neither logs nor Redis nor metrics hold an address, a text or a link of it."""
-    tokens = [(await sign_in(page, site)).rpartition("/")[2]]
+    tokens = [token(await sign_in(page, site))]
     bob = await (await browser.new_context()).new_page()
     bob.set_default_timeout(15_000)
 
@@ -103,13 +146,7 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     await page.reload()
     await expect(page.locator(".badge")).to_have_text("declined")
 
-    await page.goto(site.url)
-    await page.locator("footer [name=email]").fill("alice@example.org")
-    await page.get_by_role("button", name="Subscribe").click()
-    await open_mail(page, site, "the weekly digest of")
-    subscribe = await link_in_mail(page, "/subscribe/")
-    await page.goto(subscribe)
-    await page.locator("main button").first.click()
+    tokens += await read_a_digest(page, site, browser)
 
     await set_reminder(page, site, seconds=3600)
     await page.goto(f"{site.url}/account")
@@ -127,13 +164,20 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     await page.goto(reminder)
     assert page.url.endswith("/sign-in")
 
-    tokens += [link.rpartition("/")[2] for link in (answer, stop, subscribe)]
+    tokens += [token(answer), token(stop)]
     logged, stored = site.output, written(site)
     headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
     measured = await (await page.request.get(f"{site.url}/metrics", headers=headers)).text()
-    assert "reminders.ask_for_consent(" in logged
-    assert b"reminders.ask_for_consent" in stored
-    assert "reminders.ask_for_consent" in measured
+    for task in (
+        "accounts.send_sign_in_link",
+        "reminders.ask_for_consent",
+        "digest.send",
+        "subscribers.send_confirmation",
+    ):
+        assert f"{task}(" in logged
+        assert task.encode() in stored
+        assert task in measured
+    assert len(set(tokens)) == 5
     for secret in ("alice@example.org", "bob@example.org", TEXT, *tokens):
         assert secret not in logged
         assert secret.encode() not in stored
