@@ -274,7 +274,7 @@ async def test_a_refused_mail_does_not_stop_the_next(server: SmtpServer) -> None
 async def test_many_mails_share_a_connection(server: SmtpServer) -> None:
     mailer = Mailer(mail_server(server), sender="quarq@example.org")
 
-    async with mailer.connection() as connection:
+    with mailer.connection() as connection:
         for _ in range(5):
             await mailer.send(MAIL, over=connection)
 
@@ -286,7 +286,7 @@ async def test_many_mails_share_a_connection(server: SmtpServer) -> None:
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "dot"])
 async def test_a_mail_that_was_refused_leaves_the_connection_good(server: SmtpServer, stage: str) -> None:
     server.script[stage] = ["550 no"]
-    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+    with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
         with pytest.raises(DeliveryFailed):
             await connection.send(MAIL)
         await connection.send(MAIL)
@@ -305,7 +305,7 @@ async def test_a_connection_that_the_server_ends_is_opened_again(server: SmtpSer
         nonlocal claims
         claims += 1
 
-    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+    with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
         await connection.send(MAIL, before_data=claim)
         await connection.send(MAIL, before_data=claim)
 
@@ -314,7 +314,7 @@ async def test_a_connection_that_the_server_ends_is_opened_again(server: SmtpSer
 
 async def test_an_uncertain_end_ends_the_connection_and_is_not_tried_again(server: SmtpServer) -> None:
     server.script["dot"] = [None, DROP_AFTER_DOT]
-    async with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
+    with Mailer(mail_server(server), sender="quarq@example.org").connection() as connection:
         await connection.send(MAIL)
         with pytest.raises(DeliveryFailed) as caught:
             await connection.send(MAIL)
