@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from quart import Quart, g, render_template
+from quart import Quart, g, has_request_context, render_template, request
 from quart.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
@@ -73,6 +74,13 @@ def prepare(app: Quart) -> None:
         return await error_page(
             503, "Redis does not answer right now, and this page needs it. Try again in a minute."
         )
+
+    def log_fault(exception_info: Any) -> None:
+        """With the rule of its address, not the address: that may be a mailed link."""
+        what = f"{request.method} {request.url_rule}" if has_request_context() else "a background task"
+        logger.error("%s failed", what, exc_info=exception_info)
+
+    app.log_exception = log_fault  # type: ignore[method-assign]
 
     @app.errorhandler(500)
     async def fault(error: Exception) -> ResponseReturnValue:

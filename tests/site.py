@@ -51,7 +51,8 @@ class Site:
             SMTP_TLS=self.settings.smtp_tls,
             SMTP_FROM=self.settings.smtp_from,
             DIGEST_RATE=str(self.settings.digest_rate),
-            LOG_LEVEL="WARNING",
+            LOG_LEVEL=self.settings.log_level,
+            METRICS_TOKEN=self.settings.metrics_token,
         )
 
     @contextmanager
@@ -105,6 +106,7 @@ async def site(redis_url: str, **changed: Any) -> AsyncIterator[Site]:
                 "smtp_port": smtp.port,
                 "smtp_tls": "none",
                 "smtp_from": "quarq@example.org",
+                "log_level": "WARNING",
             }
             settings = Settings(**(known | changed))
             await upgrade(settings)

@@ -15,7 +15,7 @@ LONGEST_WAIT = timedelta(minutes=30)
 
 # No such mailbox or domain, no mailbox by that syntax, moved, a domain that takes no mail, a disabled mailbox.
 NO_SUCH_ADDRESS = re.compile(r": 5\d\d 5\.(1\.(1|2|3|6|10)|2\.1)\b")
-ADDRESS = re.compile(r"[^\s<>()\"',;:]+@[^\s<>()\"',;:]+")
+ADDRESS = re.compile(r"[^\s<>()\",;:]+@[^\s<>()\",;:]+")
 
 
 class Outcome(StrEnum):

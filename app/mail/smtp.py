@@ -91,7 +91,7 @@ class Connection:
             await _greet(self._smtp, self._server)
         except (SMTPException, OSError) as error:
             self.leave()
-            raise classify(stage, error) from error
+            raise classify(stage, error) from None
         return self._smtp
 
     async def _hand_over(
@@ -114,7 +114,7 @@ class Connection:
             failed = classify(stage, error)
             if failed.outcome.host_fault or failed.outcome is Outcome.UNCERTAIN:
                 self.leave()
-            raise failed from error
+            raise failed from None  # its traceback is logged and kept; what the server said may hold addresses
         except BaseException:
             if stage is Stage.DATA:  # stopped in the middle of the text
                 self.leave()
