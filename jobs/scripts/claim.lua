@@ -93,6 +93,7 @@ local function consider(id, queue, key)
   if started and not takeover then return look_again(id, queue, key, now + AGAIN_MS, false) end
   -- A workflow runs no code of its own, and may wait for the next suspect: any number of them is taken up at once.
   if (started or record.suspect) and not record.tree and suspects_left == 0 then
+    if started then let_go(id, record.task) end
     return look_again(id, queue, key, now + AGAIN_MS, false)
   end
   local payload = redis.call('GET', JOB .. id)

@@ -104,6 +104,11 @@ end
 
 local function has_limits(task) return limits_of(task) ~= nil end
 
+-- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.
+local function let_go(id, task)
+  if has_limits(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end
+end
+
 -- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
 local function release(id, task)
   if not has_limits(task) then return end

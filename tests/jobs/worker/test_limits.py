@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from jobs import task
+from jobs import scripts, task
 from jobs.connection import JobsRedis
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply
@@ -102,6 +102,12 @@ async def test_no_more_than_its_limit_run_beside_each_other(start_worker: StartW
 
 @task(name="tests.single", max_concurrency=1)
 async def single(name: str) -> None:
+    order.append(name)
+    await gates[-1].wait()
+
+
+@task(name="tests.pair", max_concurrency=2)
+async def pair(name: str) -> None:
     order.append(name)
     await gates[-1].wait()
 
@@ -220,3 +226,25 @@ async def test_a_holder_that_redis_lost_sight_of_still_holds(
     await wait_until(lambda: _blocked(connection, 1), "the second to wait", timeout_s=2)
     assert order == ["first"]
     await second.revoke()
+
+
+async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+) -> None:
+    """Its own jobs run again one at a time: the second holds no place until its turn has come."""
+    worker = await start_worker(tasks=[pair])
+    assert worker._engine is not None
+    worker._engine.quiet = True
+    results = [await pair.delay(name) for name in ("first", "second", "third", "fourth")]
+    rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 4, 1, "default")
+    assert [row[0].decode() for row in rows] == [result.id for result in results[:2]]
+    await redis.hset("jobs:alive", "back", 0)
+    await asyncio.sleep(0.06)
+
+    worker._engine.quiet = False
+
+    await wait_until(lambda: len(order) == 2, "two to run", timeout_s=5)
+    assert sorted(name in ("first", "second") for name in order) == [False, True]
+    closed_gate.set()
+    await asyncio.gather(*(result.get(timeout=10) for result in results))
+    assert sorted(order) == ["first", "fourth", "second", "third"]
