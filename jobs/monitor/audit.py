@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from jobs import keys
+from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.masking import cut
@@ -43,12 +43,8 @@ async def note(
 ) -> str:
     """Add an entry, or put it in the place of another, in one step; returns its id. No secrets, no addresses."""
     said = {"who": who, "what": what, "target": target, "result": result}
-    fields = {name: cut(word, LONGEST) for name, word in said.items()}
-    async with connection.pipeline(transaction=True) as pipe:
-        pipe.xadd(keys.AUDIT, fields, maxlen=keys.AUDIT_LENGTH, approximate=True)  # type: ignore[arg-type]
-        if instead_of:
-            pipe.xdel(keys.AUDIT, instead_of)
-        added: bytes = (await pipe.execute())[0]
+    fields = [part for name, word in said.items() for part in (name, cut(word, LONGEST))]
+    added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
     return added.decode()
 
 

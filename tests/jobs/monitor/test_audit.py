@@ -12,7 +12,8 @@ import pytest
 
 from jobs import keys
 from jobs.connection import JobsRedis
-from jobs.monitor import QuarqError, audit, note, noted
+from jobs.monitor import QuarqError, audit, note, noted, purge
+from tests.jobs.worker import tasks
 
 KILLED = """
 import asyncio, os, signal
@@ -54,6 +55,19 @@ async def test_an_action_has_one_line_before_and_after_it(connection: JobsRedis)
 
     assert [result.split(".")[0] for result in meanwhile] == ["Begun"]
     assert [entry.result for entry in (await audit(connection)).rows] == ["3 jobs ended"]
+
+
+async def test_a_full_redis_can_be_emptied_and_it_is_noted(connection: JobsRedis) -> None:
+    result = await tasks.log.delay("fills it")
+    await connection.config_set("maxmemory", "1mb")
+    try:
+        ended = await noted(connection, "owner", "purge", "default", lambda: purge(connection, [result.id]))
+    finally:
+        await connection.config_set("maxmemory", "0")
+
+    assert ended == 1
+    assert await result.state() == "REVOKED"
+    assert [entry.result for entry in (await audit(connection)).rows] == ["1"]
 
 
 async def test_an_action_that_was_refused_says_why_in_the_audit(connection: JobsRedis) -> None:
