@@ -19,6 +19,8 @@ from app.mail.address import AddressRefused
 from app.rate_limits import Limit, RateLimits, RateLimitsUnavailable
 from app.security.hosts import client_address
 
+SIGN_INS_AN_HOUR = 1000
+
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 
 
@@ -146,7 +148,13 @@ def _limits(email: str, client: str) -> tuple[Limit, ...]:
         Limit("sign-in-mail", email, times=1, period_s=60),
         Limit("sign-in-mails", email, times=6, period_s=3600),
         Limit("sign-in-client", client, times=30, period_s=3600),
+        of_everybody(),
     )
+
+
+def of_everybody() -> Limit:
+    """Bounds what many clients together can make the site mail to people who never asked."""
+    return Limit("sign-in", "all", times=SIGN_INS_AN_HOUR, period_s=3600)
 
 
 def _duration(seconds: int) -> str:

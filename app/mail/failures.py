@@ -115,5 +115,5 @@ def _silence(stage: Stage, error: BaseException) -> str:
 
 def _one_line(words: str) -> str:
     """What a server said, cut to what a page and a log line can hold, without the addresses that it repeats."""
-    printable = "".join(character if character.isprintable() else " " for character in words)
+    printable = "".join(character if character.isprintable() else " " for character in words[:2000])
     return ADDRESS.sub("(address)", " ".join(printable.split()))[:300]

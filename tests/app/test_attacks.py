@@ -13,6 +13,8 @@ from sqlalchemy import select
 
 from app import create_app
 from app.accounts.models import Account
+from app.accounts.pages import SIGN_INS_AN_HOUR, of_everybody
+from app.rate_limits import RateLimits
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
@@ -123,6 +125,31 @@ async def test_a_hundred_clients_get_one_mail_to_one_address(settings: Settings)
 
     assert [answer.status_code for answer in answers] == [200] + [429] * 99
     assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in answers[1:])
+
+
+@pytest.mark.one_database
+async def test_a_thousand_clients_make_the_site_mail_no_more_than_so_many_addresses(
+    settings: Settings,
+) -> None:
+    """Whoever has a /48 of IPv6 has 65,536 clients; the mails go to people who never asked."""
+    app = create_app(replace(settings, trusted_proxies=1))
+    async with app.test_app():
+        limits: RateLimits = app.extensions["rate_limits"]
+        for _ in range(SIGN_INS_AN_HOUR - 1):
+            assert not await limits.take(of_everybody())
+        visitor = Visitor(app)
+        await visitor.get("/sign-in")
+        answers = [
+            await visitor.client.post(
+                "/sign-in",
+                form={"csrf_token": visitor.token(), "email": f"n{n}@example.org"},
+                headers={"X-Forwarded-For": f"2001:db8:{n}::1"},
+            )
+            for n in range(2)
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert int(answers[1].headers["Retry-After"]) <= 4, "it opens again by itself"
 
 
 async def test_known_and_unknown_addresses_take_the_same_time(settings: Settings) -> None:
