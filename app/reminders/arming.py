@@ -111,7 +111,8 @@ async def _arm_overdue() -> None:
         and_(Reminder.state == State.SENDING, Reminder.claimed_until < late),
     )
     async with database.session() as db:
-        late_ones = (await db.scalars(select(Reminder).where(overdue).limit(CHUNK))).all()
+        query = select(Reminder).where(overdue).order_by(Reminder.next_try_at).limit(CHUNK)
+        late_ones = (await db.scalars(query)).all()
     # A result that was kept, of a run that failed, would keep the id taken; a job that waits or runs stays.
     await asyncio.gather(*(Result(reminder.job_id).forget() for reminder in late_ones))
     if late_ones:

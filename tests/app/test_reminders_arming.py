@@ -191,6 +191,23 @@ async def test_an_overdue_one_is_armed_whatever_became_of_its_alarm(
     assert await redis.zscore("arq:queue", "reminder:1:0")
 
 
+async def test_of_many_overdue_ones_those_that_wait_longest_come_first(
+    arming_app: None, database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arming, "CHUNK", 2)
+    for seconds in (-120, -180, -240):
+        await add(database, seconds=seconds)
+    async with database.session() as db:
+        sending = Reminder.id == 3
+        died = datetime.now(UTC) - timedelta(minutes=3)
+        await db.execute(update(Reminder).where(sending).values(state=State.SENDING, claimed_until=died))
+        await db.commit()
+
+    await arming.sweep()
+
+    assert await redis.zrange("arq:queue", 0, -1) == [b"reminder:3:0", b"reminder:2:0"]
+
+
 async def test_redis_away_while_rows_are_committed(
     tmp_path_factory: pytest.TempPathFactory, settings: Settings, database: Database, smtp: SmtpServer
 ) -> None:
