@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,12 @@ from app.context import site
 from app.mail import compose, current_mailer
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
-from app.reminders.models import Reminder
+from app.reminders.models import LONGEST_TEXT, Reminder
+
+MOST_SHOWN = 20
+"""Missed reminders that one mail shows."""
+SHORTENED = 300
+"""Characters of each, if there are several."""
 
 
 async def reminder(reminder: Reminder) -> EmailMessage:
@@ -40,16 +46,22 @@ async def reminder(reminder: Reminder) -> EmailMessage:
     )
 
 
-async def missed(reminder: Reminder, author: Account) -> EmailMessage:
-    """To its author: nobody agreed in time. All tries for one revision have the same Message-ID."""
-    words: dict[str, Any] = {"reminder": reminder, "url": f"{site().base_url}/reminders/{reminder.id}"}
+async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
+    """To their author: nobody agreed in time. Several are shortened, and only the first of many are shown."""
+    number = len(missed)
+    words: dict[str, Any] = {
+        "shown": missed[:MOST_SHOWN],
+        "more": max(number - MOST_SHOWN, 0),
+        "characters": LONGEST_TEXT if number == 1 else SHORTENED,
+        "url": f"{site().base_url}/reminders/",
+    }
     return compose(
         sender=current_mailer().sender,
         to=author.email,
-        subject="Your reminder was not mailed",
+        subject="Your reminder was not mailed" if number == 1 else f"{number} reminders were not mailed",
         text=await render_template("reminders/mails/missed.txt", **words),
         html=await render_template("reminders/mails/missed.html", **words),
-        message_id=_named("missed", reminder),
+        message_id=_named("missed", missed[0]),
     )
 
 

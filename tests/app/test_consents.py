@@ -19,6 +19,7 @@ from app.accounts import Account
 from app.database import Database
 from app.rate_limits import RateLimits
 from app.reminders import arming, missed
+from app.reminders import mails as missed_mails
 from app.reminders.consents import answers, links, mails, requests
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.delivery import Tries, deliver
@@ -348,6 +349,56 @@ async def test_its_author_is_told_again_only_if_the_mail_did_not_go_out(
 
     assert len(smtp.accepted) - before == again
     assert {mail.recipients[0] for mail in smtp.accepted} <= {"alice@example.org"}
+
+
+async def test_many_that_were_missed_are_one_mail_an_hour_to_their_author(
+    app: Quart, alice: Visitor, charlie: Visitor, smtp: SmtpServer
+) -> None:
+    await remind_bob(alice)
+    await remind_bob(charlie)
+    past = datetime.now(UTC)
+    database: Database = app.extensions["database"]
+    async with database.session() as db:
+        db.add_all(
+            Reminder(date=past, email="bob@example.org", text="<b>" + "字" * 999, account_id=1)
+            for _ in range(600)
+        )
+        await db.commit()
+    await change(app, state=State.MISSED, date=past, next_try_at=past)
+    async with database.session() as db:  # the one that came first is told of last
+        await db.execute(update(Reminder).where(Reminder.id == 1).values(date=past + timedelta(seconds=1)))
+        await db.commit()
+
+    async def move_mails(earlier: timedelta) -> None:
+        async with database.session() as db:
+            for reminder in await db.scalars(select(Reminder).where(Reminder.told_at.is_not(None))):
+                reminder.told_at = (reminder.told_at or past) - earlier
+            await db.commit()
+
+    async with app.app_context():
+        await asyncio.gather(*(missed.tell(pk) for pk in (1, 7, 1)))
+    await tell_authors(app)
+
+    mail, other = smtp.accepted
+    assert (mail.recipients, other.recipients) == (["alice@example.org"], ["charlie@example.org"])
+    assert mail.message["Subject"] == "500 reminders were not mailed"
+    plain, html = mail.message.get_body(("plain",)), mail.message.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert plain.get_content().count("was not mailed") == missed_mails.MOST_SHOWN
+    assert plain.get_content().count("字") == missed_mails.MOST_SHOWN * (300 - len("<b>..."))
+    assert "&lt;b&gt;字" in html.get_content()
+    assert "And 480 more: http://127.0.0.1:8000/reminders/\r\n" in plain.get_content()
+
+    await move_mails(timedelta(minutes=59))
+    await tell_authors(app)
+    assert len(smtp.accepted) == 2
+    await move_mails(timedelta(minutes=2))
+    await tell_authors(app)
+    rest = smtp.accepted[2].message
+    assert rest["Subject"] == "101 reminders were not mailed"
+    await tell_authors(app)
+    assert len(smtp.accepted) == 3
 
 
 async def test_a_thousand_reminders_are_one_mail_a_day_to_each_address(
