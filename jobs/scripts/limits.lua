@@ -61,6 +61,22 @@ local function keep_rate(id, key, task, limits, now)
   return true
 end
 
+-- Have the job that has waited longest look again whether it may run; false if none waits.
+local function call_next(task)
+  local head = redis.call('ZRANGE', BLOCKED .. task, 0, 0, 'WITHSCORES')
+  if not head[1] then return false end
+  redis.call('ZREM', BLOCKED .. task, head[1])
+  local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
+  redis.call('ZADD', queue_key(queue), head[2], head[1])
+  wake(queue)
+  return true
+end
+
+-- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.
+local function let_go(id, task)
+  if limits_of(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end
+end
+
 -- True if the job may run beside those of its task that do; otherwise it waits for one of them to end.
 local looked_at = {}
 local function keep_concurrency(id, key, task, limits, due, now, takeover)
@@ -69,7 +85,7 @@ local function keep_concurrency(id, key, task, limits, due, now, takeover)
   if takeover and redis.call('SCARD', holders) >= limits.holders and not looked_at[task] then
     looked_at[task] = true
     for _, holder in ipairs(redis.call('SMEMBERS', holders)) do
-      if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then redis.call('SREM', holders, holder) end
+      if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then let_go(holder, task) end
     end
   end
   if redis.call('SCARD', holders) >= limits.holders then
@@ -91,23 +107,7 @@ local function admit(id, key, task, due, now, takeover)
   return true
 end
 
--- Have the job that has waited longest look again whether it may run; false if none waits.
-local function call_next(task)
-  local head = redis.call('ZRANGE', BLOCKED .. task, 0, 0, 'WITHSCORES')
-  if not head[1] then return false end
-  redis.call('ZREM', BLOCKED .. task, head[1])
-  local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
-  redis.call('ZADD', queue_key(queue), head[2], head[1])
-  wake(queue)
-  return true
-end
-
 local function has_limits(task) return limits_of(task) ~= nil end
-
--- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.
-local function let_go(id, task)
-  if has_limits(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end
-end
 
 -- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
 local function release(id, task)

@@ -106,8 +106,8 @@ async def single(name: str) -> None:
     await gates[-1].wait()
 
 
-@task(name="tests.pair", max_concurrency=2)
-async def pair(name: str) -> None:
+@task(name="tests.trio", max_concurrency=3)
+async def trio(name: str) -> None:
     order.append(name)
     await gates[-1].wait()
 
@@ -228,23 +228,25 @@ async def test_a_holder_that_redis_lost_sight_of_still_holds(
     await second.revoke()
 
 
+@pytest.mark.parametrize("newcomers", [0, 1])
 async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
-    redis: Redis, connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event, newcomers: int
 ) -> None:
-    """Its own jobs run again one at a time: the second holds no place until its turn has come."""
-    worker = await start_worker(tasks=[pair])
+    """Its own jobs run again one at a time: the others hold no place until their turn has come."""
+    worker = await start_worker(tasks=[trio])
     assert worker._engine is not None
     worker._engine.quiet = True
-    results = [await pair.delay(name) for name in ("first", "second", "third", "fourth")]
-    rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 4, 1, "default")
-    assert [row[0].decode() for row in rows] == [result.id for result in results[:2]]
+    results = [await trio.delay(name) for name in ("killed", "killed", "killed", "waits", "waits")]
+    rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 5, 1, "default")
+    assert [row[0].decode() for row in rows] == [result.id for result in results[:3]]
+    results += [await trio.delay("waits") for _ in range(newcomers)]
     await redis.hset("jobs:alive", "back", 0)
     await asyncio.sleep(0.06)
 
     worker._engine.quiet = False
 
-    await wait_until(lambda: len(order) == 2, "two to run", timeout_s=5)
-    assert sorted(name in ("first", "second") for name in order) == [False, True]
+    await wait_until(lambda: len(order) == 3, "three to run", timeout_s=5)
+    assert sorted(order) == ["killed", "waits", "waits"]
     closed_gate.set()
     await asyncio.gather(*(result.get(timeout=10) for result in results))
-    assert sorted(order) == ["first", "fourth", "second", "third"]
+    assert sorted(order) == ["killed"] * 3 + ["waits"] * (2 + newcomers)
