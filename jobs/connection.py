@@ -211,7 +211,8 @@ class JobsRedis(ArqRedis):
     ) -> None:
         """What a worker says of a task at its start: for all workers, until an operator says otherwise."""
         holders = "" if max_concurrency is None else max_concurrency
-        await self.run_script(scripts.LIMIT, task, _rate(rate_limit), holders, 0)
+        while await self.run_script(scripts.LIMIT, task, _rate(rate_limit), holders, 0):
+            pass
 
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
         """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""

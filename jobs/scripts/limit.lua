@@ -1,7 +1,9 @@
 -- Say what the limits of a task are. What a worker declares at its start yields to what an operator has said since.
 -- A changed rate gives every waiting job a new place; those that wait for others look again whether they still have to.
 -- ARGV: task, rate as 'count window ms' or '' (none), most at once or '', 1 if an operator says it
+-- Returns 1 if some still wait for others though nothing limits them any more: say it again.
 -- include: limits
+local CALLED_AT_ONCE = 1000 -- so that Redis is held for a few milliseconds only
 local task, rate, holders, override = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local now = now_ms()
 
@@ -19,12 +21,21 @@ else
 end
 limits_of_tasks = nil
 local after = limits_of(task)
-if (before and before.holders) ~= (after and after.holders) then
-  while call_next(task) do end -- those that find no room wait again
-  if not (after and after.holders) then redis.call('DEL', HOLDERS .. task) end
+local most_before, most = before and before.holders, after and after.holders
+local function call(count)
+  for _ = 1, count do
+    if not call_next(task) then return end
+  end
+end
+if not most then
+  call(CALLED_AT_ONCE)
+  redis.call('DEL', HOLDERS .. task)
+elseif most ~= most_before then
+  call(most) -- those that find no room wait again
 end
 local function spacing(limits) return limits and limits.count and spacing_of(limits) or 0 end
-if spacing(before) == spacing(after) then return 0 end
+local more = not most and redis.call('EXISTS', BLOCKED .. task) or 0
+if spacing(before) == spacing(after) then return more end
 
 local place = now
 for _, id in ipairs(redis.call('ZRANGE', PLACES .. task, 0, -1)) do
@@ -39,4 +50,4 @@ for _, id in ipairs(redis.call('ZRANGE', PLACES .. task, 0, -1)) do
   wake(queue)
 end
 redis.call('HSET', RATE .. task, 'next', place, 'tat', now)
-return 1
+return more

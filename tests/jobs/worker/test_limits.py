@@ -180,6 +180,22 @@ async def test_a_limit_that_is_lifted_frees_those_that_wait(
     await wait_until(lambda: len(order) == 3, "all to run", timeout_s=5)
 
 
+async def test_a_long_line_is_freed_in_steps(redis: Redis, connection: JobsRedis) -> None:
+    """A process that dies between two of them leaves the rest to the next worker that starts."""
+    await connection.declare_limits("tests.single", None, 1)
+    ids = [f"waits-{n}" for n in range(2_500)]
+    await redis.zadd("jobs:blocked:tests.single", dict.fromkeys(ids, 1))
+    await redis.zadd("arq:queue", dict.fromkeys(ids, 9e12))
+
+    await connection.declare_limits("tests.single", None, 3)
+    assert await redis.zcount("arq:queue", "-inf", 1) == 3
+    assert await connection.run_script(scripts.LIMIT, "tests.single", "", "", 0) == 1
+    assert await redis.zcount("arq:queue", "-inf", 1) == 1_003
+    await connection.declare_limits("tests.single", None, None)
+
+    assert await redis.zcount("arq:queue", "-inf", 1) == 2_500
+
+
 async def test_a_job_that_waits_for_others_keeps_the_time_it_was_moved_to(
     connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
 ) -> None:
