@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app import database
-from app.accounts import Account
+from app.accounts import Account, hold
 from app.mail import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off, current_mailer
 from app.reminders import mails
 from app.reminders.models import Reminder, State
@@ -65,7 +65,7 @@ async def tell(pk: int) -> None:
         nonlocal told_at
         now = datetime.now(UTC)
         async with database.transaction() as db:
-            if await _change(db, missed, None, told_at=now) != len(missed):
+            if await _change(db, author, missed, None, told_at=now) != len(missed):
                 raise NotNow
         told_at = now
 
@@ -74,31 +74,34 @@ async def tell(pk: int) -> None:
     except NotNow:
         return
     except DeliveryFailed as failed:
-        await asyncio.shield(_record_failure(missed, failed, told_at))
+        await asyncio.shield(_record_failure(author, missed, failed, told_at))
 
 
 async def _record_failure(
-    missed: Sequence[Reminder], failed: DeliveryFailed, told_at: datetime | None
+    author: Account, missed: Sequence[Reminder], failed: DeliveryFailed, told_at: datetime | None
 ) -> None:
     now = datetime.now(UTC)
     values: dict[str, datetime | None] = {"told_at": now}
     if failed.outcome not in (Outcome.PERMANENT, Outcome.UNCERTAIN):
         values = {"told_at": None, "next_try_at": now + back_off(now - missed[-1].date)}
     async with database.transaction() as db:
-        await _change(db, missed, told_at, **values)
+        await _change(db, author, missed, told_at, **values)
 
 
 async def _change(
-    db: AsyncSession, missed: Sequence[Reminder], as_told: datetime | None, **values: datetime | None
+    db: AsyncSession,
+    author: Account,
+    missed: Sequence[Reminder],
+    as_told: datetime | None,
+    **values: datetime | None,
 ) -> int:
     """Change those that are missed still, and told as they were; how many. An edited one is missed no more."""
+    await hold(db, author)  # whoever deletes it, edits one, or tells of the same ones comes before or after
     told = Reminder.told_at.is_(None) if as_told is None else Reminder.told_at == as_told
     same = Reminder.id.in_([one.id for one in missed]), Reminder.state == State.MISSED, told
-    # In one order: of two workers that want the same rows the second waits, and finds none.
-    query = select(Reminder.id).where(*same).order_by(Reminder.id).with_for_update()
-    found = (await db.scalars(query)).all()
-    await db.execute(update(Reminder).where(Reminder.id.in_(found)).values(**values))
-    return len(found)
+    changed = await db.execute(update(Reminder).where(*same).values(**values))
+    assert isinstance(changed, CursorResult)
+    return changed.rowcount
 
 
 def _untold(now: datetime) -> tuple[ColumnElement[bool], ...]:
