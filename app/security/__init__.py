@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app.accounts import access, sessions
-from app.security import csrf, headers, hosts, limits, websockets
+from app.security import csrf, headers, hosts, limits, targets, websockets
 from settings import Settings
 
 BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB
@@ -34,6 +34,7 @@ def protect(
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
     )
+    targets.protect(app)
     limits.protect(app)
     hosts.protect(app)
     accounts(app)

@@ -36,6 +36,8 @@ MALFORMED = {
     "encoded dots": b"GET /static/%2e%2e%2f%2e%2e%2fsettings.py HTTP/1.1\r\n" + HEAD + b"\r\n",
     "connect": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
     "absolute": b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "no path": b"GET ? HTTP/1.1\r\n" + HEAD + b"\r\n",
+    "no address": b"GET http://[ HTTP/1.1\r\n" + HEAD + b"\r\n",
     "star": b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n",
     "unknown method": b"BREW /about HTTP/1.1\r\n" + HEAD + b"\r\n",
     "trace": b"TRACE /about HTTP/1.1\r\n" + HEAD + b"\r\n",
