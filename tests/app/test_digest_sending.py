@@ -224,7 +224,9 @@ async def test_failures_of_one_batch_are_not_in_a_row_while_another_one_sends(
 ) -> None:
     """Forty neighbours at a host that wants none of it; everybody else's mails go out beside them."""
     monkeypatch.setattr(batch, "LARGEST", 60)
-    object.__setattr__(settings, "digest_rate", 100)
+    object.__setattr__(
+        settings, "digest_rate", 40
+    )  # so slow that both batches have begun before 20 have failed
     await site.subscribe(120)
     pk = await site.begin()
     site.smtp.refused = {f"reader{n}@example.org" for n in range(40)}

@@ -222,14 +222,14 @@ async def test_the_end_of_data_is_waited_for_ten_minutes() -> None:
 
 async def test_while_the_server_hangs_nobody_waits_twice(server: SmtpServer) -> None:
     server.script["banner"] = STALL
-    mailer = Mailer(mail_server(server, connect_s=0.3), sender="quarq@example.org", pause_s=60)
+    mailer = Mailer(mail_server(server, connect_s=1.5), sender="quarq@example.org", pause_s=60)
 
     with pytest.raises(DeliveryFailed):
         await mailer.send(MAIL)
     began = time.monotonic()
     outcomes = await asyncio.gather(*(mailer.send(MAIL) for _ in range(100)), return_exceptions=True)
 
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1
     assert {failed.outcome for failed in outcomes if isinstance(failed, DeliveryFailed)} == {
         Outcome.UNREACHABLE
     }

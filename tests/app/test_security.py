@@ -229,7 +229,7 @@ async def test_a_form_of_endless_fields_holds_nobody_up(app: Quart, body: bytes)
     response = await app.test_client().post("/sign-in", data=body, headers=NO_FIELDS)
 
     assert response.status_code == 413
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize("body", [b"a=%00", b"%00=a", b"csrf_token=%ff%fe", b"%", b"\xff\xfe", b""])

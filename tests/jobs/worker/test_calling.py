@@ -65,13 +65,13 @@ async def test_a_name_that_no_worker_knows_fails_in_the_end(start_worker: StartW
 
 async def test_time_up_is_a_timeout_and_changes_nothing(start_worker: StartWorker) -> None:
     await start_worker()
-    result = await tasks.nap.delay(0.3)
+    result = await tasks.nap.delay(2)
     began = time.monotonic()
 
     with pytest.raises(TimeoutError):
         await result.get(timeout=0.05)
 
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < 1
     assert not await result.ready()
     assert await result == "rested"
     assert await result.successful()
