@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -125,13 +126,28 @@ async def killed_at_random(stage: Stage) -> None:
         for mail in digest.here.smtp.accepted:
             ids.setdefault(mail.recipients[0], set()).add(mail.message_id)
         twice = sum(times - 1 for times in digest.mailed.values())
+        away = seconds_from_a_kill(digest)
     stage.check("sent again by the owner: lost 0", digest.count - len(ids), len(ids) == digest.count)
     stage.check("twice only what was uncertain", f"{twice} of {again}", twice <= again)
+    stage.check("... and taken <= 0.5 s from a kill", f"{away:.2f} s at most", away <= 0.5)
     stage.check(
         "all mails to one reader share a Message-ID",
         max(len(found) for found in ids.values()),
         all(len(found) == 1 for found in ids.values()),
     )
+
+
+def seconds_from_a_kill(digest: Sending) -> float:
+    """Of those mails that were sent twice, how far the first was taken from the nearest kill: the window between the
+    text and its record.
+    """
+    began = time.time() - time.monotonic()
+    kills = [began + worker.killed_at for worker in digest.fleet.killed if worker.killed_at is not None]
+    first: dict[str, float] = {}
+    for mail in digest.here.smtp.accepted:
+        first.setdefault(mail.recipients[0], mail.at)
+    twice = [reader for reader, times in digest.mailed.items() if times > 1]
+    return max((min(abs(first[reader] - at) for at in kills) for reader in twice), default=0.0)
 
 
 @scenario("m1-digest", "the mail server dies at 40 % of a digest, and the owner presses Resume")
