@@ -111,10 +111,18 @@ async def states_of(connection: JobsRedis, workflow: str, node: Tree, above: str
     return States(leaves, await letters_of(connection, workflow, leaves.places))
 
 
-async def callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
+async def _callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
     """The ids of the callbacks that the end of a job has called."""
     packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
     return [] if packed is None else list(msgpack.unpackb(packed))
+
+
+async def children_of(connection: JobsRedis, job_id: str) -> list[str]:
+    """The ids of a workflow's members, in the order of its tree; of a single job, those of the callbacks of its end."""
+    tree = await tree_of(connection, job_id)
+    if tree is None:
+        return await _callbacks_of(connection, job_id)
+    return [f"{job_id}:{place}" for place in places_of(tree)]
 
 
 async def letters_of(connection: JobsRedis, workflow: str, paths: list[str]) -> str:

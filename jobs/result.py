@@ -91,11 +91,7 @@ class Result:
 
     async def children(self) -> list[Result]:
         """The members of a workflow, in the order of its tree; of a single job, the callbacks that its end called."""
-        tree = await members.tree_of(self._connection, self.id)
-        if tree is None:
-            ids = await members.callbacks_of(self._connection, self.id)
-        else:
-            ids = [f"{self.id}:{path}" for path in members.places_of(tree)]
+        ids = await members.children_of(self._connection, self.id)
         return [Result(job_id, self._connection) for job_id in ids]
 
     async def retry_failed(self) -> bool:

@@ -74,7 +74,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         return None
     parent = row.parent if row else "" if state else job_id.rpartition(":")[0]
     call = await _call(connection, job_id, parent)
-    children = await _children(connection, job_id)
+    children = await members.children_of(connection, job_id)
     result, error = await _outcome(handle, state)
     return JobDetail(
         id=job_id,
@@ -106,13 +106,6 @@ async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None
         waiting, result, entry = await pipe.execute()
     call = shown_call(connection, known, waiting or result or (entry or b"")[1:])
     return await member_call(connection, known, parent, path) if call is None and parent else call
-
-
-async def _children(connection: JobsRedis, job_id: str) -> list[str]:
-    tree = await members.tree_of(connection, job_id)
-    if tree is None:
-        return await members.callbacks_of(connection, job_id)
-    return [f"{job_id}:{place}" for place in members.places_of(tree)]
 
 
 async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:
