@@ -14,8 +14,7 @@ def configure(level: str, form: str) -> None:
         JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("aiosqlite").setLevel(
-        "WARNING"
-    )  # below it, it writes down every address that SQLite is given
+    # Below it, it writes down every address that SQLite is given.
+    logging.getLogger("aiosqlite").setLevel("WARNING")
     logging.getLogger("alembic").setLevel("WARNING")  # it names the kind of database, at every start
     logging.getLogger("arq").handlers.clear()  # its CLI has put one there; ours gets the lines by propagation

@@ -150,9 +150,8 @@ class Batch:
         """What follows from each outcome; the table is in docs/mail.md."""
         if failed.outcome.host_fault:
             self._halted = True
-            with contextlib.suppress(
-                LostClaim
-            ):  # said instead of taking the text, it is about us all the same
+            # Said instead of taking the text, it is about us all the same.
+            with contextlib.suppress(LostClaim):
                 async with database.transaction() as db:
                     await current_ledger().settle(recipient.pk, db, step=Step.WAITING)
             return await note_host_fault(self._digest.id, failed)

@@ -43,9 +43,8 @@ async def delete_account(account: Account) -> None:
 async def _end_consents(db: AsyncSession, account: Account) -> None:
     """Nobody reminds this address any more, or asks it; and the turn that its own requests took stays taken."""
     either = or_(Consent.email == account.email, Consent.account_id == account.id)
-    query = (
-        select(Consent).where(either).order_by(Consent.id).with_for_update()
-    )  # before reminders, as answers do
+    # Locked before reminders, as answers do.
+    query = select(Consent).where(either).order_by(Consent.id).with_for_update()
     for consent in (await db.scalars(query)).all():
         if consent.email == account.email:
             await answers.decline(db, consent)

@@ -57,9 +57,8 @@ def client_address() -> str:
     except ValueError:
         return chain[0]
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return str(
-            address.ipv4_mapped
-        )  # a socket for both kinds names IPv4 clients so; one /64 would hold them all
+        # A socket for both kinds names IPv4 clients so; one /64 would hold them all.
+        return str(address.ipv4_mapped)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)

@@ -20,8 +20,6 @@ logger = logging.getLogger("arq.worker")
 
 LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
-
-
 DECLARED_AGAIN_S = 60
 """How often a worker says that it has its schedules: those of which none says so are told as gone."""
 COMING = 5
