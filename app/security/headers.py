@@ -38,7 +38,7 @@ def protect(app: Quart, *, https: bool) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.endpoint != "static":
             # Quart never sets Vary for a page that only reads the session (0.22).
             response.vary.add("Cookie")

@@ -1,4 +1,4 @@
-"""Which Host names the site answers to, and where a request came from."""
+"""Which Host names the site answers to, which one its redirects name, and where a request came from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from quart import Quart, abort, request
 from quart.wrappers.base import BaseRequestWebsocket
-from werkzeug.exceptions import BadHost
 from werkzeug.routing import MapAdapter
 
 from app.context import site
@@ -18,14 +17,21 @@ FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes ask by whatever add
 
 def protect(app: Quart) -> None:
     usual = app.create_url_adapter
+    base = urlsplit(app.extensions["settings"].base_url)
 
     def create_url_adapter(request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """Quart 0.22 lets a Host that can be no name out as a fault of ours; so it goes on, and is refused below."""
-        try:
-            return usual(request)
-        except BadHost:
-            assert request is not None
-            return app.url_map.bind("invalid", path_info=request.path, default_method=request.method)
+        """Routing redirects to BASE_URL. Quart 0.22 would take host, port and scheme of the request, which behind a
+        proxy are another's, and answers 500 where Host is no name.
+        """
+        if request is None:
+            return usual(None)
+        return app.url_map.bind(
+            base.netloc,
+            url_scheme=base.scheme,
+            default_method=request.method,
+            path_info=request.path,
+            query_args=request.query_string.decode(errors="replace"),
+        )
 
     app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
 

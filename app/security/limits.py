@@ -12,6 +12,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 MOST_FIELDS = 1_000
+LONGEST_BOUNDARY = 70
+"""Characters between the parts of a multipart body (RFC 2046, 5.1.1). A long one takes seconds to look for."""
 LONGEST_FILE = 255
 """Bytes of the address of a static file: a file system refuses a longer name in words of its own."""
 
@@ -58,9 +60,16 @@ class LimitedFormParser(FormDataParser):
         content_length: int | None,
         options: dict[str, str] | None = None,
     ) -> tuple[MultiDict[str, Any], MultiDict[str, Any]]:
-        if mimetype != "multipart/form-data" and (await body).count(b"&") >= MOST_FIELDS:
+        if mimetype == "multipart/form-data":
+            if len((options or {}).get("boundary", "")) > LONGEST_BOUNDARY:
+                raise BadRequest(f"The boundary has more than {LONGEST_BOUNDARY} characters.")
+        elif (await body).count(b"&") >= MOST_FIELDS:
             raise RequestEntityTooLarge()
         form, files = await super().parse(body, mimetype, content_length, options)
+        for file in files.values():
+            file.close()
+        if files or None in form:
+            raise BadRequest("Each part of a form needs a name, and no form here takes a file.")
         if any("\0" in part for pair in form.items(multi=True) for part in pair):
             raise BadRequest("A field holds a NUL character.")
         return form, files
