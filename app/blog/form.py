@@ -11,6 +11,7 @@ from quart import request
 from app import times
 from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
+from app.blog.rendering import TextRefused, render
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Form:
             when=sent.get("when", "")[:100],
         )
         form._check_words()
+        if not form.text_error:
+            await form._render()
         if sent.get("do") == "now":
             form.publish_at = datetime.now(UTC)
         elif sent.get("do") == "then":
@@ -67,6 +70,12 @@ class Form:
                 f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it, "
                 "or make two posts of it."
             )
+
+    async def _render(self) -> None:
+        try:
+            self.text = await render(self.text)
+        except TextRefused as error:
+            self.text_error = str(error)
 
     def _check_time(self, zone: ZoneInfo) -> None:
         try:

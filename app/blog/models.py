@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Index, String, Text, and_
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.blog import markdown, words
+from app.blog.rendering import LONGEST_BEGINNING, Rendered, render_here
 from app.database import Model
 
 LONGEST_TITLE = 200  # characters
 LONGEST_TEXT = 50_000
-LONGEST_BEGINNING = 1_000
 
 
 def _now() -> datetime:
@@ -54,10 +54,9 @@ class Post(Model):
 
     @validates("text")
     def _text_is_set(self, key: str, text: str) -> str:
-        text = markdown.printable(text)
-        self.html = markdown.html(text)
-        self.beginning = words.beginning(markdown.plain(text), LONGEST_BEGINNING)
-        return text
+        rendered = text if isinstance(text, Rendered) else render_here(markdown.printable(text))
+        self.html, self.beginning = rendered.html, rendered.beginning
+        return str(rendered)
 
     @property
     def body(self) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
@@ -10,6 +11,7 @@ from quart import Quart, Response
 from sqlalchemy import select
 
 from app.blog import Post
+from app.blog.rendering import render, render_here
 from tests.app.visitor import Visitor
 
 
@@ -210,3 +212,34 @@ async def test_a_post_made_in_a_shell_is_whole(app: Quart, visitor: Visitor) -> 
 
     assert '<h2 dir="auto">a</h2>' in visitor.text
     assert "&lt;script&gt;" in visitor.text
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 50_000, "![" * 25_000, f"[a]: /{'x' * 9_000}\n\n" + "[a] " * 9_000],
+    ids=["brackets", "images", "references"],
+)
+async def test_a_text_that_cannot_be_shown_is_refused_while_others_read(
+    owner: Visitor, visitor: Visitor, text: str
+) -> None:
+    """Rendering it would hold up every other request, or send each reader 90 MB."""
+    saving = asyncio.create_task(owner.post("/posts/new", title="Long", text=text))
+    pages = 0
+    while not saving.done():
+        assert (await visitor.get("/")).status_code == 200
+        pages += 1
+
+    assert saving.result().status_code == 400
+    assert "takes too long to show" in owner.text
+    assert pages > 5
+    await owner.get("/posts/drafts")
+    assert "Long" not in owner.text
+
+
+async def test_what_is_rendered_apart_is_what_code_renders() -> None:
+    text = "# Title\n\nSome *words*, [a link](/x), \U0001f469\u200d\U0001f680 and 字.\n"
+
+    rendered, here = await render(text), render_here(text)
+
+    assert (str(rendered), rendered.html, rendered.beginning) == (text, here.html, here.beginning)

@@ -1,0 +1,65 @@
+"""Renders what somebody has typed, in a process with limits: some texts take Markdown minutes, or gigabytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from app.blog import markdown, words
+
+LONGEST_BEGINNING = 1_000
+PATIENCE_S = 20
+"""The process has 2 s of CPU time. On a busy machine it may wait for them."""
+
+
+class TextRefused(ValueError):
+    """The text cannot be shown; says why."""
+
+
+class Rendered(str):
+    """A text in Markdown, with its HTML and its first words."""
+
+    __slots__ = ("beginning", "html")
+
+    html: str
+    beginning: str
+
+    @classmethod
+    def of(cls, text: str, html: str, plain: str) -> Rendered:
+        rendered = cls(text)
+        rendered.html = html
+        rendered.beginning = words.beginning(plain, LONGEST_BEGINNING)
+        return rendered
+
+
+def render_here(text: str) -> Rendered:
+    """Render in this process, without limits, for code that knows its texts. ValueError: over a megabyte of HTML."""
+    return Rendered.of(text, markdown.html(text), markdown.plain(text))
+
+
+async def render(text: str) -> Rendered:
+    """Render in a process of its own. TextRefused if that takes over 2 s of CPU time or makes over 1 MB of HTML."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", str(Path(markdown.__file__))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            written, _ = await process.communicate(text.encode())
+    except TimeoutError:
+        written = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0 or not written:
+        raise TextRefused(
+            "This text takes too long to show, or its page would be over a megabyte. Brackets, links or "
+            "references that are repeated very often are the usual reason: write fewer of them."
+        )
+    html, plain = json.loads(written)
+    return Rendered.of(text, html, plain)
