@@ -317,4 +317,14 @@ def _kept_secret(path: Path) -> str:
             pass
         finally:
             os.unlink(draft)
-    return path.read_text().strip()
+    try:
+        kept, mode = path.read_text().strip(), path.stat().st_mode & 0o777
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}): set SECRET_KEY, or make it readable") from None
+    if len(kept) < 16:
+        raise SettingsError(f"{path} holds no key of 16 characters or more: delete it, and a new one is made")
+    if mode & 0o077:
+        raise SettingsError(
+            f"{path} can be read by others (mode {mode:o}): delete it, and a new one is made, or chmod 600 it"
+        )
+    return kept

@@ -8,11 +8,12 @@ from app import create_app
 from app.background import worker_options
 from app.embedded.processes import StartError
 from app.embedded.valkey import require_running
+from app.private import own_settings
 from jobs import worker_settings
-from settings import Settings, SettingsError
+from settings import SettingsError
 
 try:
-    settings = Settings.from_env()
+    settings = own_settings()
     require_running(settings)
 except (SettingsError, StartError) as error:
     sys.exit(str(error))

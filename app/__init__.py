@@ -15,6 +15,7 @@ from app.mail import Mailer
 from app.migrations import upgrade
 from app.playground import pages as playground
 from app.privacy import pages as privacy
+from app.private import own_settings
 from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
@@ -25,7 +26,7 @@ from settings import Settings
 
 def create_app(settings: Settings | None = None) -> Quart:
     """The app of these settings (else of the environment's). Nothing is opened before it is served."""
-    settings = settings or Settings.from_env()
+    settings = settings or own_settings()
     app = Quart(__name__)
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings

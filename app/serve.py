@@ -11,6 +11,7 @@ from hypercorn.asyncio import serve
 from quart import Quart
 
 from app import connections, create_app, logs
+from app.private import own_settings
 from settings import Settings, SettingsError
 
 GRACE_S = 10
@@ -39,7 +40,7 @@ async def run(app: Quart, settings: Settings) -> None:
 
 if __name__ == "__main__":
     try:
-        settings = Settings.from_env()
+        settings = own_settings()
         logs.configure(settings.log_level, settings.log_format)
         asyncio.run(run(create_app(settings), settings))
     except SettingsError as error:

@@ -19,6 +19,7 @@ from app.background import TASKS
 from app.context import close
 from app.embedded.processes import StartError
 from app.embedded.valkey import require_running
+from app.private import own_settings
 from jobs import connect
 from settings import Settings, SettingsError
 
@@ -79,7 +80,7 @@ def main(settings: Settings) -> None:
 
 if __name__ == "__main__":
     try:
-        settings = Settings.from_env()
+        settings = own_settings()
         require_running(settings)
     except (SettingsError, StartError) as error:
         sys.exit(str(error))

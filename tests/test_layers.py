@@ -22,7 +22,7 @@ PUBLIC = ("jobs", "jobs.monitor")
 """What of the library others may import from."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
 MAY_READ_SETTINGS = re.compile(
-    r"settings\.py|worker\.py|app/__init__\.py|app/serve\.py|app/shell\.py|app/.*/__main__\.py"
+    r"settings\.py|app/private\.py|app/monitor/__main__\.py"
 )
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 

@@ -6,12 +6,13 @@ import sys
 from app.accounts.links import sign_in_link
 from app.mail.address import AddressRefused
 from app.migrations import upgrade
-from settings import Settings, SettingsError
+from app.private import own_settings
+from settings import SettingsError
 
 
 async def main(email: str) -> None:
     """Needs the database only: no Redis, no mail server, no worker, no running site."""
-    settings = Settings.from_env()
+    settings = own_settings()
     await upgrade(settings)
     print(await sign_in_link(settings, email))
 

@@ -7,10 +7,11 @@ import sys
 
 from app.embedded.processes import StartError
 from app.embedded.supervisor import supervise
-from settings import Settings, SettingsError
+from app.private import own_settings
+from settings import SettingsError
 
 if __name__ == "__main__":
     try:
-        asyncio.run(supervise(Settings.from_env()))
+        asyncio.run(supervise(own_settings()))
     except (SettingsError, StartError) as error:
         sys.exit(str(error))

@@ -21,6 +21,7 @@ from app.embedded import valkey
 from app.embedded.catcher import catching
 from app.embedded.processes import Service, StartError, running
 from app.migrations import upgrade
+from app.private import make_private
 from settings import Settings
 
 WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s
@@ -47,7 +48,7 @@ async def supervise(settings: Settings) -> None:
 @contextlib.contextmanager
 def only_one(settings: Settings) -> Iterator[int]:
     """Hold the data folder; a second `make run` in it is refused. Yields the lock's file descriptor."""
-    valkey.make_private(settings.data_dir)
+    make_private(settings.data_dir)
     handle = os.open(settings.data_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + 2  # a Redis whose parent was killed lets go of it in a moment

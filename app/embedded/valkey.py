@@ -8,11 +8,11 @@ import os
 import platform
 import shutil
 import socket
-import stat
 import time
 from pathlib import Path
 
 from app.embedded.processes import Service, StartError
+from app.private import make_private
 from settings import Settings
 
 START_S = 60  # a large append-only file takes its time to load
@@ -94,15 +94,3 @@ async def answers(path: Path) -> bool:
         return False
     finally:
         writer.close()
-
-
-def make_private(folder: Path) -> None:
-    """Make the folder, for this user alone; refuse one in /tmp that somebody else has put there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
-        raise StartError(
-            f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours"
-        )
-    if folder.parent == Path("/tmp"):
-        folder.chmod(0o700)

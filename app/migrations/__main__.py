@@ -4,10 +4,11 @@ import asyncio
 import sys
 
 from app.migrations import upgrade
-from settings import Settings, SettingsError
+from app.private import own_settings
+from settings import SettingsError
 
 if __name__ == "__main__":
     try:
-        asyncio.run(upgrade(Settings.from_env()))
+        asyncio.run(upgrade(own_settings()))
     except SettingsError as error:
         sys.exit(str(error))

@@ -1,0 +1,83 @@
+"""Files that only this user can read: what the site writes, and what an earlier version of it has written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from settings import Settings, SettingsError
+
+OTHERS = 0o077
+NAMES = ("secret_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
+"""What the site writes into DATA_DIR."""
+
+
+def own_settings() -> Settings:
+    """The settings of this process. From here on it writes files, folders and sockets for its user alone.
+
+    Raises SettingsError, also if others can read what was written before and this cannot be changed.
+    """
+    os.umask(OTHERS)
+    settings = Settings.from_env()
+    close_to_others(settings)
+    return settings
+
+
+def close_to_others(settings: Settings) -> None:
+    """Take everybody else's permissions off the data folder and what the site has written."""
+    if settings.data_dir.exists() and _is_used(settings):
+        make_private(settings.data_dir, foreign=True)
+    for path in _written(settings):
+        _close(path)
+
+
+def make_private(folder: Path, *, foreign: bool = False) -> None:
+    """Make the folder, for this user alone; refuse one that everybody writes into, and a *foreign* one if not said."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (found.st_uid != os.getuid() and not foreign):
+        raise SettingsError(
+            f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours"
+        )
+    if found.st_mode & stat.S_ISVTX:
+        raise SettingsError(f"{folder} is a folder for everybody: set DATA_DIR to a folder of its own")
+    _close(folder)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write the file, whole or not at all."""
+    handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(draft, path)
+
+
+def _is_used(settings: Settings) -> bool:
+    """Whether anything of this site is, or will be, in the data folder."""
+    in_it = (settings.data_dir / "secret_key").exists() or str(settings.data_dir) in settings.database_url
+    return in_it or settings.embedded_mail or settings.embedded_redis
+
+
+def _written(settings: Settings) -> Iterator[Path]:
+    yield from (settings.data_dir / name for name in NAMES)
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        yield from (Path(url.database + end) for end in ("", "-wal", "-shm"))
+
+
+def _close(path: Path) -> None:
+    try:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if mode & OTHERS and not path.is_symlink():
+            path.chmod(mode & ~OTHERS)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can be read by others (mode {mode:o}): take their permissions off it with chmod go-rwx"
+        ) from error
