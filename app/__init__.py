@@ -10,7 +10,7 @@ from app import about, accounts, blog, health, metrics, monitor, pages, security
 from app.context import close
 from app.database import Database
 from app.digest import pages as digest
-from app.embedded import inbox
+from app.embedded import inbox, key
 from app.mail import Mailer
 from app.migrations import upgrade
 from app.playground import pages as playground
@@ -34,6 +34,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.extensions["mailer"] = Mailer.of(settings)
     app.extensions["rate_limits"] = RateLimits(settings.redis_url, settings.secret_key)
 
+    if settings.embedded_mail:
+        key.protect(app)
     security.protect(app)
     pages.prepare(app)
     app.register_blueprint(health.blueprint)

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from settings import Settings, SettingsError
 
 OTHERS = 0o077
-NAMES = ("secret_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
+NAMES = ("secret_key", "inbox_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
 """What the site writes into DATA_DIR."""
 
 

@@ -21,9 +21,7 @@ MAY_IMPORT = {
 PUBLIC = ("jobs", "jobs.monitor")
 """What of the library others may import from."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
-MAY_READ_SETTINGS = re.compile(
-    r"settings\.py|app/private\.py|app/monitor/__main__\.py"
-)
+MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private\.py|app/monitor/__main__\.py")
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 

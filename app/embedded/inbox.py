@@ -1,4 +1,7 @@
-"""The inbox page: what the mail catcher has caught. It exists only while no mail server is set."""
+"""The inbox page: what the mail catcher has caught, for the browser that has the key (`app.embedded.key`).
+
+It exists only while no mail server is set.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class Mail:
 
 @blueprint.before_request
 def not_through_a_proxy() -> None:
-    """The inbox shows sign-in links: whoever comes through a proxy does not sit at this machine."""
+    """Whoever says to come through a proxy does not sit at this machine, and needs no inbox here."""
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
         abort(404)
 

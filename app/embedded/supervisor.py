@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts.links import sign_in_link
 from app.accounts.models import LINK_LIFETIME
-from app.embedded import valkey
+from app.embedded import key, valkey
 from app.embedded.catcher import catching
 from app.embedded.processes import Service, StartError, running
 from app.migrations import upgrade
@@ -40,6 +40,7 @@ async def supervise(settings: Settings) -> None:
             await migrate(settings)
             if settings.embedded_mail:
                 await parts.enter_async_context(catching(settings))
+                parts.enter_context(key.keeping(settings))
             await parts.enter_async_context(running(worker, web))
             await announce(settings)
             await asyncio.Event().wait()
@@ -140,7 +141,7 @@ async def announce(settings: Settings) -> None:
         await asyncio.sleep(0.05)
     lines = [f"{settings.site_name} runs at {settings.base_url}"]
     if settings.embedded_mail:
-        lines.append(f"Its mail arrives at {settings.base_url}/inbox/")
+        lines.append(f"Its mail arrives at {key.address(settings)}")
     if settings.owner_email == Settings.owner_email:
         minutes = LINK_LIFETIME // timedelta(minutes=1)
         lines.append(f"Sign in as its owner, once within {minutes} minutes: {await sign_in_link(settings)}")

@@ -11,7 +11,7 @@ from random import Random
 from urllib.parse import quote, urlencode
 
 from app import create_app
-from tests.app.routes import Route, furnish, has_fault
+from tests.app.routes import Route, furnish, has_fault, inbox_key
 from tests.app.visitor import Visitor
 from tests.app.web_server import Server, status
 from tests.site import TOKEN
@@ -83,13 +83,14 @@ async def families(server: Server) -> Mapping[str, Sequence[Route]]:
 
 
 async def people(server: Server) -> list[Person]:
-    """The owner, Alice, and somebody who has not signed in."""
-    found = [Person()]
+    """The owner, Alice, and somebody who has not signed in; the first two have the key of the inbox."""
+    found, key = [Person()], inbox_key(server.site.settings)
     for email in ("alice@example.org", server.site.settings.owner_email):
         async with server.site.browser(email) as browser:
             token = TOKEN.search((await browser.get("/account")).text)
             assert token is not None
-            cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+            cookies = {f"inbox-{server.site.settings.port}": key} | dict(browser.cookies)
+            cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
             found.append(Person(cookie, token[1]))
     return found
 

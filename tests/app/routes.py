@@ -19,12 +19,14 @@ from app.blog import Post
 from app.digest.models import Digest
 from app.digest.models import State as DigestState
 from app.embedded.catcher import store
+from app.embedded.key import make_key
 from app.playground.pages import EXAMPLES
 from app.reminders.consents.links import answer_url, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
 from app.subscribers.links import unsubscribe_url
 from app.subscribers.models import State, Subscriber
+from settings import Settings
 
 ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflow", "queue/purge")}
 """Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""
@@ -32,8 +34,8 @@ ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflo
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one address. `access` is "public", "signed_in" or "owner"; `owned`: it shows a row of Alice's;
-    `feature` is the folder of app/ that it belongs to.
+    """One method of one address. `access` is "public", "signed_in", "owner", or "inbox": for the browser that has its
+    key; `owned`: it shows a row of Alice's; `feature` is the folder of app/ that it belongs to.
     """
 
     method: str
@@ -64,7 +66,7 @@ async def furnish(app: Quart) -> list[Route]:
         Route(
             method,
             _address(rule, values),
-            getattr(view, "access", "nobody"),
+            "inbox" if rule.endpoint.startswith("inbox.") else getattr(view, "access", "nobody"),
             "pk" in rule.arguments and getattr(view, "access", "") == "signed_in",
             getattr(view, "without_csrf", False),
             rule.endpoint.partition(".")[0],
@@ -72,6 +74,12 @@ async def furnish(app: Quart) -> list[Route]:
         for rule, view in _rules(app)
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
     ]
+
+
+def inbox_key(settings: Settings) -> str:
+    """The key of the site's inbox, made now if it has none."""
+    path = settings.data_dir / "inbox_key"
+    return path.read_text() if path.exists() else make_key(settings)
 
 
 def _address(rule: Any, values: dict[str, Any]) -> str:
@@ -123,5 +131,6 @@ async def _values(app: Quart) -> dict[str, Any]:
         }
     mails = settings.data_dir / "mail"
     mails.mkdir(exist_ok=True)
+    inbox_key(settings)
     mail = store(mails, "a@example.org", ["b@example.org"], b"Content-Type: text/html\r\n\r\n<p>x</p>\r\n")
     return values | {"inbox name": mail.stem}

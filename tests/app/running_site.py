@@ -66,6 +66,11 @@ class RunningSite:
         return self._output.read_text(errors="replace")
 
     @property
+    def inbox(self) -> str:
+        """The address that opens its inbox, as it has printed it."""
+        return next(word for word in self.output.split() if "/inbox/?key=" in word)
+
+    @property
     def ended(self) -> bool:
         return self.process.poll() is not None
 

@@ -20,7 +20,7 @@ async def code(visitor: Visitor, route: Route) -> int:
 
 async def test_every_route_says_who_may_open_it(app: Quart, alice: Visitor) -> None:
     for route in await furnish(app):
-        assert route.access in {"public", "signed_in", "owner"}, route
+        assert route.access in {"public", "signed_in", "owner", "inbox"}, route
 
 
 async def test_a_stranger_gets_into_public_pages_only(app: Quart, alice: Visitor, visitor: Visitor) -> None:
@@ -29,7 +29,10 @@ async def test_a_stranger_gets_into_public_pages_only(app: Quart, alice: Visitor
 
     for route in sorted(routes, key=lambda route: (route.signs, "sign-in" in route.path)):
         status = await code(visitor, route)
-        assert not has_fault(route.path, status) if route.access == "public" else status == 303, route
+        if route.access == "public":
+            assert not has_fault(route.path, status), route
+        else:
+            assert status == (404 if route.access == "inbox" else 303), route
 
 
 async def test_another_account_gets_nothing_of_the_owner_s_and_of_alice_s(
@@ -43,7 +46,7 @@ async def test_another_account_gets_nothing_of_the_owner_s_and_of_alice_s(
         status = await code(charlie, route)
         if route.access == "owner":
             assert status == 403, route
-        elif route.owned:
+        elif route.owned or route.access == "inbox":
             assert status == 404, route
         else:
             assert not has_fault(route.path, status), route
@@ -75,8 +78,9 @@ async def test_the_owner_gets_in_everywhere_but_into_what_is_alice_s(
         status = await code(owner, route)
         assert not has_fault(route.path, status), route
         shows = route.method == "GET" and route.path not in ASK_FOR_ONE
-        if route.owned or shows:  # what is sent may have deleted what comes after it
-            assert (status == 404) == route.owned, (route, status)
+        hidden = route.owned or route.access == "inbox"
+        if hidden or shows:  # what is sent may have deleted what comes after it
+            assert (status == 404) == hidden, (route, status)
         assert route.signs or status not in (401, 403), route
 
 
@@ -92,7 +96,7 @@ async def test_a_cookie_that_was_signed_out_is_a_stranger_s(
 
         thief = app.test_client(use_cookies=False)
         for route in routes:
-            if route.access != "public":
+            if route.access not in ("public", "inbox"):
                 response = await thief.open(route.path, method=route.method, headers=headers)
                 assert response.status_code in (303, 403), route
                 assert response.status_code == 403 or response.location == "/sign-in", route

@@ -75,6 +75,9 @@ async def test_without_the_database_nobody_is_anybody(
             response = await owner.client.open(
                 route.path, method=route.method, headers={"X-CSRF-Token": owner.token()}
             )
+            if route.access == "inbox":
+                assert response.status_code == 404, route
+                continue
             assert response.status_code == 503, route
             if route.access != "public":
                 assert (await visitor.client.open(route.path, method=route.method)).status_code in (

@@ -43,7 +43,7 @@ async def page(browser: Browser) -> Page:
 
 async def open_mail(page: Page, site: RunningSite, subject: str | re.Pattern[str]) -> None:
     """The newest mail with this subject, once it has come."""
-    await page.goto(f"{site.url}/inbox/")
+    await page.goto(site.inbox)
     await page.get_by_text(subject).first.click(timeout=30_000)  # the page looks for mail by itself
     await page.locator(".mail-text").wait_for()
 

@@ -129,7 +129,7 @@ async def test_from_a_post_to_a_reader_who_leaves(
 
 async def open_mail(page: Page, site: RunningSite, subject: str) -> Page:
     """The newest mail whose subject begins like this, once it is there."""
-    await page.goto(f"{site.url}/inbox/")
+    await page.goto(site.inbox)
     link = page.get_by_role("link", name=re.compile(f"^{subject}"))
     while not await link.count():
         await page.reload()

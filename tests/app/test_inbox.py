@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import aiosmtplib
 import pytest
 from playwright.async_api import Browser, expect
 from quart import Quart
 
+from app.embedded import key
 from app.embedded.catcher import KEPT_MAILS, LONGEST_MAIL, catching, store
 from settings import Settings
+from tests.app.routes import furnish
 from tests.app.test_look import problems, served, tab
+from tests.app.visitor import Visitor
 from tests.browser import browser
 
 __all__ = ["browser", "served"]
@@ -49,8 +56,16 @@ def caught(settings: Settings) -> list[Path]:
 
 
 async def get(app: Quart, path: str, **headers: str) -> tuple[int, str]:
-    response = await app.test_client().get(path, headers=headers)
+    """As the browser that has the key of the inbox."""
+    response = await with_key(app).get(path, headers=headers)
     return response.status_code, await response.get_data(as_text=True)
+
+
+def with_key(app: Quart) -> Any:
+    settings: Settings = app.extensions["settings"]
+    client = app.test_client()
+    client.set_cookie("localhost", f"inbox-{settings.port}", key.make_key(settings))
+    return client
 
 
 async def test_a_mail_is_kept_whole_and_shown(app: Quart, settings: Settings, smtp: aiosmtplib.SMTP) -> None:
@@ -82,7 +97,7 @@ async def test_the_html_of_a_mail_may_do_nothing(
 ) -> None:
     await smtp.send_message(mail())
 
-    response = await app.test_client().get(f"/inbox/{caught(settings)[0].stem}/html")
+    response = await with_key(app).get(f"/inbox/{caught(settings)[0].stem}/html")
 
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
@@ -116,6 +131,69 @@ async def test_a_malformed_mail_is_shown_as_far_as_it_goes(
 
     for path in ("/inbox/", f"/inbox/{name}", f"/inbox/{name}/html"):
         assert (await get(app, path))[0] == 200
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+WRONG_KEYS = ("", "x", "x" * 43, "\ud800", "ключ", "\0")
+
+
+async def test_every_address_of_it_is_a_404_without_the_key_of_this_run(
+    app: Quart, settings: Settings, alice: Visitor, owner: Visitor
+) -> None:
+    """For everybody, by every method, whatever is sent in place of the key; and while `make run` does not run."""
+    routes = [route.path for route in await furnish(app) if route.feature == "inbox"]
+    paths = [*routes, "/inbox", "/inbox/nothing", "/inbox/a/b/c", "/%69nbox/"]
+    assert len(routes) >= 3
+    old, cookie = key.make_key(settings), f"inbox-{settings.port}"
+
+    async def try_all(present: str) -> None:
+        for client in (owner.client, alice.client, app.test_client()):
+            for path in paths:
+                for method in METHODS:
+                    response = await client.open(path, method=method)
+                    assert response.status_code == 404, (method, path)
+                    assert (
+                        "Set-Cookie" not in response.headers or cookie not in response.headers["Set-Cookie"]
+                    )
+        for wrong in (*WRONG_KEYS, old, present[:-1], f"{present}x", present.swapcase()):
+            for path in paths:
+                tried = (
+                    await app.test_client().get(
+                        path, query_string={"key": wrong.encode(errors="surrogatepass")}
+                    ),
+                    await app.test_client().get(
+                        path, headers={"Cookie": f"{cookie}={quote(wrong, errors='replace')}"}
+                    ),
+                    await app.test_client().get(
+                        path, headers={"Cookie": f"inbox-1={present}; inbox={present}"}
+                    ),
+                    await app.test_client().post(path, form={"key": present}),
+                )
+                assert {response.status_code for response in tried} == {404}, (path, wrong)
+
+    await try_all(key.make_key(settings))
+    with key.keeping(settings):
+        pass
+    await try_all("")
+
+
+async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(
+    app: Quart, settings: Settings
+) -> None:
+    client = app.test_client()
+    with key.keeping(settings):
+        printed = urlsplit(key.address(settings))
+
+        opened = await client.get(f"{printed.path}?{printed.query}")
+
+        assert (opened.status_code, opened.location) == (303, "/inbox/")
+        assert re.search(r"HttpOnly; Path=/inbox; SameSite=Lax", opened.headers["Set-Cookie"])
+        assert opened.headers["Cache-Control"] == "no-cache"
+        assert (await client.get("/inbox/")).status_code == 200
+        assert stat.S_IMODE((settings.data_dir / "inbox_key").stat().st_mode) == 0o600
+    assert (await client.get("/inbox/")).status_code == 404
+    with key.keeping(settings):
+        assert (await client.get("/inbox/")).status_code == 404, "each run has a key of its own"
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
@@ -178,7 +256,12 @@ async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(
     (settings.data_dir / "mail").mkdir(exist_ok=True)
     name = store(settings.data_dir / "mail", "", ["alice@example.org"], message.as_bytes()).stem
     page = await tab(browser)
+    with key.keeping(settings):
+        await page.goto(key.address(settings))
+        assert page.url == f"{settings.base_url}/inbox/", "the key has left the address"
 
+    key.make_key(settings)
+    await page.goto(key.address(settings))
     await page.goto(f"{settings.base_url}/inbox/{name}")
     link = page.frame_locator("iframe").get_by_role("link", name="Sign in")
     async with page.expect_popup() as popup:

@@ -33,7 +33,7 @@ async def sign_in(page: Page, site: RunningSite) -> str:
     await page.goto(f"{site.url}/sign-in")
     await page.fill("[name=email]", "alice@example.org")
     await page.click("main button")
-    await page.goto(f"{site.url}/inbox/")
+    await page.goto(site.inbox)
     while not await page.get_by_text("Sign in to").count():
         await page.reload()
     await page.get_by_text("Sign in to").first.click()
@@ -62,7 +62,7 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
     await expect(page.get_by_role("status")).to_contain_text("Saved: it will be mailed")
     await expect(page.locator(".badge")).to_have_text("sent", timeout=15_000)
 
-    await page.goto(f"{site.url}/inbox/")
+    await page.goto(site.inbox)
     await page.get_by_text("Your reminder").first.click()
     await expect(page.locator(".mail-text")).to_contain_text("给植物浇水 🌱")
 

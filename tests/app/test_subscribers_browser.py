@@ -42,7 +42,7 @@ async def ask(page: Page, site: RunningSite) -> None:
 
 async def open_mail(page: Page, site: RunningSite, mails: int, link: str) -> None:
     """Follow the link in the newest mail once so many have come."""
-    await page.goto(f"{site.url}/inbox/")
+    await page.goto(site.inbox)
     mail = page.get_by_role("link", name="the weekly digest of Quarq")
     while await mail.count() < mails:
         await page.reload()

@@ -25,6 +25,7 @@ async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(
         [link] = [word for word in site.output.split() if "/sign-in/" in word]
         page = await browser.new_page()
         page.set_default_timeout(30_000)
+        await page.goto(site.inbox)
         await page.goto(link)
         await page.click("main button")
 

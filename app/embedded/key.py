@@ -1,0 +1,94 @@
+"""The key of the inbox: made anew by each `make run`, and printed there as a part of the inbox's address.
+
+The inbox shows sign-in links. Every user of this machine can reach the site, and a proxy lets the whole internet look
+like this machine: no client address and no header proves anything here, only the key does.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from quart import Quart, abort, redirect, request
+from quart.typing import ResponseReturnValue
+
+from app.context import site
+from app.private import write_private
+from settings import Settings
+
+ADDRESS = "/inbox/"
+NO_KEY = "The inbox opens with the address that `make run` prints when it starts."
+
+
+@contextmanager
+def keeping(settings: Settings) -> Iterator[None]:
+    """The inbox has a key inside this block: a new one, so that those of earlier runs open nothing."""
+    make_key(settings)
+    try:
+        yield
+    finally:
+        _file(settings).unlink(missing_ok=True)
+
+
+def make_key(settings: Settings) -> str:
+    """Write a new key into the data folder, where the web process finds it."""
+    key = secrets.token_urlsafe(32)
+    write_private(_file(settings), key)
+    return key
+
+
+def address(settings: Settings) -> str:
+    """The address that opens the inbox."""
+    return f"{settings.base_url}{ADDRESS}?key={_read(settings)}"
+
+
+def protect(app: Quart) -> None:
+    """Answer 404 to everything below `/inbox` that does not bring the key, whatever the method."""
+
+    @app.before_request
+    async def require_key() -> ResponseReturnValue | None:
+        if request.blueprint != "inbox" and f"{request.path}/".partition("/inbox/")[0]:
+            return None
+        if request.method == "GET" and _fits(request.args.get("key", "")):
+            return _let_in()
+        return None if _fits(request.cookies.get(_cookie(), "")) else abort(404, NO_KEY)
+
+
+def _let_in() -> ResponseReturnValue:
+    """The key moves from the address, which browsers remember and show, into a cookie."""
+    response = redirect(ADDRESS, 303)
+    response.set_cookie(
+        _cookie(),
+        _read(site()),
+        path=ADDRESS.rstrip("/"),
+        httponly=True,
+        samesite="Lax",
+        secure=urlsplit(site().base_url).scheme == "https",
+    )
+    return response
+
+
+def _fits(given: str) -> bool:
+    key = _read(site())
+    return bool(key) and hmac.compare_digest(given.encode(errors="replace"), key.encode())
+
+
+def _cookie() -> str:
+    """Browsers keep cookies for a host, not for a port: two sites on one machine need two names."""
+    return f"inbox-{site().port}"
+
+
+def _read(settings: Settings) -> str:
+    """Empty while `make run` does not run: then nothing opens the inbox."""
+    try:
+        return _file(settings).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _file(settings: Settings) -> Path:
+    return settings.data_dir / "inbox_key"
