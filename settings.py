@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from jobs import BadRedisURL, RedisURL
+
 ROOT = Path(__file__).resolve().parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel refuses a longer path at 108, and names are added to ours
@@ -90,7 +92,12 @@ def address(*schemes: str) -> Callable[[str], str]:
     return read
 
 
-redis_address = address("redis", "rediss", "unix")
+def redis_address(value: str) -> str:
+    try:
+        RedisURL.read(value)
+    except BadRedisURL as error:
+        raise ValueError(error.reason) from None
+    return value
 
 
 def web_address(value: str) -> str:
@@ -298,10 +305,11 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def _shown(public: bool, value: str) -> str:
-    """The value for an error message; of a secret URL all but the login, of another secret nothing."""
+    """The value for an error message; of a secret URL only how it begins, of another secret nothing."""
     if public:
         return repr(value)
-    return repr(re.sub(r"://.*@", "://***@", value)) if "://" in value else "'***'"
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://", value)
+    return f"'{scheme[0]}***'" if scheme else "'***'"
 
 
 def _kept_secret(path: Path) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
+
+from jobs import RedisURL
 
 # Each key holds the moment (ms) at which its allowance is full again; taking one moves it a step further.
 # Either every limit is taken or none is. Answers the milliseconds to wait: 0 means taken.
@@ -28,6 +30,8 @@ for i, key in ipairs(KEYS) do
 end
 return 0
 """
+
+ANSWER_S = 1.0
 
 
 class RateLimitsUnavailable(Exception):
@@ -54,9 +58,14 @@ class RateLimits:
 
     def __init__(self, redis_url: str, secret_key: str) -> None:
         self._secret_key = secret_key
-        self._redis = Redis.from_url(
-            redis_url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
+        pool = RedisURL.read(redis_url).pool(
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            retry=Retry(
+                NoBackoff(), 1, supported_errors=(ConnectionError,)
+            ),  # a connection that Redis has closed
         )
+        self._redis = Redis.from_pool(pool)
         self._take = self._redis.register_script(TAKE)
 
     async def take(self, *limits: Limit) -> int:

@@ -6,8 +6,9 @@ from jobs.connection import JobsRedis, connect
 from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.ending import cancel_until_ended
-from jobs.errors import QueueUnavailable
+from jobs.errors import BadRedisURL, QueueUnavailable
 from jobs.race import first
+from jobs.redis_url import RedisURL
 from jobs.result import AsyncResult, Result
 from jobs.schedules import crontab, every
 from jobs.worker.json_log import JsonLines
@@ -15,10 +16,12 @@ from jobs.worker.settings import worker_settings
 
 __all__ = [
     "AsyncResult",
+    "BadRedisURL",
     "CurrentJob",
     "JobsRedis",
     "JsonLines",
     "QueueUnavailable",
+    "RedisURL",
     "Result",
     "Signature",
     "Task",

@@ -24,6 +24,7 @@ from jobs.errors import QueueUnavailable, TooLarge
 from jobs.limits import parse_rate_limit
 from jobs.line import Line, is_away
 from jobs.mailbox import Mailbox
+from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
 
@@ -57,12 +58,14 @@ class JobsRedis(ArqRedis):
 
     @classmethod
     def at(cls, url: str, **options: Any) -> JobsRedis:
-        """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet."""
-        pool = ConnectionPool.from_url(
-            url,
+        """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
+
+        BadRedisURL says what is wrong with the address.
+        """
+        pool = RedisURL.read(url).pool(
             socket_timeout=5,
             socket_connect_timeout=2,
-            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+            socket_keepalive=True,
             health_check_interval=30,
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), 4),
             retry_on_error=[ConnectionError, TimeoutError, OSError],

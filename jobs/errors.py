@@ -6,6 +6,7 @@ QuarqError
 ├── UnknownTask            no task of that name is registered in this process
 ├── UnknownSchedule        no worker has ever declared a schedule of that name
 ├── SettingsMistake        a worker option that does not exist, or a value it cannot have
+│   └── BadRedisURL        ... a text that is no address of a Redis
 ├── EncodingError          an argument or a result that cannot travel
 │   └── TooLarge           ... because it is over the limit
 ├── ResultUnknown          an id nobody has seen, or whose result has ended
@@ -19,6 +20,8 @@ QuarqError
 """
 
 from __future__ import annotations
+
+import re
 
 
 class QuarqError(Exception):
@@ -43,6 +46,15 @@ class UnknownSchedule(QuarqError):
 
 class SettingsMistake(QuarqError):
     """A worker option that does not exist, or a value it cannot have."""
+
+
+class BadRedisURL(SettingsMistake):
+    """A text that is no address of a Redis. `reason` says why; nothing of the text is shown but its scheme."""
+
+    def __init__(self, url: object, reason: str) -> None:
+        scheme = re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,20}://)", url) if isinstance(url, str) else None
+        super().__init__(f"the Redis URL '{scheme[1] if scheme else ''}***' {reason}")
+        self.reason = reason
 
 
 class EncodingError(QuarqError):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import secrets
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from app import logs
 from app.embedded.processes import StartError
@@ -18,7 +21,15 @@ from settings import Settings, SettingsError, is_loopback
 def asked(arguments: list[str] | None = None) -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m app.monitor", description=__doc__)
-    parser.add_argument("--redis-url", required=True, help="redis://, rediss:// or unix://")
+    address = parser.add_mutually_exclusive_group()
+    address.add_argument(
+        "--redis-url", help="redis://, rediss:// or unix://; the variable REDIS_URL if not given"
+    )
+    address.add_argument(
+        "--redis-url-file",
+        type=Path,
+        help="the same, from a file: a password in the URL shows in no list of processes",
+    )
     parser.add_argument("--port", default="8001", help="8001 if not given")
     parser.add_argument(
         "--host",
@@ -26,6 +37,21 @@ def asked(arguments: list[str] | None = None) -> argparse.Namespace:
         help="the address of this machine that browsers use; others than 127.0.0.1 are open to your network",
     )
     return parser.parse_args(arguments)
+
+
+def where(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    """The address from the command line, a file or the environment."""
+    if options.redis_url_file:
+        try:
+            return str(options.redis_url_file.read_text(encoding="utf-8")).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"--redis-url-file {options.redis_url_file} cannot be read: {error}"
+            ) from error
+    url = options.redis_url or environ.get("REDIS_URL", "")
+    if not url:
+        raise SettingsError("Which Redis? Give --redis-url, --redis-url-file or the variable REDIS_URL")
+    return str(url)
 
 
 def settings_of(redis_url: str, host: str, port: str) -> Settings:
@@ -46,7 +72,7 @@ def settings_of(redis_url: str, host: str, port: str) -> Settings:
 def main() -> None:
     """Serve until Ctrl-C."""
     options = asked()
-    settings = settings_of(options.redis_url, options.host, options.port)
+    settings = settings_of(where(options, os.environ), options.host, options.port)
     logs.configure("WARNING", "text")
     require_free_port(settings)
     app = create_alone(settings)

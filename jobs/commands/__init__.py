@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 import click
+from click.core import ParameterSource
 
 from jobs.commands import (
     call,
@@ -29,11 +31,34 @@ from jobs.commands.frame import UNAVAILABLE, USAGE, Target, Unavailable
     metavar="MODULE.ATTR",
     help="Worker settings: URL, queues and tasks. [worker.WorkerSettings]",
 )
-@click.option("--redis-url", metavar="URL", help="The Redis to look into; without -A nothing is imported.")
+@click.option(
+    "--redis-url",
+    metavar="URL",
+    envvar="REDIS_URL",
+    help="The Redis to look into; without -A nothing is imported.",
+)
+@click.option(
+    "--redis-url-file",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="The same, from a file (- is the standard input): a password in the URL shows in no list of processes.",
+)
 @click.pass_context
-def commands(context: click.Context, app: str | None, redis_url: str | None) -> None:
-    """See what workers do, and tell them what to do."""
-    context.obj = Target(app, redis_url)
+def commands(
+    context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None
+) -> None:
+    """See what workers do, and tell them what to do.
+
+    Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if
+    there is no such module.
+    """
+    given = context.get_parameter_source("redis_url") is ParameterSource.COMMANDLINE
+    if redis_url_file is None:
+        context.obj = Target(app, redis_url if given else None, None if given else redis_url)
+    elif given:
+        raise click.UsageError("give --redis-url or --redis-url-file, not both")
+    else:
+        context.obj = Target(app, redis_url_file.read(10_000))
 
 
 for family in (status, inspect, result, why, call, purge, control, retry, schedules, workflows, events):

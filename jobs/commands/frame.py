@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import importlib.util
 import json
 import math
 import re
@@ -19,7 +20,7 @@ import click
 
 from jobs import default
 from jobs.connection import JobsRedis
-from jobs.errors import QuarqError
+from jobs.errors import BadRedisURL, QuarqError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
 from jobs.monitor.audit import noted
@@ -50,14 +51,24 @@ class Unavailable(click.ClickException):
 
 @dataclass(frozen=True)
 class Target:
-    """Which system is asked: `-A` and `--redis-url`."""
+    """Which system is asked: `-A` and `--redis-url`, or else the environment's REDIS_URL."""
 
     app: str | None
     redis_url: str | None
+    environment_url: str | None = None
+
+    def redis(self, settings: Any) -> JobsRedis:
+        """The Redis that is asked."""
+        if self.redis_url is not None:
+            return _at(self.redis_url)
+        if settings is None:
+            return _at(self.environment_url or "")
+        redis: JobsRedis = settings.redis_pool
+        return redis
 
     def settings(self) -> Any:
         """The worker settings of `-A`; None if only an address was given."""
-        if self.app is None and self.redis_url is not None:
+        if self.app is None and (self.redis_url is not None or self._has_only_the_environment):
             return None
         path = self.app or DEFAULT_APP
         module, _, name = path.rpartition(".")
@@ -72,6 +83,18 @@ class Target:
         if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
             raise click.UsageError(f"{path} was not made by worker_settings()")
         return settings
+
+    @property
+    def _has_only_the_environment(self) -> bool:
+        module = DEFAULT_APP.rpartition(".")[0]
+        return self.environment_url is not None and importlib.util.find_spec(module) is None
+
+
+def _at(url: str) -> JobsRedis:
+    try:
+        return JobsRedis.at(url)
+    except BadRedisURL as error:
+        raise click.UsageError(str(error)) from error
 
 
 @dataclass
@@ -188,7 +211,7 @@ def json_text(value: Any) -> str:
 
 @asynccontextmanager
 async def _connected(target: Target, settings: Any, patience_s: float) -> AsyncIterator[JobsRedis]:
-    redis = JobsRedis.at(target.redis_url) if target.redis_url is not None else settings.redis_pool
+    redis = target.redis(settings)
     try:
         with default.connected(redis):
             async with asyncio.timeout(patience_s):

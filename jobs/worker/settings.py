@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from arq.connections import RedisSettings
 from arq.cron import CronJob
 
 from jobs import keys
@@ -16,6 +15,7 @@ from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
+from jobs.redis_url import RedisURL
 from jobs.schedules import Schedule
 from jobs.worker.registered import as_functions
 from jobs.worker.worker import Worker, use_our_worker
@@ -69,7 +69,7 @@ def worker_settings(
         "queues": list(queues),
         "queue_name": keys.queue_key(queues[0]),  # where `arq --check` looks for the health record
         "redis_pool": JobsRedis.at(redis_url),
-        "redis_settings": RedisSettings.from_dsn(redis_url),  # what `arq --check` connects by
+        "redis_settings": RedisURL.read(redis_url).arq_settings(),  # what `arq --check` connects by
     }
     return type("WorkerSettings", (), attributes)
 

@@ -16,11 +16,11 @@ import pytest
 from playwright.async_api import Browser, expect
 from quart import Quart
 
-from app.monitor.__main__ import settings_of
+from app.monitor.__main__ import asked, settings_of, where
 from app.monitor.alone import create_alone
 from jobs import connect, group, monitor
 from jobs.by_name import signature
-from settings import ROOT
+from settings import ROOT, SettingsError
 from tests.app.running_site import free_port
 from tests.app.test_look import problems, tab
 from tests.app.visitor import TOKEN
@@ -208,12 +208,24 @@ async def test_it_listens_on_this_machine_alone_unless_told_otherwise(tmp_path: 
         await with_host.browser.aclose()
 
 
+async def test_its_redis_can_be_given_where_no_list_of_processes_shows_it(
+    tmp_path: Path, redis_url: str
+) -> None:
+    (tmp_path / "url").write_text(f"{redis_url}\n")
+
+    assert where(asked(["--redis-url-file", str(tmp_path / "url")]), {}) == redis_url
+    assert where(asked([]), {"REDIS_URL": redis_url}) == redis_url
+    assert where(asked(["--redis-url", redis_url]), {"REDIS_URL": "redis://other"}) == redis_url
+    with pytest.raises(SettingsError, match="cannot be read"):
+        where(asked(["--redis-url-file", str(tmp_path / "none")]), {})
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--redis-url", "localhost"], "REDIS_URL='***' is not an address"),
         (["--redis-url", "redis://localhost", "--port", "none"], "PORT='none' is not a port"),
-        ([], "the following arguments are required: --redis-url"),
+        ([], "Which Redis? Give --redis-url"),
     ],
 )
 def test_a_wrong_start_is_one_sentence(options: list[str], sentence: str) -> None:

@@ -99,12 +99,14 @@ def _run(words: list[str]) -> Said:
 def process(redis_url: str) -> Cli:
     """Run a command as a process of its own, on the test's Redis, with nothing but what is given here."""
 
-    async def run(*words: str, typed: str = "", redis_url: str | None = redis_url, **environ: str) -> Said:
+    async def run(
+        *words: str, typed: str = "", redis_url: str | None = redis_url, cwd: str = str(ROOT), **environ: str
+    ) -> Said:
         known = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
         given = {} if redis_url is None else {"REDIS_URL": redis_url}
         ended = await asyncio.to_thread(
             subprocess.run, [sys.executable, "-m", "jobs", *words],
-            cwd=ROOT, env=known | given | environ, input=typed.encode(), capture_output=True, timeout=30,
+            cwd=cwd, env=known | given | environ, input=typed.encode(), capture_output=True, timeout=30,
         )  # fmt: skip
         return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 

@@ -170,3 +170,37 @@ async def test_the_clock_of_redis_is_the_clock(cli: Cli, connection: JobsRedis) 
     assert result.id not in (await cli("inspect", "queued")).out
     await connection.set(keys.CLOCK, 3601_000)
     assert result.id in (await cli("inspect", "queued")).out
+
+
+async def test_an_address_with_a_password_needs_no_command_line(
+    process: Cli, redis_url: str, tmp_path: Path
+) -> None:
+    """The command line shows in the list of processes: a file, a pipe or the environment does not."""
+    (tmp_path / "url").write_text(f"{redis_url}\n")
+    (tmp_path / "jobs").symlink_to(ROOT / "jobs")  # and no worker.py beside it
+
+    for answer in (
+        await process("--redis-url-file", str(tmp_path / "url"), "inspect", "queued", redis_url=None),
+        await process("--redis-url-file", "-", "inspect", "queued", typed=redis_url, redis_url=None),
+        await process("inspect", "queued", cwd=str(tmp_path)),
+    ):
+        assert (answer.code, answer.err) == (0, "")
+    both = await process("--redis-url-file", "-", "--redis-url", redis_url, "status")
+    assert both.code == 64
+
+
+@pytest.mark.parametrize("how", ["--redis-url", "--redis-url-file", "REDIS_URL"])
+async def test_an_address_that_is_none_is_wrong_usage(process: Cli, how: str, tmp_path: Path) -> None:
+    bad = "redis://:hush#1@localhost"
+    (tmp_path / "jobs").symlink_to(ROOT / "jobs")
+    if how == "REDIS_URL":
+        answer = await process("status", redis_url=bad, cwd=str(tmp_path))
+    elif how == "--redis-url":
+        answer = await process("--redis-url", bad, "status")
+    else:
+        answer = await process("--redis-url-file", "-", "status", typed=bad)
+
+    assert answer.code == 64
+    assert "the Redis URL 'redis://***'" in answer.err
+    assert "hush" not in answer.err
+    assert "Traceback" not in answer.err
