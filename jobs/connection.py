@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -20,9 +19,9 @@ from jobs import default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment
 from jobs.canvas import Node
-from jobs.errors import QueueUnavailable, TooLarge
+from jobs.errors import TooLarge
 from jobs.limits import parse_rate_limit
-from jobs.line import Line, is_away
+from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.redis_url import RedisURL
 from jobs.result import Result
@@ -40,21 +39,18 @@ class JobsRedis(ArqRedis):
     """arq's Redis, with an `enqueue_job` that loses nothing, and the calls that tasks and results make.
 
     Everything else is redis-py's. Its commands are retried after a lost connection; claims and finishes never are: they
-    run on lines of their own.
+    run on lines of their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
         options["job_serializer"] = options.get("job_serializer") or encoding.dumps
         options["job_deserializer"] = options.get("job_deserializer") or encoding.loads_job
+        self._ready = False
         super().__init__(pool_or_conn, **options)
+        self._ready = True
         self.size_limit = SIZE_LIMIT
         self.patience_s = 2.0
         """How long a call waits for a Redis that is away before QueueUnavailable."""
-        self.mailbox = Mailbox(self.connection_pool)
-        self._line = Line(self.connection_pool)
-        self._outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]]]] = []
-        self._sending = False
-        self._sender: asyncio.Task[None] | None = None
 
     @classmethod
     def at(cls, url: str, **options: Any) -> JobsRedis:
@@ -75,6 +71,23 @@ class JobsRedis(ArqRedis):
         return client
 
     @property
+    def connection_pool(self) -> ConnectionPool:
+        """The connections of the running loop: a socket belongs to the loop that opened it."""
+        if self._ready:
+            with contextlib.suppress(RuntimeError):  # no loop is running
+                return self._loops.here().pool
+        return self._loops.pool
+
+    @connection_pool.setter
+    def connection_pool(self, pool: ConnectionPool) -> None:
+        self._loops = Loops(pool)
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What hears of the ends of jobs, in the running loop."""
+        return self._loops.here().mailbox
+
+    @property
     def dumps(self) -> Callable[[Any], bytes]:
         """What encodes calls and results: ours, unless another serializer was given."""
         return self.job_serializer or encoding.dumps
@@ -91,71 +104,7 @@ class JobsRedis(ArqRedis):
         Calls made while another is under way travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
         """
-        if self._sending:
-            future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-            self._outbox.append((calls, future))
-            return await future
-        self._sending = True
-        try:
-            return await self._store(calls)
-        except Exception as error:
-            if is_away(error):
-                raise _unavailable(error) from error
-            raise
-        finally:
-            if self._outbox:
-                self._sender = asyncio.create_task(self._send_all())
-            else:
-                self._sending = False
-
-    async def _send_all(self) -> None:
-        """Send what was called while another call was under way, all together."""
-        try:
-            await self._send_until_empty()
-        finally:
-            self._sending = False
-
-    async def _send_until_empty(self) -> None:
-        while self._outbox:
-            batch, self._outbox = self._outbox, []
-            try:
-                answers = await self._store([call for calls, _ in batch for call in calls])
-            except BaseException as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(_unavailable(error) if is_away(error) else error)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            place = 0
-            for calls, future in batch:
-                if not future.done():
-                    future.set_result(answers[place : place + len(calls)])
-                place += len(calls)
-
-    async def _store(self, calls: Sequence[Call]) -> list[int]:
-        if len(calls) <= 500:
-            return await self._store_some(calls)
-        answers: list[int] = []
-        for first in range(0, len(calls), 500):
-            answers += await self._store_some(calls[first : first + 500])
-        return answers
-
-    async def _store_some(self, calls: Sequence[Call]) -> list[int]:
-        reply = self.mailbox.name
-        args: list[str | bytes] = []
-        for call in calls:
-            args += call.fields(reply)
-        first_try = time.monotonic()
-        delay = 0.02
-        while True:
-            try:
-                return await self._line.run(scripts.ENQUEUE, args)  # type: ignore[no-any-return]
-            except Exception as error:
-                if not is_away(error) or time.monotonic() - first_try + delay > self.patience_s:
-                    raise
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
+        return await self._loops.here().sender.send(calls, self.patience_s)
 
     def encode_call(
         self,
@@ -252,12 +201,9 @@ class JobsRedis(ArqRedis):
         return await self.mailbox.run(script, args)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close every connection. Calls that were not answered yet raise."""
-        if self._sender is not None:
-            self._sender.cancel()
-        await self.mailbox.close()
-        await self._line.close()
-        await super().aclose(close_connection_pool)
+        """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
+        pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
+        await self._loops.close(pool_too=pool_too)
 
 
 @contextlib.asynccontextmanager
@@ -277,9 +223,3 @@ async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
 def _rate(rate_limit: str | float | None) -> str:
     limit = parse_rate_limit(rate_limit)
     return "" if limit is None else f"{limit.count:g} {limit.window_ms}"
-
-
-def _unavailable(error: BaseException) -> QueueUnavailable:
-    unavailable = QueueUnavailable(f"Redis did not take the call, it may or may not be stored: {error}")
-    unavailable.__cause__ = error
-    return unavailable

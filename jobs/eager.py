@@ -16,6 +16,7 @@ from jobs.connection import NEW, TAKEN, JobsRedis
 from jobs.current import Request
 from jobs.decorator import Task
 from jobs.errors import QuarqError
+from jobs.line import Line
 from jobs.mailbox import Entry
 from jobs.result import Result
 from jobs.tree import from_dict
@@ -39,8 +40,13 @@ class EagerRedis(JobsRedis):
         self._around = around
         self._entries: dict[str, Entry] = {}
         self._meta: dict[str, bytes] = {}
-        self._recorder = Recorder(self, self._line, "eager", lambda running, recorded: None)
-        self.mailbox = EagerMailbox(self._entries)  # type: ignore[assignment]  # no Redis, no subscription
+        self._recorder = Recorder(self, Line(self._loops.pool), "eager", lambda running, recorded: None)
+        self._mailbox = EagerMailbox(self._entries)
+
+    @property
+    def mailbox(self) -> EagerMailbox:  # type: ignore[override]  # no Redis, no subscription
+        """Reads what was kept."""
+        return self._mailbox
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Run each call to its end, unless its id has a result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,3 +90,20 @@ class Line:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+    def abandon(self) -> None:
+        """As `close`, where the loop is closed."""
+        abandon(self._connection)
+        self._connection = None
+
+
+def abandon(connection: AbstractConnection | None) -> None:
+    """Close the socket of a connection whose loop is closed: it cannot end by itself there."""
+    writer = connection._writer if connection is not None else None
+    if connection is None or writer is None:
+        return
+    connection._reader = connection._writer = None
+    with contextlib.suppress(Exception):  # the loop is closed, and takes no more calls
+        writer.transport.abort()
+    with contextlib.suppress(Exception):  # which is the call that closes the socket
+        writer.transport._call_connection_lost(None)  # type: ignore[attr-defined]  # a method of asyncio's own

@@ -15,6 +15,7 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from jobs import keys, scripts
+from jobs.errors import NotConnected
 from jobs.line import Line, is_away
 from jobs.subscription import Subscription
 
@@ -87,7 +88,7 @@ class Mailbox:
                 self._waiting.pop(job_id, None)
 
     async def close(self) -> None:
-        """Stop listening. Whoever still waits is cancelled."""
+        """Stop listening. A `get()` that still waits raises NotConnected."""
         await self._subscription.close()
         if self._reader is not None:
             self._reader.cancel()
@@ -95,8 +96,16 @@ class Mailbox:
                 await self._reader
         for futures in list(self._waiting.values()):
             for future in futures:
-                future.cancel()
+                if not future.done():
+                    future.set_exception(
+                        NotConnected("the connection was closed while the job had not ended")
+                    )
         await self._line.close()
+
+    def abandon(self) -> None:
+        """As `close`, where the loop is closed."""
+        self._subscription.abandon()
+        self._line.abandon()
 
     async def _read(self, ids: Sequence[str], channel: str) -> list[Entry]:
         answers = await self.run(scripts.READ, [channel, *ids])

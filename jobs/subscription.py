@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from jobs.line import is_away
+from jobs.line import abandon, is_away
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Subscription:
         self._look = look
         self._task: asyncio.Task[None] | None = None
         self._subscribed = False
+        self._connection: AbstractConnection | None = None
 
     def start(self) -> bool:
         """Begin to listen, once. True if the subscription stands now; if not, `look` will be called when it does."""
@@ -50,10 +51,14 @@ class Subscription:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def abandon(self) -> None:
+        """As `close`, where the loop is closed."""
+        abandon(self._connection)
+
     async def _listen(self) -> None:
         delay = 0.02
         while True:
-            connection = self._pool.make_connection()
+            connection = self._connection = self._pool.make_connection()
             connection.socket_timeout = None
             try:
                 await connection.connect()
@@ -68,7 +73,8 @@ class Subscription:
                 delay = min(delay * 2, 1)
             finally:
                 self._subscribed = False
-                await connection.disconnect(nowait=True)
+                if connection.is_connected:
+                    await connection.disconnect(nowait=True)
 
     async def _receive(self, connection: AbstractConnection) -> None:
         try:

@@ -76,6 +76,7 @@ class Slot:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._loop = asyncio.get_running_loop()
         self.held = True
         """Does the job use its slot now?"""
         self._ended = False
@@ -84,7 +85,12 @@ class Slot:
         slots.take()
 
     async def free_while(self, waiting: Coroutine[Any, Any, R]) -> R:
-        """Await *waiting* without a slot. What it raises, a cancellation too, is not held up for one."""
+        """Await *waiting* without a slot. What it raises, a cancellation too, is not held up for one.
+
+        In another loop, such as that of `asyncio.run` in the job's thread, the thread keeps the slot.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            return await waiting
         self._waits += 1
         self._give()
         try:

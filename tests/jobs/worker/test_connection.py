@@ -76,7 +76,8 @@ async def test_a_redis_that_comes_back_in_time_is_waited_for(server: RedisServer
         server.stop()
         second = asyncio.create_task(tasks.multiply.delay(2, 2))
         third = asyncio.create_task(tasks.multiply.delay(3, 3))
-        await wait_until(lambda: connection._sending and connection._outbox, "the call to wait")
+        sender = connection._loops.here().sender
+        await wait_until(lambda: sender.sending and sender.outbox, "the call to wait")
         server.start()
 
         ids = {first.id, (await second).id, (await third).id}

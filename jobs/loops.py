@@ -1,0 +1,114 @@
+"""The event loops of a process: each running loop has its own sockets to Redis, closed when that loop ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncGenerator
+
+from redis.asyncio.connection import ConnectionPool
+
+from jobs.line import Line, abandon
+from jobs.mailbox import Mailbox
+from jobs.sending import Sender
+
+CLOSE_S = 2
+"""How long the closing of a connection waits for the loops of other threads."""
+
+
+class LoopClient:
+    """What a JobsRedis has in one event loop: sockets, locks and tasks, which no other loop may touch."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self.pool = pool
+        self.mailbox = Mailbox(pool)
+        self.sender = Sender(Line(pool), self.mailbox.name)
+        self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
+        self._closed = False
+
+    def bind(self) -> None:
+        """Have the running loop close it at its end: `asyncio.run` ends every open async generator."""
+        self._until_the_loop_ends = self._close_at_last()
+        with contextlib.suppress(StopIteration):
+            self._until_the_loop_ends.__anext__().send(None)
+
+    async def _close_at_last(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            if not self._closed:
+                await self._close()
+                await self.pool.disconnect()
+
+    async def close(self, *, pool_too: bool = True) -> None:
+        """Close everything, in the loop that it belongs to; the pool's own connections may be left to another owner."""
+        if not self._closed:
+            await self._close()
+            if self._until_the_loop_ends is not None:
+                with contextlib.suppress(StopIteration):
+                    self._until_the_loop_ends.aclose().send(None)
+        if pool_too:
+            await self.pool.disconnect()
+
+    async def _close(self) -> None:
+        self._closed = True
+        await self.mailbox.close()
+        await self.sender.close()
+
+    def abandon(self) -> None:
+        """Close the sockets of a loop that was closed while they were open: it can run nothing any more."""
+        self._closed = True
+        self.mailbox.abandon()
+        self.sender.abandon()
+        for connection in (*self.pool._available_connections, *self.pool._in_use_connections):
+            abandon(connection)
+
+
+class Loops:
+    """The LoopClients of one JobsRedis. The first loop that asks has *pool* itself, others have copies of it."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self.pool = pool
+        self._first: LoopClient | None = LoopClient(pool)
+        self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
+        self._lock = threading.Lock()
+
+    def here(self) -> LoopClient:
+        """That of the running loop."""
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        return self._add(loop) if client is None else client
+
+    def _add(self, loop: asyncio.AbstractEventLoop) -> LoopClient:
+        with self._lock:
+            for other in [other for other in self._clients if other.is_closed()]:
+                self._clients.pop(other).abandon()
+            client, self._first = self._first or LoopClient(_copy_of(self.pool)), None
+            self._clients[loop] = client
+        client.bind()
+        return client
+
+    async def close(self, *, pool_too: bool) -> None:
+        """Close what every loop has, in its own loop; with *pool_too*, this loop's pool as well."""
+        elsewhere = []
+        with self._lock:
+            own = self._clients.pop(asyncio.get_running_loop(), None)
+            for loop, client in list(self._clients.items()):
+                if loop.is_closed():
+                    self._clients.pop(loop).abandon()
+                elif loop.is_running():  # one that stands still keeps its client, and closes it at its end
+                    elsewhere.append(asyncio.run_coroutine_threadsafe(client.close(), loop))
+                    del self._clients[loop]
+        if own is not None:
+            await own.close(pool_too=pool_too)
+        if elsewhere:
+            await asyncio.wait([asyncio.wrap_future(future) for future in elsewhere], timeout=CLOSE_S)
+
+
+def _copy_of(pool: ConnectionPool) -> ConnectionPool:
+    return type(pool)(
+        connection_class=pool.connection_class,
+        max_connections=pool.max_connections,
+        **pool.connection_kwargs,
+    )
