@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from jobs import JsonLines
+from jobs import JsonLines, PrintableRecords
 
 
 def configure(level: str, form: str) -> None:
     """Send every log line of this process to stderr in this form, arq's too."""
     handler = logging.StreamHandler()
+    handler.addFilter(PrintableRecords())
     handler.setFormatter(
         JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )

@@ -7,6 +7,7 @@ from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.ending import cancel_until_ended
 from jobs.errors import BadRedisURL, QueueUnavailable
+from jobs.printable import PrintableRecords
 from jobs.race import first
 from jobs.redis_url import RedisURL
 from jobs.result import AsyncResult, Result
@@ -20,6 +21,7 @@ __all__ = [
     "CurrentJob",
     "JobsRedis",
     "JsonLines",
+    "PrintableRecords",
     "QueueUnavailable",
     "RedisURL",
     "Result",

@@ -13,6 +13,7 @@ import click
 
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.monitor.events import Event, events
+from jobs.printable import printable_json
 
 
 @click.command("events")
@@ -45,4 +46,4 @@ def _actor(event: Event) -> str:
 
 def _line(event: Event) -> str:
     told = {name: value for name, value in asdict(event).items() if value != ""}
-    return json.dumps(told | {"at": event.at.isoformat()}, ensure_ascii=False)
+    return printable_json(json.dumps(told | {"at": event.at.isoformat()}, ensure_ascii=False))

@@ -25,6 +25,7 @@ from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
+from jobs.printable import printable, printable_json
 from jobs.workers import WorkerInfo, online
 
 USAGE, UNAVAILABLE = 64, 69
@@ -149,7 +150,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: `data` as JSON, `lines` for people, `notes` that -q leaves out."""
+    """What a command has to say: `data` as JSON, `lines` for people, `notes` that -q leaves out.
+
+    Nothing in a line is obeyed by a terminal: a newline in it shows as `\\n`.
+    """
 
     data: Any
     lines: list[str] = field(default_factory=list)
@@ -206,7 +210,7 @@ def queue_option(function: Any) -> Any:
 
 def json_text(value: Any) -> str:
     """The value as JSON, in the characters it has; what JSON lacks as text."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=2, default=_as_text)
+    return printable_json(json.dumps(_plain(value), ensure_ascii=False, indent=2, default=_as_text))
 
 
 @asynccontextmanager
@@ -225,10 +229,10 @@ def _run(answering: Any) -> Answer:
     try:
         answer: Answer = asyncio.run(answering)
     except QuarqError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable(str(error))) from error
     except Exception as error:
         if is_away(error) or isinstance(error, TimeoutError):
-            raise Unavailable(f"Redis does not answer: {error or 'time is up'}") from error
+            raise Unavailable(printable(f"Redis does not answer: {error or 'time is up'}")) from error
         raise
     return answer
 
@@ -240,8 +244,7 @@ def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
         click.echo(json_text(answer.data))
         return
     for line in [*answer.lines, *([] if quiet else answer.notes)]:
-        shown = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in line)
-        click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), shown))
+        click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line)))
 
 
 def _plain(value: Any) -> Any:

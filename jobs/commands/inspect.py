@@ -52,8 +52,10 @@ def _by_worker(
     workers: list[WorkerInfo], data: Callable[[WorkerInfo], Any], text: Callable[[Any], list[str]]
 ) -> Answer:
     told = {worker.name: data(worker) for worker in workers}
-    lines = [f"{name}: {text(value)[0]}" if len(text(value)) == 1 else "\n".join([f"{name}:", *text(value)])
-             for name, value in told.items()]  # fmt: skip
+    lines = []
+    for name, value in told.items():
+        shown = text(value)
+        lines += [f"{name}: {shown[0]}"] if len(shown) == 1 else [f"{name}:", *shown]
     return Answer(told, lines)
 
 

@@ -51,7 +51,7 @@ async def command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
     lines = [f"{job_id}: {state}: {error}"]
     if with_traceback:
         data["traceback"] = _traceback(info, value)
-        lines = [data["traceback"].rstrip()]
+        lines = data["traceback"].rstrip().expandtabs().split("\n")
     return Answer(data | {"error": error}, lines, code=1)
 
 

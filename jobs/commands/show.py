@@ -9,6 +9,7 @@ from typing import Any
 from jobs import keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text, cut
+from jobs.printable import printable
 
 ARGUMENTS = 60
 """Characters of a call's arguments in a line."""
@@ -66,5 +67,5 @@ def count(n: int, what: str) -> str:
 
 
 def words(names: Iterable[str], limit: int = 200) -> str:
-    """Names in one line."""
-    return cut(", ".join(names), limit)
+    """Names in one line, which a prompt may show."""
+    return cut(printable(", ".join(names)), limit)

@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 from jobs import masking
+from jobs.printable import PrintableRecords
 from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")
+logger.addFilter(PrintableRecords())
 
 _RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
 

@@ -20,7 +20,7 @@ def table() -> dict[re.Pattern[str], str]:
             kind = match[2] if match[2] in ("zset", "hash", "set", "list", "stream") else "string"
             for name in match[1].split(", "):
                 pattern = "".join(".+" if part.startswith("<") else re.escape(part) for part in _parts(name))
-                found[re.compile(pattern)] = kind
+                found[re.compile(pattern, re.DOTALL)] = kind
     return found
 
 

@@ -1,0 +1,58 @@
+"""Text that others wrote, on its way to a terminal or a log: every character is shown, none is obeyed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+
+JOINERS = "\u200c\u200d"
+"""Not printable by Unicode's table, but parts of words (Persian, Hindi) and of emoji. They move nothing."""
+
+
+def printable(text: str) -> str:
+    """*text* on one line. A newline, an escape code, a mark that turns the direction of writing or a lone surrogate
+    shows as Python would write it: `\\n`, `\\x1b`, `\\u202e`, `\\udc80`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in JOINERS else _escaped(c) for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines, such as a traceback."""
+    return "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
+
+
+def printable_json(text: str) -> str:
+    """JSON *text* with `\\u` in place of what is not printable. It has the same value."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in JOINERS or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+class PrintableRecords(logging.Filter):
+    """For a logger or a handler: what a record quotes is printable, whatever formatter comes after.
+
+    The message itself is the program's own. A traceback keeps its lines.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_printable_argument, record.args))
+        if record.exc_info and not record.exc_text:
+            record.exc_text = printable_lines("".join(traceback.format_exception(*record.exc_info)).rstrip())
+        return True
+
+
+def _printable_argument(value: object) -> object:
+    if isinstance(value, BaseException):
+        try:
+            return printable(str(value))
+        except Exception as error:
+            return f"<{type(value).__name__} whose str() raises {type(error).__name__}>"
+    return printable(value) if isinstance(value, str) else value
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,140 @@
+"""No terminal obeys what others wrote, and no log has a second line of it: every command, prompts, both log formats."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import JsonLines, PrintableRecords, group, keys, signature
+from jobs.calling import Call
+from jobs.commands import commands
+from jobs.connection import JobsRedis
+from jobs.printable import printable, printable_json
+from tests.jobs.commands.conftest import Cli, StartOnline
+from tests.jobs.commands.test_events import Listener, listener  # noqa: F401
+from tests.jobs.worker import tasks
+from tests.waiting import wait_until
+
+EVIL = "a\x1b[2J\u009b31m\u202eb\r\n\u2028c\x00\x7f\U000e0041d"
+KNOWN = "1" * 32
+
+
+@pytest.fixture
+async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
+    """EVIL wherever a name, an id or a text may come from; returns the id of a failed job with EVIL in its error."""
+    worker = await start_online()
+    payload = connection.encode_call(EVIL, (), {})
+    await connection.enqueue(
+        [Call(EVIL, EVIL, payload, EVIL), Call(EVIL + "2", EVIL, payload, EVIL, due="+60000")]
+    )
+    await connection.hset(keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
+    await connection.sadd(keys.SCHEDULES, EVIL)  # type: ignore[misc]
+    await group([signature(EVIL, queue=EVIL), tasks.log.s(1)]).apply_async(task_id=KNOWN)
+    failed = await tasks.fail.delay(EVIL)
+    await failed.get(timeout=10, propagate=False)
+    await wait_until(lambda: f"{failed.id}:tests.fail failed" in worker.text, "the line of its failure")
+    assert_printable(worker.text)
+    return failed.id
+
+
+def assert_printable(text: str) -> None:
+    assert printable(text.replace("\n", "")) == text.replace("\n", "")
+    assert "b\nc" not in text
+
+
+def asked(failed: str) -> dict[str, list[list[str]]]:
+    """Each command, with what shows something; a new command without a row fails the test."""
+    inspect = ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued"]
+    return {
+        "status": [[]],
+        "inspect": [[what] for what in inspect],
+        "result": [[failed], [failed, "--traceback"], [EVIL], [KNOWN]],
+        "why": [[EVIL], [EVIL + "2"], [failed]],
+        "call": [["tests.log", "--queue", EVIL], [EVIL]],
+        "purge": [["-f", "-Q", EVIL]],
+        "control": [
+            ["revoke", EVIL],
+            ["pause", EVIL],
+            ["resume", EVIL],
+            ["rate_limit", EVIL, EVIL],
+            ["quiet", EVIL],
+        ],
+        "retry": [[EVIL], [failed]],
+        "schedules": [[]],
+        "workflows": [[], [KNOWN], [EVIL]],
+        "events": [],  # below: it does not end by itself
+    }
+
+
+async def test_no_command_passes_on_what_a_terminal_obeys(cli: Cli, evil: str) -> None:
+    table = asked(evil)
+    assert table.keys() == commands.commands.keys()
+    shown = 0
+
+    for name, forms in table.items():
+        for words in forms:
+            for form in ([], ["--json"]):
+                said = (
+                    await cli(name, *form, "--", *words) if name == "why" else await cli(name, *words, *form)
+                )
+                assert_printable(said.out)
+                assert_printable(said.err)
+                shown += "\\x1b[2J" in said.out or "\\u001b[2J" in said.out
+    assert shown > 12
+
+
+async def test_neither_does_a_prompt(evil: str, process: Cli) -> None:
+    said = await process("purge", typed="n\n")
+
+    assert "\\x1b[2J" in said.err
+    assert_printable(said.err + said.out)
+
+
+async def test_nor_does_an_event(listener: Listener, connection: JobsRedis) -> None:  # noqa: F811
+    await connection.enqueue([Call(EVIL, EVIL, connection.encode_call(EVIL, (), {}), EVIL)])
+
+    await wait_until(lambda: listener.has(id=EVIL, task=EVIL, queue=EVIL), "the event")
+    assert_printable(listener.log.read_text(encoding="utf-8"))
+
+
+def lines_of(formatter: logging.Formatter, *said: object) -> str:
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "job %s: %s", said, None)
+    try:
+        raise ValueError(EVIL)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    assert PrintableRecords().filter(record)
+    return formatter.format(record)
+
+
+def test_both_forms_of_a_log_are_printable() -> None:
+    text, line = (
+        lines_of(logging.Formatter(), EVIL, ValueError(EVIL)),
+        lines_of(JsonLines(), EVIL, ValueError(EVIL)),
+    )
+
+    assert_printable(text)
+    assert text.splitlines()[0] == f"job {printable(EVIL)}: {printable(EVIL)}"
+    assert "Traceback" in text
+    assert_printable(line)
+    assert "\n" not in line
+    assert json.loads(line)["exception"].startswith("Traceback")
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_text_is_one_line_that_a_terminal_shows(text: str) -> None:
+    shown = printable(text)
+
+    assert shown.replace("\u200c", "").replace("\u200d", "").isprintable()
+    assert shown == text or not text.isprintable()
+    assert json.loads(printable_json(json.dumps(text, ensure_ascii=False))) == text
+
+
+def test_words_of_any_language_stay_as_they_are() -> None:
+    for text in ("نمی‌خواهم", "क्‍ष", "👩‍👩‍👧", "早上好", "é"):
+        assert printable(text) == text
