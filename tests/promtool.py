@@ -37,12 +37,14 @@ def install() -> None:
         if os.geteuid() == 0:
             os.chmod(work, 0o777)  # apt downloads as a user of its own
             subprocess.run(["apt-get", "-q", "update"], check=False)
-        subprocess.run(["apt-get", "-q", "download", "prometheus"], cwd=work, check=False)
-        package = next(Path(work).glob("prometheus_*.deb"), None)
-        if package is None:
-            sys.exit("No promtool to test the alerts with: apt does not have the package prometheus here.")
-        subprocess.run(["dpkg-deb", "-x", package, Path(work, "unpacked")], check=True)
-        os.replace(Path(work, "unpacked", "usr", "bin", "promtool"), CACHE)
+        for package in ("promtool", "prometheus"):  # a package of its own since Debian 13
+            subprocess.run(["apt-get", "-q", "download", package], cwd=work, check=False)
+            for file in Path(work).glob(f"{package}_*.deb"):
+                subprocess.run(["dpkg-deb", "-x", file, work], check=True)
+            if (program := Path(work, "usr", "bin", "promtool")).exists():
+                os.replace(program, CACHE)
+                return
+        sys.exit("No promtool to test the alerts with: apt has neither promtool nor prometheus here.")
 
 
 if __name__ == "__main__":
