@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs import encoding, keys, registry
+from jobs import encoding, keys, member_ids, registry
 from jobs.canvas import Node, Signature
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
@@ -26,6 +26,11 @@ OPTIONS: Final = frozenset({"countdown", "eta", "expires", "task_id", "queue"}) 
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
+NAMED_WORKFLOW: Final = "jobs.named_workflow"
+"""The same for one whose id was given: a worker of an earlier release, which knows only other ids for its members, does
+not know this task, and leaves it to another.
+"""
+WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
 LARGE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a whole tree, or of the list that a group hands on. Single calls and results have a smaller limit."""
@@ -56,19 +61,33 @@ class Call:
 
 def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Call:
     """The call of a task or of a whole workflow, checked as far as this process can."""
+    job_id = _checked_id(options.get("task_id", node.options.get("task_id")))
+    return _call_of(connection, node, options, job_id)
+
+
+def _call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], job_id: str) -> Call:
+    """The same under an id that is not looked at; '' has one made."""
     if isinstance(node, Signature):
-        return _task_call(connection, node, {**node.options, **options}, connection.size_limit)
-    tree = encoding.dumps(node.to_dict())
+        options = {**node.options, **options}
+        return _task_call(connection, node, options, connection.size_limit, job_id or _new_id())
+    stored = node.to_dict()
+    if job_id:
+        stored[member_ids.SEPARATOR] = member_ids.GIVEN
+    tree = encoding.dumps(stored)
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
     options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
-    return replace(_task_call(connection, Signature(WORKFLOW), options, connection.size_limit), tree=tree)
+    evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
+    call = _task_call(connection, evaluation, options, connection.size_limit, job_id or _new_id())
+    return replace(call, tree=tree)
 
 
-def member_call(connection: JobsRedis, signature: Signature, workflow: str, path: str) -> Call:
-    """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
-    options = {**signature.options, "task_id": f"{workflow}:{path}"}
-    return _task_call(connection, signature, options, LARGE_LIMIT, workflow, path)
+def member_call(connection: JobsRedis, signature: Signature, workflow: str, prefix: str, place: str) -> Call:
+    """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay.
+
+    *prefix*: what the ids of this workflow's members begin with.
+    """
+    return _task_call(connection, signature, signature.options, LARGE_LIMIT, prefix + place, workflow, place)
 
 
 def calls_that_follow(
@@ -80,8 +99,17 @@ def calls_that_follow(
     calls = []
     for number, tree in enumerate(trees):
         node = from_dict(tree).clone(args)
-        calls.append(call_of(connection, node, {"task_id": f"{job_id}:{mark}.{number}"}))
+        calls.append(_call_of(connection, node, {}, member_ids.callback_id(job_id, mark, number)))
     return calls
+
+
+def refuse_reserved_id(job_id: str) -> None:
+    """QuarqError for a given id that a member of a workflow, or a callback, may have."""
+    if member_ids.is_reserved(job_id):
+        raise QuarqError(
+            f"task_id={job_id!r:.80}: ids that end in '::' and a number belong to members of workflows and to "
+            "callbacks; write ':' and the number, for example"
+        )
 
 
 def moment(value: Moment) -> str:
@@ -99,6 +127,7 @@ def _task_call(
     signature: Signature,
     options: Mapping[str, Any],
     limit: int,
+    job_id: str,
     parent: str = "",
     path: str = "",
 ) -> Call:
@@ -111,7 +140,7 @@ def _task_call(
     if expires is None and task is not None:
         expires = task.options.expires
     return Call(
-        id=_checked_id(options.get("task_id")),
+        id=job_id,
         queue=options.get("queue") or (task.options.queue if task is not None else keys.DEFAULT_QUEUE),
         payload=_payload(connection, task, signature, options, limit),
         task=name,
@@ -175,9 +204,15 @@ def _known(name: str) -> Task[Any, Any] | None:
         return None
 
 
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
 def _checked_id(job_id: str | None) -> str:
+    """An id that somebody gave; '' for none."""
     if job_id is None:
-        return secrets.token_hex(16)
+        return ""
     if not job_id or len(job_id) > 512 or not job_id.isprintable():
         raise QuarqError(f"task_id={job_id!r:.80}: give 1 to 512 printable characters")
+    refuse_reserved_id(job_id)
     return job_id

@@ -17,9 +17,9 @@ from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
-from jobs.calling import Call, call_of, moment
+from jobs.calling import Call, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
-from jobs.errors import TooLarge
+from jobs.errors import QuarqError, TooLarge
 from jobs.limits import parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
@@ -31,7 +31,7 @@ SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
 
 
-TAKEN, NEW, REFUSED = 0, 1, 2
+TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
 """What became of a call: see enqueue.lua."""
 
 
@@ -98,8 +98,8 @@ class JobsRedis(ArqRedis):
         return self.job_deserializer or encoding.loads_job
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
-        """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked. What is stored
-        survives any crash.
+        """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
+        is that of a member of a workflow, or, of a member, that of another job. What is stored survives any crash.
 
         Calls made while another is under way travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
@@ -141,6 +141,7 @@ class JobsRedis(ArqRedis):
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
         key = _queue_name or self.default_queue_name
         job_id = _job_id or uuid4().hex
+        refuse_reserved_id(job_id)
         call = Call(
             job_id,
             keys.queue_name(key),
@@ -154,9 +155,8 @@ class JobsRedis(ArqRedis):
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""
-        call = call_of(self, node, options)
-        await self.enqueue([call])
-        return Result(call.id, self)
+        [result] = await self._submit([call_of(self, node, options)])
+        return result
 
     async def declare_limits(
         self, task: str, rate_limit: str | float | None, max_concurrency: int | None
@@ -192,8 +192,13 @@ class JobsRedis(ArqRedis):
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
-        calls = [call_of(self, node, {**node.options, **options}) for node in nodes]
-        await self.enqueue(calls)
+        return await self._submit([call_of(self, node, {**node.options, **options}) for node in nodes])
+
+    async def _submit(self, calls: Sequence[Call]) -> list[Result]:
+        answers = await self.enqueue(calls)
+        if CLASH in answers:
+            ids = [call.id for call, answer in zip(calls, answers, strict=True) if answer == CLASH]
+            raise QuarqError(f"task_id={ids[0]!r:.80}: a member of a workflow has this id; give another one")
         return [Result(call.id, self) for call in calls]
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:

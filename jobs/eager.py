@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import encoding, registry, scripts
+from jobs import encoding, member_ids, registry, scripts
 from jobs.calling import Call, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import NEW, TAKEN, JobsRedis
@@ -18,6 +18,7 @@ from jobs.decorator import Task
 from jobs.errors import QuarqError
 from jobs.line import Line
 from jobs.mailbox import Entry
+from jobs.members import place
 from jobs.result import Result
 from jobs.tree import from_dict
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
@@ -84,10 +85,11 @@ class EagerRedis(JobsRedis):
 
     async def _workflow(self, call: Call) -> None:
         def member(signature: Signature, path: Path) -> Awaitable[Any]:
-            return self._member(member_call(self, signature, call.id, ".".join(map(str, path))))
+            return self._member(member_call(self, signature, call.id, prefix, place(path)))
 
         running = self._running(call, 0)
-        node = from_dict(encoding.loads(call.tree))
+        tree = encoding.loads(call.tree)
+        node, prefix = from_dict(tree), member_ids.prefix_of(call.id, tree)
         running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
         try:
             value = await evaluate(node, call=member, request=Request(call.id, call.task))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
-from jobs import keys, scripts
+from jobs import keys, member_ids, scripts
 from jobs.canvas import LINK_ERROR, Path
-from jobs.tree import Tree, kind_of, read
+from jobs.tree import Tree, along, kind_of, read
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -104,11 +104,18 @@ async def tree_of(connection: JobsRedis, workflow: str) -> Tree | None:
     return None if stored is None else read(stored)
 
 
-async def states_of(connection: JobsRedis, workflow: str, node: Tree, above: str = "") -> States:
-    """The states of the tasks below the node at the place *above*."""
+async def root_of(connection: JobsRedis, workflow: str) -> Tree | None:
+    """The root of the stored tree without its members; None as `tree_of`."""
+    stored: bytes | None = await connection.get(keys.TREE + workflow)
+    nodes = None if stored is None else along(stored, "-")
+    return nodes[0] if nodes else None
+
+
+async def states_of(connection: JobsRedis, workflow: str, prefix: str, node: Tree, above: str = "") -> States:
+    """The states of the tasks below the node at the place *above*. *prefix*: of the ids of members, see member_ids."""
     leaves = Leaves()
     leaves.add(node, above)
-    return States(leaves, await letters_of(connection, workflow, leaves.places))
+    return States(leaves, await letters_of(connection, workflow, prefix, leaves.places))
 
 
 async def _callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
@@ -122,15 +129,30 @@ async def children_of(connection: JobsRedis, job_id: str) -> list[str]:
     tree = await tree_of(connection, job_id)
     if tree is None:
         return await _callbacks_of(connection, job_id)
-    return [f"{job_id}:{place}" for place in places_of(tree)]
+    prefix = member_ids.prefix_of(job_id, tree)
+    return [f"{prefix}{place}" for place in places_of(tree)]
 
 
-async def letters_of(connection: JobsRedis, workflow: str, paths: list[str]) -> str:
+async def member_of(connection: JobsRedis, job_id: str) -> tuple[str, str, bytes] | None:
+    """The workflow that has a member of this id, the member's place, and the stored tree; None if there is none.
+
+    The member need not have been called yet.
+    """
+    for workflow, prefix in member_ids.possible_parents(job_id):
+        stored: bytes | None = await connection.get(keys.TREE + workflow)
+        place = job_id.removeprefix(prefix)
+        nodes = along(stored, place) if stored else None
+        if stored and nodes and "task" in nodes[-1] and prefix == member_ids.prefix_of(workflow, nodes[0]):
+            return workflow, place, stored
+    return None
+
+
+async def letters_of(connection: JobsRedis, workflow: str, prefix: str, paths: list[str]) -> str:
     """The states of the tasks at these places, a letter for each: see STATES."""
     letters = ""
     for first in range(0, len(paths), AT_ONCE):
         some = paths[first : first + AT_ONCE]
-        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, *some)).decode()
+        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some)).decode()
     return letters
 
 

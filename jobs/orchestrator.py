@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from jobs import default, encoding, keys, members
-from jobs.calling import WORKFLOW, Call, member_call
+from jobs import default, encoding, keys, member_ids, members
+from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
-from jobs.connection import REFUSED, JobsRedis
+from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
-from jobs.errors import QueueUnavailable, RemoteError, TaskRevoked
+from jobs.errors import QuarqError, QueueUnavailable, RemoteError, TaskRevoked
 from jobs.line import REDIS_AWAY, is_away
 from jobs.tree import from_dict, read
 
@@ -48,7 +48,7 @@ class PutDown(Exception):
         self.seen = seen
 
 
-@task(name=WORKFLOW, bind=True, max_retries=None)
+@task(name=WORKFLOW, aliases=[NAMED_WORKFLOW], bind=True, max_retries=None)
 async def workflow(self: CurrentJob) -> Any:
     """Evaluate the tree stored under this job's id. Waits without a slot."""
     orchestration = Orchestration(default.current(), self)
@@ -64,6 +64,8 @@ class Orchestration:
         self._redis = redis
         self._id = job.request.id
         self._job = job
+        self._prefix = ""
+        """What the ids of its members begin with."""
         self._total = 0
         self._done = 0
         self._failed = 0
@@ -106,6 +108,7 @@ class Orchestration:
         for place, entry in self._ended.items():
             self._count(place, entry)
         stored = read(tree)
+        self._prefix = member_ids.prefix_of(self._id, stored)
         self._total = len(members.places_of(stored))
         if self._seen:  # it is taken up again
             self._report_soon()
@@ -176,7 +179,7 @@ class Orchestration:
             self._settle(place, self._ended.pop(place))
             return future
         try:
-            self._outbox.append(member_call(self._redis, signature, self._id, place))
+            self._outbox.append(member_call(self._redis, signature, self._id, self._prefix, place))
         except Exception as error:  # arguments that cannot travel: the same in every replay
             future.set_exception(error)
             return future
@@ -200,6 +203,10 @@ class Orchestration:
                 return
         for call, answer in zip(calls, answers, strict=True):
             future = self._waiting[call.path]
+            if answer == CLASH and not future.done():
+                future.set_exception(
+                    QuarqError(f"its member {call.id} cannot be called: another job has this id")
+                )
             if answer == REFUSED and not future.done():
                 future.set_exception(TaskRevoked(f"workflow {self._id} was revoked"))
         await self._compare()  # one that was taken may have ended before we followed it

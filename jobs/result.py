@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs import default, encoding, keys, listening, members, scripts
+from jobs import default, encoding, keys, listening, member_ids, members, scripts
 from jobs.current import without_slot
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
@@ -85,7 +85,8 @@ class Result:
             return state
         # the workflow first: from then on none of its members is enqueued or started
         [state] = await revoke_all(self._connection, [self.id], terminate=True)
-        unended = [f"{self.id}:{path}" for path in await members.unended(self._connection, self.id, tree)]
+        prefix = member_ids.prefix_of(self.id, tree)
+        unended = [prefix + place for place in await members.unended(self._connection, self.id, tree)]
         await revoke_all(self._connection, unended, terminate)
         return state
 
@@ -100,7 +101,8 @@ class Result:
         if tree is None:
             return False
         again = await members.to_do_again(self._connection, self.id, tree)
-        return bool(await self._connection.run_script(scripts.RESUME, self.id, *again))
+        prefix = member_ids.prefix_of(self.id, tree)
+        return bool(await self._connection.run_script(scripts.RESUME, self.id, prefix, *again))
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
@@ -136,14 +138,16 @@ class Result:
         that is no workflow, or one whose result has ended.
         """
         connection = self._connection
-        if not await connection.exists(keys.TREE + self.id):
+        root = await members.root_of(connection, self.id)
+        if root is None:
             raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
+        prefix = member_ids.prefix_of(self.id, root)
         given: set[str] = set()
         async for messages in listening.heard(connection, keys.ENDS + self.id, self.id):
             for place in await members.newly_ended(connection, self.id, messages, given):
                 given.add(place)
                 if not members.is_callback(place):
-                    yield Result(f"{self.id}:{place}", connection)
+                    yield Result(prefix + place, connection)
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs import keys, members
+from jobs import keys, member_ids, members
 from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
 from jobs.result import Result
-from jobs.tree import Tree, along, kind_of, read
+from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
 
 
@@ -134,14 +134,15 @@ async def _started(connection: JobsRedis, job_id: str) -> Reason:
 
 async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
     """A member of a workflow has an id before it is enqueued."""
-    workflow, _, path = job_id.rpartition(":")
-    stored = await connection.get(keys.TREE + workflow) if workflow else None
-    nodes = along(stored, path) if stored else None
-    if not stored or not nodes or "task" not in nodes[-1]:
+    member = await members.member_of(connection, job_id)
+    if member is None:
         return Reason("unknown", "nobody has seen this id, or its result has ended")
+    workflow, path, stored = member
     if await Result(workflow, connection).ready():
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
-    letters = await members.letters_of(connection, workflow, _before(read(stored), path))
+    tree = read(stored)
+    prefix = member_ids.prefix_of(workflow, tree)
+    letters = await members.letters_of(connection, workflow, prefix, _before(tree, path))
     n = sum(letter not in "SFR" for letter in letters)
     return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
 

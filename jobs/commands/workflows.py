@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from jobs import members
+from jobs import member_ids, members
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
 from jobs.members import States
@@ -48,7 +48,7 @@ async def _one(asked: Asked, workflow: str) -> Answer:
             f"no workflow {workflow!r}: nobody has seen this id, or its result has ended"
         )
     state = await Result(workflow, asked.redis).state()
-    states = await members.states_of(asked.redis, workflow, tree)
+    states = await members.states_of(asked.redis, workflow, member_ids.prefix_of(workflow, tree), tree)
     counts = {state or NOT_CALLED: n for state, n in states.below("").items()}
     data = {"id": workflow, "state": state, "states": counts, "tree": _as_data(tree, "", states)}
     return Answer(data, [f"{workflow}: {state}", *_lines(tree, "", states, "")], [_summary(counts)])

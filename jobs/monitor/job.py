@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import keys, members
+from jobs import keys, member_ids, members
 from jobs.connection import JobsRedis
 from jobs.errors import ResultUnknown
 from jobs.info import JobInfo
@@ -72,7 +72,9 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     reasons = await why(connection, job_id) if state in WAITING else []
     if not state and reasons[0].code == "unknown":
         return None
-    parent = row.parent if row else "" if state else job_id.rpartition(":")[0]
+    parent = row.parent if row else ""
+    if not row and not state and (member := await members.member_of(connection, job_id)):
+        parent = member[0]
     call = await _call(connection, job_id, parent)
     children = await members.children_of(connection, job_id)
     result, error = await _outcome(handle, state)
@@ -98,7 +100,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 
 
 async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
-    known, path = await known_tasks(connection), job_id.removeprefix(f"{parent}:")
+    known, path = await known_tasks(connection), member_ids.place_in(parent, job_id)
     async with connection.pipeline(transaction=False) as pipe:
         pipe.get(keys.JOB + job_id)
         pipe.get(keys.RESULT + job_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from jobs import encoding, keys, members, scripts
+from jobs import encoding, keys, member_ids, members, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
@@ -94,18 +94,20 @@ async def workflow(
     """
     tree = await members.tree_of(connection, workflow_id)
     node = None if tree is None else _node_at(tree, path)
-    if node is None:
+    if tree is None or node is None:
         return None
-    states = await members.states_of(connection, workflow_id, node, path)
+    prefix = member_ids.prefix_of(workflow_id, tree)
+    states = await members.states_of(connection, workflow_id, prefix, node, path)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
-    drawn = _Drawing(workflow_id, known, states).draw(node, path, max(start, 0), limit)
+    drawn = _Drawing(prefix, known, states).draw(node, path, max(start, 0), limit)
     return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode())
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    workflow: str
+    prefix: str
+    """What the ids of its members begin with."""
     known: KnownTasks
     states: States
 
@@ -124,7 +126,7 @@ class _Drawing:
         args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
         line = Shown(node["task"], args, kwargs, whole=True).line
         state = self.states.of(place)
-        job_id = f"{self.workflow}:{place or '-'}"
+        job_id = f"{self.prefix}{place or '-'}"
         return WorkflowNode("task", place, job_id, node["task"], line, state, {state: 1}, 0, 0)
 
 

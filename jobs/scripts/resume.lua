@@ -1,16 +1,16 @@
 -- Begin a workflow that has failed or was revoked again, keeping what has succeeded: the journal forgets the ends given, and
 -- the jobs they were of; a member that succeeded after its workflow had ended is kept as well, one that still runs goes on.
 -- The workflow keeps its id, and is due now.
--- ARGV: workflow id, then the path of each task that has not succeeded, as the journal says
+-- ARGV: workflow id, what the ids of its members begin with, then the path of each task that has not succeeded, as the journal says
 -- Returns 1, or 0 if the workflow has not failed.
-local id = ARGV[1]
+local id, prefix = ARGV[1], ARGV[2]
 local now = now_ms()
 local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued')
 if not record[4] or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
 if redis.call('EXISTS', TREE .. id) == 0 then return 0 end
 
 local function forget_or_keep(path)
-  local member = id .. ':' .. path
+  local member = prefix .. path
   local state, finished = unpack(redis.call('HMGET', RECORD .. member, 'state', 'finished'))
   if state == 'SUCCESS' and tonumber(finished) >= tonumber(record[5]) then
     return redis.call('HSET', JOURNAL .. id, path, 'S' .. (redis.call('GET', RESULT .. member) or ''))
@@ -22,7 +22,7 @@ local function forget_or_keep(path)
   end
 end
 
-for i = 2, #ARGV do forget_or_keep(ARGV[i]) end
+for i = 3, #ARGV do forget_or_keep(ARGV[i]) end
 redis.call('PERSIST', TREE .. id)
 redis.call('PERSIST', JOURNAL .. id)
 redis.call('UNLINK', RESULT .. id)

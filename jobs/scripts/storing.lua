@@ -12,19 +12,29 @@ local function place_in_line(now)
   return last_place
 end
 
--- Is this id that of a job, or of a result that has not ended? A member's end stands in the journal of its workflow:
--- what else there is of its id was left by an earlier life of that workflow.
+-- A member of a workflow that an earlier release has stored may have the id of a job that was called by itself: neither
+-- of the two is taken for the other.
+local TAKEN, STORED, REFUSED, CLASH = 0, 1, 2, 3
+
+local function same_or_clash(record_parent, parent) return (record_parent or '') == parent and TAKEN or CLASH end
+
+-- Is this id that of a job, or of a result that has not ended? TAKEN, CLASH, or nothing if it is free. A member's end
+-- stands in the journal of its workflow: what else there is of its id was left by an earlier life of that workflow.
 local function taken(id, parent, path, now)
-  if redis.call('EXISTS', JOB .. id) == 1 then return true end
-  if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return true end
-  if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return true end
-  local record = redis.call('HMGET', RECORD .. id, 'until', 'state')
-  if parent == '' and record[1] and tonumber(record[1]) > now then return true end
+  if redis.call('EXISTS', JOB .. id) == 1 then
+    return same_or_clash(redis.call('HGET', RECORD .. id, 'parent'), parent)
+  end
+  if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return TAKEN end
+  if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return TAKEN end
+  local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent')
+  if record[1] and tonumber(record[1]) > now then
+    local answer = same_or_clash(record[3], parent)
+    if parent == '' or answer == CLASH then return answer end
+  end
   if record[1] or record[2] then -- an earlier life of this id
     forget_record(id)
     redis.call('UNLINK', RESULT .. id)
   end
-  return false
 end
 
 -- Is the workflow there that this is a member of, and not revoked?
@@ -41,10 +51,12 @@ local function list_workflow(id, now)
 end
 
 -- Store one call, given as CALL_FIELDS values: id, queue, payload, due, expires, task, reply channel, workflow that it is
--- a member of, its path there, its own tree. Returns 1 stored, 0 taken, 2 refused because its workflow was revoked or has ended.
+-- a member of, its path there, its own tree. Returns STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
+-- CLASH because its id is that of another job.
 local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
-  if taken(id, parent, path, now) then return 0 end
-  if parent ~= '' and not has_workflow(parent) then return 2 end
+  local answer = taken(id, parent, path, now)
+  if answer then return answer end
+  if parent ~= '' and not has_workflow(parent) then return REFUSED end
   local score = moment(due, now)
   local place = score or place_in_line(now)
   score = score or now
@@ -70,7 +82,7 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
   elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then
     earliest_by_queue[queue] = score
   end
-  return 1
+  return STORED
 end
 
 -- Wake a worker of each queue where a stored call is due, or is now the first that will be.

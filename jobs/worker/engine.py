@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from jobs import default, keys
-from jobs.calling import WORKFLOW
+from jobs.calling import WORKFLOW_TASKS
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.errors import WorkerLost
@@ -124,7 +124,7 @@ class Engine:
         self._stopping = True
         self._claimer.stop()
         for job_id, running in list(self.held.items()):
-            if running.call.task == WORKFLOW:  # another worker goes on with it at once
+            if running.call.task in WORKFLOW_TASKS:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")
         self._slots.nudge()
         self._waker.wake()

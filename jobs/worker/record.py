@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs import encoding, keys, scripts
-from jobs.calling import LARGE_LIMIT, WORKFLOW, Call, calls_that_follow
+from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
@@ -211,7 +211,7 @@ class Recorder:
 
     def _within_limit(self, data: dict[str, Any], value: Any, task: str) -> bytes:
         encoded = self._redis.dumps(data)
-        limit = LARGE_LIMIT if task == WORKFLOW else self._redis.size_limit
+        limit = LARGE_LIMIT if task in WORKFLOW_TASKS else self._redis.size_limit
         if len(encoded) > limit and (size := len(self._redis.dumps({"r": value}))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded

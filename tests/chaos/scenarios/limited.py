@@ -23,7 +23,7 @@ async def limits_under_kills(stage: Stage) -> None:
         result = await task.apply_async((f"job {n}", 0.05), link=link)
         results.append(result)
         stage.acked[f"job {n}"] = result
-        stage.acked[f"after {n}"] = Result(f"{result.id}:-1.0")
+        stage.acked[f"after {n}"] = Result(f"{result.id}::-1.0")
 
     ends = time.monotonic() + stage.size(45, 8)
     while time.monotonic() < ends:

@@ -35,7 +35,7 @@ async def test_one_that_succeeded(connection: JobsRedis, start_online: StartOnli
     assert found.args == [{"password": "***", "text": "早"}]
     assert found.result == "{'password': '***', 'text': '早'}"
     assert found.reasons == []
-    assert [child.id for child in found.children] == [f"{result.id}:-1.0"]
+    assert [child.id for child in found.children] == [f"{result.id}::-1.0"]
     assert (found.can_retry, found.can_revoke, found.can_reschedule) == (False, False, False)
 
 

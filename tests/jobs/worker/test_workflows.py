@@ -57,7 +57,8 @@ async def test_link_calls_back_with_the_result(connection: JobsRedis, start_work
     result = await multiply.apply_async((4, 4), link=multiply.s(4))
 
     assert await result.get(timeout=5) == 16
-    assert await Result(f"{result.id}:-1.0").get(timeout=5) == 64
+    [callback] = await result.children()
+    assert await callback.get(timeout=5) == 64
 
 
 async def test_revoking_a_workflow_revokes_all_its_parts(

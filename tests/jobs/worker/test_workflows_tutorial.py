@@ -129,7 +129,7 @@ async def test_10_its_parts_are_jobs_with_ids_of_their_own() -> None:
     result = await chord([multiply.s(1, 1), multiply.s(2, 2)], total.s()).apply_async(task_id="w")
     await result.get()
 
-    assert [child.id for child in await result.children()] == ["w:0.0", "w:0.1", "w:1"]
+    assert [child.id for child in await result.children()] == ["w::0.0", "w::0.1", "w::1"]
     assert [await child.get() for child in await result.children()] == [1, 4, 5]
     assert await result.meta() == {"done": 3, "failed": 0, "total": 3}
 
