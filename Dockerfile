@@ -12,8 +12,9 @@ COPY jobs jobs
 COPY app app
 
 # Not root; /data keeps the secret key.
-RUN useradd --system site && install -d -o site -m 700 /data
-USER site
+RUN useradd --system --no-create-home --shell /usr/sbin/nologin --uid 10001 site \
+    && install -d -o site -m 700 /data
+USER 10001
 VOLUME /data
 EXPOSE 8000
 
