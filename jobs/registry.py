@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 from jobs.errors import SettingsMistake, UnknownTask
+from jobs.origin import Origin, origin_of
 
 
 class Named(Protocol):
@@ -21,22 +22,24 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 _tasks: dict[str, Named] = {}
+_origins: dict[str, Origin] = {}
 
 
 def register(task: T, aliases: Iterable[str] = ()) -> T:
     """Make *task* known by its name, and by the names it had before.
 
-    Two different tasks with one name are refused. The same function of the same module, imported again
-    by a reload, takes the place of the old one.
+    SettingsMistake: two functions with one name. The same one, declared again by its module's next run, takes the place
+    of the old one: see origin.py.
     """
-    names = (task.name, *aliases)
+    names, origin = (task.name, *aliases), origin_of(task)
     for name in names:
-        known = _tasks.get(name)
-        if known is not None and _origin(known) != _origin(task):
+        before = _origins.get(name)
+        if before is not None and not origin.is_again(before, named=name != origin.own_name):
             raise SettingsMistake(
-                f"two tasks are named {name!r}: {_origin(known)} and {_origin(task)}; give one another name="
+                f"two tasks are named {name!r}: {before} and {origin}; give one another name: @task(name=...)"
             )
     _tasks.update(dict.fromkeys(names, task))
+    _origins.update(dict.fromkeys(names, origin))
     return task
 
 
@@ -62,14 +65,7 @@ def forget(name: str) -> None:
     """Take a task out again with all its aliases: for tests that declare their own."""
     task = lookup(name)
     for alias in [alias for alias, known in _tasks.items() if known is task]:
-        del _tasks[alias]
-
-
-def _origin(task: Named) -> str:
-    """Where the task was written, `app.mail.tasks.send`: the identity that survives a reload."""
-    function = getattr(task, "__wrapped__", task)
-    module = getattr(function, "__module__", type(function).__module__)
-    return f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+        del _tasks[alias], _origins[alias]
 
 
 def _hint(name: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import runpy
+import sys
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs import registry
+from jobs import registry, task
 from jobs.errors import SettingsMistake, UnknownTask
 
 
@@ -96,3 +102,112 @@ def test_forgetting_a_task_forgets_its_aliases():
 
     with pytest.raises(UnknownTask):
         registry.lookup("tests.old")
+
+
+MODULE = """
+from jobs import task
+
+@task(name="origin.named")
+async def named(): return 1
+
+@task
+async def derived(): return 1
+
+def make(n):
+    @task
+    async def times(x): return x * n
+    return times
+
+def application(app):
+    @task(name="origin.inner")
+    async def inner(): return app
+    return inner
+
+make(2)
+application(1)
+"""
+
+
+@pytest.fixture
+def declaring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A module that declares tasks; all that its runs declare is forgotten in the end."""
+    before = {name for name, _ in registry.registered()}
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "declaring.py"
+    path.write_text(MODULE)
+    yield path
+    sys.modules.pop("declaring", None)
+    for name in [name for name, _ in registry.registered() if name not in before]:
+        registry.forget(name)
+
+
+def test_a_module_that_runs_again_declares_its_tasks_again(declaring: Path):
+    first = importlib.import_module("declaring")
+    again = importlib.reload(first)
+    declaring.write_text("# moved down\n\n" + MODULE.replace("return 1", "return 2") + "\n# edited")
+    os.utime(declaring, (1, 1))
+    edited = importlib.reload(again)
+    del sys.modules["declaring"]
+    anew = importlib.import_module("declaring")
+    as_main = runpy.run_path(str(declaring), run_name="__main__")
+
+    assert edited is again
+    assert anew is not first
+    assert registry.lookup("origin.named") is as_main["named"]
+    assert registry.lookup("declaring.derived") is anew.derived
+
+
+def test_an_application_factory_may_declare_its_tasks_again(declaring: Path):
+    module = importlib.import_module("declaring")
+
+    inner = module.application(2)
+
+    assert registry.lookup("origin.inner") is inner
+
+
+SECONDS = {
+    "a factory": "make(3)",
+    "a factory with a default": "def of(n):\n    task(name=None)(lambda x, n=n: x * n)\nof(1)\nof(2)",
+    "two lambdas": "task(lambda x: x)\ntask(lambda x: x * 2)",
+    "two lambdas of one name": "a = task(name='origin.l')(lambda x: x)\nb = task(name='origin.l')(lambda x: x * 2)",
+    "two functions": "@task\nasync def derived(): return 3",
+    "two functions of one given name": "@task(name='origin.named')\nasync def other(): return 3",
+    "one function name and given name": "@task(name='origin.named')\nasync def named(): return 3",
+    "partials": "from functools import partial\nfor n in (1, 2): task(name='origin.p')(partial(pow, n))",
+    "a decorator": (
+        "def deco(f):\n    def run(x): return f(x)\n    return run\n"
+        "@task(name='origin.d')\n@deco\ndef a(x): return x\n"
+        "@task(name='origin.d')\n@deco\ndef b(x): return x * 2"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", SECONDS)
+def test_one_name_belongs_to_one_function_in_a_run_of_a_module(declaring: Path, way: str):
+    declaring.write_text(MODULE + "\n" + SECONDS[way])
+
+    with pytest.raises(SettingsMistake, match=r"two tasks are named '.*give one another name"):
+        importlib.import_module("declaring")
+
+
+@pytest.mark.parametrize("way", SECONDS)
+def test_the_same_in_a_script(declaring: Path, way: str):
+    declaring.write_text(MODULE + "\n" + SECONDS[way])
+
+    with pytest.raises(SettingsMistake, match=r"two tasks are named '.*give one another name"):
+        runpy.run_path(str(declaring), run_name="__main__")
+
+
+def test_what_has_no_name_of_its_own_needs_one():
+    with pytest.raises(SettingsMistake, match="name=''"):
+        task(partial(pow, 2))
+
+
+def test_a_prompt_may_declare_anything_again():
+    typed = "from jobs import task\n@task(name='origin.typed')\nasync def typed(): return {}\n"
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    for number in range(3):
+        exec(compile(typed.format(number), f"<cell {number}>", "exec"), scope)
+
+    assert registry.lookup("origin.typed") is scope["typed"]
+    registry.forget("origin.typed")
