@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from jobs import encoding, keys, member_ids, registry
+from jobs import checks, encoding, keys, member_ids, registry
+from jobs.call_options import OF_A_GROUP, OPTIONS, checked, merged
 from jobs.canvas import Node, Signature
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
-from jobs.partial import CALLBACKS, OF_A_GROUP
+from jobs.partial import nodes_of
 from jobs.tree import from_dict
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
-
-OPTIONS: Final = frozenset({"countdown", "eta", "expires", "task_id", "queue"}) | CALLBACKS
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -68,8 +68,9 @@ def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Ca
 def _call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], job_id: str) -> Call:
     """The same under an id that is not looked at; '' has one made."""
     if isinstance(node, Signature):
-        options = {**node.options, **options}
-        return _task_call(connection, node, options, connection.size_limit, job_id or _new_id())
+        return _task_call(
+            connection, node, merged(node.options, options), connection.size_limit, job_id or _new_id()
+        )
     stored = node.to_dict()
     if job_id:
         stored[member_ids.SEPARATOR] = member_ids.GIVEN
@@ -117,7 +118,7 @@ def moment(value: Moment) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return str(int(value.timestamp() * 1000))
+        return str(max(int(value.timestamp() * 1000), 0))
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     return f"+{max(int(seconds * 1000), 0)}"
 
@@ -132,9 +133,8 @@ def _task_call(
     path: str = "",
 ) -> Call:
     name = signature.task
-    if not options.keys() <= OPTIONS:
-        unknown = options.keys() - OPTIONS
-        raise TypeError(f"{name}: apply_async() has no option {', '.join(sorted(unknown))}")
+    if options:
+        options = checked(options, OPTIONS, f"{name}: apply_async()")
     task = _known(name)
     eta, expires = options.get("eta"), options.get("expires")
     if expires is None and task is not None:
@@ -159,7 +159,7 @@ def _payload(
     limit: int,
 ) -> bytes:
     callbacks = {
-        name: [callback.to_dict() for callback in _several(options[name])]
+        name: [callback.to_dict() for callback in nodes_of((options[name],))]
         for name in ("link", "link_error")
         if options.get(name)
     }
@@ -172,10 +172,6 @@ def _payload(
     except EncodingError as error:
         arguments = {} if task is None else task.bind_arguments(signature.args, signature.kwargs)
         raise type(error)(f"{signature.task}: {_culprit(arguments) or error}") from error
-
-
-def _several(callbacks: Node | Sequence[Node]) -> Sequence[Node]:
-    return (callbacks,) if isinstance(callbacks, Node) else callbacks
 
 
 def _culprit(arguments: Mapping[str, Any]) -> str | None:
@@ -208,11 +204,10 @@ def _new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _checked_id(job_id: str | None) -> str:
+def _checked_id(given: str | UUID | None) -> str:
     """An id that somebody gave; '' for none."""
-    if job_id is None:
+    if given is None:
         return ""
-    if not job_id or len(job_id) > 512 or not job_id.isprintable():
-        raise QuarqError(f"task_id={job_id!r:.80}: give 1 to 512 printable characters")
+    job_id = checks.job_id("task_id", given)
     refuse_reserved_id(job_id)
     return job_id

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jobs import default, registry
+from jobs import checks, default, registry
 from jobs.gathering import gather
 from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
@@ -65,12 +65,14 @@ class Signature(Node):
     def __init__(
         self,
         task: str,
-        args: Iterable[Any] = (),
+        args: Iterable[Any] | None = (),
         kwargs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         immutable: bool = False,
     ) -> None:
-        self._fill(args, dict(options or {}), task=task, kwargs=dict(kwargs or {}), immutable=immutable)
+        self._fill(
+            args, dict(options or {}), task=task, kwargs=checks.by_name("kwargs", kwargs), immutable=immutable
+        )
 
     def map(self, items: Iterable[Any]) -> Signature:
         """One job that calls this with each item in turn: the list of results."""
@@ -82,8 +84,7 @@ class Signature(Node):
 
     def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
         """A group of starmaps over *n* items each: a list of lists of results."""
-        if n < 1:
-            raise ValueError(f"chunks of {n} items: it takes at least 1")
+        n = checks.count("n", n, least=1)
         rest = iter(items)
         return group(self.starmap(part) for part in iter(lambda: list(islice(rest, n)), []))
 

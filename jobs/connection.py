@@ -15,12 +15,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
-from jobs import default, encoding, keys, schedule_info, scripts
+from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import QuarqError, TooLarge
-from jobs.limits import parse_rate_limit
+from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.redis_url import RedisURL
@@ -136,19 +136,24 @@ class JobsRedis(ArqRedis):
         _job_try: int | None = None,
         **kwargs: Any,
     ) -> ArqJob | None:
-        """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does."""
+        """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does.
+
+        TypeError: an option of the wrong type. WrongValue: one with a value that it cannot have.
+        """
         if _defer_until and _defer_by:
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
-        key = _queue_name or self.default_queue_name
-        job_id = _job_id or uuid4().hex
+        key = checks.name("_queue_name", _queue_name or self.default_queue_name)
+        job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
         refuse_reserved_id(job_id)
+        if _job_try is not None:
+            _job_try = checks.count("_job_try", _job_try)
         call = Call(
             job_id,
             keys.queue_name(key),
             self.encode_call(function, args, kwargs, _job_try),
             function,
-            due=moment(_defer_until or _defer_by or None),
-            expires=moment(_expires or None),
+            due=moment(_moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None),
+            expires=moment(_seconds("_expires", _expires) or None),
         )
         [answer] = await self.enqueue([call])
         return ArqJob(job_id, self, _queue_name=key, _deserializer=self.loads) if answer == NEW else None
@@ -163,12 +168,12 @@ class JobsRedis(ArqRedis):
     ) -> None:
         """What a worker says of a task at its start: for all workers, until an operator says otherwise."""
         holders = "" if max_concurrency is None else max_concurrency
-        while await self.run_script(scripts.LIMIT, task, _rate(rate_limit), holders, 0):
+        while await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), holders, 0):
             pass
 
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
         """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
-        await self.run_script(scripts.LIMIT, task, _rate(rate_limit), "", 1)
+        await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), "", 1)
 
     async def schedules(self) -> list[ScheduleInfo]:
         """The schedules that workers have, by name, each with its last and its next run."""
@@ -192,7 +197,7 @@ class JobsRedis(ArqRedis):
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
-        return await self._submit([call_of(self, node, {**node.options, **options}) for node in nodes])
+        return await self._submit([call_of(self, node, options) for node in nodes])
 
     async def _submit(self, calls: Sequence[Call]) -> list[Result]:
         answers = await self.enqueue(calls)
@@ -225,6 +230,4 @@ async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
             await connection.aclose()
 
 
-def _rate(rate_limit: str | float | None) -> str:
-    limit = parse_rate_limit(rate_limit)
-    return "" if limit is None else f"{limit.count:g} {limit.window_ms}"
+_moment, _seconds = checks.or_none(checks.moment), checks.or_none(checks.seconds)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from jobs import encoding
-from jobs.errors import MaxRetriesExceeded, QuarqError, Retry
+from jobs import checks, encoding
+from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 
 if TYPE_CHECKING:
     from jobs.decorator import Task
@@ -92,7 +92,7 @@ class CurrentJob:
         self,
         *,
         exc: BaseException | None = None,
-        countdown: float | None = None,
+        countdown: float | timedelta | None = None,
         eta: datetime | None = None,
         max_retries: int | _Unset | None = UNSET,
     ) -> NoReturn:
@@ -100,7 +100,19 @@ class CurrentJob:
 
         Raises by itself; `raise self.retry(...)` reads the same. After the last retry it raises *exc*, or the exception
         being handled, or MaxRetriesExceeded. Called directly, outside a worker, it raises that at once.
+        TypeError, WrongValue: an option with a value that it cannot have; nothing is retried then.
         """
+        if exc is not None and not isinstance(exc, BaseException):
+            raise TypeError(f"exc={checks.shown(exc)}: give an exception, or None")
+        if eta is not None and countdown is not None:
+            raise WrongValue("self.retry(): give countdown or eta, not both")
+        if eta is not None:
+            countdown = max(checks.moment("eta", eta).timestamp() - datetime.now().timestamp(), 0)
+        elif countdown is None:
+            countdown = self.task.options.default_retry_delay
+        countdown = max(checks.seconds("countdown", countdown), 0)
+        if not isinstance(max_retries, _Unset) and max_retries is not None:
+            max_retries = checks.count("max_retries", max_retries)
         exc = exc if exc is not None else sys.exc_info()[1]
         limit = self.task.options.max_retries if isinstance(max_retries, _Unset) else max_retries
         if self.request.called_directly or (limit is not None and self.request.retries >= limit):
@@ -111,10 +123,6 @@ class CurrentJob:
                     f"{self.name}[{self.request.id}]: {self.request.retries} retries, {limit} are allowed"
                 )
             )
-        if eta is not None:
-            countdown = max(eta.timestamp() - datetime.now().timestamp(), 0)
-        elif countdown is None:
-            countdown = self.task.options.default_retry_delay
         raise Retry(exc, countdown)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
 from typing import (
@@ -16,32 +15,23 @@ from typing import (
     Literal,
     ParamSpec,
     Protocol,
-    TypedDict,
     TypeVar,
     Unpack,
     overload,
 )
+from uuid import UUID
 
-from jobs import default, encoding, registry
+from jobs import checks, default, encoding, registry
+from jobs.call_options import ManyOptions, NoOption
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import SettingsMistake
 from jobs.options import TaskKeywords, TaskOptions, read_options
+from jobs.origin import origin_of
 from jobs.result import Result
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class ManyOptions(TypedDict, total=False):
-    """What all calls of an `apply_many` have in common; see `apply_async`."""
-
-    countdown: float | timedelta
-    eta: datetime
-    expires: float | timedelta | datetime
-    queue: str
-    link: Node | Sequence[Node]
-    link_error: Node | Sequence[Node]
 
 
 class Task(Generic[P, R]):
@@ -97,29 +87,32 @@ class Task(Generic[P, R]):
 
     async def apply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Iterable[Any] | None = (),
         kwargs: Mapping[str, Any] | None = None,
         *,
         countdown: float | timedelta | None = None,
         eta: datetime | None = None,
         expires: float | timedelta | datetime | None = None,
-        task_id: str | None = None,
+        task_id: str | UUID | None = None,
         queue: str | None = None,
         link: Node | Sequence[Node] | None = None,
         link_error: Node | Sequence[Node] | None = None,
+        **unknown: Unpack[NoOption],
     ) -> Result:
-        """Call it on a worker, *countdown* seconds from now or at *eta*, and not at all once it has expired.
+        """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*. It never runs if it has
+        not started when it expires: at a time, or so many seconds from now.
 
         *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
         ending this one is one step. A naive *eta* is local time. The same *task_id* is one job until its result
         ends or is forgotten: a second call changes nothing and returns its Result.
 
-        TypeError: arguments that the function does not take. EncodingError: arguments that cannot travel.
+        TypeError: arguments that the function does not take, an option that does not exist or has a value of the wrong
+        type. WrongValue: an option with a value that it cannot have. EncodingError: arguments that cannot travel.
         QueueUnavailable: Redis is away.
         """
         given = {
             "countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue,
-            "link": link, "link_error": link_error,
+            "link": link, "link_error": link_error, **unknown,
         }  # fmt: skip
         call = Signature(self.name, args, kwargs)
         return await default.current().submit(
@@ -195,7 +188,7 @@ class Task(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """The same task with other options, for this call only."""
-        return Task(self.function, self.name, replace(self.options, **options))
+        return Task(self.function, self.name, read_options({**vars(self.options), **options}))
 
 
 class Decorator(Protocol):
@@ -237,9 +230,10 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     checked = read_options(options)
 
     def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
-        made: Task[Any, Any] = Task(
-            function, name or f"{function.__module__}.{function.__qualname__}", checked
-        )
+        with checks.as_settings_mistake("@task: "):
+            checks.function("function", function)
+            known_as = checks.name("name", origin_of(function).own_name if name is None else name)
+        made: Task[Any, Any] = Task(function, known_as, checked)
         registry.register(made, checked.aliases)
         return made
 

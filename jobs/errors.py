@@ -5,8 +5,9 @@ QuarqError
 ├── QueueUnavailable       Redis cannot take it now: whether the call was stored is said in the text
 ├── UnknownTask            no task of that name is registered in this process
 ├── UnknownSchedule        no worker has ever declared a schedule of that name
-├── SettingsMistake        a worker option that does not exist, or a value it cannot have
+├── SettingsMistake        an option of @task, a worker or a schedule that does not exist, or a value it cannot have
 │   └── BadRedisURL        ... a text that is no address of a Redis
+├── WrongValue             an option of a call with a value it cannot have; also a ValueError
 ├── EncodingError          an argument or a result that cannot travel
 │   └── TooLarge           ... because it is over the limit
 ├── ResultUnknown          an id nobody has seen, or whose result has ended
@@ -45,7 +46,11 @@ class UnknownSchedule(QuarqError):
 
 
 class SettingsMistake(QuarqError):
-    """A worker option that does not exist, or a value it cannot have."""
+    """An option of `@task`, a worker or a schedule that does not exist, or a value it cannot have."""
+
+
+class WrongValue(QuarqError, ValueError):
+    """An option of a call with a value that it cannot have. One of the wrong type is a TypeError."""
 
 
 class BadRedisURL(SettingsMistake):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite, nan
+from numbers import Real
 
+from jobs import checks
 from jobs.errors import SettingsMistake
 
+_RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
 _WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 
@@ -23,21 +28,46 @@ class RateLimit:
         return self.window_ms / self.count
 
 
-def parse_rate_limit(text: str | float | None) -> RateLimit | None:
-    """The meaning of 5 or "5" (a second), "10/s", "5/m", "100/h"; None is no limit."""
+FASTEST, SLOWEST_S = 1e9, 366 * 86_400
+"""Starts a second, and seconds from one start to the next, between which a limit can be kept."""
+
+
+def parse_rate_limit(text: str | float | Decimal | None) -> RateLimit | None:
+    """The meaning of 5 or "5" (a second), "10/s", "5/m", "100/h"; None is no limit. SettingsMistake otherwise."""
     if text is None:
         return None
-    match = (
-        None
-        if isinstance(text, bool)
-        else re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:/\s*([smh])\s*)?", str(text))
-    )
-    if match is None:
-        raise SettingsMistake(f'rate_limit={text!r}: write a number (a second), "10/s", "5/m" or "100/h"')
-    count = float(match[1])
+    count, window_ms = _read(text) or (nan, 1)
+    if not isfinite(count):
+        raise SettingsMistake(
+            f'rate_limit={checks.shown(text)}: write a number (a second), "10/s", "5/m" or "100/h"'
+        )
     if count <= 0:
-        raise SettingsMistake(f"rate_limit={text!r}: nothing would ever run; None is no limit")
-    return RateLimit(count, _WINDOWS_MS[match[2] or "s"])
+        raise SettingsMistake(f"rate_limit={checks.shown(text)}: nothing would ever run; None is no limit")
+    a_second = count * 1_000 / window_ms
+    if not 1 / SLOWEST_S <= a_second <= FASTEST:
+        raise SettingsMistake(
+            f"rate_limit={checks.shown(text)}: give a rate between one a year and {FASTEST:,.0f} a second"
+        )
+    return RateLimit(count, window_ms)
+
+
+def _read(text: object) -> tuple[float, int] | None:
+    if isinstance(text, str):
+        match = _RATE.fullmatch(text)
+        return (float(match[1]), _WINDOWS_MS[match[2] or "s"]) if match else None
+    if not isinstance(text, Real | Decimal) or isinstance(text, bool):
+        return None
+    try:
+        return float(text), _WINDOWS_MS["s"]
+    except (ValueError, OverflowError):
+        return None
+
+
+def as_stored(limit: RateLimit | None) -> str:
+    """`10 1000`, as limits.lua reads it: a plain decimal, never 1e+06; '' is no limit."""
+    if limit is None:
+        return ""
+    return f"{limit.count:.12f}".rstrip("0").rstrip(".") + f" {limit.window_ms}"
 
 
 def rate_text(stored: str) -> str:

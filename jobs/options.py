@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypedDict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from jobs.errors import SettingsMistake
+from jobs import checks
+from jobs.call_options import advice
 from jobs.limits import parse_rate_limit
 from jobs.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from jobs.current import CurrentJob
 
-Exceptions = tuple[type[BaseException], ...]
+Exceptions = type[BaseException] | Iterable[type[BaseException]]
+"""One class of exceptions, or some in a tuple, list or set."""
+Span = float | timedelta
+"""Seconds as a number, or a timedelta."""
 TaskHook = Callable[["CurrentJob", Any], Any]
 """Called with the job, and the value it returned or the exception it ended with. Plain or async."""
 
@@ -25,19 +29,19 @@ class TaskKeywords(TypedDict, total=False):
     aliases: Iterable[str]
     queue: str
     max_retries: int | None
-    default_retry_delay: float
+    default_retry_delay: Span
     autoretry_for: Exceptions
     dont_autoretry_for: Exceptions
-    retry_backoff: bool | float
-    retry_backoff_max: float
+    retry_backoff: bool | Span
+    retry_backoff_max: Span
     retry_jitter: bool
     rate_limit: str | float | None
     max_concurrency: int | None
-    time_limit: float | None
-    soft_time_limit: float | None
-    expires: float | None
+    time_limit: Span | None
+    soft_time_limit: Span | None
+    expires: Span | None
     ignore_result: bool
-    result_expires: float | None
+    result_expires: Span | None
     acks_late: bool
     raises: Exceptions
     process: bool
@@ -48,7 +52,7 @@ class TaskKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What a task was given."""
+    """What a task was given, checked: times as seconds, exceptions as a tuple. TypeError or WrongValue otherwise."""
 
     bind: bool = False
     """The function's first argument is its CurrentJob."""
@@ -57,8 +61,8 @@ class TaskOptions:
     queue: str = "default"
     max_retries: int | None = 3
     default_retry_delay: float = 180
-    autoretry_for: Exceptions = ()
-    dont_autoretry_for: Exceptions = ()
+    autoretry_for: tuple[type[BaseException], ...] = ()
+    dont_autoretry_for: tuple[type[BaseException], ...] = ()
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600
     retry_jitter: bool = True
@@ -71,14 +75,15 @@ class TaskOptions:
     soft_time_limit: float | None = None
     """SoftTimeLimitExceeded is raised inside the code after so many seconds. Nothing can reach into a thread."""
     expires: float | None = None
-    """A job that has not started so many seconds after its call never does: REVOKED."""
+    """A job that has not started so many seconds after its call never does: REVOKED. One that has started may be tried
+    again later than that."""
     ignore_result: bool = False
     """What it returns is not stored; what it raises is."""
     result_expires: float | None = None
     """How long its results are kept; None: one day."""
     acks_late: bool = True
     """A job whose worker died runs again. False: it is a FAILURE (WorkerLost) and never runs twice."""
-    raises: Exceptions = ()
+    raises: tuple[type[BaseException], ...] = ()
     """Exceptions that come back as their own class where the result is read."""
     process: bool = False
     """A plain function runs in a process beside the worker, which is killed at its time limit and may crash alone. As
@@ -88,19 +93,8 @@ class TaskOptions:
     on_retry: TaskHook | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.aliases, str):
-            raise SettingsMistake(f"aliases={self.aliases!r}: give a list of names")
-        object.__setattr__(self, "aliases", tuple(self.aliases))
-        parse_rate_limit(self.rate_limit)
-        _ = self.retry_policy  # which refuses negative delays
-        if self.max_concurrency is not None and self.max_concurrency < 1:
-            raise SettingsMistake(
-                f"max_concurrency={self.max_concurrency!r}: at least 1, or None for no limit"
-            )
-        for name in ("time_limit", "soft_time_limit", "expires", "result_expires"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingsMistake(f"{name}={value!r}: write seconds above 0, or None for no limit")
+        for option, check in CHECKS.items():
+            object.__setattr__(self, option, check(option, getattr(self, option)))
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -117,12 +111,51 @@ class TaskOptions:
 
 NAMES = tuple(field.name for field in fields(TaskOptions))
 
+_ABOVE_ZERO = checks.or_none(checks.seconds, above=0)
+_DELAY = checks.within(checks.seconds, least=0)
+_HOOK = checks.or_none(checks.function)
 
-def read_options(options: dict[str, Any]) -> TaskOptions:
-    """The options of `@task(...)`; a TypeError names what was probably meant by one that does not exist."""
+
+def _backoff(option: str, value: Any) -> bool | float:
+    return value if isinstance(value, bool) else checks.seconds(option, value, least=0)
+
+
+def _rate_limit(option: str, value: Any) -> str | float | None:
+    parse_rate_limit(value)
+    return value  # type: ignore[no-any-return]  # the parser refuses everything else
+
+
+CHECKS: Final[Mapping[str, checks.Check]] = {
+    "bind": checks.flag,
+    "aliases": checks.names,
+    "queue": checks.name,
+    "max_retries": checks.or_none(checks.count),
+    "default_retry_delay": _DELAY,
+    "autoretry_for": checks.exceptions,
+    "dont_autoretry_for": checks.exceptions,
+    "retry_backoff": _backoff,
+    "retry_backoff_max": _DELAY,
+    "retry_jitter": checks.flag,
+    "rate_limit": _rate_limit,
+    "max_concurrency": checks.or_none(checks.count, least=1),
+    "time_limit": _ABOVE_ZERO,
+    "soft_time_limit": _ABOVE_ZERO,
+    "expires": _ABOVE_ZERO,
+    "ignore_result": checks.flag,
+    "result_expires": _ABOVE_ZERO,
+    "acks_late": checks.flag,
+    "raises": checks.exceptions,
+    "process": checks.flag,
+    "on_success": _HOOK,
+    "on_failure": _HOOK,
+    "on_retry": _HOOK,
+}
+
+
+def read_options(options: Mapping[str, Any]) -> TaskOptions:
+    """The options of `@task(...)`. TypeError: one that does not exist. SettingsMistake: a value that it cannot have."""
     for name in options:
         if name not in NAMES:
-            near = get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(NAMES)}"
-            raise TypeError(f"@task() has no option {name!r}; {hint}")
-    return TaskOptions(**options)
+            raise TypeError(f"@task() has no option {name!r}; {advice(name, NAMES)}")
+    with checks.as_settings_mistake():
+        return TaskOptions(**options)

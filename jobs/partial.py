@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from jobs import checks
+from jobs.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
+
 FORMAT = 1
 """Written into every stored tree; another number when its form changes. What reads it: tree.py."""
 
-CALLBACKS = frozenset({"link", "link_error"})
 OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires"}
 """Options that concern a workflow on workers as a whole; its others go where its arguments go."""
-OF_A_GROUP = frozenset({"return_exceptions", "max_concurrency"})
 OF_THE_NODE = CALLBACKS | OF_A_GROUP | {"task_id"}
 """Options that a workflow inside another keeps to itself."""
 
@@ -30,16 +31,21 @@ class Partial:
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> Self:
         """A copy with these arguments, unless it is immutable, and these options."""
-        node, args = self.set(**options) if options else self, tuple(args)
+        node, args = self.set(**options) if options else self, checks.positional("args", args)
         if self.immutable or not (args or kwargs):
             return node
-        return node._with(args=(*args, *self.args), kwargs={**self.kwargs, **(kwargs or {})})
+        return node._with(
+            args=(*args, *self.args), kwargs={**self.kwargs, **checks.by_name("kwargs", kwargs)}
+        )
 
     def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
-        """A copy with these options; an option that it had is replaced."""
+        """A copy with these options, those of `apply_async` and of a group; an option that it had is replaced.
+
+        TypeError: an option that does not exist, or a value of the wrong type. WrongValue: one that it cannot have.
+        """
         return self._with(
-            options={**self.options, **_normal(options)},
-            immutable=self.immutable if immutable is None else immutable,
+            options=merged(self.options, _normal(options)),
+            immutable=self.immutable if immutable is None else checks.flag("immutable", immutable),
         )
 
     def on_error(self, *handlers: Partial) -> Self:
@@ -67,9 +73,10 @@ class Partial:
         """What it is, and what is in it."""
         raise NotImplementedError
 
-    def _fill(self, args: Iterable[Any], options: dict[str, Any], **fields: Any) -> None:
+    def _fill(self, args: Iterable[Any] | None, options: dict[str, Any], **fields: Any) -> None:
         fields = {"kwargs": {}, "immutable": False, **fields}
-        vars(self).update(fields, args=tuple(args), options=_normal(options))
+        checks.flag("immutable", fields["immutable"])
+        vars(self).update(fields, args=checks.positional("args", args), options=_normal(options))
 
     def _with(self, **fields: Any) -> Self:
         node = object.__new__(type(self))
@@ -86,23 +93,22 @@ P = TypeVar("P", bound=Partial)
 
 def nodes_of(given: tuple[P | Iterable[P], ...]) -> list[P]:
     """The nodes of `group(a, b)`, `group([a, b])` and `group(generator)`."""
-    several: Iterable[Any] = given[0] if len(given) == 1 and not isinstance(given[0], Partial) else given
+    several: Any = given
+    if len(given) == 1 and isinstance(given[0], Iterable) and not isinstance(given[0], str):
+        several = given[0]
     nodes = list(several)
     for node in nodes:
         if not isinstance(node, Partial):
-            raise TypeError(
-                f"{node!r} is not a signature: workflows are made of calls, such as multiply.s(4)"
-            )
+            call = "name its call" if hasattr(node, "s") else "workflows are made of calls"
+            raise TypeError(f"{checks.shown(node)} is not a signature: {call}, such as multiply.s(4)")
     return nodes
 
 
 def _normal(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with callbacks as tuples, where a single one may stand alone."""
+    """The options, checked; callbacks as tuples, where a single one may be given alone."""
     if not options:
         return options
+    normal = checked(options, OPTIONS | OF_A_GROUP, "a signature")
     for name in CALLBACKS & options.keys():
-        options[name] = tuple(nodes_of((options[name] or (),)))
-    limit = options.get("max_concurrency")
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"max_concurrency={limit!r}: it must be a whole number of at least 1, or None")
-    return options
+        normal[name] = tuple(nodes_of((options[name] or (),)))
+    return normal

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from jobs import default, encoding, keys, listening, member_ids, members, scripts
+from jobs import checks, default, encoding, keys, listening, member_ids, members, scripts
+from jobs.calling import moment
 from jobs.current import without_slot
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
@@ -16,12 +18,16 @@ if TYPE_CHECKING:
     from jobs.connection import JobsRedis
     from jobs.mailbox import Entry
 
+_seconds = checks.or_none(checks.seconds)
+
 
 class Result:
-    """A job by its id. Making one asks nothing; each method asks Redis."""
+    """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
-    def __init__(self, id: str, connection: JobsRedis | None = None) -> None:
-        self.id = id
+    def __init__(self, id: str | UUID, connection: JobsRedis | None = None) -> None:
+        if not isinstance(id, str):
+            id = checks.job_id("id", id)
+        self.id: str = id
         self._own_connection = connection
 
     def __repr__(self) -> str:
@@ -37,14 +43,15 @@ class Result:
         """`await result` is `await result.get()`."""
         return self.get().__await__()
 
-    async def get(self, timeout: float | None = None, propagate: bool = True) -> Any:  # noqa: ASYNC109
-        """Wait for the job to end, at most *timeout* seconds, and return what it returned.
+    async def get(self, timeout: float | timedelta | None = None, propagate: bool = True) -> Any:  # noqa: ASYNC109
+        """Wait for the job to end, at most *timeout* seconds (None: without end), and return what it returned.
 
         What it raised is raised here; with *propagate* False it is returned instead. ResultUnknown at once for
         an id that nobody has seen or whose result has ended; TimeoutError when time is up, which changes
         nothing for the job. Inside a job, its slot is free while it waits.
         """
-        async with asyncio.timeout(timeout):
+        checks.flag("propagate", propagate)
+        async with asyncio.timeout(_seconds("timeout", timeout)):
             entry = await without_slot(self._connection.mailbox.wait_until_ended(self.id))
         success, value = self._decode(entry)
         if not success and propagate:
@@ -79,6 +86,7 @@ class Result:
         Of a workflow all parts are revoked, also those that are not enqueued yet. Returns the state it was in; a job
         that has ended keeps its result.
         """
+        checks.flag("terminate", terminate)
         tree = await members.tree_of(self._connection, self.id)
         if tree is None:
             [state] = await revoke_all(self._connection, [self.id], terminate)
@@ -106,8 +114,8 @@ class Result:
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
-        due = int(eta.timestamp() * 1000)
-        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, str(due)))
+        due = moment(checks.moment("eta", eta))
+        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, due))
 
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.errors import Retry, SettingsMistake
+from jobs.errors import Retry
 
 
 class Uniform(Protocol):
@@ -27,11 +27,6 @@ class RetryPolicy:
     retry_backoff_max: float = 600
     retry_jitter: bool = True
     """Of a backed-off delay, take a random part between nothing and all of it."""
-
-    def __post_init__(self) -> None:
-        for name in ("default_retry_delay", "retry_backoff", "retry_backoff_max"):
-            if (value := getattr(self, name)) < 0:
-                raise SettingsMistake(f"{name}={value!r}: a delay cannot be negative")
 
 
 def retries_by_itself(policy: RetryPolicy, error: BaseException) -> bool:

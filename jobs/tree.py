@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from jobs import encoding
+from jobs.call_options import CALLBACKS
 from jobs.canvas import Node, Signature, chain, chord, group
 from jobs.errors import EncodingError
-from jobs.partial import CALLBACKS, FORMAT
+from jobs.partial import FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
 

@@ -27,7 +27,7 @@ local function limits_of(task)
   local limits = limits_of_tasks[task or '']
   if not limits then return nil end
   local rate = limits.override or limits.rate or ''
-  local count, window = rate:match('^([%d.]+) (%d+)$')
+  local count, window = rate:match('^([%d.e+-]+) (%d+)$') -- once written as 1e+06
   return { count = tonumber(count), window = tonumber(window), holders = tonumber(limits.holders) }
 end
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs import connect, scripts
 from jobs.errors import SettingsMistake
-from jobs.limits import RateLimit, parse_rate_limit
+from jobs.limits import RateLimit, as_stored, parse_rate_limit
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,36 @@ def test_as_many_spacings_as_the_count_fill_the_window(count, unit):
     limit = parse_rate_limit(f"{count}/{unit}")
 
     assert limit.spacing_ms * count == pytest.approx(limit.window_ms)
+
+
+@given(
+    st.one_of(
+        st.floats(1e-7, 1e9),
+        st.integers(1, 10**9),
+        st.decimals(Decimal("0.001"), 10**6, places=3),
+        st.builds("{}/{}".format, st.decimals(Decimal("0.01"), 10**8, places=4), st.sampled_from("smh")),
+    )
+)
+def test_what_is_accepted_is_stored_as_a_plain_decimal_that_both_parsers_read(rate):
+    limit = parse_rate_limit(rate)
+    stored = as_stored(limit)
+
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+)? [0-9]+", stored)
+    assert float(stored.split()[0]) == pytest.approx(limit.count, rel=1e-4)
+    assert parse_rate_limit(stored.split()[0]).count > 0
+
+
+@pytest.mark.parametrize("rate", ["1000000/h", "0.00001/s", 1e-5, "10/s", "0.5", "1/h"])
+async def test_the_script_that_keeps_limits_reads_what_is_stored(redis, redis_url, rate):
+    limit = parse_rate_limit(rate)
+    async with connect(redis_url) as connection:
+        await connection.set_rate_limit("limits.task", rate)
+    stored = (await redis.hget("jobs:limits", "limits.task|override")).decode()
+
+    for written in (stored, f"{limit.count:g} {limit.window_ms}"):  # as released versions wrote it
+        await redis.hset("jobs:limits", "limits.task|override", written)
+        script = "local l = limits_of(ARGV[1]) return { tostring(l.count), l.window }"
+        parts = [scripts._constants, scripts._read("prelude"), scripts._read("limits"), script]
+        count, window = await redis.eval("\n".join(parts), 0, "limits.task")
+        assert float(count) == pytest.approx(limit.count)
+        assert window == limit.window_ms

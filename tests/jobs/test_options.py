@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,19 @@ import pytest
 from jobs import registry, task
 from jobs.errors import SettingsMistake
 from jobs.options import TaskKeywords, TaskOptions
+from tests.jobs.option_values import (
+    ABOVE_ZERO,
+    COUNT,
+    EXCEPTIONS,
+    FLAG,
+    LONG,
+    NAME,
+    NOT_FINITE,
+    NOT_NEGATIVE,
+    ODD,
+    Kind,
+    same,
+)
 
 CELERY = [
     "bind",
@@ -64,21 +78,74 @@ def test_a_misspelt_option_is_refused_naming_the_near_one(name: str) -> None:
         task(name="options.never", **{misspelt: 1})  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("rate_limit", "ten", "write a number"),
-        ("rate_limit", "10/d", "write a number"),
-        ("max_concurrency", 0, "at least 1"),
-        ("time_limit", 0, "seconds above 0"),
-        ("soft_time_limit", -1, "seconds above 0"),
-        ("retry_backoff_max", -1, "cannot be negative"),
-        ("aliases", "old.name", "give a list"),
-    ],
+SPAN = ABOVE_ZERO.or_none()
+BACKOFF = Kind(
+    [*NOT_NEGATIVE.right, (True, True), (False, False)], [v for v in NOT_NEGATIVE.wrong if v is not True]
 )
-def test_a_value_that_cannot_be_meant_is_refused_at_import(option: str, value: Any, message: str) -> None:
-    with pytest.raises(SettingsMistake, match=message):
-        task(name="options.never", **{option: value})  # type: ignore[call-overload]
+HOOK = Kind(same(print, None), ["print", 5, True, "", [print]])
+RATE = Kind(
+    same(None, 5, 0.5, 1e-5, "5", "10/s", "5/m", "100/h", " 100 / h ", "1000000/h", "0.00001/s", Decimal("0.5")),
+    ["ten", "10/d", "", "5/m/h", "-5/m", "0/m", 0, -1, True, "1e6/h", "nan", "inf", "5/", "/m", "٣/m", "0.00001/h",
+     "9" * 15, "9" * 400, LONG, *NOT_FINITE, *ODD],
+)  # fmt: skip
+OPTIONS = {
+    "bind": FLAG,
+    "aliases": Kind(
+        [((), ()), (["a", "b"], ("a", "b")), ({"a"}, ("a",))], ["old.name", b"old", [""], ["a,b"], [5], 5]
+    ),
+    "queue": NAME,
+    "max_retries": COUNT.or_none(),
+    "default_retry_delay": NOT_NEGATIVE,
+    "autoretry_for": EXCEPTIONS,
+    "dont_autoretry_for": EXCEPTIONS,
+    "retry_backoff": BACKOFF,
+    "retry_backoff_max": NOT_NEGATIVE,
+    "retry_jitter": FLAG,
+    "rate_limit": RATE,
+    "max_concurrency": COUNT.or_none().but(0),
+    "time_limit": SPAN,
+    "soft_time_limit": SPAN,
+    "expires": SPAN,
+    "ignore_result": FLAG,
+    "result_expires": SPAN,
+    "acks_late": FLAG,
+    "raises": EXCEPTIONS,
+    "process": Kind(same(False), FLAG.wrong),
+    "on_success": HOOK,
+    "on_failure": HOOK,
+    "on_retry": HOOK,
+}
+
+
+def test_every_option_has_a_row() -> None:
+    assert OPTIONS.keys() == {field.name for field in fields(TaskOptions)}
+
+
+async def nothing(*args: Any) -> None: ...
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_value_is_taken_as_it_is_meant_or_refused_at_import(option: str) -> None:
+    for value in OPTIONS[option].wrong:
+        with pytest.raises(SettingsMistake) as refused:
+            task(name="options.never", **{option: value})  # type: ignore[call-overload]
+        text = str(refused.value)
+        assert option in text
+        assert len(text) < 300
+        assert text.isprintable()
+    assert "options.never" not in dict(registry.registered())
+    for value, meant in OPTIONS[option].right:
+        made = task(name="options.taken", **{option: value})(nothing)  # type: ignore[call-overload]
+        registry.forget("options.taken")
+        assert getattr(made.options, option) == meant
+        assert getattr(made.with_options(**{option: value}).options, option) == meant
+
+
+@pytest.mark.parametrize("name", [*NAME.wrong[:-7], ""])
+def test_a_task_has_a_name_that_workers_can_report(name: Any) -> None:
+    if name is not None:
+        with pytest.raises(SettingsMistake, match="name="):
+            task(name=name)(nothing)
 
 
 def test_a_thread_cannot_be_told_of_a_soft_limit() -> None:
@@ -93,6 +160,12 @@ def test_a_coroutine_cannot_run_in_a_process() -> None:
 
         @task(name="options.never", process=True)
         async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize("function", ["tests.name", 5, None])
+def test_what_is_no_function_is_no_task(function: Any) -> None:
+    with pytest.raises(SettingsMistake, match="give a function"):
+        task(name="options.never")(function)
 
 
 def test_a_refused_task_is_not_registered() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.errors import Retry, SettingsMistake
+from jobs.errors import Retry
 from jobs.retry import RetryPolicy, next_delay, retries_by_itself
 
 policies = st.builds(
@@ -79,8 +78,3 @@ def test_nothing_is_retried_by_itself_unless_asked_for():
 
 def test_a_retry_that_the_task_asked_for_keeps_its_own_delay():
     assert not retries_by_itself(RetryPolicy(autoretry_for=(Exception,)), Retry(None, 5))
-
-
-def test_a_negative_delay_is_refused_with_its_name():
-    with pytest.raises(SettingsMistake, match=r"default_retry_delay=-1: a delay cannot be negative"):
-        RetryPolicy(default_retry_delay=-1)

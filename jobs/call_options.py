@@ -1,0 +1,102 @@
+"""The options of one call, `apply_async(..., countdown=10)`, and of a signature, `.set(countdown=10)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from jobs import checks
+from jobs.errors import WrongValue
+
+if TYPE_CHECKING:
+    from jobs.canvas import Node
+
+
+class ManyOptions(TypedDict, total=False):
+    """What all calls of an `apply_many` have in common; see `apply_async`."""
+
+    countdown: float | timedelta
+    eta: datetime
+    expires: float | timedelta | datetime
+    queue: str
+    link: Node | Sequence[Node]
+    link_error: Node | Sequence[Node]
+
+
+class NoOption(TypedDict):
+    """No others: a type checker refuses them, and a call says what to use instead."""
+
+
+CALLBACKS: Final = frozenset({"link", "link_error"})
+OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})
+OPTIONS: Final = frozenset({"task_id", *ManyOptions.__annotations__})
+
+_CHECKS: Final[Mapping[str, checks.Check]] = {
+    "countdown": checks.seconds,
+    "eta": checks.moment,
+    "expires": checks.seconds_or_moment,
+    "queue": checks.name,
+    "task_id": checks.job_id,
+    "return_exceptions": checks.flag,
+    "max_concurrency": checks.within(checks.count, least=1),
+}
+
+OF_CELERY: Final = {
+    "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
+    "compression": "nothing is compressed; a large argument belongs in a database or a file",
+    "connection": "use `async with connect(url):`",
+    "exchange": "use queue=",
+    "headers": "give it to the task as an argument",
+    "priority": "use queues: worker_settings(queues=['urgent', 'default']) serves the first before the second",
+    "producer": "use `async with connect(url):`",
+    "reject_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
+    "retry": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
+    "retry_policy": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
+    "retry_kwargs": "use max_retries= and default_retry_delay=",
+    "routing_key": "use queue=",
+    "send_events": "leave it out: `python -m jobs events` shows what happens at any time",
+    "serializer": "leave it out: every call and result is msgpack",
+    "shadow": "leave it out: a task has one name, and others by aliases=",
+    "store_errors_even_if_ignored": "leave it out: errors are always stored",
+    "throws": "use raises=",
+    "track_started": "leave it out: STARTED is always stored",
+    "trail": "leave it out: Result.children() is always known",
+    "typing": "leave it out: arguments are always checked",
+}
+"""Options of Celery that have no place here, and what to do instead."""
+
+
+def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dict[str, Any]:
+    """The options as they are meant, callbacks left as they are. *where* takes them: `apply_async()`."""
+    meant = dict(options)
+    for option, value in options.items():
+        if option not in known:
+            raise TypeError(f"{where} has no option {option!r}; {advice(option, sorted(known))}")
+        if value is not None and option in _CHECKS:
+            meant[option] = _CHECKS[option](option, value)
+    if options.get("eta") is not None and options.get("countdown") is not None:
+        raise WrongValue("give countdown or eta, not both")
+    return meant
+
+
+def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Both; the later one wins, and a later eta takes the place of a countdown, as a countdown does of an eta."""
+    both = {**before, **after}
+    later = [option for option in ("eta", "countdown") if after.get(option) is not None]
+    if len(later) == 1:
+        both.pop("countdown" if later == ["eta"] else "eta", None)
+    return both
+
+
+def advice(option: str, known: Sequence[str]) -> str:
+    """What to write instead of an option that does not exist."""
+    from jobs.options import NAMES
+
+    if option in OF_CELERY:
+        return OF_CELERY[option]
+    if option in NAMES:
+        return f"give it to @task({option}=...)"
+    if option in OPTIONS:
+        return f"give it to the call: apply_async(..., {option}=...)"
+    return checks.hint(option, known)

@@ -1,0 +1,235 @@
+"""Values of options. Each check takes the option's name and its value, and returns the value that is meant.
+
+A value of the wrong kind is a TypeError, one out of range a WrongValue. The message has the name, the value and what to
+give instead. Where options are declared (`@task`, `worker_settings`, `crontab` ...) both become a SettingsMistake.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+from jobs.errors import SettingsMistake, WrongValue
+
+MOST_SECONDS = 1e11
+"""About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""
+MOST_COUNT = 2**31 - 1
+LONGEST_NAME = 512
+_PLAIN: tuple[type, ...] = (int, float)
+
+Check: TypeAlias = Callable[[str, Any], Any]
+
+
+def seconds(
+    option: str,
+    value: Any,
+    *,
+    least: float = -MOST_SECONDS,
+    above: float | None = None,
+    most: float = MOST_SECONDS,
+) -> float:
+    """A number of seconds, or a timedelta; never text, nan, inf or a bool."""
+    plain = value.total_seconds() if isinstance(value, timedelta) else value
+    return _number(option, plain, "seconds", ", as a number or a timedelta", least, above, most)
+
+
+def number(
+    option: str, value: Any, *, least: float = 0, above: float | None = None, most: float = 1e15
+) -> float:
+    """A finite number."""
+    return _number(option, value, "a number", "", least, above, most)
+
+
+def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:
+    """A whole number."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise _kind(option, value, "give a whole number")
+    whole = int(value)
+    if not least <= whole <= most:
+        bound = f"at least {least:,}" if whole < least else f"at most {most:,}"
+        raise _range(option, value, f"give a whole number, {bound}")
+    return whole
+
+
+def flag(option: str, value: Any) -> bool:
+    """True or False, and not what only reads like it."""
+    if not isinstance(value, bool):
+        raise _kind(option, value, "give True or False")
+    return value
+
+
+def name(option: str, value: Any) -> str:
+    """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
+    if not isinstance(value, str):
+        raise _kind(option, value, "give a name as text")
+    if not 0 < len(value) <= LONGEST_NAME or "," in value or not value.isprintable():
+        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters without a comma")
+    return value
+
+
+def names(option: str, value: Any) -> tuple[str, ...]:
+    """A list of names."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise _kind(option, value, "give a list of names, such as ['mail', 'default']")
+    return tuple(name(option, one) for one in value)
+
+
+def job_id(option: str, value: Any) -> str:
+    """The id of a job: text, or a UUID."""
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str):
+        raise _kind(option, value, "give text or a UUID")
+    if not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
+    return value
+
+
+def moment(option: str, value: Any) -> datetime:
+    """A datetime that is a point in time."""
+    if not isinstance(value, datetime):
+        raise _kind(option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
+    try:
+        if math.isfinite(value.timestamp()):
+            return value
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise _range(option, value, "give a datetime between the years 1 and 9999")
+
+
+def seconds_or_moment(option: str, value: Any) -> float | datetime:
+    """Seconds from now, or a datetime."""
+    if isinstance(value, datetime):
+        return moment(option, value)
+    plain = value.total_seconds() if isinstance(value, timedelta) else value
+    how = ", as a number or a timedelta, or a datetime"
+    return _number(option, plain, "seconds", how, -MOST_SECONDS, None, MOST_SECONDS)
+
+
+def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
+    """One exception class, or some in a tuple, list or set."""
+    several = (value,) if isinstance(value, type) else value
+    if not isinstance(several, tuple | list | set | frozenset) or not all(map(_is_exception, several)):
+        raise _kind(option, value, "give exception classes, such as (OSError, KeyError)")
+    return tuple(several)
+
+
+def function(option: str, value: Any) -> Callable[..., Any]:
+    """Something that can be called."""
+    if not callable(value):
+        raise _kind(option, value, "give a function")
+    return cast(Callable[..., Any], value)
+
+
+def positional(option: str, value: Any) -> tuple[Any, ...]:
+    """The positional arguments of a call; None is none."""
+    if type(value) is tuple:
+        return value
+    if value is None:
+        return ()
+    if isinstance(value, str | bytes | bytearray | memoryview | Mapping | set | frozenset) or not isinstance(
+        value, Iterable
+    ):
+        raise _kind(option, value, "give a tuple or list of positional arguments: (4,) is one argument")
+    return tuple(value)
+
+
+def by_name(option: str, value: Any) -> dict[str, Any]:
+    """The arguments of a call by name; None is none."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _kind(option, value, "give a dict of arguments by name")
+    return dict(value)
+
+
+def or_none(check: Callable[..., Any], **limits: Any) -> Check:
+    """The same check, which also takes None."""
+
+    def checked(option: str, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return check(option, value, **limits)
+        except (TypeError, WrongValue) as error:
+            raise type(error)(f"{error}; or None") from None
+
+    return checked
+
+
+def within(check: Callable[..., Any], **limits: Any) -> Check:
+    """The same check with limits."""
+    return lambda option, value: check(option, value, **limits)
+
+
+def hint(option: str, known: Sequence[str]) -> str:
+    """What was probably meant by an option that does not exist: a name that is near, else all that there are."""
+    if near := get_close_matches(option, known, n=1, cutoff=0.75):
+        return f"did you mean {near[0]!r}?"
+    return f"there are: {', '.join(sorted(known))}"
+
+
+@contextlib.contextmanager
+def as_settings_mistake(where: str = "") -> Iterator[None]:
+    """A wrong value in a declaration is a SettingsMistake."""
+    try:
+        yield
+    except (TypeError, WrongValue) as error:
+        raise SettingsMistake(f"{where}{error}") from None
+
+
+def shown(value: object) -> str:
+    """The value in a message: cut, and without anything that is not printable."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def _number(
+    option: str, value: Any, what: str, how: str, least: float, above: float | None, most: float
+) -> float:
+    if not isinstance(value, Real | Decimal) or isinstance(value, bool):
+        raise _kind(option, value, f"give {what}{how}")
+    try:
+        plain = cast(float, value) if type(value) in _PLAIN else float(value)
+        known = math.isfinite(plain)
+    except (ValueError, OverflowError):
+        plain, known = 0, False
+    if not known:
+        raise _range(
+            option,
+            value,
+            f"give {what} that are finite{how}" if what == "seconds" else "give a finite number",
+        )
+    if above is not None and plain <= above:
+        raise _range(option, value, f"give {what} above {above:,g}{how}")
+    if plain < least:
+        raise _range(
+            option,
+            value,
+            f"give {what}{how}; it cannot be {'negative' if least == 0 else f'below {least:,g}'}",
+        )
+    if plain > most:
+        raise _range(option, value, f"give {what}{how}, at most {most:,.15g}")
+    return plain
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+def _kind(option: str, value: object, give: str) -> TypeError:
+    return TypeError(f"{option}={shown(value)}: {give}")
+
+
+def _range(option: str, value: object, give: str) -> WrongValue:
+    return WrongValue(f"{option}={shown(value)}: {give}")
