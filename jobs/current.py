@@ -55,7 +55,11 @@ class Request:
 
 
 encoding.declare_type(
-    Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain)
+    Request,
+    30,
+    lambda request: list(vars(request).values()),
+    lambda plain: Request(*plain),
+    own=True,
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgpack
 
+from jobs import keys
 from jobs.clock import moment_of
 
 
@@ -43,6 +44,10 @@ class JobInfo:
     attempts: int
     retries: int
     crashes: int
+    deaths: int
+    """Workers that died, or lost their lease, while they ran it, since it last came to an outcome."""
+    killed: int
+    """As many, if the job was ended because of them; else 0."""
     history: tuple[Attempt, ...]
 
 
@@ -63,6 +68,8 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
     attempts = number("attempts")
     if started is not None and state in ("SUCCESS", "STARTED") and attempts:
         history = (*history, Attempt(attempts, text("worker"), started, moment("finished"), state, ""))
+    crashes = number("crashes")
+    deaths = number("deaths") or (crashes + 1 if b"suspect" in record else 0)
     return JobInfo(
         id=job_id,
         state=state,
@@ -76,7 +83,9 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
         worker=text("worker"),
         attempts=attempts,
         retries=number("retries"),
-        crashes=number("crashes"),
+        crashes=crashes,
+        deaths=deaths,
+        killed=deaths if state == "FAILURE" and crashes >= keys.POISON else 0,
         history=history,
     )
 

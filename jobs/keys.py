@@ -95,6 +95,8 @@ NEWS = "jobs:news:"
 EVENTS = "jobs:events"
 ENDS = "jobs:ends:"
 
+POISON = 3
+"""Crashes that end a job: see note_lapse in claim.lua."""
 HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 2 * 86_400

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from jobs import keys, member_ids, members
 from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
+from jobs.info import JobInfo, read_info
 from jobs.result import Result
 from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
@@ -48,7 +50,7 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     if state == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
     if state in ("SUCCESS", "FAILURE", "REVOKED"):
-        return [Reason("ended", f"it has ended: {state}")]
+        return [await _ended(connection, job_id, state)]
     if state == "STARTED":
         return [await _started(connection, job_id)]
     job = await _read(connection, job_id, state)
@@ -86,8 +88,9 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
         yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", moment_of(until))
     if job.due <= now and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
-        workers_text = f"{len(knowing)} worker{'s' * (len(knowing) > 1)}"
-        yield Reason("busy", f"all {slots} slots of {workers_text} are busy; {_before_it(job.before)}")
+        yield Reason(
+            "busy", f"all {slots} slots of {_workers(len(knowing))} are busy; {_before_it(job.before)}"
+        )
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
@@ -120,6 +123,17 @@ def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
         return "?"
 
 
+async def _ended(connection: JobsRedis, job_id: str, state: str) -> Reason:
+    info = await _info(connection, job_id, state)
+    killed = f": it killed {info.killed} workers" if info.killed else ""
+    return Reason("ended", f"it has ended: {state}{killed}")
+
+
+async def _info(connection: JobsRedis, job_id: str, state: str) -> JobInfo:
+    record: Any = await connection.execute_command("HGETALL", keys.RECORD + job_id)  # type: ignore[no-untyped-call]
+    return read_info(job_id, state, record)
+
+
 async def _started(connection: JobsRedis, job_id: str) -> Reason:
     """A workflow has started when it waits for its members."""
     tree = await members.tree_of(connection, job_id)
@@ -128,8 +142,9 @@ async def _started(connection: JobsRedis, job_id: str) -> Reason:
         return Reason(
             "children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children"
         )
-    worker = await connection.hget(keys.RECORD + job_id, "worker")  # type: ignore[misc]
-    return Reason("running", f"it has started: it runs on {(worker or b'?').decode()}")
+    info = await _info(connection, job_id, "STARTED")
+    died = f"; {_workers(info.deaths)} died while they ran it" if info.deaths else ""
+    return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")
 
 
 async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
@@ -157,6 +172,10 @@ def _before(node: Tree, path: str) -> list[str]:
             found += members.places_of(node[kind][number], f"{above}{number}")
         node, above = node[kind][here], f"{above}{here}."
     return found
+
+
+def _workers(n: int) -> str:
+    return f"{n} worker{'s' * (n > 1)}"
 
 
 def _before_it(n: int) -> str:

@@ -11,7 +11,10 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 3.0
+"""Before a program is started again. A long one would stop all jobs because one kills its worker."""
+LONG_LIVED_S = 30.0
+"""After a program that lived longer, the pause is the first again."""
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -21,7 +24,7 @@ class StartError(Exception):
 
 
 class Service:
-    """One program. It is started again when it ends by itself, after a pause that doubles up to 30 s."""
+    """One program. It is started again when it ends by itself, after a pause that doubles up to 3 s."""
 
     def __init__(
         self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()
@@ -50,7 +53,7 @@ class Service:
         while self._process is not None:
             started = time.monotonic()
             code = await self._process.wait()
-            pause_s = FIRST_PAUSE_S if time.monotonic() - started > LONGEST_PAUSE_S else pause_s
+            pause_s = FIRST_PAUSE_S if time.monotonic() - started > LONG_LIVED_S else pause_s
             print(
                 f"The {self.name} has ended ({_how(code)}); starting it again in {pause_s:.0f} s.", flush=True
             )

@@ -6,13 +6,14 @@
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
 --   suspect, member of a workflow
+--   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
 -- include: aborting
 -- include: limits
 -- include: alive
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
-local POISON, AGAIN_MS, READ_AHEAD = 3, 1000, 100
+local AGAIN_MS, READ_AHEAD = 1000, 100
 local now = now_ms()
 local now_text, lease_end = as_text(now), as_text(now + lease)
 local takeover = note_alive(now)
@@ -38,16 +39,19 @@ local function verdict(record, payload)
   return ''
 end
 
--- The owner of a started job is gone. One that was a suspect already has cost a worker its life.
+-- The owner of a started job is gone. The first time makes it a suspect: any job of that worker may have killed it. The
+-- second time counts as one crash: it was the only suspect there. The third time as two, if nothing else ran there.
 local function note_lapse(id, record)
   local log = redis.call('HGET', RECORD .. id, 'log') or ''
   local entry = cmsgpack.pack({ record.attempts, record.worker, tonumber(record.received), now, 'LOST',
     'its worker died or lost its lease' })
   if #log < 32768 then redis.call('HSET', RECORD .. id, 'log', log .. entry) end
-  if record.suspect then record.crashes = record.crashes + 1 end
+  local known = redis.call('HMGET', RECORD .. id, 'deaths', 'alone')
+  local deaths = tonumber(known[1]) or record.suspect and record.crashes + 1 or 0 -- an older version counted no deaths
+  if record.suspect and record.crashes < POISON then record.crashes = record.crashes + (known[2] and 2 or 1) end
   record.suspect, record.lapsed = true, true
   redis.call('HDEL', RUNNING .. record.worker, id)
-  redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes)
+  redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes, 'deaths', deaths + 1)
 end
 
 local function look_again(id, queue, key, score, alive)
@@ -57,7 +61,9 @@ end
 
 local function give(id, queue, key, record, payload, why)
   redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
-  local suspect = record.suspect and not record.tree
+  local suspect, crashes = record.suspect and not record.tree, record.crashes
+  if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
+  if why == 'poison' then crashes = redis.call('HGET', RECORD .. id, 'deaths') or crashes + 1 end
   if suspect then suspects_left = suspects_left - 1 end
   if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
@@ -70,7 +76,7 @@ local function give(id, queue, key, record, payload, why)
   ends[#ends + 1], ends[#ends + 2] = lease_end, id
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
-  rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, record.crashes, record.due or '',
+  rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, crashes, record.due or '',
     record.enqueued or '', now_text, record.lapsed and 1 or 0, record.unknown or '', suspect and 1 or 0,
     record.parent and 1 or 0 }
 end

@@ -86,7 +86,7 @@ local function tell_waiters()
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
     local message = cmsgpack.pack({ workflow, unpack(paths) })
     redis.call('PUBLISH', ENDS .. workflow, message)
-    if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes') end -- it gets on: not what kills workers
+    if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
       redis.call('ZADD', queue_key(record[3]), record[4], workflow)

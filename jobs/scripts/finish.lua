@@ -27,7 +27,7 @@ end
 
 -- A member may have ended since the workflow looked, or the workflow was revoked: then it is due at once.
 local function park(id, token, queue, delay, seen, attempts, due, revoked)
-  redis.call('HDEL', RECORD .. id, 'suspect', 'crashes')
+  redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths')
   if redis.call('HLEN', JOURNAL .. id) ~= tonumber(seen) or revoked then
     return requeue(id, token, nil, queue, 'PENDING', due, { 'attempts', attempts - 1 })
   end
@@ -48,7 +48,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   ids[#ids + 1] = id
   local task, queue, attempts = record.task or '?', record.queue, tonumber(record.attempts)
   if state == 'RETRY' then
-    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes') -- its worker has outlived it
+    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
     local due = now + delay
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
     note_event(id, state, task, queue, worker)

@@ -27,7 +27,7 @@ redis.call('PERSIST', TREE .. id)
 redis.call('PERSIST', JOURNAL .. id)
 redis.call('UNLINK', RESULT .. id)
 unlist(id)
-redis.call('HDEL', RECORD .. id, 'until', 'finished', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes',
+redis.call('HDEL', RECORD .. id, 'until', 'finished', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes', 'deaths',
   'expires')
 redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'due', now)
 redis.call('SET', JOB .. id, record[2])

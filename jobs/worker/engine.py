@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +21,7 @@ from jobs.errors import WorkerLost
 from jobs.known_tasks import KnownTask
 from jobs.line import Line
 from jobs.subscription import Subscription
+from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
 from jobs.worker.functions import Runnable
@@ -33,6 +32,7 @@ from jobs.worker.recycling import memory_mb
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots
+from jobs.worker.versions import VERSIONS
 from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
@@ -83,7 +83,7 @@ class Engine:
             name: KnownTask(function.queue, function.secrets).told() for name, function in functions.items()
         }
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
-        self._suspects: set[Running] = set()
+        self._caution = Caution(redis, self._slots)
         self._stopping = False
         self._background: list[asyncio.Task[None]] = []
         pool = redis.connection_pool
@@ -176,9 +176,10 @@ class Engine:
             if wanted <= 0 or self._recorder.is_full:
                 await self._until_a_slot_is_free()
                 continue
-            batch = await self._claimer.claim(wanted, self._suspects_allowed, lambda: self._tokens)
-            for job in batch.jobs:
-                self._start(job)
+            batch = await self._claimer.claim(wanted, self._caution.suspects_allowed, lambda: self._tokens)
+            if len(batch.jobs) < wanted and not batch.left_behind:
+                self._caution.settle()
+            await self._start_all(batch.jobs)
             if batch.left_behind:
                 await asyncio.sleep(0)
             elif burst and not batch.jobs and await self._nothing_left():
@@ -188,14 +189,20 @@ class Engine:
 
     @property
     def _claimable(self) -> int:
-        return 0 if self.quiet else self._slots.free
+        return 0 if self.quiet else self._caution.jobs_allowed
+
+    async def _start_all(self, jobs: Sequence[Claimed]) -> None:
+        if jobs:
+            await self._caution.before_others()
+        for job in jobs:
+            self._start(job)
 
     def _start(self, job: Claimed) -> None:
         running = Running(job, Slot(self._slots), self._redis, self._threads)
         self.held[job.id] = running
         self._tokens[job.id] = job.token
         if job.suspect:
-            self._suspects.add(running)
+            self._caution.add(running)
         self.started += 1
         running.task = asyncio.create_task(self._run_one(running))
         self._tasks.add(running.task)
@@ -204,7 +211,8 @@ class Engine:
     async def _run_one(self, running: Running) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
         try:
-            outcome = await self._runner.run(running)
+            stopped = await self._caution.until_alone(running) if running.job.suspect else None
+            outcome = stopped or await self._runner.run(running)
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", running.job.id)
             outcome = Outcome(FAILURE, error, why=repr(error))
@@ -222,8 +230,7 @@ class Engine:
                 await asyncio.wait([running.thread])
         finally:  # a cancellation that was on its way comes here at the latest
             running.slot.end()
-            if running in self._suspects:
-                self._suspects.remove(running)
+            if self._caution.remove(running):
                 self._waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, running: Running, recorded: bool) -> None:
@@ -232,6 +239,8 @@ class Engine:
         if not recorded or outcome is None:
             return
         if outcome.state not in (PENDING, PARKED):
+            if not running.job.verdict:
+                self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
         if self._hooks.wants_recorded and outcome.ends:
             ctx = self._hooks.ctx_for(self._ctx, running.job, running.call)
@@ -246,11 +255,6 @@ class Engine:
         if self.held.get(running.job.id) is running:
             del self.held[running.job.id]
             del self._tokens[running.job.id]
-
-    @property
-    def _suspects_allowed(self) -> int:
-        """One suspect at a time; one that waits for other jobs may be waiting for a suspect."""
-        return 0 if any(running.slot.held for running in self._suspects) else 1
 
     async def _until_a_slot_is_free(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -278,6 +282,7 @@ class Engine:
                 await self.wait_until_idle()
 
     def _start_background(self) -> None:
+        self._caution.start()
         self._keeper.start()
         self._control.start()
         self._in_background(self._recorder.write_forever())
@@ -322,7 +327,7 @@ class Engine:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            **_VERSIONS,
+            **VERSIONS,
             "memory_mb": int(memory_mb()),
             "started": self._started_ms,
             "queues": ",".join(self.queues),
@@ -337,13 +342,3 @@ class Engine:
 
     _born = time.monotonic()
     _started_ms = int(time.time() * 1000)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # it is used from a checkout
-        return ""
-
-
-_VERSIONS = {"python": platform.python_version(), "arq": _version("arq"), "quarq": _version("quarq")}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import arq.worker
+import msgpack
 from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
-from jobs import keys
+from jobs import encoding, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
-from jobs.errors import Retry, WorkerLost
+from jobs.errors import EncodingError, Retry, WorkerLost
 from jobs.masking import Secrets, secrets_of
 from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
@@ -23,6 +26,8 @@ from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome
 from jobs.worker.hooks import call_task_hook
 from jobs.worker.running import Running
+
+logger = logging.getLogger("arq.worker")
 
 CRASHES = 2
 """A job whose own process dies with it is run again so often, at once; each time is one of its retries."""
@@ -185,3 +190,25 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
         )
     except Exception as error:
         raise DeserializationError(f"unable to deserialize job: {error}") from error
+
+
+def inert_call(payload: bytes) -> CallData:
+    """What can be said of a call that is not run, without running code of an application: decoding the arguments may be
+    what kills workers. Where they hold types or exceptions of the application, they are left out.
+    """
+    with contextlib.suppress(DeserializationError):
+        return decode_call(payload, encoding.loads_inert)
+    try:
+        raw = msgpack.unpackb(payload, strict_map_key=False)  # tagged values stay bytes
+        stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
+        return decode_call(encoding.dumps(stripped), encoding.loads_inert)
+    except Exception:  # nobody's bytes
+        return CallData("<unknown>")
+
+
+def _inert_options(raw: dict[str, Any]) -> Any:
+    try:
+        return encoding.loads_inert(msgpack.packb(raw.get("o") or {}))
+    except EncodingError as error:
+        logger.warning("%s: its link_error is not called, it cannot be read safely: %s", raw.get("f"), error)
+        return {}

@@ -15,7 +15,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.worker import log
 from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, Claimed, Outcome
-from jobs.worker.functions import Runnable, decode_call
+from jobs.worker.functions import Runnable, decode_call, inert_call
 from jobs.worker.hooks import Hooks
 from jobs.worker.running import Running
 
@@ -68,19 +68,12 @@ class Runner:
     def _refusal(self, running: Running) -> Outcome | None:
         """Why the job is not started: what the claim found, or what only a look into the payload can tell."""
         job = running.job
-        if job.verdict == "missing":
-            return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
+        if job.verdict:
+            return _ended_unstarted(running)
         try:
             running.call = decode_call(job.payload, self._redis.loads)
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
-        if job.verdict == "revoked":
-            return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked"), why="revoked")
-        if job.verdict == "expired":
-            return Outcome(REVOKED, TaskRevoked(f"job {job.id} had expired"), why="expired")
-        if job.verdict == "poison":
-            lost = WorkerLost(f"job {job.id}: {job.crashes} workers died with it")
-            return Outcome(FAILURE, lost, why=str(lost))
         function = self._functions.get(running.call.task)
         if function is None:
             return self._unknown(job, running.call.task)
@@ -100,13 +93,33 @@ class Runner:
         return Outcome(PENDING, delay_s=UNKNOWN_AGAIN_S, why=why, unknown_since=since)
 
     def _judge(self, running: Running, error: BaseException, function: Runnable) -> Outcome:
-        if isinstance(error, asyncio.CancelledError):
-            if running.stopped == "shutdown":
-                return Outcome(PENDING, why="its worker was stopped")
-            if running.stopped == "revoked":
-                revoked = TaskRevoked(f"job {running.job.id} was revoked while it ran")
-                return Outcome(REVOKED, revoked, why="revoked")
+        if isinstance(error, asyncio.CancelledError) and running.stopped in ("shutdown", "revoked"):
+            return stopped(running)
         outcome = function.judge(error, running.job)
         if not outcome.ends:
             return outcome
         return replace(outcome, keep_s=function.keep_result_s)
+
+
+def stopped(running: Running) -> Outcome:
+    """The outcome of a job whose run we cancelled."""
+    if running.stopped == "revoked":
+        revoked = TaskRevoked(f"job {running.job.id} was revoked while it ran")
+        return Outcome(REVOKED, revoked, why="revoked")
+    return Outcome(PENDING, why="its worker was stopped")
+
+
+def _ended_unstarted(running: Running) -> Outcome:
+    """The end of a job that the claim gave a verdict on. No code of the application runs here: decoding the arguments
+    may be what kills workers.
+    """
+    job = running.job
+    if job.verdict == "missing":
+        return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
+    running.call = inert_call(job.payload)
+    if job.verdict == "revoked":
+        return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked"), why="revoked")
+    if job.verdict == "expired":
+        return Outcome(REVOKED, TaskRevoked(f"job {job.id} had expired"), why="expired")
+    lost = WorkerLost(f"job {job.id} killed {job.crashes} workers")
+    return Outcome(FAILURE, lost, why=str(lost))

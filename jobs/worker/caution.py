@@ -1,0 +1,119 @@
+"""What a worker does not start yet, so that a job that kills workers stops the others only for a short time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+
+from jobs import scripts
+from jobs.connection import JobsRedis
+from jobs.line import is_away
+from jobs.worker.claimed import Outcome
+from jobs.worker.run import stopped
+from jobs.worker.running import Running
+from jobs.worker.slots import Slots
+
+FIRST_JOBS = 8
+"""Jobs that a new worker runs at a time until the first of them has ended."""
+SETTLED_S = 2.0
+"""How long it waits for that."""
+DRAIN_S = 3.0
+"""How long a job on its last chance waits for the other jobs of its worker to end."""
+ALONE_S = 5.0
+"""How long it then runs before others start."""
+
+
+class Caution:
+    """Three rules, see docs/decisions/0012:
+
+    - A new worker starts few jobs, and no suspect, until the first has ended: before a job kills it, another has ended.
+    - Of the suspects, jobs whose worker died with them, it runs one at a time.
+    - A suspect that was the only one when its worker died is on its last chance: it starts when nothing else runs, and
+      for a while nothing else starts.
+    """
+
+    def __init__(self, redis: JobsRedis, slots: Slots) -> None:
+        self._redis = redis
+        self._slots = slots
+        self._suspects: set[Running] = set()
+        self._last_chance: Running | None = None
+        self._opens = 0.0
+        """From this monotonic moment on others start beside the job on its last chance."""
+        self._is_alone = False
+        self._settled = False
+
+    def start(self) -> None:
+        """The worker begins to claim now."""
+        asyncio.get_running_loop().call_later(SETTLED_S, self.settle)
+
+    @property
+    def jobs_allowed(self) -> int:
+        """How many jobs may be claimed now."""
+        last = self._last_chance
+        if last is not None and last.slot.held and time.monotonic() < self._opens:
+            return 0
+        free = self._slots.free
+        return free if self._settled else min(free, max(FIRST_JOBS - self._slots.used, 0))
+
+    @property
+    def suspects_allowed(self) -> int:
+        """One suspect at a time; one that waits for other jobs may be waiting for a suspect."""
+        busy = any(running.slot.held for running in self._suspects)
+        return 0 if busy or not self._settled else 1
+
+    def settle(self) -> None:
+        """A job has ended here, or no other is due."""
+        if not self._settled:
+            self._settled = True
+            self._slots.nudge()
+
+    def add(self, running: Running) -> None:
+        """A suspect was claimed."""
+        self._suspects.add(running)
+        if running.job.crashes and not running.job.verdict:
+            self._last_chance, self._opens, self._is_alone = running, math.inf, False
+
+    def remove(self, running: Running) -> bool:
+        """Its code has ended; False if it is no suspect."""
+        if running is self._last_chance:
+            self._last_chance = None
+        if running not in self._suspects:
+            return False
+        self._suspects.remove(running)
+        return True
+
+    async def until_alone(self, running: Running) -> Outcome | None:
+        """Wait until a suspect may start; its outcome if it was stopped meanwhile."""
+        if running is not self._last_chance:
+            return None
+        try:
+            await self._drain()
+            if self._slots.used <= 1:
+                await self._note_alone(running, True)
+        except asyncio.CancelledError:
+            return stopped(running)
+        self._opens = time.monotonic() + ALONE_S
+        asyncio.get_running_loop().call_later(ALONE_S, self._slots.nudge)
+        return None
+
+    async def _drain(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while self._slots.used > 1:
+                    await self._slots.wait_for_change()
+
+    async def before_others(self) -> None:
+        """Others are claimed and start now: a job on its last chance runs alone no longer."""
+        if self._last_chance is not None and self._is_alone:
+            await self._note_alone(self._last_chance, False)
+
+    async def _note_alone(self, running: Running, alone: bool) -> None:
+        try:
+            await self._redis.run_script(scripts.ALONE, running.job.id, running.job.token, int(alone))
+        except Exception as error:  # then a death counts as one crash instead of two, or the reverse
+            if not is_away(error):
+                raise
+        else:
+            self._is_alone = alone
