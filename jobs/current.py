@@ -55,11 +55,7 @@ class Request:
 
 
 encoding.declare_type(
-    Request,
-    30,
-    lambda request: list(vars(request).values()),
-    lambda plain: Request(*plain),
-    own=True,
+    Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain)
 )
 
 

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,9 +23,6 @@ from jobs.errors import EncodingError, RemoteError
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
-
-INERT_DEPTH = 64
-"""Tagged values in each other, at most, that `loads_inert` decodes."""
 
 Clock = TypeVar("Clock", datetime, time)
 
@@ -79,29 +75,6 @@ def loads_cut(data: bytes) -> dict[str, Any]:
     return found
 
 
-def loads_inert(data: bytes, depth: int = 0) -> Any:
-    """Decode without running code of an application: an exception of its own becomes a RemoteError, a type that it
-    declared raises EncodingError. For calls that may kill whoever decodes them.
-    """
-    try:
-        return msgpack.unpackb(data, ext_hook=partial(_inert, depth + 1), strict_map_key=False)
-    except Exception as error:
-        raise EncodingError(f"{len(data)} bytes that are not a value of this library: {error}") from error
-
-
-def _inert(depth: int, tag: int, data: bytes) -> Any:
-    if depth > INERT_DEPTH or tag not in _OWN_TAGS:
-        raise EncodingError(f"tag {tag} at depth {depth}")
-    if tag == _BIG_INT:
-        return int(data)
-    plain = loads_inert(data, depth)
-    if tag != _EXCEPTION:
-        return _FROM_PLAIN[tag](plain)
-    if plain[0].startswith(("builtins.", "jobs.errors.")):
-        return _exception_from_plain(*plain)
-    return RemoteError(plain[0], plain[2])
-
-
 def unpacker(data: bytes) -> Any:
     """What reads *data* piece by piece, and can pass over pieces: a msgpack.Unpacker."""
     reader: Any = msgpack.Unpacker(ext_hook=_untagged, strict_map_key=False, max_buffer_size=0)
@@ -121,18 +94,11 @@ def declare_exception(*classes: type[BaseException]) -> None:
 
 
 def declare_type(
-    cls: type,
-    tag: int,
-    to_plain: Callable[[Any], Any],
-    from_plain: Callable[[Any], Any],
-    *,
-    own: bool = False,
+    cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]
 ) -> None:
-    """Let values of a type travel, under a tag that is its own for ever. *own*: the type is one of this library."""
+    """Let values of a type of ours travel, under a tag that is its own for ever."""
     _TYPES[cls] = (tag, to_plain, from_plain)
     _FROM_PLAIN[tag] = from_plain
-    if own:
-        _OWN_TAGS.add(tag)
 
 
 def _tagged(value: Any) -> msgpack.ExtType:
@@ -227,7 +193,6 @@ _TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
     complex: (10, lambda c: [c.real, c.imag], lambda p: complex(*p)),
 }
 _FROM_PLAIN = {tag: from_plain for tag, _, from_plain in _TYPES.values()}
-_OWN_TAGS = {*_FROM_PLAIN, _EXCEPTION, _BIG_INT}
 
 declare_exception(
     *(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception))

@@ -15,7 +15,7 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
-from jobs import encoding, keys
+from jobs import encoding, inert, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, Retry, WorkerLost
@@ -194,21 +194,21 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
 
 def inert_call(payload: bytes) -> CallData:
     """What can be said of a call that is not run, without running code of an application: decoding the arguments may be
-    what kills workers. Where they hold types or exceptions of the application, they are left out.
+    what kills workers. Where they hold types of the application, they are left out.
     """
     with contextlib.suppress(DeserializationError):
-        return decode_call(payload, encoding.loads_inert)
+        return decode_call(payload, inert.loads)
     try:
         raw = msgpack.unpackb(payload, strict_map_key=False)  # tagged values stay bytes
         stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
-        return decode_call(encoding.dumps(stripped), encoding.loads_inert)
+        return decode_call(encoding.dumps(stripped), inert.loads)
     except Exception:  # nobody's bytes
         return CallData("<unknown>")
 
 
 def _inert_options(raw: dict[str, Any]) -> Any:
     try:
-        return encoding.loads_inert(msgpack.packb(raw.get("o") or {}))
+        return inert.loads(msgpack.packb(raw.get("o") or {}))
     except EncodingError as error:
         logger.warning("%s: its link_error is not called, it cannot be read safely: %s", raw.get("f"), error)
         return {}
