@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, TypeAlias, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jobs.errors import SettingsMistake, WrongValue
+from jobs.errors import EncodingError, SettingsMistake, WrongValue
 
 MOST_SECONDS = 1e11
 """About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""
 MOST_COUNT = 2**31 - 1
 LONGEST_NAME = 512
+LONGEST_SPAN = timedelta(days=36_600)
 _PLAIN: tuple[type, ...] = (int, float)
 
 Check: TypeAlias = Callable[[str, Any], Any]
@@ -113,6 +115,38 @@ def seconds_or_moment(option: str, value: Any) -> float | datetime:
     return _number(option, plain, "seconds", how, -MOST_SECONDS, None, MOST_SECONDS)
 
 
+def zone(option: str, value: Any) -> tzinfo:
+    """A time zone, or the name of one. Those of pytz become a ZoneInfo: as they are, their clock shows wrong times."""
+    if isinstance(value, ZoneInfo):
+        return value
+    named = value if isinstance(value, str) else getattr(value, "zone", None)
+    if isinstance(named, str):
+        try:
+            return ZoneInfo(named)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise WrongValue(
+                f"{option}={shown(value)} is not a time zone such as Europe/Berlin or UTC"
+            ) from None
+    if not isinstance(value, tzinfo):
+        raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
+    if not _keeps_time(value):
+        raise _range(
+            option, value, "the clock of this zone is wrong without help: give a ZoneInfo, or its name"
+        )
+    return value
+
+
+def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
+    """A time span."""
+    if not isinstance(value, timedelta):
+        raise _kind(option, value, "write a time span such as timedelta(seconds=30)")
+    if not least <= value <= LONGEST_SPAN:
+        raise _range(
+            option, value, f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
+        )
+    return value
+
+
 def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
     """One exception class, or some in a tuple, list or set."""
     several = (value,) if isinstance(value, type) else value
@@ -181,7 +215,7 @@ def as_settings_mistake(where: str = "") -> Iterator[None]:
     """A wrong value in a declaration is a SettingsMistake."""
     try:
         yield
-    except (TypeError, WrongValue) as error:
+    except (TypeError, WrongValue, EncodingError) as error:
         raise SettingsMistake(f"{where}{error}") from None
 
 
@@ -221,6 +255,18 @@ def _number(
     if plain > most:
         raise _range(option, value, f"give {what}{how}, at most {most:,.15g}")
     return plain
+
+
+def _keeps_time(zone: tzinfo) -> bool:
+    """Does a time that this zone's clock shows mean the moment at which it shows it?"""
+    try:
+        for month in range(1, 13):
+            moment = datetime(2026, month, 1, tzinfo=UTC)
+            if moment.astimezone(zone).replace(tzinfo=zone).astimezone(UTC) != moment:
+                return False
+    except Exception:  # another library's code
+        return False
+    return True
 
 
 def _is_exception(value: object) -> bool:

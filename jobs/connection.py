@@ -19,7 +19,7 @@ from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
-from jobs.errors import QuarqError, TooLarge
+from jobs.errors import QuarqError, SettingsMistake, TooLarge
 from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
@@ -30,6 +30,13 @@ from jobs.schedule_info import ScheduleInfo
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
 
+
+_OPTIONS = {
+    "job_serializer": checks.or_none(checks.function),
+    "job_deserializer": checks.or_none(checks.function),
+    "default_queue_name": checks.name,
+    "expires_extra_ms": checks.count,
+}
 
 TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
 """What became of a call: see enqueue.lua."""
@@ -56,8 +63,17 @@ class JobsRedis(ArqRedis):
     def at(cls, url: str, **options: Any) -> JobsRedis:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
-        BadRedisURL says what is wrong with the address.
+        Options: `job_serializer`, `job_deserializer`, `default_queue_name`. BadRedisURL says what is wrong with the
+        address, SettingsMistake that there is no such option.
         """
+        for option, value in options.items():
+            if option not in _OPTIONS:
+                raise SettingsMistake(
+                    f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
+                    "URL, such as redis://user:password@host:6379/3"
+                )
+            with checks.as_settings_mistake():
+                _OPTIONS[option](option, value)
         pool = RedisURL.read(url).pool(
             socket_timeout=5,
             socket_connect_timeout=2,
@@ -220,7 +236,7 @@ class JobsRedis(ArqRedis):
 async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
 
-    Does not wait for Redis to be there: a call does.
+    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`.
     """
     connection = JobsRedis.at(redis_url, **options)
     with default.connected(connection):

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeAlias
 
+from jobs import checks
 from jobs.errors import SettingsMistake
 
 Field: TypeAlias = int | str | Iterable[int | str]
 """5, "5", "1-5", "*/15", "1-30/2", "mon-fri", "22-4" (over the end), "*/2, 1", or a list of such."""
 
+LONGEST_TEXT = 1_000
 _LONGEST = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)}
 
 
@@ -51,9 +53,8 @@ def moments(
     """Read the five fields; SettingsMistake names the one that is wrong, or says that they never meet."""
     days, months = _DAY_OF_MONTH.values(day_of_month), _MONTH_OF_YEAR.values(month_of_year)
     if not any(days[0] <= _LONGEST[month] for month in months):
-        raise SettingsMistake(
-            f"day_of_month={day_of_month!r}, month_of_year={month_of_year!r}: no such day exists"
-        )
+        fields = f"day_of_month={checks.shown(day_of_month)}, month_of_year={checks.shown(month_of_year)}"
+        raise SettingsMistake(f"{fields}: no such day exists")
     return Moments(
         minute=_MINUTE.values(minute),
         hour=_HOUR.values(hour),
@@ -151,9 +152,11 @@ class _Reader:
     def values(self, given: Field) -> tuple[int, ...]:
         """Every value that the field allows, sorted."""
         parts: list[str] = []
-        for item in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+        for item in given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]:
             if isinstance(item, bool) or not isinstance(item, int | str):
                 raise self._mistake(given, "it takes numbers and text")
+            if isinstance(item, str) and len(item) > LONGEST_TEXT:
+                raise self._mistake(given, f"more than {LONGEST_TEXT} characters")
             parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
         if not parts:
             raise self._mistake(given, "nothing is in it; leave it out for every value")
@@ -193,7 +196,7 @@ class _Reader:
         return value
 
     def _mistake(self, given: object, why: str) -> SettingsMistake:
-        return SettingsMistake(f"{self.name}: cannot read {given!r}: {why}")
+        return SettingsMistake(f"{self.name}: cannot read {checks.shown(given)}: {why}")
 
 
 _NUMBER = re.compile(r"[0-9]{1,4}")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import encoding, member_ids, registry, scripts
+from jobs import checks, encoding, member_ids, registry, scripts
 from jobs.calling import Call, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import NEW, TAKEN, JobsRedis
@@ -24,6 +24,7 @@ from jobs.tree import from_dict
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import Around, TaskRunnable
 from jobs.worker.hooks import Hooks
+from jobs.worker.option_checks import around as check_around
 from jobs.worker.record import Recorder
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
@@ -37,6 +38,8 @@ class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 
     def __init__(self, around: Around | None = None) -> None:
+        with checks.as_settings_mistake():
+            checks.or_none(check_around)("around", around)
         super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
         self._around = around
         self._entries: dict[str, Entry] = {}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
 
-from jobs import cron, registry
+from jobs import checks, cron, encoding, registry
 from jobs.cron import Field
+from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,14 +33,22 @@ class Schedule(CronJob):
     ) -> None:
         self.task = task if isinstance(task, str) else getattr(task, "name", "")
         if not self.task or not isinstance(self.task, str):
-            raise SettingsMistake(f"{task!r} is not a task: a schedule takes a @task, or the name of one")
-        self.args, self.kwargs, self.window = tuple(args), dict(kwargs or {}), window
+            shown = checks.shown(task)
+            raise SettingsMistake(f"{shown} is not a task: a schedule takes a @task, or the name of one")
+        with checks.as_settings_mistake(f"schedule of {checks.shown(self.task)}: "):
+            checks.name("task", self.task)
+            name = checks.name("name", self.task if name is None else name)
+            self.args, self.kwargs = checks.positional("args", args), checks.by_name("kwargs", kwargs)
+            self.window = checks.span("window", window)
+            if isinstance(task, Task):
+                task.takes(self.args, self.kwargs)
+            encoding.dumps([self.args, self.kwargs])
 
         async def run(ctx: Any) -> Any:
             return await registry.lookup(self.task)(*self.args, **self.kwargs)
 
         super().__init__(
-            name=name or self.task,
+            name=name,
             coroutine=run,
             month=None,
             day=None,
@@ -89,7 +99,7 @@ class crontab(Schedule):
     """Due when the clock of *timezone* shows it; a field that is not given allows every value, minute too.
 
     Fields are Celery's: `minute=0`, `hour="*/2, 1"`, `day_of_week="mon-fri"` (0 and 7 are Sunday), lists;
-    all five must match. Without *timezone*, the worker's `timezone=` if that names a zone, otherwise UTC. A
+    all five must match. *timezone*: a ZoneInfo, or its name. Without it, the worker's `timezone=`, otherwise UTC. A
     moment missed while no worker ran is caught up once if it is not longer ago than *window*.
     """
 
@@ -110,12 +120,21 @@ class crontab(Schedule):
     ) -> None:
         super().__init__(task, name, args, kwargs, window)
         self.due = cron.moments(minute, hour, day_of_week, day_of_month, month_of_year)
-        self.timezone = _zone(timezone)
+        with checks.as_settings_mistake():
+            self.timezone = None if timezone is None else checks.zone("timezone", timezone)
         self._text = f"{minute} {hour} {day_of_month} {month_of_year} {day_of_week}"
 
     def next_after(self, moment: datetime) -> datetime:
         zone = self.timezone or (moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else UTC)
         return cron.next_after(self.due, zone, moment)
+
+    def in_zone(self, zone: tzinfo) -> crontab:
+        """The same by the clock of *zone*, unless it has a zone of its own."""
+        if self.timezone is not None:
+            return self
+        moved = copy(self)
+        moved.timezone = zone
+        return moved
 
     @property
     def when(self) -> str:
@@ -136,11 +155,8 @@ class every(Schedule):
         window: timedelta = timedelta(hours=1),
     ) -> None:
         super().__init__(task, name, args, kwargs, window)
-        if not isinstance(period, timedelta) or period < timedelta(milliseconds=1):
-            raise SettingsMistake(
-                f"{self.name}: every {period!r}: write a time span such as timedelta(seconds=30)"
-            )
-        self.period = period
+        with checks.as_settings_mistake(f"{self.name}: "):
+            self.period = checks.span("every", period, least=timedelta(milliseconds=1))
 
     def next_after(self, moment: datetime) -> datetime:
         return _EPOCH + ((moment - _EPOCH) // self.period + 1) * self.period
@@ -152,12 +168,3 @@ class every(Schedule):
     @property
     def when(self) -> str:
         return f"every {self.period}"
-
-
-def _zone(zone: str | tzinfo | None) -> tzinfo | None:
-    if not isinstance(zone, str):
-        return zone
-    try:
-        return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise SettingsMistake(f"timezone={zone!r} is not a time zone such as Europe/Berlin or UTC") from None

@@ -13,10 +13,8 @@ LOOK_S = 1.0
 """How often the memory is looked at."""
 
 
-def check_limits(max_jobs_total: int | None, max_memory_mb: float | None) -> None:
-    """SettingsMistake if a worker with these limits would do nothing but end, and be started again."""
-    if max_jobs_total is not None and max_jobs_total < 1:
-        raise SettingsMistake(f"max_jobs_total={max_jobs_total}: give a number from 1, or None for no limit")
+def check_limit(max_memory_mb: float | None) -> None:
+    """SettingsMistake if a worker with this limit would do nothing but end, and be started again."""
     if max_memory_mb is not None and (taken_mb := memory_mb()) > max_memory_mb:
         raise SettingsMistake(
             f"max_memory={max_memory_mb:g}: this worker takes {taken_mb:.0f} MB before its first job; allow more"

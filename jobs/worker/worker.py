@@ -31,7 +31,7 @@ from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
 from jobs.worker.link import Link
-from jobs.worker.recycling import check_limits, until_over
+from jobs.worker.recycling import check_limit, until_over
 from jobs.worker.registered import TaskFunction
 from jobs.worker.scheduler import Scheduler
 from jobs.worker.watch import watch_reload
@@ -70,6 +70,8 @@ class Worker(arq.worker.Worker):
         those that run have ended; its supervisor starts another. *log_format* is text or json. *nice* (0 to 19) lets
         other processes of the machine, such as its web server, go first.
         *unknown_task_patience*: how long a job waits for a worker that knows its task.
+        *around*: a function that is given the CurrentJob and returns an async context manager; the code of each
+        task runs in it. `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
         """
         pool = arq_options.get("redis_pool")
         self._ours = isinstance(pool, JobsRedis)
@@ -127,7 +129,7 @@ class Worker(arq.worker.Worker):
         await self._until_done(lambda: log_redis_info(self.pool, logger.info))
         await self._until_done(self._declare_limits)
         self.ctx["redis"] = self.pool
-        check_limits(self._max_jobs_total, self._max_memory_mb)
+        check_limit(self._max_memory_mb)
         if self.on_startup:
             await self.on_startup(self.ctx)
         # told to stop meanwhile: a library's own timeout may have swallowed the cancellation

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -408,3 +408,27 @@ async def test_a_worker_says_again_that_it_has_its_schedules(
         return not any(info.gone for info in await connection.schedules())
 
     await wait_until(again, "the worker to have said so again")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", timezone(timedelta(hours=1))], ids=["named", "fixed"])
+async def test_schedules_go_by_the_workers_zone(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, zone: Any
+) -> None:
+    """Ours, and arq's."""
+
+    async def own(ctx: dict[Any, Any]) -> str:
+        ran.append("arq")
+        return "arq"
+
+    await set_clock(redis, datetime(2026, 1, 3, 8, 59, 59, 800_000, tzinfo=UTC))
+    await start_worker(
+        tasks=[scheduled],
+        cron_jobs=[crontab(scheduled, name="ours", minute=0, hour=10), cron(own, hour=10, minute=0)],
+        timezone=zone,
+    )
+
+    await wait_until(lambda: len(ran) == 2, "both to run at 10:00 by the worker's clock")
+
+    assert {"arq", job_id("ours", datetime(2026, 1, 3, 9, tzinfo=UTC))} == set(ran)
+    [ours] = [info for info in await connection.schedules() if info.name == "ours"]
+    assert ours.next_run == datetime(2026, 1, 4, 9, tzinfo=UTC)
