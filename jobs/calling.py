@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from jobs import checks, encoding, keys, member_ids, registry
+from jobs import checks, encoding, member_ids, registry
 from jobs.call_options import OF_A_GROUP, OPTIONS, checked, merged
 from jobs.canvas import Node, Signature
 from jobs.current import running_job
-from jobs.errors import EncodingError, QuarqError, TooLarge, UnknownTask
-from jobs.partial import nodes_of
+from jobs.errors import EncodingError, QuarqError, TooLarge
+from jobs.settling import NOTHING, Settled, first_queue, own_of, read_settled, settled
 from jobs.tree import from_dict
 
 if TYPE_CHECKING:
@@ -59,36 +59,56 @@ class Call:
         return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
 
 
-def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any]) -> Call:
-    """The call of a task or of a whole workflow, checked as far as this process can."""
+def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], known: Settled = NOTHING) -> Call:
+    """The call of a task or of a whole workflow, checked as far as this process can.
+
+    *known*: of tasks that this process does not know.
+    """
     job_id = _checked_id(options.get("task_id", node.options.get("task_id")))
-    return _call_of(connection, node, options, job_id)
+    return _call_of(connection, node, options, known, job_id)
 
 
-def _call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], job_id: str) -> Call:
+def _call_of(
+    connection: JobsRedis, node: Node, options: Mapping[str, Any], known: Settled, job_id: str
+) -> Call:
     """The same under an id that is not looked at; '' has one made."""
     if isinstance(node, Signature):
-        return _task_call(
-            connection, node, merged(node.options, options), connection.size_limit, job_id or _new_id()
-        )
-    stored = node.to_dict()
+        options = merged(node.options, options)
+        return _task_call(connection, node, options, known, connection.size_limit, job_id or _new_id())
+    stored = settled(node, known)
     if job_id:
         stored[member_ids.SEPARATOR] = member_ids.GIVEN
     tree = encoding.dumps(stored)
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
     options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
+    if not options.get("queue"):  # where its first task is served, its evaluation is
+        options["queue"] = first_queue(node, known)
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
-    call = _task_call(connection, evaluation, options, connection.size_limit, job_id or _new_id())
+    call = _task_call(connection, evaluation, options, known, connection.size_limit, job_id or _new_id())
     return replace(call, tree=tree)
 
 
-def member_call(connection: JobsRedis, signature: Signature, workflow: str, prefix: str, place: str) -> Call:
-    """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay.
+@dataclass(frozen=True)
+class Caller:
+    """A stored workflow, as the calls of its members need it."""
 
-    *prefix*: what the ids of this workflow's members begin with.
-    """
-    return _task_call(connection, signature, signature.options, LARGE_LIMIT, prefix + place, workflow, place)
+    id: str
+    prefix: str
+    """What the ids of its members begin with."""
+    known: Settled
+    """What its own caller knew of its tasks."""
+
+    @classmethod
+    def of(cls, workflow: str, tree: Mapping[str, Any]) -> Caller:
+        """The workflow of this id, whose stored tree is *tree*."""
+        return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree))
+
+
+def member_call(connection: JobsRedis, signature: Signature, caller: Caller, place: str) -> Call:
+    """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
+    job_id, options = caller.prefix + place, signature.options
+    return _task_call(connection, signature, options, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 
 def calls_that_follow(
@@ -100,7 +120,8 @@ def calls_that_follow(
     calls = []
     for number, tree in enumerate(trees):
         node = from_dict(tree).clone(args)
-        calls.append(_call_of(connection, node, {}, member_ids.callback_id(job_id, mark, number)))
+        own_id = member_ids.callback_id(job_id, mark, number)
+        calls.append(_call_of(connection, node, {}, read_settled(tree), own_id))
     return calls
 
 
@@ -127,6 +148,7 @@ def _task_call(
     connection: JobsRedis,
     signature: Signature,
     options: Mapping[str, Any],
+    known: Settled,
     limit: int,
     job_id: str,
     parent: str = "",
@@ -135,14 +157,15 @@ def _task_call(
     name = signature.task
     if options:
         options = checked(options, OPTIONS, f"{name}: apply_async()")
-    task = _known(name)
+    task: Task[Any, Any] | None = registry.find(name)  # type: ignore[assignment]  # only @task registers
     eta, expires = options.get("eta"), options.get("expires")
-    if expires is None and task is not None:
-        expires = task.options.expires
+    own = own_of(name, signature.args, known)
+    if expires is None:
+        expires = own.expires
     return Call(
         id=job_id,
-        queue=options.get("queue") or (task.options.queue if task is not None else keys.DEFAULT_QUEUE),
-        payload=_payload(connection, task, signature, options, limit),
+        queue=options.get("queue") or own.queue,
+        payload=_payload(connection, task, signature, options, known, limit),
         task=name,
         due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
         expires=moment(expires),
@@ -156,10 +179,11 @@ def _payload(
     task: Task[Any, Any] | None,
     signature: Signature,
     options: Mapping[str, Any],
+    known: Settled,
     limit: int,
 ) -> bytes:
     callbacks = {
-        name: [callback.to_dict() for callback in nodes_of((options[name],))]
+        name: [settled(callback, known) for callback in options[name]]
         for name in ("link", "link_error")
         if options.get(name)
     }
@@ -191,13 +215,6 @@ def _due_of_parent() -> str:
     """
     job = running_job()
     return str(job.request.due_ms - 1) if job is not None and job.request.due_ms else ""
-
-
-def _known(name: str) -> Task[Any, Any] | None:
-    try:
-        return registry.lookup(name)  # type: ignore[return-value]  # only @task registers
-    except UnknownTask:
-        return None
 
 
 def _new_id() -> str:

@@ -19,13 +19,17 @@ from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
 from jobs.calling import Call, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
-from jobs.errors import QuarqError, SettingsMistake, TooLarge
+from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, TooLarge
+from jobs.known_tasks import declared
 from jobs.limits import as_stored, parse_rate_limit
+from jobs.line import is_away
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
+from jobs.partial import with_callbacks
 from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
+from jobs.settling import NOTHING, Settled, strangers
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
@@ -176,7 +180,9 @@ class JobsRedis(ArqRedis):
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""
-        [result] = await self._submit([call_of(self, node, options)])
+        options = with_callbacks(options)
+        known = await self._declared(strangers([(node, options)]))
+        [result] = await self._submit([call_of(self, node, options, known)])
         return result
 
     async def declare_limits(
@@ -213,7 +219,20 @@ class JobsRedis(ArqRedis):
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
-        return await self._submit([call_of(self, node, options) for node in nodes])
+        several, options = list(nodes), with_callbacks(options)
+        known = await self._declared(strangers((node, options) for node in several))
+        return await self._submit([call_of(self, node, options, known) for node in several])
+
+    async def _declared(self, names: set[str]) -> Settled:
+        """What workers have declared of tasks that this process does not know. Asks nothing for none."""
+        if not names:
+            return NOTHING
+        try:
+            return await declared(self, sorted(names))
+        except Exception as error:
+            if is_away(error):
+                raise QueueUnavailable(f"Redis is away: the call is not stored: {error}") from error
+            raise
 
     async def _submit(self, calls: Sequence[Call]) -> list[Result]:
         answers = await self.enqueue(calls)

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import checks, encoding, member_ids, registry, scripts
-from jobs.calling import Call, member_call
+from jobs import checks, encoding, registry, scripts
+from jobs.calling import Call, Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import NEW, TAKEN, JobsRedis
 from jobs.current import Request
@@ -20,6 +20,7 @@ from jobs.line import Line
 from jobs.mailbox import Entry
 from jobs.members import place
 from jobs.result import Result
+from jobs.settling import NOTHING, Settled
 from jobs.tree import from_dict
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import Around, TaskRunnable
@@ -65,6 +66,9 @@ class EagerRedis(JobsRedis):
         else:
             self._refuse(script.name)
 
+    async def _declared(self, names: set[str]) -> Settled:
+        return NOTHING  # no worker is there, and no queue
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         self._refuse(args[0])
 
@@ -88,11 +92,11 @@ class EagerRedis(JobsRedis):
 
     async def _workflow(self, call: Call) -> None:
         def member(signature: Signature, path: Path) -> Awaitable[Any]:
-            return self._member(member_call(self, signature, call.id, prefix, place(path)))
+            return self._member(member_call(self, signature, caller, place(path)))
 
         running = self._running(call, 0)
         tree = encoding.loads(call.tree)
-        node, prefix = from_dict(tree), member_ids.prefix_of(call.id, tree)
+        node, caller = from_dict(tree), Caller.of(call.id, tree)
         running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
         try:
             value = await evaluate(node, call=member, request=Request(call.id, call.task))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import keys, registry
 from jobs.masking import NOTHING, Secrets, masked, secrets_of_task
+from jobs.settling import Kept
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -20,11 +21,15 @@ class KnownTask:
 
     queue: str = ""
     secrets: Secrets = NOTHING
+    expires: float | None = None
 
     def told(self) -> str:
         """As it stands in Redis."""
         own = self.secrets
-        about = {"queue": self.queue, "rest": own.rest, "places": own.places, "names": own.names}
+        about = {
+            "queue": self.queue, "rest": own.rest, "places": own.places, "names": own.names,
+            "expires": self.expires,
+        }  # fmt: skip
         return json.dumps(about, ensure_ascii=False)
 
 
@@ -53,7 +58,15 @@ async def known_tasks(connection: JobsRedis) -> KnownTasks:
     return KnownTasks({name.decode(): _read(about) for name, about in told.items()})
 
 
+async def declared(connection: JobsRedis, names: list[str]) -> dict[str, Kept]:
+    """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
+    found: list[bytes | None] = await connection.hmget(keys.TASKS, names)  # type: ignore[misc]
+    known = {name: _read(about) for name, about in zip(names, found, strict=True) if about}
+    return {name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items()}
+
+
 def _read(told: bytes) -> KnownTask:
     about: dict[str, Any] = json.loads(told)
     places = {int(place): name for place, name in about["places"].items()}
-    return KnownTask(about["queue"], Secrets(places, about["rest"], tuple(about["names"])))
+    secrets = Secrets(places, about["rest"], tuple(about["names"]))
+    return KnownTask(about["queue"], secrets, about.get("expires"))

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from jobs import default, encoding, keys, member_ids, members
-from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, member_call
+from jobs import default, encoding, keys, members
+from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
@@ -64,8 +64,7 @@ class Orchestration:
         self._redis = redis
         self._id = job.request.id
         self._job = job
-        self._prefix = ""
-        """What the ids of its members begin with."""
+        self._caller = Caller.of(self._id, {})
         self._total = 0
         self._done = 0
         self._failed = 0
@@ -108,7 +107,7 @@ class Orchestration:
         for place, entry in self._ended.items():
             self._count(place, entry)
         stored = read(tree)
-        self._prefix = member_ids.prefix_of(self._id, stored)
+        self._caller = Caller.of(self._id, stored)
         self._total = len(members.places_of(stored))
         if self._seen:  # it is taken up again
             self._report_soon()
@@ -179,7 +178,7 @@ class Orchestration:
             self._settle(place, self._ended.pop(place))
             return future
         try:
-            self._outbox.append(member_call(self._redis, signature, self._id, self._prefix, place))
+            self._outbox.append(member_call(self._redis, signature, self._caller, place))
         except Exception as error:  # arguments that cannot travel: the same in every replay
             future.set_exception(error)
             return future

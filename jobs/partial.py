@@ -104,11 +104,14 @@ def nodes_of(given: tuple[P | Iterable[P], ...]) -> list[P]:
     return nodes
 
 
+def with_callbacks(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with callbacks as tuples, where a single one may be given alone."""
+    given = CALLBACKS & options.keys()
+    return {**options, **{name: tuple(nodes_of((options[name] or (),))) for name in given}}
+
+
 def _normal(options: dict[str, Any]) -> dict[str, Any]:
-    """The options, checked; callbacks as tuples, where a single one may be given alone."""
+    """The options, checked; callbacks as tuples."""
     if not options:
         return options
-    normal = checked(options, OPTIONS | OF_A_GROUP, "a signature")
-    for name in CALLBACKS & options.keys():
-        normal[name] = tuple(nodes_of((options[name] or (),)))
-    return normal
+    return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature"))

@@ -51,6 +51,11 @@ def lookup(name: str) -> Named:
         raise UnknownTask(f"no task named {name!r} is registered here; {_hint(name)}") from None
 
 
+def find(name: str) -> Named | None:
+    """The task of that name or alias; None if this process has none."""
+    return _tasks.get(name)
+
+
 def is_registered(name: str) -> bool:
     """Is there a task of this name, or alias, in this process?"""
     return name in _tasks

@@ -80,7 +80,8 @@ class Engine:
         self._functions = functions
         self._slots = Slots(max_jobs)
         told = {
-            name: KnownTask(function.queue, function.secrets).told() for name, function in functions.items()
+            name: KnownTask(function.queue, function.secrets, function.expires).told()
+            for name, function in functions.items()
         }
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._caution = Caution(redis, self._slots)

@@ -43,6 +43,8 @@ class Runnable(Protocol):
     ignore_result: bool
     queue: str
     """Where its calls go."""
+    expires: float | None
+    """Seconds after which a call that has not started never does."""
     secrets: Secrets
     """Which of its arguments nobody should see."""
 
@@ -66,6 +68,7 @@ class TaskRunnable:
         self.keep_result_s = task.options.result_expires
         self.ignore_result = task.options.ignore_result
         self.queue = task.options.queue
+        self.expires = task.options.expires
         self.secrets = secrets_of(task.function, bound=task.options.bind)
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
@@ -127,6 +130,7 @@ class ArqRunnable:
     """An arq function or cron job: `async def f(ctx, ...)`, with arq's `Retry`, `max_tries` and `job_timeout`."""
 
     ignore_result = False
+    expires: float | None = None
 
     def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
         self._function = function

@@ -72,14 +72,21 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
 
 
 class WorkerProcess:
-    """`arq tests.jobs.worker.tasks.WorkerSettings`, as an operator starts it."""
+    """`arq tests.jobs.worker.tasks.WorkerSettings`, or other *settings*, as an operator starts it."""
 
-    def __init__(self, redis_url: str, log: Path, *flags: str, **environ: str) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        log: Path,
+        *flags: str,
+        settings: str = "tests.jobs.worker.tasks.WorkerSettings",
+        **environ: str,
+    ) -> None:
         self.log = log
         environment = {**os.environ, "REDIS_URL": redis_url, **environ}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [Path(sys.executable).parent / "arq", "tests.jobs.worker.tasks.WorkerSettings", *flags],
+                [Path(sys.executable).parent / "arq", settings, *flags],
                 cwd=ROOT,
                 env=environment,
                 stdout=output,

@@ -1,0 +1,122 @@
+"""Settles what the tasks of stored calls say of them: their queues and expiries.
+
+The process that calls a workflow, or a task with callbacks, knows their tasks, or asks Redis what workers have
+declared. The worker that makes their calls later may not know them: so the answer is stored, in the root of the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from jobs import keys, registry
+from jobs.call_options import CALLBACKS
+from jobs.canvas import Node, Signature, Workflow
+
+MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
+"""Tasks that run another task in their own job: their calls go where calls of that one go."""
+_TASKS: Final = "tasks"
+"""Where a stored tree has task -> [queue, expires]."""
+
+
+class Own(Protocol):
+    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def expires(self) -> Any: ...
+
+
+class Kept(NamedTuple):
+    """The same, of a task that need not be known here."""
+
+    queue: str = keys.DEFAULT_QUEUE
+    expires: Any = None
+
+
+Settled: TypeAlias = Mapping[str, Kept]
+"""By task: what was settled before, or declared by workers."""
+NOTHING: Final[Settled] = {}
+
+
+def settled(node: Node, known: Settled) -> dict[str, Any]:
+    """The tree as it is stored, with what is known of its tasks: by *known*, else by this process."""
+    table = {}
+    for name in names_of(node):
+        own = known.get(name) or _registered(name)
+        if own is not None:
+            table[name] = [own.queue, own.expires]
+    return node.to_dict() | ({_TASKS: table} if table else {})
+
+
+def read_settled(tree: Mapping[str, Any]) -> Settled:
+    """What was settled of the tasks of a stored tree; nothing for one that an earlier release has stored."""
+    return {name: Kept(*own) for name, own in tree.get(_TASKS, {}).items()}
+
+
+def own_of(name: str, args: Sequence[Any], known: Settled) -> Own:
+    """What its task says of a call. Of a task that nobody knows: the default queue, for ever."""
+    if name in MAPS and (mapped := _mapped(args)):
+        own, given = own_of(mapped["task"], mapped.get("args", ()), known), mapped.get("options", {})
+        return Kept(given.get("queue") or own.queue, given.get("expires", own.expires))
+    return known.get(name) or _registered(name) or Kept()
+
+
+def first_queue(node: Node, known: Settled) -> str:
+    """The queue of the task that a workflow calls first; '' if it calls none."""
+    if queue := node.options.get("queue"):
+        return str(queue)
+    if isinstance(node, Signature):
+        return own_of(node.task, node.args, known).queue
+    members = node.tasks if isinstance(node, Workflow) else ()
+    return next(filter(None, (first_queue(member, known) for member in members)), "")
+
+
+def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
+    """The tasks of workflows, maps and callbacks that this process does not know. One that is called by itself is not
+    among them.
+    """
+    found: set[str] = set()
+    for node, options in calls:
+        if not isinstance(node, Signature) or node.task in MAPS:
+            found |= names_of(node)
+        for callback in (*_callbacks(node.options), *_callbacks(options)):
+            found |= names_of(callback)
+    return {name for name in found - MAPS if not registry.is_registered(name)}
+
+
+def names_of(node: Node) -> set[str]:
+    """All tasks that may be called: members, callbacks, and those that a map calls."""
+    found: set[str] = set()
+    _add_names(node, found)
+    return found
+
+
+def _add_names(node: Node, found: set[str]) -> None:
+    if isinstance(node, Signature):
+        found.add(node.task)
+        if node.task in MAPS and (mapped := _mapped(node.args)):
+            found.add(mapped["task"])
+    elif isinstance(node, Workflow):
+        for member in node.tasks:
+            _add_names(member, found)
+    if node.options:
+        for callback in _callbacks(node.options):
+            _add_names(callback, found)
+
+
+def _callbacks(options: Mapping[str, Any]) -> Iterable[Node]:
+    for name in CALLBACKS & options.keys() if options else ():
+        yield from options[name] or ()
+
+
+def _mapped(args: Sequence[Any]) -> Mapping[str, Any] | None:
+    """The call that a map makes of each item, as it is stored."""
+    tree = args[0] if args else None
+    return tree if isinstance(tree, Mapping) and "task" in tree else None
+
+
+def _registered(name: str) -> Own | None:
+    task = registry.find(name)
+    return None if task is None else task.options  # type: ignore[attr-defined]  # only @task registers
