@@ -19,7 +19,7 @@ from jobs.workers import WorkerInfo, online
 @dataclass(frozen=True)
 class Reason:
     """`code`: unknown, ended, running, children, due, paused, no-worker, unknown-task, concurrency-limit,
-    rate-limit, busy or next."""
+    rate-limit, busy or next; and besides, expires."""
 
     code: str
     text: str
@@ -42,6 +42,8 @@ class _Job:
     paused: bool
     before: int
     """Due jobs of its queue that come first."""
+    expires: int
+    """When it may start no more; 0: never."""
 
 
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
@@ -62,6 +64,13 @@ def _reasons(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]
     yield from found
     if not found:
         yield Reason("next", f"nothing holds it back; {_before_it(job.before)}")
+    if job.expires:
+        text = (
+            f"it expired at {_time(job.expires)}: the next worker that looks at its queue ends it as REVOKED"
+        )
+        if job.expires > now:
+            text = f"it expires at {_time(job.expires)}, if it has not started"
+        yield Reason("expires", text, moment_of(job.expires))
 
 
 def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
@@ -94,8 +103,8 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
-    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due"])  # type: ignore[misc]
-    task, queue, due = (value.decode() if value else "" for value in record)
+    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires"])  # type: ignore[misc]
+    task, queue, due, expires = (value.decode() if value else "" for value in record)
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
         task = _task_of(connection, await connection.get(keys.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
@@ -112,7 +121,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     return _Job(
         id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
         blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
-        before=rank or 0,
+        before=rank or 0, expires=int(float(expires or 0)),
     )  # fmt: skip
 
 

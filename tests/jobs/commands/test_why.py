@@ -168,6 +168,17 @@ async def test_nothing_holds_it_back(why: Why, connection: JobsRedis, start_onli
         worker.process.send_signal(18)
 
 
+async def test_it_expires(why: Why, cli: Cli) -> None:
+    """Nobody serves its queue, so nobody has ended it."""
+    soon = await tasks.log.apply_async(("x",), expires=3600)
+    over = await tasks.log.apply_async(("x",), expires=0.001)
+
+    assert "it expires at 2" in (await why(soon, "expires")).out
+    text = (await why(over, "expires")).out
+    assert "no live worker serves queue 'default'" in text
+    assert "the next worker that looks at its queue ends it as REVOKED" in text
+
+
 async def test_it_runs(why: Why, start_online: StartOnline) -> None:
     await start_online()
     result = await tasks.nap.delay(30)
