@@ -35,7 +35,9 @@ def _untagged(depth: int, tag: int, data: bytes) -> Any:
         return int(data)
     if tag == _EXCEPTION:
         name, _, message, *_ = loads(data, depth)
-        return RemoteError(name.removeprefix("builtins."), message)
+        return RemoteError(
+            name.removeprefix("builtins."), message if isinstance(message, str) else message[0]
+        )
     if tag not in _OWN_TYPES:
         raise EncodingError(f"tag {tag} is a type of the application")
     return encoding._FROM_PLAIN[tag](loads(data, depth))

@@ -10,6 +10,7 @@
 -- include: aborting
 -- include: limits
 -- include: alive
+-- include: attempts
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
@@ -42,11 +43,10 @@ end
 -- The owner of a started job is gone. The first time makes it a suspect: any job of that worker may have killed it. The
 -- second time counts as one crash: it was the only suspect there. The third time as two, if nothing else ran there.
 local function note_lapse(id, record)
-  local log = redis.call('HGET', RECORD .. id, 'log') or ''
   local entry = cmsgpack.pack({ record.attempts, record.worker, tonumber(record.received), now, 'LOST',
     'its worker died or lost its lease' })
-  if #log < 32768 then redis.call('HSET', RECORD .. id, 'log', log .. entry) end
-  local known = redis.call('HMGET', RECORD .. id, 'deaths', 'alone')
+  local known = redis.call('HMGET', RECORD .. id, 'deaths', 'alone', 'log')
+  log_attempt(id, known[3] or '', entry)
   local deaths = tonumber(known[1]) or record.suspect and record.crashes + 1 or 0 -- an older version counted no deaths
   if record.suspect and record.crashes < POISON then record.crashes = record.crashes + (known[2] and 2 or 1) end
   record.suspect, record.lapsed = true, true

@@ -12,8 +12,9 @@
 -- include: counting
 -- include: ending
 -- include: storing
+-- include: attempts
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
-local FIELDS, LOG_LIMIT = 10, 32768
+local FIELDS = 10
 local now = now_ms()
 local answers, settled, unleased, woken = {}, {}, {}, {}
 
@@ -39,9 +40,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   if record.owner ~= token then return record.settled == token and 0 or -1 end
   if is_terminal(record.state) then return 0 end
   if state == 'RETRY' and record.revoked then return 2 end
-  if entry ~= '' and #(record.log or '') < LOG_LIMIT then
-    redis.call('HSET', RECORD .. id, 'log', (record.log or '') .. entry)
-  end
+  if entry ~= '' then log_attempt(id, record.log or '', entry) end
   settled[#settled + 1] = id
   local ids = unleased[record.queue] or {}
   unleased[record.queue] = ids

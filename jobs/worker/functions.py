@@ -116,6 +116,8 @@ class TaskRunnable:
         if isinstance(error, PutDown):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
         if isinstance(error, Retry):
+            if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
+                error.exc.__traceback__ = error.__traceback__
             return Outcome(RETRY, error.exc, delay_s=error.countdown, why=repr(error.exc))
         options = self._task.options
         if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:

@@ -17,7 +17,7 @@ from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line, is_away
-from jobs.worker.claimed import FAILURE, PARKED, REVOKED, SUCCESS, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, Claimed, Outcome
 from jobs.worker.functions import request_of
 from jobs.worker.link import Link
 from jobs.worker.running import Running
@@ -221,7 +221,8 @@ class Recorder:
         if outcome.state in (SUCCESS, PARKED):
             return b""
         text = outcome.why
-        if outcome.state == FAILURE and isinstance(outcome.value, BaseException):
+        raised = outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException)
+        if raised and text != "cancelled":
             text = "".join(traceback.format_exception(outcome.value))[-encoding.TRACEBACK_CHARACTERS :]
         entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state]
         return encoding.dumps([*entry, encoding.whole_text(text)])

@@ -28,11 +28,11 @@ async def test_a_job_that_came_to_its_retry_is_no_suspect(
     connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     result = await tasks.flaky.delay(1)
-    await connection.hset(f"jobs:job:{result.id}", mapping={"suspect": 1, "crashes": 2})
+    await connection.hset(f"jobs:job:{result.id}", mapping={"suspect": 1, "crashes": 2, "deaths": 3})
     await start_worker()
 
     assert await result.get(timeout=5) == 1
-    assert await connection.hmget(f"jobs:job:{result.id}", "suspect", "crashes") == [None, None]
+    assert await connection.hmget(f"jobs:job:{result.id}", "suspect", "crashes", "deaths") == 3 * [None]
 
 
 async def test_a_worker_whose_main_is_cancelled_leaves_no_code_behind_and_uses_no_attempt(

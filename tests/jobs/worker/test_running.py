@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result
+from jobs import Result, task
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
 from jobs.worker import Worker
@@ -69,7 +70,35 @@ async def test_after_the_last_retry_the_exception_itself_is_the_result(start_wor
     info = await result.info()
     assert (info.retries, info.attempts) == (2, 3)
     assert [attempt.outcome for attempt in info.history] == ["RETRY", "RETRY", "FAILURE"]
-    assert "KeyError" in info.history[-1].text
+    for attempt in info.history:  # each with its traceback
+        assert re.search(r'Traceback.*File ".*tasks\.py".*KeyError', attempt.text, re.DOTALL)
+
+
+async def test_an_autoretry_keeps_its_traceback(start_worker: StartWorker) -> None:
+    await start_worker()
+    result = await tasks.auto.delay("/nowhere/at/all")
+    await result.get(timeout=5, propagate=False)
+
+    info = await result.info()
+    assert len(info.history) > 1
+    for attempt in info.history:
+        assert re.search(r'Traceback.*File ".*tasks\.py".*FileNotFoundError', attempt.text, re.DOTALL)
+
+
+@task(name="running.fails_at_length", autoretry_for=(ValueError,), default_retry_delay=0, max_retries=10)
+async def fails_at_length() -> None:
+    raise ValueError(7000 * "y")
+
+
+async def test_a_full_log_of_attempts_loses_the_oldest(start_worker: StartWorker) -> None:
+    await start_worker(tasks=[fails_at_length])
+    result = await fails_at_length.delay()
+    await result.get(timeout=10, propagate=False)
+
+    history = (await result.info()).history
+    assert [attempt.number for attempt in history] == [8, 9, 10, 11]
+    assert [attempt.outcome for attempt in history] == 3 * ["RETRY"] + ["FAILURE"]
+    assert all(100 * "y" in attempt.text for attempt in history)
 
 
 async def test_an_exception_named_by_the_task_is_retried_by_itself(start_worker: StartWorker) -> None:
