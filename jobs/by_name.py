@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jobs.awaiting import awaited
 from jobs.canvas import Signature
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def signature(
     return Signature(task, args, kwargs, options, immutable)
 
 
+@awaited
 async def send_task(
     name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
 ) -> Result:

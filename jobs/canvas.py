@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from jobs import checks, default, registry
+from jobs.awaiting import all_awaited
 from jobs.gathering import gather
 from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
@@ -32,6 +33,7 @@ Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
 logger = logging.getLogger(__name__)
 
 
+@all_awaited
 class Node(Partial):
     """A call not yet made, that can be made: here, or on workers."""
 

@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.arq_job import ArqJob
+from jobs.awaiting import all_awaited
 from jobs.calling import Call, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, TooLarge
@@ -46,6 +47,7 @@ TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
 """What became of a call: see enqueue.lua."""
 
 
+@all_awaited
 class JobsRedis(ArqRedis):
     """arq's Redis, with an `enqueue_job` that loses nothing, and the calls that tasks and results make.
 
@@ -244,6 +246,10 @@ class JobsRedis(ArqRedis):
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
         return await self.mailbox.run(script, args)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """What each command of redis-py calls, but those in a pipeline."""
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import keys, scripts
+from jobs.awaiting import awaited
 from jobs.calling import Call, call_of
 from jobs.canvas import Signature
 from jobs.clock import moment_of, now_ms
@@ -19,11 +20,13 @@ STEP = 500
 """Jobs that one step of a long purge ends."""
 
 
+@awaited
 async def pause(connection: JobsRedis, queue: str) -> bool:
     """Claim nothing more of a queue, on any worker, until `resume`. False if it was paused already."""
     return bool(await connection.run_script(scripts.PAUSE, queue, 1))
 
 
+@awaited
 async def resume(connection: JobsRedis, queue: str) -> bool:
     """Claim jobs of a paused queue again, at once. False if it was not paused."""
     return bool(await connection.run_script(scripts.PAUSE, queue, 0))
@@ -38,6 +41,7 @@ class Purge:
     """Jobs with a later time, retries, workflows and their members."""
 
 
+@awaited
 async def purgeable(connection: JobsRedis, queues: Iterable[str]) -> Purge:
     """What waits in these queues now."""
     found = Purge()
@@ -47,6 +51,7 @@ async def purgeable(connection: JobsRedis, queues: Iterable[str]) -> Purge:
     return found
 
 
+@awaited
 async def purge(connection: JobsRedis, ids: Iterable[str]) -> int:
     """End waiting jobs as REVOKED, so that whoever waits for them hears of it; returns how many. One that has started
     since is left alone."""
@@ -77,6 +82,7 @@ class NotRetried(QuarqError):
     """There is nothing to run again; the message says why."""
 
 
+@awaited
 async def retry(connection: JobsRedis, job_id: str) -> str:
     """Run a job again that failed or was revoked; returns the id under which it runs.
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from jobs import checks, encoding
+from jobs.awaiting import all_awaited
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ encoding.declare_type(
 )
 
 
+@all_awaited
 class CurrentJob:
     """One running of a task."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import inf
@@ -21,7 +22,8 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import checks, default, encoding, registry
+from jobs import callables, checks, default, encoding, registry
+from jobs.awaiting import awaited, enter_plain_task
 from jobs.call_options import ManyOptions, NoOption
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
@@ -43,36 +45,49 @@ class Task(Generic[P, R]):
         self.options = options
         self._parameters = inspect.signature(function)
         self._fewest, self._most = _positional_counts(self._parameters, bound=options.bind)
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async = callables.is_async(function)
         self._check_how_it_runs()
         self.__name__ = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
+        self.declared_in = self.__module__
+        """The module that made it a task: importing it makes the task known."""
         self.__wrapped__ = function
         encoding.declare_exception(*options.autoretry_for, *options.raises)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    @awaited
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and now, in this process; nothing is sent."""
         job = CurrentJob(self, Request(None, self.name, args, kwargs))
-        return self.run(job, args, kwargs)
+        return await self.run(job, args, kwargs)
 
     async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
         """Run the function as *job*: `async def` on this loop, `def` in a thread."""
         if self.is_async:
             set_current(job)
-            return await self.function(*self._with_self(job, args), **kwargs)  # type: ignore[no-any-return]
+            value = await self.function(*self._with_self(job, args), **kwargs)
+            return await callables.finished(self.name, value) if callables.is_unfinished(value) else value  # type: ignore[no-any-return]
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         job.thread = loop.run_in_executor(job.executor, lambda: context.run(self.run_now, job, args, kwargs))
         job.thread.add_done_callback(_seen)
-        return await asyncio.shield(job.thread)
+        try:
+            value = await asyncio.shield(job.thread)
+        except asyncio.CancelledError:
+            job.thread.add_done_callback(_close_coroutine)
+            raise
+        if callables.is_unfinished(value):
+            set_current(job)
+            value = await callables.finished(self.name, value)
+        return value  # type: ignore[no-any-return]
 
     def run_now(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a plain function as *job*, in this thread."""
         set_current(job)
+        enter_plain_task(self.name)
         try:
             return self.function(*self._with_self(job, args), **kwargs)
         except StopIteration as error:  # a Future takes none: whoever awaits it would wait for ever
@@ -81,10 +96,12 @@ class Task(Generic[P, R]):
     def _with_self(self, job: CurrentJob, args: Sequence[Any]) -> Sequence[Any]:
         return (job, *args) if self.options.bind else args
 
+    @awaited
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
         return await self.apply_async(args, kwargs)
 
+    @awaited
     async def apply_async(
         self,
         args: Iterable[Any] | None = (),
@@ -119,6 +136,7 @@ class Task(Generic[P, R]):
             call, {name: value for name, value in given.items() if value is not None}
         )
 
+    @awaited
     async def apply_many(
         self, calls: Iterable[Sequence[Any] | Signature], **options: Unpack[ManyOptions]
     ) -> list[Result]:
@@ -179,6 +197,7 @@ class Task(Generic[P, R]):
             raise TypeError(f"{self.name}: {error}") from None
 
     def _check_how_it_runs(self) -> None:
+        callables.refuse_generator(self.name, self.function)
         if self.options.process and self.is_async:
             raise SettingsMistake(f"{self.name}: process=True is for a plain def, not for async def")
         if self.options.soft_time_limit is not None and not (self.is_async or self.options.process):
@@ -228,12 +247,14 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     `def` in a thread, and `def` with `process=True` in a process.
     """
     checked = read_options(options)
+    module = sys._getframe(1).f_globals.get("__name__", "__main__")
 
     def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
         with checks.as_settings_mistake("@task: "):
             checks.function("function", function)
             known_as = checks.name("name", origin_of(function).own_name if name is None else name)
         made: Task[Any, Any] = Task(function, known_as, checked)
+        made.declared_in = module
         registry.register(made, checked.aliases)
         return made
 
@@ -244,6 +265,12 @@ def _seen(thread: asyncio.Future[Any]) -> None:
     """Whoever waited for the thread may be gone: what it raises then is nobody's."""
     if not thread.cancelled():
         thread.exception()
+
+
+def _close_coroutine(thread: asyncio.Future[Any]) -> None:
+    """Its job was stopped before it could be awaited."""
+    if not thread.cancelled() and thread.exception() is None and inspect.iscoroutine(thread.result()):
+        thread.result().close()
 
 
 def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
 from jobs import checks, encoding, registry, scripts
+from jobs.awaiting import all_awaited
 from jobs.calling import Call, Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import NEW, TAKEN, JobsRedis
@@ -35,6 +36,7 @@ ENDLESS = 1_000
 """A job that was retried so often will not end by itself."""
 
 
+@all_awaited
 class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 

@@ -2,6 +2,7 @@
 
 QuarqError
 ├── NotConnected           no connection: nothing was sent
+├── NotAwaited             a call that must be awaited, in the thread of a `def` task: nothing was done
 ├── QueueUnavailable       Redis cannot take it now: whether the call was stored is said in the text
 ├── UnknownTask            no task of that name is registered in this process
 ├── UnknownSchedule        no worker has ever declared a schedule of that name
@@ -31,6 +32,10 @@ class QuarqError(Exception):
 
 class NotConnected(QuarqError):
     """There is no default connection."""
+
+
+class NotAwaited(QuarqError):
+    """A plain `def` task called what must be awaited. Nothing was done; the text says what to write."""
 
 
 class QueueUnavailable(QuarqError):

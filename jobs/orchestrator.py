@@ -218,7 +218,7 @@ class Orchestration:
         self._start(self._compare)
 
     async def _compare(self) -> None:
-        length: int = await self._redis.execute_command("HLEN", keys.JOURNAL + self._id)  # type: ignore[no-untyped-call]
+        length: int = await self._redis.execute_command("HLEN", keys.JOURNAL + self._id)
         if length != len(self._seen):
             await self._read([place for place, future in self._waiting.items() if not future.done()])
 

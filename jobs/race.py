@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from jobs.awaiting import awaited
 from jobs.result import Result
 
 
+@awaited
 async def first(results: Iterable[Result], timeout: float | None = None, terminate: bool = False) -> Any:  # noqa: ASYNC109
     """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from jobs import checks, default, encoding, keys, listening, member_ids, members, scripts
+from jobs.awaiting import all_awaited
 from jobs.calling import moment
 from jobs.current import without_slot
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _seconds = checks.or_none(checks.seconds)
 
 
+@all_awaited
 class Result:
     """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
@@ -120,7 +122,7 @@ class Result:
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
         state = await self.state()
-        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)  # type: ignore[no-untyped-call]
+        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)
         if state == "UNKNOWN" or not record:
             raise ResultUnknown(f"no job {self.id!r}: nobody has seen this id, or its record has ended")
         return read_info(self.id, state, record)

@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from jobs import default, encoding, keys
+from jobs.awaiting import awaited
 from jobs.decorator import Task
 from jobs.eager import EagerRedis
 from jobs.worker.functions import Around, decode_call
@@ -42,6 +43,7 @@ class Enqueued:
     due: datetime
 
 
+@awaited
 async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
     """Every job that waits in *redis* (default: the connection that `.delay()` uses), by the time it is due.
 
@@ -57,6 +59,7 @@ async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
     return sorted(jobs, key=lambda job: job.due)
 
 
+@awaited
 async def assert_enqueued(
     task: Task[Any, Any] | str,
     *,

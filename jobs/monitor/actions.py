@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from jobs.awaiting import awaited
 from jobs.connection import JobsRedis
 from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.result import Result
@@ -30,47 +31,56 @@ __all__ = [
 ]
 
 
+@awaited
 async def revoke(connection: JobsRedis, job_id: str, terminate: bool = False) -> str:
     """Never start it; with *terminate*, stop it if it runs. Returns the state it was in; UNKNOWN, or one of an ended
     job: nothing was changed."""
     return await Result(job_id, connection).revoke(terminate)
 
 
+@awaited
 async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
     """Move a waiting job to another time; False if it does not wait."""
     return await Result(job_id, connection).reschedule(eta)
 
 
+@awaited
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. ValueError for anything else."""
     await connection.set_rate_limit(task, rate)
 
 
+@awaited
 async def quiet(connection: JobsRedis, worker: str) -> bool:
     """Have a worker claim no more jobs; False if it does not listen."""
     return await tell(connection, worker, "quiet")
 
 
+@awaited
 async def shutdown(connection: JobsRedis, worker: str) -> bool:
     """Have a worker end its jobs, and then itself; False if it does not listen."""
     return await tell(connection, worker, "shutdown")
 
 
+@awaited
 async def pause_schedule(connection: JobsRedis, name: str) -> None:
     """Its moments pass without a run, until resumed. UnknownSchedule, a LookupError, if there is none."""
     await connection.pause_schedule(name)
 
 
+@awaited
 async def resume_schedule(connection: JobsRedis, name: str) -> None:
     """Its next moment fires again."""
     await connection.resume_schedule(name)
 
 
+@awaited
 async def forget_schedule(connection: JobsRedis, name: str) -> bool:
     """Forget one that no worker has any more; False if one has it."""
     return await connection.forget_schedule(name)
 
 
+@awaited
 async def run_schedule(connection: JobsRedis, name: str) -> str:
     """Run it now; returns the id of the job."""
     return (await connection.run_schedule(name)).id

@@ -18,7 +18,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from jobs import encoding, registry
+from jobs import callables, encoding, registry
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
@@ -33,7 +33,7 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     call = encoding.dumps([list(vars(job.request).values()), list(args), dict(kwargs)])
-    work = (job.task.function.__module__, job.name, options.soft_time_limit, call)
+    work = (job.task.declared_in, job.name, options.soft_time_limit, call)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:
         answer = await asyncio.wrap_future(future)
@@ -68,7 +68,10 @@ def _work(module: str, name: str, soft_time_limit: float | None, call: bytes) ->
     job = CurrentJob(task, Request(*request))
     try:
         with _told_at(soft_time_limit, f"{name}[{job.request.id}]"):
-            return encoding.dumps([True, task.run_now(job, args, kwargs)])
+            value = task.run_now(job, args, kwargs)
+            if callables.is_unfinished(value):
+                value = asyncio.run(callables.finished(name, value))
+            return encoding.dumps([True, value])
     except Exception as error:
         return encoding.dumps([False, error])
 

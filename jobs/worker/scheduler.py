@@ -62,7 +62,7 @@ class Scheduler:
     async def _catch_up(self) -> None:
         now = await self._now()
         for job in self._cron_jobs:
-            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")  # type: ignore[no-untyped-call]
+            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")
             missed = _latest(job, datetime.fromtimestamp(int(last) / 1000, self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, missed_before=True))

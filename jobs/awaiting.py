@@ -1,0 +1,68 @@
+"""Calls that must be awaited, where nothing can await them: in the thread or the process of a plain `def` task."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import MethodType
+from typing import Any, TypeVar
+
+from jobs.errors import NotAwaited
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+_plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
+
+
+def enter_plain_task(name: str) -> None:
+    """The rest of this thread or process is the code of the `def` task *name*."""
+    _plain_task.set(name)
+
+
+class Awaited:
+    """An `async def` that raises at the call, in a `def` task without a running loop: nobody could await it there, and
+    what it should have done would be lost without a word.
+
+    It looks like the function itself to `inspect`: frameworks ask whether they may await it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self.__code__ = function.__code__
+        self.__defaults__ = function.__defaults__
+        self.__kwdefaults__ = function.__kwdefaults__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._refuse_in_plain_task()
+        return self._function(*args, **kwargs)
+
+    def _refuse_in_plain_task(self) -> None:
+        if task := _plain_task.get(None):
+            raise NotAwaited(
+                f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: make it "
+                "`async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+            )
+
+
+def awaited(function: F) -> F:
+    """Have an `async def` of ours raise where nobody can await it."""
+    return Awaited(function)  # type: ignore[return-value]  # it is called as the function is
+
+
+def all_awaited(cls: C) -> C:
+    """The same for each public `async def` of a class."""
+    for name, member in list(vars(cls).items()):
+        if inspect.iscoroutinefunction(member) and (name == "__call__" or not name.startswith("_")):
+            setattr(cls, name, Awaited(member))
+    return cls
