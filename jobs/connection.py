@@ -55,6 +55,9 @@ class JobsRedis(ArqRedis):
     run on lines of their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
+    wins = False
+    """Is it used in place of every connection that is made while it is the default?"""
+
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
         options["job_serializer"] = options.get("job_serializer") or encoding.dumps
         options["job_deserializer"] = options.get("job_deserializer") or encoding.loads_job
@@ -261,14 +264,16 @@ class JobsRedis(ArqRedis):
 async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
 
-    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`.
+    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. Inside `jobs.testing.eager()` it
+    yields the connection of that.
     """
-    connection = JobsRedis.at(redis_url, **options)
+    own = JobsRedis.at(redis_url, **options)
+    connection = default.winner() or own
     with default.connected(connection):
         try:
             yield connection
         finally:
-            await connection.aclose()
+            await own.aclose()
 
 
 _moment, _seconds = checks.or_none(checks.moment), checks.or_none(checks.seconds)

@@ -26,6 +26,11 @@ def current() -> JobsRedis:
     return _connections[-1]
 
 
+def winner() -> JobsRedis | None:
+    """The connection of eager mode, if that is on: it wins over every `connect()` inside its block."""
+    return next((connection for connection in reversed(_connections) if connection.wins), None)
+
+
 @contextlib.contextmanager
 def connected(connection: JobsRedis) -> Iterator[None]:
     """Make *connection* the default until the block ends."""

@@ -40,6 +40,8 @@ ENDLESS = 1_000
 class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 
+    wins = True
+
     def __init__(self, around: Around | None = None) -> None:
         with checks.as_settings_mistake():
             checks.or_none(check_around)("around", around)

@@ -24,7 +24,8 @@ def eager(around: Around | None = None) -> Iterator[None]:
     """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
 
     What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
-    for their delay), links and workflows. A countdown is not waited for. `Result` works as ever; a task that fails
+    for their delay), links and workflows. A `connect()` inside the block, as of an application that the test starts,
+    opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
     raises at `get()`. *around* is that of `worker_settings()`.
     """
     with default.connected(EagerRedis(around)):

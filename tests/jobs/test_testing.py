@@ -225,3 +225,32 @@ async def test_the_failure_shows_what_waits(redis_url: str, redis: Redis) -> Non
         "  eager.log args=('now',) kwargs={}"
     )
     assert len(await enqueued(redis)) == 1
+
+
+async def serve(redis_url: str) -> Any:
+    """An application in a thread, as a test client starts one: its lifespan connects, its handlers call."""
+    async with connect(redis_url) as connection:
+        job = await connection.enqueue_job("eager.log", "by name")
+        assert job is not None
+        results = [
+            await multiply.delay(6, 7),
+            await group(multiply.s(n, 2) for n in range(2)).delay(),
+            Result(job.job_id),
+        ]
+        return [await result.get(timeout=5) for result in results]
+
+
+async def test_eager_wins_over_the_connection_of_an_application(redis: Redis, redis_url: str) -> None:
+    with eager():
+        in_a_thread = await asyncio.to_thread(lambda: asyncio.run(serve(redis_url)))
+        async with connect(redis_url):
+            here = await serve(redis_url)
+            with pytest.raises(QuarqError, match="eager mode has no Redis"):
+                await enqueued()
+        assert await (await multiply.delay(2, 2)).get() == 4
+
+    assert in_a_thread == here == [42, [0, 2], "by name"]
+    assert await redis.dbsize() == 0
+    async with connect(redis_url):
+        await multiply.delay(1, 1)
+        assert len(await enqueued()) == 1
