@@ -139,7 +139,7 @@ async def _ended(connection: JobsRedis, job_id: str, state: str) -> Reason:
 
 
 async def _info(connection: JobsRedis, job_id: str, state: str) -> JobInfo:
-    record: Any = await connection.execute_command("HGETALL", keys.RECORD + job_id)  # type: ignore[no-untyped-call]
+    record: Any = await connection.execute_command("HGETALL", keys.RECORD + job_id)
     return read_info(job_id, state, record)
 
 
