@@ -175,6 +175,8 @@ class chord(Workflow):
     def __or__(self, other: Node) -> Node:
         if len(self.tasks) == 1 and isinstance(other, Node):
             return self._with(tasks=(*self.tasks, other))
+        if self._is_plain() and isinstance(other, Node):  # what follows the body is part of it
+            return chain(*self.tasks, other)
         return super().__or__(other)
 
 
@@ -222,8 +224,14 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
     if isinstance(node, chord) and len(node.tasks) != 2:
         raise ValueError(f"a chord without a body: {node!r}; write chord(header, body)")
     result = node.args[0] if node.args else None  # what a chain of no steps hands on
-    for number in range(len(node.tasks)):
-        result = await (go_on(number, result) if number else begin(number))
+    for number, step in enumerate(node.tasks):
+        try:
+            result = await (go_on(number, result) if number else begin(number))
+        except Exception as error:
+            if isinstance(step, group):
+                skipped = [(n, node.tasks[n]) for n in range(number + 1, len(node.tasks))]
+                await _call_back("link_error", node, _first_errbacks(skipped, path), error, call, request)
+            raise
     return result
 
 
@@ -243,17 +251,43 @@ def _list(node: group, ended: list[asyncio.Future[Any]]) -> list[Any]:
 async def _with_callbacks(
     node: Node, run: Callable[[], Awaitable[Any]], call: Call, path: Path, request: Any
 ) -> Any:
-    async def tell(option: str, mark: int, *args: Any) -> None:
-        told = enumerate(node.options.get(option, ()))
-        calls = [evaluate(callback, args, {}, call, (*path, mark, i), request) for i, callback in told]
-        for outcome in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(outcome, Exception):  # the result stands, whatever becomes of those who are told
-                logger.error("a callback (%s) of %r failed", option, node, exc_info=outcome)
-
     try:
         result = await run()
     except Exception as error:
-        await tell("link_error", LINK_ERROR, request, error, "".join(traceback.format_exception(error)))
+        await _call_back("link_error", node, _callbacks(node, "link_error", path), error, call, request)
         raise
-    await tell("link", LINK, result)
+    await _call_back("link", node, _callbacks(node, "link", path), result, call, request)
     return result
+
+
+def _callbacks(node: Node, option: str, path: Path) -> list[tuple[Path, Node]]:
+    mark = LINK if option == "link" else LINK_ERROR
+    return [((*path, mark, i), callback) for i, callback in enumerate(node.options.get(option, ()))]
+
+
+def _first_errbacks(steps: Iterable[tuple[int, Node]], path: Path) -> list[tuple[Path, Node]]:
+    """A group has failed that these steps were to follow: the error callbacks of the first that has some, its own or
+    inside it. As in Celery, those of a chord's body are called although the body is not.
+    """
+    return next(filter(None, (_errbacks(step, (*path, number)) for number, step in steps)), [])
+
+
+def _errbacks(node: Node, path: Path) -> list[tuple[Path, Node]]:
+    own = _callbacks(node, "link_error", path)
+    if own or not isinstance(node, Workflow):
+        return own
+    if isinstance(node, group):
+        return [one for n, member in enumerate(node.tasks) for one in _errbacks(member, (*path, n))]
+    return _first_errbacks(enumerate(node.tasks), path)
+
+
+async def _call_back(
+    option: str, node: Node, callbacks: list[tuple[Path, Node]], outcome: Any, call: Call, request: Any
+) -> None:
+    args: tuple[Any, ...] = (outcome,)
+    if option == "link_error":
+        args = (request, outcome, "".join(traceback.format_exception(outcome)))
+    calls = [evaluate(callback, args, {}, call, path, request) for path, callback in callbacks]
+    for ended in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(ended, Exception):  # the result stands
+            logger.error("a callback (%s) of %r failed", option, node, exc_info=ended)

@@ -161,6 +161,29 @@ async def test_however_a_member_ends_badly_the_body_is_not_called_and_one_error_
     assert not ran.exists()
 
 
+async def test_the_error_callback_of_a_body_is_called_once_when_its_header_fails(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    await start_worker()
+    body, header = log.s(), [log.s(1), fail.s("one"), fail.s("two")]
+    for number, build in enumerate(
+        (
+            lambda errback: chord(header)(body.on_error(errback)),
+            lambda errback: group(header) | body.on_error(errback),
+            lambda errback: group(header) | body | body.on_error(errback),
+            lambda errback: log.s(0) | group(header) | body.on_error(errback),
+            lambda errback: group(log.s(1), chord(header)((body | body).on_error(errback))),
+            lambda errback: chord(header, body).on_error(errback),
+        )
+    ):
+        report = tmp_path / str(number)
+        result = await build(note_error.s(str(report))).delay()
+        with pytest.raises(ValueError, match="one"):
+            await result.get(timeout=5)
+        await wait_until(report.exists, "the error callback")
+        assert report.read_text() == "jobs.workflow ValueError('one')\n"
+
+
 async def test_a_member_that_kills_its_workers_fails_its_workflow(
     connection: JobsRedis, start_process: Any, tmp_path: Path
 ) -> None:
