@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from tests.redis_server import RedisServer
 
 settings.register_profile("quarq", deadline=None)  # a busy machine is no defect; the test's timeout stands
 settings.load_profile("quarq")
+
+
+def pytest_configure() -> None:
+    """A shell ignores SIGINT in what it starts in the background, and so would every process that a test starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
