@@ -80,12 +80,13 @@ def spelled(at: datetime, zone: ZoneInfo) -> str:
     """Day, time and zone: `Tuesday, 1 December 2026, 10:30 (Europe/Berlin)`; seconds only if there are any."""
     here = local(at, zone)
     clock = here.strftime("%H:%M:%S").removesuffix(":00") if here.second else here.strftime("%H:%M")
-    return f"{here:%A, %-d %B %Y}, {clock} ({here.tzinfo})"
+    return f"{here:%A, %-d %B} {here.year}, {clock} ({here.tzinfo})"
 
 
 def day(at: datetime, zone: ZoneInfo) -> str:
     """`1 December 2026`."""
-    return f"{local(at, zone):%-d %B %Y}"
+    here = local(at, zone)
+    return f"{here:%-d %B} {here.year}"  # %Y gives 1 or 0001, as the Python is
 
 
 def distance(at: datetime, now: datetime) -> str:

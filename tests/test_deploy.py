@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -141,9 +142,8 @@ async def test_sqlite_is_backed_up_while_the_site_runs_and_restored(folder: Path
     (settings.data_dir / "site.db").write_bytes(b"spoilt")
     run(restore, folder)
 
-    assert sqlite3.connect(settings.data_dir / "site.db").execute("PRAGMA integrity_check").fetchone() == (
-        "ok",
-    )
+    with closing(sqlite3.connect(settings.data_dir / "site.db")) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert await accounts(settings) == 1
 
 
