@@ -165,7 +165,7 @@ async def test_the_error_callback_of_a_body_is_called_once_when_its_header_fails
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     await start_worker()
-    body, header = log.s(), [log.s(1), fail.s("one"), fail.s("two")]
+    body, header = log.s(), [log.si(1), fail.si("one"), fail.si("two")]
     for number, build in enumerate(
         (
             lambda errback: chord(header)(body.on_error(errback)),
