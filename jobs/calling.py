@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
-from jobs import checks, encoding, member_ids, registry
+from jobs import checks, encoding, keys, member_ids, registry
 from jobs.call_options import OF_A_GROUP, OPTIONS, checked, merged
 from jobs.canvas import Node, Signature
 from jobs.current import running_job
@@ -64,16 +63,20 @@ def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], known
 
     *known*: of tasks that this process does not know.
     """
-    job_id = _checked_id(options.get("task_id", node.options.get("task_id")))
-    return _call_of(connection, node, options, known, job_id)
+    if isinstance(node, Signature):
+        options = merged(node.options, options)
+    else:
+        options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
+    if options:
+        options = checked(options, OPTIONS, "apply_async()")
+    return _call_of(connection, node, options, known, _given_id(options.get("task_id")))
 
 
 def _call_of(
     connection: JobsRedis, node: Node, options: Mapping[str, Any], known: Settled, job_id: str
 ) -> Call:
-    """The same under an id that is not looked at; '' has one made."""
+    """The same with options as they were checked when they were given; '' has an id made."""
     if isinstance(node, Signature):
-        options = merged(node.options, options)
         return _task_call(connection, node, options, known, connection.size_limit, job_id or _new_id())
     stored = settled(node, known)
     if job_id:
@@ -81,9 +84,8 @@ def _call_of(
     tree = encoding.dumps(stored)
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
-    options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
     if not options.get("queue"):  # where its first task is served, its evaluation is
-        options["queue"] = first_queue(node, known)
+        options = {**options, "queue": first_queue(node, known)}
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
     call = _task_call(connection, evaluation, options, known, connection.size_limit, job_id or _new_id())
     return replace(call, tree=tree)
@@ -121,7 +123,8 @@ def calls_that_follow(
     for number, tree in enumerate(trees):
         node = from_dict(tree).clone(args)
         own_id = member_ids.callback_id(job_id, mark, number)
-        calls.append(_call_of(connection, node, {}, read_settled(tree), own_id))
+        options = node.options if isinstance(node, Signature) else {}
+        calls.append(_call_of(connection, node, options, read_settled(tree), own_id))
     return calls
 
 
@@ -135,13 +138,15 @@ def refuse_reserved_id(job_id: str) -> None:
 
 
 def moment(value: Moment) -> str:
-    """'+n' ms from now for a delay, 'n' ms since the epoch for a time, '' for none."""
+    """'+n' ms from now for a delay, 'n' ms since the epoch for a time, '' for none.
+
+    TypeError or WrongValue for others: a workflow that an earlier release stored may hold any.
+    """
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return str(max(int(value.timestamp() * 1000), 0))
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    return f"+{max(int(seconds * 1000), 0)}"
+        return str(min(max(int(value.timestamp() * 1000), 0), keys.LAST_MS))
+    return f"+{max(int(checks.seconds('delay', value) * 1000), 0)}"
 
 
 def _task_call(
@@ -155,8 +160,6 @@ def _task_call(
     path: str = "",
 ) -> Call:
     name = signature.task
-    if options:
-        options = checked(options, OPTIONS, f"{name}: apply_async()")
     task: Task[Any, Any] | None = registry.find(name)  # type: ignore[assignment]  # only @task registers
     eta, expires = options.get("eta"), options.get("expires")
     own = own_of(name, signature.args, known)
@@ -221,10 +224,9 @@ def _new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _checked_id(given: str | UUID | None) -> str:
+def _given_id(job_id: str | None) -> str:
     """An id that somebody gave; '' for none."""
-    if given is None:
+    if job_id is None:
         return ""
-    job_id = checks.job_id("task_id", given)
     refuse_reserved_id(job_id)
     return job_id

@@ -23,9 +23,13 @@ def moment(ms: bytes | str | float | None) -> datetime | None:
 
 
 def moment_of(ms: float) -> datetime:
-    """A time in ms. A score may be any number; one that is no time must not hide those beside it: it is the last."""
-    return datetime.fromtimestamp(min(max(ms, 0), _LAST_MS) / 1000, UTC)
+    """A time in ms. A score may be any number: see `whole_ms`."""
+    return datetime.fromtimestamp(whole_ms(ms) / 1000, UTC)
 
 
-_LAST_MS = 253_402_300_799_000
-"""The last second of the year 9999."""
+def whole_ms(ms: bytes | str | float | None) -> int:
+    """A time as Redis has it, in ms; 0 for none. One that is no time must not hide those beside it: it is the first or
+    the last that there is.
+    """
+    number = float(ms or 0)
+    return keys.LAST_MS if number != number else int(min(max(number, 0), keys.LAST_MS))

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-from jobs import keys
+from jobs import clock, keys
 from jobs.clock import moment_of
 
 
@@ -61,7 +61,7 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
         return int(record.get(name.encode()) or 0)
 
     def moment(name: str) -> datetime | None:
-        return moment_of(number(name)) if number(name) else None
+        return clock.moment(record.get(name.encode()))
 
     history = _attempts(record.get(b"log", b""))
     started = moment("received")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from redis.asyncio import Redis
 
 from jobs import default, encoding, keys
 from jobs.awaiting import awaited
+from jobs.clock import moment_of
 from jobs.decorator import Task
 from jobs.eager import EagerRedis
 from jobs.worker.functions import Around, decode_call
@@ -99,4 +100,4 @@ async def assert_enqueued(
 
 def _enqueued(job_id: str, payload: bytes, queue: str, due: float) -> Enqueued:
     call = decode_call(payload, encoding.loads_job)
-    return Enqueued(job_id, call.task, call.args, call.kwargs, queue, datetime.fromtimestamp(due / 1000, UTC))
+    return Enqueued(job_id, call.task, call.args, call.kwargs, queue, moment_of(due))

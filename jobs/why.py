@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs import keys, member_ids, members
-from jobs.clock import moment_of, now_ms
+from jobs.clock import moment_of, now_ms, whole_ms
 from jobs.connection import JobsRedis
 from jobs.info import JobInfo, read_info
 from jobs.result import Result
@@ -93,7 +93,7 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
             "concurrency-limit", f"the concurrency limit of {job.task}: {job.holders} of {job.limit} run"
         )
     elif job.place is not None and job.place > now:
-        until = int(job.place)
+        until = whole_ms(job.place)
         yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", moment_of(until))
     if job.due <= now and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
@@ -117,11 +117,11 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
         pipe.hget(keys.LIMITS, f"{task}|holders")
         pipe.scard(keys.HOLDERS + task)
         score, rank, paused, place, blocked, limit, holders = await pipe.execute()
-    due_ms = int(float(due)) if due else int(score or 0)
+    due_ms = whole_ms(due or score)
     return _Job(
         id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
         blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
-        before=rank or 0, expires=int(float(expires or 0)),
+        before=rank or 0, expires=whole_ms(expires),
     )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ async def _read(connection: JobsRedis, known: KnownTasks, ids: list[str]) -> lis
     return [read_row(connection, known, raw) for raw in answer[4]]
 
 
-_SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+_SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|[+-]?inf")
 
 
 def _cursor(*place: str) -> str:

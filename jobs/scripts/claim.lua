@@ -148,7 +148,7 @@ for i = 6, #ARGV do
     end
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
-      local wait = following[2] - now
+      local wait = as_moment(tonumber(following[2])) - now
       if next_due < 0 or wait < next_due then next_due = wait end
     end
   end

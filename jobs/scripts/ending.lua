@@ -89,7 +89,7 @@ local function tell_waiters()
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
-      redis.call('ZADD', queue_key(record[3]), record[4], workflow)
+      redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4]) or 0), workflow)
       wake(record[3])
     elseif record[1] then
       redis.call('PUBLISH', NEWS .. record[1], message)

@@ -21,7 +21,7 @@ local answers, settled, unleased, woken = {}, {}, {}, {}
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
   release(id, task)
-  redis.call('ZADD', queue_key(queue), due, id)
+  redis.call('ZADD', queue_key(queue), as_moment(tonumber(due) or now), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, unpack(changes))
   woken[queue] = true
 end
@@ -48,7 +48,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   local task, queue, attempts = record.task or '?', record.queue, tonumber(record.attempts)
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
-    local due = now + delay
+    local due = as_moment(now + delay)
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
     note_event(id, state, task, queue, worker)
     count(task, state, false, false)

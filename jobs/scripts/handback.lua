@@ -14,7 +14,7 @@ for i = 1, #running, 2 do
     if record[1] == token and record[2] == 'STARTED' then
       redis.call('DEL', IN_PROGRESS .. id)
       release(id, record[6])
-      redis.call('ZADD', queue_key(record[3]), record[4] or now, id)
+      redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4] or now) or now), id)
       redis.call('ZREM', LEASES .. record[3], id)
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', record[5] - 1)
       wake(record[3])

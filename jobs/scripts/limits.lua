@@ -89,7 +89,7 @@ local function keep_concurrency(id, key, task, limits, due, now, takeover)
     end
   end
   if redis.call('SCARD', holders) >= limits.holders then
-    redis.call('ZADD', BLOCKED .. task, due, id)
+    redis.call('ZADD', BLOCKED .. task, as_moment(tonumber(due) or now), id)
     redis.call('ZADD', key, now + NET_MS, id)
     return false
   end

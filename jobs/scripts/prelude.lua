@@ -13,11 +13,19 @@ local function queue_key(name)
   return name:sub(1, 1) == '=' and name:sub(2) or QUEUE .. ':' .. name
 end
 
--- A moment given as '' (none), '+n' (n ms from now) or 'n' (ms since the epoch).
+-- A moment between 1970 and LAST_MS. A score may be any number, infinite too; a number may come from an earlier release.
+local function as_moment(ms)
+  if ms ~= ms then return LAST_MS end
+  return math.min(math.max(ms, 0), LAST_MS)
+end
+
+-- A moment given as '' (none), '+n' (n ms from now) or 'n' (ms since the epoch). No other text: then nothing is written.
 local function moment(text, now)
   if text == '' then return false end
-  if text:sub(1, 1) == '+' then return now + tonumber(text:sub(2)) end
-  return tonumber(text)
+  local relative = text:sub(1, 1) == '+'
+  local ms = tonumber(relative and text:sub(2) or text)
+  if not ms then error('not a moment: ' .. text) end
+  return as_moment(relative and now + ms or ms)
 end
 
 -- One token is enough: whoever takes it claims all it can, and pushes the next if something stays behind.

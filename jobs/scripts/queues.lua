@@ -6,7 +6,7 @@ for i, name in ipairs(ARGV) do
   local key = queue_key(name)
   local due, head = redis.call('ZCOUNT', key, '-inf', now), nil
   if due > 0 then head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] end
-  rows[i] = { due, redis.call('ZCARD', key), redis.call('ZCARD', LEASES .. name), as_text(now - (head or now)),
+  rows[i] = { due, redis.call('ZCARD', key), redis.call('ZCARD', LEASES .. name), as_text(now - as_moment(tonumber(head or now))),
     redis.call('SISMEMBER', PAUSED, name) }
 end
 return rows

@@ -39,7 +39,7 @@ for queue in queues:gmatch('[^,]+') do
   redis.call('SADD', QUEUES, queue)
   local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
   redis.call('HSET', minute, '|due|' .. queue, redis.call('ZCOUNT', key, '-inf', now),
-    '|oldest|' .. queue, as_text(math.max(now - (head or now), 0)))
+    '|oldest|' .. queue, as_text(math.max(now - as_moment(tonumber(head or now)), 0)))
 end
 redis.call('EXPIRE', minute, STATS_KEPT_S)
 redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', now - STATS_KEPT_S * 1000)

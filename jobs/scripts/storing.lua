@@ -57,13 +57,13 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
   local answer = taken(id, parent, path, now)
   if answer then return answer end
   if parent ~= '' and not has_workflow(parent) then return REFUSED end
-  local score = moment(due, now)
+  local score, ends = moment(due, now), moment(expires, now)
   local place = score or place_in_line(now)
   score = score or now
   local key = RECORD .. id
   redis.call('SET', JOB .. id, payload)
   redis.call('HSET', key, 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply)
-  if expires ~= '' then redis.call('HSET', key, 'expires', moment(expires, now)) end
+  if ends then redis.call('HSET', key, 'expires', ends) end
   if parent ~= '' then redis.call('HSET', key, 'parent', parent, 'path', path) end
   if tree ~= '' then
     redis.call('HSET', key, 'tree', 1)

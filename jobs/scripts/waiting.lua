@@ -24,7 +24,7 @@ for i = 1, #page, 2 do
   if which == 'due' and score > now then break end
   looked_at, last, last_id = looked_at + 1, page[i + 1], id
   local r = redis.call('HMGET', RECORD .. id, 'state', 'task', 'due', 'tree', 'parent', 'parked')
-  local state, due = r[1] or 'PENDING', tonumber(r[3] or score)
+  local state, due = r[1] or 'PENDING', as_moment(tonumber(r[3]) or score)
   if state ~= 'STARTED' and not r[6] and redis.call('EXISTS', JOB .. id) == 1 then
     local kind = r[4] and 'workflow' or r[5] and 'member' or state == 'RETRY' and 'retry' or ''
     local held = due <= now and score > now

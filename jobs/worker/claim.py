@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import keys, scripts
+from jobs.clock import whole_ms
 from jobs.line import Line, is_away
 from jobs.worker.claimed import FAILURE, Claimed
 from jobs.worker.link import Link
@@ -140,8 +141,8 @@ def _claimed(row: list[Any], token: str, now: float) -> Claimed:
         attempts=int(attempts),
         retries=int(retries),
         crashes=int(crashes),
-        due=int(due or 0),
-        enqueued=int(enqueued or 0),
+        due=_ms(due),
+        enqueued=_ms(enqueued),
         received=int(received),
         lapsed=lapsed == 1,
         unknown_since=int(unknown or 0),
@@ -149,3 +150,11 @@ def _claimed(row: list[Any], token: str, now: float) -> Claimed:
         is_member=member == 1,
         started=now,
     )
+
+
+def _ms(text: bytes) -> int:
+    """A time, whatever number an earlier release made of it."""
+    try:
+        return int(text or 0)
+    except ValueError:
+        return whole_ms(text)

@@ -242,13 +242,27 @@ async def test_a_time_that_is_none_is_said_and_kept(owner: Visitor) -> None:
 async def test_scores_that_are_no_times_hide_nothing(app: Quart, owner: Visitor) -> None:
     """Stock producers write scores as they like; the owner of these tests is in Berlin."""
     redis = app.extensions["redis"]
-    for score in ("-1", "0", "1e18", "inf", "-inf", "253402300799999"):
-        job = await echo.apply_async((score,), countdown=100)
-        await redis.zadd("arq:queue", {job.id: score})
-        await redis.hset(f"jobs:job:{job.id}", "due", "253402300799999")
-        for path in ("", "jobs", "scheduled", "queues", f"job?id={job.id}"):
-            assert (await owner.get(f"/monitor/{path}")).status_code == 200, (score, path)
-        assert job.id in owner.text
+    for score in ("-1", "0", "1e18", "1e300", "-1e300", "inf", "-inf", "253402300799999"):
+        for due in (score, "253402300799999", ""):
+            job = await echo.apply_async((score,), countdown=100)
+            await redis.zadd("arq:queue", {job.id: score})
+            await redis.hset(f"jobs:job:{job.id}", "due", due)
+            if not due:  # a stock producer's
+                await redis.delete(f"jobs:job:{job.id}")
+            for path in (
+                "",
+                "jobs",
+                "scheduled",
+                "queues",
+                "queue/purge?name=default",
+                "broker",
+                f"job?id={job.id}",
+            ):
+                assert (await owner.get(f"/monitor/{path}")).status_code == 200, (score, path)
+            assert job.id in owner.text
+    for path in ("/metrics", "/readyz"):
+        assert (await owner.get(path)).status_code in (200, 503)
+        assert "inf" not in owner.text.replace("+Inf", "").replace("_info", "")
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00", "9999-12-31T23:59", "1969-12-31T00:00"])

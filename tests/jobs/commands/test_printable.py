@@ -34,7 +34,8 @@ async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
     )
     await connection.hset(keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
     await connection.sadd(keys.SCHEDULES, EVIL)  # type: ignore[misc]
-    await group([signature(EVIL, queue=EVIL), tasks.log.s(1)]).apply_async(task_id=KNOWN)
+    hostile = signature(EVIL)._with(options={"queue": EVIL})  # as only another producer writes it
+    await group([hostile, tasks.log.s(1)]).apply_async(task_id=KNOWN)
     failed = await tasks.fail.delay(EVIL)
     await failed.get(timeout=10, propagate=False)
     await wait_until(lambda: f"{failed.id}:tests.fail failed" in worker.text, "the line of its failure")

@@ -103,7 +103,7 @@ def cursor_of(*words: Any) -> str:
 @pytest.mark.parametrize(
     "cursor",
     ["x", "💥", cursor_of(), cursor_of(1, "", ""), cursor_of(["a"], "", ""), cursor_of("ended", 1, "")]
-    + [cursor_of("ended", score, "") for score in ("x", "nan", "inf", " 1", "1_0", "٣", "9" * 400)],
+    + [cursor_of("ended", score, "") for score in ("x", "nan", "infinity", " 1", "1_0", "٣", "9" * 400)],
 )
 async def test_a_cursor_that_nobody_gave_is_refused(connection: JobsRedis, cursor: str) -> None:
     with pytest.raises(ValueError, match="take it from the page before"):
