@@ -47,6 +47,13 @@ def owner_address(settings: Settings) -> str:
     return address.parse(parseaddr(settings.owner_email)[1]).lower()
 
 
+async def has_account(db: AsyncSession, email: str, settings: Settings) -> bool:
+    """Whether this (parsed) address has an account, or is to have the owner's."""
+    if email == owner_address(settings):
+        return True
+    return await db.scalar(select(Account.id).where(Account.email == email)) is not None
+
+
 async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:
     """Add a link for this (parsed) address; old ones go."""
     now = datetime.now(UTC)

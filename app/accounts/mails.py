@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from math import ceil
 from urllib.parse import urlsplit
 
-from quart import current_app, render_template
+from quart import render_template
 
 from app import database
 from app.accounts.links import address_of
 from app.accounts.models import SignInLink
 from app.context import site
-from app.mail import Mailer, compose
+from app.mail import compose, current_mailer
 
 
 async def sign_in_link(link_id: int) -> None:
@@ -22,14 +22,13 @@ async def sign_in_link(link_id: int) -> None:
     now = datetime.now(UTC)
     if link is None or link.used_at is not None or link.expires_at <= now:
         return
-    mailer: Mailer = current_app.extensions["mailer"]
     words = {
         "url": address_of(link, site()),
         "minutes": ceil((link.expires_at - now).total_seconds() / 60),
     }
-    await mailer.send(
+    await current_mailer().send(
         compose(
-            sender=mailer.sender,
+            sender=current_mailer().sender,
             to=link.email,
             subject=f"Sign in to {site().site_name}",
             text=await render_template("accounts/mails/sign_in_link.txt", **words),

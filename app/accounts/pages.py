@@ -9,17 +9,14 @@ from quart import Blueprint, current_app, flash, g, redirect, render_template, r
 from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
-from app import database
+from app import database, mail_limits
 from app.accounts import links, sessions
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
 from app.context import site
 from app.mail.address import AddressRefused
-from app.rate_limits import Limit, RateLimits, RateLimitsUnavailable
-from app.security.hosts import client_address
-
-SIGN_INS_AN_HOUR = 1000
+from app.rate_limits import RateLimitsUnavailable
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 
@@ -41,9 +38,10 @@ async def ask_for_link() -> ResponseReturnValue:
         email = links.parse_address(typed, site())
     except AddressRefused as error:
         return await _sign_in_again(400, typed, str(error))
-    rate_limits: RateLimits = current_app.extensions["rate_limits"]
-    try:
-        wait_s = await rate_limits.take(*_limits(email, client_address()))
+    async with database.session() as db:
+        known = await links.has_account(db, email, site())
+    try:  # strangers may have used up what the site mails to strangers: nobody is locked out by that
+        wait_s = await mail_limits.take("sign-in", recipient=email, shared=not known)
     except RateLimitsUnavailable:
         return await _sign_in_again(503, typed, NO_MAIL_NOW)
     if wait_s:
@@ -141,20 +139,6 @@ async def _signed_out(message: str) -> ResponseReturnValue:
     response = redirect(url_for("blog.index"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
-
-
-def _limits(email: str, client: str) -> tuple[Limit, ...]:
-    return (
-        Limit("sign-in-mail", email, times=1, period_s=60),
-        Limit("sign-in-mails", email, times=6, period_s=3600),
-        Limit("sign-in-client", client, times=30, period_s=3600),
-        of_everybody(),
-    )
-
-
-def of_everybody() -> Limit:
-    """Bounds what many clients together can make the site mail to people who never asked."""
-    return Limit("sign-in", "all", times=SIGN_INS_AN_HOUR, period_s=3600)
 
 
 def _duration(seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,11 @@ from app.subscribers.models import Subscriber, is_confirmed
 
 MOST_SHOWN = 20
 FIRST_GOES_BACK = timedelta(days=7)
+MOST_A_DAY = 10
+"""Digests; what is published beyond them waits for the next day, or for Saturday."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,18 @@ async def readers(db: AsyncSession) -> int:
     return await db.scalar(select(func.count()).where(is_confirmed())) or 0
 
 
+async def is_enough_for_today(db: AsyncSession) -> bool:
+    """Whether there were as many digests within 24 hours as there may be."""
+    since = datetime.now(UTC) - timedelta(days=1)
+    lately = await db.scalar(select(func.count()).where(Digest.created_at > since))
+    return (lately or 0) >= MOST_A_DAY
+
+
 async def begin(run: str) -> int | None:
     """The digest of this run: the one it has created before, or a new one with its posts and deliveries.
 
-    None, and nothing is written: there is no new post, or nobody to read it. A post that is committed later is
-    in the next one, whatever publishing time it has.
+    None, and nothing is written: there is no new post, nobody to read it, or there were enough today. A post that is
+    committed later is in the next one, whatever publishing time it has.
     """
     try:
         async with database.transaction() as db:
@@ -79,6 +92,11 @@ async def _of(db: AsyncSession, run: str) -> int | None:
 async def _create(db: AsyncSession, run: str) -> int | None:
     choice = await choose(db)
     if not choice.shown or not await readers(db):
+        return None
+    if await is_enough_for_today(db):
+        log.warning(
+            "no digest is begun: there were %s within a day; its posts are in the next one", MOST_A_DAY
+        )
         return None
     digest = Digest(run=run, more=len(choice.more))
     db.add(digest)

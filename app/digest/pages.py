@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quart import Blueprint, abort, flash, g, redirect, render_template, url_for
+from quart import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database
-from app.accounts import owner_only
+from app import database, mail_limits
+from app.accounts import current_account, owner_only
 from app.accounts.access import is_owner
 from app.context import site
 from app.digest import choosing, mails, steering, trouble
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
+from app.rate_limits import RateLimitsUnavailable
 from app.security import frames
 from app.subscribers.models import Subscriber
 
@@ -37,6 +39,9 @@ ACTIONS: dict[str, tuple[steering.Action, str]] = {
     "sent": (steering.mark_sent, "{} are marked as sent."),
     "again": (steering.send_again, "{} are sent once more."),
 }
+
+MAILING = {"resume", "retry", "again"}
+"""Those after which mails leave."""
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("digest", __name__, template_folder="templates", url_prefix="/digest")
@@ -56,16 +61,39 @@ async def index() -> ResponseReturnValue:
     )
 
 
+@blueprint.get("/run")
+@owner_only
+async def ask_run() -> ResponseReturnValue:
+    """To how many it would go, and a field to type their number into."""
+    return await _ask_run()
+
+
 @blueprint.post("/run")
 @owner_only
 async def run_now() -> ResponseReturnValue:
-    """A digest of what is new now; Saturday's holds what comes after it."""
+    """A digest of what is new now, for as many as the owner has been asked about; Saturday's holds what comes after."""
+    typed = (await request.form).get("typed", "")[:100]
+    return await _ask_run(typed, sent=True)
+
+
+async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValue:
+    """Send it if the number of its readers was typed, ask for the number otherwise."""
     async with database.session() as db:
         choice, readers = await choosing.choose(db), await choosing.readers(db)
+        enough = await choosing.is_enough_for_today(db)
     if not choice.shown:
         await flash("Nothing was published since the last digest, so there is none to send.", "warning")
     elif not readers:
         await flash("Nobody has subscribed yet, so there is nobody to send it to.", "warning")
+    elif enough:
+        await flash(
+            f"There were {choosing.MOST_A_DAY} digests within a day. Send the next one later.", "warning"
+        )
+    elif not sent or re.sub(r"[\s,.']", "", typed) != str(readers):
+        error = f"That is not their number: type {readers:,} to say that you mean it." if sent else ""
+        new = len(choice.shown) + len(choice.more)
+        page = await render_template("digest/run.html", new=new, people=_people(readers), error=error)
+        return page, 400 if sent else 200
     else:
         await digest_task.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")
         await flash(f"The digest is on its way to {_people(readers)}.", "success")
@@ -111,6 +139,8 @@ async def html(pk: int) -> ResponseReturnValue:
 @owner_only
 async def test(pk: int) -> ResponseReturnValue:
     """The mail to the owner alone; 0 is the one that would be made now."""
+    if wait_s := await mail_limits.take("digest-test", account=current_account().id):
+        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
     await send_test.delay(pk or None)
     await flash("A test mail is on its way to you.", "success")
     return redirect(url_for("digest.show", pk=pk) if pk else url_for("digest.index"), 303)
@@ -121,6 +151,8 @@ async def test(pk: int) -> ResponseReturnValue:
 async def act(pk: int, action: str) -> ResponseReturnValue:
     """Saved first; if Redis is away now, a worker takes it up once it is back."""
     do, said = ACTIONS[action]
+    if action in MAILING and (wait_s := await _wait_s()):
+        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
     async with database.transaction() as db:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         touched = await do(db, digest)
@@ -151,6 +183,14 @@ async def banners() -> dict[str, Any]:
             return {"digest_troubles": await trouble.all_of(db)}
     except OperationalError:  # the page that says so shall appear
         return {"digest_troubles": ()}
+
+
+async def _wait_s() -> int:
+    """Seconds until mails of a digest may be set going again; 0 while Redis, which counts, is away."""
+    try:
+        return await mail_limits.take("digest", account=current_account().id)
+    except RateLimitsUnavailable:
+        return 0
 
 
 async def _start(pk: int) -> None:

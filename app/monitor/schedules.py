@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quart import url_for
+from quart import current_app, redirect, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
@@ -13,6 +13,9 @@ from app.monitor import asked, live
 from app.monitor.acting import Refused, act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
+
+ASKED_ELSEWHERE = {"weekly-digest": "digest.ask_run"}
+"""Schedules that mail many people: the page that asks first, on a site that has it."""
 
 
 @blueprint.get("/schedules")
@@ -66,6 +69,9 @@ async def forget_schedule() -> ResponseReturnValue:
 @owner_only
 async def run_schedule() -> ResponseReturnValue:
     name = await asked.form("name")
+    question = ASKED_ELSEWHERE.get(name, "")
+    if question in current_app.view_functions:
+        return redirect(url_for(question), 303)
 
     async def do() -> str:
         job_id = await monitor.run_schedule(redis(), name)

@@ -22,7 +22,7 @@ from app.mail import (
     back_off,
     current_mailer,
 )
-from app.reminders import mails
+from app.reminders import limits, mails
 from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
 from jobs import cancel_until_ended
 
@@ -34,6 +34,7 @@ AFTER_UNCERTAIN = timedelta(minutes=1)
 AFTER_BUSY = timedelta(seconds=5)
 EARLY = timedelta(seconds=60)  # an alarm this early waits for the time; an earlier one is of an old revision
 
+ENOUGH_TODAY = "This address has got enough reminders from others today. It is mailed later."
 MAY_HAVE_ARRIVED = "The mail server broke off twice before it confirmed the mail: it may have arrived."
 
 
@@ -85,6 +86,8 @@ async def _deliver(reminder: Reminder, tries: Tries) -> timedelta | None:
     if not await _is_allowed(reminder):
         await _change(reminder, state=State.DECLINED, reason=NO_CONSENT)
         return None
+    if reminder.state == State.SCHEDULED and (wait := await _has_to_wait(reminder)):
+        return await _again(reminder, wait, ENOUGH_TODAY)
     return await _send(reminder, tries)
 
 
@@ -155,6 +158,11 @@ async def _is_allowed(reminder: Reminder) -> bool:
     async with database.session() as db:
         query = select(Reminder.id).where(Reminder.id == reminder.id, may_be_mailed())
         return await db.scalar(query) is not None
+
+
+async def _has_to_wait(reminder: Reminder) -> timedelta | None:
+    async with database.session() as db:
+        return await limits.wait_before(db, reminder)
 
 
 async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: Any) -> None:

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 
 from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, times
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
 from app.rate_limits import RateLimitsUnavailable
-from app.reminders import arming
-from app.reminders.consents import answers, limits
+from app.reminders import arming, limits
+from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
 from app.reminders.form import Form
@@ -25,7 +25,9 @@ from app.reminders.models import LONGEST_TEXT, NO_CONSENT, OPEN, Reminder, State
 from jobs import Result
 
 PER_PAGE = 20
-MOST_OPEN = 2_000  # reminders that one account may have waiting
+TOO_MANY = "You have {:,} reminders waiting, and more are not possible. Cancel one."
+ENOUGH = "You have set enough reminders for now. You can set the next one in {} minutes."
+CROWDED = "This address gets enough reminders around that time. Choose another day."
 DELETED = "This account was deleted meanwhile, so nothing was saved."
 
 log = logging.getLogger(__name__)
@@ -70,17 +72,17 @@ async def create() -> ResponseReturnValue:
     if not form.good or form.at is None:
         return await _form_page(form), 400
     email = form.email or account.email
-    if status := await _cannot_ask(form, email):
+    if status := await _cannot_set(form, email) or await _cannot_ask(form, email):
         return await _form_page(form), status
     async with database.transaction() as db:
         if not await hold(db, account):
             abort(403, DELETED)
-        mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
-        if (await db.scalar(select(func.count()).where(*mine)) or 0) >= MOST_OPEN:
-            form.text_error = (
-                f"You have {MOST_OPEN:,} reminders waiting, and more are not possible. Cancel one."
-            )
+        if not await limits.has_room(db, account):
+            form.text_error = TOO_MANY.format(limits.MOST_OPEN)
             return await _form_page(form), 400
+        if await limits.is_crowded(db, account, email, form.at):
+            form.when_error = CROWDED
+            return await _form_page(form), 429
         reminder = Reminder(date=form.at, email=email, text=form.text, account_id=account.id)
         reminder.state, consent = await _standing(db, email)
         if reminder.state == State.DECLINED:
@@ -121,6 +123,10 @@ async def save(pk: int) -> ResponseReturnValue:
         reminder = await _mine(db, pk)
     if not form.good or form.at is None:
         return await _form_page(form, reminder), 400
+    # One that waits causes a mail whether it is changed or not; one that is over causes another.
+    is_over = reminder.state not in OPEN
+    if is_over and (status := await _cannot_set(form, reminder.email)):
+        return await _form_page(form, reminder), status
     if status := await _cannot_ask(form, reminder.email):
         return await _form_page(form, reminder), status
     async with database.transaction() as db:
@@ -133,6 +139,10 @@ async def save(pk: int) -> ResponseReturnValue:
         if standing == State.DECLINED:
             await flash(NO_CONSENT, "warning")
             return redirect(url_for("reminders.show", pk=pk), 303)
+        moved = form.at != reminder.date
+        if moved and await limits.is_crowded(db, current_account(), reminder.email, form.at, pk):
+            form.when_error = CROWDED
+            return await _form_page(form, reminder), 429
         old_job = reminder.job_id
         reminder.text, reminder.date = form.text, form.at
         if reminder.state == State.MISSED or standing == State.WAITING:
@@ -163,13 +173,21 @@ async def _mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
     return found or abort(404)
 
 
+async def _cannot_set(form: Form, email: str) -> int:
+    """Whether this account has set enough reminders for now: the status to answer with; 0 if all is well."""
+    wait_s = await limits.take(current_account(), email)
+    if wait_s:
+        form.text_error = ENOUGH.format(-(-wait_s // 60))
+    return 429 if wait_s else 0
+
+
 async def _cannot_ask(form: Form, email: str) -> int:
     """Whether *email* would have to be asked and may not be now: the status to answer with; 0 if all is well."""
     account = current_account()
     if email == account.email:
         return 0
     try:
-        wait_s = await limits.take(account, email)
+        wait_s = await limits.take_request(account, email)
     except RateLimitsUnavailable:
         form.to_error = "Nobody can be asked for consent right now. Try again in a minute."
         return 503

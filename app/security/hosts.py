@@ -49,9 +49,16 @@ def protect(app: Quart) -> None:
 
 
 def client_address() -> str:
-    """The address that asks, for rate limits: X-Forwarded-For counts only as far as our own proxies wrote it.
+    """The address that asks, for rate limits: see `client_networks`."""
+    return client_networks()[0]
 
-    IPv6 addresses are cut to their /64, which is what one customer gets.
+
+def client_networks() -> tuple[str, ...]:
+    """Who asks, and the network that they are in, for rate limits. X-Forwarded-For counts only as far as our own
+    proxies wrote it.
+
+    Of an IPv6 address that is its /64, which one customer gets, and its /48, which one customer may get; of an IPv4
+    address itself alone.
     """
     client = request.scope.get("client")
     chain = [client[0] if client else "local"]
@@ -61,10 +68,10 @@ def client_address() -> str:
     try:
         address = ipaddress.ip_address(nearest_untrusted)
     except ValueError:
-        return chain[0]
+        return (chain[0],)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         # A socket for both kinds names IPv4 clients so; one /64 would hold them all.
-        return str(address.ipv4_mapped)
+        return (str(address.ipv4_mapped),)
     if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        return tuple(str(ipaddress.ip_network((address, bits), strict=False)) for bits in (64, 48))
+    return (str(address),)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from quart import Blueprint, abort, current_app, render_template, request
 from quart.typing import ResponseReturnValue
 
-from app import database
+from app import database, mail_limits
 from app.accounts import public
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
-from app.rate_limits import Limit, RateLimits, RateLimitsUnavailable
+from app.rate_limits import RateLimitsUnavailable
 from app.security.csrf import in_nobody_s_name, without_csrf
-from app.security.hosts import client_address
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.models import Subscriber
@@ -45,9 +44,8 @@ async def ask() -> ResponseReturnValue:
         email = parse_address(typed, site())
     except AddressRefused as error:
         return await _form_page(typed, str(error)), 400
-    rate_limits: RateLimits = current_app.extensions["rate_limits"]
     try:
-        wait_s = await rate_limits.take(*_limits(email, client_address()))
+        wait_s = await mail_limits.take("subscribe", recipient=email)
     except RateLimitsUnavailable:
         return await _form_page(typed, NO_MAIL_NOW), 503
     if wait_s:
@@ -140,13 +138,4 @@ async def _unsubscribe_page(
         abort(404, NO_SUCH_LINK)
     return await render_template(
         "subscribers/unsubscribe.html", subscriber=subscriber, token=token, forgotten=forgotten
-    )
-
-
-def _limits(email: str, client: str) -> tuple[Limit, ...]:
-    """The one mail a day for each address is kept in SQL; these bound what is asked for."""
-    return (
-        Limit("subscribe-address", email, times=10, period_s=86_400),
-        Limit("subscribe-client", client, times=20, period_s=3600),
-        Limit("subscribe", "all", times=1000, period_s=3600),
     )

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app import create_app
 from app.accounts.models import Account
-from app.accounts.pages import SIGN_INS_AN_HOUR, of_everybody
+from app.mail_limits import ACTIONS, of_site
 from app.rate_limits import RateLimits
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
@@ -135,8 +135,9 @@ async def test_a_thousand_clients_make_the_site_mail_no_more_than_so_many_addres
     app = create_app(replace(settings, trusted_proxies=1))
     async with app.test_app():
         limits: RateLimits = app.extensions["rate_limits"]
-        for _ in range(SIGN_INS_AN_HOUR - 1):
-            assert not await limits.take(of_everybody())
+        [(times, _)] = ACTIONS["sign-in"].by_site
+        for _ in range(times - 1):
+            assert not await limits.take(*of_site("sign-in"))
         visitor = Visitor(app)
         await visitor.get("/sign-in")
         answers = [

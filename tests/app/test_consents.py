@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from app.accounts import Account
 from app.database import Database
 from app.rate_limits import RateLimits
-from app.reminders import arming, missed
+from app.reminders import arming, limits, missed
 from app.reminders import mails as missed_mails
 from app.reminders.consents import answers, links, mails, requests
 from app.reminders.consents.models import Answer, Consent
@@ -432,6 +432,33 @@ async def test_a_thousand_reminders_are_one_mail_a_day_to_each_address(
         await remind_bob(somebody)
     await asyncio.gather(*(mail_requests(app) for _ in range(5)))
     assert len(smtp.accepted) == 2
+
+
+async def test_a_consent_sets_no_hundred_mails_going_at_once(
+    app: Quart, alice: Visitor, smtp: SmtpServer
+) -> None:
+    """The 21st waits until the first is a day old; one to oneself, or of a shell, waits for nobody."""
+    now = datetime.now(UTC)
+    database: Database = app.extensions["database"]
+    other: dict[str, Any] = {"date": now, "email": "bob@example.org", "account_id": 1, "text": "Hi"}
+    sent = {"state": State.SENT, "sent_at": now - timedelta(hours=20)}
+    own, shell = {"email": "alice@example.org"}, {"account_id": None}
+    async with database.session() as db:
+        db.add(Consent(account_id=1, email="bob@example.org", answer=Answer.AGREED))
+        db.add_all(Reminder(**(other | sent)) for _ in range(limits.MOST_TO_OTHERS))
+        await db.flush()
+        db.add_all(Reminder(**(other | changed)) for changed in ({}, own, shell))
+        await db.commit()
+
+    async with app.test_request_context("/"):
+        waits = [await deliver(limits.MOST_TO_OTHERS + n, TRIES) for n in (1, 2, 3)]
+
+    assert waits[1:] == [None, None]
+    assert waits[0] is not None
+    assert timedelta(hours=3.9) < waits[0] < timedelta(hours=4)
+    assert [mail.recipients for mail in smtp.accepted] == [["alice@example.org"], ["bob@example.org"]]
+    await alice.get(f"/reminders/{limits.MOST_TO_OTHERS + 1}")
+    assert "This address has got enough reminders from others today. It is mailed later." in words(alice)
 
 
 async def test_a_request_that_nobody_needs_any_more_is_not_mailed(

@@ -106,7 +106,9 @@ async def test_from_a_post_to_a_reader_who_leaves(
 
     await owner.goto(f"{site.url}/digest/")
     await expect(owner.get_by_text("1 new post for 1 subscriber.")).to_be_visible()
-    await owner.get_by_role("button", name="Run now (1 mail)").click()
+    await owner.get_by_role("link", name="Run now (1 mail)").click()
+    await owner.get_by_label("Type the number of subscribers").fill("1")
+    await owner.get_by_role("button", name="Send it to 1 subscriber").click()
     await expect(owner.get_by_role("status")).to_contain_text("The digest is on its way to 1 subscriber.")
 
     mail = await open_mail(reader, site, "Weekly Digest")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from quart import Quart
+from redis.asyncio import Redis
 from sqlalchemy import select, update
 
 from app.blog import Post
@@ -89,9 +90,27 @@ async def test_the_next_one_is_counted_previewed_and_run(
     assert preview.headers["Content-Security-Policy"].startswith("sandbox ")
     assert preview.headers["X-Frame-Options"] == "SAMEORIGIN"
 
-    await owner.post("/digest/run", page="/digest/")
+    await owner.post("/digest/run", typed="3")
     await owner.get("/digest/")
     assert "The digest is on its way to 3 subscribers." in owner.text
+
+
+async def test_nobody_is_mailed_before_the_owner_has_typed_how_many_they_are(
+    app: Quart, owner: Visitor, database: Database, redis: Redis
+) -> None:
+    await fill(database, readers=1_234)
+
+    for typed in ("", "1", "1235", "yes", "1234 OR 1", "１２３４"):
+        response = await owner.post("/digest/run", typed=typed)
+        assert response.status_code == 400
+        assert "2</b> new posts go to <b>1,234 subscribers</b>" in owner.text
+        assert "That is not their number: type 1,234" in owner.text
+    asked = await owner.post("/monitor/schedule/run", page="/digest/run", name="weekly-digest")
+    assert (asked.status_code, asked.location) == (303, "/digest/run")
+    assert await redis.keys("*digest-now*") == []
+
+    await owner.post("/digest/run", typed=" 1,234 ")
+    assert await redis.keys("*digest-now*")
 
 
 async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Database) -> None:
@@ -100,7 +119,7 @@ async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Databa
     assert "Nothing was published since the last digest, so there is none to send." in owner.text
 
     await fill(database, readers=0)
-    await owner.post("/digest/run", page="/digest/")
+    await owner.post("/digest/run", page="/account", typed="0")
     await owner.get("/digest/")
     assert "Nobody has subscribed yet, so there is nobody to send it to." in owner.text
 

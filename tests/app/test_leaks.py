@@ -69,7 +69,7 @@ async def visit(here: Site) -> None:
     async with httpx.AsyncClient(base_url=here.settings.base_url) as stranger:
         await send(stranger, "/sign-in", email="new@example.org")
     async with here.browser(here.settings.owner_email) as owner:
-        await send(owner, "/digest/run", page="/digest/")
+        await send(owner, "/digest/run", typed="1")
 
 
 @pytest.mark.timeout(120)

@@ -22,7 +22,7 @@ from app.digest.models import Delivery, Digest, Step
 from app.privacy import deletion, retention
 from app.privacy.pages import EXPORTS_AN_HOUR
 from app.privacy.tasks import erase_old
-from app.reminders import pages
+from app.reminders import limits
 from app.reminders.consents import links
 from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
@@ -191,7 +191,7 @@ async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(
 async def test_an_account_gets_no_more_reminders_by_sending_its_forms_at_once(
     app: Quart, alice: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_OPEN", 3)
+    monkeypatch.setattr(limits, "MOST_OPEN", 3)
     await alice.get("/reminders/new")
     form = {"csrf_token": alice.token(), "text": "Hi", "in": "1h"}
 

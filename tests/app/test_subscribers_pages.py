@@ -16,7 +16,8 @@ from sqlalchemy import select, update
 from app import create_app
 from app.context import close
 from app.database import Database
-from app.rate_limits import Limit, RateLimits
+from app.mail_limits import of_site
+from app.rate_limits import RateLimits
 from app.subscribers import links
 from app.subscribers.models import State, Subscriber
 from settings import Settings
@@ -238,7 +239,7 @@ async def test_many_clients_together_cannot_mail_everybody(app: Quart) -> None:
     """A breaker for the whole site: a thousand at once, a thousand an hour."""
     rate_limits: RateLimits = app.extensions["rate_limits"]
     for _ in range(999):
-        assert not await rate_limits.take(Limit("subscribe", "all", times=1000, period_s=3600))
+        assert not await rate_limits.take(*of_site("subscribe"))
 
     codes = [(await Visitor(app).post("/subscribe", email=f"n{n}@example.org")).status_code for n in range(2)]
 

@@ -1,0 +1,139 @@
+"""How much mail each action may cause: by one account, to one recipient, from one client, of the whole site.
+
+Every function that hands a mail over has a row here, and so has every route that leads to one: tests look for them.
+What is over a limit is refused where it was asked for, in a sentence, or it waits; docs/mail.md shows the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quart import current_app
+
+from app.rate_limits import Limit, RateLimits
+from app.security.hosts import client_networks
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+SHARE_OF_NETWORK = 4
+"""What all clients of one IPv6 /48 may cause together, in clients: a customer who has one has 65,536 of them."""
+
+Allowances = tuple[tuple[int, int], ...]
+"""Pairs: so many at once, and so many in each period (seconds) afterwards."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One kind of mail. The pairs are counted in Redis (see `Limit`); `besides` says what SQL or a sentence bounds."""
+
+    sent_by: str
+    """The function that hands the mail over."""
+    routes: tuple[str, ...] = ()
+    """The endpoints of the pages that cause it."""
+    by_account: Allowances = ()
+    by_recipient: Allowances = ()
+    by_client: Allowances = ()
+    by_site: Allowances = ()
+    besides: str = ""
+
+
+ACTIONS = {
+    "sign-in": Action(
+        sent_by="app.accounts.mails.sign_in_link",
+        routes=("accounts.ask_for_link",),
+        by_recipient=((1, MINUTE), (6, HOUR)),
+        by_client=((30, HOUR),),
+        by_site=((1_000, HOUR),),
+        besides="an address that has an account takes nothing of the site's",
+    ),
+    "subscribe": Action(
+        sent_by="app.subscribers.delivery.send",
+        routes=("subscribers.ask",),
+        by_recipient=((10, DAY),),
+        by_client=((20, HOUR),),
+        by_site=((1_000, HOUR),),
+        besides="one mail to an address in 24 hours, however often it is asked for",
+    ),
+    "consent": Action(
+        sent_by="app.reminders.consents.requests.send",
+        routes=("reminders.create", "reminders.save"),
+        by_account=((10, DAY),),
+        by_client=((30, DAY),),
+        by_site=((1_000, DAY),),
+        besides="one mail to an address in 24 hours, whoever asks; the next waits for its turn",
+    ),
+    "reminder": Action(
+        sent_by="app.reminders.delivery._send",
+        routes=("reminders.create", "reminders.save"),
+        by_account=((100, DAY),),
+        by_site=((10_000, HOUR),),
+        besides="to the account's own address; 2,000 of an account wait at most",
+    ),
+    "reminder-to-others": Action(
+        sent_by="app.reminders.delivery._send",
+        routes=("reminders.create", "reminders.save", "consents.answer"),
+        by_account=((50, DAY),),
+        by_site=((1_000, HOUR),),
+        besides="to one address 20 within 24 hours, whoever sets them (the next waits), and only after it has agreed",
+    ),
+    "missed": Action(
+        sent_by="app.reminders.missed.tell",
+        besides="one an hour to an account, which names all that were missed meanwhile",
+    ),
+    "digest": Action(
+        sent_by="app.digest.batch.Batch._send",
+        routes=("digest.run_now", "digest.act", "monitor.run_schedule", "monitor.retry_job"),
+        by_account=((60, HOUR),),
+        besides="10 digests in 24 hours; one mail to a subscriber of each; `DIGEST_RATE` a second",
+    ),
+    "digest-test": Action(
+        sent_by="app.digest.tasks.send_test",
+        routes=("digest.test",),
+        by_account=((10, HOUR),),
+        besides="to the owner alone",
+    ),
+    "digest-trouble": Action(
+        sent_by="app.digest.trouble.tell_owner",
+        besides="one to the owner each time that a digest is set going",
+    ),
+}
+
+
+async def take(
+    name: str, *, account: int | None = None, recipient: str | None = None, shared: bool = True
+) -> int:
+    """Count one mail of this action against all of its limits: 0 if it may leave, else the seconds to wait.
+
+    Without *shared* nothing of the site's is taken. Raises RateLimitsUnavailable if Redis does not answer.
+    """
+    rate_limits: RateLimits = current_app.extensions["rate_limits"]
+    found = [*_of(name, "account", ACTIONS[name].by_account, "" if account is None else str(account))]
+    found += _of(name, "recipient", ACTIONS[name].by_recipient, recipient or "")
+    found += of_clients(name)
+    if shared:
+        found += of_site(name)
+    return await rate_limits.take(*found)
+
+
+def of_site(name: str) -> list[Limit]:
+    """What all people together may cause."""
+    return [*_of(name, "site", ACTIONS[name].by_site, "all")]
+
+
+def of_clients(name: str) -> list[Limit]:
+    """What the client of this request may cause, and the network that it is in."""
+    allowances = ACTIONS[name].by_client
+    if not allowances:
+        return []
+    client, *network = client_networks()
+    found = [*_of(name, "client", allowances, client)]
+    for subject in network:
+        larger = tuple((times * SHARE_OF_NETWORK, period) for times, period in allowances)
+        found += _of(name, "network", larger, subject)
+    return found
+
+
+def _of(name: str, whose: str, allowances: Allowances, subject: str) -> Iterator[Limit]:
+    for times, period_s in allowances:
+        assert subject, f"{name} is limited by {whose}: say whose mail it is"
+        yield Limit(f"{name}-{whose}-{period_s}", subject, times=times, period_s=period_s)

@@ -1,0 +1,78 @@
+"""How many reminders there may be: of one account, to one address, and for other people of the whole site."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database, mail_limits
+from app.accounts import Account
+from app.rate_limits import RateLimitsUnavailable
+from app.reminders.consents import answers
+from app.reminders.models import OPEN, Reminder, State
+
+MOST_OPEN = 2_000  # reminders that one account may have waiting
+MOST_TO_OTHERS = 20
+WITHIN = timedelta(hours=24)
+
+
+async def take(account: Account, email: str) -> int:
+    """Before *account* sets a reminder to *email*: 0 if it may; else the seconds to wait.
+
+    With Redis away nobody counts, and reminders are set all the same: SQL bounds them.
+    """
+    try:
+        name = "reminder" if email == account.email else "reminder-to-others"
+        return await mail_limits.take(name, account=account.id)
+    except RateLimitsUnavailable:
+        return 0
+
+
+async def take_request(account: Account, email: str) -> int:
+    """Before *account* asks *email* for consent: 0 if it may, or need not ask; else the seconds to wait.
+
+    Raises RateLimitsUnavailable if Redis does not answer.
+    """
+    async with database.session() as db:
+        if not answers.needs_request(await answers.of_pair(db, account.id, email)):
+            return 0
+    return await mail_limits.take("consent", account=account.id)
+
+
+async def has_room(db: AsyncSession, account: Account) -> bool:
+    """Whether the account may have one more waiting. Call `hold(db, account)` before."""
+    mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
+    return (await db.scalar(select(func.count()).where(*mine)) or 0) < MOST_OPEN
+
+
+async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetime, pk: int = 0) -> bool:
+    """Whether *email*, if it is not the account's own, gets enough reminders around this time; *pk* is not counted."""
+    if email == account.email:
+        return False
+    near = Reminder.date > at - WITHIN, Reminder.date < at + WITHIN
+    mailed = Reminder.state.in_((State.SCHEDULED, State.SENDING, State.SENT)), Reminder.id != pk
+    count = select(func.count()).where(*_from_others(email), *near, *mailed)
+    return (await db.scalar(count) or 0) >= MOST_TO_OTHERS
+
+
+async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
+    """How long a reminder that is due has to wait, because its address has had enough from others; None: it need not.
+
+    The form refuses what it can foresee; a consent may set many going at once.
+    """
+    author = select(Account.email).where(Account.id == reminder.account_id)
+    if reminder.account_id is None or await db.scalar(author) == reminder.email:
+        return None
+    now = datetime.now(UTC)
+    lately = Reminder.state == State.SENT, Reminder.sent_at > now - WITHIN
+    sent = select(Reminder.sent_at).where(*_from_others(reminder.email), *lately)
+    earliest = await db.scalar(sent.order_by(Reminder.sent_at.desc()).offset(MOST_TO_OTHERS - 1).limit(1))
+    return earliest + WITHIN - now if earliest else None
+
+
+def _from_others(email: str) -> tuple[ColumnElement[bool], ...]:
+    """For WHERE: it goes to this address, and another account has set it."""
+    own = select(Account.id).where(Account.email == email).scalar_subquery()
+    return Reminder.email == email, Reminder.account_id != func.coalesce(own, 0)
