@@ -19,6 +19,7 @@ class ManyOptions(TypedDict, total=False):
     countdown: float | timedelta
     eta: datetime
     expires: float | timedelta | datetime
+    """Counts until the first start: a job that was started is tried again after it, too."""
     queue: str
     link: Node | Sequence[Node]
     link_error: Node | Sequence[Node]

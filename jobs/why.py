@@ -103,8 +103,8 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
-    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires"])  # type: ignore[misc]
-    task, queue, due, expires = (value.decode() if value else "" for value in record)
+    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
+    task, queue, due, expires, attempts = (value.decode() if value else "" for value in record)
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
         task = _task_of(connection, await connection.get(keys.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
@@ -121,7 +121,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     return _Job(
         id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
         blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
-        before=rank or 0, expires=whole_ms(expires),
+        before=rank or 0, expires=0 if int(attempts or 0) else whole_ms(expires),
     )  # fmt: skip
 
 

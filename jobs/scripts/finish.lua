@@ -54,6 +54,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     count(task, state, false, false)
   elseif state == 'PENDING' then
     local due = delay == 0 and record.due or now + delay -- handed back, it keeps its place in the queue
+    if extra == '' then redis.call('HDEL', RECORD .. id, 'expires') end -- it had begun: see verdict in claim.lua
     requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, 'unknown', extra })
   elseif state == 'PARKED' then
     park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
