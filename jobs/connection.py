@@ -10,15 +10,15 @@ from typing import Any
 from uuid import uuid4
 
 from arq.connections import ArqRedis
+from arq.jobs import Job
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
 from jobs import checks, default, encoding, keys, schedule_info, scripts
-from jobs.arq_job import ArqJob
 from jobs.awaiting import all_awaited
-from jobs.calling import Call, call_of, moment, refuse_reserved_id
+from jobs.calling import Call, Moment, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, TooLarge
 from jobs.known_tasks import declared
@@ -30,6 +30,7 @@ from jobs.partial import with_callbacks
 from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
+from jobs.serializers import first_that_can
 from jobs.settling import NOTHING, Settled, strangers
 
 SIZE_LIMIT = 256 * 1024
@@ -60,7 +61,10 @@ class JobsRedis(ArqRedis):
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
         options["job_serializer"] = options.get("job_serializer") or encoding.dumps
-        options["job_deserializer"] = options.get("job_deserializer") or encoding.loads_job
+        given = options.get("job_deserializer")
+        self._loads = first_that_can(given, encoding.loads_stored)
+        options["job_deserializer"] = first_that_can(given, encoding.loads_job)
+        self._expires_extra_ms: int | None = options.get("expires_extra_ms")
         self._ready = False
         super().__init__(pool_or_conn, **options)
         self._ready = True
@@ -72,7 +76,8 @@ class JobsRedis(ArqRedis):
     def at(cls, url: str, **options: Any) -> JobsRedis:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
-        Options: `job_serializer`, `job_deserializer`, `default_queue_name`. BadRedisURL says what is wrong with the
+        Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them.
+        BadRedisURL says what is wrong with the
         address, SettingsMistake that there is no such option.
         """
         for option, value in options.items():
@@ -119,8 +124,8 @@ class JobsRedis(ArqRedis):
 
     @property
     def loads(self) -> Callable[[bytes], Any]:
-        """The other way."""
-        return self.job_deserializer or encoding.loads_job
+        """What decodes them, and what scripts and other processes wrote with ours."""
+        return self._loads
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
@@ -160,13 +165,15 @@ class JobsRedis(ArqRedis):
         _expires: int | float | timedelta | None = None,
         _job_try: int | None = None,
         **kwargs: Any,
-    ) -> ArqJob | None:
-        """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does.
+    ) -> Job | None:
+        """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does; a job
+        without it expires only if the connection was given `expires_extra_ms`: so long after it is due.
 
         TypeError: an option of the wrong type. WrongValue: one with a value that it cannot have.
         """
         if _defer_until and _defer_by:
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
+        due = _moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None
         key = checks.name("_queue_name", _queue_name or self.default_queue_name)
         job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
         refuse_reserved_id(job_id)
@@ -177,11 +184,20 @@ class JobsRedis(ArqRedis):
             keys.queue_name(key),
             self.encode_call(function, args, kwargs, _job_try),
             function,
-            due=moment(_moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None),
-            expires=moment(_seconds("_expires", _expires) or None),
+            due=moment(due),
+            expires=moment(_seconds("_expires", _expires) or self._last_start(due)),
         )
         [answer] = await self.enqueue([call])
-        return ArqJob(job_id, self, _queue_name=key, _deserializer=self.loads) if answer == NEW else None
+        return (
+            Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if answer == NEW else None
+        )
+
+    def _last_start(self, due: datetime | float | None) -> Moment:
+        """When a job that is due then expires, by arq's `expires_extra_ms`."""
+        if self._expires_extra_ms is None:
+            return None
+        extra = timedelta(milliseconds=self._expires_extra_ms)
+        return due + extra if isinstance(due, datetime) else (due or 0) + extra.total_seconds()
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""

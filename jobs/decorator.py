@@ -43,6 +43,8 @@ class Task(Generic[P, R]):
         self.function = function
         self.name = name
         self.options = options
+        self.given: frozenset[str] = frozenset()
+        """The options that it was given by name; the others have their defaults."""
         self._parameters = inspect.signature(function)
         self._fewest, self._most = _positional_counts(self._parameters, bound=options.bind)
         self.is_async = callables.is_async(function)
@@ -207,7 +209,9 @@ class Task(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """The same task with other options, for this call only."""
-        return Task(self.function, self.name, read_options({**vars(self.options), **options}))
+        other: Task[P, R] = Task(self.function, self.name, read_options({**vars(self.options), **options}))
+        other.given, other.declared_in = self.given | options.keys(), self.declared_in
+        return other
 
 
 class Decorator(Protocol):
@@ -254,7 +258,7 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
             checks.function("function", function)
             known_as = checks.name("name", origin_of(function).own_name if name is None else name)
         made: Task[Any, Any] = Task(function, known_as, checked)
-        made.declared_in = module
+        made.declared_in, made.given = module, frozenset(options)
         registry.register(made, checked.aliases)
         return made
 

@@ -6,6 +6,7 @@ if it is builtin or was declared by a task; nothing is ever imported because Red
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import contextlib
 import traceback
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgpack
 
 from jobs import errors
-from jobs.errors import EncodingError, RemoteError
+from jobs.errors import EncodingError, RemoteError, TaskRevoked
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
@@ -47,11 +48,19 @@ def loads(data: bytes) -> Any:
         raise EncodingError(f"{len(data)} bytes that are not a value of ours: {error}") from error
 
 
-def loads_job(data: bytes) -> Any:
+def loads_stored(data: bytes) -> Any:
     """Decode a call or a result in arq's shape, whose positional arguments are a tuple."""
     value = loads(data)
     if isinstance(value, dict) and isinstance(value.get("a"), list):
         value["a"] = tuple(value["a"])
+    return value
+
+
+def loads_job(data: bytes) -> Any:
+    """The same for arq's own `Job` and `create_pool()`: a revoked job has ended in CancelledError, as arq documents."""
+    value = loads_stored(data)
+    if isinstance(value, dict) and isinstance(error := value.get("r"), TaskRevoked) and not error.expired:
+        value["r"] = asyncio.CancelledError(*error.args)
     return value
 
 

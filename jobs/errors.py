@@ -82,6 +82,11 @@ class ResultUnknown(QuarqError):
 class TaskRevoked(QuarqError):
     """The job was revoked or had expired."""
 
+    @property
+    def expired(self) -> bool:
+        """Had its time passed before it could start?"""
+        return str(self).endswith(" had expired")
+
 
 class WorkerLost(QuarqError):
     """The job ended because the workers that ran it died."""

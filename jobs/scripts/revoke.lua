@@ -13,9 +13,10 @@ local ttl, history_kept, fields = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber
 local now = now_ms()
 
 -- The result is the payload's own msgpack map (0x80 + its number of fields) with the rest of arq's result fields behind.
+-- A payload that is no such map was written by another serializer: 0x80 begins what pickle writes.
 local function result_of(payload, rest)
   local size = payload and payload:byte(1) - 0x80
-  if not size or size < 0 or size + fields > 15 then return '' end
+  if not size or size < 1 or size + fields > 15 then return '' end
   return string.char(0x80 + size + fields) .. payload:sub(2) .. rest
 end
 

@@ -18,7 +18,7 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs import encoding, inert, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
-from jobs.errors import EncodingError, Retry, WorkerLost
+from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from jobs.masking import Secrets, secrets_of
 from jobs.orchestrator import NET_S, PutDown
 from jobs.retry import next_delay, retries_by_itself
@@ -45,6 +45,8 @@ class Runnable(Protocol):
     """Where its calls go."""
     expires: float | None
     """Seconds after which a call that has not started never does."""
+    runs_again: bool
+    """After a retry, or after a shutdown that stopped it: arq's `retry_jobs`."""
     secrets: Secrets
     """Which of its arguments nobody should see."""
 
@@ -59,13 +61,21 @@ class Runnable(Protocol):
 
 
 class TaskRunnable:
-    """One of our tasks."""
+    """One of our tasks. *keep_result_s* is for one without a `result_expires`."""
 
-    def __init__(self, task: Task[Any, Any], around: Around | None) -> None:
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        around: Around | None,
+        keep_result_s: float | None = None,
+        runs_again: bool = True,
+    ) -> None:
         self._task = task
         self._around = around
         self._retry = task.options.retry_policy
-        self.keep_result_s = task.options.result_expires
+        own = task.options.result_expires
+        self.keep_result_s = keep_result_s if own is None else own
+        self.runs_again = runs_again
         self.ignore_result = task.options.ignore_result
         self.queue = task.options.queue
         self.expires = task.options.expires
@@ -115,6 +125,12 @@ class TaskRunnable:
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if isinstance(error, PutDown):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
+        outcome = self._judge(error, job)
+        if outcome.ends or self.runs_again:
+            return outcome
+        return Outcome(FAILURE, error if outcome.value is None else outcome.value)
+
+    def _judge(self, error: BaseException, job: Claimed) -> Outcome:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
@@ -123,9 +139,18 @@ class TaskRunnable:
         if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:
             return Outcome(RETRY, error, why=str(error))
         left = options.max_retries is None or job.retries < options.max_retries
+        if isinstance(error, arq.worker.Retry | RetryJob):
+            return self._arq_retry(error, job, left)
         if left and retries_by_itself(self._retry, error):
             return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=repr(error))
         return Outcome(FAILURE, error)
+
+    def _arq_retry(self, error: BaseException, job: Claimed, left: bool) -> Outcome:
+        """`raise Retry(defer=5)`, as in a function of arq: one of the task's retries."""
+        if left:
+            return Outcome(RETRY, error, delay_s=_defer_s(error), why=repr(error))
+        spent = f"{self._task.name}[{job.id}]: {job.retries} retries, {self._task.options.max_retries} are allowed"
+        return Outcome(FAILURE, MaxRetriesExceeded(spent))
 
 
 class ArqRunnable:
@@ -136,7 +161,7 @@ class ArqRunnable:
 
     def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
         self._function = function
-        self._worker = worker
+        self.runs_again = worker.retry_jobs
         self.queue = keys.queue_name(worker.queue_name)
         self.secrets = secrets_of(function.coroutine, bound=True)
         self._max_tries = worker.max_tries if function.max_tries is None else function.max_tries
@@ -159,14 +184,18 @@ class ArqRunnable:
         return await asyncio.wait_for(coroutine, self._timeout_s or None)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
-        if self._worker.retry_jobs and isinstance(error, arq.worker.Retry):
-            return Outcome(RETRY, error, delay_s=(error.defer_score or 0) / 1000, why=repr(error))
-        if self._worker.retry_jobs and isinstance(error, RetryJob | asyncio.CancelledError):
+        if self.runs_again and isinstance(error, arq.worker.Retry):
+            return Outcome(RETRY, error, delay_s=_defer_s(error), why=repr(error))
+        if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
             return Outcome(RETRY, error, why="cancelled")
         return Outcome(FAILURE, error)
 
     def _try(self, job: Claimed, call: CallData) -> int:
         return max(job.retries + 1, call.job_try or 0)
+
+
+def _defer_s(error: BaseException) -> float:
+    return (getattr(error, "defer_score", None) or 0) / 1000
 
 
 def request_of(job: Claimed, call: CallData) -> Request:

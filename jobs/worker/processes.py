@@ -16,12 +16,15 @@ from concurrent.futures import TimeoutError as TimedOut
 from types import FrameType
 from typing import Any
 
+import arq.worker
 from pebble import ProcessExpired, ProcessPool
 
 from jobs import callables, encoding, registry
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+
+encoding.declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
 _pool: ProcessPool | None = None
 
@@ -33,7 +36,7 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     call = encoding.dumps([list(vars(job.request).values()), list(args), dict(kwargs)])
-    work = (job.task.declared_in, job.name, options.soft_time_limit, call)
+    work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:
         answer = await asyncio.wrap_future(future)
@@ -58,20 +61,25 @@ def _processes() -> ProcessPool:
     return _pool
 
 
-def _work(module: str, name: str, soft_time_limit: float | None, call: bytes) -> bytes:
+def _work(
+    module: str, name: str, soft_time_limit: float | None, max_retries: int | None, call: bytes
+) -> bytes:
     """In the process: call the task of that name, which its module declares, and encode what comes of it."""
     if module != "__main__":  # which was imported here as __mp_main__ already
         importlib.import_module(module)
     task = registry.lookup(name)
     assert isinstance(task, Task)
     request, args, kwargs = encoding.loads(call)
-    job = CurrentJob(task, Request(*request))
+    job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
     try:
         with _told_at(soft_time_limit, f"{name}[{job.request.id}]"):
             value = task.run_now(job, args, kwargs)
             if callables.is_unfinished(value):
                 value = asyncio.run(callables.finished(name, value))
             return encoding.dumps([True, value])
+    except arq.worker.Retry as error:  # whose delay is no argument when it was given by its name
+        error.args = (error.defer_score and error.defer_score / 1000,)
+        return encoding.dumps([False, error])
     except Exception as error:
         return encoding.dumps([False, error])
 

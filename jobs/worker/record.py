@@ -195,7 +195,8 @@ class Recorder:
         called = {"f": call.task, "a": list(call.args), "k": call.kwargs}
         if job.is_member:
             kept = called if len(job.payload) <= CALL_KEPT else {}
-            return self._within_limit(kept | {"s": outcome.state == SUCCESS, "r": value}, value, call.task)
+            entry = kept | {"s": outcome.state == SUCCESS, "r": value}
+            return self._within_limit(entry, value, call.task, encoding.dumps)
         data = {
             "t": max(job.retries + 1, call.job_try or 0),
             **called,
@@ -207,12 +208,14 @@ class Recorder:
             "q": keys.queue_key(job.queue),
             "id": job.id,
         }
-        return self._within_limit(data, value, call.task)
+        return self._within_limit(data, value, call.task, self._redis.dumps)
 
-    def _within_limit(self, data: dict[str, Any], value: Any, task: str) -> bytes:
-        encoded = self._redis.dumps(data)
+    def _within_limit(
+        self, data: dict[str, Any], value: Any, task: str, dumps: Callable[[Any], bytes]
+    ) -> bytes:
+        encoded = dumps(data)
         limit = LARGE_LIMIT if task in WORKFLOW_TASKS else self._redis.size_limit
-        if len(encoded) > limit and (size := len(self._redis.dumps({"r": value}))) > limit:
+        if len(encoded) > limit and (size := len(dumps({"r": value}))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
 

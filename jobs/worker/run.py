@@ -94,7 +94,11 @@ class Runner:
 
     def _judge(self, running: Running, error: BaseException, function: Runnable) -> Outcome:
         if isinstance(error, asyncio.CancelledError) and running.stopped in ("shutdown", "revoked"):
-            return stopped(running)
+            if running.stopped == "revoked" or function.runs_again:
+                return stopped(running)
+            error = JobExecutionFailed(
+                f"job {running.job.id}: its worker was stopped, and it may not run again"
+            )
         outcome = function.judge(error, running.job)
         if not outcome.ends:
             return outcome

@@ -15,6 +15,7 @@ from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
 from jobs.redis_url import RedisURL
+from jobs.worker import arq_options
 from jobs.worker.option_checks import (
     checked,
     checked_cron_jobs,
@@ -38,35 +39,40 @@ _DEFAULTS: dict[str, Any] = {
 
 def worker_settings(
     *,
-    redis_url: str,
+    redis_url: str = "",
     tasks: Iterable[Task[Any, Any]] = (),
     cron_jobs: Sequence[CronJob] = (),
     functions: Sequence[Any] = (),
-    queues: Sequence[str] = ("default",),
+    queues: Sequence[str] | None = None,
     **options: Any,
 ) -> type:
     """The settings of a worker, for `arq module.WorkerSettings`.
 
-    *tasks* are ours, *functions* arq's; *queues* are served in the order given, the first always before the second.
-    Other options are those of `jobs.worker.Worker` and of arq's Worker.
+    *tasks* are ours, *functions* arq's; *queues* are served in the order given, the first always before the second
+    (default: `default`). arq's `queue_name=` is a key of Redis, served before them; without *queues* it alone.
+    Other options are those of `jobs.worker.Worker` and of arq's Worker; `arq_options.TaskDefaults` says what arq's are
+    for tasks.
 
     SettingsMistake: an option that neither has, or a value that it cannot have.
     """
     use_our_worker()
     options = checked(options, inspect.signature(Worker).parameters)
-    if "queue_name" in options:
-        raise SettingsMistake(
-            f"worker_settings() takes queues=[...], not queue_name={options['queue_name']!r}"
-        )
-    queues = checked_queues(queues)
+    arq_options.refuse(options)
+    if not redis_url:
+        raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
+    served = [arq_options.queue_of(options["queue_name"])] if "queue_name" in options else []
+    if queues is not None or not served:
+        served += checked_queues(["default"] if queues is None else queues)
+    key = keys.queue_key(served[0])
+    connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
         **_DEFAULTS,
         **options,
         "functions": [*as_functions((*checked_tasks(tasks), *BUILT_IN)), *checked_functions(functions)],
         "cron_jobs": checked_cron_jobs(cron_jobs, options.get("timezone")),
-        "queues": queues,
-        "queue_name": keys.queue_key(queues[0]),  # where `arq --check` looks for the health record
-        "redis_pool": JobsRedis.at(redis_url),
+        "queues": served,
+        "queue_name": key,  # where `arq --check` looks for the health record
+        "redis_pool": JobsRedis.at(redis_url, default_queue_name=key, **connection),
         "redis_settings": RedisURL.read(redis_url).arq_settings(),  # what `arq --check` connects by
     }
     return type("WorkerSettings", (), attributes)

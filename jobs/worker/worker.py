@@ -18,21 +18,21 @@ import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs import encoding, keys, registry, scripts
+from jobs import encoding, keys, scripts
 from jobs.connection import JobsRedis
-from jobs.decorator import Task
 from jobs.ending import cancel_until_ended
 from jobs.errors import SettingsMistake
 from jobs.line import is_away
-from jobs.schedules import Schedule
+from jobs.worker.arq_options import TaskDefaults
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine
-from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
+from jobs.worker.functions import Around
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
 from jobs.worker.link import Link
 from jobs.worker.recycling import check_limit, until_over
 from jobs.worker.registered import TaskFunction
+from jobs.worker.runnables import runnables
 from jobs.worker.scheduler import Scheduler
 from jobs.worker.watch import watch_reload
 
@@ -73,6 +73,7 @@ class Worker(arq.worker.Worker):
         *around*: a function that is given the CurrentJob and returns an async context manager; the code of each
         task runs in it. `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
         """
+        self._task_defaults = TaskDefaults(arq_options)
         pool = arq_options.get("redis_pool")
         self._ours = isinstance(pool, JobsRedis)
         if isinstance(pool, JobsRedis):  # else arq would use pickle wherever it reads or writes a job itself
@@ -174,7 +175,7 @@ class Worker(arq.worker.Worker):
     def _make_engine(self, redis: JobsRedis) -> Engine:
         return Engine(
             redis,
-            self._runnables(),
+            dict(runnables(self, self._around, self._task_defaults)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
             queues=self._queues,
@@ -186,18 +187,6 @@ class Worker(arq.worker.Worker):
             shut_down=lambda: self.handle_sig(signal.SIGTERM),
             **self._lease,
         )
-
-    def _runnables(self) -> dict[str, Runnable]:
-        runnables: dict[str, Runnable] = {}
-        for name, function in self.functions.items():
-            if isinstance(function, TaskFunction):
-                runnables[name] = TaskRunnable(function.task, self._around)
-            elif isinstance(function, Schedule):  # it calls a task, and may bear its name
-                if isinstance(task := registry.lookup(function.task), Task):
-                    runnables[function.task] = TaskRunnable(task, self._around)
-            else:
-                runnables[name] = ArqRunnable(function, self)
-        return runnables
 
     async def _declare_limits(self) -> None:
         for function in self.functions.values():

@@ -1,0 +1,70 @@
+"""What arq's options of a worker mean here: to arq's functions what arq documents, to tasks the same or a refusal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from arq.constants import default_queue_name
+from arq.utils import to_seconds
+
+from jobs import checks, keys
+from jobs.calling import WORKFLOW_TASKS
+from jobs.decorator import Task
+from jobs.errors import SettingsMistake
+
+_REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
+
+REFUSED: Final[Mapping[str, str]] = {
+    "redis_settings": _REDIS,
+    "redis_pool": _REDIS,
+    "queue_read_limit": "remove it, a worker claims as many jobs as it has free slots: see max_jobs",
+}
+"""Options of arq that would have no effect, and what to write."""
+
+OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms")
+"""Options that the worker's connection takes, which is `ctx["redis"]`."""
+
+
+def refuse(options: Mapping[str, Any]) -> None:
+    """SettingsMistake for an option that would have no effect; it says what to write."""
+    for option, instead in REFUSED.items():
+        if options.get(option) is not None:
+            raise SettingsMistake(f"worker_settings() takes no {option}=: {instead}")
+    if options.get("allow_abort_jobs") is False:
+        raise SettingsMistake("allow_abort_jobs=False: every job can be aborted here; remove it")
+
+
+def queue_of(queue_name: Any) -> str:
+    """The queue whose sorted set has arq's `queue_name` as its key."""
+    with checks.as_settings_mistake():
+        key = checks.name("queue_name", queue_name)
+    if key.startswith(("arq:", "jobs:")) and key != default_queue_name and not key.startswith("arq:queue:"):
+        raise SettingsMistake(f"queue_name={key!r}: this key belongs to arq or to this library; give another")
+    return keys.queue_name(key)
+
+
+class TaskDefaults:
+    """What a worker's options of arq are for its tasks, where a task does not say otherwise itself.
+
+    `job_timeout` is the `time_limit`, `max_tries` is one more than `max_retries`, `keep_result` and
+    `keep_result_forever` are `result_expires`. With `retry_jobs=False` no job is run again: what asks for a retry has
+    failed, and so has a job that a shutdown stops.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._options: dict[str, Any] = {}
+        if given.get("job_timeout"):
+            self._options["time_limit"] = to_seconds(given["job_timeout"])
+        if "max_tries" in given:
+            self._options["max_retries"] = given["max_tries"] - 1
+        self.keep_result_s = (
+            math.inf if given.get("keep_result_forever") else to_seconds(given.get("keep_result"))
+        )
+        self.retry_jobs: bool = given.get("retry_jobs", True)
+
+    def applied_to(self, task: Task[Any, Any]) -> Task[Any, Any]:
+        """The task with its own options and, where it has none, these. A workflow is none of the application's jobs."""
+        missing = {name: value for name, value in self._options.items() if name not in task.given}
+        return task.with_options(**missing) if missing and task.name not in WORKFLOW_TASKS else task
