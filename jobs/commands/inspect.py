@@ -36,7 +36,8 @@ async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int
     active        jobs that run, by worker
     queued        jobs that are due, the oldest first (-Q: only these queues)
     scheduled     jobs whose time comes later, retries too
-    reserved      due jobs that a rate or concurrency limit holds back
+    reserved      due jobs that a rate or concurrency limit holds back, or that
+                  wait for a worker that knows their task
     registered    the tasks that each worker knows
     revoked       jobs revoked lately
     stats         what each worker has done
@@ -126,15 +127,15 @@ async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: in
 
 
 async def _queued(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "due", lambda job: not job.held)
+    return await _waiting(asked, queues, limit, "due", lambda job: True)
 
 
 async def _scheduled(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: not job.held)
+    return await _waiting(asked, queues, limit, "later", lambda job: not job.held and not job.unknown)
 
 
 async def _reserved(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: job.held)
+    return await _waiting(asked, queues, limit, "later", lambda job: job.held or job.unknown)
 
 
 async def _waiting(
