@@ -85,7 +85,8 @@ async def test_a_workflow_that_waits_is_revoked(
     if how == "revoke":
         assert await result.revoke() in ("PENDING", "STARTED")
     else:
-        await connection.zadd(keys.ABORT, {result.id: 1})  # as arq's Job.abort()
+        for key in (keys.QUEUE, keys.ABORT):  # as arq's Job.abort()
+            await connection.zadd(key, {result.id: 1})
 
     with pytest.raises(TaskRevoked):
         await result.get(timeout=5)
