@@ -11,6 +11,7 @@ from jobs import keys
 from jobs.clock import now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, moment, span, time_text
+from jobs.commands.values import limit_option
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
 from jobs.waiting import Waiting, waiting
@@ -25,9 +26,7 @@ from jobs.workers import WorkerInfo
     ),
 )
 @queue_option
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Jobs at most."
-)
+@limit_option("Jobs", 100)
 @asks
 async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
     """What workers and queues hold now.
