@@ -182,7 +182,8 @@ class ArqRunnable:
         return None
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        coroutine = self._function.coroutine(ctx, *running.call.args, **running.call.kwargs)
+        call = running.unpickled or running.call
+        coroutine = self._function.coroutine(ctx, *call.args, **call.kwargs)
         return await asyncio.wait_for(coroutine, self._timeout_s or None)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
