@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import keys, registry
-from jobs.masking import NOTHING, Secrets, masked, secrets_of_task
+from jobs.masking import MOST, NOTHING, Secrets, masked, secrets_of_task
 from jobs.settling import Kept
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ class KnownTasks:
     tasks: Mapping[str, KnownTask] = field(default_factory=dict)
 
     def masked(
-        self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], most: int = MOST
     ) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments as people may see them: by this process's own tasks, else by what a worker said of its."""
-        return masked(task, args, kwargs, self._secrets_of)
+        """Arguments as people may see them: by this process's own tasks, else by what a worker said of its. A copy of
+        at most *most* values.
+        """
+        return masked(task, args, kwargs, self._secrets_of, most)
 
     def _secrets_of(self, task: str) -> Secrets:
         if registry.is_registered(task):

@@ -10,17 +10,41 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from jobs import registry
 from jobs.current import Request
 from jobs.errors import UnknownTask
+from jobs.shown import CUT, DEEPEST, cut, said, text
 
 if TYPE_CHECKING:
     from jobs.decorator import Task
 
+__all__ = [
+    "HIDDEN",
+    "NOTHING",
+    "Hidden",
+    "Lookup",
+    "Secrets",
+    "call_text",
+    "cut",
+    "hide",
+    "is_secret",
+    "masked",
+    "masked_by",
+    "masked_url",
+    "said",
+    "secrets_of",
+    "secrets_of_task",
+    "text",
+    "without_secrets",
+]
+
 HIDDEN = "***"
+MOST = 65_536
+"""Values inside a call or a result that are looked at; `…` is shown for the others."""
 
 _SECRET = re.compile(
     r"passw|passphrase|passcode|secret|token|credential|authori[sz]ation|apikey"
@@ -82,16 +106,9 @@ class Secrets:
         """Is the argument given by this name a secret, here or by what its worker says?"""
         return is_secret(name) or name in self.names or name in self.places.values()
 
-    def mask(self, args: Sequence[Any], lookup: Lookup | None = None) -> list[Any]:
-        """The positional arguments, with the secret ones hidden."""
-        if not self.places:
-            return [without_secrets(value, lookup) for value in args]
-        return [self._seen(place, value, lookup) for place, value in enumerate(args)]
-
-    def _seen(self, place: int, value: Any, lookup: Lookup | None) -> Any:
-        if 0 <= self.rest <= place:
-            return Hidden(self.places[self.rest])
-        return Hidden(self.places[place]) if place in self.places else without_secrets(value, lookup)
+    def name_at(self, place: int) -> str | None:
+        """The name of the parameter at this place, if it is a secret."""
+        return self.places[self.rest] if 0 <= self.rest <= place else self.places.get(place)
 
 
 NOTHING = Secrets()
@@ -117,11 +134,14 @@ def secrets_of_task(task: str) -> Secrets:
 
 
 def masked(
-    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], lookup: Lookup | None = None
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    lookup: Lookup | None = None,
+    most: int = MOST,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call as people may see them."""
-    secrets = (lookup or secrets_of_task)(task)
-    return masked_by(secrets, task, args, kwargs, lookup)
+    """The arguments of a call as people may see them: a copy of at most *most* values, however many there are."""
+    return masked_by((lookup or secrets_of_task)(task), task, args, kwargs, lookup, most)
 
 
 def masked_by(
@@ -130,37 +150,27 @@ def masked_by(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     lookup: Lookup | None = None,
+    most: int = MOST,
 ) -> tuple[list[Any], dict[str, Any]]:
     """The same, of a task whose secrets are known already."""
-    hidden = {
-        name: HIDDEN if secrets.hide(name) else without_secrets(value, lookup)
-        for name, value in kwargs.items()
-    }
-    if task in _MAPS and len(args) == 2 and isinstance(args[0], Mapping):
-        return _masked_map(args[0], args[1], each_is_all=_MAPS[task], lookup=lookup), hidden
-    return secrets.mask(args, lookup), hidden
+    return _Masker(lookup or secrets_of_task, most).call(secrets, task, args, kwargs, DEEPEST)
+
+
+def without_secrets(value: Any, lookup: Lookup | None = None, most: int = MOST) -> Any:
+    """A copy of at most *most* values in which what stands under a secret's name is hidden."""
+    return _Masker(lookup or secrets_of_task, most).value(value, DEEPEST)
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -> str:
     """Arguments as one line of at most *limit* characters."""
-    shown = [
-        *(text(value, limit) for value in args),
-        *(f"{name}={text(kwargs[name], limit)}" for name in kwargs),
-    ]
+    shown: list[str] = []
+    room = limit + 1
+    for name, value in chain(((None, value) for value in args), kwargs.items()):
+        shown.append(text(value, room) if name is None else f"{cut(str(name), room)}={text(value, room)}")
+        room -= len(shown[-1]) + 2
+        if room <= 0:
+            break
     return cut(", ".join(shown), limit)
-
-
-def text(value: Any, limit: int = 80) -> str:
-    """The value as one line of at most *limit* characters, whatever its repr() does."""
-    try:
-        return cut(repr(value), limit)
-    except Exception as error:
-        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
-
-
-def cut(text: str, limit: int) -> str:
-    """At most *limit* characters; what is left out shows as one more."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def masked_url(url: str) -> str:
@@ -187,29 +197,90 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     return Secrets(places, rest, tuple(filter(is_secret, only_named)))
 
 
-def _masked_map(
-    tree: Mapping[str, Any], items: Any, *, each_is_all: bool, lookup: Lookup | None
-) -> list[Any]:
-    """Items come before the arguments that the tree has, as in every partial."""
-    secrets = (lookup or secrets_of_task)(str(tree.get("task")))
-    own_args, own_kwargs = tree.get("args", ()), tree.get("kwargs", {})
-    first = len(items[0]) if each_is_all and items else 1
-    rest = secrets.mask([None] * first + list(own_args), lookup)[first:]
-    shown = {**tree, "args": rest, "kwargs": masked_by(secrets, "", (), own_kwargs, lookup)[1]}
-    lists = [secrets.mask(item if each_is_all else [item], lookup) for item in items]
-    return [shown, lists if each_is_all else [item for [item] in lists]]
+class Rest(str):
+    """Stands for the values that are left out."""
+
+    def __repr__(self) -> str:
+        return CUT
 
 
-def without_secrets(value: Any, lookup: Lookup | None = None) -> Any:
-    """What stands under a secret's name inside a value is hidden."""
-    if isinstance(value, dict):
-        return {
-            name: HIDDEN if isinstance(name, str) and is_secret(name) else without_secrets(inner, lookup)
-            for name, inner in value.items()
-        }
-    if type(value) in (list, tuple):
-        return type(value)(without_secrets(inner, lookup) for inner in value)
-    if isinstance(value, Request):  # what an error callback is told
-        args, kwargs = masked(value.task, value.args, value.kwargs, lookup)
-        return replace(value, args=tuple(args), kwargs=kwargs)
-    return value
+REST = Rest(CUT)
+
+
+class _Masker:
+    """Copies values without their secrets, until it has seen *most* of them."""
+
+    def __init__(self, lookup: Lookup, most: int) -> None:
+        self._lookup = lookup
+        self._left = most
+
+    def call(
+        self, secrets: Secrets, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], depth: int
+    ) -> tuple[list[Any], dict[str, Any]]:
+        args = args if isinstance(args, list | tuple) else [args]
+        kwargs = kwargs if isinstance(kwargs, Mapping) else {}
+        if task in _MAPS and _is_map(args):
+            return self._map(args[0], args[1], depth, each_is_all=_MAPS[task]), self._named(
+                kwargs, secrets, depth
+            )
+        return self._placed(secrets, args, depth), self._named(kwargs, secrets, depth)
+
+    def value(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if isinstance(value, dict):
+            return self._named(value, NOTHING, depth - 1) if depth else REST
+        if type(value) in (list, tuple):
+            return type(value)(self._placed(NOTHING, value, depth - 1)) if depth else REST
+        if isinstance(value, Request):  # an error callback has it among its arguments
+            if depth == 0:
+                return REST
+            secrets = self._lookup(value.task) if isinstance(value.task, str) else NOTHING
+            args, kwargs = self.call(secrets, value.task, value.args, value.kwargs, depth - 1)
+            return replace(value, args=tuple(args), kwargs=kwargs)
+        return value
+
+    def _placed(self, secrets: Secrets, values: Sequence[Any], depth: int) -> list[Any]:
+        shown: list[Any] = []
+        for place, value in enumerate(values):
+            if self._left <= 0:
+                shown.append(REST)
+                break
+            name = secrets.name_at(place) if secrets.places else None
+            shown.append(self.value(value, depth) if name is None else Hidden(name))
+        return shown
+
+    def _named(self, values: Mapping[Any, Any], secrets: Secrets, depth: int) -> dict[Any, Any]:
+        shown: dict[Any, Any] = {}
+        for name, value in values.items():
+            if self._left <= 0:
+                shown[REST] = REST
+                break
+            hidden = isinstance(name, str) and secrets.hide(name)
+            shown[name] = HIDDEN if hidden else self.value(value, depth)
+        return shown
+
+    def _map(
+        self, tree: Mapping[str, Any], items: Sequence[Any], depth: int, *, each_is_all: bool
+    ) -> list[Any]:
+        """Items come before the arguments that the tree has, as in every partial."""
+        secrets = self._lookup(str(tree.get("task")))
+        lists = [item if each_is_all and isinstance(item, list | tuple) else [item] for item in items]
+        first = len(lists[0]) if lists else 1
+        own = self._placed(secrets, [None] * first + list(tree.get("args", ())), depth)[first:]
+        shown = {**tree, "args": own, "kwargs": self._named(tree.get("kwargs", {}), secrets, depth)}
+        seen: list[Any] = []
+        for values in lists:
+            if self._left <= 0:
+                seen.append(REST)
+                break
+            masked = self._placed(secrets, values, depth)
+            seen.append(masked if each_is_all else masked[0])
+        return [shown, seen]
+
+
+def _is_map(args: Sequence[Any]) -> bool:
+    """Are these the arguments of `jobs.map` or `jobs.starmap`, as a caller of ours has written them?"""
+    if len(args) != 2 or not isinstance(args[0], Mapping) or not isinstance(args[1], list | tuple):
+        return False
+    own = args[0].get("args", ()), args[0].get("kwargs", {})
+    return isinstance(own[0], list | tuple) and isinstance(own[1], Mapping)

@@ -12,7 +12,7 @@ from jobs import checks, default, encoding, keys, listening, member_ids, members
 from jobs.awaiting import all_awaited
 from jobs.calling import moment
 from jobs.current import without_slot
-from jobs.errors import RemoteError, ResultUnknown, TaskRevoked
+from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ class Result:
         entry = await self._read()
         if entry.state != "ENDED":
             return entry.state
-        success, value = self._decode(entry)
+        try:
+            success, value = self._decode(entry)
+        except EncodingError:  # another serializer's, or nobody's bytes: `get()` raises
+            return "FAILURE"
         return "SUCCESS" if success else "REVOKED" if isinstance(value, TaskRevoked) else "FAILURE"
 
     status = state

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from app import times
 from app.monitor.blueprint import blueprint
 from app.pages import reader_zone
+from jobs import monitor
 
 LONGEST_VALUE = 2_000
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -70,8 +71,4 @@ def for_field(at: datetime) -> str:
 @blueprint.app_template_filter()
 def shown(value: object) -> str:
     """An argument as Python writes it, cut; whatever its repr() does."""
-    try:
-        text = repr(value)
-    except Exception as error:
-        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return monitor.text(value, LONGEST_VALUE)

@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 import click
 
 from jobs import default
-from jobs.commands.values import names, seconds
 from jobs.connection import JobsRedis
-from jobs.errors import BadRedisURL, QuarqError, SettingsMistake, WrongValue
+from jobs.errors import BadRedisURL, QuarqError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.line import is_away
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
 from jobs.printable import printable, printable_json
+from jobs.shown import CUT, DEEPEST, said, text
 from jobs.workers import WorkerInfo, online
 
 USAGE, UNAVAILABLE = 64, 69
@@ -72,17 +72,16 @@ class Target:
         """The worker settings of `-A`; None if only an address was given."""
         if self.app is None and (self.redis_url is not None or self._has_only_the_environment):
             return None
-        path = DEFAULT_APP if self.app is None else self.app
+        path = self.app or DEFAULT_APP
         module, _, name = path.rpartition(".")
         try:
             settings = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise click.UsageError(
+                f"{path} cannot be imported: {error}. Give -A module.attr, or --redis-url"
+            ) from error
         except SystemExit as refusal:  # a module that says in one sentence why it does not start
             raise Unavailable(f"{path}: {refusal}") from refusal
-        except Exception as error:  # whatever the module does
-            why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-            raise click.UsageError(
-                printable(f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url")
-            ) from error
         if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
             raise click.UsageError(f"{path} was not made by worker_settings()")
         return settings
@@ -169,15 +168,10 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
     """Make the body of a command of *function*, with the options that all have; it returns the exit code."""
 
     @click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text.")
-    @click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait.")
     @click.option(
-        "-d",
-        "--destination",
-        metavar="WORKERS",
-        multiple=True,
-        callback=names,
-        help="Only these workers: a,b.",
+        "-t", "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait."
     )
+    @click.option("-d", "--destination", metavar="WORKERS", multiple=True, help="Only these workers: a,b.")
     @click.option("-q", "--quiet", is_flag=True, help="No summaries.")
     @click.pass_obj
     @functools.wraps(function)
@@ -190,11 +184,12 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
         quiet: bool,
         **own: Any,
     ) -> int:
+        names = tuple(name for words in destination for name in words.split(",") if name)
         settings = target.settings()
 
         async def run() -> Answer:
             async with _connected(target, settings, timeout or PATIENCE_S) as redis:
-                return await function(Asked(redis, settings, timeout, destination), **own)
+                return await function(Asked(redis, settings, timeout, names), **own)
 
         answer = _run(run())
         _print(answer, as_json, quiet)
@@ -205,8 +200,12 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
 
 def queue_option(function: Any) -> Any:
     """-Q, any number of times, or with commas."""
+
+    def split(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for value in values for name in value.split(",") if name)
+
     return click.option(
-        "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
+        "-Q", "--queues", multiple=True, callback=split, metavar="QUEUES", help="Only these queues: a,b."
     )(function)
 
 
@@ -230,8 +229,6 @@ async def _connected(target: Target, settings: Any, patience_s: float) -> AsyncI
 def _run(answering: Any) -> Answer:
     try:
         answer: Answer = asyncio.run(answering)
-    except (WrongValue, SettingsMistake) as error:
-        raise click.UsageError(printable(str(error))) from error
     except QuarqError as error:
         raise click.ClickException(printable(str(error))) from error
     except Exception as error:
@@ -251,15 +248,24 @@ def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
         click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line)))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = DEEPEST + 10) -> Any:
+    """What JSON has a form for; at most *depth* levels."""
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and not depth:
+        return CUT
     if isinstance(value, Mapping):
-        return {name if isinstance(name, str) else repr(name): _plain(inner) for name, inner in value.items()}
+        return {_name(name): _plain(inner, depth - 1) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth - 1) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value
 
 
+def _name(name: Any) -> str:
+    return name if isinstance(name, str) else text(name, 1_000)
+
+
 def _as_text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return said(value, 10_000) if isinstance(value, BaseException) else str(value)

@@ -14,6 +14,7 @@ from jobs.commands.show import call_of
 from jobs.errors import ResultUnknown
 from jobs.info import JobInfo
 from jobs.masking import text
+from jobs.monitor.rows import error_text
 from jobs.result import Result
 
 SHOWN = 10_000
@@ -47,7 +48,7 @@ async def command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
     value = await result.get(propagate=False)
     if state == "SUCCESS":
         return Answer(data | {"result": value}, [text(value, SHOWN)])
-    error = f"{type(value).__name__}: {value}"
+    error = error_text(value, SHOWN)
     lines = [f"{job_id}: {state}: {error}"]
     if with_traceback:
         data["traceback"] = _traceback(info, value)

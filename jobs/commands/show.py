@@ -9,6 +9,7 @@ from typing import Any
 from jobs import keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text, cut
+from jobs.monitor.calls import shown_call
 from jobs.printable import printable
 
 ARGUMENTS = 60
@@ -27,14 +28,11 @@ async def calls_of(asked: Asked, ids: Sequence[str]) -> dict[str, dict[str, Any]
 
 
 async def call_of(asked: Asked, payload: bytes | None) -> dict[str, Any]:
-    """Task and masked arguments of a stored call or result."""
-    try:
-        stored = asked.redis.loads(payload or b"")
-        task, args, kwargs = stored["f"], stored["a"], stored["k"]
-    except Exception:  # gone meanwhile, or nobody's bytes
+    """Task and masked arguments of a stored call or result; those that can be read."""
+    shown = shown_call(asked.redis, await asked.known_tasks(), payload or b"")
+    if shown is None:  # gone meanwhile, or nobody's bytes
         return {"task": "?", "args": [], "kwargs": {}}
-    shown_args, shown_kwargs = (await asked.known_tasks()).masked(task, args, kwargs)
-    return {"task": task, "args": shown_args, "kwargs": shown_kwargs}
+    return {"task": shown.task, "args": shown.args, "kwargs": shown.kwargs}
 
 
 def line(job_id: str, call: dict[str, Any], *more: str) -> str:

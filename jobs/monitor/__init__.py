@@ -35,6 +35,7 @@ from jobs.monitor.workers import running, workers
 from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
 from jobs.schedule_info import ScheduleInfo
 from jobs.schedule_info import listed as schedules
+from jobs.shown import text
 from jobs.why import Reason
 from jobs.workers import WorkerInfo
 
@@ -93,6 +94,7 @@ __all__ = [
     "set_rate_limit",
     "shutdown",
     "tasks",
+    "text",
     "totals",
     "workers",
     "workflow",

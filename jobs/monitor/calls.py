@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import encoding
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
-from jobs.masking import call_text
+from jobs.masking import MOST, call_text
+from jobs.shown import said, text
 
 SHOWN = 120
 """Characters of arguments in a row."""
+SOUGHT = 10_000
+"""Characters of an exception's text in which a text is sought."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +38,41 @@ class Shown:
         return any(needle in text for text in _texts([self.args, self.kwargs]))
 
 
-def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes) -> Shown | None:
-    """What may be seen of a stored call or result; None if there is none, or a result that keeps no call."""
+def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> Shown | None:
+    """What may be seen of a stored call or result; None if there is none, or a result that keeps no call.
+
+    At most *most* values of its arguments.
+    """
     if not stored:
         return None
     whole = True
     try:
         call = connection.loads(stored)
-    except Exception:  # cut off, or nobody's bytes
+    except Exception:  # cut off, nested deeper than what is read, or nobody's bytes
         call, whole = encoding.loads_cut(stored), False
-    if "a" not in call:
+    if not isinstance(call, Mapping) or "a" not in call:
         return None
-    task = str(call.get("f", ""))
-    args, kwargs = known.masked(task, call.get("a", ()), call.get("k", {}))
+    task = text_of(call.get("f", ""))
+    args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)
     return Shown(task, args, kwargs, whole or "r" in call or "et" in call)
 
 
-def _texts(value: Any) -> list[str]:
+def text_of(name: Any) -> str:
+    """A name as stored; of a value that is no text, what it looks like."""
+    return name if isinstance(name, str) else text(name)
+
+
+def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for pair in value.items() for text in _texts(list(pair))]
-    if isinstance(value, list | tuple | set | frozenset):
-        return [text for inner in value for text in _texts(inner)]
-    if isinstance(value, int | float | None):
-        return []
-    return [str(value)]
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(name)
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, BaseException):
+        yield said(value, SOUGHT)
+    elif not isinstance(value, int | float | None):
+        yield str(value)

@@ -8,19 +8,23 @@ from typing import Any
 
 from jobs import keys, member_ids, members
 from jobs.connection import JobsRedis
-from jobs.errors import ResultUnknown
+from jobs.errors import EncodingError, ResultUnknown
 from jobs.info import JobInfo
 from jobs.known_tasks import known_tasks
-from jobs.masking import cut, text, without_secrets
+from jobs.masking import text, without_secrets
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
-from jobs.monitor.rows import JobRow
+from jobs.monitor.rows import JobRow, error_text
 from jobs.result import Result
 from jobs.why import Reason, why
 
 RESULT = 10_000
 """Characters of a result that are shown."""
+ARGUMENTS = 2_000
+"""Values among the arguments that are shown, and in what it reports of its progress."""
+LONGEST = 4 * 1024 * 1024
+"""Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
 CHILDREN = 100
 """Children that are listed."""
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
@@ -77,7 +81,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         parent = member[0]
     call = await _call(connection, job_id, parent)
     children = await members.children_of(connection, job_id)
-    result, error = await _outcome(handle, state)
+    result, error = await _outcome(connection, job_id, state)
     return JobDetail(
         id=job_id,
         state=state,
@@ -91,7 +95,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         parent=parent,
         children=await rows_of(connection, children[:CHILDREN]),
         children_count=len(children),
-        progress=await handle.meta(),
+        progress=await _progress(handle),
         reasons=reasons,
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (call is not None or children != []),
         can_revoke=state not in ("", *ENDED),
@@ -102,24 +106,37 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
     known, path = await known_tasks(connection), member_ids.place_in(parent, job_id)
     async with connection.pipeline(transaction=False) as pipe:
-        pipe.get(keys.JOB + job_id)
-        pipe.get(keys.RESULT + job_id)
+        pipe.getrange(keys.JOB + job_id, 0, LONGEST - 1)
+        pipe.getrange(keys.RESULT + job_id, 0, LONGEST - 1)
         pipe.hget(keys.JOURNAL + parent, path)
         waiting, result, entry = await pipe.execute()
-    call = shown_call(connection, known, waiting or result or (entry or b"")[1:])
+    call = shown_call(connection, known, waiting or result or (entry or b"")[1:], ARGUMENTS)
     return await member_call(connection, known, parent, path) if call is None and parent else call
 
 
-async def _outcome(handle: Result, state: str) -> tuple[str | None, str]:
+async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:
     """Result and error as text."""
     if state not in ENDED:
         return None, ""
-    value = await handle.get(propagate=False)
+    [entry] = await connection.mailbox.read([job_id])
+    if len(entry.result) > LONGEST:
+        return f"<{len(entry.result):,} bytes>", ""
+    try:
+        value = await Result(job_id, connection).get(propagate=False)
+    except EncodingError as error:  # nobody's bytes
+        value = error
     if isinstance(value, ResultUnknown):
         return None, ""
     if state == "SUCCESS":
-        return text(without_secrets(value), RESULT), ""
-    return None, cut(f"{type(value).__name__}: {value}", RESULT)
+        return text(without_secrets(value, most=RESULT), RESULT), ""
+    return None, error_text(value, RESULT)
+
+
+async def _progress(handle: Result) -> Any:
+    try:
+        return without_secrets(await handle.meta(), most=ARGUMENTS)
+    except EncodingError:  # nobody's bytes
+        return None
 
 
 async def _info(handle: Result) -> JobInfo | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from jobs import keys
 from jobs.connection import JobsRedis
-from jobs.journal import read_entry
+from jobs.errors import EncodingError
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
+from jobs.orchestrator import read_entry
 from jobs.tree import along
 
 
@@ -41,4 +42,7 @@ async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, p
 async def _result_of(connection: JobsRedis, workflow: str, place: str) -> Any:
     """What a task has handed on; of a group there is no single entry."""
     entry = await connection.hget(keys.JOURNAL + workflow, place)  # type: ignore[misc]
-    return FromBefore() if entry is None else read_entry(entry)[1]
+    try:
+        return FromBefore() if entry is None else read_entry(entry)[1]
+    except EncodingError:  # nobody's bytes
+        return FromBefore()

@@ -13,7 +13,7 @@ from jobs import keys
 from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
-from jobs.masking import cut
+from jobs.masking import cut, said, text
 from jobs.monitor.calls import Shown, shown_call
 
 ERROR = 200
@@ -46,8 +46,6 @@ class JobRow:
     """The workflow that it is a member of."""
     held: bool = False
     """It is due, but a rate limit or a concurrency limit holds it back."""
-    unknown: bool = False
-    """It is due, but a worker that did not know its task has put it back."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,6 @@ def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Fo
         kind="workflow" if tree else "member" if parent else "retry" if shown_state == "RETRY" else "",
         parent=parent.decode(),
         held=held == 1,
-        unknown=held == 2,
     )
     return Found(row, call, log)
 
@@ -106,13 +103,19 @@ def row_of_result(
     except Exception:  # nobody's bytes
         return None
     call = shown_call(connection, known, stored)
-    error = "" if state == "SUCCESS" else cut(f"{type(value).__name__}: {value}", ERROR)
+    error = "" if state == "SUCCESS" else error_text(value, ERROR)
     return JobRow(
         id=job_id, state=state, task=call.task if call else "", queue=queue, worker="",
         args=call.line if call else "", error=error,
         enqueued=moment(enqueued), due=None, started=moment(began), finished=moment(ended),
         run_s=(ended - began) / 1000, attempts=tries, retries=tries - 1, kind="", parent="",
     )  # fmt: skip
+
+
+def error_text(error: Any, limit: int) -> str:
+    """`ValueError: no luck`, cut, whatever the exception's text does."""
+    shown = said(error, limit) if isinstance(error, BaseException) else text(error, limit)
+    return cut(f"{type(error).__name__}: {shown}", limit)
 
 
 def log_of(log: bytes) -> list[tuple[str, str]]:

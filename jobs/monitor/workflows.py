@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from jobs import encoding, keys, member_ids, members, scripts
 from jobs.clock import moment
 from jobs.connection import JobsRedis
+from jobs.errors import EncodingError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.members import States
 from jobs.monitor.calls import Shown
@@ -141,14 +144,16 @@ def _node_at(tree: Tree, path: str) -> Tree | None:
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:
-    progress = encoding.loads(meta) if meta else {}
-    if not isinstance(progress, Mapping):
-        progress = {}
+    progress: Mapping[str, Any] = {}
+    with contextlib.suppress(EncodingError):  # nobody's bytes
+        told = encoding.loads(meta) if meta else {}
+        progress = told if isinstance(told, Mapping) else {}
     return WorkflowRow(
         workflow_id,
         state,
         moment(called),
-        progress.get("done"),
-        progress.get("failed"),
-        progress.get("total"),
+        *(
+            count if isinstance(count := progress.get(name), int) else None
+            for name in ("done", "failed", "total")
+        ),
     )

@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.printable import printable_json
+from jobs.shown import text
 
+SHOWN = 1_000
+"""Characters of a value that JSON has no form for."""
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
@@ -27,7 +31,15 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return printable_json(json.dumps(line, ensure_ascii=False, default=repr))
+        return printable_json(_json(line))
+
+
+def _json(line: dict[str, Any]) -> str:
+    try:
+        return json.dumps(line, ensure_ascii=False, default=text)
+    except Exception:  # names that are no texts, a value that holds itself or is nested too deep
+        plain = {name: value if type(value) in _PLAIN else text(value, SHOWN) for name, value in line.items()}
+        return json.dumps(plain, ensure_ascii=False)
 
 
 def use_json_lines() -> None:

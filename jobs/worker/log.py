@@ -16,14 +16,17 @@ logger.addFilter(PrintableRecords())
 _RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
 
 SHOWN = 80
-"""Characters of arguments or results that a line shows."""
+"""Characters of arguments or results that a line shows, and values that are looked at for them."""
+LONGEST_TEXT = 10_000
+"""Characters of an exception's text in the line that says so."""
 
 
 def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    shown = masking.call_text(*masking.masked_by(secrets, call.task, call.args, call.kwargs), SHOWN)
+    seen = masking.masked_by(secrets, call.task, call.args, call.kwargs, most=SHOWN)
+    shown = masking.call_text(*seen, SHOWN)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:
@@ -57,7 +60,7 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
             run_s,
             ref,
             type(error).__name__,
-            error,
+            masking.said(error, LONGEST_TEXT),
             exc_info=error,
             extra=fields,
         )
@@ -102,4 +105,4 @@ def _extra(error: Any) -> Any:
     try:
         return extra() if callable(extra) else extra
     except Exception as mistake:
-        return repr(mistake)
+        return masking.text(mistake)

@@ -1,0 +1,156 @@
+"""Any value as one short line, in bounded time: for logs, pages, commands and error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from itertools import chain
+from typing import Any
+
+DEEPEST = 64
+"""Levels of a nested value that are shown; below them stands `…`."""
+CUT = "…"
+LONG_INT = 14_000
+"""Bits of the longest number that is written in digits: Python refuses to write 4,300 of them."""
+
+_SHORT = frozenset({bool, float, type(None)})
+_FLAT: dict[type, Callable[[Any], Any]] = {
+    list: iter,
+    tuple: iter,
+    dict: lambda value: chain(value, value.values()),
+}
+_BRACKETS: dict[Any, tuple[str, str]] = {
+    list.__repr__: ("[", "]"),
+    tuple.__repr__: ("(", ")"),
+    set.__repr__: ("{", "}"),
+    frozenset.__repr__: ("frozenset({", "})"),
+}
+
+
+def text(value: Any, limit: int = 80) -> str:
+    """The value as `repr()` writes it, at most *limit* characters, whatever its `__repr__` does.
+
+    This takes time for what is shown, not for what the value holds.
+    """
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return cut(repr(value[: limit + 1]), limit)
+    if _is_short(value) or (kind in _FLAT and len(value) <= 8 and all(map(_is_short, _FLAT[kind](value)))):
+        return cut(repr(value), limit)
+    writer = _Writer(limit + 1)
+    try:
+        writer.write(value, DEEPEST)
+    except _Full:
+        pass
+    except Exception as error:  # a value that changes while it is read, or that is made to hurt
+        writer.parts.append(f"<{type(error).__name__}>")
+    return cut("".join(writer.parts), limit)
+
+
+def said(error: BaseException, limit: int) -> str:
+    """What `str()` of an exception says, at most *limit* characters, whatever its `__str__` does."""
+    try:
+        return cut(str(error), limit)
+    except Exception as mistake:
+        return f"<its text cannot be read: {type(mistake).__name__}>"
+
+
+def cut(text: str, limit: int) -> str:
+    """At most *limit* characters; what is left out shows as one more."""
+    return text if len(text) <= limit else text[: limit - 1] + CUT
+
+
+class _Full(Exception):
+    """Enough is written."""
+
+
+class _Writer:
+    """Writes values in pieces, until *room* characters are full."""
+
+    __slots__ = ("_room", "parts")
+
+    def __init__(self, room: int) -> None:
+        self.parts: list[str] = []
+        self._room = room
+
+    def write(self, value: Any, depth: int) -> None:
+        kind: Any = type(value)
+        form = kind.__repr__
+        if _is_short(value):
+            self._add(repr(value))
+        elif kind is str or kind is bytes:
+            self._add(repr(value[: self._room]))
+        elif form in _BRACKETS:
+            self._write_all(value, depth, *_brackets(value, form))
+        elif form is dict.__repr__:
+            self._write_pairs(value.items(), depth, "{", ": ", "}", self.write)
+        elif form is BaseException.__repr__:
+            self._write_all(value.args, depth, f"{kind.__name__}(", ")")
+        elif is_dataclass(kind) and hasattr(form, "__wrapped__"):  # its repr() was made by @dataclass
+            pairs = [(field.name, getattr(value, field.name)) for field in fields(value) if field.repr]
+            self._write_pairs(
+                pairs, depth, f"{type(value).__qualname__}(", "=", ")", lambda name, _: self._add(name)
+            )
+        else:
+            self._add(_own(value))
+
+    def _write_all(self, values: Any, depth: int, first: str, last: str) -> None:
+        if depth == 0:
+            return self._add(CUT)
+        self._add(first)
+        for number, value in enumerate(values):
+            if number:
+                self._add(", ")
+            self.write(value, depth - 1)
+        self._add(last)
+
+    def _write_pairs(
+        self,
+        pairs: Any,
+        depth: int,
+        first: str,
+        between: str,
+        last: str,
+        write_name: Callable[[Any, int], None],
+    ) -> None:
+        if depth == 0:
+            return self._add(CUT)
+        self._add(first)
+        for number, (name, value) in enumerate(pairs):
+            if number:
+                self._add(", ")
+            write_name(name, depth - 1)
+            self._add(between)
+            self.write(value, depth - 1)
+        self._add(last)
+
+    def _add(self, part: str) -> None:
+        self.parts.append(part)
+        self._room -= len(part)
+        if self._room <= 0:
+            raise _Full
+
+
+def _is_short(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return len(value) <= 100
+    return kind in _SHORT or (kind is int and value.bit_length() <= 64)
+
+
+def _brackets(value: Any, form: Any) -> tuple[str, str]:
+    first, last = _BRACKETS[form]
+    if form is tuple.__repr__ and len(value) == 1:
+        return first, ",)"
+    if not value and form not in (list.__repr__, tuple.__repr__):
+        return f"{type(value).__name__}(", ")"
+    return first, last
+
+
+def _own(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > LONG_INT:
+        return f"<an int of {value.bit_length():,} bits>"
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<a {type(value).__name__} whose repr() raises {type(error).__name__}>"
