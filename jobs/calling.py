@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jobs import checks, encoding, keys, member_ids, registry
 from jobs.call_options import OF_A_GROUP, OPTIONS, checked, merged
-from jobs.canvas import Node, Signature
+from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge
-from jobs.settling import NOTHING, Settled, first_queue, own_of, read_settled, settled
+from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
 from jobs.tree import from_dict
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ not know this task, and leaves it to another.
 """
 WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
-LARGE_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of a whole tree, or of the list that a group hands on. Single calls and results have a smaller limit."""
+LARGE_LIMIT: Final = encoding.LARGEST
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,16 @@ class Call:
         return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
 
 
-def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], known: Settled = NOTHING) -> Call:
+def call_of(
+    connection: JobsRedis,
+    node: Node,
+    options: Mapping[str, Any],
+    known: Settled = NOTHING,
+    limit: int | None = None,
+) -> Call:
     """The call of a task or of a whole workflow, checked as far as this process can.
 
-    *known*: of tasks that this process does not know.
+    *known*: of tasks that this process does not know. *limit*: see `JobsRedis.encode_call`.
     """
     if isinstance(node, Signature):
         options = merged(node.options, options)
@@ -69,25 +75,32 @@ def call_of(connection: JobsRedis, node: Node, options: Mapping[str, Any], known
         options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
     if options:
         options = checked(options, OPTIONS, "apply_async()")
-    return _call_of(connection, node, options, known, _given_id(options.get("task_id")))
+    return _call_of(connection, node, options, known, _given_id(options.get("task_id")), limit)
 
 
 def _call_of(
-    connection: JobsRedis, node: Node, options: Mapping[str, Any], known: Settled, job_id: str
+    connection: JobsRedis,
+    node: Node,
+    options: Mapping[str, Any],
+    known: Settled,
+    job_id: str,
+    limit: int | None,
 ) -> Call:
     """The same with options as they were checked when they were given; '' has an id made."""
     if isinstance(node, Signature):
-        return _task_call(connection, node, options, known, connection.size_limit, job_id or _new_id())
+        return _task_call(connection, node, options, known, limit, job_id or _new_id())
+    if limit is None:
+        check_arguments(node)
     stored = settled(node, known)
     if job_id:
         stored[member_ids.SEPARATOR] = member_ids.GIVEN
-    tree = encoding.dumps(stored)
+    tree = encoding.dumps(stored, encoding.WRAPPED)
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
-    if not options.get("queue") and (queue := first_queue(node, known)):
-        options = {**options, "queue": queue}  # it is evaluated where its first task is served
+    if not options.get("queue"):  # where its first task is served, its evaluation is
+        options = {**options, "queue": first_queue(node, known)}
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
-    call = _task_call(connection, evaluation, options, known, connection.size_limit, job_id or _new_id())
+    call = _task_call(connection, evaluation, options, known, limit, job_id or _new_id())
     return replace(call, tree=tree)
 
 
@@ -124,7 +137,7 @@ def calls_that_follow(
         node = from_dict(tree).clone(args)
         own_id = member_ids.callback_id(job_id, mark, number)
         options = node.options if isinstance(node, Signature) else {}
-        calls.append(_call_of(connection, node, options, read_settled(tree), own_id))
+        calls.append(_call_of(connection, node, options, read_settled(tree), own_id, LARGE_LIMIT))
     return calls
 
 
@@ -154,7 +167,7 @@ def _task_call(
     signature: Signature,
     options: Mapping[str, Any],
     known: Settled,
-    limit: int,
+    limit: int | None,
     job_id: str,
     parent: str = "",
     path: str = "",
@@ -183,8 +196,11 @@ def _payload(
     signature: Signature,
     options: Mapping[str, Any],
     known: Settled,
-    limit: int,
+    limit: int | None,
 ) -> bytes:
+    if limit is None:
+        for callback in callbacks_of(options):
+            check_arguments(callback)
     callbacks = {
         name: [settled(callback, known) for callback in options[name]]
         for name in ("link", "link_error")
@@ -197,18 +213,7 @@ def _payload(
             signature.task, signature.args, signature.kwargs, options=callbacks, limit=limit
         )
     except EncodingError as error:
-        arguments = {} if task is None else task.bind_arguments(signature.args, signature.kwargs)
-        raise type(error)(f"{signature.task}: {_culprit(arguments) or error}") from error
-
-
-def _culprit(arguments: Mapping[str, Any]) -> str | None:
-    """Which argument cannot travel, and why."""
-    for parameter, value in arguments.items():
-        try:
-            encoding.dumps(value)
-        except EncodingError as error:
-            return f"argument {parameter!r}: {error}"
-    return None
+        raise _naming_the_culprit(signature, error) from error
 
 
 def _due_of_parent() -> str:
@@ -218,6 +223,39 @@ def _due_of_parent() -> str:
     """
     job = running_job()
     return str(job.request.due_ms - 1) if job is not None and job.request.due_ms else ""
+
+
+def check_arguments(node: Node) -> None:
+    """EncodingError if an argument anywhere in a workflow, or of a callback, cannot travel: it names the argument."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        try:
+            encoding.check_all((*here.args, *here.kwargs.values()))
+        except EncodingError as error:
+            raise _naming_the_culprit(here, error) from error
+        if isinstance(here, Workflow):
+            waiting += here.tasks
+        if here.options:
+            waiting += callbacks_of(here.options)
+
+
+def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
+    """The same error, saying which argument of which task it is."""
+    name = node.task if isinstance(node, Signature) else type(node).__name__
+    if isinstance(error, TooLarge):
+        return TooLarge(f"{name}: {error}")
+    arguments: Mapping[Any, Any] = dict(enumerate(node.args, 1)) | node.kwargs
+    task = registry.find(name) if isinstance(node, Signature) else None
+    if task is not None:
+        with contextlib.suppress(TypeError):  # a partial lacks arguments
+            arguments = task.bind_arguments(node.args, node.kwargs)  # type: ignore[attr-defined]  # only @task registers
+    for argument, value in arguments.items():
+        try:
+            encoding.dumps(value)
+        except EncodingError as reason:
+            return EncodingError(f"{name}: argument {argument!r}: {reason}")
+    return EncodingError(f"{name}: {error}")
 
 
 def _new_id() -> str:

@@ -181,6 +181,9 @@ def by_name(option: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise _kind(option, value, "give a dict of arguments by name")
+    for name in value:
+        if type(name) is not str:
+            raise _kind(option, value, f"the name of a parameter is a text, {shown(name)} is none")
     return dict(value)
 
 

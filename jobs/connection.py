@@ -127,6 +127,11 @@ class JobsRedis(ArqRedis):
         """What decodes them, and what scripts and other processes wrote with ours."""
         return self._loads
 
+    @property
+    def is_own_encoding(self) -> bool:
+        """Was no other serializer given?"""
+        return self.job_serializer is encoding.dumps and self._loads is encoding.loads_stored
+
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
         is that of a member of a workflow, or, of a member, that of another job. What is stored survives any crash.
@@ -145,9 +150,20 @@ class JobsRedis(ArqRedis):
         options: Mapping[str, Any] | None = None,
         limit: int | None = None,
     ) -> bytes:
-        """The call in arq's own shape; EncodingError or TooLarge before anything is sent."""
-        call = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": int(time.time() * 1000)}
-        payload = self.dumps({**call, "o": options} if options else call)
+        """The call in arq's own shape; EncodingError or TooLarge before anything is sent.
+
+        With a *limit* it is a call that the library makes of values that were taken before: those may be wrapped.
+        """
+        now = int(time.time() * 1000)
+        call: dict[str, Any] = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": now}
+        if options:
+            call["o"] = options
+        if self.is_own_encoding:
+            depth = encoding.DEPTH if limit is None else encoding.WRAPPED
+            encoding.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
+            payload = encoding.pack(call)
+        else:
+            payload = self.dumps(call)
         if len(payload) > (limit or self.size_limit):
             raise TooLarge(
                 f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed"

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs import keys, scripts
 from jobs.awaiting import awaited
-from jobs.calling import Call, call_of
+from jobs.calling import LARGE_LIMIT, Call, call_of
 from jobs.canvas import Signature
 from jobs.clock import moment_of, now_ms
 from jobs.connection import TAKEN, JobsRedis
@@ -115,7 +115,8 @@ async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any]
     while True:
         n += 1
         options = {"task_id": f"{base}~{n}", "queue": queue}
-        call: Call = call_of(connection, Signature(stored["f"], stored["a"], stored["k"]), options)
+        again = Signature(stored["f"], stored["a"], stored["k"])
+        call: Call = call_of(connection, again, options, limit=LARGE_LIMIT)
         [answer] = await connection.enqueue([call])
         if answer != TAKEN or await Result(call.id, connection).state() not in ("FAILURE", "REVOKED"):
             return call.id

@@ -99,7 +99,7 @@ class EagerRedis(JobsRedis):
             return self._member(member_call(self, signature, caller, place(path)))
 
         running = self._running(call, 0)
-        tree = encoding.loads(call.tree)
+        tree = encoding.loads_wrapped(call.tree)
         node, caller = from_dict(tree), Caller.of(call.id, tree)
         running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
         try:

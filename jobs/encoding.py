@@ -7,50 +7,122 @@ if it is builtin or was declared by a task; nothing is ever imported because Red
 from __future__ import annotations
 
 import asyncio
-import builtins
 import contextlib
-import traceback
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgpack
 
-from jobs import errors
-from jobs.errors import EncodingError, RemoteError, TaskRevoked
+from jobs import travel
+from jobs.errors import EncodingError, TaskRevoked
+from jobs.remote import (
+    TRACEBACK_CHARACTERS,
+    TUPLE,
+    ExceptionPacker,
+    declare_exception,
+    exception_from_plain,
+    traceback_text,
+    whole_text,
+)
+from jobs.shown import said
+from jobs.travel import DEPTH, LARGEST, check, check_all
 
-TRACEBACK_CHARACTERS = 8_000
-"""A longer remote traceback keeps its end."""
+__all__ = [
+    "DEPTH",
+    "LARGEST",
+    "STORED",
+    "TRACEBACK_CHARACTERS",
+    "WRAPPED",
+    "check",
+    "check_all",
+    "declare_exception",
+    "declare_type",
+    "dumps",
+    "joined",
+    "loads",
+    "loads_cut",
+    "loads_job",
+    "loads_stored",
+    "loads_wrapped",
+    "pack",
+    "traceback_text",
+    "unpacker",
+    "whole_text",
+]
+
+STORED = 128
+"""Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""
+WRAPPED = 512
+"""Levels of what is checked already: of calls with their callbacks, and of workflows."""
+DIGITS = 4_300
+"""Digits of the longest number: Python reads no longer one."""
 
 Clock = TypeVar("Clock", datetime, time)
 
-_known_exceptions: dict[str, type[BaseException]] = {}
+
+def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
+    """Encode; EncodingError for what cannot travel says what to pass instead. See docs/arguments.md.
+
+    At most *depth* levels inside each other; TooLarge for more than *most* values.
+    """
+    check(value, depth, most)
+    return pack(value)
 
 
-def dumps(value: Any) -> bytes:
-    """Encode; anything that cannot be encoded raises EncodingError naming its type."""
+def pack(value: Any) -> bytes:
+    """Encode what was checked."""
     try:
-        return _pack(value)
+        return msgpack.packb(value, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
     except EncodingError:
         raise
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise EncodingError(f"{type(value).__name__} cannot be encoded: {error}") from error
+    except UnicodeEncodeError as error:
+        raise EncodingError(
+            f"the text {error.object!r:.80} cannot be encoded: it holds half of a surrogate pair, as in a file name "
+            "that is no UTF-8; pass os.fsencode(x)"
+        ) from error
+    except Exception as error:
+        raise EncodingError(f"{type(value).__name__} cannot be encoded: {said(error, 500)}") from error
 
 
-def loads(data: bytes) -> Any:
-    """Decode; bytes that are not ours raise EncodingError."""
-    try:
-        return msgpack.unpackb(data, ext_hook=_untagged, strict_map_key=False)
-    except Exception as error:  # whatever msgpack or a constructor makes of hostile bytes
-        raise EncodingError(f"{len(data)} bytes that are not a value of ours: {error}") from error
+def joined(first: bytes, second: bytes) -> bytes:
+    """Two encoded dicts as one. Where both have a key, the decoded dict has the value of *second*."""
+    (n, start), (m, behind) = _map_header(first), _map_header(second)
+    size = n + m
+    header = bytes([0x80 + size]) if size < 16 else b"\xdf" + size.to_bytes(4, "big")
+    return header + first[start:] + second[behind:]
+
+
+def _map_header(data: bytes) -> tuple[int, int]:
+    """How many entries an encoded dict has, and where they begin."""
+    kind = data[0]
+    if kind & 0xF0 == 0x80:
+        return kind & 0x0F, 1
+    width = {0xDE: 2, 0xDF: 4}.get(kind)
+    if width is None:
+        raise EncodingError("bytes that are no dict")
+    return int.from_bytes(data[1 : 1 + width], "big"), 1 + width
+
+
+def loads(data: bytes, depth: int = DEPTH) -> Any:
+    """Decode; EncodingError for bytes that are not ours, or that hold more than *depth* levels."""
+    value = _unpack(data, STORED - depth)
+    check(value, depth)
+    return value
+
+
+def loads_wrapped(data: bytes) -> Any:
+    """Decode what the library has wrapped around values: a call, a workflow, a result."""
+    return _unpack(data, 0)
 
 
 def loads_stored(data: bytes) -> Any:
     """Decode a call or a result in arq's shape, whose positional arguments are a tuple."""
-    value = loads(data)
+    value = loads_wrapped(data)
     if isinstance(value, dict) and isinstance(value.get("a"), list):
         value["a"] = tuple(value["a"])
     return value
@@ -86,55 +158,83 @@ def loads_cut(data: bytes) -> dict[str, Any]:
 
 def unpacker(data: bytes) -> Any:
     """What reads *data* piece by piece, and can pass over pieces: a msgpack.Unpacker."""
-    reader: Any = msgpack.Unpacker(ext_hook=_untagged, strict_map_key=False, max_buffer_size=0)
+    reader: Any = msgpack.Unpacker(ext_hook=_HOOKS[0], strict_map_key=False, max_buffer_size=0)
     reader.feed(data)
     return reader
-
-
-def whole_text(text: str) -> str:
-    """*text* as it can be encoded: a file name that is not UTF-8, in an error's words, shows its bytes."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def declare_exception(*classes: type[BaseException]) -> None:
-    """Let these come back as themselves. Called at import, by `@task(autoretry_for=..., raises=...)`."""
-    for cls in classes:
-        _known_exceptions[_class_name(cls)] = cls
 
 
 def declare_type(
     cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]
 ) -> None:
     """Let values of a type of ours travel, under a tag that is its own for ever."""
-    _TYPES[cls] = (tag, to_plain, from_plain)
+    _TYPES[cls] = (tag, to_plain)
     _FROM_PLAIN[tag] = from_plain
+    travel.declare_record(cls, to_plain)
 
 
-def _tagged(value: Any) -> msgpack.ExtType:
-    for cls, (tag, to_plain, _) in _TYPES.items():
-        if type(value) is cls:
-            return msgpack.ExtType(tag, _pack(to_plain(value)))
+def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = None) -> msgpack.ExtType:
+    """What msgpack asks for a value that it has no type for. *exception*: how one inside an exception is encoded."""
+    kind = type(value)
+    if kind in _TYPES:
+        tag, to_plain = _TYPES[kind]
+        return msgpack.ExtType(tag, _pack_inside(to_plain(value), exception))
     if isinstance(value, BaseException):
-        return msgpack.ExtType(_EXCEPTION, _pack(_exception_to_plain(value)))
-    if isinstance(value, int):  # beyond 64 bits
-        return msgpack.ExtType(_BIG_INT, str(int(value)).encode())
-    raise EncodingError(
-        f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}"
+        return msgpack.ExtType(_EXCEPTION, (exception or ExceptionPacker(_checked_inside).plain)(value))
+    if kind is int:  # beyond 64 bits
+        if abs(value) >= _TOO_LONG:
+            raise EncodingError(f"a number of more than {DIGITS:,} digits cannot be encoded: pass hex(x)")
+        return msgpack.ExtType(_BIG_INT, str(value).encode())
+    raise travel.refusal(value)
+
+
+def _pack_inside(value: Any, exception: Callable[[BaseException], bytes] | None) -> bytes:
+    default = _tagged if exception is None else partial(_tagged, exception=exception)
+    return msgpack.packb(value, default=default, strict_types=True)  # type: ignore[no-any-return]
+
+
+def _checked_inside(value: Any, depth: int, exception: Callable[[BaseException], bytes]) -> bytes:
+    check(value, depth)
+    try:
+        return _pack_inside(value, exception)
+    except EncodingError:
+        raise
+    except Exception as error:
+        raise EncodingError(said(error, 500)) from error
+
+
+def _unpack(data: bytes, level: int) -> Any:
+    try:
+        return _unpack_at(data, level)
+    except Exception as error:  # whatever msgpack or a constructor makes of hostile bytes
+        raise EncodingError(f"{len(data)} bytes that are not a value of ours: {said(error, 500)}") from error
+
+
+def _unpack_at(data: bytes, level: int) -> Any:
+    """Decode what stands inside *level* tagged values. Below the first few the reader is no longer on the stack, where
+    it takes 42 kB for each level.
+    """
+    if level < _ON_THE_STACK:
+        return msgpack.unpackb(data, ext_hook=_HOOKS[level], strict_map_key=False)
+    if level > STORED:
+        raise EncodingError(f"more than {STORED} tagged values inside each other")
+    reader: Any = msgpack.Unpacker(
+        ext_hook=_HOOKS[level], strict_map_key=False, max_buffer_size=0, read_size=max(len(data), 1)
     )
+    reader.feed(data)
+    value = reader.unpack()
+    if reader.tell() != len(data):
+        raise EncodingError("bytes behind a value")
+    return value
 
 
-def _pack(value: Any) -> bytes:
-    return msgpack.packb(value, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
-
-
-def _untagged(tag: int, data: bytes) -> Any:
-    if tag == _EXCEPTION:
-        return _exception_from_plain(*loads(data))
+def _untagged(level: int, tag: int, data: bytes) -> Any:
     if tag == _BIG_INT:
+        if len(data) > DIGITS + 1:
+            raise EncodingError(f"a number of more than {DIGITS:,} digits")
         return int(data)
-    if tag in _FROM_PLAIN:
-        return _FROM_PLAIN[tag](loads(data))
-    raise EncodingError(f"unknown tag {tag}")
+    if tag not in _FROM_PLAIN:
+        raise EncodingError(f"unknown tag {tag}")
+    return _FROM_PLAIN[tag](_unpack_at(data, level + 1))
 
 
 def _clock_to_plain(value: datetime | time) -> list[Any]:
@@ -160,52 +260,33 @@ def _in_zone(value: Clock, zone: str | None) -> Clock:
     return value
 
 
-def _exception_to_plain(error: BaseException) -> list[Any]:
-    args = []
-    for arg in error.args:
-        try:
-            args.append(loads(dumps(arg)))
-        except EncodingError:
-            args.append(repr(arg)[:1000])
-    text = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
-    said, text = whole_text(str(error)[:10_000]), whole_text(text[-TRACEBACK_CHARACTERS:])
-    return [_class_name(type(error)), tuple(args), said, text]
-
-
-def _exception_from_plain(name: str, args: tuple[Any, ...], message: str, text: str) -> BaseException:
-    error: BaseException
-    try:
-        error = _known_exceptions[name](*args)
-    except Exception:  # unknown, or a constructor that wants other arguments than it stored
-        error = RemoteError(name.removeprefix("builtins."), message)
-    if text:
-        error.add_note(f"Remote traceback:\n{text}")
-    return error
-
-
-def _class_name(cls: type[BaseException]) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
 _EXCEPTION, _BIG_INT = 20, 21
+_ON_THE_STACK = 4
+_TOO_LONG = 10**DIGITS
+_HOOKS = [partial(_untagged, level) for level in range(STORED + 1)]
 
-_TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    tuple: (1, list, tuple),
-    set: (2, list, set),
-    frozenset: (3, list, frozenset),
-    datetime: (4, _clock_to_plain, _datetime_from_plain),
-    date: (5, date.isoformat, date.fromisoformat),
-    time: (6, _clock_to_plain, _time_from_plain),
-    timedelta: (7, lambda d: [d.days, d.seconds, d.microseconds], lambda p: timedelta(*p)),
-    Decimal: (8, str, Decimal),
-    UUID: (9, lambda u: u.bytes, lambda b: UUID(bytes=b)),
-    complex: (10, lambda c: [c.real, c.imag], lambda p: complex(*p)),
+_TYPES: dict[type, tuple[int, Callable[[Any], Any]]] = {
+    tuple: (TUPLE, list),
+    set: (2, list),
+    frozenset: (3, list),
+    datetime: (4, _clock_to_plain),
+    date: (5, date.isoformat),
+    time: (6, _clock_to_plain),
+    timedelta: (7, lambda d: [d.days, d.seconds, d.microseconds]),
+    Decimal: (8, str),
+    UUID: (9, lambda u: u.bytes),
+    complex: (10, lambda c: [c.real, c.imag]),
 }
-_FROM_PLAIN = {tag: from_plain for tag, _, from_plain in _TYPES.values()}
-
-declare_exception(
-    *(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception))
-)
-declare_exception(
-    *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
-)
+_FROM_PLAIN: dict[int, Callable[[Any], Any]] = {
+    TUPLE: tuple,
+    2: set,
+    3: frozenset,
+    4: _datetime_from_plain,
+    5: date.fromisoformat,
+    6: _time_from_plain,
+    7: lambda plain: timedelta(*plain),
+    8: Decimal,
+    9: lambda plain: UUID(bytes=plain),
+    10: lambda plain: complex(*plain),
+    _EXCEPTION: lambda plain: exception_from_plain(*plain),
+}

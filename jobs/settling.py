@@ -81,7 +81,7 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
     for node, options in calls:
         if not isinstance(node, Signature) or node.task in MAPS:
             found |= names_of(node)
-        for callback in (*_callbacks(node.options), *_callbacks(options)):
+        for callback in (*callbacks_of(node.options), *callbacks_of(options)):
             found |= names_of(callback)
     return {name for name in found - MAPS if not registry.is_registered(name)}
 
@@ -102,11 +102,12 @@ def _add_names(node: Node, found: set[str]) -> None:
         for member in node.tasks:
             _add_names(member, found)
     if node.options:
-        for callback in _callbacks(node.options):
+        for callback in callbacks_of(node.options):
             _add_names(callback, found)
 
 
-def _callbacks(options: Mapping[str, Any]) -> Iterable[Node]:
+def callbacks_of(options: Mapping[str, Any]) -> Iterable[Node]:
+    """The callbacks among options, of success and of failure."""
     for name in CALLBACKS & options.keys() if options else ():
         yield from options[name] or ()
 

@@ -26,7 +26,7 @@ def read(stored: bytes) -> Tree:
     collects = gc.isenabled()
     gc.disable()  # it has no cycles: going over its 100,000 new lists again and again would be most of the work
     try:
-        tree: Tree = encoding.loads(stored)
+        tree: Tree = encoding.loads_wrapped(stored)
     finally:
         if collects:
             gc.enable()

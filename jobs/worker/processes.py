@@ -35,7 +35,7 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     WorkerLost: the process died of it. A cancelled job's process is killed. Only our own encoding travels.
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
-    call = encoding.dumps([list(vars(job.request).values()), list(args), dict(kwargs)])
+    call = encoding.pack([list(vars(job.request).values()), list(args), dict(kwargs)])  # decoded a moment ago
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:
@@ -46,7 +46,7 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
         ) from None
     except ProcessExpired as error:
         raise WorkerLost(f"{ref}: its process died, exit code {error.exitcode}") from None
-    success, value = encoding.loads(answer)
+    success, value = encoding.loads_wrapped(answer)
     if success:
         return value
     raise value
@@ -69,14 +69,14 @@ def _work(
         importlib.import_module(module)
     task = registry.lookup(name)
     assert isinstance(task, Task)
-    request, args, kwargs = encoding.loads(call)
+    request, args, kwargs = encoding.loads_wrapped(call)
     job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
     try:
         with _told_at(soft_time_limit, f"{name}[{job.request.id}]"):
             value = task.run_now(job, args, kwargs)
             if callables.is_unfinished(value):
                 value = asyncio.run(callables.finished(name, value))
-            return encoding.dumps([True, value])
+            return encoding.dumps([True, value], encoding.DEPTH + 1)
     except arq.worker.Retry as error:  # whose delay is no argument when it was given by its name
         error.args = (error.defer_score and error.defer_score / 1000,)
         return encoding.dumps([False, error])

@@ -1,0 +1,161 @@
+"""What may travel through Redis: checked before anything is encoded. docs/arguments.md lists it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import io
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+import msgpack
+
+from jobs.errors import EncodingError, TooLarge
+from jobs.shown import said, text
+
+DEPTH = 64
+"""Levels of lists, dicts, tuples and sets inside each other that a value may have."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a whole workflow, or of the list that a group hands on. Calls and results have a smaller limit."""
+
+LEAVES: frozenset[type] = frozenset(
+    {
+        type(None), bool, int, float, complex, Decimal, str, bytes,
+        datetime, date, time, timedelta, UUID, msgpack.Timestamp,
+    }
+)  # fmt: skip
+_CONTAINERS = frozenset({list, dict, tuple, set, frozenset})
+_RECORDS: dict[type, Callable[[Any], Any]] = {}
+
+
+def declare_record(cls: type, to_plain: Callable[[Any], Any]) -> None:
+    """Let values of *cls* travel as what *to_plain* makes of them."""
+    _RECORDS[cls] = to_plain
+
+
+def check(value: Any, depth: int = DEPTH, most: int = LARGEST) -> None:
+    """EncodingError if it holds a value that cannot travel, more than *depth* levels or more than *most* values.
+
+    Goes down level by level, so that no value can overflow the stack. Exceptions always travel.
+    """
+    if type(value) in LEAVES:
+        return
+    try:
+        _check(value, depth, most)
+    except EncodingError:
+        raise
+    except Exception as error:  # a value that changes meanwhile, or that is made to hurt
+        raise EncodingError(f"a {_name(value)} cannot be encoded: {said(error, 500)}") from error
+
+
+def check_all(values: Sequence[Any], depth: int = DEPTH, most: int = LARGEST) -> None:
+    """The same for several values, such as the arguments of a call."""
+    if not LEAVES.issuperset(map(type, values)):
+        check(list(values), depth + 1, most)
+
+
+def _check(value: Any, depth: int, most: int) -> None:
+    level: Iterable[Any] = (value,)
+    seen = 0
+    for left in range(depth, -1, -1):
+        below: list[Any] = []
+        for holder in level:
+            kind = type(holder)
+            if kind in _RECORDS:
+                below.append(_RECORDS[kind](holder))
+            elif kind in _CONTAINERS:
+                seen += len(holder)
+                _refuse_more(left, seen, most)
+                below += _not_only_leaves(holder)
+            elif kind not in LEAVES and not isinstance(holder, BaseException):
+                raise refusal(holder)
+        if not below:
+            return
+        level = below
+
+
+def _refuse_more(left: int, seen: int, most: int) -> None:
+    if not left:
+        raise EncodingError(
+            f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are allowed; "
+            "pass it flat, or as JSON text"
+        )
+    if seen > most:
+        raise TooLarge(f"it holds more than {most:,} values")
+
+
+def _not_only_leaves(holder: Any) -> Iterator[Any]:
+    for values in (holder, holder.values()) if type(holder) is dict else (holder,):
+        if not LEAVES.issuperset(map(type, values)):
+            yield from values
+
+
+def refusal(value: Any) -> EncodingError:
+    """Why a value of this type cannot travel, and what to pass instead."""
+    return EncodingError(f"a {_name(value)} cannot be encoded: {text(value)}; pass {remedy(value)}")
+
+
+def remedy(value: Any) -> str:
+    """What to pass instead of *value*, which is `x` here."""
+    module = type(value).__module__.partition(".")[0]
+    for holds, words in _REMEDIES:
+        if holds(value, module):
+            return words
+    return "its id, or a dict with what the task needs"
+
+
+def _name(value: Any) -> str:
+    kind = type(value)
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+
+
+def _has(*names: str) -> Callable[[Any, str], bool]:
+    return lambda value, module: all(hasattr(type(value), name) for name in names)
+
+
+def _is(*kinds: type) -> Callable[[Any, str], bool]:
+    return lambda value, module: isinstance(value, kinds)
+
+
+_FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_REMEDIES: Sequence[tuple[Callable[[Any, str], bool], str]] = (
+    (_is(enum.Enum), "x.value"),
+    (_is(msgpack.ExtType), "x.data"),
+    (_has("tolist", "item", "dtype", "shape", "__getitem__", "__len__"), "x.tolist() (of a scalar: x.item())"),
+    (_has("item", "dtype"), "x.item()"),
+    (_has("to_pydatetime"), "x.to_pydatetime()"),
+    (_has("model_dump"), "x.model_dump()"),
+    (_has("__struct_fields__"), "msgspec.structs.asdict(x)"),
+    (_has("__attrs_attrs__"), "attrs.asdict(x)"),
+    (_has("_asdict", "_fields"), "tuple(x) or x._asdict()"),
+    (lambda value, module: dataclasses.is_dataclass(value) and not isinstance(value, type),
+     "dataclasses.asdict(x), or the values that the task needs"),
+    (_is(bytearray, memoryview, bytes), "bytes(x)"),
+    (_is(int), "int(x)"),
+    (_is(float), "float(x)"),
+    (_is(complex), "complex(x)"),
+    (_is(str), "str(x)"),
+    (_is(Decimal), "Decimal(x)"),
+    (_is(UUID), "UUID(str(x))"),
+    (_is(datetime), "datetime.fromisoformat(x.isoformat())"),
+    (_is(date), "date.fromisoformat(x.isoformat())"),
+    (_is(time), "time.fromisoformat(x.isoformat())"),
+    (_is(timedelta), "timedelta(seconds=x.total_seconds())"),
+    (_is(Mapping), "dict(x)"),
+    (_is(tuple), "tuple(x)"),
+    (_is(frozenset), "frozenset(x)"),
+    (_is(Set), "set(x)"),
+    (_is(PurePath), "str(x)"),
+    (_is(io.IOBase), "its path, or what x.read() gave"),
+    (_is(types.CoroutineType), "what `await x` gives"),
+    (_is(*_FUNCTIONS), "its name"),
+    (_is(Sequence), "list(x)"),
+    (_is(Iterator), "list(x)"),
+    (lambda value, module: module in ("collections", "array"), "list(x)"),
+    (lambda value, module: module in ("fractions", "ipaddress", "zoneinfo", "yarl"), "str(x)"),
+)  # fmt: skip
