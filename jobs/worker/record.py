@@ -6,7 +6,6 @@ import asyncio
 import logging
 import math
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +16,9 @@ from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line, is_away
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, Claimed, Outcome
-from jobs.worker.functions import request_of
+from jobs.shown import said, text
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.functions import decode_call, request_of
 from jobs.worker.link import Link
 from jobs.worker.running import Running
 
@@ -139,7 +139,9 @@ class Recorder:
 
     def _bare_failure(self, running: Running, error: Exception) -> list[str | bytes | int]:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
-        running.outcome = outcome = Outcome(FAILURE, why=f"what came of it cannot be written: {error!r:.500}")
+        running.outcome = outcome = Outcome(
+            FAILURE, why=f"what came of it cannot be written: {text(error, 500)}"
+        )
         entry = self._log_entry(running.job, outcome, 0)
         return [running.job.id, running.job.token, FAILURE, b"", self._ttl_ms(outcome), 0, 0, entry, "", 0]
 
@@ -164,8 +166,7 @@ class Recorder:
             linked = options.get("link", ())
             return calls_that_follow(self._redis, running.job.id, LINK, linked, (outcome.value,))
         error = outcome.value
-        request = request_of(running.job, running.call)
-        told = (request, error, encoding.whole_text("".join(traceback.format_exception(error))))
+        told = (request_of(running.job, self._as_sent(running)), error, encoding.traceback_text(error))
         linked = options.get("link_error", ())
         return calls_that_follow(self._redis, running.job.id, LINK_ERROR, linked, told)
 
@@ -180,63 +181,57 @@ class Recorder:
             return self._encode(running, outcome, run_ms), outcome
         except Exception as error:
             kind = type(error) if isinstance(error, EncodingError) else EncodingError
-            refusal = kind(f"the result of {running.call.task} cannot be stored: {error!s:.500}")
+            refusal = kind(f"the result of {running.call.task} cannot be stored: {said(error, 500)}")
             logger.warning("job %s: %s", running.job.id, refusal)
             failure = Outcome(FAILURE, refusal, keep_s=outcome.keep_s, why=str(refusal))
             return self._encode(running, failure, run_ms), failure
 
+    def _as_sent(self, running: Running) -> CallData:
+        """The call as it was sent: the task may have changed its arguments since."""
+        return decode_call(running.sent, self._redis.loads) if running.sent else running.call
+
     def _encode(self, running: Running, outcome: Outcome, run_ms: int) -> bytes:
         """arq's result: the same fields, so that `arq.jobs.Job` reads it. In a journal only the outcome matters.
 
-        The call stands beside it for people who look; a long one holds the results of a group, which stand there too.
+        The call is kept with it, as it was sent, for people who look. Not a long one of a member: that holds the
+        results of a group, which are kept in the journal too.
         """
         job, call = running.job, running.call
-        value = outcome.value if outcome.state == SUCCESS else _shortened(outcome.value)
-        called = {"f": call.task, "a": list(call.args), "k": call.kwargs}
-        if job.is_member:
-            kept = called if len(job.payload) <= CALL_KEPT else {}
-            entry = kept | {"s": outcome.state == SUCCESS, "r": value}
-            return self._within_limit(entry, value, call.task, encoding.dumps)
-        data = {
-            "t": max(job.retries + 1, call.job_try or 0),
-            **called,
-            "et": call.enqueued or job.enqueued or job.received,
-            "s": outcome.state == SUCCESS,
-            "r": value,
-            "st": job.received,
-            "ft": job.received + run_ms,
-            "q": keys.queue_key(job.queue),
-            "id": job.id,
-        }
-        return self._within_limit(data, value, call.task, self._redis.dumps)
-
-    def _within_limit(
-        self, data: dict[str, Any], value: Any, task: str, dumps: Callable[[Any], bytes]
-    ) -> bytes:
-        encoded = dumps(data)
-        limit = LARGE_LIMIT if task in WORKFLOW_TASKS else self._redis.size_limit
-        if len(encoded) > limit and (size := len(dumps({"r": value}))) > limit:
+        new: dict[str, Any] = {"s": outcome.state == SUCCESS, "r": outcome.value}
+        if not job.is_member:
+            new |= {
+                "t": max(job.retries + 1, call.job_try or 0),
+                "et": call.enqueued or job.enqueued or job.received,
+                "st": job.received,
+                "ft": job.received + run_ms,
+                "q": keys.queue_key(job.queue),
+                "id": job.id,
+            }
+        if job.is_member and len(job.payload) > CALL_KEPT:
+            encoded = self._dumps(new, call.task)
+        elif running.sent and self._redis.is_own_encoding:
+            encoded = encoding.joined(running.sent, self._dumps(new, call.task))
+        else:
+            sent = self._as_sent(running)
+            encoded = self._dumps({"f": sent.task, "a": list(sent.args), "k": sent.kwargs, **new}, call.task)
+        limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self._redis.size_limit
+        if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, call.task))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
+
+    def _dumps(self, data: dict[str, Any], task: str) -> bytes:
+        if not self._redis.is_own_encoding:
+            return self._redis.dumps(data)
+        depth = encoding.WRAPPED if task in WORKFLOW_TASKS else encoding.DEPTH + 1
+        return encoding.dumps(data, depth)
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
         """One entry of the job's log of attempts; a first success needs none, its record says it all."""
         if outcome.state in (SUCCESS, PARKED):
             return b""
-        text = outcome.why
+        why = outcome.why
         raised = outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException)
-        if raised and text != "cancelled":
-            text = "".join(traceback.format_exception(outcome.value))[-encoding.TRACEBACK_CHARACTERS :]
+        if raised and why != "cancelled":
+            why = encoding.traceback_text(outcome.value)
         entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state]
-        return encoding.dumps([*entry, encoding.whole_text(text)])
-
-
-def _shortened(error: BaseException) -> BaseException:
-    """An exception whose own arguments are huge must not keep its job from ending."""
-    if len(str(error)) > 20_000:
-        return (
-            type(error)(str(error)[:20_000])
-            if isinstance(error, EncodingError)
-            else RuntimeError(str(error)[:20_000])
-        )
-    return error
+        return encoding.dumps([*entry, encoding.whole_text(why)])

@@ -19,18 +19,7 @@ logger = logging.getLogger("arq.worker")
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    __slots__ = (
-        "_redis",
-        "call",
-        "current",
-        "executor",
-        "job",
-        "outcome",
-        "slot",
-        "stopped",
-        "task",
-        "unpickled",
-    )
+    __slots__ = ("_redis", "call", "current", "executor", "job", "outcome", "sent", "slot", "stopped", "task")
 
     def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor | None) -> None:
         self.job = job
@@ -38,8 +27,8 @@ class Running:
         self.executor = executor
         self.slot = slot
         self.call = CallData("<unknown>")
-        self.unpickled: CallData | None = None
-        """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
+        self.sent = b""
+        """The bytes of the call, if they were decoded: what is kept of it, whatever the task does to its arguments."""
         self.current: CurrentJob | None = None
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
