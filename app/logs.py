@@ -15,6 +15,12 @@ def configure(level: str, form: str) -> None:
         JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    security = logging.getLogger("app.security_log")
+    events = logging.StreamHandler()
+    events.setFormatter(JsonLines())
+    security.handlers = [events]  # one JSON line each in either form, at every level
+    security.setLevel("INFO")
+    security.propagate = False
     # Below it, it writes down every address that SQLite is given.
     logging.getLogger("aiosqlite").setLevel("WARNING")
     logging.getLogger("alembic").setLevel("WARNING")  # it names the kind of database, at every start

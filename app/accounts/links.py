@@ -47,11 +47,9 @@ def owner_address(settings: Settings) -> str:
     return address.parse(parseaddr(settings.owner_email)[1]).lower()
 
 
-async def has_account(db: AsyncSession, email: str, settings: Settings) -> bool:
-    """Whether this (parsed) address has an account, or is to have the owner's."""
-    if email == owner_address(settings):
-        return True
-    return await db.scalar(select(Account.id).where(Account.email == email)) is not None
+async def account_number(db: AsyncSession, email: str) -> int | None:
+    """The account of this (parsed) address; None if it has none."""
+    return await db.scalar(select(Account.id).where(Account.email == email))
 
 
 async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:
@@ -82,24 +80,24 @@ async def find_link(db: AsyncSession, token: str) -> SignInLink | None:
     return (await db.scalars(query)).one_or_none()
 
 
-async def use_link(db: AsyncSession, token: str, timezone: str) -> Account | None:
-    """Use the link up, and give its account, made now if it is new. None if somebody was faster."""
+async def use_link(db: AsyncSession, token: str, timezone: str) -> tuple[Account | None, bool]:
+    """Use the link up, and give its account, and whether it was made now. None if somebody was faster."""
     query = update(SignInLink).where(SignInLink.token_hash == _hashed(token), *_usable())
     used = await db.execute(query.values(used_at=datetime.now(UTC)).returning(SignInLink.email))
     email = used.scalar_one_or_none()
     if email is None:
-        return None
+        return None, False
     account_query = select(Account).where(Account.email == email)
     account = (await db.scalars(account_query)).one_or_none()
     if account is not None:
-        return account
+        return account, False
     try:
         async with db.begin_nested():
             account = Account(email=email, timezone=timezone, created_at=datetime.now(UTC))
             db.add(account)
     except IntegrityError:  # two links of a new address, used at the same moment
-        account = (await db.scalars(account_query)).one()
-    return account
+        return (await db.scalars(account_query)).one(), False
+    return account, True
 
 
 def _usable() -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from quart import Blueprint, current_app, flash, g, redirect, render_template, r
 from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
-from app import database, mail_limits
+from app import database, mail_limits, security_log
 from app.accounts import links, sessions
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
@@ -39,7 +39,8 @@ async def ask_for_link() -> ResponseReturnValue:
     except AddressRefused as error:
         return await _sign_in_again(400, typed, str(error))
     async with database.session() as db:
-        known = await links.has_account(db, email, site())
+        number = await links.account_number(db, email)
+    known = number is not None or email == links.owner_address(site())
     try:  # strangers may have used up what the site mails to strangers: nobody is locked out by that
         wait_s = await mail_limits.take("sign-in", recipient=email, shared=not known)
     except RateLimitsUnavailable:
@@ -56,6 +57,7 @@ async def ask_for_link() -> ResponseReturnValue:
     except Exception:
         current_app.logger.exception("the sign-in mail could not be queued")
         return await _sign_in_again(503, typed, NO_MAIL_NOW)
+    security_log.note("sign_in_link_asked", number)
     return await render_template("accounts/link_sent.html", email=email)
 
 
@@ -76,11 +78,15 @@ async def use_link(token: str) -> ResponseReturnValue:
     zone = (await request.form).get("timezone", "")
     next_page = _next_page()
     async with database.transaction() as db:
-        account = await links.use_link(db, token, zone if zone in time_zones() else site().timezone)
+        zone = zone if zone in time_zones() else site().timezone
+        account, is_new = await links.use_link(db, token, zone)
         if account is not None:
             await sessions.start(db, account)
     if account is None:
         return await _link_is_over()
+    if is_new:
+        security_log.note("account_created", account.id)
+    security_log.note("sign_in", account.id)
     return redirect(next_page, 303)
 
 
@@ -88,6 +94,7 @@ async def use_link(token: str) -> ResponseReturnValue:
 @signed_in
 async def sign_out() -> ResponseReturnValue:
     await sessions.end()
+    security_log.note("sign_out")
     return await _signed_out("You are signed out.")
 
 
@@ -95,6 +102,7 @@ async def sign_out() -> ResponseReturnValue:
 @signed_in
 async def sign_out_everywhere() -> ResponseReturnValue:
     await sessions.end(everywhere=True)
+    security_log.note("sign_out_everywhere")
     return await _signed_out("You are signed out in every browser.")
 
 

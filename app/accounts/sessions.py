@@ -10,7 +10,7 @@ from quart import Quart, g, request, session
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database
+from app import database, security_log
 from app.accounts.models import IDLE_LIFETIME, LONGEST_LIFETIME, Account, SignIn
 
 NOTE_VISITS_EVERY = timedelta(minutes=10)
@@ -42,6 +42,7 @@ def prepare(app: Quart) -> None:
             g.account = await _account_of(token)
             if g.account is None:
                 session.clear()
+                security_log.note("session_refused")
 
 
 async def start(db: AsyncSession, account: Account) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from quart import Quart, abort, redirect, request
 from quart.typing import ResponseReturnValue
 
+from app import security_log
 from app.context import site
 from app.private import write_private
 from settings import Settings
@@ -55,7 +56,10 @@ def protect(app: Quart) -> None:
             return None
         if request.method == "GET" and _fits(request.args.get("key", "")):
             return _let_in()
-        return None if _fits(request.cookies.get(_cookie(), "")) else abort(404, NO_KEY)
+        if not _fits(request.cookies.get(_cookie(), "")):
+            security_log.note("inbox_refused")
+            abort(404, NO_KEY)
+        return None
 
 
 def _let_in() -> ResponseReturnValue:

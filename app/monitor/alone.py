@@ -21,7 +21,7 @@ from quart import (
 )
 from quart.typing import ResponseReturnValue
 
-from app import monitor, pages, security
+from app import monitor, pages, security, security_log
 from app.accounts import Account, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
@@ -121,6 +121,7 @@ async def use_link(link: str) -> ResponseReturnValue:
     session.clear()
     session["sign_in"] = token
     session["timezone"] = zone if zone in time_zones() else site().timezone
+    security_log.note("sign_in")
     return redirect(url_for("monitor.overview"), 303)
 
 
@@ -129,6 +130,7 @@ async def use_link(link: str) -> ResponseReturnValue:
 async def sign_out() -> ResponseReturnValue:
     _door().leave(session["sign_in"])
     session.clear()
+    security_log.note("sign_out")
     await flash("You are signed out.", "success")
     return redirect(url_for("accounts.sign_in"), 303)
 

@@ -18,7 +18,7 @@ from quart import (
 )
 from quart.typing import ResponseReturnValue
 
-from app import database
+from app import database, security_log
 from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
@@ -58,6 +58,7 @@ async def download() -> ResponseReturnValue:
         abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
     async with database.session() as db:
         known = await export.of_account(db, current_account())
+    security_log.note("data_exported")
     response = Response(
         json.dumps(known, indent=2, ensure_ascii=False), content_type="application/json; charset=utf-8"
     )
@@ -71,9 +72,11 @@ async def delete() -> ResponseReturnValue:
     account = current_account()
     typed = (await request.form).get("email", "")[:1000]
     if typed.strip(" ").lower() != account.email:
+        security_log.note("deletion_refused")
         error = f"Type {account.email}, to show that you mean this account. Nothing was deleted."
         return await render_template("privacy/data.html", typed=typed, error=error), 400
     await deletion.delete_account(account)
+    security_log.note("account_deleted")
     session.clear()
     await flash("Your account is deleted, and everything that belonged to it.", "success")
     response = redirect(url_for("blog.index"), 303)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from quart import Quart
 
+from app import security_log
 from app.accounts import access, sessions
 from app.security import csrf, headers, hosts, limits, targets, websockets
 from settings import Settings
@@ -35,6 +36,7 @@ def protect(
         SESSION_REFRESH_EACH_REQUEST=False,
     )
     targets.protect(app)
+    security_log.protect(app)
     limits.protect(app)
     hosts.protect(app)
     accounts(app)

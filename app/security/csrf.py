@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from quart import Quart, abort, request, session
 
+from app import security_log
+
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -24,11 +26,13 @@ def protect(app: Quart) -> None:
         if getattr(view, "without_csrf", False):
             return
         if _comes_from_elsewhere():
+            security_log.note("csrf_refused")
             abort(403, "The form was sent from another site, so nothing was done.")
         if getattr(view, "in_nobody_s_name", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
         if not _is_token(given):
+            security_log.note("csrf_refused")
             abort(
                 403, "The page was open too long, or cookies are off. Go back, reload it and send it again."
             )

@@ -9,6 +9,7 @@ from quart import Quart, abort, request
 from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.routing import MapAdapter
 
+from app import security_log
 from app.context import site
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -45,6 +46,7 @@ def protect(app: Quart) -> None:
         settings = site()
         allowed = LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}
         if host not in allowed and request.path not in FOR_MACHINES:
+            security_log.note("host_refused")
             abort(400, f"This site is at {settings.base_url}, not at the address that was asked for.")
 
 
