@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, security_log
-from app.accounts.models import IDLE_LIFETIME, LONGEST_LIFETIME, Account, SignIn
+from app.accounts.models import IDLE_LIFETIME, LONGEST_LIFETIME, Account, SignIn, SignInLink
 
 NOTE_VISITS_EVERY = timedelta(minutes=10)
 
@@ -69,10 +69,16 @@ async def start(db: AsyncSession, account: Account) -> None:
 
 
 async def end(*, everywhere: bool = False) -> None:
-    """Sign out at once: the cookie is worth nothing afterwards, also a copy of it."""
+    """Sign out at once: the cookie is worth nothing afterwards, also a copy of it.
+
+    *everywhere*: nothing that was given out before lets anybody in to this account, no mailed link either.
+    """
     async with database.session() as db:
         if everywhere:
-            await db.execute(delete(SignIn).where(SignIn.account_id == current_account().id))
+            account = current_account()
+            # Links first: whoever uses one at this moment has a session by the time that sessions are deleted.
+            await db.execute(delete(SignInLink).where(SignInLink.email == account.email))
+            await db.execute(delete(SignIn).where(SignIn.account_id == account.id))
         await _forget(db, session.get("sign_in"))
         await db.commit()
     session.clear()

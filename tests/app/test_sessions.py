@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from quart import Quart
 from sqlalchemy import select, update
 
 from app import create_app
-from app.accounts.models import IDLE_LIFETIME, Account, SignIn
+from app.accounts.links import address_of, sign_in_link
+from app.accounts.models import IDLE_LIFETIME, Account, SignIn, SignInLink
 from settings import Settings
 from tests.app.visitor import Visitor
 
@@ -46,6 +48,44 @@ async def test_signing_out_everywhere_ends_every_browser(app: Quart, alice: Visi
     await alice.post("/sign-out-everywhere", page="/account")
 
     assert (await phone.get("/account")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "form"),
+    [
+        ("/sign-out-everywhere", "/account", {}),
+        ("/account/delete", "/account/data", {"email": "alice@example.org"}),
+    ],
+)
+async def test_nothing_that_was_given_out_before_lets_anybody_in(
+    app: Quart, alice: Visitor, path: str, page: str, form: dict[str, str]
+) -> None:
+    """Neither a browser, nor a copy of its cookie, nor a link: mailed, printed, or opened and not yet pressed."""
+    phone, other = Visitor(app), Visitor(app)
+    await phone.sign_in("alice@example.org")
+    await Visitor(app).post("/sign-in", email="alice@example.org")
+    async with app.extensions["database"].session() as db:
+        mailed = address_of(
+            (await db.scalars(select(SignInLink).order_by(SignInLink.id.desc()))).first(), alice.settings
+        )
+    given = [mailed, *[await sign_in_link(alice.settings, "alice@example.org") for _ in range(2)]]
+    others = await sign_in_link(alice.settings, "charlie@example.org")
+    copied = cookie(alice)
+    await other.get(urlsplit(given[0]).path)
+    form_token = other.token()
+    assert form_token
+
+    await alice.post(path, page=page, **form)
+
+    assert (
+        await other.client.post(urlsplit(given[0]).path, form={"csrf_token": form_token})
+    ).status_code == 410
+    for link in given:
+        assert (await Visitor(app).get(urlsplit(link).path)).status_code == 410
+    assert (await phone.get("/account")).status_code == 303
+    assert (await Visitor(app).get("/account", headers={"Cookie": f"session={copied}"})).status_code == 303
+    assert (await Visitor(app).post(urlsplit(others).path)).status_code == 303, "other accounts keep theirs"
+    assert (await Visitor(app).sign_in("alice@example.org")).status_code == 303, "a new link works"
 
 
 async def test_signing_in_changes_every_secret_of_the_cookie(app: Quart, visitor: Visitor) -> None:
