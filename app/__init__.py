@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from quart import Quart
 
 from app import about, accounts, blog, health, metrics, monitor, pages, security
-from app.context import close
+from app.context import close, connected
 from app.database import Database
 from app.digest import pages as digest
 from app.embedded import inbox, key
@@ -20,7 +20,6 @@ from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
-from jobs import connect
 from settings import Settings
 
 
@@ -56,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
         await upgrade(settings)
-        async with connect(settings.redis_url) as app.extensions["redis"]:
+        async with connected(app):
             yield
         await close(app)
 

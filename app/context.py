@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 from quart import Quart, current_app
 
-from jobs import JobsRedis
+from jobs import JobsRedis, connect
 from settings import Settings
+
+PATIENCE_S, ANSWER_S = 1.0, 1.5
+"""How long a page tries again while Redis is away, and waits for one answer: together less than 3 s."""
 
 
 def site() -> Settings:
@@ -23,6 +26,15 @@ def redis() -> JobsRedis:
     """The connection of the running web process: the one that `.delay()` uses."""
     connection: JobsRedis = current_app.extensions["redis"]
     return connection
+
+
+@asynccontextmanager
+async def connected(app: Quart) -> AsyncIterator[None]:
+    """The connection of a web process, until the block ends. It gives up sooner than a worker's: somebody waits."""
+    async with connect(app.extensions["settings"].redis_url, answer_s=ANSWER_S) as connection:
+        connection.patience_s = PATIENCE_S
+        app.extensions["redis"] = connection
+        yield
 
 
 async def close(app: Quart) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,19 +12,19 @@ from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.jobs import Job
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.backoff import NoBackoff
 
 from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.awaiting import all_awaited
+from jobs.away import while_away
 from jobs.calling import Call, Moment, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
-from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, TooLarge
+from jobs.errors import QuarqError, SettingsMistake, TooLarge
 from jobs.known_tasks import declared
 from jobs.limits import as_stored, parse_rate_limit
-from jobs.line import is_away
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.partial import with_callbacks
@@ -33,6 +34,8 @@ from jobs.schedule_info import ScheduleInfo
 from jobs.serializers import first_that_can
 from jobs.settling import NOTHING, Settled, strangers
 
+KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
+"""Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
 
@@ -52,8 +55,9 @@ TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
 class JobsRedis(ArqRedis):
     """arq's Redis, with an `enqueue_job` that loses nothing, and the calls that tasks and results make.
 
-    Everything else is redis-py's. Its commands are retried after a lost connection; claims and finishes never are: they
-    run on lines of their own. It may be used from several event loops and threads: each loop has its own sockets.
+    Everything else is redis-py's. Its commands and pipelines are tried again for `patience_s` while Redis is away, then
+    raise QueueUnavailable. One whose answer was lost may run twice. Claims and finishes never do: they run on lines of
+    their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
     wins = False
@@ -70,15 +74,15 @@ class JobsRedis(ArqRedis):
         self._ready = True
         self.size_limit = SIZE_LIMIT
         self.patience_s = 2.0
-        """How long a call waits for a Redis that is away before QueueUnavailable."""
+        """How long a call, and every other question, waits for a Redis that is away before QueueUnavailable."""
 
     @classmethod
-    def at(cls, url: str, **options: Any) -> JobsRedis:
+    def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> JobsRedis:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
         Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them.
-        BadRedisURL says what is wrong with the
-        address, SettingsMistake that there is no such option.
+        A command without an answer in *answer_s* seconds has failed; `?socket_timeout=` in the address changes that.
+        BadRedisURL says what is wrong with the address, SettingsMistake that there is no such option.
         """
         for option, value in options.items():
             if option not in _OPTIONS:
@@ -88,17 +92,28 @@ class JobsRedis(ArqRedis):
                 )
             with checks.as_settings_mistake():
                 _OPTIONS[option](option, value)
+        with checks.as_settings_mistake():
+            checks.seconds("answer_s", answer_s)
         pool = RedisURL.read(url).pool(
-            socket_timeout=5,
+            socket_timeout=answer_s,
             socket_connect_timeout=2,
             socket_keepalive=True,
-            health_check_interval=30,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), 4),
-            retry_on_error=[ConnectionError, TimeoutError, OSError],
+            socket_keepalive_options=KEEPALIVE,
+            # commands are tried again here, where the time that it may take is known
+            retry=Retry(NoBackoff(), 0),
         )
         client = cls(pool, **options)
         client.auto_close_connection_pool = True
         return client
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """What each command of redis-py calls, but those in a pipeline."""
+        command = super().execute_command
+        return await while_away(lambda: command(*args, **options), self.patience_s, "Redis does not answer")  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """redis-py's: several commands at once."""
+        return _Pipeline(self, transaction, shard_hint)
 
     @property
     def connection_pool(self) -> ConnectionPool:
@@ -110,7 +125,7 @@ class JobsRedis(ArqRedis):
 
     @connection_pool.setter
     def connection_pool(self, pool: ConnectionPool) -> None:
-        self._loops = Loops(pool)
+        self._loops = Loops(pool, lambda: self.patience_s)
 
     @property
     def mailbox(self) -> Mailbox:
@@ -264,12 +279,7 @@ class JobsRedis(ArqRedis):
         """What workers have declared of tasks that this process does not know. Asks nothing for none."""
         if not names:
             return NOTHING
-        try:
-            return await declared(self, sorted(names))
-        except Exception as error:
-            if is_away(error):
-                raise QueueUnavailable(f"Redis is away: the call is not stored: {error}") from error
-            raise
+        return await declared(self, sorted(names))
 
     async def _submit(self, calls: Sequence[Call]) -> list[Result]:
         answers = await self.enqueue(calls)
@@ -282,14 +292,25 @@ class JobsRedis(ArqRedis):
         """Run a script that may safely run twice, on a connection of the pool."""
         return await self.mailbox.run(script, args)
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """What each command of redis-py calls, but those in a pipeline."""
-        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
-
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
         pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
         await self._loops.close(pool_too=pool_too)
+
+
+class _Pipeline(Pipeline):
+    def __init__(self, client: JobsRedis, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
+        self._patience_s = client.patience_s
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands, run = self.command_stack, super().execute
+
+        async def again() -> list[Any]:
+            self.command_stack = commands  # a failure has emptied it
+            return await run(raise_on_error)
+
+        return await while_away(again, self._patience_s, "Redis does not answer")
 
 
 @contextlib.asynccontextmanager

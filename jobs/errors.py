@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import re
 
+from redis.exceptions import ConnectionError
+
 
 class QuarqError(Exception):
     """Everything that the library raises by itself."""
@@ -38,8 +40,8 @@ class NotAwaited(QuarqError):
     """A plain `def` task called what must be awaited. Nothing was done; the text says what to write."""
 
 
-class QueueUnavailable(QuarqError):
-    """Redis did not answer, or refuses to write."""
+class QueueUnavailable(QuarqError, ConnectionError):
+    """Redis did not answer, or refuses: the text says why. It is redis-py's ConnectionError, too."""
 
 
 class UnknownTask(QuarqError):

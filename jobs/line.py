@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,48 +12,25 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
+from jobs.away import denial, state
 from jobs.scripts import Script
-
-REDIS_AWAY = (ConnectionError, TimeoutError, OSError)
-"""The connection failed: whether the server did what it was asked is not known."""
-
-_REFUSALS = (
-    "READONLY",
-    "OOM",
-    "OUTOFMEMORY",  # redis-py names the error so, and takes OOM out of its text
-    "MISCONF",
-    "LOADING",
-    "MASTERDOWN",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "BUSY",
-    "UNBLOCKED",
-)
-
-
-def is_away(error: BaseException) -> bool:
-    """Will the same call work later? True for lost connections and for a server that cannot write just now."""
-    return isinstance(error, REDIS_AWAY) or (isinstance(error, ResponseError) and refusal(error) is not None)
-
-
-def refusal(error: BaseException) -> str | None:
-    """Which of its own states made the server refuse, if that is what happened."""
-    text = f"{type(error).__name__} {error}".upper()
-    return next((word for word in _REFUSALS if word in text), None)
 
 
 class Line:
     """Runs scripts and commands on a connection made by *pool* and kept.
 
     After any error but the server's own answer, the connection is closed and the next call opens a new one: a reply
-    that comes late is never taken for the answer to another call. No answer within *timeout_s* is a TimeoutError.
+    that comes late is never taken for the answer to another call. No answer within the pool's `socket_timeout` (5 s
+    unless the address says otherwise) is a TimeoutError.
     """
 
-    def __init__(self, pool: ConnectionPool, timeout_s: float = 5) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._timeout_s = timeout_s
+        self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
         self._connection: AbstractConnection | None = None
         self._lock = asyncio.Lock()
+        self._failure: Exception | None = None
+        """The last one; those that wait behind it see that it is not the one they knew."""
 
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
@@ -62,8 +40,14 @@ class Line:
             return await self.command(b"EVAL", script.text, 0, *args)
 
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
-        """Send one command and wait for its answer, *patience_s* longer than for others."""
+        """Send one command and wait for its answer, *patience_s* longer than for others.
+
+        Those that wait for their turn fail together with the one before them: nobody waits for many time-outs in a row.
+        """
+        before = self._failure
         async with self._lock:
+            if self._failure is not before:
+                raise ConnectionError(str(self._failure)) from self._failure  # it failed for both
             connection = self._connection or self._make()
             try:
                 async with asyncio.timeout(self._timeout_s + patience_s):
@@ -71,13 +55,25 @@ class Line:
                         await connection.connect()
                     await connection.send_packed_command(pack_command(words), check_health=False)  # type: ignore[arg-type]  # its stub
                     return await connection.read_response(disconnect_on_error=False)
-            except ResponseError as error:
-                if refusal(error) is not None:  # after a failover the name may lead to another server
-                    await self.close()
+            except ResponseError as refused:
+                # after a failover the name may lead to another server; a new login may be let in
+                if state(refused) is not None or denial(refused) is not None:
+                    await self._fail(refused)
+                raise
+            except builtins.TimeoutError:
+                late = TimeoutError(f"no answer within {self._timeout_s + patience_s:g} s")
+                await self._fail(late)
+                raise late from None
+            except Exception as error:
+                await self._fail(error)
                 raise
             except BaseException:
                 await self.close()
                 raise
+
+    async def _fail(self, error: Exception) -> None:
+        self._failure = error
+        await self.close()
 
     def _make(self) -> AbstractConnection:
         self._connection = self._pool.make_connection()

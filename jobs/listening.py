@@ -39,7 +39,8 @@ async def heard(connection: JobsRedis, channel: str, job_id: str) -> AsyncIterat
         while not over:
             await without_slot(news.wait())
             news.clear()
-            over = ended.done()
+            if over := ended.done():
+                await ended  # Redis may have refused us
             said, lost = messages.copy(), missed or over
             messages.clear()
             missed = False

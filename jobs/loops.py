@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from redis.asyncio.connection import ConnectionPool
 
@@ -20,9 +20,9 @@ CLOSE_S = 2
 class LoopClient:
     """What a JobsRedis has in one event loop: sockets, locks and tasks, which no other loop may touch."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
         self.pool = pool
-        self.mailbox = Mailbox(pool)
+        self.mailbox = Mailbox(pool, patience_s)
         self.sender = Sender(Line(pool), self.mailbox.name)
         self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
         self._closed = False
@@ -68,9 +68,10 @@ class LoopClient:
 class Loops:
     """The LoopClients of one JobsRedis. The first loop that asks has *pool* itself, others have copies of it."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
         self.pool = pool
-        self._first: LoopClient | None = LoopClient(pool)
+        self._patience_s = patience_s
+        self._first: LoopClient | None = LoopClient(pool, patience_s)
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
         self._lock = threading.Lock()
 
@@ -84,7 +85,8 @@ class Loops:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:
                 self._clients.pop(other).abandon()
-            client, self._first = self._first or LoopClient(_copy_of(self.pool)), None
+            client = self._first or LoopClient(_copy_of(self.pool), self._patience_s)
+            self._first = None
             self._clients[loop] = client
         client.bind()
         return client

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,9 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from jobs import keys, scripts
+from jobs.away import denial, is_away, while_away
 from jobs.errors import NotConnected
-from jobs.line import Line, is_away
+from jobs.line import Line
 from jobs.subscription import Subscription
 
 logger = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ class Entry:
 class Mailbox:
     """A reply channel of this process. Subscribe, then read, then wait; read again after every reconnect."""
 
-    def __init__(self, pool: ConnectionPool, patience_s: float = 2) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
         self.name = uuid4().hex[:12]
-        self._pool = pool
         self._patience_s = patience_s
         self._line = Line(pool)
         self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
         self._asked: set[str] = set()
+        self._failing = ""
         self._reader: asyncio.Task[None] | None = None
         self._subscription = Subscription(
             pool, [keys.REPLY + self.name, keys.NEWS + self.name], hear=self._hear, look=self._look
@@ -57,23 +57,20 @@ class Mailbox:
         self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], None]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
-        """Run a script that may safely run twice; a Redis that is away is waited for, `patience_s` long."""
-        first_try, delay = time.monotonic(), 0.02
-        while True:
-            try:
-                return await self._line.run(script, args)
-            except Exception as error:
-                if not is_away(error) or time.monotonic() - first_try + delay > self._patience_s:
-                    raise
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
+        """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
+        return await while_away(
+            lambda: self._line.run(script, args), self._patience_s(), "Redis does not answer"
+        )
 
     async def read(self, ids: Sequence[str]) -> list[Entry]:
         """What Redis says of each job now."""
         return await self._read(ids, "")
 
     async def wait_until_ended(self, job_id: str) -> Entry:
-        """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for."""
+        """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for.
+
+        QueueUnavailable where Redis refuses us: no waiting would help.
+        """
         future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, []).append(future)
         if self._subscription.start():
@@ -124,17 +121,27 @@ class Mailbox:
                 some = ids[first : first + 500]
                 try:
                     entries = await self._read(some, self.name)
-                except (
-                    Exception
-                ) as error:  # whoever waits has no timeout of ours: ask until there is an answer
-                    if not is_away(error):
-                        logger.exception("the states of %d jobs cannot be read; trying again", len(some))
+                except Exception as error:
+                    self._failed(some, error)
                     await asyncio.sleep(AGAIN_S)
-                    self._asked.update(job_id for job_id in some if job_id in self._waiting)
                     continue
+                self._failing = ""
                 for job_id, entry in zip(some, entries, strict=True):
                     if entry.ended:
                         self._deliver(job_id, entry)
+
+    def _failed(self, ids: Sequence[str], error: Exception) -> None:
+        """Ask again, for nobody who waits has a timeout of ours; but where Redis refuses us, say so to all of them."""
+        if not is_away(error) and self._failing != repr(error):
+            logger.error("the states of %d jobs cannot be read; trying again", len(ids), exc_info=error)
+        self._failing = repr(error)
+        if denial(error.__cause__ or error) is None:
+            self._asked.update(job_id for job_id in ids if job_id in self._waiting)
+            return
+        for job_id in ids:
+            for future in self._waiting.pop(job_id, []):
+                if not future.done():
+                    future.set_exception(error)
 
     def _deliver(self, job_id: str, entry: Entry) -> None:
         for future in self._waiting.pop(job_id, []):

@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from jobs import default, encoding, keys, members
+from jobs.away import explained, is_away
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError, TaskRevoked
-from jobs.line import REDIS_AWAY, is_away
 from jobs.tree import from_dict, read
 
 logger = logging.getLogger("arq.worker")
@@ -264,10 +264,11 @@ class Orchestration:
         """Redis being away is not the end of a workflow: what was asked for is asked for again."""
         try:
             await step()
-        except REDIS_AWAY as error:
-            logger.warning("workflow %s: Redis is away, looking again in a moment: %s", self._id, error)
-        except Exception:
-            logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
+        except Exception as error:
+            if is_away(error):
+                logger.warning("workflow %s: looking again in a moment: %s", self._id, explained(error))
+            else:
+                logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
 
 
 def read_entry(entry: bytes) -> tuple[bool, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from jobs.awaiting import awaited
+from jobs.away import until_answered
 from jobs.result import Result
 
 
@@ -24,12 +26,13 @@ async def first(results: Iterable[Result], timeout: float | None = None, termina
     try:
         async with asyncio.timeout(timeout):
             winner = await _first_success(waits)
-        others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
+            others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
+            revokes = [partial(result.revoke, terminate) for result in others]
+            await asyncio.gather(*map(until_answered, revokes))
     finally:
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-    await asyncio.gather(*(result.revoke(terminate) for result in others))
     return winner.result()
 
 

@@ -12,6 +12,7 @@ from arq.connections import RedisSettings
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 
 from jobs.errors import BadRedisURL
+from jobs.pool import Pool
 
 ENCODE = "; in a user name or password write % / ? # @ : and spaces as %25 %2F %3F %23 %40 %3A %20"
 
@@ -46,10 +47,11 @@ class RedisURL:
         login = {"db": self.db, "username": self.username, "password": self.password}
         given = {**defaults, **self.options, **login}
         if self.path:
-            given.pop("socket_keepalive", None)
-            return ConnectionPool(UnixDomainSocketConnection, path=self.path, **given)
+            for name in ("socket_keepalive", "socket_keepalive_options"):
+                given.pop(name, None)
+            return Pool(UnixDomainSocketConnection, path=self.path, **given)
         kind = SSLConnection if self.tls else Connection
-        return ConnectionPool(kind, host=self.host, port=self.port, **given)
+        return Pool(kind, host=self.host, port=self.port, **given)
 
     def arq_settings(self) -> RedisSettings:
         """The same for arq's own connections, such as that of `arq --check`."""

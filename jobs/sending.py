@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobs import scripts
+from jobs.away import while_away
 from jobs.errors import QueueUnavailable
-from jobs.line import Line, is_away
+from jobs.line import Line
 
 if TYPE_CHECKING:
     from jobs.calling import Call
@@ -25,7 +26,7 @@ class Sender:
         self._line = line
         self._reply = reply
         self._patience_s = 0.0
-        self.outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]]]] = []
+        self.outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]], float]] = []
         self.sending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -34,14 +35,13 @@ class Sender:
         self._patience_s = patience_s
         if self.sending:
             future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-            self.outbox.append((calls, future))
+            self.outbox.append((calls, future, time.monotonic()))
             return await future
         self.sending = True
         try:
-            return await self._store(calls)
-        except Exception as error:
-            if is_away(error):
-                raise _unavailable(error) from error
+            return await self._store(calls, patience_s)
+        except QueueUnavailable as error:
+            self._fail_old(error)
             raise
         finally:
             if self.outbox:
@@ -69,46 +69,46 @@ class Sender:
     async def _send_until_empty(self) -> None:
         while self.outbox:
             batch, self.outbox = self.outbox, []
+            waited_s = time.monotonic() - batch[0][2]
             try:
-                answers = await self._store([call for calls, _ in batch for call in calls])
+                together = [call for calls, *_ in batch for call in calls]
+                answers = await self._store(together, self._patience_s - waited_s)
             except BaseException as error:
-                for _, future in batch:
+                for _, future, _ in batch:
                     if not future.done():
-                        future.set_exception(_unavailable(error) if is_away(error) else error)
+                        future.set_exception(error)
+                self._fail_old(error)
                 if not isinstance(error, Exception):
                     raise
                 continue
             place = 0
-            for calls, future in batch:
+            for calls, future, _ in batch:
                 if not future.done():
                     future.set_result(answers[place : place + len(calls)])
                 place += len(calls)
 
-    async def _store(self, calls: Sequence[Call]) -> list[int]:
+    def _fail_old(self, error: BaseException) -> None:
+        """Calls that waited as long as they may while another failed are not tried: they would wait twice as long."""
+        old = time.monotonic() - self._patience_s
+        while self.outbox and self.outbox[0][2] < old:
+            _, future, _ = self.outbox.pop(0)
+            if not future.done():
+                future.set_exception(error)
+
+    async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         if len(calls) <= TOGETHER:
-            return await self._store_some(calls)
+            return await self._store_some(calls, patience_s)
         answers: list[int] = []
         for first in range(0, len(calls), TOGETHER):
-            answers += await self._store_some(calls[first : first + TOGETHER])
+            answers += await self._store_some(calls[first : first + TOGETHER], patience_s)
         return answers
 
-    async def _store_some(self, calls: Sequence[Call]) -> list[int]:
+    async def _store_some(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         args: list[str | bytes] = []
         for call in calls:
             args += call.fields(self._reply)
-        first_try = time.monotonic()
-        delay = 0.02
-        while True:
-            try:
-                return await self._line.run(scripts.ENQUEUE, args)  # type: ignore[no-any-return]
-            except Exception as error:
-                if not is_away(error) or time.monotonic() - first_try + delay > self._patience_s:
-                    raise
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
-
-
-def _unavailable(error: BaseException) -> QueueUnavailable:
-    unavailable = QueueUnavailable(f"Redis did not take the call, it may or may not be stored: {error}")
-    unavailable.__cause__ = error
-    return unavailable
+        return await while_away(
+            lambda: self._line.run(scripts.ENQUEUE, args),
+            patience_s,
+            "Redis did not take the call, it may or may not be stored",
+        )

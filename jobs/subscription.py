@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from jobs.line import abandon, is_away
+from jobs.away import denial, is_away
+from jobs.line import abandon
 
 logger = logging.getLogger(__name__)
 
+POLL_S = 1
 NET_S = 5
 """After this many silent seconds the listener looks by itself, so that a lost message costs no more."""
 
@@ -20,6 +22,8 @@ NET_S = 5
 class Subscription:
     """Calls *hear* with each message, and *look* whenever messages may have been lost: after every (re)connect, and
     after each NET_S seconds of silence, when it also makes sure that the connection still answers.
+
+    Where Redis does not let this user listen, `denied` says so and *look* is called every POLL_S instead.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class Subscription:
         *,
         hear: Callable[[bytes, bytes], None],
         look: Callable[[], None],
+        without: str = f"looking every {POLL_S} s instead",
     ) -> None:
         self._pool = pool
         self._channels = channels
@@ -37,6 +42,9 @@ class Subscription:
         self._task: asyncio.Task[None] | None = None
         self._subscribed = False
         self._connection: AbstractConnection | None = None
+        self._without = without
+        self.denied = ""
+        """Why Redis does not let us listen; '' if it does, or has not been asked."""
 
     def start(self) -> bool:
         """Begin to listen, once. True if the subscription stands now; if not, `look` will be called when it does."""
@@ -67,14 +75,23 @@ class Subscription:
                     await self._receive(connection)
                     delay = 0.02
             except Exception as error:
-                if not is_away(error):
-                    logger.exception("cannot listen on %s; trying again", self._channels[0])
+                delay = max(self._refused(error), min(delay * 2, 1))
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, 1)
             finally:
                 self._subscribed = False
                 if connection.is_connected:
                     await connection.disconnect(nowait=True)
+
+    def _refused(self, error: Exception) -> float:
+        """Say once why we cannot listen, and look meanwhile; returns the seconds until the next try, at least."""
+        reason = denial(error) or ("" if is_away(error) else repr(error))
+        if not reason:
+            return 0
+        if reason != self.denied:
+            logger.warning("cannot listen on %s, %s: %s", self._channels[0], self._without, reason)
+        self.denied = reason
+        self._look()
+        return POLL_S
 
     async def _receive(self, connection: AbstractConnection) -> None:
         try:
@@ -87,7 +104,7 @@ class Subscription:
                 answer = await connection.read_response(disconnect_on_error=False)
         try:
             if answer[0] == b"subscribe":
-                self._subscribed = True
+                self._subscribed, self.denied = True, ""
                 self._look()
             elif answer[0] == b"message":
                 self._hear(answer[1], answer[2])

@@ -50,28 +50,28 @@ class RedisServer:
         assert self._process is not None, "the server is not running"
         return self._process.pid
 
-    def start(self, timeout_s: float = 10) -> RedisServer:
-        """Start and return once it answers PING."""
+    def start(self, timeout_s: float = 10, *, until: bytes = b"+PONG", **more: str) -> RedisServer:
+        """Start and return once it answers PING with *until* (-LOADING while it loads its data). *more*: settings."""
         command = [self._binary]
-        for name, value in self._config.items():
-            command += [f"--{name}", value]
+        for name, value in (self._config | more).items():
+            command += [f"--{name.replace('_', '-')}", value]
         with open(self.folder / "redis.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + timeout_s
-        while not self._answers():
+        while not self._answers(until):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Redis did not start: {(self.folder / 'redis.log').read_text()[-2000:]}")
             time.sleep(0.01)
         return self
 
-    def _answers(self) -> bool:
+    def _answers(self, word: bytes) -> bool:
         """PING by hand: a server that still loads its AOF answers -LOADING."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(1)
                 connection.connect(str(self.socket))
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
+                return connection.recv(64).startswith(word)
         except OSError:
             return False
 

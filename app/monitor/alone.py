@@ -25,8 +25,7 @@ from app import monitor, pages, security, security_log
 from app.accounts import Account, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
-from app.context import site
-from jobs import connect
+from app.context import connected, site
 from settings import Settings
 
 # Under this name, pages find here what they otherwise find in the site's accounts.
@@ -76,7 +75,7 @@ def create_alone(settings: Settings) -> Quart:
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
-        async with connect(settings.redis_url) as app.extensions["redis"]:
+        async with connected(app):
             yield
 
     return app

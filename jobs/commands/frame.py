@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 import click
 
 from jobs import default
+from jobs.away import explained, is_away
 from jobs.connection import JobsRedis
-from jobs.errors import BadRedisURL, QuarqError
+from jobs.errors import BadRedisURL, QuarqError, QueueUnavailable
 from jobs.known_tasks import KnownTasks, known_tasks
-from jobs.line import is_away
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
 from jobs.printable import printable, printable_json
@@ -229,11 +229,13 @@ async def _connected(target: Target, settings: Any, patience_s: float) -> AsyncI
 def _run(answering: Any) -> Answer:
     try:
         answer: Answer = asyncio.run(answering)
+    except QueueUnavailable as error:
+        raise Unavailable(str(error)) from error
     except QuarqError as error:
         raise click.ClickException(printable(str(error))) from error
     except Exception as error:
         if is_away(error) or isinstance(error, TimeoutError):
-            raise Unavailable(printable(f"Redis does not answer: {error or 'time is up'}")) from error
+            raise Unavailable(printable(f"Redis does not answer: {explained(error)}")) from error
         raise
     return answer
 

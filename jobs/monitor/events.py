@@ -12,9 +12,10 @@ from typing import Any
 import msgpack
 
 from jobs import keys
+from jobs.away import denial, is_away
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.line import is_away
+from jobs.errors import QueueUnavailable
 from jobs.subscription import Subscription
 from jobs.workers import online
 
@@ -43,9 +44,9 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     """Each change of a job's state, and workers that come and go, from now on and until the caller stops.
 
     The workers that are online already are told of as well. A Redis that is away is waited for; what happens meanwhile
-    is not told, nor is what a listener is too slow for.
+    is not told, nor is what a listener is too slow for. QueueUnavailable where Redis does not let this user listen.
     """
-    heard: asyncio.Queue[Event] = asyncio.Queue(HELD)
+    heard: asyncio.Queue[Event | Exception] = asyncio.Queue(HELD)
 
     def hear(_: bytes, message: bytes) -> None:
         for event in _read(message):
@@ -54,10 +55,13 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
 
     subscription = Subscription(connection.connection_pool, [keys.EVENTS], hear=hear, look=lambda: None)
     subscription.start()
-    watching = asyncio.create_task(_watch(connection, heard))
+    watching = asyncio.create_task(_watch(connection, subscription, heard))
     try:
         while True:
-            yield await heard.get()
+            event = await heard.get()
+            if isinstance(event, Exception):
+                raise event
+            yield event
     finally:
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -65,17 +69,21 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
         await subscription.close()
 
 
-async def _watch(connection: JobsRedis, heard: asyncio.Queue[Event]) -> None:
-    """Say that somebody listens, and tell of workers that have come or gone."""
+async def _watch(
+    connection: JobsRedis, subscription: Subscription, heard: asyncio.Queue[Event | Exception]
+) -> None:
+    """Say that somebody listens, and tell of workers that have come or gone; an error is told of and ends it."""
     before: set[str] = set()
     while True:
         try:
+            if subscription.denied:
+                raise QueueUnavailable(f"Redis refuses us: {subscription.denied}")
             await connection.set(keys.LISTENING, 1, ex=LISTENS_S)
             there = {worker.name for worker in await online(connection)}
             at = datetime.fromtimestamp(await now_ms(connection) / 1000, UTC)
         except Exception as error:
-            if not is_away(error):
-                raise
+            if not is_away(error) or denial(error) or subscription.denied:
+                return await heard.put(error)
         else:
             changed = [(name, "online") for name in there - before] + [
                 (name, "offline") for name in before - there

@@ -81,18 +81,18 @@ end
 -- Send what was gathered: one message for each caller, one for each workflow, to whoever evaluates it and to those who
 -- follow it. A workflow that was put down is due again.
 local function tell_waiters()
-  for channel, ids in pairs(told) do redis.call('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
+  for channel, ids in pairs(told) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, paths in pairs(news) do
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
     local message = cmsgpack.pack({ workflow, unpack(paths) })
-    redis.call('PUBLISH', ENDS .. workflow, message)
+    redis.pcall('PUBLISH', ENDS .. workflow, message)
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
       redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4]) or 0), workflow)
       wake(record[3])
     elseif record[1] then
-      redis.call('PUBLISH', NEWS .. record[1], message)
+      redis.pcall('PUBLISH', NEWS .. record[1], message)
     end
   end
 end

@@ -72,5 +72,5 @@ local function note_event(id, state, task, queue, worker)
 end
 
 local function publish_events(now)
-  if events and events[1] then redis.call('PUBLISH', EVENTS, cmsgpack.pack({ as_text(now), events })) end
+  if events and events[1] then redis.pcall('PUBLISH', EVENTS, cmsgpack.pack({ as_text(now), events })) end
 end

@@ -3,5 +3,5 @@
 local id, token, meta = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HGET', RECORD .. id, 'owner') ~= token then return 0 end
 redis.call('HSET', RECORD .. id, 'meta', meta)
-redis.call('PUBLISH', PROGRESS .. id, meta)
+redis.pcall('PUBLISH', PROGRESS .. id, meta)
 return 1

@@ -30,7 +30,7 @@ local function revoke(id, rest)
   if state == 'STARTED' then
     redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
     if terminate then
-      redis.call('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
+      redis.pcall('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
     end
     return state
   end

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs import keys, scripts
 from jobs.clock import whole_ms
-from jobs.line import Line, is_away
+from jobs.line import Line
 from jobs.worker.claimed import FAILURE, Claimed
 from jobs.worker.link import Link
 
@@ -58,9 +58,7 @@ class Claimer:
                     self._reply_lost = False
                 batch = await self._claim(wanted, suspects)
             except Exception as error:
-                if not is_away(error):  # running jobs are worth more than a clean end
-                    logger.exception("jobs cannot be claimed; trying again")
-                self._reply_lost = True
+                self._reply_lost = True  # also after a defect: running jobs are worth more than a clean end
                 await asyncio.sleep(self._link.failed(error))
             else:
                 self._link.worked()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobs import scripts
-from jobs.line import Line, is_away
+from jobs.line import Line
 from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
@@ -99,8 +99,6 @@ class Keeper:
                 try:
                     await self._renew(line)
                 except Exception as error:
-                    if not is_away(error):
-                        logger.exception("leases could not be renewed")
                     renewed += self._link.failed(error) - self._renew_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LOOK_S, self._renew_s / 2)):

@@ -1,11 +1,11 @@
-"""Redis away: say it once, wait a little longer each time, say when it is back."""
+"""Redis away, or refusing: say it once, wait a little longer each time, say when it is back."""
 
 from __future__ import annotations
 
 import logging
 import time
 
-from jobs.line import refusal
+from jobs.away import denial, explained, is_away, state
 
 logger = logging.getLogger("arq.worker")
 
@@ -20,18 +20,24 @@ class Link:
         self._delay = 0.0
 
     def failed(self, error: BaseException) -> float:
-        """Note a failure; returns the seconds to wait before the next try."""
+        """Note a failure, logged once for each cause; returns the seconds to wait before the next try."""
         now = time.monotonic()
-        cause = refusal(error) or type(error).__name__
+        cause = denial(error) or state(error) or f"{type(error).__name__} {'' if is_away(error) else error}"
         if cause != self._said:
-            logger.warning(
-                "Redis is away, cannot %s, will keep trying: %s: %s", self._what, type(error).__name__, error
-            )
+            self._log(error)
             self._said = cause
         if self._failing_since is None:
             self._failing_since = now
         self._delay = min(max(self._delay * 2, 0.05), 1)
         return self._delay
+
+    def _log(self, error: BaseException) -> None:
+        if reason := denial(error):
+            logger.error("Redis refuses us, cannot %s, will keep trying: %s", self._what, reason)
+        elif is_away(error):
+            logger.warning("Redis is away, cannot %s, will keep trying: %s", self._what, explained(error))
+        else:  # a defect, or data that nobody of ours wrote
+            logger.error("cannot %s, will keep trying", self._what, exc_info=error)
 
     def worked(self) -> None:
         """Note a success."""

@@ -15,7 +15,7 @@ from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
-from jobs.line import Line, is_away
+from jobs.line import Line
 from jobs.shown import said, text
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import decode_call, request_of
@@ -89,8 +89,6 @@ class Recorder:
             try:
                 answers = await self._line.run(scripts.FINISH, args)
             except Exception as error:
-                if not is_away(error):
-                    logger.exception("Redis refuses %d outcomes as they are; still trying", len(batch))
                 await asyncio.sleep(self._link.failed(error))
             else:
                 break

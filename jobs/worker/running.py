@@ -7,9 +7,9 @@ import logging
 from concurrent.futures import Executor
 
 from jobs import scripts
+from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.current import CurrentJob
-from jobs.line import is_away
 from jobs.worker.claimed import CallData, Claimed, Outcome
 from jobs.worker.slots import Slot
 

@@ -11,10 +11,11 @@ from typing import Any
 from arq.cron import CronJob
 
 from jobs import keys, registry, scripts
+from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownTask
-from jobs.line import is_away
 from jobs.schedules import Schedule
+from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
 
@@ -37,6 +38,7 @@ class Scheduler:
         self._queue = queue
         self._zone = zone or UTC
         self._next: dict[str, datetime] = {}
+        self._link = Link("fire schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)
 
     async def catch_up(self) -> None:
@@ -53,11 +55,12 @@ class Scheduler:
         """Redis away: the moment stays due, and fires when it is back."""
         while True:
             try:
-                return await step()
+                await step()
             except Exception as error:
-                if not is_away(error):
-                    logger.exception("schedules could not be looked at; trying again")
+                self._link.failed(error)
                 await asyncio.sleep(1)
+            else:
+                return self._link.worked()
 
     async def _catch_up(self) -> None:
         now = await self._now()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from jobs import keys
 from jobs.ending import cancel_until_ended
-from jobs.line import Line, is_away
-
-logger = logging.getLogger("arq.worker")
+from jobs.line import Line
+from jobs.worker.link import Link
 
 
 class Waker:
@@ -33,6 +31,7 @@ class Waker:
         self._woken = asyncio.Event()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._link = Link("listen for wake-ups, jobs are found by looking")
 
     async def wait(self, next_due_s: float | None) -> None:
         """Wait until a job may be due: a token, the moment of the next deferred job, or the poll."""
@@ -60,6 +59,7 @@ class Waker:
             self._wanted.clear()
             try:
                 token = await self._line.command(b"BLPOP", *self._keys, self._poll_s, patience_s=self._poll_s)
+                self._link.worked()
                 if token is None:
                     self._wanted.set()
                 elif self._can_take():
@@ -70,7 +70,6 @@ class Waker:
                         await self._until_slot_is_free()
                     self._wanted.set()
             except Exception as error:
-                if not is_away(error):
-                    logger.exception("cannot listen for wake tokens; trying again")
+                self._link.failed(error)
                 await asyncio.sleep(0.5)  # the poll goes on meanwhile
                 self._wanted.set()

@@ -19,10 +19,10 @@ from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
 from jobs import encoding, keys, scripts
+from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.errors import SettingsMistake
-from jobs.line import is_away
 from jobs.worker.arq_options import TaskDefaults
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine
@@ -199,23 +199,26 @@ class Worker(arq.worker.Worker):
         link = Link("start")
         while True:
             try:
-                return await step()
+                await step()
             except Exception as error:
                 if not is_away(error):
                     raise
                 await asyncio.sleep(link.failed(error))
+            else:
+                return link.worked()
 
     async def _beat(self, engine: Engine) -> None:
         """Write the health record that `arq --check` reads; it ends a second after `health_check_interval`."""
+        link = Link("write the health record")
         while True:
             self._take_counts(engine)
             self._last_health_check = 0  # arq would leave out a beat that comes before its time
             self._last_health_check_log = None  # and log each change: here a line every few seconds
             try:
                 await self.record_health()
+                link.worked()
             except Exception as error:
-                if not is_away(error):
-                    logger.exception("the health record could not be written")
+                link.failed(error)
             await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
 
     async def _leave(self, redis: JobsRedis, engine: Engine) -> None:

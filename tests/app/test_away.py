@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -31,28 +32,37 @@ def settings(settings: Settings, own_redis: RedisServer) -> Settings:
     return replace(settings, redis_url=own_redis.url)
 
 
-async def statuses(app: Quart, person: Visitor, routes: list[Route]) -> dict[Route, int]:
-    """What this person gets of each route, all at once: each may have to wait for what is away."""
+async def statuses(app: Quart, person: Visitor, routes: list[Route]) -> dict[Route, tuple[int, float]]:
+    """What this person gets of each route and after how many seconds, all at once: each may have to wait."""
     await person.get("/account")
     [cookie] = [cookie for cookie in person.client.cookie_jar or () if cookie.name == "session"]
     headers = {"Cookie": f"session={cookie.value}", "X-CSRF-Token": person.token()}
 
-    async def status(route: Route) -> int:
+    async def status(route: Route) -> tuple[int, float]:
         client = app.test_client(use_cookies=False)
-        return (await client.open(route.path, method=route.method, headers=headers)).status_code
+        began = time.monotonic()
+        answer = await client.open(route.path, method=route.method, headers=headers)
+        return answer.status_code, time.monotonic() - began
 
     return dict(zip(routes, await asyncio.gather(*map(status, routes)), strict=True))
 
 
+@pytest.mark.parametrize("fault", [RedisServer.kill9, RedisServer.pause], ids=["gone", "frozen"])
 async def test_without_redis_every_route_answers_and_no_mail_can_be_asked_for(
-    app: Quart, alice: Visitor, charlie: Visitor, owner: Visitor, own_redis: RedisServer
+    app: Quart,
+    alice: Visitor,
+    charlie: Visitor,
+    owner: Visitor,
+    own_redis: RedisServer,
+    fault: Callable[[RedisServer], None],
 ) -> None:
     routes = [route for route in await furnish(app) if not route.signs]
-    own_redis.kill9()
+    fault(own_redis)
 
     for person in (owner, charlie):
-        for route, status in (await statuses(app, person, routes)).items():
+        for route, (status, took_s) in (await statuses(app, person, routes)).items():
             assert status < 500 or status == 503, (route, status)
+            assert took_s < 3, route
             if person is charlie and (route.access == "owner" or route.owned):
                 assert status in (403, 404), route
     for path in ("/sign-in", "/subscribe"):

@@ -83,7 +83,7 @@ async def out_of_memory(stage: Stage) -> None:
         await asyncio.sleep(stage.size(30, 8))
         await stage.redis.config_set("maxmemory", "0")
 
-    await under_load(stage, fault, calls_may_fail=True, cause="OutOfMemoryError")
+    await under_load(stage, fault, calls_may_fail=True, cause="its memory is full")
 
 
 async def under_load(

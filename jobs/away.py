@@ -1,0 +1,136 @@
+"""A Redis that does not answer, takes nothing now, or refuses us: which of these an error means, and how to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    InvalidResponse,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
+
+from jobs.errors import QueueUnavailable
+
+T = TypeVar("T")
+
+_LOST = (ConnectionError, TimeoutError, OSError)
+"""The connection failed: whether the server did what it was asked is not known."""
+
+_STATES = {
+    "READONLY": "it is a replica, which takes no writes",
+    "OOM": "its memory is full (maxmemory)",
+    "MISCONF": "it cannot write to its disk, so it takes no writes",
+    "LOADING": "it is still loading its data",
+    "MASTERDOWN": "it is a replica that has lost its primary",
+    "NOREPLICAS": "too few replicas follow it, so it takes no writes",
+    "CLUSTERDOWN": "its cluster is down",
+    "BUSY": "it is busy with a script",
+    "UNBLOCKED": "it has just become a replica",
+}
+"""What a server says of itself while it takes nothing, and what that means. It may end by itself."""
+_CODE = re.compile(rf"\b({'|'.join(_STATES)})\b")
+_CODE_OF: dict[type[BaseException], str] = {
+    ReadOnlyError: "READONLY",
+    OutOfMemoryError: "OOM",
+    BusyLoadingError: "LOADING",
+}
+"""redis-py takes these codes out of the text."""
+
+_DENIALS = {
+    "Authentication required": "it needs a password, and the address has none",
+    "invalid username-password|WRONGPASS": "the user or the password in the address is wrong, or that user is off",
+    "without any password configured": "the address has a password, and this Redis has none set",
+    "DB index is out of range": "it has no database of the number in the address",
+    "protected mode": "it is in protected mode: set a password there, or connect from its own machine",
+    "WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE": "the address asks for TLS (rediss://), which this port does not speak",
+    "CERTIFICATE_VERIFY_FAILED": "its TLS certificate is not trusted, see ssl_ca_certs in docs/redis.md",
+    "(?i)no permission|NOPERM|NoPermission": "its access list forbids it ({text}); see docs/redis.md",
+    "Protocol Error": "what answers there is no Redis, or wants TLS (rediss://)",
+}
+"""What the text of an error says, and what somebody has to change. Until then each try ends the same."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Will the same call work later? True of lost connections, of a server that takes nothing now, and of a denial."""
+    return isinstance(error, _LOST) or state(error) is not None or denial(error) is not None
+
+
+def state(error: BaseException) -> str | None:
+    """The code of the state in which the server refuses everybody, if that is what happened."""
+    if not isinstance(error, ResponseError | ConnectionError):
+        return None
+    for one in _causes(error):
+        if code := _CODE_OF.get(type(one)):
+            return code
+        if found := _CODE.search(str(one)):
+            return found[1]
+    return None
+
+
+def denial(error: BaseException) -> str | None:
+    """Why the server does not let us in, or not do this, in words; None if it does."""
+    if not isinstance(error, ResponseError | ConnectionError | InvalidResponse | OSError):
+        return None
+    causes = list(_causes(error))
+    words = " ".join(f"{type(one).__name__} {one}" for one in causes)
+    for pattern, meaning in _DENIALS.items():
+        if re.search(pattern, words):
+            return meaning.format(text=causes[-1])
+    return f"it does not let us in: {error}" if isinstance(error, AuthenticationError) else None
+
+
+def explained(error: BaseException) -> str:
+    """What is wrong with Redis, for people: never blank, and without a password."""
+    if reason := denial(error):
+        return f"Redis refuses us: {reason}"
+    if code := state(error):
+        return f"{_STATES[code]} ({code})"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that it was made of."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+async def while_away(do: Callable[[], Awaitable[T]], patience_s: float, what: str) -> T:
+    """What *do* returns; it is tried again while Redis is away, for *patience_s* at most.
+
+    Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
+    """
+    first_try, delay = time.monotonic(), 0.02
+    while True:
+        try:
+            return await do()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if denial(error):
+                raise QueueUnavailable(explained(error)) from error
+            if time.monotonic() - first_try + delay > patience_s:
+                raise QueueUnavailable(f"{what}: {explained(error)}") from error
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 0.5)
+
+
+async def until_answered(do: Callable[[], Awaitable[T]]) -> T:
+    """What *do* returns, however long Redis is away; a denial is raised."""
+    while True:
+        try:
+            return await do()
+        except Exception as error:
+            if not is_away(error) or denial(error):
+                raise
+        await asyncio.sleep(0.5)
