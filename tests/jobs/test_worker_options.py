@@ -33,7 +33,7 @@ from tests.jobs.option_values import (
 URL = "unix:///nowhere/redis.sock"
 
 
-@task(name="options.work")
+@task(name="worker_options.work")
 async def work(*args: Any) -> None: ...
 
 
@@ -112,11 +112,11 @@ ZONE = Kind(
 HOOK = Kind(same(plain, None), ["plain", 5, True, [plain]])
 COUNTED = COUNT.but(0)
 WORKER = {
-    "tasks": Kind(same([], [work], (work, other)), [[plain], [print], ["options.work"], work, "work", 5, None,
+    "tasks": Kind(same([], [work], (work, other)), [[plain], [print], ["worker_options.work"], work, "work", 5, None,
                   [work, 5], [work, other.with_options(queue="b"), other]]),
     "functions": Kind(same([], [plain], [func(plain, name="f")]), [[work], [5], "plain", plain, 5, None]),
     "cron_jobs": Kind([], [[work], ["0 * * * *"], crontab(work), [crontab(work), crontab(work)], 5, None]),
-    "queues": Kind(same(["default"], ["a", "b"]), ["mail", [], ["a", "a"], ["a,b"], [""], ["a\nb"], [5], 5, None]),
+    "queues": Kind(same(["default"], ["a", "b"]), ["mail", [], ["a", "a"], ["a,b"], [""], ["a\nb"], [5], 5]),
     "around": AROUND,
     "lease": Kind([(20, 20), (timedelta(seconds=20), 20.0)], [*ABOVE_ZERO.wrong, 4]),
     "lease_renewal": Kind([(0.5, 0.5)], [*ABOVE_ZERO.wrong, 15, 60]),
@@ -135,13 +135,13 @@ WORKER = {
     "keep_result": NOT_NEGATIVE.or_none(),
     "keep_result_forever": FLAG,
     "poll_delay": ABOVE_ZERO,
-    "queue_read_limit": COUNTED.or_none(),
+    "queue_read_limit": Kind(same(None), [7, *COUNTED.or_none().wrong]),
     "max_tries": COUNTED,
     "health_check_interval": ABOVE_ZERO,
     "health_check_key": NAME.or_none(),
     "ctx": Kind(same({}, {"a": 1}, None), ["ctx", 5, [1], True]),
     "retry_jobs": FLAG,
-    "allow_abort_jobs": FLAG,
+    "allow_abort_jobs": FLAG.but(False),
     "max_burst_jobs": Kind(same(-1, 0, 5), ["3", -2, True, None, 2.5, *ODD]),
     "job_serializer": HOOK, "job_deserializer": HOOK,
     "expires_extra_ms": COUNT,
@@ -225,7 +225,9 @@ ARGS = Kind(
 )
 OF_SCHEDULES = {
     "task": Kind([], [plain, print, "", "a,b", "a\nb", 5, None, LONG, object()]),
-    "name": Kind([*NAME.right, (None, "options.work")], [value for value in NAME.wrong if value is not None]),
+    "name": Kind(
+        [*NAME.right, (None, "worker_options.work")], [value for value in NAME.wrong if value is not None]
+    ),
     "args": ARGS,
     "kwargs": Kind([({}, {}), (None, {})], ["ab", 5, [1], True, {"x": 1}, object()]),
     "window": Kind([*SPAN.right, (timedelta(0), timedelta(0))], SPAN.wrong),
