@@ -43,6 +43,8 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_concurrency": checks.within(checks.count, least=1),
 }
 
+_NUMBERS: Final = ("countdown", "expires")
+
 OF_CELERY: Final = {
     "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
     "compression": "nothing is compressed; a large argument belongs in a database or a file",
@@ -78,6 +80,23 @@ def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dic
             meant[option] = _CHECKS[option](option, value)
     if options.get("eta") is not None and options.get("countdown") is not None:
         raise WrongValue("give countdown or eta, not both")
+    return meant
+
+
+def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options that a stored workflow has. Earlier releases took a bool as a number, and text as an `expires` that never
+    comes; what they could not call is a TypeError or a WrongValue as ever.
+    """
+    odd = {
+        option: value
+        for option, value in options.items()
+        if option in _NUMBERS and isinstance(value, bool | str)
+    }
+    if not odd:
+        return options
+    meant = {**options, **{option: int(value) for option, value in odd.items() if isinstance(value, bool)}}
+    if isinstance(meant.get("expires"), str):
+        del meant["expires"]
     return meant
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs import checks, encoding, keys, member_ids, registry
-from jobs.call_options import OF_A_GROUP, OPTIONS, checked, merged
+from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
 from jobs.errors import EncodingError, QuarqError, TooLarge
@@ -122,7 +122,7 @@ class Caller:
 
 def member_call(connection: JobsRedis, signature: Signature, caller: Caller, place: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
-    job_id, options = caller.prefix + place, signature.options
+    job_id, options = caller.prefix + place, as_stored(signature.options)
     return _task_call(connection, signature, options, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 
@@ -136,7 +136,7 @@ def calls_that_follow(
     for number, tree in enumerate(trees):
         node = from_dict(tree).clone(args)
         own_id = member_ids.callback_id(job_id, mark, number)
-        options = node.options if isinstance(node, Signature) else {}
+        options = as_stored(node.options) if isinstance(node, Signature) else {}
         calls.append(_call_of(connection, node, options, read_settled(tree), own_id, LARGE_LIMIT))
     return calls
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from jobs import checks, default, registry
 from jobs.awaiting import all_awaited
+from jobs.call_options import merged
 from jobs.gathering import gather
 from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
@@ -213,7 +214,9 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
     inherited = {name: value for name, value in node.options.items() if name not in OF_THE_NODE}
 
     def begin(number: int) -> Awaitable[Any]:
-        member = node.tasks[number].clone(**inherited)
+        member = node.tasks[number]
+        if inherited:  # checked when they were given, maybe by an earlier release that took more
+            member = member._with(options=merged(member.options, inherited))
         return evaluate(member, node.args, node.kwargs, call, (*path, number), request)
 
     def go_on(number: int, result: Any) -> Awaitable[Any]:
