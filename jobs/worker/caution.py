@@ -38,6 +38,9 @@ class Caution:
         self._redis = redis
         self._slots = slots
         self._suspects: set[Running] = set()
+        """Their code has not ended."""
+        self._unrecorded: set[Running] = set()
+        """Their outcome is not in Redis: what kills the worker now is taken for their doing."""
         self._last_chance: Running | None = None
         self._opens = 0.0
         """From this monotonic moment on others start beside the job on its last chance."""
@@ -52,7 +55,7 @@ class Caution:
     def jobs_allowed(self) -> int:
         """How many jobs may be claimed now."""
         last = self._last_chance
-        if last is not None and last.slot.held and time.monotonic() < self._opens:
+        if last is not None and _is_busy(last) and time.monotonic() < self._opens:
             return 0
         free = self._slots.free
         return free if self._settled else min(free, max(FIRST_JOBS - self._slots.used, 0))
@@ -60,7 +63,7 @@ class Caution:
     @property
     def suspects_allowed(self) -> int:
         """One suspect at a time; one that waits for other jobs may be waiting for a suspect."""
-        busy = any(running.slot.held for running in self._suspects)
+        busy = any(map(_is_busy, self._suspects | self._unrecorded))
         return 0 if busy or not self._settled else 1
 
     def settle(self) -> None:
@@ -72,17 +75,20 @@ class Caution:
     def add(self, running: Running) -> None:
         """A suspect was claimed."""
         self._suspects.add(running)
+        self._unrecorded.add(running)
         if running.job.crashes and not running.job.verdict:
             self._last_chance, self._opens, self._is_alone = running, math.inf, False
 
-    def remove(self, running: Running) -> bool:
-        """Its code has ended; False if it is no suspect."""
+    def ended(self, running: Running) -> None:
+        """The code of a suspect has ended."""
+        self._suspects.discard(running)
+
+    def recorded(self, running: Running) -> None:
+        """Its outcome is in Redis, or is another worker's to record."""
+        self._unrecorded.discard(running)
         if running is self._last_chance:
             self._last_chance = None
-        if running not in self._suspects:
-            return False
-        self._suspects.remove(running)
-        return True
+        self._slots.nudge()
 
     async def until_alone(self, running: Running) -> Outcome | None:
         """Wait until a suspect may start; its outcome if it was stopped meanwhile."""
@@ -117,3 +123,8 @@ class Caution:
                 raise
         else:
             self._is_alone = alone
+
+
+def _is_busy(running: Running) -> bool:
+    """Does it run, or has it ended without being recorded? One that waits for other jobs does neither."""
+    return running.slot.held or running.outcome is not None

@@ -231,7 +231,8 @@ class Engine:
                 await asyncio.wait([running.thread])
         finally:  # a cancellation that was on its way comes here at the latest
             running.slot.end()
-            if self._caution.remove(running):
+            if running.job.suspect:
+                self._caution.ended(running)
                 self._waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, running: Running, recorded: bool) -> None:
@@ -256,6 +257,9 @@ class Engine:
         if self.held.get(running.job.id) is running:
             del self.held[running.job.id]
             del self._tokens[running.job.id]
+        if running.job.suspect:
+            self._caution.recorded(running)
+            self._waker.wake()
 
     async def _until_a_slot_is_free(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -112,3 +112,29 @@ async def check_others(stage: Stage, starts: int) -> None:
     stage.check("the others are SUCCESS", states, states == {"SUCCESS": len(stage.acked)})
     duplicates, most = stage.oracle.duplicates(), starts * 10
     stage.check(f"the others' effects twice <= {most}", duplicates, duplicates <= most)
+
+
+@scenario(
+    "deadly-neighbour", "a long job whose worker is killed by three others, one after the other", short=False
+)
+async def neighbour(stage: Stage) -> None:
+    """Each killer starts while the long job runs, the last one at the end of its time alone."""
+    killers = []
+    async with supervised(stage, lease=2):
+        long = await stage.send("long", 9)
+        assert long is not None
+        for n in range(1, 4):
+            await stage.until_started("long", times=n, timeout_s=90)
+            killers.append(await deadly.run.delay(f"killer {n}", "segv"))
+            began = stage.oracle.runs["long"][-1].start
+            await stage.until(lambda n=n: deaths(stage, f"killer {n}") > 0, "the worker to be killed", 30)  # type: ignore[misc]
+            stage.check(f"death {n} beside it, seconds after its start", time.monotonic() - began, True)
+        for job in (long, *killers):
+            await job.get(timeout=120, propagate=False)
+
+    state, runs = await long.state(), stage.oracle.read().started("long")
+    stage.check("the long job is SUCCESS", f"{state}, run {runs}", state == "SUCCESS")
+    states = [await job.state() for job in killers]
+    stage.check("its killers are FAILURE", states, states == 3 * ["FAILURE"])
+    own = [deaths(stage, f"killer {n}") for n in range(1, 4)]
+    stage.check("each after three deaths", own, all(n <= 3 for n in own))

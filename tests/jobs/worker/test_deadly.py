@@ -61,7 +61,14 @@ async def work(name: str, seconds: float = 0) -> None:
     ran.append(f"end {name}")
 
 
-TASKS = [take, work, note_error]
+@task(name="deadly.look")
+async def look(ids: list[str]) -> None:
+    """Note which of these run for the second time now."""
+    infos = [await Result(job_id).info() for job_id in ids]
+    ran.append(" and ".join(info.id for info in infos if (info.state, info.attempts) == ("STARTED", 2)))
+
+
+TASKS = [take, work, look, note_error]
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +254,20 @@ async def test_a_job_on_its_last_chance_runs_alone(
     assert ran[began : began + 2] == ["start suspect", "end suspect"]
     assert ran.index("end before") < began
     assert await redis.hmget(keys.RECORD + suspect.id, "state") == [b"SUCCESS"]
+
+
+async def test_a_suspect_starts_when_the_one_before_is_recorded(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """Else the death of the second would be taken for the doing of the first, too."""
+    ids = [f"suspect {n}" for n in range(12)]
+    jobs = [await look.apply_async((ids,), task_id=job_id) for job_id in ids]
+    assert len(await _claim(redis, "killed")) == len(jobs)
+    await start_worker(tasks=TASKS)
+
+    await asyncio.gather(*(job.get(timeout=10) for job in jobs))
+
+    assert sorted(ran) == sorted(ids)
 
 
 async def test_others_start_beside_one_that_runs_long(
