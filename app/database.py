@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 
 from quart import current_app
 from sqlalchemy import DateTime, Dialect, MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from app import postgres, sqlite
+from app.erasing import Session
 
 PATIENCE_S = 5.0
 
 
-def session() -> AsyncSession:
+def session() -> Session:
     """A session of the current app, for reading or for writing alone: `async with session() as db: ...`.
 
     Nothing is kept without `await db.commit()`. To read something and then write by it, use `transaction()`.
@@ -26,7 +27,7 @@ def session() -> AsyncSession:
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[AsyncSession]:
+async def transaction() -> AsyncIterator[Session]:
     """A session that commits at the end of the block, and forgets everything if the block raises.
 
     No other writer comes between its reads and its writes (on SQLite; on Postgres read `with_for_update()`).
@@ -60,14 +61,16 @@ class Database:
             postgres.prepare(self.engine.sync_engine, patience_s)
         # Both share one pool; they differ in the BEGIN that SQLite sees.
         self.writer = self.engine.execution_options(read_then_write=True)
-        self.session = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._writing = async_sessionmaker(self.writer, expire_on_commit=False)
+        self.session = async_sessionmaker(self.engine, class_=Session, expire_on_commit=False)
+        self._writing = async_sessionmaker(self.writer, class_=Session, expire_on_commit=False)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncIterator[Session]:
         """See the function of this name."""
-        async with self._writing() as db, db.begin():
-            yield db
+        async with self._writing() as db:
+            async with db.begin():
+                yield db
+            await db.erase()
 
     async def close(self) -> None:
         """Close every connection; without it SQLite's threads keep the process alive."""

@@ -12,6 +12,7 @@ from app import database
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, SignIn, SignInLink
 from app.context import site
+from app.erasing import empty_log
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import OPEN, Reminder
 from app.subscribers import states
@@ -36,6 +37,7 @@ async def erase_old() -> dict[str, int]:
     async with database.transaction() as db:
         unconfirmed = now - timedelta(days=site().unconfirmed_days)
         erased["unconfirmed subscribers"] = await states.delete_unconfirmed(db, unconfirmed)
+    await empty_log(database.current_database().engine)  # also what a deletion before could not empty
     if found := {what: count for what, count in erased.items() if count}:
         log.info("erased: %s", ", ".join(f"{count} {what}" for what, count in found.items()))
     return erased
