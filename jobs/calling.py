@@ -97,8 +97,8 @@ def _call_of(
     tree = encoding.dumps(stored, encoding.WRAPPED)
     if len(tree) > LARGE_LIMIT:
         raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
-    if not options.get("queue"):  # where its first task is served, its evaluation is
-        options = {**options, "queue": first_queue(node, known)}
+    if not options.get("queue") and (queue := first_queue(node, known)):
+        options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
     call = _task_call(connection, evaluation, options, known, limit, job_id or _new_id())
     return replace(call, tree=tree)

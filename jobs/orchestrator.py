@@ -8,20 +8,24 @@ same calls, and finds in the journal what has been done: nothing else has to sur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from jobs import default, encoding, keys, members
+from jobs import default, keys, members
 from jobs.away import explained, is_away
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
-from jobs.errors import QuarqError, QueueUnavailable, RemoteError, TaskRevoked
+from jobs.errors import QuarqError, QueueUnavailable, RemoteError
+from jobs.journal import read_entry
 from jobs.tree import from_dict, read
+
+T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker")
 
@@ -46,6 +50,10 @@ class PutDown(Exception):
     def __init__(self, seen: int) -> None:
         super().__init__(seen)
         self.seen = seen
+
+
+class Revoked(Exception):
+    """The workflow itself was revoked: whatever else its evaluation came to is void."""
 
 
 @task(name=WORKFLOW, aliases=[NAMED_WORKFLOW], bind=True, max_retries=None)
@@ -76,11 +84,12 @@ class Orchestration:
         self._seen: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._outbox: list[Call] = []
+        self._refused = False
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Any:
-        """The workflow's result; what its first failed task raised; PutDown when there is only waiting left to do."""
+        """The workflow's result, or what its first failed task raised; PutDown and Revoked instead of either."""
         _under_way.add(self._id)
         self._redis.mailbox.follow(self._id, self._hear, self._look)
         try:
@@ -115,29 +124,45 @@ class Orchestration:
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
         """Waits for a Redis that is away: it has just given us the job."""
+
+        async def ask() -> tuple[bytes | None, dict[bytes, bytes]]:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
+                pipe.get(keys.TREE + self._id)
+                pipe.hgetall(keys.JOURNAL + self._id)
+                _, tree, journal = await pipe.execute()
+                return tree, journal
+
+        return await self._until_answered(ask)
+
+    async def _is_revoked(self) -> bool:
+        """Its calls and its members may hear of that before this evaluation does."""
+
+        async def ask() -> bool:
+            return bool(await self._redis.hexists(keys.RECORD + self._id, "revoked"))  # type: ignore[misc]
+
+        return self._refused or await self._until_answered(ask)
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
-                async with self._redis.pipeline(transaction=True) as pipe:
-                    pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
-                    pipe.get(keys.TREE + self._id)
-                    pipe.hgetall(keys.JOURNAL + self._id)
-                    _, tree, journal = await pipe.execute()
-                    return tree, journal
+                return await ask()
             except Exception as error:
                 if not is_away(error):
                     raise
-                logger.warning("workflow %s cannot begin yet: %s", self._id, error)
+                logger.warning("workflow %s cannot go on yet: %s", self._id, error)
                 await asyncio.sleep(AWAY_S)
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0
+        evaluation.add_done_callback(lambda _: self._news.set())
         while not evaluation.done():
             self._news.clear()
             patience_s = LOOK_AGAIN_S if len(_under_way) <= MOST_AT_ONCE else 1
-            changed = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait([evaluation, changed], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-            if evaluation.done():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._news.wait()
+            if evaluation.done() or self._refused:
                 break
             if self._news.is_set():
                 idle_s = 0
@@ -149,6 +174,8 @@ class Orchestration:
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise PutDown(len(self._seen))
         await self._guarded(self._report)
+        if (not evaluation.done() or evaluation.exception() is not None) and await self._is_revoked():
+            raise Revoked
         return evaluation.result()
 
     def _report_soon(self) -> None:
@@ -206,8 +233,11 @@ class Orchestration:
                 future.set_exception(
                     QuarqError(f"its member {call.id} cannot be called: another job has this id")
                 )
-            if answer == REFUSED and not future.done():
-                future.set_exception(TaskRevoked(f"workflow {self._id} was revoked"))
+        if (
+            REFUSED in answers
+        ):  # it was revoked, or another worker has ended it: then nobody takes what comes of it here
+            self._refused = True
+            self._news.set()
         await self._compare()  # one that was taken may have ended before we followed it
 
     def _hear(self, places: list[str]) -> None:
@@ -269,18 +299,3 @@ class Orchestration:
                 logger.warning("workflow %s: looking again in a moment: %s", self._id, explained(error))
             else:
                 logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
-
-
-def read_entry(entry: bytes) -> tuple[bool, Any]:
-    """(True, result) or (False, exception) of a journal entry: the first letter of a state, then a result."""
-    if entry[:1] == b"S" and len(entry) == 1:
-        return True, None
-    if len(entry) == 1:
-        return False, TaskRevoked("it was revoked") if entry == b"R" else RemoteError(
-            "Exception", "it failed"
-        )
-    stored = encoding.loads_wrapped(entry[1:])
-    value = stored["r"]
-    if stored["s"] or isinstance(value, Exception):
-        return stored["s"], value
-    return False, RemoteError("Exception", str(value))

@@ -28,6 +28,8 @@ class Waiting:
     kind: str
     held: bool
     """A rate limit or a concurrency limit holds it back."""
+    unknown: bool
+    """A worker that did not know its task has put it back."""
 
     @property
     def is_plain(self) -> bool:
@@ -57,6 +59,7 @@ async def waiting(
                 task=task.decode(),
                 kind=kind.decode(),
                 held=held == 1,
+                unknown=held == 2,
             )
         if looked_at < PAGE:
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arq.connections import RedisSettings, create_pool
 
 import jobs
 from jobs import connect, registry
@@ -42,3 +43,17 @@ async def test_every_step_runs(moved: dict[str, Any], redis_url: str) -> None:
             assert section.fences("python")
             for fence in section.dialogues:
                 await run_dialogue(fence, moved)
+
+
+async def test_jobs_from_before_the_exchange_are_run(tmp_path: Path, redis_url: str) -> None:
+    """What a producer that nobody has changed has pickled, by the worker of section 2."""
+    for name, text in PAGE.modules().items():
+        (tmp_path / name).write_text(text)
+    pool = await create_pool(RedisSettings(unix_socket_path=redis_url.removeprefix("unix://")))
+    await pool.enqueue_job("download", "example.org", _job_id="old")
+    await pool.aclose()
+
+    with worker_of("before_the_exchange", tmp_path, redis_url) as log:
+        async with connect(redis_url):
+            assert await jobs.Result("old").get(timeout=20) == "hello from example.org"
+        assert "CAN RUN ANY CODE HERE" in log.read_text()

@@ -22,6 +22,8 @@ PUBLIC = ("jobs", "jobs.monitor")
 """What of the library others may import from."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
 MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private\.py|app/monitor/__main__\.py")
+READS_PICKLE = "jobs/worker/pickled.py"
+"""Imported by a worker with `accept_pickle=True`, and by nothing else."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
@@ -88,7 +90,22 @@ def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
 
 @every_file
 def test_nothing_that_runs_code_from_data_is_imported(path: Path) -> None:
-    assert UNSAFE.isdisjoint(module.split(".")[0] for module, _ in imports(path))
+    found = {module.split(".")[0] for module, _ in imports(path)} & UNSAFE
+
+    assert found == ({"pickle"} if relative(path) == READS_PICKLE else set())
+
+
+def test_what_reads_pickle_is_imported_only_where_it_is_switched_on() -> None:
+    importing = [
+        (relative(path), node.col_offset)
+        for path in source()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import) and "pickled" in ast.unparse(node)
+    ]
+
+    assert len(importing) == 1
+    assert importing[0][0] == "jobs/worker/arq_options.py"
+    assert importing[0][1] > 0  # inside the method that looks at the option
 
 
 @every_file

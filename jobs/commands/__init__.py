@@ -8,6 +8,7 @@ from typing import TextIO
 import click
 from click.core import ParameterSource
 
+from jobs import checks
 from jobs.commands import (
     call,
     control,
@@ -58,7 +59,10 @@ def commands(
     elif given:
         raise click.UsageError("give --redis-url or --redis-url-file, not both")
     else:
-        context.obj = Target(app, redis_url_file.read(10_000))
+        try:
+            context.obj = Target(app, redis_url_file.read(10_000))
+        except ValueError as error:
+            raise click.UsageError("--redis-url-file: the file is not UTF-8") from error
 
 
 for family in (status, inspect, result, why, call, purge, control, retry, schedules, workflows, events):
@@ -71,6 +75,9 @@ def main(words: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
+        for word in sys.argv[1:] if words is None else words:
+            if any("\ud800" <= character <= "\udfff" for character in word):
+                raise click.UsageError(f"{checks.shown(word)} is not UTF-8")
         code = commands.main(words, prog_name="python -m jobs", standalone_mode=False)
     except click.UsageError as error:
         error.show()

@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from jobs import workers
+from jobs import checks, workers
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks
 from jobs.connection import JobsRedis
 from jobs.control import pause, resume
@@ -58,6 +58,7 @@ async def _rate_limit(asked: Asked, words: tuple[str, ...], _: bool) -> Answer:
     if len(words) != 2:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
+    checks.name("TASK", task)
     limit = partial(asked.redis.set_rate_limit, task, None if rate == "none" else rate)
     try:
         await asked.noted("change rate limit", task, limit, lambda _: rate)
@@ -117,7 +118,7 @@ _ACTIONS: dict[str, Callable[[Asked, tuple[str, ...], bool], Awaitable[Answer]]]
 
 
 def _need(words: tuple[str, ...], what: str) -> None:
-    if not words:
+    if not words or not all(word.strip() for word in words):
         raise click.UsageError(f"give {what}")
 
 

@@ -20,8 +20,9 @@ import click
 
 from jobs import default
 from jobs.away import explained, is_away
+from jobs.commands.values import names, seconds
 from jobs.connection import JobsRedis
-from jobs.errors import BadRedisURL, QuarqError, QueueUnavailable
+from jobs.errors import BadRedisURL, QuarqError, QueueUnavailable, SettingsMistake, WrongValue
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
@@ -72,16 +73,17 @@ class Target:
         """The worker settings of `-A`; None if only an address was given."""
         if self.app is None and (self.redis_url is not None or self._has_only_the_environment):
             return None
-        path = self.app or DEFAULT_APP
+        path = DEFAULT_APP if self.app is None else self.app
         module, _, name = path.rpartition(".")
         try:
             settings = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise click.UsageError(
-                f"{path} cannot be imported: {error}. Give -A module.attr, or --redis-url"
-            ) from error
         except SystemExit as refusal:  # a module that says in one sentence why it does not start
             raise Unavailable(f"{path}: {refusal}") from refusal
+        except Exception as error:  # whatever the module does
+            why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+            raise click.UsageError(
+                printable(f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url")
+            ) from error
         if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
             raise click.UsageError(f"{path} was not made by worker_settings()")
         return settings
@@ -168,10 +170,15 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
     """Make the body of a command of *function*, with the options that all have; it returns the exit code."""
 
     @click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text.")
+    @click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait.")
     @click.option(
-        "-t", "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait."
+        "-d",
+        "--destination",
+        metavar="WORKERS",
+        multiple=True,
+        callback=names,
+        help="Only these workers: a,b.",
     )
-    @click.option("-d", "--destination", metavar="WORKERS", multiple=True, help="Only these workers: a,b.")
     @click.option("-q", "--quiet", is_flag=True, help="No summaries.")
     @click.pass_obj
     @functools.wraps(function)
@@ -184,12 +191,11 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
         quiet: bool,
         **own: Any,
     ) -> int:
-        names = tuple(name for words in destination for name in words.split(",") if name)
         settings = target.settings()
 
         async def run() -> Answer:
             async with _connected(target, settings, timeout or PATIENCE_S) as redis:
-                return await function(Asked(redis, settings, timeout, names), **own)
+                return await function(Asked(redis, settings, timeout, destination), **own)
 
         answer = _run(run())
         _print(answer, as_json, quiet)
@@ -200,12 +206,8 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
 
 def queue_option(function: Any) -> Any:
     """-Q, any number of times, or with commas."""
-
-    def split(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for value in values for name in value.split(",") if name)
-
     return click.option(
-        "-Q", "--queues", multiple=True, callback=split, metavar="QUEUES", help="Only these queues: a,b."
+        "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
     )(function)
 
 
@@ -231,6 +233,8 @@ def _run(answering: Any) -> Answer:
         answer: Answer = asyncio.run(answering)
     except QueueUnavailable as error:
         raise Unavailable(str(error)) from error
+    except (WrongValue, SettingsMistake) as error:
+        raise click.UsageError(printable(str(error))) from error
     except QuarqError as error:
         raise click.ClickException(printable(str(error))) from error
     except Exception as error:

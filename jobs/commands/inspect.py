@@ -11,6 +11,7 @@ from jobs import keys
 from jobs.clock import now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, moment, span, time_text
+from jobs.commands.values import limit_option
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
 from jobs.waiting import Waiting, waiting
@@ -25,9 +26,7 @@ from jobs.workers import WorkerInfo
     ),
 )
 @queue_option
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Jobs at most."
-)
+@limit_option("Jobs", 100)
 @asks
 async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
     """What workers and queues hold now.
@@ -36,7 +35,8 @@ async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int
     active        jobs that run, by worker
     queued        jobs that are due, the oldest first (-Q: only these queues)
     scheduled     jobs whose time comes later, retries too
-    reserved      due jobs that a rate or concurrency limit holds back
+    reserved      due jobs that a rate or concurrency limit holds back, or that
+                  wait for a worker that knows their task
     registered    the tasks that each worker knows
     revoked       jobs revoked lately
     stats         what each worker has done
@@ -126,15 +126,15 @@ async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: in
 
 
 async def _queued(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "due", lambda job: not job.held)
+    return await _waiting(asked, queues, limit, "due", lambda job: True)
 
 
 async def _scheduled(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: not job.held)
+    return await _waiting(asked, queues, limit, "later", lambda job: not job.held and not job.unknown)
 
 
 async def _reserved(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: job.held)
+    return await _waiting(asked, queues, limit, "later", lambda job: job.held or job.unknown)
 
 
 async def _waiting(

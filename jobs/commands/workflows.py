@@ -11,6 +11,7 @@ import click
 from jobs import member_ids, members
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
+from jobs.commands.values import limit_option
 from jobs.members import States
 from jobs.monitor.workflows import workflows
 from jobs.result import Result
@@ -23,9 +24,7 @@ NOT_CALLED = "-"
 
 @click.command("workflows")
 @click.argument("workflow_id", required=False, metavar="[ID]")
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Workflows at most."
-)
+@limit_option("Workflows", 50)
 @asks
 async def command(asked: Asked, workflow_id: str | None, limit: int) -> Answer:
     """The latest workflows; or one, drawn as a tree with the states of its tasks."""

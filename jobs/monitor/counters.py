@@ -71,7 +71,7 @@ class Minute:
     run_p50: float | None
     run_p95: float | None
     due: int | None
-    """Jobs that were due, in all queues that a worker served; None where no worker noted it."""
+    """Jobs that were due, in all queues, of those that nobody served 50 at a time; None where no worker noted it."""
     oldest_due_s: float | None
 
 
@@ -80,7 +80,7 @@ async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Mi
     now = await now_ms(connection)
     this = now // 60_000
     served = await connection.zrangebyscore(keys.SERVED, now - n * 60_000, "+inf")
-    depths = [f"|{what}|{queue.decode()}" for queue in served for what in ("due", "oldest")]
+    depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
     fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
     async with connection.pipeline(transaction=False) as pipe:
         for number in range(this - n + 1, this + 1):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import last_states
-from jobs.monitor.queues import queues_served_by
+from jobs.monitor.queues import QueueInfo, queues_served_by
 from jobs.workers import online
 
 
@@ -31,6 +32,8 @@ class Overview:
     """0 if nothing is due."""
     paused: tuple[str, ...]
     """Queues."""
+    unserved: tuple[str, ...]
+    """Queues with due jobs that no worker claims: none is online for them, or only quiet ones."""
     succeeded_last_hour: int
     failed_last_hour: int
     revoked_last_hour: int
@@ -56,6 +59,7 @@ async def overview(connection: JobsRedis) -> Overview:
         scheduled=sum(queue.scheduled for queue in queues),
         oldest_due_s=max((queue.oldest_due_s for queue in queues), default=0.0),
         paused=tuple(queue.name for queue in queues if queue.paused),
+        unserved=tuple(_unserved(queues, {worker.name for worker in workers if not worker.quiet})),
         succeeded_last_hour=hour.of("SUCCESS"),
         failed_last_hour=hour.of("FAILURE"),
         revoked_last_hour=hour.of("REVOKED"),
@@ -63,6 +67,12 @@ async def overview(connection: JobsRedis) -> Overview:
         per_s=await _per_s(connection),
         ended_kept=await connection.zcard(keys.HISTORY),
     )
+
+
+def _unserved(queues: Iterable[QueueInfo], claiming: Set[str]) -> Iterator[str]:
+    for queue in queues:
+        if queue.due and queue.name and not queue.paused and claiming.isdisjoint(queue.workers):
+            yield queue.name
 
 
 async def _per_s(connection: JobsRedis) -> float:

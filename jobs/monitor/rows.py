@@ -46,6 +46,8 @@ class JobRow:
     """The workflow that it is a member of."""
     held: bool = False
     """It is due, but a rate limit or a concurrency limit holds it back."""
+    unknown: bool = False
+    """It is due, but a worker that did not know its task has put it back."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Fo
         kind="workflow" if tree else "member" if parent else "retry" if shown_state == "RETRY" else "",
         parent=parent.decode(),
         held=held == 1,
+        unknown=held == 2,
     )
     return Found(row, call, log)
 

@@ -6,7 +6,8 @@
 --   how many rows at most, states with commas or '', task, worker, queue and needle, each
 --   or '', ids ...
 -- Returns how many were looked at, the last score and id, 1 if there is no more, rows.
---   row: id, its state, fields of its record as FIELDS says, 1 if a limit holds it back, bytes of its call
+--   row: id, its state, fields of its record as FIELDS says, why it is held back, bytes of its call
+-- include: held
 local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lowest, highest = ARGV[5], ARGV[6]
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -79,8 +80,8 @@ local function look(id, score)
   if needle ~= '' and not call:find(needle, 1, true) and not (fields[14] or ''):find(needle, 1, true)
     and not id:find(needle, 1, true) then return end
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
-  local held = tonumber(fields[5]) and tonumber(fields[5]) <= now and score > now
-  rows[#rows + 1] = { id, state, fields, held and 1 or 0, call }
+  local unknown = redis.call('HGET', RECORD .. id, 'unknown')
+  rows[#rows + 1] = { id, state, fields, held_back(id, fields[1], unknown, tonumber(fields[5]), score, now), call }
 end
 
 if how == 'these' then

@@ -6,7 +6,8 @@
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
 -- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen), number of calls that follow, their fields
--- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not retried because it was revoked
+-- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
+--   whatever a workflow came to
 -- flags: allow-oom
 -- include: limits
 -- include: counting
@@ -39,7 +40,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   local record = read_record(id)
   if record.owner ~= token then return record.settled == token and 0 or -1 end
   if is_terminal(record.state) then return 0 end
-  if state == 'RETRY' and record.revoked then return 2 end
+  if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then log_attempt(id, record.log or '', entry) end
   settled[#settled + 1] = id
   local ids = unleased[record.queue] or {}

@@ -1,6 +1,7 @@
 -- Keep the leases of a worker's jobs, and say that the worker lives. A lapsed lease that nobody took is kept too.
--- Note beside the minute's counters how much is due in the worker's queues, and for how long. Forget names of queues that hold
--- nothing and that nobody has served for as long as these counters are kept, some at a time.
+-- Note beside the minute's counters how much is due in the worker's queues, and for how long; under the empty name, the same of
+-- queues that nobody serves. Forget names of queues that hold nothing and that nobody has served for as long as these counters
+-- are kept, some at a time.
 -- ARGV: worker, lease ms, its queues with commas, number of words about its tasks, of facts about itself, those words and
 --   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
@@ -8,7 +9,7 @@
 -- include: aborting
 -- include: alive
 local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local FORGOTTEN_AT_ONCE = 50
+local LOOKED_AT_ONCE, UNSERVED_MS = 50, 30000
 local now = now_ms()
 local lost, revoked = {}, {}
 
@@ -43,9 +44,17 @@ for queue in queues:gmatch('[^,]+') do
 end
 redis.call('EXPIRE', minute, STATS_KEPT_S)
 redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', now - STATS_KEPT_S * 1000)
-for _, queue in ipairs(redis.call('SRANDMEMBER', QUEUES, FORGOTTEN_AT_ONCE)) do
-  if redis.call('EXISTS', queue_key(queue)) == 0 and not redis.call('ZSCORE', SERVED, queue) then
+local unserved_due, unserved_for = 0, 0
+for _, queue in ipairs(redis.call('SRANDMEMBER', QUEUES, LOOKED_AT_ONCE)) do
+  local key, served = queue_key(queue), redis.call('ZSCORE', SERVED, queue)
+  local kind = redis.call('TYPE', key).ok
+  local head = kind == 'zset' and redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] -- it may be any key that somebody named
+  if kind == 'none' and not served then
     redis.call('SREM', QUEUES, queue)
+  elseif head and (not served or now - served > UNSERVED_MS) then
+    unserved_due = unserved_due + redis.call('ZCOUNT', key, '-inf', now)
+    unserved_for = math.max(unserved_for, now - as_moment(tonumber(head)))
   end
 end
+redis.call('HSET', minute, '|due|', unserved_due, '|oldest|', as_text(unserved_for))
 return { lost, revoked }

@@ -23,7 +23,7 @@ from jobs.line import Line
 from jobs.subscription import Subscription
 from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
-from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, CallData, Claimed, Outcome
 from jobs.worker.functions import Runnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.keeper import Keeper
@@ -59,6 +59,7 @@ class Engine:
         stuck_s: float,
         unknown_patience_s: float,
         log_results: bool,
+        read_pickled: Callable[[Running], CallData] | None,
         counts: dict[str, int],
         shut_down: Callable[[], None],
     ) -> None:
@@ -91,7 +92,7 @@ class Engine:
         self._claim_line, self._finish_line, self._wake_line = Line(pool), Line(pool), Line(pool)
         self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
-        self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results)
+        self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results, read_pickled)
         self._waker = Waker(
             self._wake_line, self.queues, poll_s, lambda: self._can_take, self._until_a_slot_is_free
         )

@@ -18,12 +18,12 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs import encoding, inert, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
-from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
+from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, TaskRevoked, WorkerLost
 from jobs.masking import Secrets, secrets_of
-from jobs.orchestrator import NET_S, PutDown
+from jobs.orchestrator import NET_S, PutDown, Revoked
 from jobs.retry import next_delay, retries_by_itself
 from jobs.worker import processes, time_limits
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, CallData, Claimed, Outcome
 from jobs.worker.hooks import call_task_hook
 from jobs.worker.running import Running
 
@@ -125,6 +125,8 @@ class TaskRunnable:
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if isinstance(error, PutDown):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
+        if isinstance(error, Revoked):
+            return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked while it ran"), why="revoked")
         outcome = self._judge(error, job)
         if outcome.ends or self.runs_again:
             return outcome
@@ -180,7 +182,8 @@ class ArqRunnable:
         return None
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        coroutine = self._function.coroutine(ctx, *running.call.args, **running.call.kwargs)
+        call = running.unpickled or running.call
+        coroutine = self._function.coroutine(ctx, *call.args, **call.kwargs)
         return await asyncio.wait_for(coroutine, self._timeout_s or None)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:

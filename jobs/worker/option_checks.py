@@ -72,6 +72,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_memory": checks.or_none(checks.number, above=0),
     "log_format": _log_format,
     "nice": checks.within(checks.count, most=19),
+    "accept_pickle": checks.flag,
     "queue_name": _any,
     "redis_settings": _any,
     "redis_pool": _any,

@@ -206,21 +206,22 @@ class Recorder:
                 "id": job.id,
             }
         if job.is_member and len(job.payload) > CALL_KEPT:
-            encoded = self._dumps(new, call.task)
+            encoded = self._dumps(new, running)
         elif running.sent and self._redis.is_own_encoding:
-            encoded = encoding.joined(running.sent, self._dumps(new, call.task))
+            encoded = encoding.joined(running.sent, self._dumps(new, running))
         else:
             sent = self._as_sent(running)
-            encoded = self._dumps({"f": sent.task, "a": list(sent.args), "k": sent.kwargs, **new}, call.task)
+            encoded = self._dumps({"f": sent.task, "a": list(sent.args), "k": sent.kwargs, **new}, running)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self._redis.size_limit
-        if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, call.task))) > limit:
+        if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, running))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
         return encoded
 
-    def _dumps(self, data: dict[str, Any], task: str) -> bytes:
-        if not self._redis.is_own_encoding:
+    def _dumps(self, data: dict[str, Any], running: Running) -> bytes:
+        """A journal is the library's own: whatever serializer the worker was given, another one reads it."""
+        if not (self._redis.is_own_encoding or running.job.is_member):
             return self._redis.dumps(data)
-        depth = encoding.WRAPPED if task in WORKFLOW_TASKS else encoding.DEPTH + 1
+        depth = encoding.WRAPPED if running.call.task in WORKFLOW_TASKS else encoding.DEPTH + 1
         return encoding.dumps(data, depth)
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.worker import log
-from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, Claimed, Outcome
-from jobs.worker.functions import Runnable, decode_call, inert_call
+from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.functions import ArqRunnable, Runnable, decode_call, inert_call
 from jobs.worker.hooks import Hooks
 from jobs.worker.running import Running
 
+PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""What a pickle begins with, and no call of ours."""
 UNKNOWN_AGAIN_S = 5
 """A job whose task this worker does not know is put back for so long: a newer worker may know it."""
 
@@ -34,6 +37,7 @@ class Runner:
         ctx: dict[Any, Any],
         unknown_patience_s: float,
         log_results: bool,
+        read_pickled: Callable[[Running], CallData] | None = None,
     ) -> None:
         self._redis = redis
         self._functions = functions
@@ -41,6 +45,7 @@ class Runner:
         self._ctx = ctx
         self._unknown_patience_s = unknown_patience_s
         self._log_results = log_results
+        self._read_pickled = read_pickled
 
     async def run(self, running: Running) -> Outcome:
         """Run the job, unless there is a reason not to; say so in the log; return what came of it."""
@@ -71,18 +76,31 @@ class Runner:
         if job.verdict:
             return _ended_unstarted(running)
         try:
-            running.call = decode_call(job.payload, self._redis.loads)
+            running.call = self._decode(running)
             running.sent = job.payload
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
         function = self._functions.get(running.call.task)
         if function is None:
             return self._unknown(job, running.call.task)
-        refused = function.refuse(job, running.call)
+        refused = function.refuse(job, running.call) or _refused_pickle(running, function)
         return (
             None
             if refused is None
             else Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
+        )
+
+    def _decode(self, running: Running) -> CallData:
+        try:
+            return decode_call(running.job.payload, self._redis.loads)
+        except DeserializationError:
+            if not running.job.payload.startswith(PICKLED):
+                raise
+        if self._read_pickled is not None:
+            return self._read_pickled(running)
+        raise DeserializationError(
+            "unable to deserialize job: it was pickled, as arq does by default; "
+            "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
         )
 
     def _unknown(self, job: Claimed, name: str) -> Outcome:
@@ -104,6 +122,14 @@ class Runner:
         if not outcome.ends:
             return outcome
         return replace(outcome, keep_s=function.keep_result_s)
+
+
+def _refused_pickle(running: Running, function: Runnable) -> BaseException | None:
+    if running.unpickled is None or isinstance(function, ArqRunnable):
+        return None
+    return DeserializationError(
+        f"{running.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+    )
 
 
 def stopped(running: Running) -> Outcome:

@@ -19,7 +19,19 @@ logger = logging.getLogger("arq.worker")
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    __slots__ = ("_redis", "call", "current", "executor", "job", "outcome", "sent", "slot", "stopped", "task")
+    __slots__ = (
+        "_redis",
+        "call",
+        "current",
+        "executor",
+        "job",
+        "outcome",
+        "sent",
+        "slot",
+        "stopped",
+        "task",
+        "unpickled",
+    )
 
     def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor | None) -> None:
         self.job = job
@@ -29,6 +41,8 @@ class Running:
         self.call = CallData("<unknown>")
         self.sent = b""
         """The bytes of the call, if they were decoded: what is kept of it, whatever the task does to its arguments."""
+        self.unpickled: CallData | None = None
+        """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
         self.current: CurrentJob | None = None
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None

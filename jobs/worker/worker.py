@@ -23,7 +23,7 @@ from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.errors import SettingsMistake
-from jobs.worker.arq_options import TaskDefaults
+from jobs.worker.arq_options import TaskDefaults, pickle_reader
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine
 from jobs.worker.functions import Around
@@ -62,6 +62,7 @@ class Worker(arq.worker.Worker):
         max_memory: float | None = None,
         log_format: str = "text",
         nice: int = 0,
+        accept_pickle: bool = False,
         **arq_options: Any,
     ) -> None:
         """Ours beside arq's options; times in seconds.
@@ -69,6 +70,7 @@ class Worker(arq.worker.Worker):
         *max_jobs_total* and *max_memory* (MB) end the worker once it has started so many jobs or takes so much, and
         those that run have ended; its supervisor starts another. *log_format* is text or json. *nice* (0 to 19) lets
         other processes of the machine, such as its web server, go first.
+        *accept_pickle*: run what arq pickled, for `functions` alone; whoever can write to Redis can run any code then.
         *unknown_task_patience*: how long a job waits for a worker that knows its task.
         *around*: a function that is given the CurrentJob and returns an async context manager; the code of each
         task runs in it. `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
@@ -89,6 +91,7 @@ class Worker(arq.worker.Worker):
         self._max_memory_mb = max_memory
         self._log_format = log_format
         self._nice = nice
+        self._accept_pickle = accept_pickle
         self._slot_freed = asyncio.Event()
         self._engine: Engine | None = None
         self._owns_process = False
@@ -183,6 +186,7 @@ class Worker(arq.worker.Worker):
             poll_s=self.poll_delay_s,
             unknown_patience_s=self._unknown_patience_s,
             log_results=self.log_results,
+            read_pickled=pickle_reader() if self._accept_pickle else None,
             counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
             shut_down=lambda: self.handle_sig(signal.SIGTERM),
             **self._lease,

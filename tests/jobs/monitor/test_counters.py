@@ -70,6 +70,31 @@ async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online:
     await connection.delete(keys.PAUSED)
 
 
+async def test_workers_note_how_much_is_due_where_nobody_serves(
+    connection: JobsRedis, start_online: StartOnline
+) -> None:
+    """And the overview names those queues: all but those that are paused, or empty, or hold what comes later."""
+    for _ in range(3):
+        await tasks.log.apply_async(("x",), queue="nobodys")
+    await tasks.log.apply_async(("x",), queue="later", countdown=3600)
+    await tasks.log.apply_async(("x",), queue="paused")
+    await connection.sadd(keys.PAUSED, "paused")
+    await connection.set(keys.CLOCK, 2 * MINUTE_MS)
+    await start_online()
+
+    async def noted() -> bool:
+        return any(minute.due == 4 for minute in await minutes(connection, 2))
+
+    await wait_until(noted, "the depth to be noted")
+    latest = [minute for minute in await minutes(connection, 2) if minute.due][-1]
+    assert latest.oldest_due_s is not None
+    assert 119 <= latest.oldest_due_s <= 180
+    now = await overview(connection)
+    assert now.unserved == ("nobodys",)
+    assert now.oldest_due_s >= 119
+    await connection.delete(keys.PAUSED)
+
+
 async def test_the_overview(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     for n in range(4):
         await tasks.log.apply_async((n,), countdown=3600)

@@ -69,7 +69,7 @@ async def test_jobs_in_every_state_are_found(
     assert await ids(worker=row.worker, state="ended") == {good.id, bad.id}
     assert await ids(worker="nobody") == set()
     [row] = await all_of(connection, state="RETRY")
-    assert (row.kind, row.error) == ("retry", "OSError('not today')")
+    assert (row.kind, row.error) == ("retry", "OSError: not today")
     with pytest.raises(ValueError, match="state='LOST'"):
         await find(connection, state="LOST")
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import ANY
 
 import arq
 
-from jobs import crontab, every, keys
+from jobs import crontab, every, keys, send_task
 from jobs.connection import JobsRedis
 from jobs.monitor import (
     QueueInfo,
     broker,
+    find,
     overview,
     queues,
     queues_named,
@@ -23,6 +25,7 @@ from jobs.monitor import (
     workers,
 )
 from jobs.monitor.queues import MOST
+from jobs.waiting import waiting
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker
@@ -46,6 +49,22 @@ async def test_workers_and_what_they_run(
     assert [row.id for row in await running(connection, worker.name)] == [result.id for result in naps]
     assert [row.args for row in await running(connection, worker.name)] == ["31", "30"]
     assert await running(connection, "nobody") == []
+
+
+async def test_a_job_whose_task_no_worker_knows_is_held_by_no_limit(
+    connection: JobsRedis, start_online: StartOnline
+) -> None:
+    await start_online()
+    result = await send_task("tests.nobody_knows")
+
+    async def row() -> Any:
+        found = (await find(connection, state="PENDING")).rows
+        return found and found[0].unknown and found[0]
+
+    found = await wait_until(row, "it to be put back")
+    assert (found.id, found.held) == (result.id, False)
+    [waits] = [job async for job in waiting(connection, "default", "all")]
+    assert (waits.unknown, waits.held) == (True, False)
 
 
 async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:

@@ -375,7 +375,9 @@ async def test_serializers_that_were_given_are_used(
 
 
 @pytest.mark.parametrize(
-    "defer", [{}, {"_defer_by": 100}, {"_defer_until": datetime.now(UTC) + timedelta(seconds=100)}], ids=str
+    "defer",
+    [{}, {"_defer_by": 100}, {"_defer_until": datetime.now(UTC) + timedelta(seconds=100)}],
+    ids=["at once", "in a while", "at a time"],
 )
 async def test_jobs_expire_as_the_worker_is_told(redis: Redis, redis_url: str, defer: dict[str, Any]) -> None:
     """What `ctx["redis"]` enqueues, so long after it is due; without the option nothing expires by itself."""

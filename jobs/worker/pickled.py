@@ -1,0 +1,43 @@
+"""Reads calls that arq pickled. Imported only by a worker with `accept_pickle=True`: to unpickle is to run code.
+
+Whoever can write to Redis can then run any code in this worker. Nothing else of the library reads a pickle, and nothing
+writes one.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from jobs import encoding
+from jobs.errors import EncodingError
+from jobs.worker.claimed import CallData
+from jobs.worker.functions import decode_call
+from jobs.worker.running import Running
+
+SHOWN = 1000
+"""Characters that are kept of an argument that only pickle can carry."""
+
+
+def read(running: Running) -> CallData:
+    """The call of a pickled job; DeserializationError if it is none.
+
+    `running.unpickled` has the arguments for the function. What is kept and shown of the call is ours: an argument that
+    cannot be encoded is its repr there.
+    """
+    call = running.unpickled = decode_call(running.job.payload, pickle.loads)
+    args, kwargs = (
+        [_shown(arg) for arg in call.args],
+        {str(name): _shown(arg) for name, arg in call.kwargs.items()},
+    )
+    shown = {"t": call.job_try, "f": call.task, "a": args, "k": kwargs, "et": call.enqueued}
+    running.job.payload = encoding.dumps(shown)
+    return decode_call(running.job.payload, encoding.loads_stored)
+
+
+def _shown(value: Any) -> Any:
+    try:
+        encoding.dumps(value)
+    except EncodingError:
+        return encoding.whole_text(repr(value)[:SHOWN])
+    return value

@@ -1,0 +1,159 @@
+"""Whatever is typed: every command and every option answers with a sentence and 64, never with a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from redis.asyncio import Redis
+
+from jobs.commands import commands
+from jobs.connection import JobsRedis
+from tests.jobs.commands.conftest import Cli
+
+NO_NUMBER = ["", "x", "nan", "inf", "-inf", "1e300", "9" * 400, "5 s", "0x10", "1_0_", "٣s"]
+NO_COUNT = ["", "x", "nan", "0", "-1", "1.5", "9" * 30, "9" * 5000, "100001"]
+NO_NAMES = ["", ",", " , ", " "]
+NO_TIME = ["", "x", "now", "2026-13-01", "0001-01-01", "5", "9999-99-99", "2026-12-24T18:00+99:00"]
+NO_JSON = [
+    "",
+    "x",
+    "5",
+    '"x"',
+    "null",
+    "[",
+    "[" * 100_000,
+    '["\\ud800"]',
+    f"[{'9' * 400}]",
+    "[" * 200 + "]" * 200,
+]
+NO_APP = [
+    "",
+    "x",
+    "no.such",
+    "os.path",
+    "1.2",
+    "..",
+    "a b.c",
+    "json.decoder.JSONDecoder",
+    "broken_settings.Settings",
+]
+WRONG = {
+    "app": NO_APP,
+    "redis_url": ["", "x", "http://x", "redis://[", "redis://host:port", "redis://h:99999999"],
+    "redis_url_file": ["/nonexistent", "/"],
+    "timeout": [*NO_NUMBER, "-1"],
+    "destination": NO_NAMES,
+    "queues": NO_NAMES,
+    "limit": NO_COUNT,
+    "args": [*NO_JSON, "{}"],
+    "kwargs": [*[text.replace("[", '{"a":') for text in NO_JSON if "[" not in text], "[]", '{"a":' * 100_000],
+    "countdown": [*NO_NUMBER, "-1"],
+    "eta": NO_TIME,
+    "expires": [*NO_NUMBER, "-1", "0"],
+    "queue": ["", "a,b", "a\nb", "x" * 1000],
+    "task": ["", "a,b", "a\nb", "x" * 1000],
+    "action": ["", "x", "ACTIVE"],
+    "job_id": [],
+    "workflow_id": [],
+    "words": [],
+}
+"""By parameter: values that are refused. Ids may be any text, as stock producers give any."""
+FLAGS = {"as_json", "quiet", "with_traceback", "force", "scheduled", "terminate"}
+ARGUMENTS = {"action": {"inspect": "queued", "control": "pause"}, "task": {"call": "tests.multiply"}}
+ANY_TEXT = [
+    "",
+    " ",
+    "x" * 100_000,
+    "a\nb",
+    "\x00",
+    "\x1b[2J",
+    "💥",
+    "%s{}",
+    "-",
+    "--",
+    "-1",
+    "../..",
+    "nan",
+    "=jobs:tasks",
+]
+
+
+def parameters() -> Iterator[tuple[str, click.Parameter]]:
+    for parameter in commands.params:
+        yield "", parameter
+    for name, command in commands.commands.items():
+        for parameter in command.params:
+            yield name, parameter
+
+
+def test_every_parameter_has_a_row() -> None:
+    assert {str(p.name) for _, p in parameters()} == WRONG.keys() | FLAGS
+
+
+def words_for(command: str, parameter: click.Parameter, value: str) -> list[str]:
+    """A call of the command that is right but for this value."""
+    if not command:
+        return [f"{parameter.opts[-1]}={value}", "schedules"]
+    own = commands.commands[command].params
+    words = [command]
+    for other in own:
+        if isinstance(other, click.Option):
+            continue
+        given = value if other is parameter else ARGUMENTS.get(str(other.name), {}).get(command, "x")
+        words += ["--", given] if given.startswith("-") else [given]
+    if isinstance(parameter, click.Option):
+        words[1:1] = [f"{parameter.opts[-1]}={value}"]
+    return words
+
+
+@pytest.fixture
+def settings_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_settings.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("settings_that_fail")
+async def test_a_wrong_value_is_a_sentence_and_64(cli: Cli, redis: Redis, connection: JobsRedis) -> None:
+    for command, parameter in parameters():
+        for value in WRONG.get(str(parameter.name), []):
+            words = words_for(command, parameter, value)
+            said = await cli(*words)
+            assert said.code == 64, (words[:3], said)
+            assert "Traceback" not in said.err
+            assert said.out == ""
+            assert 10 < len(said.err) < 1500 + min(len(value), 5_000)
+
+    assert await redis.dbsize() == 0
+
+
+async def test_any_text_is_answered(cli: Cli) -> None:
+    for name, command in commands.commands.items():
+        if name == "events":
+            continue
+        for parameter in command.params:
+            if str(parameter.name) in FLAGS | {"timeout"}:
+                continue
+            for value in ANY_TEXT:
+                said = await cli(*words_for(name, parameter, value))
+                assert said.code in (0, 1, 64, 69), (name, parameter.name, value[:20])
+                assert "Traceback" not in said.err
+    for words in (["control", "revoke", ""], ["control", "rate_limit", "", "5/s"], ["control", "rate_limit", "t", "x"],
+                  ["control", "rate_limit", "t"], ["control", "pause"], ["control", "resume", " "],
+                  ["control", "quiet", "w"], ["control", "pause", "q", "--terminate"]):  # fmt: skip
+        assert (await cli(*words)).code == 64, words
+
+
+async def test_what_is_no_utf_8_is_said(process: Cli) -> None:
+    for words in (
+        ["result", "\udcff"],
+        ["call", "\udcff"],
+        ["\udcff"],
+        ["inspect", "queued", "-Q", "\udcff"],
+    ):
+        said = await process(*words)
+        assert said.code == 64
+        assert "is not UTF-8" in said.err
+        assert "Traceback" not in said.err

@@ -1,0 +1,204 @@
+"""Jobs that arq pickled before the exchange: run for functions where a worker accepts pickle, a sentence elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.cron import cron
+from arq.jobs import Job, serialize_job
+from redis.asyncio import Redis
+
+from jobs import Result
+from jobs.connection import JobsRedis
+from jobs.errors import RemoteError, TaskRevoked
+from tests.jobs.worker.arq_tasks import T, enough, runs
+from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclasses.dataclass
+class Order:
+    """What only pickle carries."""
+
+    number: int
+    file: Any = None
+
+
+async def describe(ctx: dict[Any, Any], value: Any, *, key: Any = None) -> str:
+    runs.append((value, key))
+    return f"{type(value).__name__} {value!r} {key!r}"
+
+
+@pytest.fixture
+async def before(redis_url: str) -> AsyncIterator[ArqRedis]:
+    """A producer that nobody has changed."""
+    pool = await create_pool(RedisSettings(unix_socket_path=redis_url.removeprefix("unix://")))
+    yield pool
+    await pool.aclose()
+    runs.clear()
+
+
+VALUES: list[Any] = [
+    "text",
+    (1, (2,)),
+    {"a": {1, 2}},
+    datetime(2026, 1, 1, tzinfo=UTC),
+    Decimal("1.5"),
+    Order(7),
+    [Order(1), Order(2)],
+    int,
+    io.StringIO,
+    b"\x80\x04",
+    "\ud800",
+    2**80,
+    None,
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+async def test_a_pickled_job_of_a_function_runs_with_what_was_sent(
+    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker, value: Any
+) -> None:
+    job = await before.enqueue_job("describe", value, key=value)
+    assert job is not None
+    await start_worker(**enough(functions=[describe], accept_pickle=True))
+
+    told = await Result(job.job_id).get(timeout=T)
+
+    assert runs == [(value, value)]
+    if value != "\ud800":
+        assert told == f"{type(value).__name__} {value!r} {value!r}"
+    info = await Job(job.job_id, connection, _deserializer=connection.job_deserializer).result_info()
+    assert info is not None
+    assert info.function == "describe"
+    assert info.args[0] == value or info.args[0] == repr(value) or value == "\ud800"
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+async def test_every_protocol_of_pickle_is_read(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, protocol: int
+) -> None:
+    payload = serialize_job(
+        "describe", (1,), {}, None, 1_700_000_000_000, serializer=lambda call: pickle.dumps(call, protocol)
+    )
+    await redis.set("arq:job:old", payload)
+    await redis.zadd("arq:queue", {"old": 1})
+    await start_worker(**enough(functions=[describe], accept_pickle=True))
+
+    assert await Result("old").get(timeout=T) == "int 1 None"
+
+
+async def test_pickled_and_ours_run_side_by_side_with_retries_and_cron(
+    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    old = await before.enqueue_job("f_defers", "Retry()", _job_id="old")
+    new = await connection.enqueue_job("describe", 2)
+    assert old is not None
+    assert new is not None
+    options = enough(accept_pickle=True, max_tries=2, cron_jobs=[cron(describe, hour=1)])
+    await start_worker(**{**options, "functions": [*options["functions"], describe]})
+
+    assert await new.result(timeout=T, poll_delay=0.05) == "int 2 None"
+    assert "max 2 retries exceeded" in str(await Result("old").get(timeout=T, propagate=False))
+    assert runs.count("f") == 2
+
+
+@pytest.mark.parametrize("function", ["describe", "tests.multiply", "unknown"])
+async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
+    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker, function: str
+) -> None:
+    job = await before.enqueue_job(function, 1)
+    assert job is not None
+    await start_worker(**enough(functions=[describe]))
+
+    with pytest.raises(RemoteError, match=r"accept_pickle=True\) reads such jobs for functions=\[\.\.\.\]"):
+        await Result(job.job_id).get(timeout=T)
+    assert runs == []
+
+
+async def test_a_pickled_job_of_a_task_is_never_run(
+    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    job = await before.enqueue_job("arq_options.nap", 0)
+    assert job is not None
+    await start_worker(**enough(accept_pickle=True))
+
+    with pytest.raises(RemoteError, match=r"nap is a task: accept_pickle=True reads pickled jobs for func"):
+        await Result(job.job_id).get(timeout=T)
+    assert runs == []
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\x80\x04", b"\x80\x04nonsense", pickle.dumps(5), pickle.dumps({"f": 5})]
+)
+async def test_a_broken_pickle_fails_its_own_job(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, payload: bytes
+) -> None:
+    await redis.set("arq:job:broken", payload)
+    await redis.zadd("arq:queue", {"broken": 1})
+    await start_worker(**enough(functions=[describe], accept_pickle=True))
+
+    with pytest.raises(RemoteError, match="unable to deserialize job"):
+        await Result("broken").get(timeout=T)
+
+
+async def test_a_pickled_job_that_waits_is_shown_revoked_and_purged(
+    redis: Redis, redis_url: str, before: ArqRedis, connection: JobsRedis
+) -> None:
+    """Without anybody unpickling it."""
+    waiting = [await before.enqueue_job("describe", Order(n)) for n in range(2)]
+    ids = [job.job_id for job in waiting if job is not None]
+
+    def command(*words: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "jobs", "--redis-url", redis_url, *words],
+            cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in ended.stderr
+        return ended.stdout
+
+    assert all(job_id in command("inspect", "queued") for job_id in ids)
+    assert ids[0] in command("why", ids[0])
+    await Result(ids[0]).revoke()
+    assert await Result(ids[0]).state() == "REVOKED"
+    with pytest.raises(TaskRevoked):
+        await Result(ids[0]).get(timeout=T)
+    assert ids[0] in command("result", ids[0])
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_worker_that_accepts_pickle_says_so_loudly(
+    start_worker: StartWorker, caplog: pytest.LogCaptureFixture, accepted: bool
+) -> None:
+    caplog.set_level(logging.INFO, "arq.worker")
+    await start_worker(**enough(accept_pickle=accepted))
+
+    await wait_until(lambda: "Starting worker" in caplog.text, "its start")
+    loud = [record for record in caplog.records if "CAN RUN ANY CODE" in record.message]
+    assert [record.levelname for record in loud] == ["WARNING"] * accepted
+
+
+def test_what_reads_pickle_is_not_loaded_with_the_library() -> None:
+    code = (
+        "import sys, jobs, jobs.testing, jobs.monitor, jobs.commands; "
+        "from jobs import worker_settings; from arq.worker import create_worker; "
+        "create_worker(worker_settings(redis_url='redis://localhost')); "
+        "sys.exit('jobs.worker.pickled' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=False).returncode == 0
