@@ -72,19 +72,15 @@ def make_system() -> Path:
         shutil.rmtree(system, ignore_errors=True)
         install_debootstrap()
         print(f"Making a Debian {RELEASE} in {system} (a minute, only once)", flush=True)
-        attempt(
-            [
-                "timeout",
-                "600",
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={PACKAGES}",
-                RELEASE,
-                str(system),
-                MIRROR,
-            ],
-            "debootstrap failed",
-        )
+        bootstrap = [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            RELEASE,
+            str(system),
+            MIRROR,
+        ]
+        attempt([*ISOLATED, "timeout", "600", *bootstrap], "debootstrap failed")
         stamp.write_text(wanted)  # last: its presence says that all is there
     version = "import sys; sys.exit('%d.%d' % sys.version_info[:2] != sys.argv[1])"
     attempt(
