@@ -10,6 +10,7 @@ from jobs import encoding
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
 from jobs.masking import MOST, call_text
+from jobs.monitor.needle import Needle
 from jobs.shown import said, text
 
 SHOWN = 120
@@ -33,9 +34,9 @@ class Shown:
         text = call_text(self.args, self.kwargs, SHOWN)
         return text if self.whole or text.endswith("…") else f"{text}…"
 
-    def holds(self, needle: str) -> bool:
-        """Does *needle* stand in a text among the arguments that may be seen?"""
-        return any(needle in text for text in _texts([self.args, self.kwargs]))
+    def holds(self, needle: Needle) -> bool:
+        """Does *needle* stand in one of the arguments that may be seen?"""
+        return any(map(needle.is_value, _values([self.args, self.kwargs])))
 
 
 def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> Shown | None:
@@ -62,17 +63,16 @@ def text_of(name: Any) -> str:
     return name if isinstance(name, str) else text(name)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+def _values(value: Any) -> Iterator[Any]:
+    """What is inside, however deep."""
+    if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _texts(name)
-            yield from _texts(inner)
+            yield from _values(name)
+            yield from _values(inner)
     elif isinstance(value, list | tuple | set | frozenset):
         for inner in value:
-            yield from _texts(inner)
+            yield from _values(inner)
     elif isinstance(value, BaseException):
         yield said(value, SOUGHT)
-    elif not isinstance(value, int | float | None):
-        yield str(value)
+    else:
+        yield value

@@ -52,9 +52,10 @@ async def find(
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
     *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
-    ended jobs, and of the due time of others. *text* is sought as it is written: in ids, task names, errors, and in
-    arguments that are no secrets, in the first 64 KB of a call (of an ended member of a workflow: if it is not longer);
-    an exact id is found at once. ValueError for a state or a cursor that cannot be.
+    ended jobs, and of the due time of others. *text* is found in upper or lower case: in ids, task names, errors, and
+    in arguments that are no secrets (a number, a UUID or a time too, as it is usually written), in the first 64 KB of
+    a call (of an ended member of a workflow: if it is not longer); an exact id is found at once. ValueError for a state
+    or a cursor that cannot be.
     """
     wanted = Wanted(state, task, worker, queue, text.strip(), since, until)
     known = await known_tasks(connection)
@@ -115,7 +116,7 @@ class _Search:
         wanted = self.wanted
         if wanted.task and found.row.task != wanted.task:  # a stock producer's: only its payload says
             return False
-        return not wanted.text or found.holds(wanted.text)
+        return not wanted.text or found.holds(wanted.needle)
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from jobs import keys
 from jobs.connection import JobsRedis
+from jobs.monitor.needle import Needle
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,14 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
 
-    def filters(self) -> tuple[str, ...]:
+    @property
+    def needle(self) -> Needle:
+        """What is sought as text."""
+        return Needle(self.text)
+
+    def filters(self) -> tuple[str | bytes, ...]:
         """Those that find.lua knows, as it takes them."""
-        return self.task, self.worker, self.queue, self.text
+        return self.task, self.worker, self.queue, self.needle.as_stored()
 
 
 @dataclass(frozen=True)

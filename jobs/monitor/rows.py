@@ -15,6 +15,7 @@ from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
 from jobs.masking import cut, said, text
 from jobs.monitor.calls import Shown, shown_call
+from jobs.monitor.needle import Needle
 
 ERROR = 200
 """Characters of an error in a row."""
@@ -58,10 +59,10 @@ class Found:
     call: Shown | None
     log: bytes
 
-    def holds(self, needle: str) -> bool:
+    def holds(self, needle: Needle) -> bool:
         """Does *needle* stand in what may be seen of this job? Never because of a secret."""
         seen = (self.row.id, self.row.task, *(text for _, text in log_of(self.log)))
-        return any(needle in text for text in seen) or (self.call is not None and self.call.holds(needle))
+        return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
 def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Found:

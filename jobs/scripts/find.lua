@@ -3,15 +3,16 @@
 -- come again, and none is passed over.
 -- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), or these (the ids that follow)
 --   its key, score and id that the step before ended with or '', lowest and highest score, how many to look at at most,
---   how many rows at most, states with commas or '', task, worker, queue and needle, each
---   or '', ids ...
+--   how many rows at most, states with commas or '', task, worker and queue, each or '', what is sought (packed byte strings
+--   in lower case, of which a row has to hold one) or '', ids ...
 -- Returns how many were looked at, the last score and id, 1 if there is no more, rows.
 --   row: id, its state, fields of its record as FIELDS says, why it is held back, bytes of its call
 -- include: held
 local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lowest, highest = ARGV[5], ARGV[6]
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
-local states, task, worker, queue, needle = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local states, task, worker, queue = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log' }
 local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
@@ -65,11 +66,19 @@ end
 -- The result of a member stands in the journal of its workflow, behind a letter. It can be read only as a whole: a longer
 -- one is not.
 local function stored_call(id, state, parent, path)
-  local most = needle ~= '' and SOUGHT or SHOWN
+  local most = needles and SOUGHT or SHOWN
   if not is_terminal(state) then return redis.call('GETRANGE', JOB .. id, 0, most - 1) end
   local result = redis.call('GETRANGE', RESULT .. id, 0, most - 1)
   if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > SOUGHT then return result end
   return (redis.call('HGET', JOURNAL .. parent, path) or ''):sub(2, most + 1)
+end
+
+local function has_one(text)
+  text = text:lower()
+  for _, needle in ipairs(needles) do
+    if text:find(needle, 1, true) then return true end
+  end
+  return false
 end
 
 local function look(id, score)
@@ -77,8 +86,7 @@ local function look(id, score)
   if not state then return end
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
   local call = stored_call(id, state, fields[12], fields[13])
-  if needle ~= '' and not call:find(needle, 1, true) and not (fields[14] or ''):find(needle, 1, true)
-    and not id:find(needle, 1, true) then return end
+  if needles and not has_one(call) and not has_one(fields[14] or '') and not has_one(id) then return end
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
   local unknown = redis.call('HGET', RECORD .. id, 'unknown')
   rows[#rows + 1] = { id, state, fields, held_back(id, fields[1], unknown, tonumber(fields[5]), score, now), call }

@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jobs import Result, chord, group, keys, registry, task
+from jobs import Result, chord, encoding, group, keys, registry, task
 from jobs.connection import JobsRedis
 from jobs.monitor import JobRow, find
+from jobs.monitor.needle import Needle
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -136,6 +142,56 @@ async def test_text_is_found_in_any_language(
     ):  # fmt: skip
         assert [row.id for row in await all_of(connection, text=text)] == [result.id], text
     assert await all_of(connection, text="晚上") == []
+
+
+HELD = {
+    "4711": [4711, {"id": 4711}, (4711,), "no. 4711", 4711.0],
+    "-5": [-5],
+    "300": [300],
+    "12.5": [12.5, Decimal("12.5")],
+    "18446744073709551615": [2**64 - 1],
+    "123456789012345678901234567890": [123456789012345678901234567890],
+    "6f9619ff-8b86-d011-b42d-00c04fc964ff": [UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff")],
+    "6F9619FF8B86D011B42D00C04FC964FE": [UUID("6f9619ff-8b86-d011-b42d-00c04fc964fe")],
+    "2026-11-30 10:15": [datetime(2026, 11, 30, 10, 15, tzinfo=UTC)],
+    "2026-12-01T10:15": [datetime(2026, 12, 1, 10, 15, tzinfo=UTC)],
+    "2026-12-24": [date(2026, 12, 24)],
+    "1e3": [1000, 1000.0],
+    "mixed CASE": ["Mixed case", "MIXED CASE", ["a mixed casE"]],
+    "ärger": ["Ärger", "ÄRGER"],
+    "привет": ["ПРИВЕТ", "Привет, мир"],
+    "早上": ["明天早上"],
+}
+"""A text, and arguments that a search for it finds."""
+
+
+async def test_a_text_finds_what_is_written_so_whatever_it_is_stored_as(connection: JobsRedis) -> None:
+    wanted = {
+        text: [(await tasks.log.apply_async((value,), countdown=3600)).id for value in values]
+        for text, values in HELD.items()
+    }
+
+    for text, ids in wanted.items():
+        assert sorted(row.id for row in await all_of(connection, text=text)) == sorted(ids), text
+    for other in ("4712", "-4711", "12.50001", "true", "none"):
+        assert await all_of(connection, text=other) == [], other
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=20)
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.uuids()
+    | st.dates()
+)
+def test_no_call_is_passed_over_that_holds_the_text(value: Any) -> None:
+    """What Redis compares is a first look: it may let through too many calls, and never too few."""
+    needle = Needle(str(value).strip())
+
+    first_look = msgpack.unpackb(needle.as_stored() or msgpack.packb([b""]), raw=True)
+
+    assert needle.is_value(value)
+    assert any(one in encoding.dumps([value]).lower() for one in first_look)
 
 
 @pytest.fixture
