@@ -12,7 +12,7 @@ from quart import Quart, current_app
 from jobs import JobsRedis, connect
 from settings import Settings
 
-PATIENCE_S, ANSWER_S = 1.0, 1.5
+PATIENCE_S, ANSWER_S = 0.6, 1.3
 """How long a page tries again while Redis is away, and waits for one answer: together less than 3 s."""
 
 

@@ -72,7 +72,9 @@ def prepare(app: Quart) -> None:
     async def redis_error(error: Exception) -> ResponseReturnValue:
         logger.error("Redis failed a page: %s", error)
         return await error_page(
-            503, "Redis does not answer right now, and this page needs it. Try again in a minute."
+            503,
+            "Redis does not answer right now, and this page needs it. Try again in a minute."
+            + (f" ({error})" if is_owner(g.get("account")) else ""),
         )
 
     def log_fault(exception_info: Any) -> None:

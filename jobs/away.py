@@ -55,7 +55,7 @@ _DENIALS = {
     "WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE": "the address asks for TLS (rediss://), which this port does not speak",
     "CERTIFICATE_VERIFY_FAILED": "its TLS certificate is not trusted, see ssl_ca_certs in docs/redis.md",
     "(?i)no permission|NOPERM|NoPermission": "its access list forbids it ({text}); see docs/redis.md",
-    "Protocol Error": "what answers there is no Redis, or wants TLS (rediss://)",
+    "(?i)protocol error": "what answers there is no Redis, or wants TLS (rediss://)",
 }
 """What the text of an error says, and what somebody has to change. Until then each try ends the same."""
 

@@ -18,6 +18,9 @@ class Pool(ConnectionPool):
         try:
             await self.ensure_connection(connection)
         except BaseException:
+            await connection.disconnect(
+                nowait=True
+            )  # else one that could not SELECT its database goes on in another
             await self.release(connection)
             raise
         return connection

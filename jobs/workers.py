@@ -44,7 +44,7 @@ class WorkerInfo:
 
 
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
-    """The workers that answer: seen within SILENT_MS, and listening to their channel now."""
+    """The workers that answer: seen within SILENT_MS, and listening to their channel now, if Redis lets them."""
     since = await now_ms(connection) - SILENT_MS
     names = [name.decode() for name in await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)]
     if not names:
@@ -58,7 +58,7 @@ async def online(connection: JobsRedis) -> list[WorkerInfo]:
     return [
         _read(name, told)
         for name, told in sorted(zip(names, facts, strict=True))
-        if told and (keys.CONTROL + name).encode() in there
+        if told and ((keys.CONTROL + name).encode() in there or told.get(b"deaf") == b"1")
     ]
 
 

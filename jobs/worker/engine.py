@@ -37,6 +37,7 @@ from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
 
+DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
 LAST_WAIT_S = 4
 """How long cancelled jobs may take to end before they are left."""
 
@@ -96,7 +97,9 @@ class Engine:
         self._waker = Waker(
             self._wake_line, self.queues, poll_s, lambda: self._can_take, self._until_a_slot_is_free
         )
-        self._control = Subscription(pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None)
+        self._control = Subscription(
+            pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
+        )
         self._keeper = Keeper(
             lambda: Line(pool),
             self.name,
@@ -342,6 +345,7 @@ class Engine:
             "running": len(self.held),
             "busy": self._slots.used,
             "quiet": int(self.quiet),
+            "deaf": int(bool(self._control.denied)),
             "up_s": int(time.monotonic() - self._born),
             **{f"count_{state}": n for state, n in self.counts.items()},
         }

@@ -4,23 +4,20 @@ its time. What waits for a job goes on waiting, and gets its answer once Redis i
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from arq.jobs import Job
 from redis.asyncio import Redis
 
 from jobs import QueueUnavailable, Result, connect, first, group, monitor
-from jobs.connection import JobsRedis
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import WorkerProcess
+from tests.jobs.worker.questions import questions
 from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 
@@ -130,63 +127,6 @@ STATES: dict[str, tuple[Callable[[RedisServer], Any], str]] = {
     "master down": (lambda server: replica(server, "no"), "lost its primary|is a replica"),
     "disk failing": (disk_failing, "cannot write to its disk"),
 }
-
-
-def questions(
-    redis: JobsRedis, ended: Result, waiting: Result, flow: Result
-) -> Iterator[tuple[str, Awaitable[Any]]]:
-    """Every public coroutine that ends by itself, called with something that is there."""
-    yield "delay", tasks.multiply.delay(2, 2)
-    yield "apply_many", tasks.multiply.apply_many([(1, 1), (2, 2)])
-    yield "group.delay", group(tasks.multiply.s(1, 1), tasks.multiply.s(2, 2)).delay()
-    yield "get with a timeout", ended.get(timeout=0.5)
-    later = datetime(2099, 1, 1, tzinfo=UTC)
-    given = {
-        "reschedule": {"eta": later},
-        "get": None,
-        "progress": None,
-        "as_completed": None,
-        "status": None,
-    }
-    for name, method in inspect.getmembers(Result, inspect.iscoroutinefunction):
-        if not name.startswith("_") and given.get(name, {}) is not None:
-            of = (
-                flow
-                if name in ("children", "retry_failed")
-                else waiting
-                if name in ("reschedule", "revoke")
-                else ended
-            )
-            yield f"Result.{name}", method(of, **given.get(name) or {})
-    yield "schedules", redis.schedules()
-    yield "run_schedule", redis.run_schedule("none")
-    yield "set_rate_limit", redis.set_rate_limit("tests.multiply", "10/s")
-    yield "enqueue_job", redis.enqueue_job("f")
-    yield "get a key", redis.get("arq:job:x")
-    yield "all_job_results", redis.all_job_results()
-    of_arq = Job(ended.id, redis, _deserializer=redis.loads)
-    for name in ("status", "info", "result_info"):
-        yield f"arq's Job.{name}", getattr(of_arq, name)()
-    yield "arq's Job.result", of_arq.result(timeout=0.5)
-    yield "arq's Job.abort", of_arq.abort(timeout=0.5)
-    for name in monitor.__all__:
-        asked = getattr(monitor, name)
-        if inspect.iscoroutinefunction(asked):
-            yield f"monitor.{name}", asked(*_arguments(asked, redis, ended, flow))
-
-
-def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> list[Any]:
-    async def do() -> str:
-        return "done"
-
-    known = {
-        "connection": redis, "redis": redis, "job_id": ended.id, "workflow_id": flow.id, "task": "tests.multiply",
-        "queue": "default", "worker": "w", "name": "none", "names": ["default"], "rate": "10/s", "who": "w",
-        "what": "w", "target": "t", "result": "r", "doing": do, "eta": datetime(2099, 1, 1, tzinfo=UTC),
-        "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [], "id": ended.id,
-    }  # fmt: skip
-    needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]
-    return [known[parameter.name] for parameter in needed]
 
 
 @pytest.mark.parametrize("state", STATES)
