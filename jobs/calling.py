@@ -70,7 +70,7 @@ def call_of(
     *known*: of tasks that this process does not know. *limit*: see `JobsRedis.encode_call`.
     """
     if isinstance(node, Signature):
-        options = merged(node.options, options)
+        options = merged(node.options, options) if node.options else options
     else:
         options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
     if options:

@@ -38,6 +38,8 @@ def seconds(
     most: float = MOST_SECONDS,
 ) -> float:
     """A number of seconds, or a timedelta; never text, nan, inf or a bool."""
+    if type(value) in _PLAIN and above is None and least <= value <= most:  # most calls; nan is in no range
+        return cast(float, value)
     plain = value.total_seconds() if isinstance(value, timedelta) else value
     return _number(option, plain, "seconds", ", as a number or a timedelta", least, above, most)
 

@@ -75,8 +75,8 @@ class Partial:
 
     def _fill(self, args: Iterable[Any] | None, options: dict[str, Any], **fields: Any) -> None:
         fields = {"kwargs": {}, "immutable": False, **fields}
-        checks.flag("immutable", fields["immutable"])
-        vars(self).update(fields, args=checks.positional("args", args), options=_normal(options))
+        args = args if type(args) is tuple else checks.positional("args", args)
+        vars(self).update(fields, args=args, options=_normal(options))
 
     def _with(self, **fields: Any) -> Self:
         node = object.__new__(type(self))
