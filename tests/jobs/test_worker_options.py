@@ -147,6 +147,7 @@ WORKER = {
     "expires_extra_ms": COUNT,
     "timezone": Kind([*ZONE.right, (None, None)], ZONE.wrong),
     "log_results": FLAG,
+    "accept_pickle": FLAG,
 }  # fmt: skip
 ELSEWHERE = {"queue_name", "redis_settings", "redis_pool"}
 """What arq's way to name queues and a Redis comes to is the matter of test_arq_ways.py."""

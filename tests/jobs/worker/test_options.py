@@ -25,7 +25,6 @@ from tests.waiting import wait_until
     ("options", "says"),
     [
         ({"max_job": 5}, "no option 'max_job'; did you mean 'max_jobs'"),
-        ({"queue_name": "mail"}, r"takes queues=\[...\], not queue_name='mail'"),
         ({"queues": "mail"}, "give a list of names"),
         ({"log_format": "xml"}, "log_format='xml'"),
     ],
