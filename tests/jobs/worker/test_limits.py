@@ -250,8 +250,10 @@ async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
 ) -> None:
     """Its own jobs run again one at a time: the others hold no place until their turn has come."""
     worker = await start_worker(tasks=[trio])
-    assert worker._engine is not None
-    worker._engine.quiet = True
+    engine = worker._engine
+    assert engine is not None
+    await wait_until(lambda: engine._caution._settled, "its first claim to find nothing")
+    engine.quiet = True
     results = [await trio.delay(name) for name in ("killed", "killed", "killed", "waits", "waits")]
     rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 5, 1, "default")
     assert [row[0].decode() for row in rows] == [result.id for result in results[:3]]
@@ -259,7 +261,7 @@ async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
     await redis.hset("jobs:alive", "back", 0)
     await asyncio.sleep(0.06)
 
-    worker._engine.quiet = False
+    engine.quiet = False
 
     await wait_until(lambda: len(order) == 3, "three to run", timeout_s=5)
     assert sorted(order) == ["killed", "waits", "waits"]
