@@ -68,8 +68,8 @@ local function give(id, queue, key, record, payload, why)
   if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
-  redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker, 'attempts', attempts,
-    'received', now_text)
+  redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
+    'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
   note_event(id, 'STARTED', record.task, queue, worker)
   local ends = leases[queue] or {}
   leases[queue] = ends

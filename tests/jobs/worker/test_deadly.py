@@ -148,6 +148,22 @@ async def _state(redis: Redis, job: Result) -> bool:
     return bool(await redis.hget(keys.RECORD + job.id, "finished"))
 
 
+async def test_an_end_that_its_worker_does_not_live_to_record_is_found_again(
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """The claim that finds a job expired is no start of it."""
+    job = await take.apply_async((1,), expires=0.001)
+    [row] = await wait_until(lambda: _claim(redis, "killed"), "it to be claimed")
+    assert row[3] == b"expired"
+
+    await start_worker(tasks=TASKS)
+
+    with pytest.raises(TaskRevoked):
+        await job.get(timeout=5)
+    assert ran == []
+    assert (await job.info()).attempts == 0
+
+
 @pytest.mark.parametrize("payload", [b"", b"\x93\x01\x02\x03", b"\x81\xa1f\x01", 2000 * b"\x91" + b"\x00"])
 def test_bytes_that_are_nobodys_are_a_call_of_no_task(payload: bytes) -> None:
     assert inert_call(payload).task == "<unknown>"
