@@ -22,6 +22,7 @@ from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
+from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.journal import read_entry
 from jobs.tree import from_dict, read
 
@@ -42,18 +43,6 @@ NET_S = 3600
 """A workflow that was put down looks again after this time, whatever happens."""
 
 _under_way: set[str] = set()
-
-
-class PutDown(Exception):
-    """The workflow has nothing to do but wait. *seen* of its members had ended when it looked last."""
-
-    def __init__(self, seen: int) -> None:
-        super().__init__(seen)
-        self.seen = seen
-
-
-class Revoked(Exception):
-    """The workflow itself was revoked: whatever else its evaluation came to is void."""
 
 
 @task(name=WORKFLOW, aliases=[NAMED_WORKFLOW], bind=True, max_retries=None)
@@ -84,12 +73,14 @@ class Orchestration:
         self._seen: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._outbox: list[Call] = []
+        self._failures: list[str] = []
+        """The places of members that the evaluation has seen fail."""
         self._refused = False
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Any:
-        """The workflow's result, or what its first failed task raised; PutDown and Revoked instead of either."""
+        """The workflow's result; or MemberFailed, PutDown or Revoked; or what went wrong with the workflow itself."""
         _under_way.add(self._id)
         self._redis.mailbox.follow(self._id, self._hear, self._look)
         try:
@@ -174,8 +165,11 @@ class Orchestration:
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise PutDown(len(self._seen))
         await self._guarded(self._report)
-        if (not evaluation.done() or evaluation.exception() is not None) and await self._is_revoked():
+        error = evaluation.exception() if evaluation.done() else None
+        if (error or not evaluation.done()) and await self._is_revoked():
             raise Revoked
+        if error is not None and any(self._waiting[place].exception() is error for place in self._failures):
+            raise MemberFailed(error)
         return evaluation.result()
 
     def _report_soon(self) -> None:
@@ -283,6 +277,8 @@ class Orchestration:
             future.set_result(value)
         else:
             future.set_exception(value)
+            if entry.startswith(b"F"):
+                self._failures.append(place)
 
     def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         running = asyncio.create_task(self._guarded(step))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs import keys
+from jobs.calling import WORKFLOW_TASKS
 from jobs.connection import JobsRedis
 from jobs.monitor.needle import Needle
 
@@ -109,7 +110,9 @@ async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:
     """The smallest index that holds all that are wanted."""
     fitting = [keys.HISTORY]
-    if wanted.state in ("FAILURE", "REVOKED"):
+    if (
+        wanted.state in ("FAILURE", "REVOKED") and wanted.task not in WORKFLOW_TASKS
+    ):  # which holds few of them
         fitting.append(keys.UNSUCCESSFUL)
     if wanted.task:
         fitting.append(keys.ENDED + wanted.task)

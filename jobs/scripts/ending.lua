@@ -35,7 +35,7 @@ local function write_journal(record, state, result)
   return true
 end
 
-local function end_job(id, state, result, ttl, now, record, run)
+local function end_job(id, state, result, ttl, now, record, run, listed_already)
   local in_journal = record.parent and write_journal(record, state, result)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PX', ttl)
@@ -55,7 +55,7 @@ local function end_job(id, state, result, ttl, now, record, run)
   local same = by_task[record.task or '?'] or {}
   by_task[record.task or '?'] = same
   same[#same + 1], same[#same + 2] = now_text, id
-  if state ~= 'SUCCESS' then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
+  if state ~= 'SUCCESS' and not listed_already then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', now_text, 'until', as_text(now + ttl), 'run', run or '0')
   note_event(id, state, record.task, record.queue, record.worker)
   tell(record.reply, id)

@@ -5,7 +5,8 @@
 --   PENDING                     handed back, due after `delay`; no attempt used
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
 -- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
---   extra (unknown since; of a PARKED workflow how many members' ends it has seen), number of calls that follow, their fields
+--   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed
+--   because a member did, which is counted and listed already), number of calls that follow, their fields
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to
 -- flags: allow-oom
@@ -60,7 +61,9 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   elseif state == 'PARKED' then
     park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
   else
-    end_job(id, state, result, ttl, now, record, run)
+    local by_member = state == 'FAILURE' and extra == 'by member'
+    end_job(id, state, result, ttl, now, record, run, by_member)
+    if by_member then return 1 end
     local began = record.due and math.max(record.due, record.enqueued or 0)
     count(task, state, began and math.max(record.received - began, 0), tonumber(run))
   end

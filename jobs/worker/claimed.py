@@ -72,6 +72,9 @@ class Outcome:
     members_seen: int = 0
     """Of a parked workflow: how many of its members had ended when it looked."""
 
+    by_member: bool = False
+    """A workflow failed because a member did: that failure is logged, counted and listed already."""
+
     @property
     def ends(self) -> bool:
         """Is the job over with this?"""

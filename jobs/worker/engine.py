@@ -244,7 +244,7 @@ class Engine:
         outcome = running.outcome
         if not recorded or outcome is None:
             return
-        if outcome.state not in (PENDING, PARKED):
+        if outcome.state not in (PENDING, PARKED) and not outcome.by_member:
             if not running.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1

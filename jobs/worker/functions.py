@@ -19,8 +19,9 @@ from jobs import encoding, inert, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, TaskRevoked, WorkerLost
+from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.masking import Secrets, secrets_of
-from jobs.orchestrator import NET_S, PutDown, Revoked
+from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, CallData, Claimed, Outcome
@@ -125,6 +126,8 @@ class TaskRunnable:
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if isinstance(error, PutDown):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
+        if isinstance(error, MemberFailed):
+            return Outcome(FAILURE, error.error, by_member=True)
         if isinstance(error, Revoked):
             return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked while it ran"), why="revoked")
         outcome = self._judge(error, job)

@@ -52,6 +52,9 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
         logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
     elif outcome.state == REVOKED:
         logger.info("%6.2fs ⊘ %s aborted", run_s, ref, extra=fields)
+    elif outcome.by_member:
+        what = (type(outcome.value).__name__, outcome.value)
+        logger.warning("%6.2fs ! %s failed with a member, %s: %s", run_s, ref, *what, extra=fields)
     else:
         error = outcome.value
         fields["extra"] = _extra(error)

@@ -131,9 +131,14 @@ class Recorder:
             int(outcome.delay_s * 1000),
             run_ms,
             self._log_entry(job, outcome, run_ms),
-            outcome.members_seen if outcome.state == PARKED else outcome.unknown_since or "",
+            self._extra(outcome),
             *self._what_follows(running, outcome),
         ]
+
+    def _extra(self, outcome: Outcome) -> str | int:
+        if outcome.state == PARKED:
+            return outcome.members_seen
+        return "by member" if outcome.by_member else outcome.unknown_since or ""
 
     def _bare_failure(self, running: Running, error: Exception) -> list[str | bytes | int]:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
