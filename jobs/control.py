@@ -105,6 +105,10 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     if not stored:
         raise ResultUnknown(f"the result of job {job_id}, which holds its arguments, is gone")
     call = connection.loads(stored)
+    if call.get("cut"):
+        raise NotRetried(
+            f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew"
+        )
     return await _call_again(connection, job_id, call, queue or keys.queue_name(call["q"]))
 
 

@@ -51,7 +51,7 @@ def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes, most: in
         call = connection.loads(stored)
     except Exception:  # cut off, nested deeper than what is read, or nobody's bytes
         call, whole = encoding.loads_cut(stored), False
-    if not isinstance(call, Mapping) or "a" not in call:
+    if not isinstance(call, Mapping) or "a" not in call or call.get("cut"):
         return None
     task = text_of(call.get("f", ""))
     args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)

@@ -54,6 +54,8 @@ class CallData:
     enqueued: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     """What follows: `link` and `link_error`, as stored trees."""
+    cut: bool = False
+    """Its arguments are left out, see `inert_call`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import arq.worker
@@ -242,7 +243,7 @@ def inert_call(payload: bytes) -> CallData:
     try:
         raw = msgpack.unpackb(payload, strict_map_key=False)  # tagged values stay bytes
         stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
-        return decode_call(encoding.pack(stripped), inert.loads)
+        return replace(decode_call(encoding.pack(stripped), inert.loads), cut=True)
     except Exception:  # nobody's bytes
         return CallData("<unknown>")
 

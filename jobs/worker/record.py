@@ -216,7 +216,10 @@ class Recorder:
             encoded = encoding.joined(running.sent, self._dumps(new, running))
         else:
             sent = self._as_sent(running)
-            encoded = self._dumps({"f": sent.task, "a": list(sent.args), "k": sent.kwargs, **new}, running)
+            kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs} | (
+                {"cut": True} if sent.cut else {}
+            )
+            encoded = self._dumps({**kept, **new}, running)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self._redis.size_limit
         if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, running))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")

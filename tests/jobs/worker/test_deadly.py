@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from jobs import Result, encoding, keys, scripts, task
 from jobs.connection import JobsRedis
+from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import job as look_at
 from jobs.why import why
@@ -142,6 +143,16 @@ async def test_a_job_that_is_ended_unstarted_is_not_decoded(
         assert type(await job.get(timeout=5, propagate=False)) is error
         assert await job.state() == ("FAILURE" if end == "FAILURE" else "REVOKED")
     assert all(line.startswith("deadly.take ") for line in told.read_text().splitlines())
+    for what in ("own type", "nested"):
+        detail = await look_at(connection, jobs[what].id)
+        assert detail is not None
+        assert (detail.args, detail.can_retry) == (None, False)
+        with pytest.raises(NotRetried, match="are not kept"):
+            await retry(connection, jobs[what].id)
+    shown = await look_at(connection, jobs["plain"].id)
+    assert shown is not None
+    assert (shown.args, shown.kwargs) == ([1], {"named": (2, {3})})
+    assert decoded == []
 
 
 async def _state(redis: Redis, job: Result) -> bool:
