@@ -95,7 +95,11 @@ class WorkerLost(QuarqError):
 
 
 class RemoteError(QuarqError):
-    """What a task raised, where its class is not known here: `name` is the class, `message` its text."""
+    """What a task raised, where its class is not known here: `name` is the class, `message` its text.
+
+    A class of an application comes back as itself if it is in the `raises=` (or `autoretry_for=`) of a task that this
+    process has: nothing is imported because of what stands in Redis.
+    """
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(name, message)
@@ -103,7 +107,9 @@ class RemoteError(QuarqError):
         self.message = message
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.message}"
+        module, _, own = self.name.rpartition(".")
+        hint = f" (to get {own} itself, name it in the task's raises=)" if module else ""
+        return f"{self.name}: {self.message}{hint}"
 
 
 class MaxRetriesExceeded(QuarqError):

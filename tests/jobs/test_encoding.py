@@ -121,6 +121,8 @@ def test_one_that_is_not_is_told_of_by_name() -> None:
     assert isinstance(back, RemoteError)
     assert back.name.endswith("Own")
     assert "something" in back.message
+    assert str(back).endswith(" (to get Own itself, name it in the task's raises=)")
+    assert str(RemoteError("WorkflowLost", "its tree is gone")) == "WorkflowLost: its tree is gone"
 
 
 def test_nothing_is_built_because_bytes_say_so() -> None:
