@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jobs import checks
 from jobs.awaiting import awaited
 from jobs.canvas import Signature
 
@@ -21,7 +22,7 @@ def signature(
     **options: Any,
 ) -> Signature:
     """A call of the task of that name."""
-    return Signature(task, args, kwargs, options, immutable)
+    return Signature(checks.name("task", task), args, kwargs, options, immutable)
 
 
 @awaited
@@ -29,5 +30,5 @@ async def send_task(
     name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
 ) -> Result:
     """Call the task of that name on a worker; returns its Result."""
-    result: Result = await Signature(name, args, kwargs).apply_async(**options)
+    result: Result = await Signature(checks.name("name", name), args, kwargs).apply_async(**options)
     return result

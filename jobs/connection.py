@@ -205,6 +205,7 @@ class JobsRedis(ArqRedis):
         if _defer_until and _defer_by:
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
         due = _moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None
+        checks.name("function", function)
         key = checks.name("_queue_name", _queue_name or self.default_queue_name)
         job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
         refuse_reserved_id(job_id)

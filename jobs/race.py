@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from jobs import checks
 from jobs.awaiting import awaited
 from jobs.away import until_answered
 from jobs.result import Result
 
 
 @awaited
-async def first(results: Iterable[Result], timeout: float | None = None, terminate: bool = False) -> Any:  # noqa: ASYNC109
+async def first(
+    results: Iterable[Result],
+    timeout: float | timedelta | None = None,  # noqa: ASYNC109
+    terminate: bool = False,
+) -> Any:
     """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
 
     A job that fails is passed over; if all do, the first of their errors in the order given is raised. TimeoutError
     when time is up, which changes nothing for the jobs. Inside a job, its slot is free while it waits.
     """
-    several = list(results)
+    limit_s, several = checks.or_none(checks.seconds)("timeout", timeout), list(results)
+    checks.flag("terminate", terminate)
+    for result in several:
+        if not isinstance(result, Result):
+            raise TypeError(f"first(): {checks.shown(result)} is no Result")
     if not several:
         raise ValueError("first of no results: it takes at least one")
     waits = [asyncio.ensure_future(result.get()) for result in several]
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(limit_s):
             winner = await _first_success(waits)
             others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
             revokes = [partial(result.revoke, terminate) for result in others]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, Signature, Task, chain, connect, group, send_task, signature, task
+from jobs import Result, Signature, Task, chain, connect, first, group, send_task, signature, task
 from jobs.call_options import OF_A_GROUP, OF_CELERY, OPTIONS, ManyOptions
 from jobs.calling import moment
 from jobs.connection import JobsRedis
@@ -226,6 +226,33 @@ async def test_what_a_method_of_a_result_cannot_take_is_refused(redis: Redis, co
             with pytest.raises(TypeError, match="id="):
                 Result(value)
     assert Result(ID.right[-1][0]).id == ID.right[-1][1]
+
+
+@pytest.mark.parametrize("name", NAME.wrong, ids=range(len(NAME.wrong)))
+async def test_a_task_is_called_by_a_name_that_a_task_can_have(
+    redis: Redis, connection: JobsRedis, name: Any
+) -> None:
+    for door in (send_task, connection.enqueue_job, signature):
+        with pytest.raises(REFUSED) as refused:
+            await ask(door, name)
+        refusal_of(refused.value)
+    assert await redis.dbsize() == 0
+
+
+async def test_first_takes_results_and_a_time(connection: JobsRedis) -> None:
+    result = await work.apply_async((1,), countdown=60)
+    for value in SECONDS.wrong:
+        if value is not None:
+            with pytest.raises(REFUSED, match="timeout"):
+                await first([result], timeout=value)
+    for value in FLAG.wrong:
+        with pytest.raises(TypeError, match="terminate"):
+            await first([result], terminate=value)
+    for value in (work, "id", 5, None, work.s()):
+        with pytest.raises(TypeError, match="is no Result"):
+            await first([result, value])
+    with pytest.raises(TimeoutError):
+        await first([result], timeout=timedelta(milliseconds=1))
 
 
 def _enqueue_rows() -> Iterator[tuple[str, Kind]]:

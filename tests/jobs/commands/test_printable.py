@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import JsonLines, PrintableRecords, group, keys, signature
+from jobs import JsonLines, PrintableRecords, Signature, group, keys
 from jobs.calling import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
@@ -34,7 +34,7 @@ async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
     )
     await connection.hset(keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
     await connection.sadd(keys.SCHEDULES, EVIL)  # type: ignore[misc]
-    hostile = signature(EVIL)._with(options={"queue": EVIL})  # as only another producer writes it
+    hostile = Signature(EVIL)._with(options={"queue": EVIL})  # as only another producer writes it
     await group([hostile, tasks.log.s(1)]).apply_async(task_id=KNOWN)
     failed = await tasks.fail.delay(EVIL)
     await failed.get(timeout=10, propagate=False)
