@@ -6,9 +6,10 @@ import builtins
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any, cast
 
 import msgpack
@@ -106,7 +107,12 @@ class ExceptionPacker:
         args = _arguments(error)
         kept, packed = self._keep(args, level, room)
         state, packed_state = self._state(error, name, kept, level, room)
-        if any(a is not b for a, b in zip(args, kept, strict=False)) or len(args) > len(kept):
+        attributes = _attributes(error) if state else {}
+        if (
+            len(args) > MOST
+            or not _are_same(args, kept)
+            or not _are_same(attributes.values(), state.values())
+        ):
             twin = rebuilt(name, tuple(kept), None, state or None)
             own = own if twin is None else _text_of(twin, room.text + 100)
         text = self._value(own, level)
@@ -127,6 +133,9 @@ class ExceptionPacker:
             left -= len(data)
             kept.append(inside)
             packed.append(data)
+        if n := len(args) - len(kept):
+            kept.append(f"… {n:,} more arguments")
+            packed.append(self._value(kept[-1], level))
         return kept, packed
 
     def _one(self, value: Any, level: int, left: int, room: Room) -> tuple[Any, bytes]:
@@ -134,9 +143,8 @@ class ExceptionPacker:
         with contextlib.suppress(EncodingError):
             if len(data := self._value(kept, level)) <= left:
                 return kept, data
-        if type(kept) is not str:
-            kept = text(value, 1_000 if left > 4_000 else 100)
-        kept = whole_text(kept if left > 4 * len(kept) else kept[:100])
+        limit = min(room.text, left // 4) if left > 4_000 else 100
+        kept = whole_text(str(_cut(value, limit)) if type(value) is str else text(value, min(limit, 1_000)))
         return kept, self._value(kept, level)
 
     def _group(self, errors: list[BaseException], level: int, left: int) -> tuple[list[BaseException], bytes]:
@@ -229,6 +237,10 @@ def _arguments(error: BaseException) -> Sequence[Any]:
         if made_by is type(error) and type(args) is tuple:
             return args
     return tuple(error.args)
+
+
+def _are_same(some: Iterable[Any], others: Iterable[Any]) -> bool:
+    return all(a is b for a, b in zip_longest(some, others))
 
 
 def _attributes(error: BaseException) -> dict[str, Any]:
