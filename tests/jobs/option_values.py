@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from math import inf, nan
@@ -11,6 +12,10 @@ from numbers import Integral, Real
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+import pytest
+
+from jobs.errors import SettingsMistake
 
 
 class Scalar:
@@ -93,3 +98,60 @@ EXCEPTIONS = Kind(
     ],
     ["OSError", ["OSError"], OSError("no class"), (OSError, int), int, 5, True, None, object()],
 )
+
+
+class Pytz(tzinfo):
+    """A zone as pytz has them: its clock shows local mean time unless it is helped."""
+
+    zone = "Europe/Berlin"
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        return timedelta(minutes=53)
+
+    def dst(self, moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "LMT"
+
+    def fromutc(self, moment: datetime) -> datetime:
+        return moment.astimezone(BERLIN)
+
+
+class Unknown(Pytz):
+    zone = None  # type: ignore[assignment]
+
+
+FIXED = timezone(timedelta(hours=2))
+ZONE = Kind(
+    [("Europe/Berlin", BERLIN), *same(BERLIN, UTC, FIXED), (Pytz(), BERLIN)],
+    [
+        "Europe/Nowhere",
+        "",
+        LONG,
+        "../../etc/passwd",
+        "Europe",
+        "a\x00",
+        2,
+        True,
+        timedelta(hours=2),
+        Unknown(),
+        object(),
+    ],
+)
+
+
+async def some_function(ctx: Any) -> None: ...
+
+
+HOOK = Kind(same(some_function, None), ["some_function", 5, True, [some_function]])
+
+
+def refused_everywhere(door: Callable[..., Any], option: str, kind: Kind) -> None:
+    for value in kind.wrong:
+        with pytest.raises(SettingsMistake) as refused:
+            door(**{option: value})
+        text = str(refused.value)
+        assert option in text or option == "cron_jobs"
+        assert 10 < len(text) < 300
+        assert text.isprintable()

@@ -1,11 +1,11 @@
-"""Every option of a worker, a connection and a schedule: taken as it is meant, or refused where it is written."""
+"""Every option of a worker: taken as it is meant, or refused where it is written."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,20 +13,20 @@ import pytest
 from arq import cron, func
 
 from jobs import crontab, every, task, worker_settings
-from jobs.connection import JobsRedis, connect
 from jobs.errors import SettingsMistake
 from jobs.testing import eager
 from jobs.worker import Worker
 from tests.jobs.option_values import (
     ABOVE_ZERO,
-    BERLIN,
     COUNT,
     FLAG,
-    LONG,
+    HOOK,
     NAME,
     NOT_NEGATIVE,
     ODD,
+    ZONE,
     Kind,
+    refused_everywhere,
     same,
 )
 
@@ -42,28 +42,6 @@ async def other() -> None: ...
 
 
 async def plain(ctx: Any) -> None: ...
-
-
-class Pytz(tzinfo):
-    """A zone as pytz has them: its clock shows local mean time unless it is helped."""
-
-    zone = "Europe/Berlin"
-
-    def utcoffset(self, moment: datetime | None) -> timedelta:
-        return timedelta(minutes=53)
-
-    def dst(self, moment: datetime | None) -> timedelta:
-        return timedelta(0)
-
-    def tzname(self, moment: datetime | None) -> str:
-        return "LMT"
-
-    def fromutc(self, moment: datetime) -> datetime:
-        return moment.astimezone(BERLIN)
-
-
-class Unknown(Pytz):
-    zone = None  # type: ignore[assignment]
 
 
 @contextlib.asynccontextmanager
@@ -92,24 +70,6 @@ AROUND = Kind(
     same(around, Manager, None, lambda job: Manager(job)),
     [not_async, bare, plain, Manager(1), lambda: Manager(1), lambda one, two: None, int, "around", 5, True],
 )
-FIXED = timezone(timedelta(hours=2))
-ZONE = Kind(
-    [("Europe/Berlin", BERLIN), *same(BERLIN, UTC, FIXED), (Pytz(), BERLIN)],
-    [
-        "Europe/Nowhere",
-        "",
-        LONG,
-        "../../etc/passwd",
-        "Europe",
-        "a\x00",
-        2,
-        True,
-        timedelta(hours=2),
-        Unknown(),
-        object(),
-    ],
-)
-HOOK = Kind(same(plain, None), ["plain", 5, True, [plain]])
 COUNTED = COUNT.but(0)
 WORKER = {
     "tasks": Kind(same([], [work], (work, other)), [[plain], [print], ["worker_options.work"], work, "work", 5, None,
@@ -163,16 +123,6 @@ def test_every_option_of_a_worker_has_a_row() -> None:
     assert WORKER.keys() == known - ELSEWHERE - {"options", "redis_url"}
 
 
-def refused_everywhere(door: Callable[..., Any], option: str, kind: Kind) -> None:
-    for value in kind.wrong:
-        with pytest.raises(SettingsMistake) as refused:
-            door(**{option: value})
-        text = str(refused.value)
-        assert option in text or option == "cron_jobs"
-        assert 10 < len(text) < 300
-        assert text.isprintable()
-
-
 @pytest.mark.parametrize("option", WORKER)
 def test_a_value_is_taken_as_it_is_meant_or_refused(option: str) -> None:
     refused_everywhere(settings_of, option, WORKER[option])
@@ -213,124 +163,3 @@ def test_a_schedule_without_a_zone_goes_by_the_workers() -> None:
         assert taken[0].timezone == ZoneInfo("Asia/Tokyo")
         assert taken[1].timezone == meant
         assert without.timezone is None
-
-
-# Schedules
-
-SPAN = Kind(
-    same(timedelta(seconds=30), timedelta(days=400)),
-    [30, 0, 0.5, "30", None, True, timedelta(seconds=-1), timedelta.max, *ODD],
-)
-ARGS = Kind(
-    [((4,), (4,)), ([4], (4,)), (None, ())], ["ab", b"ab", {"x": 1}, {4}, 5, True, object(), [object()]]
-)
-OF_SCHEDULES = {
-    "task": Kind([], [plain, print, "", "a,b", "a\nb", 5, None, LONG, object()]),
-    "name": Kind(
-        [*NAME.right, (None, "worker_options.work")], [value for value in NAME.wrong if value is not None]
-    ),
-    "args": ARGS,
-    "kwargs": Kind([({}, {}), (None, {})], ["ab", 5, [1], True, {"x": 1}, object()]),
-    "window": Kind([*SPAN.right, (timedelta(0), timedelta(0))], SPAN.wrong),
-}
-FIELD_WRONG = [
-    "",
-    "a",
-    "1 2",
-    "*/0",
-    "60-70",
-    None,
-    True,
-    1.5,
-    -1,
-    99,
-    [],
-    [None],
-    b"5",
-    LONG,
-    float("nan"),
-    object(),
-]
-FIELD = Kind(same("*", "*/2", 5, "5", [5, 6], {5}), FIELD_WRONG)
-CRONTAB = OF_SCHEDULES | {
-    "minute": FIELD, "hour": FIELD, "day_of_week": FIELD, "day_of_month": FIELD, "month_of_year": FIELD,
-    "timezone": Kind([*ZONE.right, (None, None)], ZONE.wrong),
-}  # fmt: skip
-EVERY = OF_SCHEDULES | {"period": SPAN.but(timedelta(0), timedelta(microseconds=1))}
-
-
-def a_crontab(**options: Any) -> Any:
-    return crontab(options.pop("task", work), **options)
-
-
-def an_every(**options: Any) -> Any:
-    return every(options.pop("task", work), options.pop("period", timedelta(seconds=30)), **options)
-
-
-SCHEDULES: list[tuple[type, Callable[..., Any], dict[str, Kind]]] = [
-    (crontab, a_crontab, CRONTAB),
-    (every, an_every, EVERY),
-]
-
-
-@pytest.mark.parametrize(("made", "door", "rows"), SCHEDULES, ids=["crontab", "every"])
-def test_every_option_of_a_schedule_is_taken_or_refused(
-    made: type, door: Callable[..., Any], rows: dict[str, Kind]
-) -> None:
-    assert rows.keys() == inspect.signature(made).parameters.keys()
-    for option, kind in rows.items():
-        for value in kind.wrong:
-            with pytest.raises(SettingsMistake) as refused:
-                door(**{option: value})
-            text = str(refused.value)
-            shown = "every" if option == "period" else option
-            assert shown in text or "unexpected keyword" in text or "cannot be encoded" in text, text
-            assert len(text) < 400
-            assert text.isprintable()
-        for value, meant in kind.right:
-            schedule = door(**{option: value})
-            assert (
-                option in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
-                or getattr(schedule, option) == meant
-            )
-            assert schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC)) > datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("zone", [Pytz(), "Europe/Berlin", BERLIN])
-def test_ten_oclock_in_berlin_is_ten_oclock(zone: Any) -> None:
-    july = datetime(2026, 7, 1, tzinfo=UTC)
-
-    assert crontab(work, minute=0, hour=10, timezone=zone).next_after(july) == datetime(
-        2026, 7, 1, 8, tzinfo=UTC
-    )
-
-
-# Connections
-
-CONNECTION = {
-    "job_serializer": HOOK,
-    "job_deserializer": HOOK,
-    "default_queue_name": NAME,
-    "expires_extra_ms": COUNT,
-}
-
-
-@pytest.mark.parametrize(
-    "option", ["password", "db", "username", "host", "ssl", "decode_responses", "socket_timeout", "prefix"]
-)
-async def test_what_belongs_into_the_url_is_refused_beside_it(option: str) -> None:
-    with pytest.raises(
-        SettingsMistake, match=f"no option '{option}' of a connection: .*redis://user:password@host"
-    ):
-        async with connect(URL, **{option: "x"}):
-            pass
-
-
-@pytest.mark.parametrize("option", CONNECTION)
-async def test_every_option_of_a_connection_is_taken_or_refused(option: str) -> None:
-    arqs = inspect.signature(JobsRedis.__mro__[1].__init__).parameters.keys()
-    assert CONNECTION.keys() == arqs - {"self", "pool_or_conn", "kwargs"}
-    refused_everywhere(lambda **options: JobsRedis.at(URL, **options), option, CONNECTION[option])
-    for value, _ in CONNECTION[option].right:
-        async with connect(URL, **{option: value}):
-            pass
