@@ -41,8 +41,15 @@ class PrintableRecords(logging.Filter):
         if isinstance(record.args, tuple):
             record.args = tuple(map(_printable_argument, record.args))
         if record.exc_info and not record.exc_text:
-            record.exc_text = printable_lines("".join(traceback.format_exception(*record.exc_info)).rstrip())
+            record.exc_text = printable_lines(_traceback_of(record.exc_info[1]).rstrip())
         return True
+
+
+def _traceback_of(error: BaseException | None) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as mistake:  # groups inside groups beyond what Python itself can show
+        return f"{type(error).__name__} (no traceback: {type(mistake).__name__})"
 
 
 def _printable_argument(value: object) -> object:

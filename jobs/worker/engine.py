@@ -20,6 +20,7 @@ from jobs.ending import cancel_until_ended
 from jobs.errors import WorkerLost
 from jobs.known_tasks import KnownTask
 from jobs.line import Line
+from jobs.shown import text
 from jobs.subscription import Subscription
 from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
@@ -220,7 +221,7 @@ class Engine:
             outcome = stopped or await self._runner.run(running)
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", running.job.id)
-            outcome = Outcome(FAILURE, error, why=repr(error))
+            outcome = Outcome(FAILURE, error, why=text(error, 1_000))
         in_process = running.current is not None and running.current.task.options.process
         if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
             outcome = Outcome(PENDING, why="its process was stopped with its worker")

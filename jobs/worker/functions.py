@@ -24,6 +24,7 @@ from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.masking import Secrets, secrets_of
 from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
+from jobs.shown import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, CallData, Claimed, Outcome
 from jobs.worker.hooks import call_task_hook
@@ -31,6 +32,8 @@ from jobs.worker.running import Running
 
 logger = logging.getLogger("arq.worker")
 
+WHY = 1_000
+"""Characters of the reason that the log of attempts has for a retry."""
 CRASHES = 2
 """A job whose own process dies with it is run again so often, at once; each time is one of its retries."""
 
@@ -140,21 +143,21 @@ class TaskRunnable:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
-            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=repr(error.exc))
+            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=text(error.exc, WHY))
         options = self._task.options
         if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:
-            return Outcome(RETRY, error, why=str(error))
+            return Outcome(RETRY, error, why=said(error, WHY))
         left = options.max_retries is None or job.retries < options.max_retries
         if isinstance(error, arq.worker.Retry | RetryJob):
             return self._arq_retry(error, job, left)
         if left and retries_by_itself(self._retry, error):
-            return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=repr(error))
+            return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=text(error, WHY))
         return Outcome(FAILURE, error)
 
     def _arq_retry(self, error: BaseException, job: Claimed, left: bool) -> Outcome:
         """`raise Retry(defer=5)`, as in a function of arq: one of the task's retries."""
         if left:
-            return Outcome(RETRY, error, delay_s=_defer_s(error), why=repr(error))
+            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
         spent = f"{self._task.name}[{job.id}]: {job.retries} retries, {self._task.options.max_retries} are allowed"
         return Outcome(FAILURE, MaxRetriesExceeded(spent))
 
@@ -192,7 +195,7 @@ class ArqRunnable:
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if self.runs_again and isinstance(error, arq.worker.Retry):
-            return Outcome(RETRY, error, delay_s=_defer_s(error), why=repr(error))
+            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
         if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
             return Outcome(RETRY, error, why="cancelled")
         return Outcome(FAILURE, error)
@@ -231,7 +234,7 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
             data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {}
         )
     except Exception as error:
-        raise DeserializationError(f"unable to deserialize job: {error}") from error
+        raise DeserializationError(f"unable to deserialize job: {said(error, WHY)}") from error
 
 
 def inert_call(payload: bytes) -> CallData:
