@@ -60,9 +60,14 @@ def awaited(function: F) -> F:
     return Awaited(function)  # type: ignore[return-value]  # it is called as the function is
 
 
+INNER = frozenset({"enqueue", "submit", "run_script"})
+"""What each call and each job comes through, behind a function that has looked already."""
+
+
 def all_awaited(cls: C) -> C:
     """The same for each public `async def` of a class."""
     for name, member in list(vars(cls).items()):
-        if inspect.iscoroutinefunction(member) and (name == "__call__" or not name.startswith("_")):
+        is_public = name == "__call__" or not name.startswith("_")
+        if inspect.iscoroutinefunction(member) and is_public and name not in INNER:
             setattr(cls, name, Awaited(member))
     return cls

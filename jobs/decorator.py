@@ -101,7 +101,7 @@ class Task(Generic[P, R]):
     @awaited
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
-        return await self.apply_async(args, kwargs)
+        return await default.current().submit(Signature(self.name, args, kwargs), {})
 
     @awaited
     async def apply_async(

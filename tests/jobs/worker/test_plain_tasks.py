@@ -16,7 +16,19 @@ from redis.asyncio import Redis
 import jobs
 import jobs.monitor
 import jobs.testing
-from jobs import CurrentJob, Result, chord, first, group, registry, send_task, signature, task
+from jobs import (
+    CurrentJob,
+    Result,
+    awaiting,
+    chord,
+    connect,
+    first,
+    group,
+    registry,
+    send_task,
+    signature,
+    task,
+)
 from jobs.awaiting import Awaited
 from jobs.connection import JobsRedis
 from jobs.eager import EagerRedis
@@ -92,6 +104,16 @@ def runs_a_loop(self: CurrentJob, n: int) -> int:
     return asyncio.run(call_and_report(self, n))
 
 
+async def call_connected(url: str) -> int:
+    async with connect(url):
+        return int(await (await other.delay(2, 3)).get(timeout=T))
+
+
+@task(name="plain.connects", process=True)
+def connects(url: str) -> int:
+    return asyncio.run(call_connected(url))
+
+
 @task(name="plain.tries_again", bind=True, max_retries=2)
 def tries_again(self: CurrentJob) -> int:
     if self.request.retries < 2:
@@ -99,7 +121,7 @@ def tries_again(self: CurrentJob) -> int:
     return self.request.retries
 
 
-ALL = [*tasks.ALL, in_thread, in_process, fire, runs_a_loop, tries_again]
+ALL = [*tasks.ALL, in_thread, in_process, fire, runs_a_loop, connects, tries_again]
 
 
 @pytest.mark.parametrize("where", [in_thread, in_process], ids=lambda where: where.name)
@@ -153,7 +175,8 @@ def test_no_call_of_the_library_can_be_lost_so() -> None:
     found = dict(public_coroutine_functions())
 
     assert len(found) > 40
-    internal = {"Task.run", "cancel_until_ended.cancel_until_ended"}
+    connections = [f"{cls}.{name}" for cls in ("JobsRedis", "EagerRedis") for name in awaiting.INNER]
+    internal = {"Task.run", "cancel_until_ended.cancel_until_ended", *connections} & found.keys()
     assert {name for name, member in found.items() if not isinstance(member, Awaited)} == internal
 
 
@@ -173,6 +196,14 @@ async def test_a_loop_in_the_thread_of_a_plain_task_calls_reports_and_waits(
 
     assert [await result.get(timeout=T) for result in results] == [n * n for n in range(6)]
     assert [await result.meta() for result in results] == [{"n": n} for n in range(6)]
+
+
+async def test_a_loop_in_the_process_of_a_plain_task_connects_itself(
+    redis_url: str, start_worker: StartWorker
+) -> None:
+    await start_worker(tasks=ALL)
+
+    assert await (await connects.delay(redis_url)).get(timeout=3 * T) == 6
 
 
 async def test_a_plain_task_tries_again(start_worker: StartWorker) -> None:
