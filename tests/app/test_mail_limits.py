@@ -71,6 +71,7 @@ def test_every_function_that_sends_mail_has_a_row() -> None:
     assert all(action.by_account or action.besides for action in ACTIONS.values() if not action.by_recipient)
 
 
+@pytest.mark.one_database
 async def test_every_page_that_changes_something_is_known_to_send_mail_or_not(app: Quart) -> None:
     changing = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     mailing = {endpoint for action in ACTIONS.values() for endpoint in action.routes}
@@ -215,6 +216,7 @@ async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_w
     assert (await alice.post("/reminders/new", text="Mine", when=same)).status_code == 303, "to oneself"
 
 
+@pytest.mark.one_database
 async def test_changing_what_waits_is_free_and_mailing_again_is_not(
     app: Quart, redis: Redis, alice: Visitor
 ) -> None:
@@ -231,6 +233,7 @@ async def test_changing_what_waits_is_free_and_mailing_again_is_not(
     assert "Words to keep" in alice.text
 
 
+@pytest.mark.one_database
 async def test_reminders_are_set_while_redis_counts_nothing(
     app: Quart, alice: Visitor, settings: Settings
 ) -> None:
@@ -281,6 +284,7 @@ async def test_one_network_of_ipv6_is_not_a_thousand_clients(
             assert taken == min(most, 4 * times if most == 120 else most), name
 
 
+@pytest.mark.one_database
 async def test_ten_digests_a_day_and_their_posts_wait_for_the_next(app: Quart, owner: Visitor) -> None:
     """However they are begun: by the page, by the clock, by the monitor or a shell."""
     now = datetime.now(UTC)

@@ -226,6 +226,7 @@ async def test_every_change_of_the_owner_s_is_one_line(
             )
 
 
+@pytest.mark.one_database
 async def test_a_link_that_is_none_is_noted_on_every_page_that_takes_one(
     app: Quart, visitor: Visitor, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -276,5 +277,6 @@ async def test_the_monitor_by_itself_has_them_too(
     assert [line["event"] for line in lines()] == ["sign_in", "link_refused", "sign_out"]
 
 
+@pytest.mark.one_database
 def test_every_app_writes_them(settings: Settings) -> None:
     assert "note_answer" in {hook.__name__ for hook in create_app(settings).after_request_funcs[None]}
