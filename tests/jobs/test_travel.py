@@ -20,10 +20,10 @@ from jobs.current import Request
 from jobs.encoding import DEPTH, dumps, loads
 from jobs.errors import EncodingError, RemoteError, TooLarge
 from tests.jobs import values
-from tests.jobs.recorded import released_encoding
+from tests.jobs.released import encoding as released_encoding
 
 released_encoding.declare_type(Request, 30, lambda r: list(vars(r).values()), lambda plain: Request(*plain))
-RECORDED = Path(__file__).parent / "recorded" / "values.json"
+RECORDED = Path(__file__).parent / "released" / "values.json"
 
 
 def as_seen(value: Any) -> Any:
