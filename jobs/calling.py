@@ -13,7 +13,7 @@ from jobs import checks, encoding, keys, member_ids, registry
 from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
-from jobs.errors import EncodingError, QuarqError, TooLarge
+from jobs.errors import EncodingError, TooLarge, WrongValue
 from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
 from jobs.tree import from_dict
 
@@ -142,9 +142,9 @@ def calls_that_follow(
 
 
 def refuse_reserved_id(job_id: str) -> None:
-    """QuarqError for a given id that a member of a workflow, or a callback, may have."""
+    """WrongValue for a given id that a member of a workflow, or a callback, may have."""
     if member_ids.is_reserved(job_id):
-        raise QuarqError(
+        raise WrongValue(
             f"task_id={job_id!r:.80}: ids that end in '::' and a number belong to members of workflows and to "
             "callbacks; write ':' and the number, for example"
         )

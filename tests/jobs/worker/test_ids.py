@@ -11,7 +11,7 @@ from jobs import Result, chain, chord, encoding, group, keys, monitor
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call
 from jobs.canvas import Node
 from jobs.connection import JobsRedis
-from jobs.errors import QuarqError
+from jobs.errors import QuarqError, WrongValue
 from jobs.why import why
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, multiply, nap
@@ -90,11 +90,11 @@ async def test_the_id_of_a_member_or_a_callback_can_be_given_to_no_call(
 
     for taken in [one for result in results for one in await all_below(result)]:
         for call in (log.s(1), group(log.s(1))):
-            with pytest.raises(QuarqError, match="belong to members of workflows and to callbacks"):
+            with pytest.raises(WrongValue, match="belong to members of workflows and to callbacks"):
                 await call.apply_async(task_id=taken.id)
-        with pytest.raises(QuarqError, match="belong to members"):
+        with pytest.raises(WrongValue, match="belong to members"):
             await connection.enqueue_job("tests.log", 1, _job_id=taken.id)
-        with pytest.raises(QuarqError, match="belong to members"):
+        with pytest.raises(WrongValue, match="belong to members"):
             await log.apply_many([log.signature((1,), task_id=taken.id)])
 
 
