@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from jobs.away import denial, is_away
+from jobs.ending import cancel_until_ended
 from jobs.line import abandon
 
 logger = logging.getLogger(__name__)
@@ -55,9 +55,7 @@ class Subscription:
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_until_ended([self._task])
 
     def abandon(self) -> None:
         """As `close`, where the loop is closed."""

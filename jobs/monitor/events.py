@@ -15,6 +15,7 @@ from jobs import keys
 from jobs.away import denial, is_away
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
+from jobs.ending import cancel_until_ended
 from jobs.errors import QueueUnavailable
 from jobs.subscription import Subscription
 from jobs.workers import online
@@ -63,9 +64,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
                 raise event
             yield event
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        await cancel_until_ended([watching])
         await subscription.close()
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from jobs import keys
 from jobs.connection import JobsRedis
+from jobs.monitor.events import events
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
@@ -131,3 +132,20 @@ async def test_nothing_is_told_while_nobody_listens(connection: JobsRedis) -> No
     assert await pubsub.get_message(timeout=0.1) is None
     await pubsub.aclose()
     await connection.delete(keys.LISTENING)
+
+
+async def test_listening_ends_whenever_it_is_told_to(redis_url: str) -> None:
+    """A cancellation that meets a time-out of redis-py is lost: one is not enough."""
+    connection = JobsRedis.at(redis_url)
+
+    async def listen(for_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_s), contextlib.aclosing(events(connection)) as happens:
+                async for _ in happens:
+                    pass
+
+    for number in range(80):
+        listening = asyncio.create_task(listen(number % 20 / 1000))
+        ended, _ = await asyncio.wait([listening], timeout=20)
+        assert ended, f"listening did not end when told to after {number % 20} ms"
+    await connection.aclose()
