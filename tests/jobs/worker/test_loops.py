@@ -62,21 +62,19 @@ async def all_of(items: AsyncIterator[Any]) -> list[Any]:
     return [item async for item in items]
 
 
-@pytest.mark.parametrize("name", ASKED)
 async def test_results_answer_in_the_loops_of_many_threads(
-    connection: JobsRedis, start_worker: StartWorker, name: str
+    connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     await start_worker()
     result = await call()
     await result.get(timeout=T)
-    ask, answer = ASKED[name]
 
-    async def asked() -> Any:
-        return await ask(result)
+    async def asked() -> dict[str, Any]:
+        return {name: await ask(result) for name, (ask, _) in ASKED.items()}
 
     answers = await asyncio.gather(*(asyncio.to_thread(in_a_loop, asked) for _ in range(8)))
 
-    assert answers == [answer] * 8
+    assert answers == [{name: answer for name, (_, answer) in ASKED.items()}] * 8
 
 
 async def test_threads_call_and_wait_while_this_loop_does_the_same(
