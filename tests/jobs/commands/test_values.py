@@ -146,14 +146,10 @@ async def test_any_text_is_answered(cli: Cli) -> None:
         assert (await cli(*words)).code == 64, words
 
 
-async def test_what_is_no_utf_8_is_said(process: Cli) -> None:
-    for words in (
-        ["result", "\udcff"],
-        ["call", "\udcff"],
-        ["\udcff"],
-        ["inspect", "queued", "-Q", "\udcff"],
-    ):
-        said = await process(*words)
+async def test_what_is_no_utf_8_is_said(cli: Cli, process: Cli) -> None:
+    for run, words in ((cli, ["call", "\udcff"]), (cli, ["\udcff"]), (cli, ["inspect", "queued", "-Q", "\udcff"]),
+                       (process, ["result", "\udcff"])):  # fmt: skip
+        said = await run(*words)
         assert said.code == 64
         assert "is not UTF-8" in said.err
         assert "Traceback" not in said.err
