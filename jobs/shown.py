@@ -14,11 +14,6 @@ LONG_INT = 14_000
 """Bits of the longest number that is written in digits: Python refuses to write 4,300 of them."""
 
 _SHORT = frozenset({bool, float, type(None)})
-_FLAT: dict[type, Callable[[Any], Any]] = {
-    list: iter,
-    tuple: iter,
-    dict: lambda value: chain(value, value.values()),
-}
 _BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),
     tuple.__repr__: ("(", ")"),
@@ -35,7 +30,7 @@ def text(value: Any, limit: int = 80) -> str:
     kind = type(value)
     if kind is str or kind is bytes:
         return cut(repr(value[: limit + 1]), limit)
-    if _is_short(value) or (kind in _FLAT and len(value) <= 8 and all(map(_is_short, _FLAT[kind](value)))):
+    if _room_behind(value, 32) >= 0:
         return cut(repr(value), limit)
     writer = _Writer(limit + 1)
     try:
@@ -133,9 +128,25 @@ class _Writer:
 
 def _is_short(value: Any) -> bool:
     kind = type(value)
-    if kind is str:
-        return len(value) <= 100
     return kind in _SHORT or (kind is int and value.bit_length() <= 64)
+
+
+def _room_behind(value: Any, room: int) -> int:
+    """*room* less the values in it; below 0 for one that may be long. A quick look that most values pass."""
+    kind = type(value)
+    if kind is str:
+        return room - 1 if len(value) <= 100 else -1
+    if kind is dict:
+        inside: Any = chain(value, value.values())
+    elif kind is list or kind is tuple:
+        inside = value
+    else:
+        return room - 1 if _is_short(value) else -1
+    for inner in inside:
+        room = _room_behind(inner, room)
+        if room <= 0:
+            return -1
+    return room - 1
 
 
 def _brackets(value: Any, form: Any) -> tuple[str, str]:

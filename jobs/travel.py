@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,7 @@ LEAVES: frozenset[type] = frozenset(
         datetime, date, time, timedelta, UUID, msgpack.Timestamp,
     }
 )  # fmt: skip
-_CONTAINERS = frozenset({list, dict, tuple, set, frozenset})
+_SEQUENCES = frozenset({list, tuple, set, frozenset})
 _RECORDS: dict[type, Callable[[Any], Any]] = {}
 
 
@@ -62,37 +63,47 @@ def check_all(values: Sequence[Any], depth: int = DEPTH, most: int = LARGEST) ->
 def _check(value: Any, depth: int, most: int) -> None:
     level: Iterable[Any] = (value,)
     seen = 0
-    for left in range(depth, -1, -1):
+    for _ in range(depth):
         below: list[Any] = []
         for holder in level:
             kind = type(holder)
-            if kind in _RECORDS:
-                below.append(_RECORDS[kind](holder))
-            elif kind in _CONTAINERS:
+            if kind is dict:
                 seen += len(holder)
-                _refuse_more(left, seen, most)
-                below += _not_only_leaves(holder)
-            elif kind not in LEAVES and not isinstance(holder, BaseException):
-                raise refusal(holder)
+                if not LEAVES.issuperset(map(type, chain(holder, holder.values()))):
+                    below += chain(holder, holder.values())
+            elif kind in _SEQUENCES:
+                seen += len(holder)
+                if not LEAVES.issuperset(map(type, holder)):
+                    below += holder
+            elif kind not in LEAVES:
+                below += _inside(holder)
+            if seen > most:
+                raise TooLarge(f"it holds more than {most:,} values")
         if not below:
             return
         level = below
+    _refuse_deeper(level)
 
 
-def _refuse_more(left: int, seen: int, most: int) -> None:
-    if not left:
-        raise EncodingError(
-            f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are allowed; "
-            "pass it flat, or as JSON text"
-        )
-    if seen > most:
-        raise TooLarge(f"it holds more than {most:,} values")
+def _inside(holder: Any) -> list[Any]:
+    """What another value than a list or dict holds; EncodingError if it cannot travel."""
+    if (kind := type(holder)) in _RECORDS:
+        return [_RECORDS[kind](holder)]
+    if isinstance(holder, BaseException):
+        return []
+    raise refusal(holder)
 
 
-def _not_only_leaves(holder: Any) -> Iterator[Any]:
-    for values in (holder, holder.values()) if type(holder) is dict else (holder,):
-        if not LEAVES.issuperset(map(type, values)):
-            yield from values
+def _refuse_deeper(level: Iterable[Any]) -> None:
+    for value in level:
+        kind = type(value)
+        if kind is dict or kind in _SEQUENCES or kind in _RECORDS:
+            raise EncodingError(
+                f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are "
+                "allowed; pass it flat, or as JSON text"
+            )
+        if kind not in LEAVES:
+            _inside(value)
 
 
 def refusal(value: Any) -> EncodingError:

@@ -229,8 +229,10 @@ class Recorder:
         """A journal is the library's own: whatever serializer the worker was given, another one reads it."""
         if not (self._redis.is_own_encoding or running.job.is_member):
             return self._redis.dumps(data)
-        depth = encoding.WRAPPED if running.call.task in WORKFLOW_TASKS else encoding.DEPTH + 1
-        return encoding.dumps(data, depth)
+        # everything else in it is the library's own, or was decoded
+        wrapped = running.call.task in WORKFLOW_TASKS
+        encoding.check(data["r"], encoding.WRAPPED if wrapped else encoding.DEPTH)
+        return encoding.pack(data)
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
         """One entry of the job's log of attempts; a first success needs none, its record says it all."""
