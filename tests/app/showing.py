@@ -136,6 +136,7 @@ async def stored_by_others() -> list[Result]:
         (values.wrapped("deep", 490, 0), {}),
         (values.wrapped("deep", 100, 1), {}),
         (values.wrapped("deep", 150, 1), {}),
+        (msgpack.ExtType(1, tagged(5_000)), {}),
         (1, {1: 2, None: 3}),
         (1, {b"password": 2}),
         (msgpack.ExtType(99, b""), {}),
@@ -149,6 +150,15 @@ async def stored_by_others() -> list[Result]:
     calls.append(Call(uuid4().hex, "default", msgpack.packb({"f": echo.name, "a": 5, "k": 7}), echo.name))
     await default.current().enqueue(calls)
     return [Result(call.id) for call in calls]
+
+
+def tagged(levels: int) -> bytes:
+    """Tuples inside each other, encoded."""
+    data = b"\x90"
+    for _ in range(levels):
+        inside = b"\x91" + data
+        data = b"\xc9" + len(inside).to_bytes(4, "big") + b"\x01" + inside
+    return b"\x91" + data
 
 
 async def show_pages(client: TestClientProtocol, results: list[Result]) -> None:

@@ -208,3 +208,22 @@ def test_a_request_is_wrapped_around_the_deepest_value() -> None:
     data = encoding.pack({"a": [Request("1", "t", (value,))]})
 
     assert encoding.loads_stored(data)["a"][0].args == (value,)
+
+
+async def test_the_page_of_a_huge_list_says_how_large_it_is(
+    start_worker: StartWorker, connection: JobsRedis
+) -> None:
+    await start_worker(tasks=TASKS)
+
+    done = await chord([look.s("x" * 250_000) for _ in range(20)], look.s()).delay()
+    many = await group(look.s("x" * 250_000) for _ in range(20)).delay()
+
+    assert "5,000" in str(await done.get(timeout=20, propagate=False))
+    assert len(await many.get(timeout=20)) == 20
+    detail = await monitor.job(connection, many.id)
+    body = await monitor.job(connection, f"{done.id}:1")
+    assert detail is not None
+    assert detail.result is not None
+    assert detail.result.startswith("<5,")
+    assert body is not None
+    assert "cannot be stored" in body.error
