@@ -8,6 +8,7 @@ import pytest
 
 from jobs import keys
 from jobs.commands import commands
+from jobs.calling import Call
 from jobs.connection import JobsRedis
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
@@ -116,7 +117,8 @@ async def test_only_the_workers_named_are_asked(cli: Cli, start_online: StartOnl
 async def test_text_stays_in_its_own_characters_and_controls_no_terminal(
     process: Cli, connection: JobsRedis
 ) -> None:
-    await connection.enqueue_job("evil\x1b[2J", "提醒 🔔", _job_id="中文")
+    payload = connection.encode_call("evil\x1b[2J", ("提醒 🔔",), {})
+    await connection.enqueue([Call("中文", "default", payload, "evil\x1b[2J")])
 
     text = await process("--redis-url", str(connection.connection_pool.connection_kwargs["path"]).join(["unix://", ""]),
                          "inspect", "queued", PYTHONIOENCODING="ascii")  # fmt: skip

@@ -158,7 +158,7 @@ async def test_an_id_that_a_stock_producer_uses_again_is_a_new_job(
 async def test_a_schedule_that_cannot_be_fired_keeps_nobody_waiting(start_worker: StartWorker) -> None:
     second = timedelta(seconds=1)
     schedules = [
-        every(log, second, name="bad", args=(object(),)),
+        every(log, second, name="bad", args=("x" * 300_000,)),  # too large for a call
         every(multiply, second, name="good", args=(2, 2)),
     ]
     worker = await start_worker(tasks=[multiply, log], cron_jobs=schedules)
