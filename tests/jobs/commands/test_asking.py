@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobs import keys
-from jobs.commands import commands
 from jobs.calling import Call
+from jobs.commands import commands
 from jobs.connection import JobsRedis
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
