@@ -37,7 +37,7 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "countdown": checks.seconds,
     "eta": checks.moment,
     "expires": checks.seconds_or_moment,
-    "queue": checks.name,
+    "queue": checks.queue,
     "task_id": checks.job_id,
     "return_exceptions": checks.flag,
     "max_concurrency": checks.within(checks.count, least=1),

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from jobs import keys
 from jobs.errors import EncodingError, SettingsMistake, WrongValue
 
 MOST_SECONDS = 1e11
@@ -76,6 +77,23 @@ def name(option: str, value: Any) -> str:
     if not 0 < len(value) <= LONGEST_NAME or "," in value or not value.isprintable():
         raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters without a comma")
     return value
+
+
+def queue(option: str, value: Any) -> str:
+    """The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
+    if name(option, value).startswith("="):
+        raise _range(
+            option, value, "give a name without = before it; arq's enqueue_job() takes a key as _queue_name"
+        )
+    return str(value)
+
+
+def queue_key(option: str, value: Any) -> str:
+    """A key that arq serves as a queue: none that holds something else of ours."""
+    key = name(option, value)
+    if keys.is_ours(key):
+        raise _range(option, value, "that key holds something else: give the queue another name")
+    return key
 
 
 def names(option: str, value: Any) -> tuple[str, ...]:

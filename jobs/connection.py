@@ -19,7 +19,6 @@ from redis.backoff import NoBackoff
 
 from jobs import checks, default, encoding, keys, schedule_info, scripts
 from jobs.awaiting import all_awaited
-from jobs.away import while_away
 from jobs.calling import Call, Moment, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import QuarqError, SettingsMistake, TooLarge
@@ -43,7 +42,7 @@ SIZE_LIMIT = 256 * 1024
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),
     "job_deserializer": checks.or_none(checks.function),
-    "default_queue_name": checks.name,
+    "default_queue_name": checks.queue_key,
     "expires_extra_ms": checks.count,
 }
 
@@ -109,7 +108,7 @@ class JobsRedis(ArqRedis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """What each command of redis-py calls, but those in a pipeline."""
         command = super().execute_command
-        return await while_away(lambda: command(*args, **options), self.patience_s, "Redis does not answer")  # type: ignore[no-untyped-call]
+        return await self.mailbox.ask(lambda: command(*args, **options))  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """redis-py's: several commands at once."""
@@ -206,7 +205,7 @@ class JobsRedis(ArqRedis):
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
         due = _moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None
         checks.name("function", function)
-        key = checks.name("_queue_name", _queue_name or self.default_queue_name)
+        key = checks.queue_key("_queue_name", _queue_name or self.default_queue_name)
         job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
         refuse_reserved_id(job_id)
         if _job_try is not None:
@@ -302,7 +301,7 @@ class JobsRedis(ArqRedis):
 class _Pipeline(Pipeline):
     def __init__(self, client: JobsRedis, transaction: bool, shard_hint: str | None) -> None:
         super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._patience_s = client.patience_s
+        self._client = client
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands, run = self.command_stack, super().execute
@@ -311,7 +310,7 @@ class _Pipeline(Pipeline):
             self.command_stack = commands  # a failure has emptied it
             return await run(raise_on_error)
 
-        return await while_away(again, self._patience_s, "Redis does not answer")
+        return await self._client.mailbox.ask(again)
 
 
 @contextlib.asynccontextmanager

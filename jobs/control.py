@@ -96,7 +96,7 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     if state not in ("FAILURE", "REVOKED"):
         raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
     record = await connection.hmget(keys.RECORD + job_id, ["queue", "parent", "tree"])  # type: ignore[misc]
-    queue, parent, tree = (value.decode() if value else "" for value in record)
+    queue, parent, tree = (value.decode(errors="replace") if value else "" for value in record)
     if parent:
         raise NotRetried(f"job {job_id} is a member of workflow {parent}: retry that")
     if tree:

@@ -76,6 +76,9 @@ class EagerRedis(JobsRedis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         self._refuse(args[0])
 
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NoReturn:
+        self._refuse("pipeline")
+
     async def _take(self, call: Call) -> int:
         if call.id in self._entries:
             return TAKEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ import msgpack
 
 from jobs import clock, keys
 from jobs.clock import moment_of
+from jobs.stored import whole
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
     """Make sense of a job's hash."""
 
     def text(name: str) -> str:
-        return record.get(name.encode(), b"").decode()
+        return record.get(name.encode(), b"").decode(errors="replace")
 
     def number(name: str) -> int:
-        return int(record.get(name.encode()) or 0)
+        return whole(record.get(name.encode()))
 
     def moment(name: str) -> datetime | None:
         return clock.moment(record.get(name.encode()))
@@ -90,11 +92,19 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
     )
 
 
+NO_LOG = (ValueError, TypeError, IndexError, msgpack.UnpackException)
+"""What reading a log of attempts comes to where nobody of ours wrote on."""
+
+
 def _attempts(log: bytes) -> tuple[Attempt, ...]:
     """The log is one packed list after another, as scripts append them."""
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
-    return tuple(
-        Attempt(number, worker, moment_of(started), moment_of(ended), outcome, text)
-        for number, worker, started, ended, outcome, text in unpacker
-    )
+    read: list[Attempt] = []
+    with contextlib.suppress(
+        ValueError, TypeError, msgpack.UnpackException
+    ):  # from here on nobody of ours wrote it
+        for number, worker, started, ended, outcome, text in unpacker:
+            ends = moment_of(ended)
+            read.append(Attempt(int(number), str(worker), moment_of(started), ends, str(outcome), str(text)))
+    return tuple(read)

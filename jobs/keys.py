@@ -41,6 +41,7 @@
     jobs:schedules                 set of names         -
     jobs:schedule:<name>           hash: about it       -          until somebody forgets it
     jobs:test:clock                ms added to the time of every script; tests only
+    jobs:aside:<key>     anything               a week later - what was in a key of ours and of another type
 
 What waits, runs or is unfinished has no lifetime: the script that ends it sets one.
 """
@@ -86,6 +87,48 @@ ALIVE = "jobs:alive"
 SCHEDULES = "jobs:schedules"
 SCHEDULE = "jobs:schedule:"
 CLOCK = "jobs:test:clock"
+ASIDE = "jobs:aside:"
+
+TYPES = {
+    QUEUE: "zset",
+    f"{QUEUE}:": "zset",
+    JOB: "string",
+    IN_PROGRESS: "string",
+    RETRY: "string",
+    RESULT: "string",
+    ABORT: "zset",
+    RECORD: "hash",
+    HISTORY: "zset",
+    ENDED: "zset",
+    UNSUCCESSFUL: "zset",
+    WAITERS: "set",
+    RUNNING: "hash",
+    WORKERS: "zset",
+    WORKER: "hash",
+    WAKE: "list",
+    STATS: "hash",
+    TOTALS: "hash",
+    TASKS: "hash",
+    QUEUES: "set",
+    SERVED: "zset",
+    AUDIT: "stream",
+    LISTENING: "string",
+    PAUSED: "set",
+    LIMITS: "hash",
+    RATE: "hash",
+    PLACES: "zset",
+    HOLDERS: "set",
+    BLOCKED: "zset",
+    TREE: "string",
+    JOURNAL: "hash",
+    WORKFLOWS: "zset",
+    LEASES: "zset",
+    ALIVE: "hash",
+    SCHEDULES: "set",
+    SCHEDULE: "hash",
+    CLOCK: "string",
+}
+"""The type of each key, or of each that begins so."""
 
 # channels
 REPLY = "jobs:reply:"
@@ -116,9 +159,14 @@ LUA_CONSTANTS = {
 
 def queue_key(name: str) -> str:
     """The sorted set of a queue: `default` is arq's own."""
-    if name.startswith("="):
+    if name.startswith("=") and not is_ours(name[1:]):
         return name[1:]
     return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
+
+
+def is_ours(key: str) -> bool:
+    """Is this a key of ours, or of arq's, that is no queue? No name makes a queue of one."""
+    return key == ABORT or key.startswith(("jobs:", JOB, IN_PROGRESS, RETRY, RESULT))
 
 
 def queue_name(key: str) -> str:

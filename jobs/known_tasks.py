@@ -57,18 +57,25 @@ class KnownTasks:
 async def known_tasks(connection: JobsRedis) -> KnownTasks:
     """What workers have declared. It stays when they are gone: so do the jobs."""
     told: dict[bytes, bytes] = await connection.hgetall(keys.TASKS)  # type: ignore[misc]
-    return KnownTasks({name.decode(): _read(about) for name, about in told.items()})
+    read = {name.decode(errors="replace"): _read(about) for name, about in told.items()}
+    return KnownTasks({name: known for name, known in read.items() if known})
 
 
 async def declared(connection: JobsRedis, names: list[str]) -> dict[str, Kept]:
     """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
     found: list[bytes | None] = await connection.hmget(keys.TASKS, names)  # type: ignore[misc]
-    known = {name: _read(about) for name, about in zip(names, found, strict=True) if about}
-    return {name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items()}
+    known = {name: _read(about) for name, about in zip(names, found, strict=True)}
+    return {
+        name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items() if about
+    }
 
 
-def _read(told: bytes) -> KnownTask:
-    about: dict[str, Any] = json.loads(told)
-    places = {int(place): name for place, name in about["places"].items()}
-    secrets = Secrets(places, about["rest"], tuple(about["names"]))
-    return KnownTask(about["queue"], secrets, about.get("expires"))
+def _read(told: bytes | None) -> KnownTask | None:
+    """None: no worker has declared it, or those are nobody's bytes."""
+    try:
+        about: dict[str, Any] = json.loads(told or b"")
+        places = {int(place): str(name) for place, name in about["places"].items()}
+        secrets = Secrets(places, about["rest"], tuple(map(str, about["names"])))
+        return KnownTask(str(about["queue"]), secrets, about.get("expires"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

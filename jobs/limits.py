@@ -71,9 +71,10 @@ def as_stored(limit: RateLimit | None) -> str:
 
 
 def rate_text(stored: str) -> str:
-    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit."""
-    if not stored:
+    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit, and what scripts take for none."""
+    found = re.fullmatch(r"([0-9.e+-]{1,40}) ([0-9]{1,18})", stored)
+    if found is None:
         return ""
-    count, window = stored.split()
-    unit = next((unit for unit, ms in _WINDOWS_MS.items() if ms == int(window)), f"{int(window) / 1000:g}s")
-    return f"{count}/{unit}"
+    window = int(found[2])
+    unit = next((unit for unit, ms in _WINDOWS_MS.items() if ms == window), f"{window / 1000:g}s")
+    return f"{found[1]}/{unit}"

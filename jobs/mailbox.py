@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from jobs import keys, scripts
+from jobs.aside import with_own_keys
 from jobs.away import denial, is_away, while_away
 from jobs.errors import NotConnected
 from jobs.line import Line
 from jobs.subscription import Subscription
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 AGAIN_S = 0.5
@@ -58,9 +61,12 @@ class Mailbox:
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
-        return await while_away(
-            lambda: self._line.run(script, args), self._patience_s(), "Redis does not answer"
-        )
+        return await self.ask(lambda: self._line.run(script, args))
+
+    async def ask(self, do: Callable[[], Awaitable[T]]) -> T:
+        """What *do* returns: it may safely run twice, and waits for Redis as `run` does."""
+        again = partial(with_own_keys, self._line, do)
+        return await while_away(again, self._patience_s(), "Redis does not answer")
 
     async def read(self, ids: Sequence[str]) -> list[Entry]:
         """What Redis says of each job now."""
@@ -106,7 +112,7 @@ class Mailbox:
 
     async def _read(self, ids: Sequence[str], channel: str) -> list[Entry]:
         answers = await self.run(scripts.READ, [channel, *ids])
-        return [Entry(state.decode(), result, meta) for state, result, meta in answers]
+        return [Entry(state.decode(errors="replace"), result, meta) for state, result, meta in answers]
 
     def _ask(self, ids: Iterable[str]) -> None:
         """Read these, with all others that are asked for in this turn of the loop."""
@@ -159,7 +165,7 @@ class Mailbox:
         self._followed.pop(workflow, None)
 
     def _hear(self, channel: bytes, message: bytes) -> None:
-        words = [raw.decode() for raw in msgpack.unpackb(message, raw=True)]
+        words = [raw.decode(errors="replace") for raw in msgpack.unpackb(message, raw=True)]
         if channel.startswith(keys.NEWS.encode()):
             if words[0] in self._followed:
                 self._followed[words[0]][0](words[1:])

@@ -121,7 +121,10 @@ async def states_of(connection: JobsRedis, workflow: str, prefix: str, node: Tre
 async def _callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
     """The ids of the callbacks that the end of a job has called."""
     packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
-    return [] if packed is None else list(msgpack.unpackb(packed))
+    try:
+        return [] if packed is None else [str(job_id) for job_id in msgpack.unpackb(packed)]
+    except (ValueError, TypeError, msgpack.UnpackException):  # somebody else wrote it
+        return []
 
 
 async def children_of(connection: JobsRedis, job_id: str) -> list[str]:
@@ -152,13 +155,15 @@ async def letters_of(connection: JobsRedis, workflow: str, prefix: str, paths: l
     letters = ""
     for first in range(0, len(paths), AT_ONCE):
         some = paths[first : first + AT_ONCE]
-        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some)).decode()
+        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some)).decode(
+            errors="replace"
+        )
     return letters
 
 
 async def unended(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended."""
-    ended = {path.decode() for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
+    ended = {path.decode(errors="replace") for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
     return [path for path in places_of(tree) if path not in ended]
 
 
@@ -174,14 +179,14 @@ async def newly_ended(
         return []
     else:
         ended = await connection.hkeys(keys.JOURNAL + workflow)  # type: ignore[misc]
-        told = sorted((path.decode() for path in ended), key=_path)
+        told = sorted((path.decode(errors="replace") for path in ended), key=_path)
     return [path for path in dict.fromkeys(told) if path not in known]
 
 
 async def to_do_again(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended well, and those that were told of a failure."""
     entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
-    journal = {path.decode(): entry for path, entry in entries.items()}
+    journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}
     told = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [
         path for path in {*journal, *places_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"

@@ -128,7 +128,7 @@ def _rate_limit(option: str, value: Any) -> str | float | None:
 CHECKS: Final[Mapping[str, checks.Check]] = {
     "bind": checks.flag,
     "aliases": checks.names,
-    "queue": checks.name,
+    "queue": checks.queue,
     "max_retries": checks.or_none(checks.count),
     "default_retry_delay": _DELAY,
     "autoretry_for": checks.exceptions,

@@ -102,7 +102,7 @@ class Orchestration:
         tree, journal = await self._listen_and_read()
         if tree is None:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
-        self._ended = {path.decode(): entry for path, entry in journal.items()}
+        self._ended = {path.decode(errors="replace"): entry for path, entry in journal.items()}
         self._seen = set(self._ended)
         for place, entry in self._ended.items():
             self._count(place, entry)

@@ -210,5 +210,7 @@ async def revoke_all(
             revoked = TaskRevoked(f"job {job_id} was revoked")
             rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
             args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
-        states += [state.decode() for state in await connection.run_script(scripts.REVOKE, *args)]
+        states += [
+            state.decode(errors="replace") for state in await connection.run_script(scripts.REVOKE, *args)
+        ]
     return states

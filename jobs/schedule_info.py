@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs import keys, scripts
-from jobs.clock import now_ms
+from jobs.clock import moment_of, now_ms
 from jobs.errors import UnknownSchedule
+from jobs.stored import whole
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -44,7 +45,7 @@ class ScheduleInfo:
 async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
     now = await now_ms(connection)
-    names = sorted(name.decode() for name in await connection.smembers(keys.SCHEDULES))  # type: ignore[misc]
+    names = sorted(name.decode(errors="replace") for name in await connection.smembers(keys.SCHEDULES))  # type: ignore[misc]
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.hgetall(keys.SCHEDULE + name)
@@ -58,15 +59,15 @@ async def steer(connection: JobsRedis, name: str, what: str) -> str:
     if answer is None:
         known = ", ".join(info.name for info in await listed(connection)) or "none yet"
         raise UnknownSchedule(f"no worker has a schedule called {name!r}; there are: {known}")
-    return answer.decode()
+    return answer.decode(errors="replace")
 
 
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
     def text(field: str) -> str:
-        return about.get(field.encode(), b"").decode()
+        return about.get(field.encode(), b"").decode(errors="replace")
 
     def moment(field: str) -> datetime | None:
-        return datetime.fromtimestamp(int(text(field)) / 1000, UTC) if text(field) else None
+        return moment_of(whole(text(field))) if text(field) else None
 
     return ScheduleInfo(
         name=name,
@@ -75,15 +76,11 @@ def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
         queue=text("queue"),
         paused=b"paused" in about,
         next_run=moment("next"),
-        coming=tuple(
-            datetime.fromtimestamp(int(ms) / 1000, UTC)
-            for ms in text("coming").split(",")
-            if ms and int(ms) > now
-        ),
+        coming=tuple(moment_of(whole(ms)) for ms in text("coming").split(",") if ms and whole(ms) > now),
         last_run=moment("last_run"),
         last_id=text("last_id"),
-        skipped=int(text("skipped") or 0),
+        skipped=whole(text("skipped")),
         last_skipped=moment("last_skipped"),
-        gone=now - int(text("seen") or 0) > keys.SCHEDULE_GONE_MS,
+        gone=now - whole(text("seen")) > keys.SCHEDULE_GONE_MS,
         seen=moment("seen"),
     )

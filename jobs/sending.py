@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobs import scripts
+from jobs.aside import with_own_keys
 from jobs.away import while_away
 from jobs.errors import QueueUnavailable
 from jobs.line import Line
@@ -108,7 +109,7 @@ class Sender:
         for call in calls:
             args += call.fields(self._reply)
         return await while_away(
-            lambda: self._line.run(scripts.ENQUEUE, args),
+            lambda: with_own_keys(self._line, lambda: self._line.run(scripts.ENQUEUE, args)),
             patience_s,
             "Redis did not take the call, it may or may not be stored",
         )

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import msgpack
+
 from jobs import encoding
 from jobs.call_options import CALLBACKS
 from jobs.canvas import Node, Signature, chain, chord, group
@@ -46,7 +48,10 @@ def along(stored: bytes, place: str) -> list[Tree] | None:
     if not _PLACE.fullmatch(place):
         return None
     path = [] if place == "-" else [int(number) for number in place.split(".")]
-    nodes = _along(encoding.unpacker(stored), path)
+    try:
+        nodes = _along(encoding.unpacker(stored), path)
+    except (ValueError, TypeError, msgpack.UnpackException):  # somebody else wrote it
+        return None
     return nodes if len(nodes) == len(path) + 1 else None
 
 
@@ -73,6 +78,8 @@ def from_dict(tree: Mapping[str, Any]) -> Node:
 
 
 def _checked(tree: Tree) -> Tree:
+    if not isinstance(tree, dict):
+        raise EncodingError("this is no workflow: somebody else wrote it")
     if tree.get("format") != FORMAT:
         raise EncodingError(f"a workflow of format {tree.get('format')!r}: this version reads only {FORMAT}")
     return tree

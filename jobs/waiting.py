@@ -51,13 +51,13 @@ async def waiting(
             if job_id in seen:
                 continue
             yield Waiting(
-                id=job_id.decode(),
+                id=job_id.decode(errors="replace"),
                 queue=queue,
                 due=moment_of(int(due)),
                 age_s=(int(now) - int(due)) / 1000,
-                state=state.decode(),
-                task=task.decode(),
-                kind=kind.decode(),
+                state=state.decode(errors="replace"),
+                task=task.decode(errors="replace"),
+                kind=kind.decode(errors="replace"),
                 held=held == 1,
                 unknown=held == 2,
             )

@@ -12,6 +12,7 @@ from jobs.clock import moment_of, now_ms, whole_ms
 from jobs.connection import JobsRedis
 from jobs.info import JobInfo, read_info
 from jobs.result import Result
+from jobs.stored import text, whole
 from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
 
@@ -104,7 +105,9 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
-    task, queue, due, expires, attempts = (value.decode() if value else "" for value in record)
+    task, queue, due, expires, attempts = (
+        value.decode(errors="replace") if value else "" for value in record
+    )
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
         task = _task_of(connection, await connection.get(keys.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
@@ -120,8 +123,8 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     due_ms = whole_ms(due or score)
     return _Job(
         id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
-        blocked=blocked is not None, limit=(limit or b"?").decode(), holders=holders, paused=bool(paused),
-        before=rank or 0, expires=0 if int(attempts or 0) else whole_ms(expires),
+        blocked=blocked is not None, limit=text(limit or b"?"), holders=holders, paused=bool(paused),
+        before=rank or 0, expires=0 if whole(attempts) else whole_ms(expires),
     )  # fmt: skip
 
 

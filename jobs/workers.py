@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from jobs import keys
-from jobs.clock import now_ms
+from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
+from jobs.stored import whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""
@@ -46,7 +47,10 @@ class WorkerInfo:
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
     """The workers that answer: seen within SILENT_MS, and listening to their channel now, if Redis lets them."""
     since = await now_ms(connection) - SILENT_MS
-    names = [name.decode() for name in await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)]
+    names = [
+        name.decode(errors="replace")
+        for name in await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)
+    ]
     if not names:
         return []
     listening = await connection.pubsub_numsub(*(keys.CONTROL + name for name in names))
@@ -68,8 +72,10 @@ async def tell(connection: JobsRedis, worker: str, word: str) -> bool:
 
 
 def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
-    told: dict[str, Any] = {fact.decode(): value.decode() for fact, value in facts.items()}
-    number = {fact: int(value) for fact, value in told.items() if value.isdecimal()}
+    told: dict[str, Any] = {
+        fact.decode(errors="replace"): value.decode(errors="replace") for fact, value in facts.items()
+    }
+    number = {fact: whole(value) for fact, value in told.items()}
     return WorkerInfo(
         name=name,
         host=told.get("host", ""),
@@ -92,7 +98,7 @@ def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
 
 
 def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    return moment_of(ms)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from jobs.commands.show import calls_of, count, line, moment, span, time_text
 from jobs.commands.values import limit_option
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
+from jobs.stored import whole
 from jobs.waiting import Waiting, waiting
 from jobs.workers import WorkerInfo
 
@@ -110,15 +111,15 @@ async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
 
 async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
     held = await asked.redis.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
-    ids = [job_id.decode() for job_id in held]
+    ids = [job_id.decode(errors="replace") for job_id in held]
     async with asked.redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
             pipe.hmget(keys.RECORD + job_id, ["queue", "received", "attempts"])
         records = await pipe.execute()
     calls = await calls_of(asked, ids)
     rows = [
-        {"id": job_id, **calls[job_id], "queue": (queue or b"").decode(), "started": moment(since),
-         "attempts": int(attempts or 1)}
+        {"id": job_id, **calls[job_id], "queue": (queue or b"").decode(errors="replace"), "started": moment(since),
+         "attempts": whole(attempts) or 1}
         for job_id, (queue, since, attempts) in zip(ids, records, strict=True)
     ]  # fmt: skip
     rows.sort(key=lambda row: (row["started"] is None, row["started"]))

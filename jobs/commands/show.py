@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from jobs import keys
+from jobs import clock, keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text, cut
 from jobs.monitor.calls import shown_call
@@ -51,7 +51,7 @@ def span(seconds: float) -> str:
 
 def moment(ms: bytes | int | float | None) -> datetime | None:
     """A time as Redis has it."""
-    return datetime.fromtimestamp(float(ms) / 1000, UTC) if ms else None
+    return clock.moment(ms)
 
 
 def time_text(time: datetime | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from jobs import keys, scripts
+from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.masking import cut
@@ -45,7 +46,7 @@ async def note(
     said = {"who": who, "what": what, "target": target, "result": result}
     fields = [part for name, word in said.items() for part in (name, cut(word, LONGEST))]
     added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
-    return added.decode()
+    return added.decode(errors="replace")
 
 
 async def noted(
@@ -78,10 +79,10 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Au
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(keys.AUDIT, max=newest, count=limit + 1)
     rows = [_read(entry_id, fields) for entry_id, fields in found[:limit]]
-    return AuditPage(rows, found[limit - 1][0].decode() if len(found) > limit else "")
+    return AuditPage(rows, found[limit - 1][0].decode(errors="replace") if len(found) > limit else "")
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:
-    word = {name.decode(): value.decode() for name, value in fields.items()}
-    at = datetime.fromtimestamp(int(entry_id.split(b"-")[0]) / 1000, UTC)
-    return AuditEntry(at, word["who"], word["what"], word["target"], word["result"])
+    word = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
+    at = moment_of(int(entry_id.split(b"-")[0]))
+    return AuditEntry(at, *(word.get(name, "") for name in ("who", "what", "target", "result")))

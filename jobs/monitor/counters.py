@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
+from jobs.stored import whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
@@ -17,6 +18,7 @@ Buckets = Mapping[int, int]
 
 BUCKETS = 25
 """See finish.lua."""
+_BUCKETS = {str(bucket) for bucket in range(BUCKETS)}
 _OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
 
 
@@ -36,14 +38,14 @@ class Count:
     def add(self, what: list[str], n: int) -> None:
         """Add a field of the hash, given without its task."""
         match what:
-            case ["wait" | "run" as name, bucket]:
+            case ["wait" | "run" as name, bucket] if bucket in _BUCKETS:
                 buckets = self.wait if name == "wait" else self.run
                 buckets[int(bucket)] = buckets.get(int(bucket), 0) + n
             case ["wait_ms"]:
                 self.wait_ms += n
             case ["run_ms"]:
                 self.run_ms += n
-            case [state]:
+            case [state] if state in STATES:
                 self.states[state] = self.states.get(state, 0) + n
 
     def of(self, state: str) -> int:
@@ -101,7 +103,7 @@ async def last_states(connection: JobsRedis, n: int = 60) -> Count:
             pipe.hmget(f"{keys.STATS}{number}", [f"|{state}" for state in STATES])
         for values in await pipe.execute():
             for state, value in zip(STATES, values, strict=True):
-                count.add([state], int(value or 0))
+                count.add([state], whole(value))
     return count
 
 
@@ -115,7 +117,7 @@ async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
     sums: dict[bytes, int] = {}
     for fields in hashes:
         for name, value in fields.items():
-            sums[name] = sums.get(name, 0) + int(value)
+            sums[name] = sums.get(name, 0) + whole(value)
     return _counted(sums)
 
 
@@ -128,6 +130,8 @@ def percentile(buckets: Buckets, share: float) -> float | None:
     """The time in seconds that *share* of all stay below, as exactly as the buckets tell; None of none."""
     total = sum(buckets.values())
     left = total * share
+    if left <= 0:
+        return None
     for bucket in sorted(buckets):
         if left <= buckets[bucket]:
             lowest, highest = 2.0 ** (bucket - 1) if bucket else 0.0, 2.0**bucket
@@ -140,8 +144,8 @@ def _counted(fields: Mapping[bytes, bytes | int]) -> dict[str, Count]:
     found: dict[str, Count] = {}
     for raw, n in fields.items():
         if not raw.startswith((b"|due|", b"|oldest|")):
-            task, what = _parts(raw.decode())
-            found.setdefault(task, Count()).add(what, int(n))
+            task, what = _parts(raw.decode(errors="replace"))
+            found.setdefault(task, Count()).add(what, n if isinstance(n, int) else whole(n))
     return found
 
 
@@ -158,8 +162,8 @@ def _minute(number: int, values: Sequence[bytes | None], depths: Sequence[bytes 
     count = Count()
     for what, n in zip(_OF_A_TASK, values, strict=True):
         if n is not None:
-            count.add(what.split("|"), int(n))
-    due, oldest = ([int(n) for n in some if n is not None] for some in (depths[::2], depths[1::2]))
+            count.add(what.split("|"), whole(n))
+    due, oldest = ([whole(n) for n in some if n is not None] for some in (depths[::2], depths[1::2]))
     return Minute(
         at=datetime.fromtimestamp(number * 60, UTC),
         succeeded=count.of("SUCCESS"),

@@ -103,7 +103,7 @@ class _Search:
         if place.how == "these":
             return "", ids[-1] if ids else "", len(ids) < room
         self.back_to = moment(score) or self.back_to
-        return score.decode(), reached.decode(), at_end == 1
+        return score.decode(errors="replace"), reached.decode(errors="replace"), at_end == 1
 
     def _take(self, rows: list[Any]) -> None:
         for raw in rows:

@@ -9,6 +9,7 @@ from jobs import keys
 from jobs.calling import WORKFLOW_TASKS
 from jobs.connection import JobsRedis
 from jobs.monitor.needle import Needle
+from jobs.stored import text
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,18 @@ async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
 
 async def queue_names(connection: JobsRedis) -> list[str]:
     """Every queue that holds a call, or that a worker serves, the default one, and some that did."""
-    names = {name.decode() for name in await connection.smembers(keys.QUEUES)}  # type: ignore[misc]
+    names = {name.decode(errors="replace") for name in await connection.smembers(keys.QUEUES)}  # type: ignore[misc]
     return sorted(names | {keys.DEFAULT_QUEUE})
 
 
 async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
     """The ids of the jobs that workers, or one of them, hold; in the order of ids."""
-    names = [worker] if worker else [name.decode() for name in await connection.zrange(keys.WORKERS, 0, -1)]
+    names = [worker] if worker else [text(name) for name in await connection.zrange(keys.WORKERS, 0, -1)]
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.hkeys(keys.RUNNING + name)
         held = await pipe.execute()
-    return sorted({job_id.decode() for ids in held for job_id in ids})
+    return sorted({job_id.decode(errors="replace") for ids in held for job_id in ids})
 
 
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,12 @@ import msgpack
 from jobs import keys
 from jobs.clock import moment
 from jobs.connection import JobsRedis
+from jobs.info import NO_LOG
 from jobs.known_tasks import KnownTasks
 from jobs.masking import cut, said, text
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
+from jobs.stored import whole
 
 ERROR = 200
 """Characters of an error in a row."""
@@ -72,24 +75,27 @@ def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Fo
         fields
     )
     call = shown_call(connection, known, stored)
-    name, shown_state = task.decode() or (call.task if call else ""), state.decode()
+    name, shown_state = (
+        task.decode(errors="replace") or (call.task if call else ""),
+        state.decode(errors="replace"),
+    )
     row = JobRow(
-        id=job_id.decode(),
+        id=job_id.decode(errors="replace"),
         state=shown_state,
         task=name,
-        queue=queue.decode(),
-        worker=worker.decode(),
+        queue=queue.decode(errors="replace"),
+        worker=worker.decode(errors="replace"),
         args=call.line if call else "",
         error=error_of(log) if shown_state in ("FAILURE", "REVOKED", "RETRY") else "",
         enqueued=moment(enqueued),
         due=moment(due),
         started=moment(received),
         finished=moment(finished),
-        run_s=int(run) / 1000 if run else None,
-        attempts=int(attempts or 0),
-        retries=int(retries or 0),
+        run_s=whole(run) / 1000 if run else None,
+        attempts=whole(attempts),
+        retries=whole(retries),
         kind="workflow" if tree else "member" if parent else "retry" if shown_state == "RETRY" else "",
-        parent=parent.decode(),
+        parent=parent.decode(errors="replace"),
         held=held == 1,
         unknown=held == 2,
     )
@@ -126,7 +132,11 @@ def log_of(log: bytes) -> list[tuple[str, str]]:
     """Outcome and text of each attempt that a record's log holds."""
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
-    return [(entry[4], entry[5]) for entry in unpacker]
+    read: list[tuple[str, str]] = []
+    with contextlib.suppress(*NO_LOG):
+        for entry in unpacker:
+            read.append((str(entry[4]), str(entry[5])))
+    return read
 
 
 def error_of(log: bytes) -> str:

@@ -10,6 +10,7 @@ from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.limits import rate_text
 from jobs.monitor.counters import Count, last_minutes, percentile
+from jobs.stored import whole
 from jobs.workers import online
 
 
@@ -43,7 +44,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     known = (await known_tasks(connection)).tasks
     counts = await last_minutes(connection)
     limits = {
-        name.decode(): value.decode()
+        name.decode(errors="replace"): value.decode(errors="replace")
         for name, value in (await connection.hgetall(keys.LIMITS)).items()  # type: ignore[misc]
     }
     names = sorted({*known, *(name for name in counts if name)})
@@ -68,7 +69,7 @@ def _info(
         queue=known.queue if known else "",
         rate_limit=rate_text(limits.get(f"{name}|rate", "") if override is None else override),
         overridden=override is not None,
-        max_concurrency=int(holders) if holders else None,
+        max_concurrency=whole(holders) if holders else None,
         states=count.states,
         failure_share=count.failure_share,
         run_p50=percentile(count.run, 0.5),

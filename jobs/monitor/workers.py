@@ -20,7 +20,7 @@ async def workers(connection: JobsRedis) -> list[WorkerInfo]:
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
     """The jobs that a worker holds, those that run longest first; at most MOST."""
     held = await connection.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
-    rows = await rows_of(connection, sorted(job_id.decode() for job_id in held)[:MOST])
+    rows = await rows_of(connection, sorted(job_id.decode(errors="replace") for job_id in held)[:MOST])
     return sorted(
         (row for row in rows if row.state == "STARTED"), key=lambda row: (row.started is None, row.started)
     )

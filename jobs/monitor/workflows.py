@@ -80,7 +80,7 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
         return WorkflowPage([])
     states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
     rows = [
-        _row(raw.decode(), called, state.decode(), meta)
+        _row(raw.decode(errors="replace"), called, state.decode(errors="replace"), meta)
         for (raw, called), (state, _, meta) in zip(shown, states, strict=True)
     ]
     more = str(first + limit) if len(found) > limit else ""
@@ -104,7 +104,7 @@ async def workflow(
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
     drawn = _Drawing(prefix, known, states).draw(node, path, max(start, 0), limit)
-    return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode())
+    return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode(errors="replace"))
 
 
 @dataclass(frozen=True)

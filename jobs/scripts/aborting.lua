@@ -9,7 +9,7 @@ local function absorb_aborts()
     local record = redis.call('HMGET', RECORD .. id, 'state', 'worker')
     if redis.call('EXISTS', JOB .. id) == 1 and not is_terminal(record[1]) then
       redis.call('HSET', RECORD .. id, 'revoked', 'terminate')
-      if record[1] == 'STARTED' then redis.pcall('PUBLISH', CONTROL .. record[2], 'revoke ' .. id) end
+      if record[1] == 'STARTED' and record[2] then redis.pcall('PUBLISH', CONTROL .. record[2], 'revoke ' .. id) end
     end
   end
 end

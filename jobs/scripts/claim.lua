@@ -3,7 +3,8 @@
 -- worker become due by themselves. A job with a live owner is never given away; a lapsed one is, before all others, as a
 -- suspect, one at a time for each worker, and not just after Redis itself was away.
 -- ARGV: worker, token, lease ms, wanted, suspects allowed, queue ...
--- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker.
+-- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker,
+-- and of jobs that cannot be read, each with why; 1 if a key was of another type.
 --   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
 --   suspect, member of a workflow
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
@@ -14,17 +15,17 @@
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
-local AGAIN_MS, READ_AHEAD = 1000, 100
+local AGAIN_MS, READ_AHEAD, UNREADABLE_MS = 1000, 100, 60000
 local now = now_ms()
 local now_text, lease_end = as_text(now), as_text(now + lease)
 local takeover = note_alive(now)
-local rows, foreign, running, tries, leases = {}, {}, {}, {}, {}
+local rows, foreign, running, tries, leases, unreadable, wrong_type = {}, {}, {}, {}, {}, {}, 0
 
 local function read(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked',
     'expires', 'due', 'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked', 'tree', 'listener')
-  return { state = r[1], task = r[2], attempts = tonumber(r[3] or 0), retries = tonumber(r[4] or 0),
-    crashes = tonumber(r[5] or 0), suspect = r[6] == '1', revoked = r[7], expires = r[8], due = r[9], enqueued = r[10],
+  return { state = r[1], task = r[2], attempts = tonumber(r[3] or 0) or 0, retries = tonumber(r[4] or 0) or 0,
+    crashes = tonumber(r[5] or 0) or 0, suspect = r[6] == '1', revoked = r[7], expires = r[8], due = r[9], enqueued = r[10],
     unknown = r[11], worker = r[12], received = r[13], parent = r[14], parked = r[15], tree = r[16], listener = r[17],
     lapsed = false }
 end
@@ -50,7 +51,7 @@ local function note_lapse(id, record)
   local deaths = tonumber(known[1]) or record.suspect and record.crashes + 1 or 0 -- an older version counted no deaths
   if record.suspect and record.crashes < POISON then record.crashes = record.crashes + (known[2] and 2 or 1) end
   record.suspect, record.lapsed = true, true
-  redis.call('HDEL', RUNNING .. record.worker, id)
+  redis.call('HDEL', RUNNING .. (record.worker or ''), id)
   redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes, 'deaths', deaths + 1)
 end
 
@@ -118,13 +119,29 @@ local function consider(id, queue, key)
   give(id, queue, key, record, payload, why)
 end
 
+-- A record that nobody of ours wrote must not stop the claims of others: it is looked at again much later. Keys of another
+-- type are put aside by the worker, see aside.lua.
+local function consider_safely(id, queue, key)
+  local read_well, why = pcall(consider, id, queue, key)
+  if read_well then return end
+  why = type(why) == 'table' and why.err or tostring(why)
+  local code = why:match('^(%u+) ') -- of an answer of the server; ERR is one to data
+  if code == 'WRONGTYPE' then
+    wrong_type = 1 -- what was given so far stays given
+    return
+  end
+  if code and code ~= 'ERR' then error(why, 0) end
+  unreadable[#unreadable + 1] = { id, why }
+  redis.call('ZADD', key, now + UNREADABLE_MS, id)
+end
+
 -- The jobs whose lease has lapsed wait longest: they come before what is due.
 local function consider_lapsed(queue, key)
   while takeover and suspects_left > 0 and #rows < wanted do
     local lapsed = redis.call('ZRANGE', LEASES .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
     if not lapsed then return end
     redis.call('ZREM', LEASES .. queue, lapsed)
-    consider(lapsed, queue, key)
+    consider_safely(lapsed, queue, key)
   end
 end
 
@@ -144,7 +161,7 @@ for i = 6, #ARGV do
         wake(queue)
         break
       end
-      consider(id, queue, key)
+      consider_safely(id, queue, key)
     end
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
@@ -154,11 +171,18 @@ for i = 6, #ARGV do
   end
 end
 
+-- What was claimed has to be noted: of another type, the key goes, see aside.lua.
+local function note(command, key, items)
+  if pcall(in_bulk, command, key, items) then return end
+  redis.call('DEL', key)
+  in_bulk(command, key, items)
+end
+
 for queue, ends in pairs(leases) do
   in_bulk('ZADD', queue_key(queue), ends)
-  in_bulk('ZADD', LEASES .. queue, ends)
+  note('ZADD', LEASES .. queue, ends)
 end
-in_bulk('HSET', RUNNING .. worker, running)
+note('HSET', RUNNING .. worker, running)
 in_bulk('MSET', nil, tries)
 publish_events(now)
-return { rows, next_due, left_behind, foreign }
+return { rows, next_due, left_behind, foreign, unreadable, wrong_type }

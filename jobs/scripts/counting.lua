@@ -26,8 +26,8 @@ local function write_counters(now)
   local minute, all = STATS .. math.floor(now / 60000), {}
   local function write(task, own)
     for what, n in pairs(own) do
-      redis.call('HINCRBY', minute, task .. '|' .. what, n)
-      redis.call('HINCRBY', TOTALS, task .. '|' .. what, n)
+      redis.pcall('HINCRBY', minute, task .. '|' .. what, n) -- what is no number is not counted on
+      redis.pcall('HINCRBY', TOTALS, task .. '|' .. what, n)
     end
   end
   for task, own in pairs(counters) do

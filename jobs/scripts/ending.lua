@@ -13,8 +13,8 @@ local function read_record(id)
     'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued',
     'worker')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
-    path = r[8], tree = r[9], due = r[10], received = r[11], attempts = r[12], retries = r[13], revoked = r[14], log = r[15],
-    settled = r[16], enqueued = r[17], worker = r[18] }
+    path = r[8], tree = r[9], due = tonumber(r[10] or nil), received = tonumber(r[11] or nil), attempts = tonumber(r[12] or nil), retries = tonumber(r[13] or nil), revoked = r[14], log = r[15],
+    settled = r[16], enqueued = tonumber(r[17] or nil), worker = r[18] }
 end
 
 local function tell(channel, id)
@@ -35,16 +35,8 @@ local function write_journal(record, state, result)
   return true
 end
 
-local function end_job(id, state, result, ttl, now, record, run, listed_already)
-  local in_journal = record.parent and write_journal(record, state, result)
-  if not in_journal and result ~= '' and ttl > 0 then
-    redis.call('SET', RESULT .. id, result, 'PX', ttl)
-  end
-  if record.tree then -- what a later retry of its failed members needs
-    redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
-    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
-    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
-  end
+-- What an end takes away and adds besides its record, and who hears of it.
+local function gather_end(id, state, now, record, listed_already)
   ended[id] = true
   gone[#gone + 1], gone[#gone + 2], gone[#gone + 3] = JOB .. id, IN_PROGRESS .. id, RETRY .. id
   local ids = unqueued[record.queue] or {}
@@ -56,11 +48,10 @@ local function end_job(id, state, result, ttl, now, record, run, listed_already)
   by_task[record.task or '?'] = same
   same[#same + 1], same[#same + 2] = now_text, id
   if state ~= 'SUCCESS' and not listed_already then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
-  redis.call('HSET', RECORD .. id, 'state', state, 'finished', now_text, 'until', as_text(now + ttl), 'run', run or '0')
   note_event(id, state, record.task, record.queue, record.worker)
   tell(record.reply, id)
   if record.waited then
-    for _, channel in ipairs(redis.call('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
+    for _, channel in ipairs(redis.pcall('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
     redis.call('DEL', WAITERS .. id)
   end
   if has_limits(record.task) then
@@ -69,13 +60,27 @@ local function end_job(id, state, result, ttl, now, record, run, listed_already)
   end
 end
 
+local function end_job(id, state, result, ttl, now, record, run, listed_already)
+  local in_journal = record.parent and write_journal(record, state, result)
+  if not in_journal and result ~= '' and ttl > 0 then
+    redis.call('SET', RESULT .. id, result, 'PX', ttl)
+  end
+  if record.tree then -- what a later retry of its failed members needs
+    redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
+    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
+    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
+  end
+  redis.call('HSET', RECORD .. id, 'state', state, 'finished', as_text(now), 'until', as_text(now + ttl), 'run', run or '0')
+  gather_end(id, state, now, record, listed_already)
+end
+
 -- Take away and add what the endings of this script gathered; before anything of it is looked at again.
 local function settle_endings()
   in_bulk('DEL', nil, gone)
+  for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
   in_bulk('ZADD', HISTORY, history)
   in_bulk('ZADD', UNSUCCESSFUL, unsuccessful)
   for task, entries in pairs(by_task) do in_bulk('ZADD', ENDED .. task, entries) end
-  for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
 end
 
 -- Send what was gathered: one message for each caller, one for each workflow, to whoever evaluates it and to those who
@@ -89,8 +94,8 @@ local function tell_waiters()
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
-      redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4]) or 0), workflow)
-      wake(record[3])
+      call_job(workflow, record[3], as_moment(tonumber(record[4]) or 0))
+      wake(record[3] or 'default')
     elseif record[1] then
       redis.pcall('PUBLISH', NEWS .. record[1], message)
     end

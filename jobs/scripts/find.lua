@@ -96,6 +96,7 @@ if how == 'these' then
   for i = 14, #ARGV do look(ARGV[i], 0) end
   return { #ARGV - 13, '', '', 1, rows }
 end
+if redis.call('TYPE', key).ok ~= 'zset' then return { 0, '', '', 1, rows } end
 local page = read_page()
 if #page < 2 * look_at then at_end = 1 end
 for i = 1, #page, 2 do

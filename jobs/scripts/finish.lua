@@ -40,18 +40,23 @@ end
 local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   local record = read_record(id)
   if record.owner ~= token then return record.settled == token and 0 or -1 end
-  if is_terminal(record.state) then return 0 end
+  if is_terminal(record.state) then
+    if redis.call('EXISTS', JOB .. id) == 0 then return 0 end
+    gather_end(id, record.state, now, record) -- a script that met a key of another type had stopped half-way
+    settled[#settled + 1] = id
+    return 1
+  end
   if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then log_attempt(id, record.log or '', entry) end
   settled[#settled + 1] = id
   local ids = unleased[record.queue] or {}
   unleased[record.queue] = ids
   ids[#ids + 1] = id
-  local task, queue, attempts = record.task or '?', record.queue, tonumber(record.attempts)
+  local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
     local due = as_moment(now + delay)
-    requeue(id, token, task, queue, state, due, { 'due', due, 'retries', tonumber(record.retries or 0) + 1 })
+    requeue(id, token, task, queue, state, due, { 'due', due, 'retries', (record.retries or 0) + 1 })
     note_event(id, state, task, queue, worker)
     count(task, state, false, false)
   elseif state == 'PENDING' then
@@ -65,7 +70,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     end_job(id, state, result, ttl, now, record, run, by_member)
     if by_member then return 1 end
     local began = record.due and math.max(record.due, record.enqueued or 0)
-    count(task, state, began and math.max(record.received - began, 0), tonumber(run))
+    count(task, state, began and math.max((record.received or began) - began, 0), tonumber(run))
   end
   return 1
 end

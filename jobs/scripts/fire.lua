@@ -11,7 +11,7 @@ local task, queue, payload, expires = ARGV[5], ARGV[7], ARGV[8], ARGV[9]
 local key = SCHEDULE .. name
 local now = now_ms()
 local known = redis.call('HMGET', key, 'last', 'paused')
-local last = tonumber(known[1] or -1)
+local last = tonumber(known[1] or -1) or -1
 
 if nominal > now then return 'early' end
 if last >= nominal then return 'handled' end
@@ -21,7 +21,7 @@ local not_run = known[2] and 'paused' or missed and last < 0 and 'new'
   or missed and now - nominal > window and 'skipped'
 if not_run then
   if not_run ~= 'new' then
-    redis.call('HINCRBY', key, 'skipped', 1)
+    redis.pcall('HINCRBY', key, 'skipped', 1)
     redis.call('HSET', key, 'last_skipped', ARGV[2])
   end
   return not_run

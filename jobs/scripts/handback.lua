@@ -15,9 +15,9 @@ for i = 1, #running, 2 do
       redis.call('DEL', IN_PROGRESS .. id)
       release(id, record[6])
       redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4] or now) or now), id)
-      redis.call('ZREM', LEASES .. record[3], id)
-      redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', record[5] - 1)
-      wake(record[3])
+      redis.call('ZREM', LEASES .. (record[3] or 'default'), id)
+      redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', (tonumber(record[5] or 1) or 1) - 1)
+      wake(record[3] or 'default')
       back[#back + 1] = id
     end
     if not known[id] then redis.call('HDEL', RUNNING .. worker, id) end

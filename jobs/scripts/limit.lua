@@ -45,7 +45,7 @@ for _, id in ipairs(redis.call('ZRANGE', PLACES .. task, 0, -1)) do
   else
     redis.call('ZADD', PLACES .. task, place, id)
   end
-  redis.call('ZADD', queue_key(queue), math.ceil(place), id)
+  call_job(id, queue, math.ceil(place))
   place = place + spacing(after)
   wake(queue)
 end

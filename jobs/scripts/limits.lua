@@ -20,15 +20,19 @@ local function limits_of(task)
     local all = redis.call('HGETALL', LIMITS)
     for i = 1, #all, 2 do
       local name, what = all[i]:match('^(.*)|(%a+)$')
-      limits_of_tasks[name] = limits_of_tasks[name] or {}
-      limits_of_tasks[name][what] = all[i + 1]
+      if name then -- else nobody of ours wrote it
+        limits_of_tasks[name] = limits_of_tasks[name] or {}
+        limits_of_tasks[name][what] = all[i + 1]
+      end
     end
   end
   local limits = limits_of_tasks[task or '']
   if not limits then return nil end
   local rate = limits.override or limits.rate or ''
   local count, window = rate:match('^([%d.e+-]+) (%d+)$') -- once written as 1e+06
-  return { count = tonumber(count), window = tonumber(window), holders = tonumber(limits.holders) }
+  count, window = tonumber(count), tonumber(window)
+  if not (count and count > 0 and count < math.huge and window and window < LAST_MS) then count, window = nil, nil end
+  return { count = count, window = window, holders = tonumber(limits.holders) }
 end
 
 local function spacing_of(limits) return SLOWER * limits.window / limits.count end
@@ -38,7 +42,7 @@ local denied = {}
 local function keep_rate(id, key, task, limits, now)
   local rate = RATE .. task
   local known = redis.call('HMGET', rate, 'tat', 'next')
-  local tat, next_place = tonumber(known[1] or 0), tonumber(known[2] or 0)
+  local tat, next_place = tonumber(known[1] or 0) or 0, tonumber(known[2] or 0) or 0
   local spacing, tolerance = spacing_of(limits), TOLERANCE * limits.window
   local has_place = redis.call('ZSCORE', PLACES .. task, id)
   local place = now
@@ -67,7 +71,7 @@ local function call_next(task)
   if not head[1] then return false end
   redis.call('ZREM', BLOCKED .. task, head[1])
   local queue = redis.call('HGET', RECORD .. head[1], 'queue') or 'default'
-  redis.call('ZADD', queue_key(queue), head[2], head[1])
+  call_job(head[1], queue, head[2])
   wake(queue)
   return true
 end
@@ -118,7 +122,7 @@ local function release(id, task)
     local last = redis.call('ZRANGE', PLACES .. task, -1, -1, 'WITHSCORES')
     if last[1] and tonumber(last[2]) > tonumber(place) then
       redis.call('ZADD', PLACES .. task, place, last[1])
-      redis.call('ZADD', queue_key(redis.call('HGET', RECORD .. last[1], 'queue') or 'default'), place, last[1])
+      call_job(last[1], redis.call('HGET', RECORD .. last[1], 'queue'), place)
       redis.call('HSET', RATE .. task, 'next', last[2])
     else
       redis.call('HSET', RATE .. task, 'next', place)

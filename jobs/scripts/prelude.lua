@@ -4,14 +4,27 @@
 local function now_ms()
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local moved = redis.call('GET', CLOCK)
-  return moved and now + moved or now
+  return now + (tonumber(redis.call('GET', CLOCK) or 0) or 0)
+end
+
+-- A key of ours, or of arq's, that is no queue: no name makes a queue of one.
+local function is_ours(key)
+  if key == ABORT then return true end
+  for _, own in ipairs({ 'jobs:', JOB, IN_PROGRESS, RETRY, RESULT }) do
+    if key:sub(1, #own) == own then return true end
+  end
+  return false
 end
 
 local function queue_key(name)
-  if name == 'default' then return QUEUE end
-  return name:sub(1, 1) == '=' and name:sub(2) or QUEUE .. ':' .. name
+  if not name or name == 'default' then return QUEUE end
+  local key = name:sub(1, 1) == '=' and name:sub(2)
+  if key and not is_ours(key) then return key end
+  return QUEUE .. ':' .. name
 end
+
+-- Put a job that another one's end calls in its queue. Its record may name any queue: the end must not fail for that.
+local function call_job(id, queue, score) redis.pcall('ZADD', queue_key(queue), score, id) end
 
 -- A moment between 1970 and LAST_MS. A score may be any number, infinite too; a number may come from an earlier release.
 local function as_moment(ms)

@@ -4,9 +4,12 @@ local now = now_ms()
 local rows = {}
 for i, name in ipairs(ARGV) do
   local key = queue_key(name)
-  local due, head = redis.call('ZCOUNT', key, '-inf', now), nil
+  local kind, due, all, head = redis.call('TYPE', key).ok, 0, 0, nil
+  if kind == 'zset' then -- it may be any key that somebody named
+    due, all = redis.call('ZCOUNT', key, '-inf', now), redis.call('ZCARD', key)
+  end
   if due > 0 then head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] end
-  rows[i] = { due, redis.call('ZCARD', key), redis.call('ZCARD', LEASES .. name), as_text(now - as_moment(tonumber(head or now))),
+  rows[i] = { due, all, redis.call('ZCARD', LEASES .. name), as_text(now - as_moment(tonumber(head or now))),
     redis.call('SISMEMBER', PAUSED, name) }
 end
 return rows

@@ -22,7 +22,7 @@ for i = 6 + tasks + facts, #ARGV, 2 do
   elseif record[2] == 'STARTED' then
     redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
     redis.call('ZADD', queue_key(record[3]), now + lease, id)
-    redis.call('ZADD', LEASES .. record[3], now + lease, id)
+    redis.call('ZADD', LEASES .. (record[3] or 'default'), now + lease, id)
     if record[4] == 'terminate' then revoked[#revoked + 1] = id end
   end
 end

@@ -12,7 +12,7 @@ if redis.call('EXISTS', TREE .. id) == 0 then return 0 end
 local function forget_or_keep(path)
   local member = prefix .. path
   local state, finished = unpack(redis.call('HMGET', RECORD .. member, 'state', 'finished'))
-  if state == 'SUCCESS' and tonumber(finished) >= tonumber(record[5]) then
+  if state == 'SUCCESS' and (tonumber(finished or 0) or 0) >= (tonumber(record[5] or 0) or 0) then
     return redis.call('HSET', JOURNAL .. id, path, 'S' .. (redis.call('GET', RESULT .. member) or ''))
   end
   redis.call('HDEL', JOURNAL .. id, path)

@@ -15,12 +15,12 @@ if what == 'pause' then
   return 'paused'
 end
 if what == 'resume' then
-  if known[6] and now > tonumber(known[5] or 0) then redis.call('HSET', key, 'last', as_text(now)) end
+  if known[6] and now > (tonumber(known[5] or 0) or 0) then redis.call('HSET', key, 'last', as_text(now)) end
   redis.call('HDEL', key, 'paused')
   return 'resumed'
 end
 if what == 'forget' then
-  if known[8] and now - known[8] <= SCHEDULE_GONE_MS then return 'kept' end
+  if known[8] and now - (tonumber(known[8]) or 0) <= SCHEDULE_GONE_MS then return 'kept' end
   redis.call('DEL', key)
   redis.call('SREM', SCHEDULES, name)
   return 'forgotten'

@@ -27,7 +27,7 @@ local function taken(id, parent, path, now)
   if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return TAKEN end
   if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return TAKEN end
   local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent')
-  if record[1] and tonumber(record[1]) > now then
+  if record[1] and (tonumber(record[1]) or 0) > now then
     local answer = same_or_clash(record[3], parent)
     if parent == '' or answer == CLASH then return answer end
   end
@@ -60,9 +60,15 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
   local score, ends = moment(due, now), moment(expires, now)
   local place = score or place_in_line(now)
   score = score or now
+  -- First what may meet a key of another type: a call that was refused for that leaves nothing that would be TAKEN.
+  redis.call('ZADD', queue_key(queue), place, id)
+  if not queues_of_store[queue] then
+    queues_of_store[queue] = true
+    redis.call('SADD', QUEUES, queue)
+  end
   local key = RECORD .. id
-  redis.call('SET', JOB .. id, payload)
   redis.call('HSET', key, 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply)
+  redis.call('SET', JOB .. id, payload)
   if ends then redis.call('HSET', key, 'expires', ends) end
   if parent ~= '' then redis.call('HSET', key, 'parent', parent, 'path', path) end
   if tree ~= '' then
@@ -71,12 +77,7 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
     redis.call('UNLINK', JOURNAL .. id)
     list_workflow(id, now)
   end
-  redis.call('ZADD', queue_key(queue), place, id)
   note_event(id, 'PENDING', task, queue)
-  if not queues_of_store[queue] then
-    queues_of_store[queue] = true
-    redis.call('SADD', QUEUES, queue)
-  end
   if score <= now then
     woken_by_store[queue] = true
   elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then

@@ -19,6 +19,7 @@ local function read_page()
   return redis.call('ZRANGE', key, from, '+inf', 'BYSCORE', 'LIMIT', 0, count, 'WITHSCORES')
 end
 
+if redis.call('TYPE', key).ok ~= 'zset' then return { as_text(now), 0, '', '', rows } end
 local page = read_page()
 for i = 1, #page, 2 do
   local id, score = page[i], tonumber(page[i + 1])

@@ -44,7 +44,7 @@ def refuse(options: Mapping[str, Any]) -> None:
 def queue_of(queue_name: Any) -> str:
     """The queue whose sorted set has arq's `queue_name` as its key."""
     with checks.as_settings_mistake():
-        key = checks.name("queue_name", queue_name)
+        key = checks.queue_key("queue_name", queue_name)
     if key.startswith(("arq:", "jobs:")) and key != default_queue_name and not key.startswith("arq:queue:"):
         raise SettingsMistake(f"queue_name={key!r}: this key belongs to arq or to this library; give another")
     return keys.queue_name(key)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import keys, scripts
+from jobs.aside import is_wrong_type, put_aside
 from jobs.clock import whole_ms
 from jobs.line import Line
 from jobs.worker.claimed import FAILURE, Claimed
@@ -58,12 +59,20 @@ class Claimer:
                     self._reply_lost = False
                 batch = await self._claim(wanted, suspects)
             except Exception as error:
+                if is_wrong_type(error):
+                    await self._put_aside()
                 self._reply_lost = True  # also after a defect: running jobs are worth more than a clean end
                 await asyncio.sleep(self._link.failed(error))
             else:
                 self._link.worked()
                 return batch
         return Batch([], None, left_behind=False)
+
+    async def _put_aside(self) -> None:
+        try:
+            await put_aside(self._line)
+        except Exception as error:
+            self._link.failed(error)
 
     async def hand_back_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
@@ -76,7 +85,7 @@ class Claimer:
 
     async def _claim(self, wanted: int, suspects: int) -> Batch:
         token = f"{self._worker}:{next(self._numbers)}"
-        rows, next_due_ms, left_behind, foreign = await self._line.run(
+        rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._line.run(
             scripts.CLAIM,
             [
                 self._worker,
@@ -87,6 +96,10 @@ class Claimer:
                 *self._queues,
             ],
         )
+        if wrong_type:
+            await self._put_aside()
+        for job_id, why in unreadable:
+            logger.error("job %r cannot be read, it is left for a minute: %r", job_id, why)
         for job_id in foreign:
             self._warn_of_stock_worker(job_id)
         now = time.monotonic()

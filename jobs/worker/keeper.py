@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobs import scripts
+from jobs.aside import with_own_keys
 from jobs.line import Line
 from jobs.worker.link import Link
 
@@ -109,19 +110,17 @@ class Keeper:
         facts: list[Any] = [word for pair in self._facts().items() for word in pair]
         held = dict(list(self._held().items()))
         words: list[Any] = [word for pair in held.items() for word in pair]
-        lost, revoked = await line.run(
-            scripts.RENEW,
-            [
-                self._worker,
-                self._lease_ms,
-                self._queues,
-                len(self._tasks),
-                len(facts),
-                *self._tasks,
-                *facts,
-                *words,
-            ],
-        )
+        args: list[Any] = [
+            self._worker,
+            self._lease_ms,
+            self._queues,
+            len(self._tasks),
+            len(facts),
+            *self._tasks,
+            *facts,
+            *words,
+        ]
+        lost, revoked = await with_own_keys(line, lambda: line.run(scripts.RENEW, args))
         self._link.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs import encoding, keys, scripts
+from jobs.aside import with_own_keys
 from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
@@ -87,7 +88,7 @@ class Recorder:
             args += row
         while True:
             try:
-                answers = await self._line.run(scripts.FINISH, args)
+                answers = await with_own_keys(self._line, lambda: self._line.run(scripts.FINISH, args))
             except Exception as error:
                 await asyncio.sleep(self._link.failed(error))
             else:

@@ -12,9 +12,11 @@ from arq.cron import CronJob
 
 from jobs import keys, registry, scripts
 from jobs.away import is_away
+from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownTask
 from jobs.schedules import Schedule
+from jobs.stored import whole
 from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
@@ -66,7 +68,7 @@ class Scheduler:
         now = await self._now()
         for job in self._cron_jobs:
             last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")
-            missed = _latest(job, datetime.fromtimestamp(int(last) / 1000, self._zone), now) if last else None
+            missed = _latest(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, missed_before=True))
             self._next[job.name] = _after(job, now)
@@ -118,7 +120,10 @@ class Scheduler:
         )
         if answer in (b"skipped", b"paused"):
             logger.warning(
-                "schedule %s: the run of %s was not started: %s", job.name, moment, answer.decode()
+                "schedule %s: the run of %s was not started: %s",
+                job.name,
+                moment,
+                answer.decode(errors="replace"),
             )
         elif answer == b"fired" and missed_before:
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
@@ -151,7 +156,7 @@ class Scheduler:
         """The time by Redis' clock, in the worker's zone."""
         seconds, microseconds = await self._redis.time()
         moved = await self._redis.get(keys.CLOCK)
-        return datetime.fromtimestamp(seconds + microseconds / 1e6 + int(moved or 0) / 1000, self._zone)
+        return datetime.fromtimestamp(seconds + microseconds / 1e6 + whole(moved) / 1000, self._zone)
 
 
 def _call(job: CronJob) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from jobs import keys
+from jobs.aside import with_own_keys
 from jobs.ending import cancel_until_ended
 from jobs.line import Line
 from jobs.worker.link import Link
@@ -53,12 +55,15 @@ class Waker:
         if self._task is not None:
             await cancel_until_ended([self._task])
 
+    async def _pop(self) -> Any:
+        return await self._line.command(b"BLPOP", *self._keys, self._poll_s, patience_s=self._poll_s)
+
     async def _listen(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                token = await self._line.command(b"BLPOP", *self._keys, self._poll_s, patience_s=self._poll_s)
+                token = await with_own_keys(self._line, self._pop)
                 self._link.worked()
                 if token is None:
                     self._wanted.set()

@@ -1,0 +1,60 @@
+"""Keys of ours that somebody else has written over: put aside, so that nothing stops at them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.exceptions import ResponseError
+
+from jobs import keys, scripts
+from jobs.line import Line
+
+T = TypeVar("T")
+AGAIN_S = 10
+"""After a scan that found nothing, the next one waits so long: the error is of a key that is not ours."""
+_FAMILIES = [word for family in sorted(keys.TYPES.items(), key=lambda one: -len(one[0])) for word in family]
+_looked = float("-inf")
+
+logger = logging.getLogger(__name__)
+
+
+def is_wrong_type(error: BaseException) -> bool:
+    """Did a command meet a key of another type than it is for?"""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+
+
+async def put_aside(line: Line) -> bool:
+    """Rename each key of ours that is of another type to `jobs:aside:<key>`, for a week; True if there was one.
+
+    It looks at all keys, some at a time.
+    """
+    global _looked
+    if time.monotonic() - _looked < AGAIN_S:
+        return False
+    found: list[bytes] = []
+    for pattern in ("jobs:*", "arq:*"):
+        cursor = b""
+        while cursor != b"0":
+            cursor, some = await line.run(scripts.ASIDE, [cursor or "0", pattern, *_FAMILIES])
+            found += some
+    if found:
+        names = ", ".join(key.decode(errors="replace") for key in found[:10])
+        logger.error(
+            "%d keys were of another type than ours, and are kept as jobs:aside:...: %s", len(found), names
+        )
+    else:
+        _looked = time.monotonic()
+    return bool(found)
+
+
+async def with_own_keys(line: Line, do: Callable[[], Awaitable[T]]) -> T:
+    """What *do* returns; where a key was of another type, it is put aside, and *do* is tried once more."""
+    try:
+        return await do()
+    except ResponseError as error:
+        if not is_wrong_type(error) or not await put_aside(line):
+            raise
+    return await do()

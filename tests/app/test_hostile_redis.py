@@ -1,0 +1,47 @@
+"""Every page of the monitor, and what machines read, beside keys in Redis that somebody else has written over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from quart import Quart
+from redis.asyncio import Redis
+
+from jobs import aside, keys
+from tests.app.routes import furnish, has_fault
+from tests.app.visitor import Visitor
+from tests.jobs.test_hostile_redis import write_garbage, write_wrong, written_over
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.one_database]
+
+
+@pytest.mark.parametrize("write", [write_wrong, write_garbage])
+async def test_no_page_breaks(
+    app: Quart,
+    alice: Visitor,
+    owner: Visitor,
+    redis: Redis,
+    write: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aside, "AGAIN_S", 0)
+    routes = [route for route in await furnish(app) if route.method == "GET"]
+    job = await app.extensions["redis"].enqueue_job("f", 1)
+    await redis.sadd("jobs:queues", "=jobs:tasks", "=app:other", "default")
+    await redis.hset("app:other", "a", 1)
+    await redis.hset("jobs:limits", "evil", "1")
+    pages = [route.path for route in routes if route.feature in ("monitor", "metrics", "health")]
+    pages += [
+        f"/monitor/job?id={job.job_id}",
+        "/monitor/jobs?queue==jobs:tasks",
+        "/monitor/jobs?text=x",
+        "/readyz",
+        "/metrics",
+    ]
+    for path in pages:
+        for family, kind in keys.TYPES.items():
+            await written_over(redis, family, kind, write)
+        answer = await owner.get(path)
+        assert not has_fault(path, answer.status_code), (path, await answer.get_data(as_text=True))

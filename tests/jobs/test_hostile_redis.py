@@ -1,0 +1,172 @@
+"""What somebody else writes to Redis, in each family of our keys: no worker stops, nothing that people see fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from arq.worker import create_worker
+from redis.asyncio import Redis
+
+from jobs import aside, connect, every, group, keys, monitor, worker_settings
+from jobs.connection import JobsRedis
+from tests.jobs.commands.conftest import _run
+from tests.jobs.key_table import table
+from tests.jobs.worker import tasks
+from tests.jobs.worker.questions import questions
+from tests.waiting import wait_until
+
+OFFSET = int(os.environ.get("OFFSET", "0"))
+GARBAGE = (b"\xff\xfe", b"9" * 5000, b"x", b"", b"=jobs:tasks", b"1e999", b"nan", b"-1", b"{}")
+
+
+def test_the_types_are_those_of_the_table() -> None:
+    documented = table()
+    for name, kind in keys.TYPES.items():
+        key = f"{name}x" if name.endswith(":") else name
+        fitting = max((p for p in documented if p.fullmatch(key)), key=lambda p: len(p.pattern))
+        assert documented[fitting] == kind, name
+    assert {value for name, value in vars(keys).items() if name in LOOKED_UP} <= keys.TYPES.keys()
+
+
+LOOKED_UP = set(keys.LUA_CONSTANTS) - {
+    "DEFAULT_QUEUE", "REPLY", "CONTROL", "PROGRESS", "NEWS", "EVENTS", "ENDS", "HISTORY_LENGTH", "AUDIT_LENGTH",
+    "ASIDE",     "STATS_KEPT_S", "WORKER_FORGOTTEN_MS", "SCHEDULE_GONE_MS", "RESULT_EXPIRES_MS", "LAST_MS", "POISON",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JobsRedis]:
+    """A Redis where one of everything is, and a worker that goes on through all of it."""
+    monkeypatch.setattr(aside, "AGAIN_S", 0)
+    async with connect(redis_url) as connection:
+        settings = worker_settings(
+            redis_url=redis_url, tasks=tasks.ALL, handle_signals=False, poll_delay=0.1, max_jobs=20,
+            lease=2, lease_renewal=0.2, cron_jobs=[every(tasks.log, timedelta(seconds=0.3), name="tick", args=("t",))],
+        )  # fmt: skip
+        worker = create_worker(settings)
+        running = asyncio.create_task(worker.main())
+        worker.main_task = running
+        yield connection
+        worker._job_completion_wait = 0.2
+        await worker.close()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def one_of_everything(connection: JobsRedis) -> tuple[Any, Any, Any]:
+    await connection.set_rate_limit("tests.log", "1000/s")
+    flow = await group(tasks.multiply.s(1, 1), tasks.fail.s()).delay()
+    ended = await tasks.multiply.delay(1, 2)
+    waiting = await tasks.multiply.apply_async((1, 1), countdown=3600)
+    running = await tasks.nap.delay(60)
+    await tasks.log.delay("limited")
+    await connection.enqueue_job("unknown")
+    await monitor.pause(connection, "paused")
+    await monitor.note(connection, "w", "w", "t", "r")
+    await asyncio.gather(flow.get(timeout=10, propagate=False), ended.get(timeout=10))
+    await wait_until(lambda: _started(running), "it to run")
+    return ended, waiting, flow
+
+
+async def _started(result: Any) -> bool:
+    return await result.state() == "STARTED"
+
+
+async def write_wrong(redis: Redis, key: bytes, kind: str) -> None:
+    await redis.delete(key)
+    if kind == "string":
+        await redis.rpush(key, "somebody else's")
+    else:
+        await redis.set(key, "somebody else's")
+
+
+async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
+    """Beside what is there, and in place of each of its values."""
+    if kind == "hash":
+        fields = await redis.hkeys(key)
+        kept = (
+            {b"owner", b"state"} if key.startswith(keys.RECORD.encode()) else set()
+        )  # else it is nobody's job
+        for n, name in enumerate(fields):
+            if name not in kept:
+                await redis.hset(key, name, GARBAGE[(n + OFFSET) % len(GARBAGE)])
+        await redis.hset(
+            key, mapping={value + b"|evil": value for value in GARBAGE} | {b"evil": b"1", b"": b""}
+        )
+    elif kind == "zset":
+        await redis.zadd(key, {value: n for n, value in enumerate(GARBAGE)} | {"inf": "inf", "-inf": "-inf"})
+    elif kind == "set":
+        await redis.sadd(key, *GARBAGE)
+    elif kind == "list":
+        await redis.rpush(key, *GARBAGE)
+    elif kind == "stream":
+        await redis.xadd(key, {b"\xff": b"\xff"})
+    else:
+        await redis.set(key, GARBAGE[(len(key) + OFFSET) % len(GARBAGE)])
+
+
+@pytest.mark.parametrize("write", [write_wrong, write_garbage])
+async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
+    busy: JobsRedis, redis: Redis, redis_url: str, write: Callable[[Redis, bytes, str], Any]
+) -> None:
+    problems = {}
+    things = await one_of_everything(busy)
+    for n, (family, kind) in enumerate(keys.TYPES.items()):
+        await written_over(redis, family, kind, write)
+        bad = await seen_badly(busy, redis_url, things, n)
+        try:
+            assert await (await tasks.multiply.delay(2, 3)).get(timeout=20) == 6
+        except Exception as error:
+            bad["a job"] = repr(error)
+        if bad:
+            problems[family] = bad
+    assert not problems
+
+
+async def written_over(
+    redis: Redis, family: str, kind: str, write: Callable[[Redis, bytes, str], Any]
+) -> None:
+    for key in await redis.keys(f"{family}*" if family.endswith(":") else family) or [f"{family}x".encode()]:
+        if not key.endswith(b":health-check"):
+            await write(redis, key, kind)
+
+
+async def seen_badly(
+    connection: JobsRedis, redis_url: str, things: tuple[Any, Any, Any], turn: int
+) -> dict[str, str]:
+    """The questions and commands that fail, other than by saying what cannot be done: each turn tries some of them."""
+    bad = {}
+    for n, (name, asked) in enumerate(questions(connection, *things)):
+        if (
+            n % SLICES != turn % SLICES
+            or not name.startswith(("monitor.", "Result."))
+            or name == "monitor.pause"
+        ):
+            asked.close()  # type: ignore[attr-defined]
+            continue
+        try:
+            await asyncio.wait_for(asked, 5)
+        except monitor.QuarqError:
+            pass
+        except Exception as error:
+            bad[name] = repr(error)
+    ended, waiting, _ = things
+    words = COMMANDS[turn % len(COMMANDS)]
+    of = {"result": [ended.id], "why": [waiting.id]}.get(words[0], [])
+    answer = await asyncio.to_thread(_run, ["--redis-url", redis_url, *words, *of])
+    silent = answer.code == 69 and "no worker answers" in answer.err  # its next sign of life is on its way
+    if not (answer.code in (0, 1) or silent) or "Traceback" in answer.err:
+        bad[" ".join(words)] = answer.err
+    return bad
+
+
+SLICES = 5
+COMMANDS = [
+    words.split()
+    for words in ("status", "inspect active", "inspect stats", "inspect queued", "inspect scheduled", "schedules",
+                  "workflows", "inspect registered", "result", "why")
+]  # fmt: skip
