@@ -77,7 +77,6 @@ class TaskRunnable:
     ) -> None:
         self._task = task
         self._around = around
-        self._retry = task.options.retry_policy
         own = task.options.result_expires
         self.keep_result_s = keep_result_s if own is None else own
         self.runs_again = runs_again
@@ -150,8 +149,8 @@ class TaskRunnable:
         left = options.max_retries is None or job.retries < options.max_retries
         if isinstance(error, arq.worker.Retry | RetryJob):
             return self._arq_retry(error, job, left)
-        if left and retries_by_itself(self._retry, error):
-            return Outcome(RETRY, error, delay_s=next_delay(self._retry, job.retries), why=text(error, WHY))
+        if left and retries_by_itself(options, error):
+            return Outcome(RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, WHY))
         return Outcome(FAILURE, error)
 
     def _arq_retry(self, error: BaseException, job: Claimed, left: bool) -> Outcome:

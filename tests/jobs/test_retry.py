@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import Retry
-from jobs.retry import RetryPolicy, next_delay, retries_by_itself
+from jobs.options import TaskOptions
+from jobs.retry import next_delay, retries_by_itself
 
 policies = st.builds(
-    RetryPolicy,
+    TaskOptions,
     default_retry_delay=st.floats(0, 1e6),
     retry_backoff=st.one_of(st.booleans(), st.integers(1, 1000), st.floats(0.01, 1000)),
     retry_backoff_max=st.floats(0, 1e6),
@@ -20,11 +21,11 @@ policies = st.builds(
 
 
 def test_without_backoff_every_delay_is_the_default_one():
-    assert [next_delay(RetryPolicy(), retries) for retries in range(3)] == [180, 180, 180]
+    assert [next_delay(TaskOptions(), retries) for retries in range(3)] == [180, 180, 180]
 
 
 def test_backoff_doubles_from_one_second_up_to_its_maximum():
-    policy = RetryPolicy(retry_backoff=True, retry_jitter=False)
+    policy = TaskOptions(retry_backoff=True, retry_jitter=False)
 
     delays = [next_delay(policy, retries) for retries in range(12)]
 
@@ -32,13 +33,13 @@ def test_backoff_doubles_from_one_second_up_to_its_maximum():
 
 
 def test_a_number_is_the_first_delay():
-    policy = RetryPolicy(retry_backoff=5, retry_backoff_max=30, retry_jitter=False)
+    policy = TaskOptions(retry_backoff=5, retry_backoff_max=30, retry_jitter=False)
 
     assert [next_delay(policy, retries) for retries in range(5)] == [5, 10, 20, 30, 30]
 
 
 def test_jitter_spreads_the_tries_over_the_whole_delay():
-    policy = RetryPolicy(retry_backoff=100)
+    policy = TaskOptions(retry_backoff=100)
     rng = random.Random(1)
 
     delays = [next_delay(policy, 0, rng) for _ in range(1000)]
@@ -57,7 +58,7 @@ def test_no_delay_is_negative_or_above_the_maximum(policy, retries, rng):
 
 @given(policies, st.integers(0, 10_000))
 def test_without_jitter_no_delay_is_shorter_than_the_one_before(policy, retries):
-    steady = RetryPolicy(
+    steady = TaskOptions(
         retry_backoff=policy.retry_backoff, retry_backoff_max=policy.retry_backoff_max, retry_jitter=False
     )
 
@@ -65,7 +66,7 @@ def test_without_jitter_no_delay_is_shorter_than_the_one_before(policy, retries)
 
 
 def test_only_the_named_errors_are_retried():
-    policy = RetryPolicy(autoretry_for=(OSError,), dont_autoretry_for=(FileNotFoundError,))
+    policy = TaskOptions(autoretry_for=(OSError,), dont_autoretry_for=(FileNotFoundError,))
 
     assert retries_by_itself(policy, ConnectionError())
     assert not retries_by_itself(policy, FileNotFoundError())
@@ -73,8 +74,8 @@ def test_only_the_named_errors_are_retried():
 
 
 def test_nothing_is_retried_by_itself_unless_asked_for():
-    assert not retries_by_itself(RetryPolicy(), OSError())
+    assert not retries_by_itself(TaskOptions(), OSError())
 
 
 def test_a_retry_that_the_task_asked_for_keeps_its_own_delay():
-    assert not retries_by_itself(RetryPolicy(autoretry_for=(Exception,)), Retry(None, 5))
+    assert not retries_by_itself(TaskOptions(autoretry_for=(Exception,)), Retry(None, 5))
