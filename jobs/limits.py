@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite, nan
-from numbers import Real
 
 from jobs import checks
-from jobs.errors import SettingsMistake
+from jobs.errors import SettingsMistake, WrongValue
 
 _RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
 _WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -36,31 +34,18 @@ def parse_rate_limit(text: str | float | Decimal | None) -> RateLimit | None:
     """The meaning of 5 or "5" (a second), "10/s", "5/m", "100/h"; None is no limit. SettingsMistake otherwise."""
     if text is None:
         return None
-    count, window_ms = _read(text) or (nan, 1)
-    if not isfinite(count):
-        raise SettingsMistake(
-            f'rate_limit={checks.shown(text)}: write a number (a second), "10/s", "5/m" or "100/h"'
-        )
-    if count <= 0:
-        raise SettingsMistake(f"rate_limit={checks.shown(text)}: nothing would ever run; None is no limit")
-    a_second = count * 1_000 / window_ms
-    if not 1 / SLOWEST_S <= a_second <= FASTEST:
-        raise SettingsMistake(
-            f"rate_limit={checks.shown(text)}: give a rate between one a year and {FASTEST:,.0f} a second"
-        )
-    return RateLimit(count, window_ms)
-
-
-def _read(text: object) -> tuple[float, int] | None:
-    if isinstance(text, str):
-        match = _RATE.fullmatch(text)
-        return (float(match[1]), _WINDOWS_MS[match[2] or "s"]) if match else None
-    if not isinstance(text, Real | Decimal) or isinstance(text, bool):
-        return None
+    mistake = f"rate_limit={checks.shown(text)}: "
+    match = _RATE.fullmatch(text) if isinstance(text, str) else None
     try:
-        return float(text), _WINDOWS_MS["s"]
-    except (ValueError, OverflowError):
-        return None
+        count = checks.number("rate_limit", float(match[1]) if match else text, most=1e300)
+    except (TypeError, WrongValue):
+        raise SettingsMistake(f'{mistake}write a number (a second), "10/s", "5/m" or "100/h"') from None
+    if count == 0:
+        raise SettingsMistake(f"{mistake}nothing would ever run; None is no limit")
+    limit = RateLimit(count, _WINDOWS_MS[match[2] or "s" if match else "s"])
+    if not 1_000 / FASTEST <= limit.spacing_ms <= SLOWEST_S * 1_000:
+        raise SettingsMistake(f"{mistake}give a rate between one a year and {FASTEST:,.0f} a second")
+    return limit
 
 
 def as_stored(limit: RateLimit | None) -> str:
