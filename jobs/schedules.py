@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,24 +48,9 @@ class Schedule(CronJob):
         async def run(ctx: Any) -> Any:
             return await registry.lookup(self.task)(*self.args, **self.kwargs)
 
-        super().__init__(
-            name=name,
-            coroutine=run,
-            month=None,
-            day=None,
-            weekday=None,
-            hour=None,
-            minute=None,
-            second=None,
-            microsecond=0,
-            run_at_startup=False,
-            unique=True,
-            job_id=None,
-            timeout_s=None,
-            keep_result_s=None,
-            keep_result_forever=None,
-            max_tries=None,
-        )
+        of_arq: dict[str, Any] = dict.fromkeys(field.name for field in fields(CronJob))
+        of_arq |= {"name": name, "coroutine": run, "microsecond": 0, "run_at_startup": False, "unique": True}
+        super().__init__(**of_arq)
 
     @property
     @abstractmethod
