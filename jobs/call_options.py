@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from jobs import checks
@@ -40,10 +41,8 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "queue": checks.queue,
     "task_id": checks.job_id,
     "return_exceptions": checks.flag,
-    "max_concurrency": checks.within(checks.count, least=1),
+    "max_concurrency": partial(checks.count, least=1),
 }
-
-_NUMBERS: Final = ("countdown", "expires")
 
 OF_CELERY: Final = {
     "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
@@ -87,14 +86,10 @@ def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Options that a stored workflow has. Earlier releases took a bool as a number, and text as an `expires` that never
     comes; what they could not call is a TypeError or a WrongValue as ever.
     """
-    odd = {
-        option: value
+    meant = {
+        option: int(value) if option in ("countdown", "expires") and isinstance(value, bool) else value
         for option, value in options.items()
-        if option in _NUMBERS and isinstance(value, bool | str)
     }
-    if not odd:
-        return options
-    meant = {**options, **{option: int(value) for option, value in odd.items() if isinstance(value, bool)}}
     if isinstance(meant.get("expires"), str):
         del meant["expires"]
     return meant
@@ -103,9 +98,9 @@ def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Both; the later one wins, and a later eta takes the place of a countdown, as a countdown does of an eta."""
     both = {**before, **after}
-    later = [option for option in ("eta", "countdown") if after.get(option) is not None]
-    if len(later) == 1:
-        both.pop("countdown" if later == ["eta"] else "eta", None)
+    for later, earlier in (("eta", "countdown"), ("countdown", "eta")):
+        if after.get(later) is not None and after.get(earlier) is None:
+            both.pop(earlier, None)
     return both
 
 

@@ -19,15 +19,42 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jobs import keys
 from jobs.errors import EncodingError, SettingsMistake, WrongValue
+from jobs.shown import text
 
 MOST_SECONDS = 1e11
 """About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""
 MOST_COUNT = 2**31 - 1
+SECONDS = "seconds, as a number or a timedelta"
 LONGEST_NAME = 512
 LONGEST_SPAN = timedelta(days=36_600)
-_PLAIN: tuple[type, ...] = (int, float)
+shown = text
+"""How a message shows a value."""
 
 Check: TypeAlias = Callable[[str, Any], Any]
+
+
+def number(
+    option: str,
+    value: Any,
+    *,
+    least: float = 0,
+    above: float = -math.inf,
+    most: float = 1e15,
+    what: str = "a number",
+) -> float:
+    """A finite number; never text or a bool."""
+    plain = value
+    if type(value) not in (int, float):
+        if not isinstance(value, Real | Decimal) or isinstance(value, bool):
+            raise _kind(option, value, f"give {what}")
+        try:
+            plain = float(value)
+        except (ValueError, OverflowError):
+            plain = math.nan
+    if not (least <= plain <= most and plain > above):  # nan is in no range
+        low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
+        raise _range(option, value, f"give {what}, {low} and at most {most:,.15g}")
+    return cast(float, plain)
 
 
 def seconds(
@@ -35,21 +62,13 @@ def seconds(
     value: Any,
     *,
     least: float = -MOST_SECONDS,
-    above: float | None = None,
+    above: float = -math.inf,
     most: float = MOST_SECONDS,
+    what: str = SECONDS,
 ) -> float:
-    """A number of seconds, or a timedelta; never text, nan, inf or a bool."""
-    if type(value) in _PLAIN and above is None and least <= value <= most:  # most calls; nan is in no range
-        return cast(float, value)
+    """A number of seconds, or a timedelta."""
     plain = value.total_seconds() if isinstance(value, timedelta) else value
-    return _number(option, plain, "seconds", ", as a number or a timedelta", least, above, most)
-
-
-def number(
-    option: str, value: Any, *, least: float = 0, above: float | None = None, most: float = 1e15
-) -> float:
-    """A finite number."""
-    return _number(option, value, "a number", "", least, above, most)
+    return number(option, plain, least=least, above=above, most=most, what=what)
 
 
 def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:
@@ -58,8 +77,7 @@ def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) ->
         raise _kind(option, value, "give a whole number")
     whole = int(value)
     if not least <= whole <= most:
-        bound = f"at least {least:,}" if whole < least else f"at most {most:,}"
-        raise _range(option, value, f"give a whole number, {bound}")
+        raise _range(option, value, f"give a whole number, at least {least:,} and at most {most:,}")
     return whole
 
 
@@ -70,22 +88,34 @@ def flag(option: str, value: Any) -> bool:
     return value
 
 
+def job_id(option: str, value: Any) -> str:
+    """The id of a job: text, or a UUID."""
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str):
+        raise _kind(option, value, "give text")
+    if not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
+    return value
+
+
 def name(option: str, value: Any) -> str:
     """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
     if not isinstance(value, str):
         raise _kind(option, value, "give a name as text")
-    if not 0 < len(value) <= LONGEST_NAME or "," in value or not value.isprintable():
-        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters without a comma")
-    return value
+    if "," in value:
+        raise _range(option, value, "give a name without a comma")
+    return job_id(option, value)
 
 
 def queue(option: str, value: Any) -> str:
     """The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
-    if name(option, value).startswith("="):
+    queue = name(option, value)
+    if queue.startswith("="):
         raise _range(
-            option, value, "give a name without = before it; arq's enqueue_job() takes a key as _queue_name"
+            option, value, "give a name without = before it; enqueue_job(_queue_name=) takes a key of arq's"
         )
-    return str(value)
+    return queue
 
 
 def queue_key(option: str, value: Any) -> str:
@@ -98,20 +128,14 @@ def queue_key(option: str, value: Any) -> str:
 
 def names(option: str, value: Any) -> tuple[str, ...]:
     """A list of names."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise _kind(option, value, "give a list of names, such as ['mail', 'default']")
-    return tuple(name(option, one) for one in value)
+    return tuple(name(option, one) for one in items(option, value, "a list of names, such as ['mail']"))
 
 
-def job_id(option: str, value: Any) -> str:
-    """The id of a job: text, or a UUID."""
-    if isinstance(value, UUID):
-        return str(value)
-    if not isinstance(value, str):
-        raise _kind(option, value, "give text or a UUID")
-    if not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
-        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
-    return value
+def items(option: str, value: Any, what: str) -> tuple[Any, ...]:
+    """The items of a list; text and a dict are none."""
+    if isinstance(value, str | bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable):
+        raise _kind(option, value, f"give {what}")
+    return tuple(value)
 
 
 def moment(option: str, value: Any) -> datetime:
@@ -119,20 +143,17 @@ def moment(option: str, value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise _kind(option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
     try:
-        if math.isfinite(value.timestamp()):
-            return value
+        value.timestamp()
     except (ValueError, OverflowError, OSError):
-        pass
-    raise _range(option, value, "give a datetime between the years 1 and 9999")
+        raise _range(option, value, "give a datetime between the years 1 and 9999") from None
+    return value
 
 
 def seconds_or_moment(option: str, value: Any) -> float | datetime:
     """Seconds from now, or a datetime."""
     if isinstance(value, datetime):
         return moment(option, value)
-    plain = value.total_seconds() if isinstance(value, timedelta) else value
-    how = ", as a number or a timedelta, or a datetime"
-    return _number(option, plain, "seconds", how, -MOST_SECONDS, None, MOST_SECONDS)
+    return seconds(option, value, what=f"{SECONDS}, or a datetime")
 
 
 def zone(option: str, value: Any) -> tzinfo:
@@ -150,27 +171,24 @@ def zone(option: str, value: Any) -> tzinfo:
     if not isinstance(value, tzinfo):
         raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
     if not _keeps_time(value):
-        raise _range(
-            option, value, "the clock of this zone is wrong without help: give a ZoneInfo, or its name"
-        )
+        raise _range(option, value, "the clock of this zone is wrong: give a ZoneInfo, or its name")
     return value
 
 
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
     """A time span."""
+    give = f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
     if not isinstance(value, timedelta):
-        raise _kind(option, value, "write a time span such as timedelta(seconds=30)")
+        raise _kind(option, value, give)
     if not least <= value <= LONGEST_SPAN:
-        raise _range(
-            option, value, f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
-        )
+        raise _range(option, value, give)
     return value
 
 
 def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
     """One exception class, or some in a tuple, list or set."""
-    several = (value,) if isinstance(value, type) else value
-    if not isinstance(several, tuple | list | set | frozenset) or not all(map(_is_exception, several)):
+    several = value if isinstance(value, tuple | list | set | frozenset) else (value,)
+    if not all(isinstance(one, type) and issubclass(one, BaseException) for one in several):
         raise _kind(option, value, "give exception classes, such as (OSError, KeyError)")
     return tuple(several)
 
@@ -186,13 +204,10 @@ def positional(option: str, value: Any) -> tuple[Any, ...]:
     """The positional arguments of a call; None is none."""
     if type(value) is tuple:
         return value
-    if value is None:
-        return ()
-    if isinstance(value, str | bytes | bytearray | memoryview | Mapping | set | frozenset) or not isinstance(
-        value, Iterable
-    ):
-        raise _kind(option, value, "give a tuple or list of positional arguments: (4,) is one argument")
-    return tuple(value)
+    what = "a tuple or list of positional arguments: (4,) is one argument"
+    if isinstance(value, set | frozenset):
+        raise _kind(option, value, f"give {what}")
+    return () if value is None else items(option, value, what)
 
 
 def by_name(option: str, value: Any) -> dict[str, Any]:
@@ -201,14 +216,13 @@ def by_name(option: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise _kind(option, value, "give a dict of arguments by name")
-    for name in value:
-        if type(name) is not str:
-            raise _kind(option, value, f"the name of a parameter is a text, {shown(name)} is none")
+    if not all(type(name) is str for name in value):
+        raise _kind(option, value, "the name of a parameter is a text")
     return dict(value)
 
 
 def or_none(check: Callable[..., Any], **limits: Any) -> Check:
-    """The same check, which also takes None."""
+    """The same check with limits, which also takes None."""
 
     def checked(option: str, value: Any) -> Any:
         if value is None:
@@ -219,11 +233,6 @@ def or_none(check: Callable[..., Any], **limits: Any) -> Check:
             raise type(error)(f"{error}; or None") from None
 
     return checked
-
-
-def within(check: Callable[..., Any], **limits: Any) -> Check:
-    """The same check with limits."""
-    return lambda option, value: check(option, value, **limits)
 
 
 def hint(option: str, known: Sequence[str]) -> str:
@@ -242,58 +251,13 @@ def as_settings_mistake(where: str = "") -> Iterator[None]:
         raise SettingsMistake(f"{where}{error}") from None
 
 
-def shown(value: object) -> str:
-    """The value in a message: cut, and without anything that is not printable."""
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def _number(
-    option: str, value: Any, what: str, how: str, least: float, above: float | None, most: float
-) -> float:
-    if not isinstance(value, Real | Decimal) or isinstance(value, bool):
-        raise _kind(option, value, f"give {what}{how}")
-    try:
-        plain = cast(float, value) if type(value) in _PLAIN else float(value)
-        known = math.isfinite(plain)
-    except (ValueError, OverflowError):
-        plain, known = 0, False
-    if not known:
-        raise _range(
-            option,
-            value,
-            f"give {what} that are finite{how}" if what == "seconds" else "give a finite number",
-        )
-    if above is not None and plain <= above:
-        raise _range(option, value, f"give {what} above {above:,g}{how}")
-    if plain < least:
-        raise _range(
-            option,
-            value,
-            f"give {what}{how}; it cannot be {'negative' if least == 0 else f'below {least:,g}'}",
-        )
-    if plain > most:
-        raise _range(option, value, f"give {what}{how}, at most {most:,.15g}")
-    return plain
-
-
 def _keeps_time(zone: tzinfo) -> bool:
     """Does a time that this zone's clock shows mean the moment at which it shows it?"""
+    moments = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
     try:
-        for month in range(1, 13):
-            moment = datetime(2026, month, 1, tzinfo=UTC)
-            if moment.astimezone(zone).replace(tzinfo=zone).astimezone(UTC) != moment:
-                return False
+        return all(at.astimezone(zone).replace(tzinfo=zone).astimezone(UTC) == at for at in moments)
     except Exception:  # another library's code
         return False
-    return True
-
-
-def _is_exception(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def _kind(option: str, value: object, give: str) -> TypeError:

@@ -15,7 +15,7 @@ from jobs.errors import WrongValue
 MOST_ROWS = 100_000
 
 
-def seconds(**limits: float) -> Callable[[str], float]:
+def seconds(**limits: Any) -> Callable[[str], float]:
     """A finite number of seconds."""
 
     def read(text: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from arq.cron import CronJob
@@ -57,8 +58,8 @@ def _any(option: str, value: Any) -> Any:
     return value
 
 
-_ABOVE_ZERO = checks.within(checks.seconds, above=0)
-_NOT_NEGATIVE = checks.within(checks.seconds, least=0)
+_ABOVE_ZERO = partial(checks.seconds, above=0)
+_NOT_NEGATIVE = partial(checks.seconds, least=0)
 _COUNT_OR_NONE = checks.or_none(checks.count, least=1)
 _FUNCTION_OR_NONE = checks.or_none(checks.function)
 
@@ -71,7 +72,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_jobs_total": _COUNT_OR_NONE,
     "max_memory": checks.or_none(checks.number, above=0),
     "log_format": _log_format,
-    "nice": checks.within(checks.count, most=19),
+    "nice": partial(checks.count, most=19),
     "accept_pickle": checks.flag,
     "queue_name": _any,
     "redis_settings": _any,
@@ -84,19 +85,19 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "after_job_end": _FUNCTION_OR_NONE,
     "handle_signals": checks.flag,
     "job_completion_wait": _NOT_NEGATIVE,
-    "max_jobs": checks.within(checks.count, least=1, most=100_000),
+    "max_jobs": partial(checks.count, least=1, most=100_000),
     "job_timeout": checks.or_none(_NOT_NEGATIVE),
     "keep_result": checks.or_none(_NOT_NEGATIVE),
     "keep_result_forever": checks.flag,
     "poll_delay": _ABOVE_ZERO,
     "queue_read_limit": _COUNT_OR_NONE,
-    "max_tries": checks.within(checks.count, least=1),
+    "max_tries": partial(checks.count, least=1),
     "health_check_interval": _ABOVE_ZERO,
     "health_check_key": checks.or_none(checks.name),
     "ctx": checks.or_none(_mapping),
     "retry_jobs": checks.flag,
     "allow_abort_jobs": checks.flag,
-    "max_burst_jobs": checks.within(checks.count, least=-1),
+    "max_burst_jobs": partial(checks.count, least=-1),
     "job_serializer": _FUNCTION_OR_NONE,
     "job_deserializer": _FUNCTION_OR_NONE,
     "expires_extra_ms": checks.count,
