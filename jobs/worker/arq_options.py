@@ -10,7 +10,7 @@ from typing import Any, Final
 from arq.constants import default_queue_name
 from arq.utils import to_seconds
 
-from jobs import checks, keys
+from jobs import keys
 from jobs.calling import WORKFLOW_TASKS
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
@@ -19,32 +19,12 @@ from jobs.worker.running import Running
 
 logger = logging.getLogger("arq.worker")
 
-_REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
-
-REFUSED: Final[Mapping[str, str]] = {
-    "redis_settings": _REDIS,
-    "redis_pool": _REDIS,
-    "queue_read_limit": "remove it, a worker claims as many jobs as it has free slots: see max_jobs",
-}
-"""Options of arq that would have no effect, and what to write."""
-
 OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
 
 
-def refuse(options: Mapping[str, Any]) -> None:
-    """SettingsMistake for an option that would have no effect; it says what to write."""
-    for option, instead in REFUSED.items():
-        if options.get(option) is not None:
-            raise SettingsMistake(f"worker_settings() takes no {option}=: {instead}")
-    if options.get("allow_abort_jobs") is False:
-        raise SettingsMistake("allow_abort_jobs=False: every job can be aborted here; remove it")
-
-
-def queue_of(queue_name: Any) -> str:
+def queue_of(key: str) -> str:
     """The queue whose sorted set has arq's `queue_name` as its key."""
-    with checks.as_settings_mistake():
-        key = checks.queue_key("queue_name", queue_name)
     if key.startswith(("arq:", "jobs:")) and key != default_queue_name and not key.startswith("arq:queue:"):
         raise SettingsMistake(f"queue_name={key!r}: this key belongs to arq or to this library; give another")
     return keys.queue_name(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -15,31 +15,28 @@ from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.schedules import Schedule, crontab
 
-AROUND: Final = (
-    "around=%s: give a function of one argument, the CurrentJob, that returns an async context manager: "
-    "put @contextlib.asynccontextmanager above an async def with one yield"
-)
+_REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
 
 
 def around(option: str, value: Any) -> Any:
     """A function that takes a job and returns an async context manager, as far as one can see without calling it."""
-    inner = inspect.unwrap(value) if callable(value) else value
-    is_manager = isinstance(value, type) and hasattr(value, "__aenter__") and hasattr(value, "__aexit__")
-    is_bare = inspect.isasyncgenfunction(value) or inspect.iscoroutinefunction(value)
-    is_manager = is_manager or not (isinstance(value, type) or is_bare or inspect.isgeneratorfunction(inner))
-    if not callable(value) or not is_manager or not _takes_one(value):
-        raise TypeError(AROUND % checks.shown(value))
-    return value
-
-
-def _takes_one(function: Any) -> bool:
+    if isinstance(value, type):
+        fits = hasattr(value, "__aenter__") and hasattr(value, "__aexit__")
+    else:
+        is_bare = inspect.isasyncgenfunction(value) or inspect.iscoroutinefunction(value)
+        fits = not is_bare and not inspect.isgeneratorfunction(inspect.unwrap(value))
     try:
-        inspect.signature(function).bind(None)
+        inspect.signature(value).bind(None)
     except TypeError:
-        return False
+        fits = False
     except ValueError:  # it shows no signature
         pass
-    return True
+    if not fits:
+        raise TypeError(
+            f"around={checks.shown(value)}: give a function of one argument, the CurrentJob, that returns an async "
+            "context manager: put @contextlib.asynccontextmanager above an async def with one yield"
+        )
+    return value
 
 
 def _mapping(option: str, value: Any) -> Any:
@@ -48,61 +45,47 @@ def _mapping(option: str, value: Any) -> Any:
     return value
 
 
-def _log_format(option: str, value: Any) -> Any:
-    if value not in ("text", "json"):
-        raise TypeError(f"log_format={checks.shown(value)}: it is 'text' for people or 'json' for machines")
-    return value
+def _only(*allowed: Any, otherwise: str) -> checks.Check:
+    def check(option: str, value: Any) -> Any:
+        if not any(type(value) is type(one) and value == one for one in allowed):
+            hides = allowed == (None,)  # settings of a Redis may hold a password
+            raise TypeError(f"{option}={'...' if hides else checks.shown(value)}: {otherwise}")
+        return value
+
+    return check
 
 
-def _any(option: str, value: Any) -> Any:
-    return value
+def _all(check: checks.Check, *options: str) -> dict[str, checks.Check]:
+    return dict.fromkeys(options, check)
 
 
-_ABOVE_ZERO = partial(checks.seconds, above=0)
-_NOT_NEGATIVE = partial(checks.seconds, least=0)
-_COUNT_OR_NONE = checks.or_none(checks.count, least=1)
-_FUNCTION_OR_NONE = checks.or_none(checks.function)
+_SECONDS = partial(checks.seconds, least=0)
+_FLAGS = ("burst", "handle_signals", "keep_result_forever", "retry_jobs", "log_results", "accept_pickle")
+_TIMES = ("lease", "lease_renewal", "loop_stuck", "poll_delay", "health_check_interval")
+_HOOKS = ("on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end")
 
 CHECKS: Final[Mapping[str, checks.Check]] = {
+    **_all(checks.flag, *_FLAGS),
+    **_all(checks.or_none(checks.function), *_HOOKS, "job_serializer", "job_deserializer"),
+    **_all(partial(checks.seconds, above=0), *_TIMES),
+    **_all(_SECONDS, "unknown_task_patience", "job_completion_wait"),
+    **_all(checks.or_none(_SECONDS), "job_timeout", "keep_result"),
+    **_all(_only(None, otherwise=_REDIS), "redis_settings", "redis_pool"),
     "around": checks.or_none(around),
-    "lease": _ABOVE_ZERO,
-    "lease_renewal": _ABOVE_ZERO,
-    "loop_stuck": _ABOVE_ZERO,
-    "unknown_task_patience": _NOT_NEGATIVE,
-    "max_jobs_total": _COUNT_OR_NONE,
-    "max_memory": checks.or_none(checks.number, above=0),
-    "log_format": _log_format,
-    "nice": partial(checks.count, most=19),
-    "accept_pickle": checks.flag,
-    "queue_name": _any,
-    "redis_settings": _any,
-    "redis_pool": _any,
-    "burst": checks.flag,
-    "on_startup": _FUNCTION_OR_NONE,
-    "on_shutdown": _FUNCTION_OR_NONE,
-    "on_job_start": _FUNCTION_OR_NONE,
-    "on_job_end": _FUNCTION_OR_NONE,
-    "after_job_end": _FUNCTION_OR_NONE,
-    "handle_signals": checks.flag,
-    "job_completion_wait": _NOT_NEGATIVE,
     "max_jobs": partial(checks.count, least=1, most=100_000),
-    "job_timeout": checks.or_none(_NOT_NEGATIVE),
-    "keep_result": checks.or_none(_NOT_NEGATIVE),
-    "keep_result_forever": checks.flag,
-    "poll_delay": _ABOVE_ZERO,
-    "queue_read_limit": _COUNT_OR_NONE,
+    "max_jobs_total": checks.or_none(checks.count, least=1),
+    "max_burst_jobs": partial(checks.count, least=-1),
     "max_tries": partial(checks.count, least=1),
-    "health_check_interval": _ABOVE_ZERO,
+    "max_memory": checks.or_none(checks.number, above=0),
+    "nice": partial(checks.count, most=19),
+    "expires_extra_ms": checks.count,
+    "queue_name": checks.name,
     "health_check_key": checks.or_none(checks.name),
     "ctx": checks.or_none(_mapping),
-    "retry_jobs": checks.flag,
-    "allow_abort_jobs": checks.flag,
-    "max_burst_jobs": partial(checks.count, least=-1),
-    "job_serializer": _FUNCTION_OR_NONE,
-    "job_deserializer": _FUNCTION_OR_NONE,
-    "expires_extra_ms": checks.count,
     "timezone": checks.or_none(checks.zone),
-    "log_results": checks.flag,
+    "log_format": _only("text", "json", otherwise="it is 'text' for people or 'json' for machines"),
+    "allow_abort_jobs": _only(True, otherwise="every job can be aborted here; remove it"),
+    "queue_read_limit": _only(None, otherwise="remove it, a worker claims as many jobs as it has free slots"),
 }
 
 
@@ -133,18 +116,25 @@ def checked_queues(queues: Any) -> list[str]:
     return list(named)
 
 
+def _listed(option: str, given: Any, fits: Callable[[Any], bool], otherwise: str) -> list[Any]:
+    with checks.as_settings_mistake():
+        several = list(checks.items(option, given, f"a list of {option}"))
+    for one in several:
+        if not fits(one):
+            raise SettingsMistake(f"{option}=[...]: {checks.shown(one)} {otherwise}")
+    return several
+
+
 def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
     """The tasks; no two of one name."""
-    if isinstance(tasks, str | Task) or not isinstance(tasks, Iterable):
-        raise SettingsMistake(f"tasks={checks.shown(tasks)}: give a list of tasks")
-    several = list(tasks)
+    several = _listed(
+        "tasks",
+        tasks,
+        lambda one: isinstance(one, Task),
+        "is no task: put @task above the function; functions=[...] takes those of arq",
+    )
     by_name: dict[str, Task[Any, Any]] = {}
     for one in several:
-        if not isinstance(one, Task):
-            raise SettingsMistake(
-                f"tasks=[...]: {checks.shown(one)} is no task: put @task above the function; "
-                "functions=[...] takes those of arq"
-            )
         for name in (one.name, *one.options.aliases):
             if by_name.setdefault(name, one) is not one:
                 raise SettingsMistake(f"tasks=[...]: two tasks are named {name!r}; give one another name=")
@@ -153,15 +143,12 @@ def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
 
 def checked_functions(functions: Any) -> list[Any]:
     """arq's functions: a coroutine function, what `arq.worker.func()` makes, or the path of one."""
-    if isinstance(functions, str) or not isinstance(functions, Iterable):
-        raise SettingsMistake(f"functions={checks.shown(functions)}: give a list of functions")
-    several = list(functions)
-    for one in several:
-        if isinstance(one, Task):
-            raise SettingsMistake(f"functions=[...]: {one!r} is a task: give it in tasks=[...]")
-        if not isinstance(one, Function | str) and not callable(one):
-            raise SettingsMistake(f"functions=[...]: {checks.shown(one)} is no function")
-    return several
+    return _listed(
+        "functions",
+        functions,
+        lambda one: isinstance(one, Function | str) or (callable(one) and not isinstance(one, Task)),
+        "is no function of arq; a task belongs in tasks=[...]",
+    )
 
 
 def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
@@ -169,19 +156,17 @@ def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
 
     Redis remembers a schedule by its name: two of one name would take each other's moments.
     """
-    if isinstance(cron_jobs, str | CronJob) or not isinstance(cron_jobs, Iterable):
-        raise SettingsMistake(f"cron_jobs={checks.shown(cron_jobs)}: give a list of schedules")
-    several: list[Any] = list(cron_jobs)
+    several = _listed(
+        "cron_jobs",
+        cron_jobs,
+        lambda one: isinstance(one, CronJob),
+        "is no schedule: give crontab(...), every(...), or what arq.cron() makes",
+    )
     seen = set[str]()
     for schedule in several:
-        if not isinstance(schedule, CronJob):
-            raise SettingsMistake(
-                f"cron_jobs=[...]: {checks.shown(schedule)} is no schedule: give crontab(...), every(...), "
-                "or what arq.cron() makes"
-            )
         if isinstance(schedule, Schedule) and schedule.name in seen:
             raise SettingsMistake(f"two schedules are called {schedule.name!r}: give each a name= of its own")
         seen.add(schedule.name)
-    if zone is None:
-        return several
-    return [schedule.in_zone(zone) if isinstance(schedule, crontab) else schedule for schedule in several]
+    return [
+        schedule.in_zone(zone) if zone and isinstance(schedule, crontab) else schedule for schedule in several
+    ]

@@ -15,14 +15,7 @@ from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
 from jobs.redis_url import RedisURL
-from jobs.worker import arq_options
-from jobs.worker.option_checks import (
-    checked,
-    checked_cron_jobs,
-    checked_functions,
-    checked_queues,
-    checked_tasks,
-)
+from jobs.worker import arq_options, option_checks
 from jobs.worker.registered import as_functions
 from jobs.worker.worker import Worker, use_our_worker
 
@@ -56,20 +49,22 @@ def worker_settings(
     SettingsMistake: an option that neither has, or a value that it cannot have.
     """
     use_our_worker()
-    options = checked(options, inspect.signature(Worker).parameters)
-    arq_options.refuse(options)
+    options = option_checks.checked(options, inspect.signature(Worker).parameters)
     if not redis_url:
         raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
     served = [arq_options.queue_of(options["queue_name"])] if "queue_name" in options else []
     if queues is not None or not served:
-        served += checked_queues(["default"] if queues is None else queues)
+        served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.queue_key(served[0])
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
         **_DEFAULTS,
         **options,
-        "functions": [*as_functions((*checked_tasks(tasks), *BUILT_IN)), *checked_functions(functions)],
-        "cron_jobs": checked_cron_jobs(cron_jobs, options.get("timezone")),
+        "functions": [
+            *as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN)),
+            *option_checks.checked_functions(functions),
+        ],
+        "cron_jobs": option_checks.checked_cron_jobs(cron_jobs, options.get("timezone")),
         "queues": served,
         "queue_name": key,  # where `arq --check` looks for the health record
         "redis_pool": JobsRedis.at(redis_url, default_queue_name=key, **connection),
