@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import CodeType
+from types import CellType
 from typing import Any
 
 
@@ -19,12 +18,13 @@ from typing import Any
 class Origin:
     """A function, and the run of the module that declared it."""
 
-    function: Callable[..., Any]
+    function: Any
+    target: Any
+    """The function inside decorators and partials: its code tells two apart."""
     module: str
     qualname: str
-    code: CodeType | None
     run: object
-    """The module's spec, as each import and each reload makes a new one; of a script its globals. None at a prompt."""
+    """The module's spec, as each import and each reload makes a new one; of a script its globals."""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.qualname}"
@@ -42,67 +42,38 @@ class Origin:
         """
         if self.function is before.function:
             return True
-        if self.qualname != before.qualname or not self._shares_place(before):
+        if self.qualname != before.qualname or not {self.module, self._file} & {before.module, before._file}:
             return False
-        inner = "<" in self.qualname  # <locals> or <lambda>: several functions may have this name
-        if self.run is None or before.run is None:
-            if not inner:
-                return True
-        elif self.run is not before.run:
+        if self.run is not before.run:
             return True
-        if not inspect.isfunction(self.function) or self.code != before.code:
+        try:
+            return inspect.isfunction(self.function) and self._content(named) == before._content(named)
+        except Exception:  # values that cannot be compared, or no function before
             return False
-        return _are_equal(self._bound(named), before._bound(named))
 
-    def _shares_place(self, other: Origin) -> bool:
-        same_file = self.code and other.code and self.code.co_filename == other.code.co_filename
-        return self.module == other.module or bool(same_file)
+    @property
+    def _file(self) -> object:
+        return self.target.__code__.co_filename if hasattr(self.target, "__code__") else self
 
-    def _bound(self, named: bool) -> list[object]:
-        """What else than its code makes the function: what it takes from the function around it, and its defaults. Of
-        one that was given a name only the functions among them."""
-        target: Any = _target(self.function)
-        taken = [_content(cell) for cell in target.__closure__ or ()]
-        codes: list[object] = [value.__code__ for value in taken if inspect.isfunction(value)]
-        return codes if named else [*taken, target.__defaults__, target.__kwdefaults__]
+    def _content(self, named: bool) -> list[object]:
+        """The code, and what the function has from the one around it; of a named task only the functions among that."""
+        taken = [cell.cell_contents for cell in self.target.__closure__ or () if cell != CellType()]
+        if named:
+            return [self.target.__code__, *(value.__code__ for value in taken if inspect.isfunction(value))]
+        return [self.target.__code__, *taken, self.target.__defaults__, self.target.__kwdefaults__]
 
 
 def origin_of(task: Any) -> Origin:
     """The origin of a task, or of a function."""
-    function = getattr(task, "__wrapped__", task)
-    target = _target(function)
+    function = target = getattr(task, "__wrapped__", task)
+    while (inner := target.func if isinstance(target, partial) else inspect.unwrap(target)) is not target:
+        target = inner
     module = getattr(function, "__module__", None) or type(function).__module__
-    return Origin(
-        function,
-        module,
-        getattr(function, "__qualname__", type(function).__qualname__),
-        getattr(target, "__code__", None),
-        _run(target, module),
-    )
-
-
-def _target(function: Any) -> Any:
-    """The function inside decorators and partials: its code tells two apart."""
-    function = inspect.unwrap(function)
-    return _target(function.func) if isinstance(function, partial) else function
-
-
-def _run(target: Any, module: str) -> object:
+    qualname = getattr(function, "__qualname__", type(function).__qualname__)
     scope = getattr(target, "__globals__", None) or vars(sys.modules.get(module, sys))
-    if scope.get("__spec__") is not None:
-        return scope["__spec__"]
-    return None if hasattr(sys, "ps1") or "__file__" not in scope else scope
-
-
-def _content(cell: Any) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
-
-
-def _are_equal(these: list[object], those: list[object]) -> bool:
-    try:
-        return these == those
-    except Exception:  # values that cannot be compared
-        return False
+    run = scope.get("__spec__") or scope
+    if run is scope and "<" not in qualname and (hasattr(sys, "ps1") or "__file__" not in scope):
+        run = (
+            object()
+        )  # at a prompt each declaration is a run, but for <locals> and <lambda>: several share a name
+    return Origin(function, target, module, qualname, run)
