@@ -175,10 +175,13 @@ class Result:
 
     def _decode(self, entry: Entry) -> tuple[bool, Any]:
         if entry.result:
-            stored = self._connection.loads(entry.result)
-            value = stored["r"]
-            if stored["s"] or isinstance(value, BaseException):
-                return stored["s"], value
+            try:
+                stored = self._connection.loads(entry.result)
+                success, value = stored["s"], stored["r"]
+            except (TypeError, KeyError) as error:
+                raise EncodingError(f"what is kept as the result of job {self.id} is none") from error
+            if success or isinstance(value, BaseException):
+                return success, value
             return False, RemoteError("SerializationError", str(value))
         if entry.state == "SUCCESS":
             return True, None

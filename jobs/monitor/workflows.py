@@ -92,10 +92,12 @@ async def workflow(
 ) -> WorkflowNode | None:
     """The tree of a workflow, from the node at *path* on, and *limit* of that node's members, from *start* on.
 
-    Each node counts the states of all tasks below it. None: that is no workflow, or its result has ended, or it has no
-    such node.
+    Each node counts the states of all tasks below it. None: that is no workflow that this version can read, or its
+    result has ended, or it has no such node.
     """
-    tree = await members.tree_of(connection, workflow_id)
+    tree = None
+    with contextlib.suppress(EncodingError):
+        tree = await members.tree_of(connection, workflow_id)
     node = None if tree is None else _node_at(tree, path)
     if tree is None or node is None:
         return None

@@ -6,7 +6,8 @@ import pytest
 
 from jobs import Result, chain, chord, group, keys, registry, task
 from jobs.connection import JobsRedis
-from jobs.monitor import find, job
+from jobs.errors import EncodingError
+from jobs.monitor import find, job, workflow
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -196,3 +197,18 @@ async def test_bytes_that_are_no_call_are_no_reason_to_fail(connection: JobsRedi
     assert found.state == "PENDING"
     assert [row.id for row in page.rows] == ["odd"]
     await connection.delete(f"{keys.JOB}odd", keys.QUEUE)
+
+
+@pytest.mark.parametrize("stored", [b"\x05", b"\xc0", b"\x80", b"\x90", b"\xa1x", b"\x81\xa1s\xc3", b"\xc1"])
+async def test_bytes_that_are_no_result_are_no_reason_to_fail(connection: JobsRedis, stored: bytes) -> None:
+    await connection.set(f"{keys.RESULT}odd", stored)
+    await connection.set(f"{keys.TREE}odd", stored)
+
+    found = await job(connection, "odd")
+
+    assert found
+    assert found.state == "FAILURE"
+    assert await workflow(connection, "odd") is None
+    with pytest.raises(EncodingError):
+        await Result("odd").get(timeout=1)
+    await connection.delete(f"{keys.RESULT}odd", f"{keys.TREE}odd")
