@@ -189,8 +189,10 @@ class ArqRunnable:
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
         call = running.unpickled or running.call
-        coroutine = self._function.coroutine(ctx, *call.args, **call.kwargs)
-        return await asyncio.wait_for(coroutine, self._timeout_s or None)
+        async with asyncio.timeout(
+            self._timeout_s or None
+        ):  # no task of its own: SystemExit in it ends the loop
+            return await self._function.coroutine(ctx, *call.args, **call.kwargs)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
         if self.runs_again and isinstance(error, arq.worker.Retry):

@@ -58,6 +58,33 @@ async def test_an_exception_of_any_kind_ends_its_job(
     await wait_until(lambda: not worker._engine.held, "nothing to be held")
 
 
+@task(name="tests.leave")
+async def leave(kind: str) -> None:
+    raise LEAVING[kind](3)
+
+
+async def leave_in_arq(ctx: dict[Any, Any], kind: str) -> None:
+    raise LEAVING[kind](3)
+
+
+LEAVING: dict[str, type[BaseException]] = {
+    cls.__name__: cls for cls in (SystemExit, GeneratorExit, BaseException)
+}
+
+
+async def test_what_ends_a_program_ends_a_job_alone(connection: JobsRedis, start_worker: StartWorker) -> None:
+    worker = await start_worker(tasks=[leave, multiply], functions=[leave_in_arq])
+
+    for kind in LEAVING:
+        called = await connection.enqueue_job("leave_in_arq", kind)
+        assert called is not None
+        for result in (await leave.delay(kind), Result(called.job_id)):
+            assert kind in repr(await result.get(timeout=5, propagate=False))
+
+    assert await (await multiply.delay(2, 2)).get(timeout=5) == 4
+    assert not worker.main_task.done()
+
+
 async def test_what_it_raised_is_told_though_its_text_is_odd(start_worker: StartWorker) -> None:
     await start_worker(tasks=ODD)
 
