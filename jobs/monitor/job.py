@@ -80,7 +80,9 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     if not row and not state and (member := await members.member_of(connection, job_id)):
         parent = member[0]
     call = await _call(connection, job_id, parent)
-    children = await members.children_of(connection, job_id)
+    children: list[str] = []
+    with contextlib.suppress(EncodingError):  # a workflow of another version
+        children = await members.children_of(connection, job_id)
     result, error = await _outcome(connection, job_id, state)
     return JobDetail(
         id=job_id,
