@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs import checks, encoding, keys, member_ids, registry
+from jobs import checks, encoding, keys, member_ids, registry, travel
 from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
@@ -32,7 +32,7 @@ not know this task, and leaves it to another.
 """
 WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
-LARGE_LIMIT: Final = encoding.LARGEST
+LARGE_LIMIT: Final = travel.LARGEST
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def check_arguments(node: Node) -> None:
     while waiting:
         here = waiting.pop()
         try:
-            encoding.check_all((*here.args, *here.kwargs.values()))
+            travel.check_all((*here.args, *here.kwargs.values()))
         except EncodingError as error:
             raise _naming_the_culprit(here, error) from error
         if isinstance(here, Workflow):

@@ -17,7 +17,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobs import checks, default, encoding, keys, schedule_info, scripts
+from jobs import checks, default, encoding, keys, schedule_info, scripts, travel
 from jobs.awaiting import all_awaited
 from jobs.calling import Call, Moment, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
@@ -173,8 +173,8 @@ class JobsRedis(ArqRedis):
         if options:
             call["o"] = options
         if self.is_own_encoding:
-            depth = encoding.DEPTH if limit is None else encoding.WRAPPED
-            encoding.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
+            depth = travel.DEPTH if limit is None else encoding.WRAPPED
+            travel.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
             payload = encoding.pack(call)
         else:
             payload = self.dumps(call)

@@ -22,7 +22,7 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import callables, checks, default, encoding, registry
+from jobs import callables, checks, default, registry, remote
 from jobs.awaiting import awaited, enter_plain_task
 from jobs.call_options import ManyOptions, NoOption
 from jobs.canvas import Node, Signature, group
@@ -55,7 +55,7 @@ class Task(Generic[P, R]):
         self.declared_in = self.__module__
         """The module that made it a task: importing it makes the task known."""
         self.__wrapped__ = function
-        encoding.declare_exception(*options.autoretry_for, *options.raises)
+        remote.declare_exception(*options.autoretry_for, *options.raises)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"

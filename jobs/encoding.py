@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,41 +19,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgpack
 
 from jobs import travel
-from jobs.errors import EncodingError, TaskRevoked
-from jobs.remote import (
-    TRACEBACK_CHARACTERS,
-    TUPLE,
-    ExceptionPacker,
-    declare_exception,
-    exception_from_plain,
-    traceback_text,
-    whole_text,
-)
+from jobs.errors import EncodingError, RemoteError, TaskRevoked
+from jobs.remote import TUPLE, ExceptionPacker, exception_from_plain
 from jobs.shown import said
-from jobs.travel import DEPTH, LARGEST, check, check_all
-
-__all__ = [
-    "DEPTH",
-    "LARGEST",
-    "STORED",
-    "TRACEBACK_CHARACTERS",
-    "WRAPPED",
-    "check",
-    "check_all",
-    "declare_exception",
-    "declare_type",
-    "dumps",
-    "joined",
-    "loads",
-    "loads_cut",
-    "loads_job",
-    "loads_stored",
-    "loads_wrapped",
-    "pack",
-    "traceback_text",
-    "unpacker",
-    "whole_text",
-]
+from jobs.travel import DEPTH, LARGEST, check
 
 STORED = 128
 """Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""
@@ -63,6 +32,8 @@ DIGITS = 4_300
 """Digits of the longest number: Python reads no longer one."""
 
 Clock = TypeVar("Clock", datetime, time)
+Hooks = Sequence[Callable[[int, bytes], Any]]
+"""What msgpack asks for a tagged value, by the number of those that it is inside of."""
 
 
 def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
@@ -136,6 +107,14 @@ def loads_job(data: bytes) -> Any:
     return value
 
 
+def loads_inert(data: bytes) -> Any:
+    """Decode without running code of the application, which may be what kills whoever decodes the call.
+
+    An exception of the application becomes a RemoteError; a type of its own raises EncodingError.
+    """
+    return _unpack(data, 0, _INERT_HOOKS)
+
+
 def loads_cut(data: bytes) -> dict[str, Any]:
     """What can be read of a stored call whose end is cut off: the arguments before the cut."""
     reader = unpacker(data)
@@ -194,31 +173,26 @@ def _pack_inside(value: Any, exception: Callable[[BaseException], bytes] | None)
 
 def _checked_inside(value: Any, depth: int, exception: Callable[[BaseException], bytes]) -> bytes:
     check(value, depth)
-    try:
-        return _pack_inside(value, exception)
-    except EncodingError:
-        raise
-    except Exception as error:
-        raise EncodingError(said(error, 500)) from error
+    return _pack_inside(value, exception)
 
 
-def _unpack(data: bytes, level: int) -> Any:
+def _unpack(data: bytes, level: int, hooks: Hooks | None = None) -> Any:
     try:
-        return _unpack_at(data, level)
+        return _unpack_at(data, level, hooks or _HOOKS)
     except Exception as error:  # whatever msgpack or a constructor makes of hostile bytes
         raise EncodingError(f"{len(data)} bytes that are not a value of ours: {said(error, 500)}") from error
 
 
-def _unpack_at(data: bytes, level: int) -> Any:
+def _unpack_at(data: bytes, level: int, hooks: Hooks) -> Any:
     """Decode what stands inside *level* tagged values. Below the first few the reader is no longer on the stack, where
     it takes 42 kB for each level.
     """
     if level < _ON_THE_STACK:
-        return msgpack.unpackb(data, ext_hook=_HOOKS[level], strict_map_key=False)
+        return msgpack.unpackb(data, ext_hook=hooks[level], strict_map_key=False)
     if level > STORED:
         raise EncodingError(f"more than {STORED} tagged values inside each other")
     reader: Any = msgpack.Unpacker(
-        ext_hook=_HOOKS[level], strict_map_key=False, max_buffer_size=0, read_size=max(len(data), 1)
+        ext_hook=hooks[level], strict_map_key=False, max_buffer_size=0, read_size=max(len(data), 1)
     )
     reader.feed(data)
     value = reader.unpack()
@@ -229,12 +203,27 @@ def _unpack_at(data: bytes, level: int) -> Any:
 
 def _untagged(level: int, tag: int, data: bytes) -> Any:
     if tag == _BIG_INT:
-        if len(data) > DIGITS + 1:
-            raise EncodingError(f"a number of more than {DIGITS:,} digits")
-        return int(data)
+        return _big_int(data)
     if tag not in _FROM_PLAIN:
         raise EncodingError(f"unknown tag {tag}")
-    return _FROM_PLAIN[tag](_unpack_at(data, level + 1))
+    return _FROM_PLAIN[tag](_unpack_at(data, level + 1, _HOOKS))
+
+
+def _untagged_inert(level: int, tag: int, data: bytes) -> Any:
+    if tag == _BIG_INT:
+        return _big_int(data)
+    if tag not in _OWN_TAGS:
+        raise EncodingError(f"tag {tag} is a type of the application")
+    plain = _unpack_at(data, level + 1, _INERT_HOOKS)
+    if tag == _EXCEPTION and not plain[0].startswith("builtins."):
+        return RemoteError(plain[0], plain[2] if isinstance(plain[2], str) else plain[2][0])
+    return _FROM_PLAIN[tag](plain)
+
+
+def _big_int(data: bytes) -> int:
+    if len(data) > DIGITS + 1:
+        raise EncodingError(f"a number of more than {DIGITS:,} digits")
+    return int(data)
 
 
 def _clock_to_plain(value: datetime | time) -> list[Any]:
@@ -242,28 +231,23 @@ def _clock_to_plain(value: datetime | time) -> list[Any]:
     return [value.isoformat(), zone, value.fold]
 
 
-def _datetime_from_plain(plain: list[Any]) -> datetime:
-    text, zone, fold = plain
-    return _in_zone(datetime.fromisoformat(text), zone).replace(fold=fold)
-
-
-def _time_from_plain(plain: list[Any]) -> time:
-    text, zone, fold = plain
-    return _in_zone(time.fromisoformat(text), zone).replace(fold=fold)
-
-
-def _in_zone(value: Clock, zone: str | None) -> Clock:
+def _clock_from_plain(kind: type[Clock], plain: list[Any]) -> Clock:
     """A zone that only the sender knows is left out: the offset in a datetime's text is the same moment."""
+    text, zone, fold = plain
+    value = kind.fromisoformat(text)
     if zone is not None:
         with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
-            return value.replace(tzinfo=ZoneInfo(zone))
-    return value
+            value = value.replace(tzinfo=ZoneInfo(zone))
+    return value.replace(fold=fold)
 
 
 _EXCEPTION, _BIG_INT = 20, 21
 _ON_THE_STACK = 4
 _TOO_LONG = 10**DIGITS
-_HOOKS = [partial(_untagged, level) for level in range(STORED + 1)]
+_OWN_TAGS = {*range(1, 11), _EXCEPTION, 30}
+"""Of the types below, and of `Request`."""
+_HOOKS: Hooks = [partial(_untagged, level) for level in range(STORED + 1)]
+_INERT_HOOKS: Hooks = [partial(_untagged_inert, level) for level in range(STORED + 1)]
 
 _TYPES: dict[type, tuple[int, Callable[[Any], Any]]] = {
     tuple: (TUPLE, list),
@@ -281,9 +265,9 @@ _FROM_PLAIN: dict[int, Callable[[Any], Any]] = {
     TUPLE: tuple,
     2: set,
     3: frozenset,
-    4: _datetime_from_plain,
+    4: partial(_clock_from_plain, datetime),
     5: date.fromisoformat,
-    6: _time_from_plain,
+    6: partial(_clock_from_plain, time),
     7: lambda plain: timedelta(*plain),
     8: Decimal,
     9: lambda plain: UUID(bytes=plain),

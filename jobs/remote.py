@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgpack
 
 from jobs import errors
-from jobs.errors import EncodingError, RemoteError
+from jobs.errors import RemoteError
 from jobs.shown import said, text
 
 TRACEBACK_CHARACTERS = 8_000
@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, int, Callable[[BaseException], bytes]], bytes]
-"""Encodes a value of at most so many levels, and the exceptions inside it by the function given; EncodingError if it
-cannot travel."""
+"""Encodes a value of at most so many levels, and the exceptions inside it by the function given; raises if it cannot
+travel."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class ExceptionPacker:
 
     def _one(self, value: Any, level: int, left: int, room: Room) -> tuple[Any, bytes]:
         kept = _cut(value, room.text)
-        with contextlib.suppress(EncodingError):
+        with contextlib.suppress(Exception):
             if len(data := self._value(kept, level)) <= left:
                 return kept, data
         limit = min(room.text, left // 4) if left > 4_000 else 100
@@ -177,7 +177,7 @@ class ExceptionPacker:
         packed = b""
         for attribute, whole in attributes.items():
             value = _cut(whole, room.text)
-            with contextlib.suppress(EncodingError):
+            with contextlib.suppress(Exception):
                 data = self._value(attribute, level) + self._value(value, level)
                 if len(packed) + len(data) <= room.bytes:
                     packed += data
@@ -213,9 +213,7 @@ def rebuilt(
             made = cls(*args)
             if message in (None, str(made)):
                 return made
-    with contextlib.suppress(
-        Exception
-    ):  # a constructor that wants other arguments, or makes another text of them
+    with contextlib.suppress(Exception):  # its constructor may want other arguments
         bare = _without_init(cls, args, state or {})
         if message in (None, str(bare)):
             return bare

@@ -16,7 +16,7 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
-from jobs import encoding, inert, keys
+from jobs import encoding, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, TaskRevoked, WorkerLost
@@ -243,18 +243,18 @@ def inert_call(payload: bytes) -> CallData:
     what kills workers. Where they hold types of the application, they are left out.
     """
     with contextlib.suppress(DeserializationError):
-        return decode_call(payload, inert.loads)
+        return decode_call(payload, encoding.loads_inert)
     try:
         raw = msgpack.unpackb(payload, strict_map_key=False)  # tagged values stay bytes
         stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
-        return replace(decode_call(encoding.pack(stripped), inert.loads), cut=True)
+        return replace(decode_call(encoding.pack(stripped), encoding.loads_inert), cut=True)
     except Exception:  # nobody's bytes
         return CallData("<unknown>")
 
 
 def _inert_options(raw: dict[str, Any]) -> Any:
     try:
-        return inert.loads(msgpack.packb(raw.get("o") or {}))
+        return encoding.loads_inert(msgpack.packb(raw.get("o") or {}))
     except EncodingError as error:
         logger.warning("%s: its link_error is not called, it cannot be read safely: %s", raw.get("f"), error)
         return {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs import encoding
 from jobs.errors import EncodingError
+from jobs.remote import whole_text
 from jobs.worker.claimed import CallData
 from jobs.worker.functions import decode_call
 from jobs.worker.running import Running
@@ -39,5 +40,5 @@ def _shown(value: Any) -> Any:
     try:
         encoding.dumps(value)
     except EncodingError:
-        return encoding.whole_text(repr(value)[:SHOWN])
+        return whole_text(repr(value)[:SHOWN])
     return value

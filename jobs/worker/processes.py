@@ -23,8 +23,10 @@ from jobs import callables, encoding, registry
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+from jobs.remote import declare_exception
+from jobs.travel import DEPTH
 
-encoding.declare_exception(arq.worker.Retry, arq.worker.RetryJob)
+declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
 _pool: ProcessPool | None = None
 
@@ -76,7 +78,7 @@ def _work(
             value = task.run_now(job, args, kwargs)
             if callables.is_unfinished(value):
                 value = asyncio.run(callables.finished(name, value))
-            return encoding.dumps([True, value], encoding.DEPTH + 1)
+            return encoding.dumps([True, value], DEPTH + 1)
     except arq.worker.Retry as error:  # whose delay is no argument when it was given by its name
         error.args = (error.defer_score and error.defer_score / 1000,)
         return encoding.dumps([False, error])

@@ -17,7 +17,9 @@ from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TaskRevoked, TooLarge
 from jobs.line import Line
+from jobs.remote import traceback_text, whole_text
 from jobs.shown import said, text
+from jobs.travel import DEPTH, check
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import decode_call, request_of
 from jobs.worker.link import Link
@@ -170,7 +172,7 @@ class Recorder:
             linked = options.get("link", ())
             return calls_that_follow(self._redis, running.job.id, LINK, linked, (outcome.value,))
         error = outcome.value
-        told = (request_of(running.job, self._as_sent(running)), error, encoding.traceback_text(error))
+        told = (request_of(running.job, self._as_sent(running)), error, traceback_text(error))
         linked = options.get("link_error", ())
         return calls_that_follow(self._redis, running.job.id, LINK_ERROR, linked, told)
 
@@ -232,7 +234,7 @@ class Recorder:
             return self._redis.dumps(data)
         # everything else in it is the library's own, or was decoded
         wrapped = running.call.task in WORKFLOW_TASKS
-        encoding.check(data["r"], encoding.WRAPPED if wrapped else encoding.DEPTH)
+        check(data["r"], encoding.WRAPPED if wrapped else DEPTH)
         return encoding.pack(data)
 
     def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
@@ -242,6 +244,6 @@ class Recorder:
         why = outcome.why
         raised = outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException)
         if raised and why != "cancelled":
-            why = encoding.traceback_text(outcome.value)
+            why = traceback_text(outcome.value)
         entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state]
-        return encoding.dumps([*entry, encoding.whole_text(why)])
+        return encoding.dumps([*entry, whole_text(why)])

@@ -18,11 +18,12 @@ import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs import encoding, keys, scripts
+from jobs import keys, scripts
 from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.errors import SettingsMistake
+from jobs.remote import declare_exception
 from jobs.worker.arq_options import TaskDefaults, pickle_reader
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine
@@ -310,7 +311,7 @@ class Worker(arq.worker.Worker):
         return None
 
 
-encoding.declare_exception(JobExecutionFailed)
+declare_exception(JobExecutionFailed)
 
 
 def use_our_worker() -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import encoding, remote
+from jobs import remote
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError, RemoteError, TaskRevoked
 
@@ -118,7 +118,7 @@ def test_exceptions_come_back_as_themselves_if_builtin_ours_or_declared() -> Non
     unknown = loads(dumps(Secret("s")))
     assert isinstance(unknown, RemoteError)
     assert str(unknown).startswith(f"{__name__}.Secret: s (")
-    encoding.declare_exception(Secret, Picky)
+    remote.declare_exception(Secret, Picky)
     try:
         assert isinstance(loads(dumps(Secret("s"))), Secret)
         picky = loads(dumps(Picky("no", code=3)))
@@ -142,4 +142,4 @@ def test_an_exception_brings_its_traceback_and_never_fails_to_travel() -> None:
     assert isinstance(back, ValueError)
     assert "<object object" in back.args[0]
     assert "in deep" in back.__notes__[0]
-    assert len(back.__notes__[0]) < encoding.TRACEBACK_CHARACTERS + 100
+    assert len(back.__notes__[0]) < remote.TRACEBACK_CHARACTERS + 100

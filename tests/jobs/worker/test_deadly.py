@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, encoding, keys, scripts, task
+from jobs import Result, encoding, keys, remote, scripts, task
 from jobs.connection import JobsRedis
 from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
@@ -47,7 +47,7 @@ class OwnError(Exception):
 
 
 encoding.declare_type(OwnType, 101, lambda value: value.text, OwnType.from_plain)
-encoding.declare_exception(OwnError)
+remote.declare_exception(OwnError)
 
 
 @task(name="deadly.take")
