@@ -130,24 +130,9 @@ class EagerRedis(JobsRedis):
         return Runner(self, functions, Hooks(None, None, None), {}, unknown_patience_s=0, log_results=True)
 
     def _running(self, call: Call, retries: int) -> Running:
-        now = int(time.time() * 1000)
-        job = Claimed(
-            id=call.id,
-            token="eager",
-            queue=call.queue,
-            payload=call.payload,
-            verdict="",
-            attempts=retries + 1,
-            retries=retries,
-            crashes=0,
-            due=now,
-            enqueued=now,
-            received=now,
-            lapsed=False,
-            unknown_since=0,
-            suspect=False,
-            started=time.monotonic(),
-        )
+        job = Claimed(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
+        job.due = job.enqueued = job.received = int(time.time() * 1000)
+        job.started = time.monotonic()
         return Running(job, Slot(Slots(1)), self, None)
 
     def _refuse(self, what: str) -> NoReturn:

@@ -87,14 +87,7 @@ class Claimer:
         token = f"{self._worker}:{next(self._numbers)}"
         rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._line.run(
             scripts.CLAIM,
-            [
-                self._worker,
-                token,
-                self._lease_ms,
-                wanted,
-                suspects,
-                *self._queues,
-            ],
+            [self._worker, token, self._lease_ms, wanted, suspects, *self._queues],
         )
         if wrong_type:
             await self._put_aside()
@@ -127,44 +120,13 @@ class Claimer:
 
 
 def _claimed(row: list[Any], token: str, now: float) -> Claimed:
-    (
-        job_id,
-        queue,
-        payload,
-        verdict,
-        attempts,
-        retries,
-        crashes,
-        due,
-        enqueued,
-        received,
-        lapsed,
-        unknown,
-        suspect,
-        member,
-    ) = row
-    return Claimed(
-        id=job_id.decode(),
-        token=token,
-        queue=queue.decode(),
-        payload=payload,
-        verdict=verdict.decode(),
-        attempts=int(attempts),
-        retries=int(retries),
-        crashes=int(crashes),
-        due=_ms(due),
-        enqueued=_ms(enqueued),
-        received=int(received),
-        lapsed=lapsed == 1,
-        unknown_since=int(unknown or 0),
-        suspect=suspect == 1,
-        is_member=member == 1,
-        started=now,
-    )
+    job_id, queue, payload, verdict, *numbers = row
+    texts = job_id.decode(), queue.decode(), payload, verdict.decode()
+    return Claimed(*texts, token, now, *map(_number, numbers))
 
 
-def _ms(text: bytes) -> int:
-    """A time, whatever number an earlier release made of it."""
+def _number(text: bytes | int) -> int:
+    """A number, whatever an earlier release made of a time."""
     try:
         return int(text or 0)
     except ValueError:

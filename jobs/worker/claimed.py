@@ -18,29 +18,29 @@ PARKED = "PARKED"
 
 @dataclass(slots=True)
 class Claimed:
-    """A row of claim.lua. Times are milliseconds by Redis' clock."""
+    """A row of claim.lua, in its order, with the token that owns it. Times are milliseconds by Redis' clock."""
 
     id: str
-    token: str
     queue: str
     payload: bytes
-    verdict: str
+    verdict: str = ""
     """Why it must end instead of running: missing, revoked, expired, poison; '' if it may run."""
-    attempts: int
-    retries: int
-    crashes: int
-    due: int
-    enqueued: int
-    received: int
-    lapsed: bool
-    """Its last worker died with it, or lost its lease."""
-    unknown_since: int
-    """When a worker first did not know its task; 0 if none has looked."""
-    suspect: bool
-    is_member: bool = False
-    """It belongs to a workflow: its result goes into the journal there."""
+    token: str = ""
     started: float = 0.0
     """Monotonic seconds when this worker received it."""
+    attempts: int = 1
+    retries: int = 0
+    crashes: int = 0
+    due: int = 0
+    enqueued: int = 0
+    received: int = 0
+    lapsed: int = 0
+    """1: its last worker died with it, or lost its lease."""
+    unknown_since: int = 0
+    """When a worker first did not know its task; 0 if none has looked."""
+    suspect: int = 0
+    is_member: int = 0
+    """1: it belongs to a workflow: its result goes into the journal there."""
 
 
 @dataclass(frozen=True, slots=True)

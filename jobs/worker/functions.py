@@ -28,7 +28,7 @@ from jobs.shown import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, CallData, Claimed, Outcome
 from jobs.worker.hooks import call_task_hook
-from jobs.worker.running import Running
+from jobs.worker.running import UNKNOWN, Running
 
 logger = logging.getLogger("arq.worker")
 
@@ -249,7 +249,7 @@ def inert_call(payload: bytes) -> CallData:
         stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
         return replace(decode_call(encoding.pack(stripped), encoding.loads_inert), cut=True)
     except Exception:  # nobody's bytes
-        return CallData("<unknown>")
+        return UNKNOWN
 
 
 def _inert_options(raw: dict[str, Any]) -> Any:

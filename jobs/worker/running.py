@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 from jobs import scripts
 from jobs.away import is_away
@@ -15,39 +16,27 @@ from jobs.worker.slots import Slot
 
 logger = logging.getLogger("arq.worker")
 
+UNKNOWN = CallData("<unknown>")
 
+
+@dataclass(slots=True, eq=False)
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    __slots__ = (
-        "_redis",
-        "call",
-        "current",
-        "executor",
-        "job",
-        "outcome",
-        "sent",
-        "slot",
-        "stopped",
-        "task",
-        "unpickled",
-    )
-
-    def __init__(self, job: Claimed, slot: Slot, redis: JobsRedis, executor: Executor | None) -> None:
-        self.job = job
-        self._redis = redis
-        self.executor = executor
-        self.slot = slot
-        self.call = CallData("<unknown>")
-        self.sent = b""
-        """The bytes of the call, if they were decoded: what is kept of it, whatever the task does to its arguments."""
-        self.unpickled: CallData | None = None
-        """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
-        self.current: CurrentJob | None = None
-        self.outcome: Outcome | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.stopped = ""
-        """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+    job: Claimed
+    slot: Slot
+    _redis: JobsRedis
+    executor: Executor | None
+    call: CallData = UNKNOWN
+    sent: bytes = b""
+    """The bytes of the call, if they were decoded: what is kept of it, whatever the task does to its arguments."""
+    unpickled: CallData | None = None
+    """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
+    current: CurrentJob | None = None
+    outcome: Outcome | None = None
+    task: asyncio.Task[None] | None = None
+    stopped: str = ""
+    """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 
     async def report(self, meta: bytes) -> None:
         """Store what the job says of its progress. Redis taking nothing just now is no reason for a job to fail."""

@@ -116,7 +116,7 @@ class Detailed(RuntimeError):
 
 def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    job = Claimed("id", "token", "default", b"", "", 1, 0, 0, 0, 0, 0, False, 0, False)
+    job = Claimed("id", "default", b"")
     call = CallData("tests.log", ("a" * 5000, Rude()), {"long": "b" * 5000})
 
     log.received(job, call, NOTHING)
