@@ -12,36 +12,15 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from jobs import registry
 from jobs.current import Request
 from jobs.errors import UnknownTask
-from jobs.shown import CUT, DEEPEST, cut, said, text
+from jobs.shown import CUT, DEEPEST, cut, text
 from jobs.travel import LEAVES
 
 if TYPE_CHECKING:
     from jobs.decorator import Task
-
-__all__ = [
-    "HIDDEN",
-    "NOTHING",
-    "Hidden",
-    "Lookup",
-    "Secrets",
-    "call_text",
-    "cut",
-    "hide",
-    "is_secret",
-    "masked",
-    "masked_by",
-    "masked_url",
-    "said",
-    "secrets_of",
-    "secrets_of_task",
-    "text",
-    "without_secrets",
-]
 
 HIDDEN = "***"
 MOST = 65_536
@@ -51,11 +30,6 @@ _SECRET = re.compile(
     r"passw|passphrase|passcode|secret|token|credential|authori[sz]ation|apikey"
     r"|(?:^|[^a-z])(?:key|pass|pwd|auth|cookie|pin|otp)s?(?:$|[^a-z])",
     re.IGNORECASE,
-)
-_POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
 )
 _also_secret: set[str] = set()
 _MAPS = {"jobs.map": False, "jobs.starmap": True}
@@ -176,15 +150,6 @@ def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -
     return cut(", ".join(shown), limit)
 
 
-def masked_url(url: str) -> str:
-    """An address without its password."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{HIDDEN}@{host}"))
-
-
 @lru_cache(4096)
 def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     try:
@@ -193,7 +158,8 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
         return NOTHING
     places, rest = {}, -1
     for place, parameter in enumerate(parameters):
-        if parameter.kind in _POSITIONAL and is_secret(parameter.name):
+        by_name_only = parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)
+        if not by_name_only and is_secret(parameter.name):
             places[place] = parameter.name
             rest = place if parameter.kind == parameter.VAR_POSITIONAL else -1
     only_named = [parameter.name for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY]

@@ -76,47 +76,37 @@ class _Writer:
         elif kind is str or kind is bytes:
             self._add(repr(value[: self._room]))
         elif form in _BRACKETS:
-            self._write_all(value, depth, *_brackets(value, form))
+            first, last = _brackets(value, form)
+            self._write_all(first, value, last, depth, self.write)
         elif form is dict.__repr__:
-            self._write_pairs(value.items(), depth, "{", ": ", "}", self.write)
+            self._write_all("{", value.items(), "}", depth, self._write_item)
         elif form is BaseException.__repr__:
-            self._write_all(value.args, depth, f"{kind.__name__}(", ")")
+            self._write_all(f"{kind.__name__}(", value.args, ")", depth, self.write)
         elif is_dataclass(kind) and hasattr(form, "__wrapped__"):  # its repr() was made by @dataclass
             pairs = [(field.name, getattr(value, field.name)) for field in fields(value) if field.repr]
-            self._write_pairs(
-                pairs, depth, f"{type(value).__qualname__}(", "=", ")", lambda name, _: self._add(name)
-            )
+            self._write_all(f"{type(value).__qualname__}(", pairs, ")", depth, self._write_field)
         else:
             self._add(_own(value))
 
-    def _write_all(self, values: Any, depth: int, first: str, last: str) -> None:
+    def _write_item(self, item: tuple[Any, Any], depth: int) -> None:
+        self.write(item[0], depth)
+        self._add(": ")
+        self.write(item[1], depth)
+
+    def _write_field(self, field: tuple[str, Any], depth: int) -> None:
+        self._add(f"{field[0]}=")
+        self.write(field[1], depth)
+
+    def _write_all(
+        self, first: str, values: Any, last: str, depth: int, write: Callable[[Any, int], None]
+    ) -> None:
         if depth == 0:
             return self._add(CUT)
         self._add(first)
         for number, value in enumerate(values):
             if number:
                 self._add(", ")
-            self.write(value, depth - 1)
-        self._add(last)
-
-    def _write_pairs(
-        self,
-        pairs: Any,
-        depth: int,
-        first: str,
-        between: str,
-        last: str,
-        write_name: Callable[[Any, int], None],
-    ) -> None:
-        if depth == 0:
-            return self._add(CUT)
-        self._add(first)
-        for number, (name, value) in enumerate(pairs):
-            if number:
-                self._add(", ")
-            write_name(name, depth - 1)
-            self._add(between)
-            self.write(value, depth - 1)
+            write(value, depth - 1)
         self._add(last)
 
     def _add(self, part: str) -> None:

@@ -113,11 +113,9 @@ def refusal(value: Any) -> EncodingError:
 
 def remedy(value: Any) -> str:
     """What to pass instead of *value*, which is `x` here."""
-    module = type(value).__module__.partition(".")[0]
-    for holds, words in _REMEDIES:
-        if holds(value, module):
-            return words
-    return "its id, or a dict with what the task needs"
+    return next(
+        (words for holds, words in _REMEDIES if holds(value)), "its id, or a dict with what the task needs"
+    )
 
 
 def _name(value: Any) -> str:
@@ -125,16 +123,19 @@ def _name(value: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
-def _has(*names: str) -> Callable[[Any, str], bool]:
-    return lambda value, module: all(hasattr(type(value), name) for name in names)
+def _has(*names: str) -> Callable[[Any], bool]:
+    return lambda value: all(hasattr(type(value), name) for name in names)
 
 
-def _is(*kinds: type) -> Callable[[Any, str], bool]:
-    return lambda value, module: isinstance(value, kinds)
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds)
 
 
-_FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-_REMEDIES: Sequence[tuple[Callable[[Any, str], bool], str]] = (
+def _is_from(*modules: str) -> Callable[[Any], bool]:
+    return lambda value: type(value).__module__.partition(".")[0] in modules
+
+
+_REMEDIES: Sequence[tuple[Callable[[Any], bool], str]] = (
     (_is(enum.Enum), "x.value"),
     (_is(msgpack.ExtType), "x.data"),
     (_has("tolist", "item", "dtype", "shape", "__getitem__", "__len__"), "x.tolist() (of a scalar: x.item())"),
@@ -144,29 +145,20 @@ _REMEDIES: Sequence[tuple[Callable[[Any, str], bool], str]] = (
     (_has("__struct_fields__"), "msgspec.structs.asdict(x)"),
     (_has("__attrs_attrs__"), "attrs.asdict(x)"),
     (_has("_asdict", "_fields"), "tuple(x) or x._asdict()"),
-    (lambda value, module: dataclasses.is_dataclass(value) and not isinstance(value, type),
+    (lambda value: dataclasses.is_dataclass(value) and not isinstance(value, type),
      "dataclasses.asdict(x), or the values that the task needs"),
     (_is(bytearray, memoryview, bytes), "bytes(x)"),
-    (_is(int), "int(x)"),
-    (_is(float), "float(x)"),
-    (_is(complex), "complex(x)"),
-    (_is(str), "str(x)"),
-    (_is(Decimal), "Decimal(x)"),
+    *((_is(kind), f"{kind.__name__}(x)") for kind in (int, float, complex, str, Decimal, tuple, frozenset)),
     (_is(UUID), "UUID(str(x))"),
-    (_is(datetime), "datetime.fromisoformat(x.isoformat())"),
-    (_is(date), "date.fromisoformat(x.isoformat())"),
-    (_is(time), "time.fromisoformat(x.isoformat())"),
+    *((_is(kind), f"{kind.__name__}.fromisoformat(x.isoformat())") for kind in (datetime, date, time)),
     (_is(timedelta), "timedelta(seconds=x.total_seconds())"),
     (_is(Mapping), "dict(x)"),
-    (_is(tuple), "tuple(x)"),
-    (_is(frozenset), "frozenset(x)"),
     (_is(Set), "set(x)"),
     (_is(PurePath), "str(x)"),
     (_is(io.IOBase), "its path, or what x.read() gave"),
     (_is(types.CoroutineType), "what `await x` gives"),
-    (_is(*_FUNCTIONS), "its name"),
-    (_is(Sequence), "list(x)"),
-    (_is(Iterator), "list(x)"),
-    (lambda value, module: module in ("collections", "array"), "list(x)"),
-    (lambda value, module: module in ("fractions", "ipaddress", "zoneinfo", "yarl"), "str(x)"),
+    (_is(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType), "its name"),
+    (_is(Sequence, Iterator), "list(x)"),
+    (_is_from("collections", "array"), "list(x)"),
+    (_is_from("fractions", "ipaddress", "zoneinfo", "yarl"), "str(x)"),
 )  # fmt: skip

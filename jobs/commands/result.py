@@ -13,9 +13,9 @@ from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import call_of
 from jobs.errors import ResultUnknown
 from jobs.info import JobInfo
-from jobs.masking import text
 from jobs.monitor.rows import error_text
 from jobs.result import Result
+from jobs.shown import text
 
 SHOWN = 10_000
 """Characters of a result that are shown as text."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from jobs import clock, keys
 from jobs.commands.frame import Asked
-from jobs.masking import call_text, cut
+from jobs.masking import call_text
 from jobs.monitor.calls import shown_call
 from jobs.printable import printable
+from jobs.shown import cut
 
 ARGUMENTS = 60
 """Characters of a call's arguments in a line."""

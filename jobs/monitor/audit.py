@@ -11,8 +11,8 @@ from jobs import keys, scripts
 from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
-from jobs.masking import cut
 from jobs.monitor.numbers import number
+from jobs.shown import cut
 
 LONGEST = 500
 """Characters of each word of an entry."""

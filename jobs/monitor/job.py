@@ -11,12 +11,13 @@ from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown
 from jobs.info import JobInfo
 from jobs.known_tasks import known_tasks
-from jobs.masking import text, without_secrets
+from jobs.masking import without_secrets
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow, error_text
 from jobs.result import Result
+from jobs.shown import text
 from jobs.why import Reason, why
 
 RESULT = 10_000

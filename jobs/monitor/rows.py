@@ -15,9 +15,9 @@ from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.info import NO_LOG
 from jobs.known_tasks import KnownTasks
-from jobs.masking import cut, said, text
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
+from jobs.shown import cut, said, text
 from jobs.stored import whole
 
 ERROR = 200

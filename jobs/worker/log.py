@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs import masking
 from jobs.printable import PrintableRecords
+from jobs.shown import said, text
 from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")
@@ -42,7 +43,7 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
     fields = _fields(job, call, outcome.state, run_s)
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
-            shown = "" if outcome.value is None or not log_results else masking.text(outcome.value, SHOWN)
+            shown = "" if outcome.value is None or not log_results else text(outcome.value, SHOWN)
             _info("%6.2fs ← %s ● %s", (run_s, ref, shown), fields)
     elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
@@ -52,21 +53,14 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
         logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
     elif outcome.state == REVOKED:
         logger.info("%6.2fs ⊘ %s aborted", run_s, ref, extra=fields)
-    elif outcome.by_member:
-        what = (type(outcome.value).__name__, outcome.value)
-        logger.warning("%6.2fs ! %s failed with a member, %s: %s", run_s, ref, *what, extra=fields)
     else:
         error = outcome.value
-        fields["extra"] = _extra(error)
-        logger.error(
-            "%6.2fs ! %s failed, %s: %s",
-            run_s,
-            ref,
-            type(error).__name__,
-            masking.said(error, LONGEST_TEXT),
-            exc_info=error,
-            extra=fields,
-        )
+        words = ref, type(error).__name__, said(error, LONGEST_TEXT)
+        if outcome.by_member:
+            logger.warning("%6.2fs ! %s failed with a member, %s: %s", run_s, *words, extra=fields)
+        else:
+            fields["extra"] = _extra(error)
+            logger.error("%6.2fs ! %s failed, %s: %s", run_s, *words, exc_info=error, extra=fields)
 
 
 def refused(job: Claimed, call: CallData, outcome: Outcome) -> None:
@@ -108,4 +102,4 @@ def _extra(error: Any) -> Any:
     try:
         return extra() if callable(extra) else extra
     except Exception as mistake:
-        return masking.text(mistake)
+        return text(mistake)
