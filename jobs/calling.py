@@ -75,7 +75,9 @@ def call_of(
         options = {name: value for name, value in options.items() if name not in OF_A_GROUP}
     if options:
         options = checked(options, OPTIONS, "apply_async()")
-    return _call_of(connection, node, options, known, _given_id(options.get("task_id")), limit)
+    job_id = options.get("task_id") or ""
+    refuse_reserved_id(job_id)
+    return _call_of(connection, node, options, known, job_id, limit)
 
 
 def _call_of(
@@ -88,7 +90,7 @@ def _call_of(
 ) -> Call:
     """The same with options as they were checked when they were given; '' has an id made."""
     if isinstance(node, Signature):
-        return _task_call(connection, node, options, known, limit, job_id or _new_id())
+        return _task_call(connection, node, options, known, limit, job_id)
     if limit is None:
         check_arguments(node)
     stored = settled(node, known)
@@ -100,7 +102,7 @@ def _call_of(
     if not options.get("queue") and (queue := first_queue(node, known)):
         options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
-    call = _task_call(connection, evaluation, options, known, limit, job_id or _new_id())
+    call = _task_call(connection, evaluation, options, known, limit, job_id)
     return replace(call, tree=tree)
 
 
@@ -173,47 +175,34 @@ def _task_call(
     path: str = "",
 ) -> Call:
     name = signature.task
-    task: Task[Any, Any] | None = registry.find(name)  # type: ignore[assignment]  # only @task registers
-    eta, expires = options.get("eta"), options.get("expires")
-    own = own_of(name, signature.args, known)
-    if expires is None:
-        expires = own.expires
-    return Call(
-        id=job_id,
-        queue=options.get("queue") or own.queue,
-        payload=_payload(connection, task, signature, options, known, limit),
-        task=name,
-        due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
-        expires=moment(expires),
-        parent=parent,
-        path=path,
-    )
-
-
-def _payload(
-    connection: JobsRedis,
-    task: Task[Any, Any] | None,
-    signature: Signature,
-    options: Mapping[str, Any],
-    known: Settled,
-    limit: int | None,
-) -> bytes:
     if limit is None:
         for callback in callbacks_of(options):
             check_arguments(callback)
     callbacks = {
-        name: [settled(callback, known) for callback in options[name]]
-        for name in ("link", "link_error")
-        if options.get(name)
+        link: [settled(callback, known) for callback in options[link]]
+        for link in ("link", "link_error")
+        if options.get(link)
     }
+    task: Task[Any, Any] | None = registry.find(name)  # type: ignore[assignment]  # only @task registers
     if task is not None:
         task.takes(signature.args, signature.kwargs)
     try:
-        return connection.encode_call(
-            signature.task, signature.args, signature.kwargs, options=callbacks, limit=limit
+        payload = connection.encode_call(
+            name, signature.args, signature.kwargs, options=callbacks, limit=limit
         )
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
+    eta, expires, own = options.get("eta"), options.get("expires"), own_of(name, signature.args, known)
+    return Call(
+        id=job_id or secrets.token_hex(16),
+        queue=options.get("queue") or own.queue,
+        payload=payload,
+        task=name,
+        due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
+        expires=moment(own.expires if expires is None else expires),
+        parent=parent,
+        path=path,
+    )
 
 
 def _due_of_parent() -> str:
@@ -256,15 +245,3 @@ def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
         except EncodingError as reason:
             return EncodingError(f"{name}: argument {argument!r}: {reason}")
     return EncodingError(f"{name}: {error}")
-
-
-def _new_id() -> str:
-    return secrets.token_hex(16)
-
-
-def _given_id(job_id: str | None) -> str:
-    """An id that somebody gave; '' for none."""
-    if job_id is None:
-        return ""
-    refuse_reserved_id(job_id)
-    return job_id
