@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import click
 
 from jobs import checks, workers
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks
-from jobs.connection import JobsRedis
 from jobs.control import pause, resume
-from jobs.errors import SettingsMistake
 from jobs.result import Result
+
+T = TypeVar("T")
 
 
 @click.command("control")
@@ -34,55 +35,60 @@ async def command(asked: Asked, action: str, words: tuple[str, ...], terminate: 
     """
     if terminate and action != "revoke":
         raise click.UsageError("--terminate goes with revoke")
-    return await _ACTIONS[action](asked, words, terminate)
+    if action == "revoke":
+        return await _revoke(asked, words, terminate)
+    if action == "rate_limit":
+        return await _rate_limit(asked, words)
+    if action in _OF_QUEUES:
+        _need(words, "queues")
+        what, do, done, undone = _OF_QUEUES[action]
+        return await _each(
+            asked, what, words, partial(do, asked.redis), lambda changed: done if changed else undone
+        )
+    return await _tell(asked, action, words)
+
+
+_OF_QUEUES = {
+    "pause": ("pause queue", pause, "paused", "was paused already"),
+    "resume": ("resume queue", resume, "resumed", "was not paused"),
+}
+_OF_WORKERS = {"quiet": "quiet worker", "shutdown": "stop worker"}
 
 
 async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer:
     _need(ids, "the ids of jobs")
-    what = "terminate" if terminate else "revoke"
-    states = {
-        job_id: await asked.noted(
-            what,
-            job_id,
-            partial(Result(job_id, asked.redis).revoke, terminate),
-            partial(_revoked, terminate=terminate),
-        )
-        for job_id in ids
-    }
+    answer = await _each(
+        asked,
+        "terminate" if terminate else "revoke",
+        ids,
+        lambda job_id: Result(job_id, asked.redis).revoke(terminate),
+        partial(_revoked, terminate=terminate),
+    )
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
-    lines = [f"{job_id}: {_revoked(state, terminate)}" for job_id, state in states.items()]
-    return Answer(states, lines, code=int(ended.issuperset(states.values())))
+    return replace(answer, code=int(ended.issuperset(answer.data.values())))
 
 
-async def _rate_limit(asked: Asked, words: tuple[str, ...], _: bool) -> Answer:
+async def _rate_limit(asked: Asked, words: tuple[str, ...]) -> Answer:
     if len(words) != 2:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
     checks.name("TASK", task)
     limit = partial(asked.redis.set_rate_limit, task, None if rate == "none" else rate)
-    try:
-        await asked.noted("change rate limit", task, limit, lambda _: rate)
-    except SettingsMistake as error:
-        raise click.UsageError(str(error)) from error
+    await asked.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
 
-async def _pause(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
-    _need(queues, "queues")
-    return await _each(asked, "pause queue", queues, pause, ("paused", "was paused already"))
-
-
-async def _resume(asked: Asked, queues: tuple[str, ...], _: bool) -> Answer:
-    _need(queues, "queues")
-    return await _each(asked, "resume queue", queues, resume, ("resumed", "was not paused"))
-
-
-async def _tell(word: str, asked: Asked, words: tuple[str, ...]) -> Answer:
+async def _tell(asked: Asked, word: str, words: tuple[str, ...]) -> Answer:
     if words:
         raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
     names = [worker.name for worker in await asked.workers()]
-    tell = partial(workers.tell, word=word)
-    answer = await _each(asked, _OF_A_WORKER[word], names, tell, ("OK", "does not listen"))
+    answer = await _each(
+        asked,
+        _OF_WORKERS[word],
+        names,
+        partial(workers.tell, asked.redis, word=word),
+        lambda heard: "OK" if heard else "does not listen",
+    )
     return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
 
 
@@ -90,31 +96,12 @@ async def _each(
     asked: Asked,
     what: str,
     targets: Iterable[str],
-    do: Callable[[JobsRedis, str], Awaitable[bool]],
-    words: tuple[str, str],
+    do: Callable[[str], Awaitable[T]],
+    said: Callable[[T], str],
 ) -> Answer:
-    """Do it to each target, with a line in the audit for each; *words* say whether it was done."""
-
-    def said(done: bool) -> str:
-        return words[0] if done else words[1]
-
-    changed = {
-        target: await asked.noted(what, target, partial(do, asked.redis, target), said) for target in targets
-    }
-    return Answer(changed, [f"{target}: {said(done)}" for target, done in changed.items()])
-
-
-_OF_A_WORKER = {"quiet": "quiet worker", "shutdown": "stop worker"}
-
-
-_ACTIONS: dict[str, Callable[[Asked, tuple[str, ...], bool], Awaitable[Answer]]] = {
-    "revoke": _revoke,
-    "rate_limit": _rate_limit,
-    "pause": _pause,
-    "resume": _resume,
-    "quiet": lambda asked, words, _: _tell("quiet", asked, words),
-    "shutdown": lambda asked, words, _: _tell("shutdown", asked, words),
-}
+    """Do it to each target, with a line in the audit for each, which has what is *said* of the result."""
+    results = {target: await asked.noted(what, target, partial(do, target), said) for target in targets}
+    return Answer(results, [f"{target}: {said(result)}" for target, result in results.items()])
 
 
 def _need(words: tuple[str, ...], what: str) -> None:
