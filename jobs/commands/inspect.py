@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -62,36 +63,24 @@ def _by_worker(
 
 def _indented(value: Any) -> list[str]:
     pairs = value.items() if isinstance(value, dict) else ((name, None) for name in value)
-    return ["", *(f"  {name}" if inner is None else f"  {name}: {_plain(inner)}" for name, inner in pairs)][
-        1:
-    ] or ["-"]
+    return [f"  {name}" + ("" if inner is None else f": {_plain(inner)}") for name, inner in pairs] or ["-"]
 
 
 def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _stats(worker: WorkerInfo) -> dict[str, Any]:
-    return {
-        **worker.counts,
-        "running": worker.running,
-        "busy": worker.busy,
-        "up_s": worker.up_s,
-        "pid": worker.pid,
-        "memory_mb": worker.memory_mb,
-    }
+def _about(worker: WorkerInfo, *names: str) -> dict[str, Any]:
+    return {name: getattr(worker, name) for name in names}
 
 
-def _conf(worker: WorkerInfo) -> dict[str, Any]:
-    return {"queues": worker.queues, "max_jobs": worker.max_jobs, "quiet": worker.quiet, "host": worker.host,
-            "pid": worker.pid, "python": worker.python, "arq": worker.arq, "quarq": worker.quarq}  # fmt: skip
-
-
+_STATS = ("running", "busy", "up_s", "pid", "memory_mb")
+_CONF = ("queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq")
 _OF_WORKERS: dict[str, tuple[Callable[[WorkerInfo], Any], Callable[[Any], list[str]]]] = {
     "ping": (lambda worker: "pong", lambda value: [value]),
     "registered": (lambda worker: worker.tasks, _indented),
-    "stats": (_stats, _indented),
-    "conf": (_conf, _indented),
+    "stats": (lambda worker: {**worker.counts} | _about(worker, *_STATS), _indented),
+    "conf": (lambda worker: _about(worker, *_CONF), _indented),
 }
 
 
@@ -126,34 +115,21 @@ async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: in
     return [row for row in rows if not queues or row["queue"] in queues][:limit]
 
 
-async def _queued(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "due", lambda job: True)
-
-
-async def _scheduled(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: not job.held and not job.unknown)
-
-
-async def _reserved(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    return await _waiting(asked, queues, limit, "later", lambda job: job.held or job.unknown)
-
-
 async def _waiting(
     asked: Asked,
     queues: tuple[str, ...],
     limit: int,
     which: Literal["due", "later"],
-    wanted: Callable[[Waiting], bool],
+    wanted: Callable[[Waiting], bool] = lambda job: True,
 ) -> Answer:
     found: list[Waiting] = []
     for queue in await asked.queues(queues):
-        taken = 0
+        before = len(found)
         async for job in waiting(asked.redis, queue, which):
             if wanted(job):
                 found.append(job)
-                taken += 1
-                if taken > limit:
-                    break
+            if len(found) - before > limit:
+                break
     found.sort(key=lambda job: job.due)
     shown = found[:limit]
     calls = await calls_of(asked, [job.id for job in shown])
@@ -181,18 +157,18 @@ async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
         cursor = page.next
         if not cursor:
             break
+    rows = rows[:limit]
     data = [
-        {"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished}
-        for row in rows[:limit]
+        {"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished} for row in rows
     ]
-    lines = [f"{row.id}  {row.task or '?'}  {row.queue}  {time_text(row.finished)}" for row in rows[:limit]]
-    return Answer(data, lines, [f"{count(len(data), 'job')}."])
+    lines = [f"{row.id}  {row.task or '?'}  {row.queue}  {time_text(row.finished)}" for row in rows]
+    return Answer(data, lines, [f"{count(len(rows), 'job')}."])
 
 
 _OF_JOBS: dict[str, Callable[[Asked, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
-    "queued": _queued,
-    "scheduled": _scheduled,
-    "reserved": _reserved,
+    "queued": partial(_waiting, which="due"),
+    "scheduled": partial(_waiting, which="later", wanted=lambda job: not (job.held or job.unknown)),
+    "reserved": partial(_waiting, which="later", wanted=lambda job: job.held or job.unknown),
     "revoked": _revoked,
 }
