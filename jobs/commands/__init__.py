@@ -22,7 +22,7 @@ from jobs.commands import (
     why,
     workflows,
 )
-from jobs.commands.frame import UNAVAILABLE, USAGE, Target, Unavailable
+from jobs.commands.frame import USAGE, Target
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -79,15 +79,9 @@ def main(words: list[str] | None = None) -> None:
             if any("\ud800" <= character <= "\udfff" for character in word):
                 raise click.UsageError(f"{checks.shown(word)} is not UTF-8")
         code = commands.main(words, prog_name="python -m jobs", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        code = USAGE
-    except Unavailable as error:
-        error.show()
-        code = UNAVAILABLE
     except click.ClickException as error:
         error.show()
-        code = 1
+        code = USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.Abort:
         click.echo("Aborted: nothing was changed.", err=True)
         code = 1

@@ -18,47 +18,30 @@ from jobs.errors import EncodingError
 @click.option(
     "-a",
     "--args",
-    "args",
     type=json_of(list, "'[4, 4]'"),
     default="[]",
     metavar="JSON",
     help="Positional arguments.",
 )
 @click.option(
-    "-k",
-    "--kwargs",
-    "kwargs",
-    type=json_of(dict, "'{\"x\": 4}'"),
-    default="{}",
-    metavar="JSON",
-    help="By name.",
+    "-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name."
 )
 @click.option("--countdown", type=seconds(least=0), metavar="SECONDS", help="Not before so many seconds.")
 @click.option("--eta", type=time, metavar="TIME", help="Not before this time; local, unless it says.")
-@click.option(
-    "--expires",
-    type=seconds(above=0),
-    metavar="SECONDS",
-    help="Not later than so many seconds.",
-)
+@click.option("--expires", type=seconds(above=0), metavar="SECONDS", help="Not later than so many seconds.")
 @click.option("--queue", metavar="QUEUE", help="Another queue than the task's own.")
 @asks
 async def command(asked: Asked, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any) -> Answer:
     """Call a task on a worker; prints the job's id."""
     given = {name: value for name, value in options.items() if value is not None}
-    if "countdown" in given and "eta" in given:
-        raise click.UsageError("give --countdown or --eta, not both")
     checks.name("TASK", task)
-    known = task in dict(registry.registered()) or any(task in w.tasks for w in await asked.all_workers())
+    known = registry.is_registered(task) or any(task in w.tasks for w in await asked.all_workers())
     if not known:
         click.echo(
             f"Warning: no task or worker here knows {task!r}; the job waits for one that does.", err=True
         )
     try:
         result = await asked.redis.submit(Signature(task, args, kwargs), given)
-    except (
-        TypeError,
-        EncodingError,
-    ) as error:  # arguments that the task does not take, or that cannot travel
+    except (TypeError, EncodingError) as error:  # the task does not take the arguments, or they cannot travel
         raise click.UsageError(str(error)) from error
     return Answer({"id": result.id}, [result.id])

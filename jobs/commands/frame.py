@@ -10,8 +10,7 @@ import json
 import math
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,7 +21,7 @@ from jobs import default
 from jobs.away import explained, is_away
 from jobs.commands.values import names, seconds
 from jobs.connection import JobsRedis
-from jobs.errors import BadRedisURL, QuarqError, QueueUnavailable, SettingsMistake, WrongValue
+from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
@@ -51,6 +50,8 @@ _STATE = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
 class Unavailable(click.ClickException):
     """Redis, or every worker that was asked, does not answer."""
 
+    exit_code = UNAVAILABLE
+
 
 @dataclass(frozen=True)
 class Target:
@@ -62,12 +63,10 @@ class Target:
 
     def redis(self, settings: Any) -> JobsRedis:
         """The Redis that is asked."""
-        if self.redis_url is not None:
-            return _at(self.redis_url)
-        if settings is None:
-            return _at(self.environment_url or "")
-        redis: JobsRedis = settings.redis_pool
-        return redis
+        if self.redis_url is None and settings is not None:
+            redis: JobsRedis = settings.redis_pool
+            return redis
+        return JobsRedis.at((self.environment_url or "") if self.redis_url is None else self.redis_url)
 
     def settings(self) -> Any:
         """The worker settings of `-A`; None if only an address was given."""
@@ -92,13 +91,6 @@ class Target:
     def _has_only_the_environment(self) -> bool:
         module = DEFAULT_APP.rpartition(".")[0]
         return self.environment_url is not None and importlib.util.find_spec(module) is None
-
-
-def _at(url: str) -> JobsRedis:
-    try:
-        return JobsRedis.at(url)
-    except BadRedisURL as error:
-        raise click.UsageError(str(error)) from error
 
 
 @dataclass
@@ -194,10 +186,21 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
         settings = target.settings()
 
         async def run() -> Answer:
-            async with _connected(target, settings, timeout or PATIENCE_S) as redis:
-                return await function(Asked(redis, settings, timeout, destination), **own)
+            redis = target.redis(settings)
+            try:
+                with default.connected(redis):
+                    async with asyncio.timeout(timeout or PATIENCE_S):
+                        await redis.ping()
+                    return await function(Asked(redis, settings, timeout, destination), **own)
+            finally:
+                await redis.aclose()
 
-        answer = _run(run())
+        try:
+            answer = asyncio.run(run())
+        except Exception as error:
+            if (sentence := _sentence(error)) is None:
+                raise
+            raise sentence from error
         _print(answer, as_json, quiet)
         return answer.code
 
@@ -216,32 +219,17 @@ def json_text(value: Any) -> str:
     return printable_json(json.dumps(_plain(value), ensure_ascii=False, indent=2, default=_as_text))
 
 
-@asynccontextmanager
-async def _connected(target: Target, settings: Any, patience_s: float) -> AsyncIterator[JobsRedis]:
-    redis = target.redis(settings)
-    try:
-        with default.connected(redis):
-            async with asyncio.timeout(patience_s):
-                await redis.ping()
-            yield redis
-    finally:
-        await redis.aclose()
-
-
-def _run(answering: Any) -> Answer:
-    try:
-        answer: Answer = asyncio.run(answering)
-    except QueueUnavailable as error:
-        raise Unavailable(str(error)) from error
-    except (WrongValue, SettingsMistake) as error:
-        raise click.UsageError(printable(str(error))) from error
-    except QuarqError as error:
-        raise click.ClickException(printable(str(error))) from error
-    except Exception as error:
-        if is_away(error) or isinstance(error, TimeoutError):
-            raise Unavailable(printable(f"Redis does not answer: {explained(error)}")) from error
-        raise
-    return answer
+def _sentence(error: Exception) -> click.ClickException | None:
+    """What is said of an expected error, with its exit code."""
+    if isinstance(error, QueueUnavailable):
+        return Unavailable(str(error))
+    if isinstance(error, WrongValue | SettingsMistake):
+        return click.UsageError(printable(str(error)))
+    if isinstance(error, QuarqError):
+        return click.ClickException(printable(str(error)))
+    if is_away(error) or isinstance(error, TimeoutError):
+        return Unavailable(printable(f"Redis does not answer: {explained(error)}"))
+    return None
 
 
 def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
