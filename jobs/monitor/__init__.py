@@ -1,21 +1,14 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
+from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.errors import QuarqError
 from jobs.info import Attempt, JobInfo
 from jobs.monitor.actions import (
-    NotRetried,
-    Purge,
     forget_schedule,
-    pause,
     pause_schedule,
-    purge,
-    purge_queue,
-    purgeable,
     quiet,
     reschedule,
-    resume,
     resume_schedule,
-    retry,
     revoke,
     run_schedule,
     set_rate_limit,

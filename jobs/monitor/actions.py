@@ -6,29 +6,8 @@ from datetime import datetime
 
 from jobs.awaiting import awaited
 from jobs.connection import JobsRedis
-from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.result import Result
 from jobs.workers import tell
-
-__all__ = [
-    "NotRetried",
-    "Purge",
-    "forget_schedule",
-    "pause",
-    "pause_schedule",
-    "purge",
-    "purge_queue",
-    "purgeable",
-    "quiet",
-    "reschedule",
-    "resume",
-    "resume_schedule",
-    "retry",
-    "revoke",
-    "run_schedule",
-    "set_rate_limit",
-    "shutdown",
-]
 
 
 @awaited

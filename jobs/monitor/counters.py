@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from jobs import keys
 from jobs.clock import now_ms
@@ -58,6 +59,11 @@ class Count:
         ended = self.of("SUCCESS") + self.of("FAILURE")
         return self.of("FAILURE") / ended if ended else None
 
+    def percentiles(self) -> dict[str, float | None]:
+        """Seconds that half of all, and 95 of 100, waited and ran: the names are fields of Minute and TaskInfo."""
+        of = {"wait": self.wait, "run": self.run}
+        return {f"{name}_p{n}": percentile(of[name], n / 100) for name in of for n in (50, 95)}
+
 
 @dataclass(frozen=True)
 class Minute:
@@ -80,45 +86,42 @@ class Minute:
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
     now = await now_ms(connection)
-    this = now // 60_000
     served = await connection.zrangebyscore(keys.SERVED, now - n * 60_000, "+inf")
     depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
     fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
-    async with connection.pipeline(transaction=False) as pipe:
-        for number in range(this - n + 1, this + 1):
-            pipe.hmget(f"{keys.STATS}{number}", fields)
-        told = await pipe.execute()
     return [
-        _minute(this - n + 1 + place, values[: len(_OF_A_TASK)], values[len(_OF_A_TASK) :])
-        for place, values in enumerate(told)
+        _minute(number, values[: len(_OF_A_TASK)], values[len(_OF_A_TASK) :])
+        for number, values in (await _last(connection, n, fields)).items()
     ]
 
 
 async def last_states(connection: JobsRedis, n: int = 60) -> Count:
     """How many attempts of all tasks came to each state in the last *n* minutes."""
-    this = await now_ms(connection) // 60_000
     count = Count()
-    async with connection.pipeline(transaction=False) as pipe:
-        for number in range(this - n + 1, this + 1):
-            pipe.hmget(f"{keys.STATS}{number}", [f"|{state}" for state in STATES])
-        for values in await pipe.execute():
-            for state, value in zip(STATES, values, strict=True):
-                count.add([state], whole(value))
+    for values in (await _last(connection, n, [f"|{state}" for state in STATES])).values():
+        for state, value in zip(STATES, values, strict=True):
+            count.add([state], whole(value))
     return count
 
 
 async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
     """What was counted in the last *n* minutes, by task; '' is all together."""
-    this = await now_ms(connection) // 60_000
-    async with connection.pipeline(transaction=False) as pipe:
-        for number in range(this - n + 1, this + 1):
-            pipe.hgetall(f"{keys.STATS}{number}")
-        hashes = await pipe.execute()
     sums: dict[bytes, int] = {}
-    for fields in hashes:
+    for fields in (await _last(connection, n)).values():
         for name, value in fields.items():
             sums[name] = sums.get(name, 0) + whole(value)
     return _counted(sums)
+
+
+async def _last(connection: JobsRedis, n: int, fields: list[str] | None = None) -> dict[int, Any]:
+    """What Redis has of the last *n* minutes, by their numbers: these fields, or whole hashes."""
+    this = await now_ms(connection) // 60_000
+    numbers = range(this - n + 1, this + 1)
+    async with connection.pipeline(transaction=False) as pipe:
+        for number in numbers:
+            key = f"{keys.STATS}{number}"
+            pipe.hgetall(key) if fields is None else pipe.hmget(key, fields)
+        return dict(zip(numbers, await pipe.execute(), strict=True))
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
@@ -170,10 +173,7 @@ def _minute(number: int, values: Sequence[bytes | None], depths: Sequence[bytes 
         failed=count.of("FAILURE"),
         retried=count.of("RETRY"),
         revoked=count.of("REVOKED"),
-        wait_p50=percentile(count.wait, 0.5),
-        wait_p95=percentile(count.wait, 0.95),
-        run_p50=percentile(count.run, 0.5),
-        run_p95=percentile(count.run, 0.95),
+        **count.percentiles(),
         due=sum(due) if due else None,
         oldest_due_s=max(oldest) / 1000 if oldest else None,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from jobs import keys
 from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import last_states
-from jobs.monitor.queues import QueueInfo, queues_served_by
+from jobs.monitor.queues import queues_served_by
 from jobs.workers import online
 
 
@@ -48,6 +47,8 @@ async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
     workers = await online(connection)
     queues = await queues_served_by(connection, workers)
+    claiming = {worker.name for worker in workers if not worker.quiet}
+    now = await now_ms(connection)
     hour = await last_states(connection)
     return Overview(
         workers=len(workers),
@@ -59,23 +60,16 @@ async def overview(connection: JobsRedis) -> Overview:
         scheduled=sum(queue.scheduled for queue in queues),
         oldest_due_s=max((queue.oldest_due_s for queue in queues), default=0.0),
         paused=tuple(queue.name for queue in queues if queue.paused),
-        unserved=tuple(_unserved(queues, {worker.name for worker in workers if not worker.quiet})),
+        unserved=tuple(
+            queue.name
+            for queue in queues
+            if queue.due and queue.name and not queue.paused and claiming.isdisjoint(queue.workers)
+        ),
         succeeded_last_hour=hour.of("SUCCESS"),
         failed_last_hour=hour.of("FAILURE"),
         revoked_last_hour=hour.of("REVOKED"),
         retried_last_hour=hour.of("RETRY"),
-        per_s=await _per_s(connection),
+        # from the history, not from the minutes: it does not begin at zero with each of them
+        per_s=float(await connection.zcount(keys.HISTORY, now - 60_000, "+inf")) / 60,
         ended_kept=await connection.zcard(keys.HISTORY),
     )
-
-
-def _unserved(queues: Iterable[QueueInfo], claiming: Set[str]) -> Iterator[str]:
-    for queue in queues:
-        if queue.due and queue.name and not queue.paused and claiming.isdisjoint(queue.workers):
-            yield queue.name
-
-
-async def _per_s(connection: JobsRedis) -> float:
-    """From the history, not from the minutes: it does not begin at zero with each of them."""
-    now = await now_ms(connection)
-    return float(await connection.zcount(keys.HISTORY, now - 60_000, "+inf")) / 60

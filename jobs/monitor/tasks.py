@@ -9,7 +9,7 @@ from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.limits import rate_text
-from jobs.monitor.counters import Count, last_minutes, percentile
+from jobs.monitor.counters import Count, last_minutes
 from jobs.stored import whole
 from jobs.workers import online
 
@@ -72,8 +72,5 @@ def _info(
         max_concurrency=whole(holders) if holders else None,
         states=count.states,
         failure_share=count.failure_share,
-        run_p50=percentile(count.run, 0.5),
-        run_p95=percentile(count.run, 0.95),
-        wait_p50=percentile(count.wait, 0.5),
-        wait_p95=percentile(count.wait, 0.95),
+        **count.percentiles(),
     )
