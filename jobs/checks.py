@@ -49,7 +49,7 @@ def number(
             raise _kind(option, value, f"give {what}")
         try:
             plain = float(value)
-        except (ValueError, OverflowError):
+        except Exception:  # of another library's type, too
             plain = math.nan
     if not (least <= plain <= most and plain > above):  # nan is in no range
         low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
@@ -85,6 +85,17 @@ def flag(option: str, value: Any) -> bool:
     """True or False, and not what only reads like it."""
     if not isinstance(value, bool):
         raise _kind(option, value, "give True or False")
+    return value
+
+
+def storable(option: str, value: Any) -> str:
+    """Text that Redis can keep: any that is no half of a surrogate pair."""
+    if not isinstance(value, str):
+        raise _kind(option, value, "give text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _range(option, value, "give text that can be encoded as UTF-8") from None
     return value
 
 
@@ -144,7 +155,7 @@ def moment(option: str, value: Any) -> datetime:
         raise _kind(option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
     try:
         value.timestamp()
-    except (ValueError, OverflowError, OSError):
+    except Exception:  # the zone may be another library's
         raise _range(option, value, "give a datetime between the years 1 and 9999") from None
     return value
 

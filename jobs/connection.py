@@ -247,7 +247,8 @@ class JobsRedis(ArqRedis):
 
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
         """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
-        await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), "", 1)
+        rate = as_stored(parse_rate_limit(rate_limit))
+        await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
 
     async def schedules(self) -> list[ScheduleInfo]:
         """The schedules that workers have, by name, each with its last and its next run."""

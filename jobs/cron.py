@@ -155,7 +155,7 @@ class _Reader:
         for item in given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]:
             if isinstance(item, bool) or not isinstance(item, int | str):
                 raise self._mistake(given, "it takes numbers and text")
-            if isinstance(item, str) and len(item) > LONGEST_TEXT:
+            if (len(item) if isinstance(item, str) else item.bit_length() / 3) > LONGEST_TEXT:
                 raise self._mistake(given, f"more than {LONGEST_TEXT} characters")
             parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
         if not parts:

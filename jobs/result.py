@@ -31,6 +31,8 @@ class Result:
     def __init__(self, id: str | UUID, connection: JobsRedis | None = None) -> None:
         if not isinstance(id, str):
             id = checks.job_id("id", id)
+        elif not id.isascii():
+            checks.storable("id", id)  # else it would keep all that are asked for together from being read
         self.id: str = id
         self._own_connection = connection
 

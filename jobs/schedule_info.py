@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jobs import keys, scripts
+from jobs import checks, keys, scripts
 from jobs.clock import moment_of, now_ms
 from jobs.errors import UnknownSchedule
 from jobs.stored import whole
@@ -55,10 +55,10 @@ async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
 
 async def steer(connection: JobsRedis, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
-    answer: bytes | None = await connection.run_script(scripts.STEER, name, what)
+    answer: bytes | None = await connection.run_script(scripts.STEER, checks.storable("name", name), what)
     if answer is None:
         known = ", ".join(info.name for info in await listed(connection)) or "none yet"
-        raise UnknownSchedule(f"no worker has a schedule called {name!r}; there are: {known}")
+        raise UnknownSchedule(f"no worker has a schedule called {checks.shown(name)}; there are: {known}")
     return answer.decode(errors="replace")
 
 

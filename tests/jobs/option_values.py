@@ -41,9 +41,20 @@ class Broken:
         raise RuntimeError("no repr")
 
 
+class Unwilling(float):
+    def __float__(self) -> float:
+        raise RuntimeError("no float")
+
+
+class Nowhere(tzinfo):
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        raise RuntimeError("no offset")
+
+
 LONG = "x" * 1_000_000
 ODD: list[Any] = [b"5", [5], {}, object(), Broken(), lambda: 5, int]
-NOT_FINITE = [nan, inf, -inf, Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**400, 1e300, -1e300]
+NOT_FINITE = [nan, inf, -inf, Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**400, 1e300, -1e300,
+              10**5_000, Unwilling(1)]  # fmt: skip
 SOME_NAME = ["mail", "照片", "a b", "x" * 512]
 ODD_NAMES = ["", LONG, "a\nb", "a\x00", "a\x1b[31m", "\u202e", "\ud800"]
 
@@ -85,7 +96,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MOMENT = Kind(
     same(datetime(2040, 1, 1), datetime(2040, 1, 1, tzinfo=UTC), datetime(2040, 7, 1, tzinfo=BERLIN),
          datetime(2040, 1, 1, tzinfo=timezone(timedelta(hours=5.5))), datetime.max.replace(tzinfo=UTC)),
-    ["2030-01-01T00:00", "", LONG, 5, 5.5, nan, inf, True, None, date.today(), timedelta(1), datetime.min, *ODD],
+    ["2030-01-01T00:00", "", LONG, 5, 5.5, nan, inf, True, None, date.today(), timedelta(1), datetime.min,
+     datetime(2040, 1, 1, tzinfo=Nowhere()), *ODD],
 )  # fmt: skip
 WHEN = Kind([*SECONDS.right, *MOMENT.right], [value for value in SECONDS.wrong if value is not None])
 EXCEPTIONS = Kind(

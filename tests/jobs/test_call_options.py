@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from jobs import Result, Signature, Task, chain, connect, first, group, send_tas
 from jobs.call_options import OF_A_GROUP, OF_CELERY, OPTIONS, ManyOptions
 from jobs.calling import moment
 from jobs.connection import JobsRedis
-from jobs.errors import WrongValue
+from jobs.errors import UnknownSchedule, WrongValue
 from jobs.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind
 
@@ -225,6 +226,8 @@ async def test_what_a_method_of_a_result_cannot_take_is_refused(redis: Redis, co
         if not isinstance(value, str):
             with pytest.raises(TypeError, match="id="):
                 Result(value)
+    with pytest.raises(WrongValue, match="id="):
+        Result("\ud800")
     assert Result(ID.right[-1][0]).id == ID.right[-1][1]
 
 
@@ -235,6 +238,19 @@ async def test_a_task_is_called_by_a_name_that_a_task_can_have(
     for door in (send_task, connection.enqueue_job, signature):
         with pytest.raises(REFUSED) as refused:
             await ask(door, name)
+        refusal_of(refused.value)
+    assert await redis.dbsize() == 0
+
+
+@pytest.mark.parametrize("name", [*NAME.wrong, 10**5_000], ids=range(len(NAME.wrong) + 1))
+async def test_what_is_steered_has_a_name(redis: Redis, connection: JobsRedis, name: Any) -> None:
+    steer = ("pause_schedule", "resume_schedule", "forget_schedule", "run_schedule")
+    for door in (
+        *(getattr(connection, door) for door in steer),
+        partial(connection.set_rate_limit, rate_limit=5),
+    ):
+        with pytest.raises((*REFUSED, UnknownSchedule)) as refused:
+            await door(name)
         refusal_of(refused.value)
     assert await redis.dbsize() == 0
 

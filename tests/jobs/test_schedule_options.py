@@ -51,6 +51,7 @@ OF_SCHEDULES = {
     "window": Kind([*SPAN.right, (timedelta(0), timedelta(0))], SPAN.wrong),
 }
 FIELD_WRONG = [
+    10**5_000,
     "",
     "a",
     "1 2",
