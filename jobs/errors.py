@@ -23,9 +23,11 @@ QuarqError
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from redis.exceptions import ConnectionError
+with contextlib.suppress(ImportError):  # jobs/canvas.py needs no redis-py: then it is Python's own
+    from redis.exceptions import ConnectionError
 
 
 class QuarqError(Exception):
