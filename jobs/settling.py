@@ -7,11 +7,14 @@ declared. The worker that makes their calls later may not know them: so the answ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from jobs import keys, registry
 from jobs.call_options import CALLBACKS
 from jobs.canvas import Node, Signature, Workflow
+
+if TYPE_CHECKING:
+    from jobs.options import TaskOptions
 
 MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
 """Tasks that run another task in their own job: their calls go where calls of that one go."""
@@ -19,22 +22,14 @@ _TASKS: Final = "tasks"
 """Where a stored tree has task -> [queue, expires]."""
 
 
-class Own(Protocol):
-    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def expires(self) -> Any: ...
-
-
 class Kept(NamedTuple):
-    """The same, of a task that need not be known here."""
+    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
 
     queue: str = keys.DEFAULT_QUEUE
     expires: Any = None
 
 
+Own: TypeAlias = "Kept | TaskOptions"
 Settled: TypeAlias = Mapping[str, Kept]
 """By task: what was settled before, or declared by workers."""
 NOTHING: Final[Settled] = {}

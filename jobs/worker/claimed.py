@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.errors import TaskRevoked
+
 STARTED = "STARTED"
 SUCCESS = "SUCCESS"
 FAILURE = "FAILURE"
@@ -81,3 +83,8 @@ class Outcome:
     def ends(self) -> bool:
         """Is the job over with this?"""
         return self.state in (SUCCESS, FAILURE, REVOKED)
+
+
+def revoked(job_id: str, when: str = "") -> Outcome:
+    """The outcome of a job that was revoked."""
+    return Outcome(REVOKED, TaskRevoked(f"job {job_id} was revoked{when}"), why="revoked")

@@ -19,14 +19,14 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs import encoding, keys
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
-from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, TaskRevoked, WorkerLost
+from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.masking import Secrets, secrets_of
 from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
 from jobs.shown import said, text
 from jobs.worker import processes, time_limits
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
 from jobs.worker.hooks import call_task_hook
 from jobs.worker.running import UNKNOWN, Running
 
@@ -132,7 +132,7 @@ class TaskRunnable:
         if isinstance(error, MemberFailed):
             return Outcome(FAILURE, error.error, by_member=True)
         if isinstance(error, Revoked):
-            return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked while it ran"), why="revoked")
+            return revoked(job.id, " while it ran")
         outcome = self._judge(error, job)
         if outcome.ends or self.runs_again:
             return outcome
@@ -148,17 +148,13 @@ class TaskRunnable:
             return Outcome(RETRY, error, why=said(error, WHY))
         left = options.max_retries is None or job.retries < options.max_retries
         if isinstance(error, arq.worker.Retry | RetryJob):
-            return self._arq_retry(error, job, left)
+            if left:  # as in a function of arq
+                return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
+            allowed = f"{job.retries} retries, {options.max_retries} are allowed"
+            return Outcome(FAILURE, MaxRetriesExceeded(f"{self._task.name}[{job.id}]: {allowed}"))
         if left and retries_by_itself(options, error):
             return Outcome(RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, WHY))
         return Outcome(FAILURE, error)
-
-    def _arq_retry(self, error: BaseException, job: Claimed, left: bool) -> Outcome:
-        """`raise Retry(defer=5)`, as in a function of arq: one of the task's retries."""
-        if left:
-            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
-        spent = f"{self._task.name}[{job.id}]: {job.retries} retries, {self._task.options.max_retries} are allowed"
-        return Outcome(FAILURE, MaxRetriesExceeded(spent))
 
 
 class ArqRunnable:
@@ -183,9 +179,10 @@ class ArqRunnable:
         self.keep_result_s: float | None = float("inf") if forever else keep_s
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
-        if self._try(job, call) > self._max_tries:
-            return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
-        return None
+        tries = max(job.retries + 1, call.job_try or 0)
+        return (
+            JobExecutionFailed(f"max {self._max_tries} retries exceeded") if tries > self._max_tries else None
+        )
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
         call = running.unpickled or running.call
@@ -200,9 +197,6 @@ class ArqRunnable:
         if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
             return Outcome(RETRY, error, why="cancelled")
         return Outcome(FAILURE, error)
-
-    def _try(self, job: Claimed, call: CallData) -> int:
-        return max(job.retries + 1, call.job_try or 0)
 
 
 def _defer_s(error: BaseException) -> float:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from jobs.away import denial, explained, is_away, state
+
+T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker")
 
@@ -18,6 +23,19 @@ class Link:
         self._failing_since: float | None = None
         self._said = ""
         self._delay = 0.0
+
+    async def keep_trying(self, step: Callable[[], Awaitable[T]], *, only_away: bool = False) -> T:
+        """What *step* returns, however often it fails first. *only_away*: an error that is not Redis' own is raised."""
+        while True:
+            try:
+                done = await step()
+            except Exception as error:
+                if only_away and not is_away(error):
+                    raise
+                await asyncio.sleep(self.failed(error))
+            else:
+                self.worked()
+                return done
 
     def failed(self, error: BaseException) -> float:
         """Note a failure, logged once for each cause; returns the seconds to wait before the next try."""

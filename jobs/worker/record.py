@@ -15,12 +15,12 @@ from jobs.aside import with_own_keys
 from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
-from jobs.errors import EncodingError, TaskRevoked, TooLarge
+from jobs.errors import EncodingError, TooLarge
 from jobs.line import Line
 from jobs.remote import traceback_text, whole_text
 from jobs.shown import said, text
 from jobs.travel import DEPTH, check
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PARKED, RETRY, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import decode_call, request_of
 from jobs.worker.link import Link
 from jobs.worker.running import Running
@@ -88,14 +88,9 @@ class Recorder:
         args: list[str | bytes | int] = [self._worker, keys.HISTORY_LENGTH]
         for _, row in batch:
             args += row
-        while True:
-            try:
-                answers = await with_own_keys(self._line, lambda: self._line.run(scripts.FINISH, args))
-            except Exception as error:
-                await asyncio.sleep(self._link.failed(error))
-            else:
-                break
-        self._link.worked()
+        answers = await self._link.keep_trying(
+            lambda: with_own_keys(self._line, lambda: self._line.run(scripts.FINISH, args))
+        )
         for (running, _), answer in zip(batch, answers, strict=True):
             self._held.popleft()
             try:
@@ -107,15 +102,12 @@ class Recorder:
 
     def _settle(self, running: Running, answer: int) -> None:
         if answer == 2:
-            self.put(
-                running, Outcome(REVOKED, TaskRevoked(f"job {running.job.id} was revoked"), why="revoked")
-            )
-            return
+            return self.put(running, revoked(running.job.id))
         if answer == -1:
             logger.warning(
                 "job %s belongs to another worker now: what came of it here is dropped", running.job.id
             )
-        self._settled(running, answer != -1)
+        return self._settled(running, answer != -1)
 
     def _row(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
         job = running.job

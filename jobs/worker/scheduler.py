@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -46,23 +46,12 @@ class Scheduler:
     async def catch_up(self) -> None:
         """Fire what was missed while no worker ran, once each; to be called before `run_forever`."""
         if self._cron_jobs:
-            await self._until_done(self._catch_up)
+            await self._link.keep_trying(self._catch_up)
 
     async def run_forever(self) -> None:
-        """Fire each moment as it comes. Needs no Redis while nothing is due."""
+        """Fire each moment as it comes. Needs no Redis while nothing is due; while it is away, a moment stays due."""
         while self._cron_jobs:
-            await self._until_done(self._fire_due)
-
-    async def _until_done(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Redis away: the moment stays due, and fires when it is back."""
-        while True:
-            try:
-                await step()
-            except Exception as error:
-                self._link.failed(error)
-                await asyncio.sleep(1)
-            else:
-                return self._link.worked()
+            await self._link.keep_trying(self._fire_due)
 
     async def _catch_up(self) -> None:
         now = await self._now()
