@@ -127,7 +127,7 @@ class EagerRedis(JobsRedis):
     def _runner(self, name: str) -> Runner:
         task = dict(registry.registered()).get(name)
         functions = {name: TaskRunnable(task, self._around)} if isinstance(task, Task) else {}
-        return Runner(self, functions, Hooks(None, None, None), {}, unknown_patience_s=0, log_results=True)
+        return Runner(self, functions, Hooks(), {})
 
     def _running(self, call: Call, retries: int) -> Running:
         job = Claimed(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)

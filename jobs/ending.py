@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 AGAIN_S = 0.5
+
+logger = logging.getLogger("arq.worker")
 
 
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -24,3 +27,25 @@ async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in ended:
             if not task.cancelled():
                 task.exception()  # looked at: asyncio need not complain of it
+
+
+class Background:
+    """Tasks that go on beside others. One that fails says so in the log."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begin a task."""
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Cancel all, and wait until they have ended."""
+        await cancel_until_ended(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a part of the worker has failed", exc_info=error)

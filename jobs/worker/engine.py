@@ -5,35 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import socket
-import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 from jobs import default, keys
 from jobs.calling import WORKFLOW_TASKS
-from jobs.connection import JobsRedis
-from jobs.ending import cancel_until_ended
+from jobs.ending import Background
 from jobs.errors import WorkerLost
-from jobs.known_tasks import KnownTask
 from jobs.line import Line
 from jobs.shown import text
 from jobs.subscription import Subscription
 from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
-from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, CallData, Claimed, Outcome
-from jobs.worker.functions import Runnable
-from jobs.worker.hooks import Hooks
+from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from jobs.worker.hooks import call_hook, ctx_for
 from jobs.worker.keeper import Keeper
+from jobs.worker.process_facts import process_facts
 from jobs.worker.record import Recorder
-from jobs.worker.recycling import memory_mb
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots
-from jobs.worker.versions import VERSIONS
 from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
@@ -48,10 +43,7 @@ class Engine:
 
     def __init__(
         self,
-        redis: JobsRedis,
-        functions: Mapping[str, Runnable],
-        hooks: Hooks,
-        ctx: dict[Any, Any],
+        runner: Runner,
         *,
         queues: Sequence[str],
         max_jobs: int,
@@ -59,9 +51,6 @@ class Engine:
         lease_s: float,
         renew_s: float,
         stuck_s: float,
-        unknown_patience_s: float,
-        log_results: bool,
-        read_pickled: Callable[[Running], CallData] | None,
         counts: dict[str, int],
         shut_down: Callable[[], None],
     ) -> None:
@@ -77,27 +66,19 @@ class Engine:
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._redis = redis
-        self._hooks = hooks
-        self._ctx = ctx
-        self._functions = functions
+        self._runner = runner
+        self._redis = redis = runner.redis
         self._slots = Slots(max_jobs)
-        told = {
-            name: KnownTask(function.queue, function.secrets, function.expires).told()
-            for name, function in functions.items()
-        }
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._caution = Caution(redis, self._slots)
         self._stopping = False
-        self._background: list[asyncio.Task[None]] = []
+        self._background = Background()
         pool = redis.connection_pool
         self._claim_line, self._finish_line, self._wake_line = Line(pool), Line(pool), Line(pool)
         self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
-        self._runner = Runner(redis, functions, hooks, ctx, unknown_patience_s, log_results, read_pickled)
-        self._waker = Waker(
-            self._wake_line, self.queues, poll_s, lambda: self._can_take, self._until_a_slot_is_free
-        )
+        can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
+        self._waker = Waker(self._wake_line, self.queues, poll_s, can_take, until_free)
         self._control = Subscription(
             pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
@@ -105,7 +86,7 @@ class Engine:
             lambda: Line(pool),
             self.name,
             queues=self.queues,
-            tasks=told,
+            tasks=runner.declarations(),
             lease_s=lease_s,
             renew_s=renew_s,
             stuck_s=stuck_s,
@@ -114,13 +95,18 @@ class Engine:
             stop_job=self.stop_job,
         )
 
-    async def run(self, burst: bool = False, job_limit: int | None = None) -> None:
+    async def run(self, burst: bool = False, job_limit: float = math.inf) -> None:
         """Claim and run jobs until `stop_claiming()` or *job_limit* were started; with *burst*, until none is left."""
         with default.connected(self._redis):
-            self._start_background()
+            self._caution.start()
+            self._keeper.start()
+            self._control.start()
+            self._background.start(self._recorder.write_forever())
             try:
                 await self._claim_and_run(burst, job_limit)
-                await self._until_all_ended()
+                while self.held:
+                    await self.wait_until_idle()
+                    await asyncio.sleep(0)
             finally:
                 await self._give_up_jobs()
                 await self._stop_background()
@@ -172,23 +158,22 @@ class Engine:
         """Is there code of a job that did not end though it was told to: a thread?"""
         return bool(self._tasks)
 
-    async def _claim_and_run(self, burst: bool, job_limit: int | None) -> None:
-        while not self._stopping:
-            wanted = self._claimable
-            if job_limit is not None:
-                wanted = min(wanted, job_limit - self.started)
-                if self.started >= job_limit:
-                    return
+    async def _claim_and_run(self, burst: bool, job_limit: float) -> None:
+        while not self._stopping and self.started < job_limit:
+            wanted = int(min(self._claimable, job_limit - self.started))
             if wanted <= 0 or self._recorder.is_full:
-                await self._until_a_slot_is_free()
+                await self._slots.wait_for_change()
                 continue
             batch = await self._claimer.claim(wanted, self._caution.suspects_allowed, lambda: self._tokens)
             if len(batch.jobs) < wanted and not batch.left_behind:
                 self._caution.settle()
-            await self._start_all(batch.jobs)
+            if batch.jobs:
+                await self._caution.before_others()
+            for job in batch.jobs:
+                self._start(job)
             if batch.left_behind:
                 await asyncio.sleep(0)
-            elif burst and not batch.jobs and await self._nothing_left():
+            elif burst and not batch.jobs and not await self._is_anything_left():
                 return
             elif not self._stopping:
                 await self._waker.wait(0.02 if burst else batch.next_due_s)
@@ -196,12 +181,6 @@ class Engine:
     @property
     def _claimable(self) -> int:
         return 0 if self.quiet else self._caution.jobs_allowed
-
-    async def _start_all(self, jobs: Sequence[Claimed]) -> None:
-        if jobs:
-            await self._caution.before_others()
-        for job in jobs:
-            self._start(job)
 
     def _start(self, job: Claimed) -> None:
         running = Running(job, Slot(self._slots), self._redis, self._threads)
@@ -249,9 +228,10 @@ class Engine:
             if not running.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
-        if self._hooks.wants_recorded and outcome.ends:
-            ctx = self._hooks.ctx_for(self._ctx, running.job, running.call)
-            self._in_background(self._hooks.recorded(ctx))
+        after_end = self._runner.hooks.after_end
+        if after_end is not None and outcome.ends:
+            ctx = ctx_for(self._runner.ctx, running.job, running.call)
+            self._background.start(call_hook(after_end, ctx))
 
     @property
     def _can_take(self) -> bool:
@@ -266,20 +246,8 @@ class Engine:
             self._caution.recorded(running)
             self._waker.wake()
 
-    async def _until_a_slot_is_free(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):  # the recorder may have emptied meanwhile, which nudges nobody
-                await self._slots.wait_for_change()
-
-    async def _until_all_ended(self) -> None:
-        while self.held:
-            await self.wait_until_idle()
-            await asyncio.sleep(0)
-
-    async def _nothing_left(self) -> bool:
-        if self.held:
-            return False
-        return not any([await self._redis.zcard(keys.queue_key(queue)) for queue in self.queues])
+    async def _is_anything_left(self) -> bool:
+        return bool(self.held) or any([await self._redis.zcard(keys.queue_key(name)) for name in self.queues])
 
     async def _give_up_jobs(self) -> None:
         """We were cancelled, not told to stop: what runs is handed back, and does not go on beside its next run."""
@@ -291,12 +259,6 @@ class Engine:
             async with asyncio.timeout(LAST_WAIT_S):
                 await self.wait_until_idle()
 
-    def _start_background(self) -> None:
-        self._caution.start()
-        self._keeper.start()
-        self._control.start()
-        self._in_background(self._recorder.write_forever())
-
     async def _stop_background(self) -> None:
         """Hand back what may still be ours, and close; Redis being away now must not keep the process."""
         with contextlib.suppress(Exception):
@@ -306,19 +268,9 @@ class Engine:
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._waker.close()
         await self._control.close()
-        await cancel_until_ended(self._background)
+        await self._background.stop()
         for line in (self._claim_line, self._finish_line, self._wake_line):
             await line.close()
-
-    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._background.append(task)
-        task.add_done_callback(self._background_ended)
-
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        self._background.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a part of the worker has failed", exc_info=error)
 
     def _obey(self, channel: bytes, message: bytes) -> None:
         command, _, rest = message.decode().partition(" ")
@@ -335,21 +287,13 @@ class Engine:
     def _facts(self) -> dict[str, str | int]:
         """What the monitor is told of this worker, each time it renews."""
         return {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            **VERSIONS,
-            "memory_mb": int(memory_mb()),
-            "started": self._started_ms,
+            **process_facts(),
             "queues": ",".join(self.queues),
-            "tasks": ",".join(self._functions),
+            "tasks": ",".join(self._runner.functions),
             "max_jobs": self.max_jobs,
             "running": len(self.held),
             "busy": self._slots.used,
             "quiet": int(self.quiet),
             "deaf": int(bool(self._control.denied)),
-            "up_s": int(time.monotonic() - self._born),
             **{f"count_{state}": n for state, n in self.counts.items()},
         }
-
-    _born = time.monotonic()
-    _started_ms = int(time.time() * 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,37 +18,34 @@ logger = logging.getLogger("arq.worker")
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
 
 
+@dataclass(frozen=True)
 class Hooks:
     """`on_job_start`, `on_job_end` (before the result is stored) and `after_job_end`, each given the job's ctx."""
 
-    def __init__(self, start: Hook | None, end: Hook | None, after_end: Hook | None) -> None:
-        self._start = start
-        self._end = end
-        self._after_end = after_end
+    start: Hook | None = None
+    end: Hook | None = None
+    after_end: Hook | None = None
 
-    @property
-    def wants_recorded(self) -> bool:
-        """Is there an `after_job_end`?"""
-        return self._after_end is not None
 
-    def ctx_for(self, ctx: dict[Any, Any], job: Claimed, call: CallData) -> dict[Any, Any]:
-        """The worker's ctx with what arq adds for one job."""
-        return {
-            **ctx,
-            "job_id": job.id,
-            "job_try": max(job.retries + 1, call.job_try or 0),
-            "enqueue_time": datetime.fromtimestamp((call.enqueued or job.enqueued) / 1000, UTC),
-            "score": job.due,
-        }
+def ctx_for(ctx: dict[Any, Any], job: Claimed, call: CallData) -> dict[Any, Any]:
+    """The worker's ctx with what arq adds for one job."""
+    return {
+        **ctx,
+        "job_id": job.id,
+        "job_try": max(job.retries + 1, call.job_try or 0),
+        "enqueue_time": datetime.fromtimestamp((call.enqueued or job.enqueued) / 1000, UTC),
+        "score": job.due,
+    }
 
-    async def before(self, ctx: dict[Any, Any]) -> None:
-        await _call(self._start, ctx)
 
-    async def after(self, ctx: dict[Any, Any]) -> None:
-        await _call(self._end, ctx)
-
-    async def recorded(self, ctx: dict[Any, Any]) -> None:
-        await _call(self._after_end, ctx)
+async def call_hook(hook: Hook | None, ctx: dict[Any, Any]) -> None:
+    """Call it, if there is one."""
+    if hook is None:
+        return
+    try:
+        await hook(ctx)
+    except Exception:
+        logger.exception("the hook %s failed; the job goes on", getattr(hook, "__qualname__", hook))
 
 
 async def call_task_hook(hook: TaskHook | None, job: CurrentJob, value: Any) -> None:
@@ -63,12 +61,3 @@ async def call_task_hook(hook: TaskHook | None, job: CurrentJob, value: Any) -> 
             await answer
     except Exception:
         logger.exception("%s: the hook %s failed", job.name, getattr(hook, "__qualname__", hook))
-
-
-async def _call(hook: Hook | None, ctx: dict[Any, Any]) -> None:
-    if hook is None:
-        return
-    try:
-        await hook(ctx)
-    except Exception:
-        logger.exception("the hook %s failed; the job goes on", getattr(hook, "__qualname__", hook))

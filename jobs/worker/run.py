@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arq.jobs import DeserializationError
@@ -14,10 +14,11 @@ from arq.worker import JobExecutionFailed
 
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
+from jobs.known_tasks import KnownTask
 from jobs.worker import log
-from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import ArqRunnable, Runnable, decode_call, inert_call
-from jobs.worker.hooks import Hooks
+from jobs.worker.hooks import Hooks, call_hook, ctx_for
 from jobs.worker.running import Running
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -26,26 +27,24 @@ UNKNOWN_AGAIN_S = 5
 """A job whose task this worker does not know is put back for so long: a newer worker may know it."""
 
 
+@dataclass(frozen=True)
 class Runner:
     """Turns claimed jobs into outcomes. `run` never raises: whatever happens is an outcome."""
 
-    def __init__(
-        self,
-        redis: JobsRedis,
-        functions: Mapping[str, Runnable],
-        hooks: Hooks,
-        ctx: dict[Any, Any],
-        unknown_patience_s: float,
-        log_results: bool,
-        read_pickled: Callable[[Running], CallData] | None = None,
-    ) -> None:
-        self._redis = redis
-        self._functions = functions
-        self._hooks = hooks
-        self._ctx = ctx
-        self._unknown_patience_s = unknown_patience_s
-        self._log_results = log_results
-        self._read_pickled = read_pickled
+    redis: JobsRedis
+    functions: Mapping[str, Runnable]
+    hooks: Hooks
+    ctx: dict[Any, Any]
+    unknown_patience_s: float = 0
+    log_results: bool = True
+    read_pickled: Callable[[Running], CallData] | None = None
+
+    def declarations(self) -> dict[str, str]:
+        """What processes without the code of these functions have to know of them: see known_tasks."""
+        return {
+            name: KnownTask(function.queue, function.secrets, function.expires).told()
+            for name, function in self.functions.items()
+        }
 
     async def run(self, running: Running) -> Outcome:
         """Run the job, unless there is a reason not to; say so in the log; return what came of it."""
@@ -54,20 +53,20 @@ class Runner:
         if refusal is not None:
             log.refused(job, running.call, refusal)
             return refusal
-        function = self._functions[running.call.task]
-        ctx = self._hooks.ctx_for(self._ctx, job, running.call)
+        function = self.functions[running.call.task]
+        ctx = ctx_for(self.ctx, job, running.call)
         log.received(job, running.call, function.secrets)
         began = time.monotonic()
         try:
-            await self._hooks.before(ctx)
+            await call_hook(self.hooks.start, ctx)
             value = await function.run(running, ctx)
         except (Exception, asyncio.CancelledError) as error:
             outcome = self._judge(running, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
-        log.ended(job, running.call, outcome, time.monotonic() - began, self._log_results)
+        log.ended(job, running.call, outcome, time.monotonic() - began, self.log_results)
         with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
-            await self._hooks.after(ctx)
+            await call_hook(self.hooks.end, ctx)
         return outcome
 
     def _refusal(self, running: Running) -> Outcome | None:
@@ -80,24 +79,26 @@ class Runner:
             running.sent = job.payload
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
-        function = self._functions.get(running.call.task)
+        function = self.functions.get(running.call.task)
         if function is None:
             return self._unknown(job, running.call.task)
-        refused = function.refuse(job, running.call) or _refused_pickle(running, function)
-        return (
-            None
-            if refused is None
-            else Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
-        )
+        refused = function.refuse(job, running.call)
+        if running.unpickled is not None and not isinstance(function, ArqRunnable):
+            refused = DeserializationError(
+                f"{running.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+            )
+        if refused is None:
+            return None
+        return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
 
     def _decode(self, running: Running) -> CallData:
         try:
-            return decode_call(running.job.payload, self._redis.loads)
+            return decode_call(running.job.payload, self.redis.loads)
         except DeserializationError:
             if not running.job.payload.startswith(PICKLED):
                 raise
-        if self._read_pickled is not None:
-            return self._read_pickled(running)
+        if self.read_pickled is not None:
+            return self.read_pickled(running)
         raise DeserializationError(
             "unable to deserialize job: it was pickled, as arq does by default; "
             "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
@@ -105,8 +106,8 @@ class Runner:
 
     def _unknown(self, job: Claimed, name: str) -> Outcome:
         since = job.unknown_since or job.received
-        if job.received - since >= self._unknown_patience_s * 1000:
-            error = UnknownTask(f"no worker knew the task {name!r} for {self._unknown_patience_s:g} s")
+        if job.received - since >= self.unknown_patience_s * 1000:
+            error = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")
             return Outcome(FAILURE, error, why=str(error))
         why = f"this worker does not know the task {name!r}"
         return Outcome(PENDING, delay_s=UNKNOWN_AGAIN_S, why=why, unknown_since=since)
@@ -124,19 +125,10 @@ class Runner:
         return replace(outcome, keep_s=function.keep_result_s)
 
 
-def _refused_pickle(running: Running, function: Runnable) -> BaseException | None:
-    if running.unpickled is None or isinstance(function, ArqRunnable):
-        return None
-    return DeserializationError(
-        f"{running.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
-    )
-
-
 def stopped(running: Running) -> Outcome:
     """The outcome of a job whose run we cancelled."""
     if running.stopped == "revoked":
-        revoked = TaskRevoked(f"job {running.job.id} was revoked while it ran")
-        return Outcome(REVOKED, revoked, why="revoked")
+        return revoked(running.job.id, " while it ran")
     return Outcome(PENDING, why="its worker was stopped")
 
 
@@ -149,7 +141,7 @@ def _ended_unstarted(running: Running) -> Outcome:
         return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
     running.call = inert_call(job.payload)
     if job.verdict == "revoked":
-        return Outcome(REVOKED, TaskRevoked(f"job {job.id} was revoked"), why="revoked")
+        return revoked(job.id)
     if job.verdict == "expired":
         return Outcome(REVOKED, TaskRevoked(f"job {job.id} had expired"), why="expired")
     lost = WorkerLost(f"job {job.id} killed {job.crashes} workers")

@@ -16,8 +16,9 @@ from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
 from jobs.redis_url import RedisURL
 from jobs.worker import arq_options, option_checks
+from jobs.worker.in_arq import use_our_worker
 from jobs.worker.registered import as_functions
-from jobs.worker.worker import Worker, use_our_worker
+from jobs.worker.worker import Worker
 
 BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
 """Tasks that every worker has."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 R = TypeVar("R")
+LOOK_AGAIN_S = 1
+"""The recorder may have emptied meanwhile, which nudges nobody."""
 
 
 class Slots:
@@ -58,9 +61,11 @@ class Slots:
             raise
 
     async def wait_for_change(self) -> None:
-        """Wait until a slot was freed, or `nudge` was called."""
+        """Wait until a slot was freed, or `nudge` was called; for LOOK_AGAIN_S at most."""
         self._changed.clear()
-        await self._changed.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await self._changed.wait()
 
     def nudge(self) -> None:
         """Have whoever waits for a change look again."""

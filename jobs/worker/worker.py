@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
+import math
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from signal import Signals
 from typing import Any
 
-import arq
-import arq.cli
 import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
 from jobs import keys, scripts
-from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
-from jobs.errors import SettingsMistake
 from jobs.remote import declare_exception
 from jobs.worker.arq_options import TaskDefaults, pickle_reader
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
@@ -33,13 +29,12 @@ from jobs.worker.json_log import use_json_lines
 from jobs.worker.link import Link
 from jobs.worker.recycling import check_limit, until_over
 from jobs.worker.registered import TaskFunction
+from jobs.worker.run import Runner
 from jobs.worker.runnables import runnables
 from jobs.worker.scheduler import Scheduler
-from jobs.worker.watch import watch_reload
 
 logger = logging.getLogger("arq.worker")
 
-SUPPORTED_ARQ = "0.28.0"
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves the queue."""
 
@@ -131,8 +126,9 @@ class Worker(arq.worker.Worker):
         if not self._ours:
             return await super().main()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
-        await self._until_done(lambda: log_redis_info(self.pool, logger.info))
-        await self._until_done(self._declare_limits)
+        link = Link("start")
+        await link.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
+        await link.keep_trying(self._declare_limits, only_away=True)
         self.ctx["redis"] = self.pool
         check_limit(self._max_memory_mb)
         if self.on_startup:
@@ -161,13 +157,10 @@ class Worker(arq.worker.Worker):
         if engine.started == self._max_jobs_total:
             logger.info("max_jobs_total=%d jobs are done: ending", self._max_jobs_total)
 
-    def _job_limit(self) -> int | None:
+    def _job_limit(self) -> float:
         """How many jobs to start at most before ending."""
-        limits = [
-            self._max_jobs_total,
-            self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else None,
-        ]
-        return min((limit for limit in limits if limit is not None), default=None)
+        of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf
+        return min(of_burst, math.inf if self._max_jobs_total is None else self._max_jobs_total)
 
     async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
         taken_mb = await until_over(max_memory_mb)
@@ -177,17 +170,20 @@ class Worker(arq.worker.Worker):
         engine.stop_claiming()
 
     def _make_engine(self, redis: JobsRedis) -> Engine:
-        return Engine(
+        runner = Runner(
             redis,
             dict(runnables(self, self._around, self._task_defaults)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
+            self._unknown_patience_s,
+            self.log_results,
+            pickle_reader() if self._accept_pickle else None,
+        )
+        return Engine(
+            runner,
             queues=self._queues,
             max_jobs=self.max_jobs,
             poll_s=self.poll_delay_s,
-            unknown_patience_s=self._unknown_patience_s,
-            log_results=self.log_results,
-            read_pickled=pickle_reader() if self._accept_pickle else None,
             counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
             shut_down=lambda: self.handle_sig(signal.SIGTERM),
             **self._lease,
@@ -198,19 +194,6 @@ class Worker(arq.worker.Worker):
             if isinstance(function, TaskFunction):
                 options = function.task.options
                 await self.pool.declare_limits(function.name, options.rate_limit, options.max_concurrency)  # type: ignore[attr-defined]
-
-    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do this as soon as Redis is there, and takes what it is told."""
-        link = Link("start")
-        while True:
-            try:
-                await step()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                await asyncio.sleep(link.failed(error))
-            else:
-                return link.worked()
 
     async def _beat(self, engine: Engine) -> None:
         """Write the health record that `arq --check` reads; it ends a second after `health_check_interval`."""
@@ -312,26 +295,3 @@ class Worker(arq.worker.Worker):
 
 
 declare_exception(JobExecutionFailed)
-
-
-def use_our_worker() -> None:
-    """Have arq's command line build our Worker: it looks the name up when it starts one.
-
-    Guarded by the version, because everything that we override is arq's private business.
-    """
-    if arq.VERSION != SUPPORTED_ARQ:
-        raise SettingsMistake(
-            f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
-        )
-    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc]
-    arq.cli.watch_reload = watch_reload
-
-
-_parameters = {
-    **inspect.signature(arq.worker.Worker.__init__).parameters,
-    **inspect.signature(Worker.__init__).parameters,
-}
-_parameters.pop("arq_options")
-_parameters.pop("self")
-Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
-"""arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""

@@ -1,0 +1,38 @@
+"""Puts our Worker in the place of arq's, for arq's command line and settings classes."""
+
+from __future__ import annotations
+
+import inspect
+
+import arq
+import arq.cli
+import arq.worker
+
+from jobs.errors import SettingsMistake
+from jobs.worker.watch import watch_reload
+from jobs.worker.worker import Worker
+
+SUPPORTED_ARQ = "0.28.0"
+
+
+def use_our_worker() -> None:
+    """Have arq's command line build our Worker: it looks the name up when it starts one.
+
+    Guarded by the version, because everything that we override is arq's private business.
+    """
+    if arq.VERSION != SUPPORTED_ARQ:
+        raise SettingsMistake(
+            f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
+        )
+    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc]
+    arq.cli.watch_reload = watch_reload
+
+
+_parameters = {
+    **inspect.signature(arq.worker.Worker.__init__).parameters,
+    **inspect.signature(Worker.__init__).parameters,
+}
+_parameters.pop("arq_options")
+_parameters.pop("self")
+Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
+"""arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""
