@@ -7,13 +7,13 @@ give instead. Where options are declared (`@task`, `worker_settings`, `crontab` 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
+from math import inf, nan
 from numbers import Integral, Real
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,6 +31,7 @@ shown = text
 """How a message shows a value."""
 
 Check: TypeAlias = Callable[[str, Any], Any]
+T = TypeVar("T")
 
 
 def number(
@@ -38,7 +39,7 @@ def number(
     value: Any,
     *,
     least: float = 0,
-    above: float = -math.inf,
+    above: float = -inf,
     most: float = 1e15,
     what: str = "a number",
 ) -> float:
@@ -50,7 +51,7 @@ def number(
         try:
             plain = float(value)
         except Exception:  # of another library's type, too
-            plain = math.nan
+            plain = nan
     if not (least <= plain <= most and plain > above):  # nan is in no range
         low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
         raise _range(option, value, f"give {what}, {low} and at most {most:,.15g}")
@@ -58,63 +59,46 @@ def number(
 
 
 def seconds(
-    option: str,
-    value: Any,
-    *,
-    least: float = -MOST_SECONDS,
-    above: float = -math.inf,
-    most: float = MOST_SECONDS,
-    what: str = SECONDS,
+    option: str, value: Any, *, least: float = -MOST_SECONDS, above: float = -inf, what: str = SECONDS
 ) -> float:
     """A number of seconds, or a timedelta."""
     plain = value.total_seconds() if isinstance(value, timedelta) else value
-    return number(option, plain, least=least, above=above, most=most, what=what)
+    return number(option, plain, least=least, above=above, most=MOST_SECONDS, what=what)
 
 
 def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:
     """A whole number."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise _kind(option, value, "give a whole number")
-    whole = int(value)
-    if not least <= whole <= most:
-        raise _range(option, value, f"give a whole number, at least {least:,} and at most {most:,}")
-    return whole
+    return int(number(option, int(value), least=least, most=most, what="a whole number"))
 
 
 def flag(option: str, value: Any) -> bool:
     """True or False, and not what only reads like it."""
-    if not isinstance(value, bool):
-        raise _kind(option, value, "give True or False")
-    return value
+    return _is(bool, option, value, "give True or False")
 
 
 def storable(option: str, value: Any) -> str:
     """Text that Redis can keep: any that is no half of a surrogate pair."""
-    if not isinstance(value, str):
-        raise _kind(option, value, "give text")
+    given = _is(str, option, value, "give text")
     try:
-        value.encode()
+        given.encode()
     except UnicodeEncodeError:
         raise _range(option, value, "give text that can be encoded as UTF-8") from None
-    return value
+    return given
 
 
 def job_id(option: str, value: Any) -> str:
     """The id of a job: text, or a UUID."""
-    if isinstance(value, UUID):
-        return str(value)
-    if not isinstance(value, str):
-        raise _kind(option, value, "give text")
-    if not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+    given = _is(str, option, str(value) if isinstance(value, UUID) else value, "give text or a UUID")
+    if not 0 < len(given) <= LONGEST_NAME or not given.isprintable():
         raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
-    return value
+    return given
 
 
 def name(option: str, value: Any) -> str:
     """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
-    if not isinstance(value, str):
-        raise _kind(option, value, "give a name as text")
-    if "," in value:
+    if "," in _is(str, option, value, "give a name as text"):
         raise _range(option, value, "give a name without a comma")
     return job_id(option, value)
 
@@ -151,13 +135,12 @@ def items(option: str, value: Any, what: str) -> tuple[Any, ...]:
 
 def moment(option: str, value: Any) -> datetime:
     """A datetime that is a point in time."""
-    if not isinstance(value, datetime):
-        raise _kind(option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
+    at = _is(datetime, option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
     try:
-        value.timestamp()
+        at.timestamp()
     except Exception:  # the zone may be another library's
         raise _range(option, value, "give a datetime between the years 1 and 9999") from None
-    return value
+    return at
 
 
 def seconds_or_moment(option: str, value: Any) -> float | datetime:
@@ -189,11 +172,9 @@ def zone(option: str, value: Any) -> tzinfo:
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
     """A time span."""
     give = f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
-    if not isinstance(value, timedelta):
-        raise _kind(option, value, give)
-    if not least <= value <= LONGEST_SPAN:
+    if not least <= _is(timedelta, option, value, give) <= LONGEST_SPAN:
         raise _range(option, value, give)
-    return value
+    return cast(timedelta, value)
 
 
 def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
@@ -269,6 +250,12 @@ def _keeps_time(zone: tzinfo) -> bool:
         return all(at.astimezone(zone).replace(tzinfo=zone).astimezone(UTC) == at for at in moments)
     except Exception:  # another library's code
         return False
+
+
+def _is(kind: type[T], option: str, value: Any, give: str) -> T:
+    if not isinstance(value, kind):
+        raise _kind(option, value, give)
+    return value
 
 
 def _kind(option: str, value: object, give: str) -> TypeError:
