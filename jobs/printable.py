@@ -6,6 +6,8 @@ import json
 import logging
 import traceback
 
+from jobs.shown import said
+
 JOINERS = "\u200c\u200d"
 """Not printable by Unicode's table, but parts of words (Persian, Hindi) and of emoji. They move nothing."""
 
@@ -54,10 +56,7 @@ def _traceback_of(error: BaseException | None) -> str:
 
 def _printable_argument(value: object) -> object:
     if isinstance(value, BaseException):
-        try:
-            return printable(str(value))
-        except Exception as error:
-            return f"<{type(value).__name__} whose str() raises {type(error).__name__}>"
+        return printable(said(value, 100_000))
     return printable(value) if isinstance(value, str) else value
 
 

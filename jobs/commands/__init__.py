@@ -1,4 +1,4 @@
-"""The commands of `python -m jobs`: one file each, all of them asked and answered the same way (see frame)."""
+"""The commands of `python -m jobs`: all of them asked and answered the same way (see frame)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ import click
 from click.core import ParameterSource
 
 from jobs import checks
-from jobs.commands import (
-    call,
-    control,
-    events,
-    inspect,
-    purge,
-    result,
-    retry,
-    schedules,
-    status,
-    why,
-    workflows,
-)
+from jobs.commands.call import call_command
+from jobs.commands.control import control_command, purge_command, retry_command
+from jobs.commands.events import events_command
 from jobs.commands.frame import USAGE, Target
+from jobs.commands.inspect import inspect_command, status_command
+from jobs.commands.result import result_command, why_command
+from jobs.commands.schedules import schedules_command
+from jobs.commands.workflows import workflows_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -65,8 +59,20 @@ def commands(
             raise click.UsageError("--redis-url-file: the file is not UTF-8") from error
 
 
-for family in (status, inspect, result, why, call, purge, control, retry, schedules, workflows, events):
-    commands.add_command(family.command)
+for command in (
+    status_command,
+    inspect_command,
+    result_command,
+    why_command,
+    call_command,
+    purge_command,
+    control_command,
+    retry_command,
+    schedules_command,
+    workflows_command,
+    events_command,
+):
+    commands.add_command(command)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -31,7 +31,9 @@ from jobs.errors import EncodingError
 @click.option("--expires", type=seconds(above=0), metavar="SECONDS", help="Not later than so many seconds.")
 @click.option("--queue", metavar="QUEUE", help="Another queue than the task's own.")
 @asks
-async def command(asked: Asked, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any) -> Answer:
+async def call_command(
+    asked: Asked, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any
+) -> Answer:
     """Call a task on a worker; prints the job's id."""
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)

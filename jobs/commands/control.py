@@ -1,4 +1,4 @@
-"""`control`: change what workers do, at once."""
+"""`control`, `purge` and `retry`: change what workers do, at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TypeVar
 import click
 
 from jobs import checks, workers
-from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks
-from jobs.control import pause, resume
+from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks, queue_option
+from jobs.commands.show import count, joined
+from jobs.control import pause, purge, purgeable, resume, retry
 from jobs.result import Result
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ T = TypeVar("T")
 @click.argument("words", nargs=-1, metavar="[WORDS]...")
 @click.option("--terminate", is_flag=True, help="revoke: stop it if it runs.")
 @asks
-async def command(asked: Asked, action: str, words: tuple[str, ...], terminate: bool) -> Answer:
+async def control_command(asked: Asked, action: str, words: tuple[str, ...], terminate: bool) -> Answer:
     """Change what workers do.
 
     \b
@@ -46,6 +47,40 @@ async def command(asked: Asked, action: str, words: tuple[str, ...], terminate: 
             asked, what, words, partial(do, asked.redis), lambda changed: done if changed else undone
         )
     return await _tell(asked, action, words)
+
+
+@click.command("purge")
+@queue_option
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("--scheduled", is_flag=True, help="ETA jobs, retries, workflows and their members too.")
+@asks
+async def purge_command(asked: Asked, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
+    """End the due jobs of all queues, or of some, as REVOKED. What runs is left alone."""
+    names = await asked.queues(queues)
+    found = await purgeable(asked.redis, names)
+    click.echo(
+        f"In {joined(names)}: {count(len(found.due), 'due job')}, {len(found.scheduled):,} scheduled "
+        f"(ETA jobs, retries, workflows){'' if scheduled else ', which stay without --scheduled'}.",
+        err=True,
+    )
+    ids = found.due + (found.scheduled if scheduled else [])
+    if ids and not force:
+        click.confirm(f"End {count(len(ids), 'job')}?", abort=True, err=True)
+    what = "purge with scheduled" if scheduled else "purge"
+    purged = await asked.noted(
+        what, joined(names), lambda: purge(asked.redis, ids), lambda n: f"{n:,} jobs ended"
+    )
+    data = {"due": len(found.due), "scheduled": len(found.scheduled), "purged": purged, "queues": names}
+    return Answer(data, [f"Purged {count(purged, 'job')}."])
+
+
+@click.command("retry")
+@click.argument("job_id", metavar="ID")
+@asks
+async def retry_command(asked: Asked, job_id: str) -> Answer:
+    """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
+    new = await asked.noted("retry", job_id, lambda: retry(asked.redis, job_id), lambda new: f"runs as {new}")
+    return Answer({"id": new, "retry_of": job_id}, [new])
 
 
 _OF_QUEUES = {

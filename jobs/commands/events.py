@@ -11,37 +11,32 @@ from dataclasses import asdict
 
 import click
 
-from jobs.commands.frame import Answer, Asked, asks
+from jobs.commands.frame import Asked, asks
 from jobs.monitor.events import Event, events
 from jobs.printable import printable_json
 
 
 @click.command("events")
 @asks
-async def command(asked: Asked) -> Answer:
+async def events_command(asked: Asked) -> None:
     """What happens from now on, one JSON object a line: jobs that come to a state, workers that come and go.
 
     Until Ctrl-C, or -t seconds; -d: only what these workers do.
     """
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):  # Ctrl-C cancels, and is no error
-        async with asyncio.timeout(asked.timeout_s):
-            await _print_events(asked)
-    return Answer(None, as_it_came=True)
-
-
-async def _print_events(asked: Asked) -> None:
-    async with contextlib.aclosing(events(asked.redis)) as happens:
-        async for event in happens:
-            try:
-                if not asked.destination or _actor(event) in asked.destination:
+        async with (
+            asyncio.timeout(asked.timeout_s),
+            contextlib.aclosing(events(asked.redis)) as happens,
+        ):
+            async for event in happens:
+                actor = event.id if event.kind == "worker" else event.worker
+                if asked.destination and actor not in asked.destination:
+                    continue
+                try:
                     click.echo(_line(event))
-            except BrokenPipeError:  # `events | head`: nobody reads any more
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return
-
-
-def _actor(event: Event) -> str:
-    return event.id if event.kind == "worker" else event.worker
+                except BrokenPipeError:  # `events | head`: nobody reads any more
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                    break
 
 
 def _line(event: Event) -> str:

@@ -70,10 +70,13 @@ class Target:
 
     def settings(self) -> Any:
         """The worker settings of `-A`; None if only an address was given."""
-        if self.app is None and (self.redis_url is not None or self._has_only_the_environment):
-            return None
         path = DEFAULT_APP if self.app is None else self.app
         module, _, name = path.rpartition(".")
+        has_no_app = self.app is None and importlib.util.find_spec(module) is None
+        if (self.app is None and self.redis_url is not None) or (
+            has_no_app and self.environment_url is not None
+        ):
+            return None
         try:
             settings = getattr(importlib.import_module(module), name)
         except SystemExit as refusal:  # a module that says in one sentence why it does not start
@@ -86,11 +89,6 @@ class Target:
         if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
             raise click.UsageError(f"{path} was not made by worker_settings()")
         return settings
-
-    @property
-    def _has_only_the_environment(self) -> bool:
-        module = DEFAULT_APP.rpartition(".")[0]
-        return self.environment_url is not None and importlib.util.find_spec(module) is None
 
 
 @dataclass
@@ -154,12 +152,13 @@ class Answer:
     lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     code: int = 0
-    as_it_came: bool = False
-    """It has been printed already."""
 
 
-def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
-    """Make the body of a command of *function*, with the options that all have; it returns the exit code."""
+def asks(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
+    """Make the body of a command of *function*, with the options that all have; it returns the exit code.
+
+    A *function* that has printed its answer itself returns None.
+    """
 
     @click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text.")
     @click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait.")
@@ -185,7 +184,7 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
     ) -> int:
         settings = target.settings()
 
-        async def run() -> Answer:
+        async def run() -> Answer | None:
             redis = target.redis(settings)
             try:
                 with default.connected(redis):
@@ -201,7 +200,15 @@ def asks(function: Callable[..., Awaitable[Answer]]) -> Callable[..., int]:
             if (sentence := _sentence(error)) is None:
                 raise
             raise sentence from error
-        _print(answer, as_json, quiet)
+        if answer is None:
+            return 0
+        if as_json:
+            click.echo(json_text(answer.data))
+        else:
+            for line in [*answer.lines, *([] if quiet else answer.notes)]:
+                click.echo(
+                    _STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line))
+                )
         return answer.code
 
     return body
@@ -232,31 +239,18 @@ def _sentence(error: Exception) -> click.ClickException | None:
     return None
 
 
-def _print(answer: Answer, as_json: bool, quiet: bool) -> None:
-    if answer.as_it_came:
-        return
-    if as_json:
-        click.echo(json_text(answer.data))
-        return
-    for line in [*answer.lines, *([] if quiet else answer.notes)]:
-        click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line)))
-
-
 def _plain(value: Any, depth: int = DEEPEST + 10) -> Any:
     """What JSON has a form for; at most *depth* levels."""
     if isinstance(value, Mapping | list | tuple | set | frozenset) and not depth:
         return CUT
     if isinstance(value, Mapping):
-        return {_name(name): _plain(inner, depth - 1) for name, inner in value.items()}
+        names = [name if isinstance(name, str) else text(name, 1_000) for name in value]
+        return {name: _plain(inner, depth - 1) for name, inner in zip(names, value.values(), strict=True)}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(inner, depth - 1) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value
-
-
-def _name(name: Any) -> str:
-    return name if isinstance(name, str) else text(name, 1_000)
 
 
 def _as_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`inspect`: what workers and queues hold now."""
+"""`inspect` and `status`: what workers and queues hold now."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Literal
 import click
 
 from jobs import keys
-from jobs.clock import now_ms
+from jobs.clock import moment, now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
-from jobs.commands.show import calls_of, count, line, moment, span, time_text
+from jobs.commands.show import calls_of, count, line, span, time_text
 from jobs.commands.values import limit_option
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
@@ -30,7 +30,7 @@ from jobs.workers import WorkerInfo
 @queue_option
 @limit_option("Jobs", 100)
 @asks
-async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
+async def inspect_command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
     """What workers and queues hold now.
 
     \b
@@ -48,6 +48,16 @@ async def command(asked: Asked, action: str, queues: tuple[str, ...], limit: int
     if action in _OF_WORKERS:
         return _by_worker(await asked.workers(), *_OF_WORKERS[action])
     return await _OF_JOBS[action](asked, queues, limit)
+
+
+@click.command("status")
+@asks
+async def status_command(asked: Asked) -> Answer:
+    """Which workers are online; exit code 69 if none is."""
+    workers = await asked.workers()
+    lines = [f"{worker.name}: OK{' (quiet)' if worker.quiet else ''}" for worker in workers]
+    data = [_about(worker, "name", "quiet", "queues") for worker in workers]
+    return Answer(data, lines, [f"{count(len(workers), 'node')} online."])
 
 
 def _by_worker(

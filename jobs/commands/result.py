@@ -1,4 +1,4 @@
-"""`result`: what came of a job."""
+"""`result` and `why`: what came of a job, and why it has not started."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jobs.info import JobInfo
 from jobs.monitor.rows import error_text
 from jobs.result import Result
 from jobs.shown import text
+from jobs.why import why
 
 SHOWN = 10_000
 """Characters of a result that are shown as text."""
@@ -27,17 +28,20 @@ SHOWN = 10_000
     "--traceback", "with_traceback", is_flag=True, help="The traceback of a failure, and of earlier attempts."
 )
 @asks
-async def command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
+async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
     """What a job returned; exit code 1 if it has not ended well. With -t it is waited for."""
     result = Result(job_id, asked.redis)
     state = await result.state()
     if asked.timeout_s and state not in ("UNKNOWN", "SUCCESS", "FAILURE", "REVOKED"):
-        state = await _wait(result, asked.timeout_s)
+        with contextlib.suppress(TimeoutError):
+            await result.get(timeout=asked.timeout_s, propagate=False)
+        state = await result.state()
     data: dict[str, Any] = {"id": job_id, "state": state, "result": None}
     if state == "UNKNOWN":
         return Answer(data, [f"{job_id}: UNKNOWN: nobody has seen this id, or its result has ended"], code=1)
-    info = await _info(result)
-    if info is not None:
+    info = None
+    with contextlib.suppress(ResultUnknown):  # the record may be gone before the result
+        info = await result.info()
         data |= {"task": info.task, "queue": info.queue, "worker": info.worker, "attempts": info.attempts,
                  "enqueued": info.enqueued, "started": info.started, "finished": info.finished}  # fmt: skip
     stored = await asked.redis.get(keys.RESULT + job_id) or await asked.redis.get(keys.JOB + job_id)
@@ -56,18 +60,15 @@ async def command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
     return Answer(data | {"error": error}, lines, code=1)
 
 
-async def _wait(result: Result, timeout_s: float) -> str:
-    with contextlib.suppress(TimeoutError):
-        await result.get(timeout=timeout_s, propagate=False)
-    return await result.state()
-
-
-async def _info(result: Result) -> JobInfo | None:
-    """The record may be history's no more, while the result is still there."""
-    try:
-        return await result.info()
-    except ResultUnknown:
-        return None
+@click.command("why")
+@click.argument("job_id", metavar="ID")
+@asks
+async def why_command(asked: Asked, job_id: str) -> Answer:
+    """Why a job has not started: every reason there is. Exit code 1 for an id that nobody knows."""
+    reasons = await why(asked.redis, job_id)
+    data = [{"code": reason.code, "text": reason.text, "until": reason.until} for reason in reasons]
+    unknown = reasons[0].code == "unknown"
+    return Answer(data, [f"{job_id}: {reason.text}" for reason in reasons], code=int(unknown))
 
 
 def _traceback(info: JobInfo | None, error: BaseException) -> str:

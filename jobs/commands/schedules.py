@@ -13,7 +13,7 @@ from jobs.schedule_info import ScheduleInfo
 
 @click.command("schedules")
 @asks
-async def command(asked: Asked) -> Answer:
+async def schedules_command(asked: Asked) -> Answer:
     """Every schedule that workers have: when it is due, its last and its next run."""
     found = await asked.redis.schedules()
     return Answer(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from jobs import clock, keys
+from jobs import keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text
 from jobs.monitor.calls import shown_call
@@ -50,11 +50,6 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def moment(ms: bytes | int | float | None) -> datetime | None:
-    """A time as Redis has it."""
-    return clock.moment(ms)
-
-
 def time_text(time: datetime | None) -> str:
     """A time for people."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
@@ -65,6 +60,6 @@ def count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def words(names: Iterable[str], limit: int = 200) -> str:
+def joined(names: Iterable[str], limit: int = 200) -> str:
     """Names in one line, which a prompt may show."""
     return cut(printable(", ".join(names)), limit)

@@ -26,7 +26,7 @@ NOT_CALLED = "-"
 @click.argument("workflow_id", required=False, metavar="[ID]")
 @limit_option("Workflows", 50)
 @asks
-async def command(asked: Asked, workflow_id: str | None, limit: int) -> Answer:
+async def workflows_command(asked: Asked, workflow_id: str | None, limit: int) -> Answer:
     """The latest workflows; or one, drawn as a tree with the states of its tasks."""
     return await _latest(asked, limit) if workflow_id is None else await _one(asked, workflow_id)
 
