@@ -119,8 +119,9 @@ def remedy(value: Any) -> str:
 
 
 def _name(value: Any) -> str:
+    """As its users write it: some Pythons keep `pathlib.PosixPath` in `pathlib._local`."""
     kind = type(value)
-    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    return f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 def _has(*names: str) -> Callable[[Any], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ async def test_an_end_that_its_worker_does_not_live_to_record_is_found_again(
     redis: Redis, connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     """The claim that finds a job expired is no start of it."""
-    job = await take.apply_async((1,), expires=0.001)
+    job = await take.apply_async((1,), expires=datetime.now(UTC) - timedelta(seconds=1))
     [row] = await wait_until(lambda: _claim(redis, "killed"), "it to be claimed")
     assert row[3] == b"expired"
 
