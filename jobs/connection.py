@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.jobs import Job
-from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -27,10 +26,10 @@ from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.partial import with_callbacks
+from jobs.pool import Pipeline
 from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
-from jobs.serializers import first_that_can
 from jobs.settling import NOTHING, Settled, strangers
 
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
@@ -65,8 +64,8 @@ class JobsRedis(ArqRedis):
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
         options["job_serializer"] = options.get("job_serializer") or encoding.dumps
         given = options.get("job_deserializer")
-        self._loads = first_that_can(given, encoding.loads_stored)
-        options["job_deserializer"] = first_that_can(given, encoding.loads_job)
+        self._loads = encoding.first_that_can(given, encoding.loads_stored)
+        options["job_deserializer"] = encoding.first_that_can(given, encoding.loads_job)
         self._expires_extra_ms: int | None = options.get("expires_extra_ms")
         self._ready = False
         super().__init__(pool_or_conn, **options)
@@ -112,7 +111,7 @@ class JobsRedis(ArqRedis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """redis-py's: several commands at once."""
-        return _Pipeline(self, transaction, shard_hint)
+        return Pipeline(self, transaction, shard_hint)
 
     @property
     def connection_pool(self) -> ConnectionPool:
@@ -297,21 +296,6 @@ class JobsRedis(ArqRedis):
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
         pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
         await self._loops.close(pool_too=pool_too)
-
-
-class _Pipeline(Pipeline):
-    def __init__(self, client: JobsRedis, transaction: bool, shard_hint: str | None) -> None:
-        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._client = client
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        commands, run = self.command_stack, super().execute
-
-        async def again() -> list[Any]:
-            self.command_stack = commands  # a failure has emptied it
-            return await run(raise_on_error)
-
-        return await self._client.mailbox.ask(again)
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
@@ -54,7 +55,6 @@ class EagerRedis(JobsRedis):
 
     @property
     def mailbox(self) -> EagerMailbox:  # type: ignore[override]  # no Redis, no subscription
-        """Reads what was kept."""
         return self._mailbox
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
@@ -139,11 +139,11 @@ class EagerRedis(JobsRedis):
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")
 
 
+@dataclass
 class EagerMailbox:
     """The part of a Mailbox that results use; every job has ended."""
 
-    def __init__(self, entries: dict[str, Entry]) -> None:
-        self._entries = entries
+    _entries: dict[str, Entry]
 
     async def read(self, ids: Sequence[str]) -> list[Entry]:
         return [self._entries.get(job_id, Entry("UNKNOWN", b"", b"")) for job_id in ids]

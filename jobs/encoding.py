@@ -135,6 +135,25 @@ def loads_cut(data: bytes) -> dict[str, Any]:
     return found
 
 
+def first_that_can(
+    given: Callable[[bytes], Any] | None, ours: Callable[[bytes], Any]
+) -> Callable[[bytes], Any]:
+    """The *given* deserializer, and ours for what it cannot read: scripts and processes without it write that."""
+    if given is None:
+        return ours
+
+    def loads(data: bytes) -> Any:
+        try:
+            return given(data)
+        except Exception as error:
+            try:
+                return ours(data)
+            except EncodingError:
+                raise error from None
+
+    return loads
+
+
 def unpacker(data: bytes) -> Any:
     """What reads *data* piece by piece, and can pass over pieces: a msgpack.Unpacker."""
     reader: Any = msgpack.Unpacker(ext_hook=_HOOKS[0], strict_map_key=False, max_buffer_size=0)

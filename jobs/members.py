@@ -76,7 +76,6 @@ class States:
         return {state: n for letter, state in STATES.items() if (n := letters.count(letter))}
 
     def of(self, place: str) -> str:
-        """The state of the task at *place*."""
         return STATES[self._letter_at[place or "-"]]
 
     @cached_property
@@ -162,7 +161,6 @@ async def letters_of(connection: JobsRedis, workflow: str, prefix: str, paths: l
 
 
 async def unended(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
-    """The places whose tasks have not ended."""
     ended = {path.decode(errors="replace") for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
     return [path for path in places_of(tree) if path not in ended]
 

@@ -1,10 +1,14 @@
-"""redis-py's pool, but that one connection which is slow to come up holds up no other."""
+"""redis-py's pool and pipeline, as JobsRedis needs them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from redis.asyncio import client
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
 
 
 class Pool(ConnectionPool):
@@ -24,3 +28,20 @@ class Pool(ConnectionPool):
             await self.release(connection)
             raise
         return connection
+
+
+class Pipeline(client.Pipeline):
+    """redis-py's, tried again while Redis is away."""
+
+    def __init__(self, client: JobsRedis, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
+        self._client = client
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands, run = self.command_stack, super().execute
+
+        async def again() -> list[Any]:
+            self.command_stack = commands  # a failure has emptied it
+            return await run(raise_on_error)
+
+        return await self._client.mailbox.ask(again)

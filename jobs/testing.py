@@ -76,25 +76,22 @@ async def assert_enqueued(
     """
     name = task if isinstance(task, str) else task.name
     waiting = await enqueued(redis)
+    asked = {
+        "args": None if args is None else tuple(args),
+        "kwargs": None if kwargs is None else dict(kwargs),
+    }
+    asked = {word: value for word, value in asked.items() if value is not None}
     found = [
         job
         for job in waiting
-        if job.task == name
-        and (args is None or job.args == tuple(args))
-        and (kwargs is None or job.kwargs == dict(kwargs))
+        if job.task == name and all(getattr(job, word) == value for word, value in asked.items())
     ]
     if (not found) if count is None else len(found) != count:
         wanted = "a call" if count is None else f"{count} calls"
-        detail = "".join(
-            f" with {word}={value!r}"
-            for word, value in (("args", args), ("kwargs", kwargs))
-            if value is not None
-        )
-        shown = (
-            "\n".join(f"  {job.task} args={job.args!r} kwargs={job.kwargs!r}" for job in waiting)
-            or "  nothing"
-        )
-        raise AssertionError(f"{wanted} of {name}{detail} expected, {len(found)} found; these wait:\n{shown}")
+        detail = "".join(f" with {word}={value!r}" for word, value in asked.items())
+        shown = "\n".join(f"  {job.task} args={job.args!r} kwargs={job.kwargs!r}" for job in waiting)
+        expected = f"{wanted} of {name}{detail} expected, {len(found)} found"
+        raise AssertionError(f"{expected}; these wait:\n{shown or '  nothing'}")
     return found
 
 

@@ -30,7 +30,6 @@ class Shown:
 
     @property
     def line(self) -> str:
-        """The arguments as one line."""
         text = call_text(self.args, self.kwargs, SHOWN)
         return text if self.whole or text.endswith("…") else f"{text}…"
 

@@ -50,7 +50,6 @@ class Count:
                 self.states[state] = self.states.get(state, 0) + n
 
     def of(self, state: str) -> int:
-        """How many came to that state."""
         return self.states.get(state, 0)
 
     @property

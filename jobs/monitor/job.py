@@ -118,7 +118,6 @@ async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None
 
 
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:
-    """Result and error as text."""
     if state not in ENDED:
         return None, ""
     [entry] = await connection.mailbox.read([job_id])

@@ -45,7 +45,6 @@ class Needle:
             return None
 
     def is_in(self, text: str) -> bool:
-        """Does it stand in *text*?"""
         return self._lower in text.lower()
 
     def is_value(self, value: Any) -> bool:

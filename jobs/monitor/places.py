@@ -14,8 +14,6 @@ from jobs.stored import text
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is sought."""
-
     state: str = ""
     task: str = ""
     worker: str = ""
@@ -26,7 +24,6 @@ class Wanted:
 
     @property
     def needle(self) -> Needle:
-        """What is sought as text."""
         return Needle(self.text)
 
     def filters(self) -> tuple[str | bytes, ...]:

@@ -72,9 +72,7 @@ local function give(id, queue, key, record, payload, why)
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
     'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
   note_event(id, 'STARTED', record.task, queue, worker)
-  local ends = leases[queue] or {}
-  leases[queue] = ends
-  ends[#ends + 1], ends[#ends + 2] = lease_end, id
+  add_to(leases, queue, lease_end, id)
   running[#running + 1], running[#running + 2] = id, token
   tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
   rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, crashes, record.due or '',

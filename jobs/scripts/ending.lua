@@ -18,11 +18,7 @@ local function read_record(id)
 end
 
 local function tell(channel, id)
-  if channel and channel ~= '' then
-    local ids = told[channel] or {}
-    told[channel] = ids
-    ids[#ids + 1] = id
-  end
+  if channel and channel ~= '' then add_to(told, channel, id) end
 end
 
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
@@ -30,8 +26,7 @@ local function write_journal(record, state, result)
   local workflow = record.parent
   if ended[workflow] or redis.call('EXISTS', JOB .. workflow) == 0 then return false end
   redis.call('HSET', JOURNAL .. workflow, record.path, state:sub(1, 1) .. result)
-  news[workflow] = news[workflow] or {}
-  table.insert(news[workflow], record.path)
+  add_to(news, workflow, record.path)
   return true
 end
 
@@ -39,14 +34,10 @@ end
 local function gather_end(id, state, now, record, listed_already)
   ended[id] = true
   gone[#gone + 1], gone[#gone + 2], gone[#gone + 3] = JOB .. id, IN_PROGRESS .. id, RETRY .. id
-  local ids = unqueued[record.queue] or {}
-  unqueued[record.queue] = ids
-  ids[#ids + 1] = id
+  add_to(unqueued, record.queue, id)
   local now_text = as_text(now)
   history[#history + 1], history[#history + 2] = now_text, id
-  local same = by_task[record.task or '?'] or {}
-  by_task[record.task or '?'] = same
-  same[#same + 1], same[#same + 2] = now_text, id
+  add_to(by_task, record.task or '?', now_text, id)
   if state ~= 'SUCCESS' and not listed_already then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
   note_event(id, state, record.task, record.queue, record.worker)
   tell(record.reply, id)
@@ -109,8 +100,7 @@ local function trim_history(kept)
   local ids_of, unsuccessful_ids = {}, {}
   for _, id in ipairs(redis.call('ZRANGE', HISTORY, 0, excess - 1)) do
     local task, state = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state'))
-    ids_of[task or '?'] = ids_of[task or '?'] or {}
-    table.insert(ids_of[task or '?'], id)
+    add_to(ids_of, task or '?', id)
     if state ~= 'SUCCESS' then table.insert(unsuccessful_ids, id) end
     redis.call('UNLINK', RECORD .. id)
   end

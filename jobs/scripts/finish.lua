@@ -49,9 +49,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then log_attempt(id, record.log or '', entry) end
   settled[#settled + 1] = id
-  local ids = unleased[record.queue] or {}
-  unleased[record.queue] = ids
-  ids[#ids + 1] = id
+  add_to(unleased, record.queue, id)
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it

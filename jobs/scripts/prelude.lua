@@ -61,6 +61,14 @@ local function in_bulk(command, key, items)
   end
 end
 
+-- Add an item, or two, to one of several lists.
+local function add_to(lists, key, item, other)
+  local list = lists[key] or {}
+  lists[key] = list
+  list[#list + 1] = item
+  list[#list + 1] = other
+end
+
 local function is_terminal(state)
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end

@@ -73,7 +73,6 @@ class Caution:
             self._slots.nudge()
 
     def add(self, running: Running) -> None:
-        """A suspect was claimed."""
         self._suspects.add(running)
         self._unrecorded.add(running)
         if running.job.crashes and not running.job.verdict:

@@ -93,8 +93,9 @@ class Claimer:
             await self._put_aside()
         for job_id, why in unreadable:
             logger.error("job %r cannot be read, it is left for a minute: %r", job_id, why)
-        for job_id in foreign:
-            self._warn_of_stock_worker(job_id)
+        if foreign and not self._warned:
+            self._warned = True
+            logger.warning("job %r is run by a stock arq worker on our queue; it is left alone", foreign[0])
         now = time.monotonic()
         jobs = []
         for row in rows:
@@ -110,13 +111,6 @@ class Claimer:
         ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
         await self._line.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
         await self._line.run(scripts.FORGET, [job_id])
-
-    def _warn_of_stock_worker(self, job_id: bytes) -> None:
-        if not self._warned:
-            logger.warning(
-                "job %s is run by a stock arq worker on our queue; it is left alone", job_id.decode()
-            )
-        self._warned = True
 
 
 def _claimed(row: list[Any], token: str, now: float) -> Claimed:

@@ -81,10 +81,8 @@ class Outcome:
 
     @property
     def ends(self) -> bool:
-        """Is the job over with this?"""
         return self.state in (SUCCESS, FAILURE, REVOKED)
 
 
 def revoked(job_id: str, when: str = "") -> Outcome:
-    """The outcome of a job that was revoked."""
     return Outcome(REVOKED, TaskRevoked(f"job {job_id} was revoked{when}"), why="revoked")

@@ -143,7 +143,6 @@ class Engine:
         asyncio.get_running_loop().call_soon(running.task.cancel)
 
     async def wait_until_idle(self) -> None:
-        """Wait until no job runs here and every outcome is recorded."""
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._recorder.wait_until_idle()

@@ -39,7 +39,6 @@ def ctx_for(ctx: dict[Any, Any], job: Claimed, call: CallData) -> dict[Any, Any]
 
 
 async def call_hook(hook: Hook | None, ctx: dict[Any, Any]) -> None:
-    """Call it, if there is one."""
     if hook is None:
         return
     try:

@@ -72,11 +72,9 @@ class Recorder:
         self._wanted.set()
 
     async def wait_until_idle(self) -> None:
-        """Wait until everything held is written."""
         await self._idle.wait()
 
     async def write_forever(self) -> None:
-        """Write what comes, until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()

@@ -37,7 +37,6 @@ class Slots:
         self._used += 1
 
     def give(self) -> None:
-        """Free one."""
         while self._returning:
             waiter = self._returning.popleft()
             if not waiter.done():
