@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, abort, g, redirect, render_template, request, url_for
@@ -19,6 +21,8 @@ from app.security.headers import CONTENT_SECURITY_POLICY
 
 PER_PAGE = 10
 IN_FEED = 20
+MOST_IN_FEED = 1_000_000
+"""Characters of HTML. Posts for which there is no room are in the feed with their first words only."""
 WITH_PICTURES = CONTENT_SECURITY_POLICY.replace("img-src 'self'", "img-src 'self' https:")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,16 +66,25 @@ async def show(pk: int, slug: str = "") -> ResponseReturnValue:
 @blueprint.get("/feed.atom")
 @public
 async def feed() -> ResponseReturnValue:
-    """The newest posts, whole, for feed readers. One that has them already gets a 304."""
+    """The newest posts for feed readers, whole up to a megabyte. One that has them already gets a 304."""
     query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(IN_FEED)))
     changed = max((post.changed_at for post in posts), default=NEVER)
-    text = await render_template("blog/feed.xml", posts=posts, changed=changed, body=_body_for_elsewhere)
+    bodies = await asyncio.to_thread(_for_elsewhere, posts)  # twenty long posts take a second
+    text = await render_template("blog/feed.xml", posts=posts, changed=changed, bodies=bodies)
     response = Response(text, mimetype="application/atom+xml")
     await response.add_etag()
     return await response.make_conditional(request)
 
 
-def _body_for_elsewhere(post: Post) -> str:
-    return markdown.clean(post.html, base=site().base_url + url_for("blog.show", **post.address))
+def _for_elsewhere(posts: Sequence[Post]) -> dict[int, str]:
+    """The HTML of the newest posts by their numbers, with absolute links: as many as there is room for."""
+    room, bodies = MOST_IN_FEED, dict[int, str]()
+    for post in posts:
+        room -= len(post.html)
+        if room < 0:
+            break
+        base = site().base_url + url_for("blog.show", **post.address)
+        bodies[post.id] = markdown.clean(post.html, base=base)
+    return bodies

@@ -10,6 +10,7 @@ import pytest
 from quart import Quart
 
 from app.blog import Post
+from app.blog.rendering import render_here
 from tests.app.test_blog_markdown import ATTACKS, Harm
 from tests.app.visitor import Visitor
 
@@ -220,6 +221,21 @@ async def test_a_reader_that_has_the_feed_gets_no_second_copy(app: Quart, visito
     await publish(app, "One more")
     changed = await visitor.get("/feed.atom", headers={"If-None-Match": response.headers["ETag"]})
     assert changed.status_code == 200
+
+
+@pytest.mark.one_database
+async def test_the_feed_is_whole_up_to_a_megabyte(app: Quart, visitor: Visitor) -> None:
+    """Whatever was posted: anybody may ask for the feed as often as they like."""
+    await publish(app, *(f"Post {n}" for n in range(20)), text=render_here("<" * 50_000))
+
+    response = await visitor.get("/feed.atom")
+
+    entries = ElementTree.fromstring(visitor.text).findall(f"{ATOM}entry")
+    whole = [entry.find(f"{ATOM}content") is not None for entry in entries]
+    assert whole == sorted(whole, reverse=True), "the newest are whole"
+    assert (len(whole), whole[0], whole[-1]) == (20, True, False)
+    assert all(entry.findtext(f"{ATOM}summary") for entry in entries)
+    assert len(await response.get_data()) < 2_000_000
 
 
 async def test_an_empty_feed_is_a_feed(app: Quart, visitor: Visitor) -> None:
