@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs import checks, encoding, keys, member_ids, registry, travel
@@ -130,17 +131,18 @@ def member_call(connection: JobsRedis, signature: Signature, caller: Caller, pla
 
 def calls_that_follow(
     connection: JobsRedis, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...]
-) -> list[Call]:
-    """The callbacks of an ended job, given as stored trees. Their ids are its own and their path (see canvas.Path), so
-    each is called once, and none has the id of a workflow's member.
+) -> list[Callable[[], Call]]:
+    """What makes each callback of an ended job, of its stored tree: one that cannot be called leaves the others. The
+    ids are the job's own and a path (see canvas.Path), so each is called once, and none has the id of a member.
     """
-    calls = []
-    for number, tree in enumerate(trees):
+
+    def made(number: int, tree: Any) -> Call:
         node = from_dict(tree).clone(args)
         own_id = member_ids.callback_id(job_id, mark, number)
         options = as_stored(node.options) if isinstance(node, Signature) else {}
-        calls.append(_call_of(connection, node, options, read_settled(tree), own_id, LARGE_LIMIT))
-    return calls
+        return _call_of(connection, node, options, read_settled(tree), own_id, LARGE_LIMIT)
+
+    return [partial(made, number, tree) for number, tree in enumerate(trees)]
 
 
 def refuse_reserved_id(job_id: str) -> None:

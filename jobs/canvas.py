@@ -164,7 +164,7 @@ class chord(Workflow):
 
     def __init__(self, header: Node | Iterable[Node], body: Node | None = None, **options: Any) -> None:
         whole = header if isinstance(header, group) else group(header)
-        self._fill((), options, tasks=(whole,) if body is None else (whole, body))
+        self._fill((), options, tasks=tuple(nodes_of((whole,) if body is None else (whole, body))))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(self.tasks) == 1 and len(args) == 1 and isinstance(args[0], Node):

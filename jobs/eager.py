@@ -122,7 +122,7 @@ class EagerRedis(JobsRedis):
         if outcome.ignored or outcome.state == REVOKED:
             result = b""
         self._entries[job_id] = Entry(outcome.state, result, self._meta.get(job_id, b""))
-        await self.enqueue(self._recorder.callbacks(running, outcome))
+        await self.enqueue([make() for make in self._recorder.callbacks(running, outcome)])
 
     def _runner(self, name: str) -> Runner:
         task = dict(registry.registered()).get(name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jobs import encoding, keys, scripts
@@ -145,18 +146,18 @@ class Recorder:
         """The number of callbacks to be stored in the same step as the end, and their fields."""
         if not running.call.options or not outcome.ends:
             return [0]
-        try:
-            calls = self.callbacks(running, outcome)
-        except Exception:
-            logger.exception("job %s: its callbacks cannot be called", running.job.id)
-            calls = []
+        calls: list[Call] = []
+        with _logged("job %s: its callbacks cannot be called", running.job.id):
+            for number, make in enumerate(self.callbacks(running, outcome)):
+                with _logged("job %s: its callback %d cannot be called", running.job.id, number):
+                    calls.append(make())
         fields: list[str | bytes | int] = [len(calls)]
         for call in calls:
             fields += call.fields("")
         return fields
 
-    def callbacks(self, running: Running, outcome: Outcome) -> list[Call]:
-        """The calls that its `link` or `link_error` asks for."""
+    def callbacks(self, running: Running, outcome: Outcome) -> list[Callable[[], Call]]:
+        """What makes the calls that its `link` or `link_error` asks for."""
         options = running.call.options
         if outcome.state == SUCCESS:
             linked = options.get("link", ())
@@ -237,3 +238,12 @@ class Recorder:
             why = traceback_text(outcome.value)
         entry = [job.attempts, self._worker, job.received, job.received + run_ms, outcome.state]
         return encoding.dumps([*entry, whole_text(why)])
+
+
+@contextlib.contextmanager
+def _logged(text: str, *args: object) -> Iterator[None]:
+    """What fails in here is logged, and nothing else."""
+    try:
+        yield
+    except Exception:
+        logger.exception(text, *args)

@@ -394,6 +394,12 @@ async def test_a_tree_of_a_later_version_is_refused():
         from_dict({**multiply.s().to_dict(), "format": 2})
 
 
+@pytest.mark.parametrize("body", [log, print, "log", 5, [log.s()], {"task": "log"}], ids=repr)
+async def test_the_body_of_a_chord_is_one_signature(body: Any) -> None:
+    with pytest.raises(TypeError, match="is not a signature"):
+        chord([multiply.s(4, 4)], body)
+
+
 async def test_a_task_that_is_not_called_is_no_part_of_a_workflow():
     with pytest.raises(TypeError, match="is not a signature"):
         group(multiply, log)

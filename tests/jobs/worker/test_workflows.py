@@ -61,6 +61,22 @@ async def test_link_calls_back_with_the_result(connection: JobsRedis, start_work
     assert await callback.get(timeout=5) == 64
 
 
+async def test_a_callback_that_cannot_be_called_leaves_the_others(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    await start_worker()
+    several = [multiply.s(4, 4), log.s(), multiply.s(4, 4, 4), log.si("last")]
+
+    well = await multiply.apply_async((4, 4), link=several)
+    badly = await fail.apply_async(link_error=[multiply.s(), *several])
+
+    assert await well.get(timeout=5) == 16
+    assert await Result(f"{well.id}::-1.1").get(timeout=5) == 16
+    assert await Result(f"{well.id}::-1.3").get(timeout=5) == "last"
+    assert isinstance(await badly.get(timeout=5, propagate=False), ValueError)
+    assert await Result(f"{badly.id}::-2.4").get(timeout=5) == "last"
+
+
 async def test_revoking_a_workflow_revokes_all_its_parts(
     connection: JobsRedis, start_worker: StartWorker
 ) -> None:
