@@ -48,7 +48,7 @@ class KnownTasks:
         return masked(task, args, kwargs, self._secrets_of, most)
 
     def _secrets_of(self, task: str) -> Secrets:
-        if registry.is_registered(task):
+        if registry.find(task) is not None:
             return secrets_of_task(task)
         known = self.tasks.get(task)
         return known.secrets if known else NOTHING

@@ -128,7 +128,7 @@ def _options(scheme: str, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
     except ValueError:
         raise ValueError(f"has options that cannot be read: write ?name=value&name=value{ENCODE}") from None
-    known = {**_OPTIONS, **_OF_SCHEME[scheme]}
+    known = _OF_SCHEME[scheme]
     for name, value in pairs:
         if name not in known:
             shown = "of that name" if "@" in query else repr(name)  # with an @ it is a piece of a password
@@ -171,6 +171,9 @@ _TLS_OPTIONS: Mapping[str, _Option] = {
     "ssl_check_hostname": _FLAG,
     **dict.fromkeys(("ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_ciphers"), _TEXT),
 }
-_TCP_OPTIONS: Mapping[str, _Option] = {"socket_keepalive": _FLAG}
-_OF_SCHEME = {"unix": {}, "redis": _TCP_OPTIONS, "rediss": {**_TCP_OPTIONS, **_TLS_OPTIONS}}
+_OF_SCHEME = {
+    "unix": _OPTIONS,
+    "redis": {**_OPTIONS, "socket_keepalive": _FLAG},
+    "rediss": {**_OPTIONS, "socket_keepalive": _FLAG, **_TLS_OPTIONS},
+}
 _OF_ARQ = {*_TLS_OPTIONS, "max_connections"} - {"ssl_ciphers"}

@@ -56,11 +56,6 @@ def find(name: str) -> Named | None:
     return _tasks.get(name)
 
 
-def is_registered(name: str) -> bool:
-    """Is there a task of this name, or alias, in this process?"""
-    return name in _tasks
-
-
 def registered() -> Iterator[tuple[str, Named]]:
     """Every name, aliases too, in alphabetical order, with its task."""
     yield from sorted(_tasks.items(), key=lambda item: item[0])

@@ -78,7 +78,7 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
             found |= names_of(node)
         for callback in (*callbacks_of(node.options), *callbacks_of(options)):
             found |= names_of(callback)
-    return {name for name in found - MAPS if not registry.is_registered(name)}
+    return {name for name in found - MAPS if registry.find(name) is None}
 
 
 def names_of(node: Node) -> set[str]:

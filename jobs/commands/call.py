@@ -11,6 +11,7 @@ from jobs.canvas import Signature
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.values import json_of, seconds, time
 from jobs.errors import EncodingError
+from jobs.workers import online
 
 
 @click.command("call")
@@ -37,7 +38,7 @@ async def call_command(
     """Call a task on a worker; prints the job's id."""
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)
-    known = registry.is_registered(task) or any(task in w.tasks for w in await asked.all_workers())
+    known = registry.find(task) or any(task in w.tasks for w in await online(asked.redis))
     if not known:
         click.echo(
             f"Warning: no task or worker here knows {task!r}; the job waits for one that does.", err=True

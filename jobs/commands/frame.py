@@ -99,12 +99,11 @@ class Asked:
     settings: Any
     timeout_s: float | None
     destination: tuple[str, ...]
-    workers_seen: list[WorkerInfo] | None = None
     tasks_known: KnownTasks | None = None
 
     async def workers(self) -> list[WorkerInfo]:
         """The live workers that are meant; Unavailable if there are none."""
-        workers = await self.all_workers()
+        workers = await online(self.redis)
         meant = [worker for worker in workers if not self.destination or worker.name in self.destination]
         if missing := set(self.destination) - {worker.name for worker in meant}:
             raise Unavailable(f"no such worker answers: {', '.join(sorted(missing))}")
@@ -112,17 +111,11 @@ class Asked:
             raise Unavailable("no worker answers")
         return meant
 
-    async def all_workers(self) -> list[WorkerInfo]:
-        """Every live worker, asked once."""
-        if self.workers_seen is None:
-            self.workers_seen = await online(self.redis)
-        return self.workers_seen
-
     async def queues(self, given: tuple[str, ...]) -> list[str]:
         """The queues given; else all that there are in Redis, or that a live worker or the settings serve."""
         if given:
             return list(given)
-        known = {queue for worker in await self.all_workers() for queue in worker.queues}
+        known = {queue for worker in await online(self.redis) for queue in worker.queues}
         if self.settings is not None:
             known.update(self.settings.queues)
         return sorted({*known, *await queue_names(self.redis)})
@@ -165,9 +158,9 @@ def asks(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int
     @click.option(
         "-d",
         "--destination",
-        metavar="WORKERS",
         multiple=True,
         callback=names,
+        metavar="WORKERS",
         help="Only these workers: a,b.",
     )
     @click.option("-q", "--quiet", is_flag=True, help="No summaries.")
@@ -214,11 +207,10 @@ def asks(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int
     return body
 
 
-def queue_option(function: Any) -> Any:
-    """-Q, any number of times, or with commas."""
-    return click.option(
-        "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
-    )(function)
+queue_option = click.option(
+    "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
+)
+"""-Q, any number of times, or with commas."""
 
 
 def json_text(value: Any) -> str:

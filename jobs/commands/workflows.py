@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from jobs.tree import Tree, kind_of
 MOST_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""
 NOT_CALLED = "-"
+_NAMES = {NOT_CALLED: "not called yet"}
 
 
 @click.command("workflows")
@@ -49,8 +50,9 @@ async def _one(asked: Asked, workflow: str) -> Answer:
     state = await Result(workflow, asked.redis).state()
     states = await members.states_of(asked.redis, workflow, member_ids.prefix_of(workflow, tree), tree)
     counts = {state or NOT_CALLED: n for state, n in states.below("").items()}
+    summary = ", ".join(f"{n:,} {_NAMES.get(state, state)}" for state, n in sorted(counts.items()))
     data = {"id": workflow, "state": state, "states": counts, "tree": _as_data(tree, "", states)}
-    return Answer(data, [f"{workflow}: {state}", *_lines(tree, "", states, "")], [_summary(counts)])
+    return Answer(data, [f"{workflow}: {state}", *_lines(tree, "", states, "")], [f"{summary}."])
 
 
 def _lines(node: Tree, place: str, states: States, indent: str) -> Iterator[str]:
@@ -69,11 +71,6 @@ def _lines(node: Tree, place: str, states: States, indent: str) -> Iterator[str]
         yield from _lines(inner[member], member, states, below + ("└─ " if last else "├─ "))
     if rest := len(inner) - len(shown):
         yield f"{below}└─ ... {rest:,} more"
-
-
-def _summary(counts: Mapping[str, int]) -> str:
-    names = {NOT_CALLED: "not called yet"}
-    return ", ".join(f"{n:,} {names.get(state, state)}" for state, n in sorted(counts.items())) + "."
 
 
 def _as_data(node: Tree, place: str, states: States) -> dict[str, Any]:

@@ -65,16 +65,14 @@ class Needle:
         """
         if not self.typed:
             return b""
-        found = [self._part(), *(msgpack.packb(number) for number in self._packable())]
+        numbers = [n for n in self._numbers if isinstance(n, float) or -(2**63) <= n < 2**64]
+        found = [self._part(), *map(msgpack.packb, numbers)]
         if self._uuid is not None:
             found.append(self._uuid.bytes)
         if _MOMENT.match(self.typed):
             found.append(self.typed.replace(" ", "T", 1).encode())
         packed: bytes = msgpack.packb([one.lower() for one in found], use_bin_type=False)
         return packed
-
-    def _packable(self) -> list[int | float]:
-        return [n for n in self._numbers if isinstance(n, float) or -(2**63) <= n < 2**64]
 
     def _part(self) -> bytes:
         """The longest part of the text that has one form of bytes in lower case."""

@@ -358,7 +358,7 @@ def test_what_is_async_runs_in_no_process(kind: str) -> None:
 def test_what_yields_is_refused_where_it_is_declared(kind: str, options: dict[str, Any]) -> None:
     with pytest.raises(SettingsMistake, match=r"^plain\.refused: a function that yields cannot be a task"):
         task(name="plain.refused", **options)(YIELD[kind])
-    assert not registry.is_registered("plain.refused")
+    assert registry.find("plain.refused") is None
 
 
 async def test_a_job_that_is_stopped_before_its_coroutine_was_awaited_leaves_none(
