@@ -10,7 +10,6 @@ from jobs import keys, scripts
 from jobs.awaiting import awaited
 from jobs.calling import LARGE_LIMIT, Call, call_of
 from jobs.canvas import Signature
-from jobs.clock import moment_of, now_ms
 from jobs.connection import TAKEN, JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
@@ -67,10 +66,9 @@ async def purge_queue(
     Ended are plain jobs that were due when it began; with *scheduled*, all that waits. Stop it anywhere: what has not
     ended waits on.
     """
-    begun = moment_of(await now_ms(connection))
     ids: list[str] = []
     async for job in waiting(connection, queue, "all" if scheduled else "due"):
-        if scheduled or (job.is_plain and job.due <= begun):
+        if scheduled or job.is_plain:
             ids.append(job.id)
         if len(ids) == STEP:
             yield await purge(connection, ids)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from jobs import scripts
-from jobs.clock import moment_of
+from jobs import keys, scripts
+from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
+from jobs.stored import text, whole
 
 PAGE = 500
 
@@ -22,7 +23,7 @@ class Waiting:
     queue: str
     due: datetime
     age_s: float
-    """Since it was due; negative before."""
+    """Since it was due, when the listing began; negative before."""
     state: str
     task: str
     kind: str
@@ -41,27 +42,31 @@ async def waiting(
     connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
 ) -> AsyncIterator[Waiting]:
     """The waiting jobs of a queue by their times: those that may start now, those that come later, or all."""
+    now = await now_ms(connection)
+    lowest, highest = f"({now}" if which == "later" else "-inf", now if which == "due" else "+inf"
     last = last_id = b""
     seen: set[bytes] = set()
-    while True:
-        now, looked_at, score, last_id, rows = await connection.run_script(
-            scripts.WAITING, queue, which, last, last_id, PAGE
+    at_end = 0
+    while not at_end:
+        place = ("waiting", keys.queue_key(queue), last, last_id, lowest, highest)
+        _, score, last_id, at_end, rows = await connection.run_script(
+            scripts.FIND, *place, PAGE, PAGE, "", "", "", "", ""
         )
-        for job_id, due, state, task, kind, held in rows:
+        for job_id, state, fields, held, _ in rows:
             if job_id in seen:
                 continue
+            task, due, tree, parent = fields[0], whole(fields[4]), fields[10], fields[11]
+            kind = "workflow" if tree else "member" if parent else "retry" if state == b"RETRY" else ""
             yield Waiting(
-                id=job_id.decode(errors="replace"),
+                id=text(job_id),
                 queue=queue,
-                due=moment_of(int(due)),
-                age_s=(int(now) - int(due)) / 1000,
-                state=state.decode(errors="replace"),
-                task=task.decode(errors="replace"),
-                kind=kind.decode(errors="replace"),
+                due=moment_of(due),
+                age_s=(now - due) / 1000,
+                state=text(state),
+                task=text(task),
+                kind=kind,
                 held=held == 1,
                 unknown=held == 2,
             )
-        if looked_at < PAGE:
-            return
         page = {row[0] for row in rows}
         seen, last = seen | page if score == last else page, score

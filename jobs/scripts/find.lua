@@ -1,13 +1,13 @@
 -- A bounded step along an index of jobs: rows of those that fit, and how far it came. Changes nothing.
 -- A step begins behind the id that the step before ended with; if that was moved meanwhile, at the score it had: then some
 -- come again, and none is passed over.
--- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), or these (the ids that follow)
+-- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), waiting (a queue, without calls and logs), or
+--   these (the ids that follow)
 --   its key, score and id that the step before ended with or '', lowest and highest score, how many to look at at most,
 --   how many rows at most, states with commas or '', task, worker and queue, each or '', what is sought (packed byte strings
 --   in lower case, of which a row has to hold one) or '', ids ...
 -- Returns how many were looked at, the last score and id, 1 if there is no more, rows.
 --   row: id, its state, fields of its record as FIELDS says, why it is held back, bytes of its call
--- include: held
 local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lowest, highest = ARGV[5], ARGV[6]
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -16,6 +16,7 @@ local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log' }
 local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
+local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
 local rows, looked_at, at_end = {}, 0, 0
 
@@ -46,21 +47,26 @@ local function is_wanted_state(state) return states == '' or (',' .. states .. '
 -- What an id's record says it is, as far as this index shows such jobs; nothing if it does not.
 local function state_of(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue')
-  local state = r[1]
-  if is_terminal(state) then
-    if how ~= 'newest' and how ~= 'these' then return end
-  elseif redis.call('EXISTS', JOB .. id) == 0 then
-    return
-  elseif r[2] then
-    state = 'STARTED' -- a workflow that was put down goes on
+  local state = r[1] or 'PENDING'
+  if is_terminal(state) and in_queue then state = 'PENDING' end -- a stock producer uses the id again
+  if not is_terminal(state) then
+    if redis.call('EXISTS', JOB .. id) == 0 then return end
+    if r[2] then state = 'STARTED' end -- a workflow that was put down goes on
   end
-  state = state or 'PENDING'
-  if (how == 'due' or how == 'later') and state == 'STARTED' then return end
+  if in_queue and state == 'STARTED' then return end
   if not is_wanted_state(state) then return end
   if task ~= '' and r[3] and r[3] ~= task then return end
   if worker ~= '' and r[4] ~= worker then return end
   if queue ~= '' and (r[5] or queue) ~= queue then return end
   return state
+end
+
+-- Why a job that is due stands later in its queue: 1 a limit holds it back, 2 a worker that did not know its task has put it
+-- back, 0 neither.
+local function held_back(id, task, due, score)
+  if not due or due > now or score <= now then return 0 end
+  if task and (redis.call('ZSCORE', BLOCKED .. task, id) or redis.call('ZSCORE', PLACES .. task, id)) then return 1 end
+  return (redis.call('HGET', RECORD .. id, 'unknown') or '') ~= '' and 2 or 0
 end
 
 -- The result of a member stands in the journal of its workflow, behind a letter. It can be read only as a whole: a longer
@@ -85,11 +91,13 @@ local function look(id, score)
   local state = state_of(id)
   if not state then return end
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
-  local call = stored_call(id, state, fields[12], fields[13])
+  local call = ''
+  if how == 'waiting' then fields[14] = '' else call = stored_call(id, state, fields[12], fields[13]) end
   if needles and not has_one(call) and not has_one(fields[14] or '') and not has_one(id) then return end
+  local due = tonumber(fields[5]) or in_queue and score
+  fields[5] = due and as_text(as_moment(due))
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
-  local unknown = redis.call('HGET', RECORD .. id, 'unknown')
-  rows[#rows + 1] = { id, state, fields, held_back(id, fields[1], unknown, tonumber(fields[5]), score, now), call }
+  rows[#rows + 1] = { id, state, fields, held_back(id, fields[1], due, score), call }
 end
 
 if how == 'these' then
