@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -105,8 +106,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-async def while_away(do: Callable[[], Awaitable[T]], patience_s: float, what: str) -> T:
-    """What *do* returns; it is tried again while Redis is away, for *patience_s* at most.
+async def while_away(
+    do: Callable[[], Awaitable[T]], patience_s: float = math.inf, what: str = "Redis does not answer"
+) -> T:
+    """What *do* returns; it is tried again while Redis is away, for *patience_s* at most (without: however long).
 
     Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
     """
@@ -123,14 +126,3 @@ async def while_away(do: Callable[[], Awaitable[T]], patience_s: float, what: st
                 raise QueueUnavailable(f"{what}: {explained(error)}") from error
         await asyncio.sleep(delay)
         delay = min(delay * 2, 0.5)
-
-
-async def until_answered(do: Callable[[], Awaitable[T]]) -> T:
-    """What *do* returns, however long Redis is away; a denial is raised."""
-    while True:
-        try:
-            return await do()
-        except Exception as error:
-            if not is_away(error) or denial(error):
-                raise
-        await asyncio.sleep(0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,11 @@ from redis.asyncio.connection import ConnectionPool
 from jobs import keys, scripts
 from jobs.aside import with_own_keys
 from jobs.away import denial, is_away, while_away
+from jobs.ending import cancel_until_ended
 from jobs.errors import NotConnected
 from jobs.line import Line
+from jobs.sending import refuse
+from jobs.stored import text
 from jobs.subscription import Subscription
 
 T = TypeVar("T")
@@ -66,11 +68,12 @@ class Mailbox:
     async def ask(self, do: Callable[[], Awaitable[T]]) -> T:
         """What *do* returns: it may safely run twice, and waits for Redis as `run` does."""
         again = partial(with_own_keys, self._line, do)
-        return await while_away(again, self._patience_s(), "Redis does not answer")
+        return await while_away(again, self._patience_s())
 
-    async def read(self, ids: Sequence[str]) -> list[Entry]:
-        """What Redis says of each job now."""
-        return await self._read(ids, "")
+    async def read(self, ids: Sequence[str], channel: str = "") -> list[Entry]:
+        """What Redis says of each job now. *channel* hears of the ends of those that have not ended."""
+        answers = await self.run(scripts.READ, [channel, *ids])
+        return [Entry(text(state), result, meta) for state, result, meta in answers]
 
     async def wait_until_ended(self, job_id: str) -> Entry:
         """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for.
@@ -94,25 +97,16 @@ class Mailbox:
         """Stop listening. A `get()` that still waits raises NotConnected."""
         await self._subscription.close()
         if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-        for futures in list(self._waiting.values()):
-            for future in futures:
-                if not future.done():
-                    future.set_exception(
-                        NotConnected("the connection was closed while the job had not ended")
-                    )
+            await cancel_until_ended([self._reader])
+        self._settle(
+            list(self._waiting), NotConnected("the connection was closed while the job had not ended")
+        )
         await self._line.close()
 
     def abandon(self) -> None:
         """As `close`, where the loop is closed."""
         self._subscription.abandon()
         self._line.abandon()
-
-    async def _read(self, ids: Sequence[str], channel: str) -> list[Entry]:
-        answers = await self.run(scripts.READ, [channel, *ids])
-        return [Entry(state.decode(errors="replace"), result, meta) for state, result, meta in answers]
 
     def _ask(self, ids: Iterable[str]) -> None:
         """Read these, with all others that are asked for in this turn of the loop."""
@@ -126,7 +120,7 @@ class Mailbox:
             for first in range(0, len(ids), 500):
                 some = ids[first : first + 500]
                 try:
-                    entries = await self._read(some, self.name)
+                    entries = await self.read(some, self.name)
                 except Exception as error:
                     self._failed(some, error)
                     await asyncio.sleep(AGAIN_S)
@@ -134,7 +128,7 @@ class Mailbox:
                 self._failing = ""
                 for job_id, entry in zip(some, entries, strict=True):
                     if entry.ended:
-                        self._deliver(job_id, entry)
+                        self._settle([job_id], entry)
 
     def _failed(self, ids: Sequence[str], error: Exception) -> None:
         """Ask again, for nobody who waits has a timeout of ours; but where Redis refuses us, say so to all of them."""
@@ -143,16 +137,15 @@ class Mailbox:
         self._failing = repr(error)
         if denial(error.__cause__ or error) is None:
             self._asked.update(job_id for job_id in ids if job_id in self._waiting)
-            return
-        for job_id in ids:
-            for future in self._waiting.pop(job_id, []):
-                if not future.done():
-                    future.set_exception(error)
+        else:
+            self._settle(ids, error)
 
-    def _deliver(self, job_id: str, entry: Entry) -> None:
-        for future in self._waiting.pop(job_id, []):
-            if not future.done():
-                future.set_result(entry)
+    def _settle(self, ids: Sequence[str], answer: Entry | Exception) -> None:
+        for future in (future for job_id in ids for future in self._waiting.pop(job_id, [])):
+            if isinstance(answer, Exception):
+                refuse(future, answer)
+            elif not future.done():
+                future.set_result(answer)
 
     def follow(self, workflow: str, hear: Callable[[list[str]], None], look: Callable[[], None]) -> None:
         """Call *hear* with the paths of members that ended, and *look* when messages may have been lost."""
@@ -165,7 +158,7 @@ class Mailbox:
         self._followed.pop(workflow, None)
 
     def _hear(self, channel: bytes, message: bytes) -> None:
-        words = [raw.decode(errors="replace") for raw in msgpack.unpackb(message, raw=True)]
+        words = [text(raw) for raw in msgpack.unpackb(message, raw=True)]
         if channel.startswith(keys.NEWS.encode()):
             if words[0] in self._followed:
                 self._followed[words[0]][0](words[1:])

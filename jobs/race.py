@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs import checks
 from jobs.awaiting import awaited
-from jobs.away import until_answered
+from jobs.away import while_away
 from jobs.result import Result
 
 
@@ -38,7 +38,7 @@ async def first(
             winner = await _first_success(waits)
             others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
             revokes = [partial(result.revoke, terminate) for result in others]
-            await asyncio.gather(*map(until_answered, revokes))
+            await asyncio.gather(*map(while_away, revokes))
     finally:
         for wait in waits:
             wait.cancel()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from jobs import checks, default, encoding, keys, listening, member_ids, members, scripts
 from jobs.awaiting import all_awaited
-from jobs.away import until_answered
+from jobs.away import while_away
 from jobs.calling import moment
 from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
@@ -143,7 +143,7 @@ class Result:
         """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
         seen = b""
         async for _ in listening.heard(self._connection, keys.PROGRESS + self.id, self.id):
-            entry = await until_answered(self._read)
+            entry = await while_away(self._read)
             if entry.meta and entry.meta != seen:
                 seen = entry.meta
                 yield encoding.loads(seen)
@@ -155,14 +155,14 @@ class Result:
         that is no workflow, or one whose result has ended.
         """
         connection = self._connection
-        root = await until_answered(lambda: members.root_of(connection, self.id))
+        root = await while_away(lambda: members.root_of(connection, self.id))
         if root is None:
             raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
         prefix = member_ids.prefix_of(self.id, root)
         given: set[str] = set()
         async for messages in listening.heard(connection, keys.ENDS + self.id, self.id):
             look = partial(members.newly_ended, connection, self.id, messages, given)
-            for place in await until_answered(look):
+            for place in await while_away(look):
                 given.add(place)
                 if not members.is_callback(place):
                     yield Result(prefix + place, connection)

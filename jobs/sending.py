@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jobs import scripts
 from jobs.aside import with_own_keys
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 500
 """Calls that one script stores."""
+Unsent: TypeAlias = "tuple[Sequence[Call], asyncio.Future[list[int]], float]"
+"""Calls that wait, who waits for their answers, and since when."""
 
 
 class Sender:
@@ -27,7 +31,7 @@ class Sender:
         self._line = line
         self._reply = reply
         self._patience_s = 0.0
-        self.outbox: list[tuple[Sequence[Call], asyncio.Future[list[int]], float]] = []
+        self.outbox: list[Unsent] = []
         self.sending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -63,53 +67,47 @@ class Sender:
     async def _send_all(self) -> None:
         """Send what was called while another call was under way, all together."""
         try:
-            await self._send_until_empty()
+            while self.outbox:
+                batch, self.outbox = self.outbox, []
+                await self._send_together(batch)
         finally:
             self.sending = False
 
-    async def _send_until_empty(self) -> None:
-        while self.outbox:
-            batch, self.outbox = self.outbox, []
-            waited_s = time.monotonic() - batch[0][2]
-            try:
-                together = [call for calls, *_ in batch for call in calls]
-                answers = await self._store(together, self._patience_s - waited_s)
-            except BaseException as error:
-                for _, future, _ in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                self._fail_old(error)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            place = 0
-            for calls, future, _ in batch:
-                if not future.done():
-                    future.set_result(answers[place : place + len(calls)])
-                place += len(calls)
+    async def _send_together(self, batch: list[Unsent]) -> None:
+        waited_s = time.monotonic() - batch[0][2]
+        try:
+            together = [call for calls, *_ in batch for call in calls]
+            answers = iter(await self._store(together, self._patience_s - waited_s))
+        except BaseException as error:
+            for _, future, _ in batch:
+                refuse(future, error)
+            self._fail_old(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for calls, future, _ in batch:
+            own = list(islice(answers, len(calls)))
+            if not future.done():
+                future.set_result(own)
 
     def _fail_old(self, error: BaseException) -> None:
         """Calls that waited as long as they may while another failed are not tried: they would wait twice as long."""
         old = time.monotonic() - self._patience_s
         while self.outbox and self.outbox[0][2] < old:
-            _, future, _ = self.outbox.pop(0)
-            if not future.done():
-                future.set_exception(error)
+            refuse(self.outbox.pop(0)[1], error)
 
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
-        if len(calls) <= TOGETHER:
-            return await self._store_some(calls, patience_s)
         answers: list[int] = []
         for first in range(0, len(calls), TOGETHER):
-            answers += await self._store_some(calls[first : first + TOGETHER], patience_s)
+            args = [word for call in calls[first : first + TOGETHER] for word in call.fields(self._reply)]
+            store = partial(with_own_keys, self._line, partial(self._line.run, scripts.ENQUEUE, args))
+            answers += await while_away(
+                store, patience_s, "Redis did not take the call, it may or may not be stored"
+            )
         return answers
 
-    async def _store_some(self, calls: Sequence[Call], patience_s: float) -> list[int]:
-        args: list[str | bytes] = []
-        for call in calls:
-            args += call.fields(self._reply)
-        return await while_away(
-            lambda: with_own_keys(self._line, lambda: self._line.run(scripts.ENQUEUE, args)),
-            patience_s,
-            "Redis did not take the call, it may or may not be stored",
-        )
+
+def refuse(future: asyncio.Future[Any], error: BaseException) -> None:
+    """Have those who wait for it raise *error*, unless they wait no longer."""
+    if not future.done():
+        future.set_exception(error)
