@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -26,17 +25,14 @@ from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.partial import with_callbacks
-from jobs.pool import Pipeline
+from jobs.pool import KEEPALIVE, Pipeline
 from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
 from jobs.settling import NOTHING, Settled, strangers
 
-KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
-"""Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
-
 
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),
@@ -62,9 +58,12 @@ class JobsRedis(ArqRedis):
     """Is it used in place of every connection that is made while it is the default?"""
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
-        options["job_serializer"] = options.get("job_serializer") or encoding.dumps
+        self.dumps: Callable[[Any], bytes] = options.get("job_serializer") or encoding.dumps
+        """What encodes calls and results: ours, unless another serializer was given."""
+        options["job_serializer"] = self.dumps
         given = options.get("job_deserializer")
-        self._loads = encoding.first_that_can(given, encoding.loads_stored)
+        self.loads = encoding.first_that_can(given, encoding.loads_stored)
+        """What decodes them, and what scripts and other processes wrote with ours."""
         options["job_deserializer"] = encoding.first_that_can(given, encoding.loads_job)
         self._expires_extra_ms: int | None = options.get("expires_extra_ms")
         self._ready = False
@@ -131,19 +130,9 @@ class JobsRedis(ArqRedis):
         return self._loops.here().mailbox
 
     @property
-    def dumps(self) -> Callable[[Any], bytes]:
-        """What encodes calls and results: ours, unless another serializer was given."""
-        return self.job_serializer or encoding.dumps
-
-    @property
-    def loads(self) -> Callable[[bytes], Any]:
-        """What decodes them, and what scripts and other processes wrote with ours."""
-        return self._loads
-
-    @property
     def is_own_encoding(self) -> bool:
         """Was no other serializer given?"""
-        return self.job_serializer is encoding.dumps and self._loads is encoding.loads_stored
+        return self.dumps is encoding.dumps and self.loads is encoding.loads_stored
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
@@ -203,6 +192,10 @@ class JobsRedis(ArqRedis):
         if _defer_until and _defer_by:
             raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
         due = _moment("_defer_until", _defer_until) or _seconds("_defer_by", _defer_by) or None
+        expires: Moment = _seconds("_expires", _expires)
+        if not expires and self._expires_extra_ms is not None:
+            extra_s = self._expires_extra_ms / 1000
+            expires = due + timedelta(seconds=extra_s) if isinstance(due, datetime) else (due or 0) + extra_s
         checks.name("function", function)
         key = checks.queue_key("_queue_name", _queue_name or self.default_queue_name)
         job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
@@ -215,25 +208,16 @@ class JobsRedis(ArqRedis):
             self.encode_call(function, args, kwargs, _job_try),
             function,
             due=moment(due),
-            expires=moment(_seconds("_expires", _expires) or self._last_start(due)),
+            expires=moment(expires),
         )
         [answer] = await self.enqueue([call])
         return (
             Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if answer == NEW else None
         )
 
-    def _last_start(self, due: datetime | float | None) -> Moment:
-        """When a job that is due then expires, by arq's `expires_extra_ms`."""
-        if self._expires_extra_ms is None:
-            return None
-        extra = timedelta(milliseconds=self._expires_extra_ms)
-        return due + extra if isinstance(due, datetime) else (due or 0) + extra.total_seconds()
-
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""
-        options = with_callbacks(options)
-        known = await self._declared(strangers([(node, options)]))
-        [result] = await self._submit([call_of(self, node, options, known)])
+        [result] = await self.submit_many([node], options)
         return result
 
     async def declare_limits(
@@ -273,20 +257,18 @@ class JobsRedis(ArqRedis):
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
         several, options = list(nodes), with_callbacks(options)
         known = await self._declared(strangers((node, options) for node in several))
-        return await self._submit([call_of(self, node, options, known) for node in several])
+        calls = [call_of(self, node, options, known) for node in several]
+        answers = await self.enqueue(calls)
+        if CLASH in answers:
+            clashing = calls[answers.index(CLASH)].id
+            raise QuarqError(
+                f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one"
+            )
+        return [Result(call.id, self) for call in calls]
 
     async def _declared(self, names: set[str]) -> Settled:
         """What workers have declared of tasks that this process does not know. Asks nothing for none."""
-        if not names:
-            return NOTHING
-        return await declared(self, sorted(names))
-
-    async def _submit(self, calls: Sequence[Call]) -> list[Result]:
-        answers = await self.enqueue(calls)
-        if CLASH in answers:
-            ids = [call.id for call, answer in zip(calls, answers, strict=True) if answer == CLASH]
-            raise QuarqError(f"task_id={ids[0]!r:.80}: a member of a workflow has this id; give another one")
-        return [Result(call.id, self) for call in calls]
+        return await declared(self, sorted(names)) if names else NOTHING
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""

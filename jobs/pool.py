@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import client
@@ -9,6 +10,9 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
+
+KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
+"""Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
 
 
 class Pool(ConnectionPool):
@@ -22,9 +26,8 @@ class Pool(ConnectionPool):
         try:
             await self.ensure_connection(connection)
         except BaseException:
-            await connection.disconnect(
-                nowait=True
-            )  # else one that could not SELECT its database goes on in another
+            # else one that could not SELECT its database goes on in another
+            await connection.disconnect(nowait=True)
             await self.release(connection)
             raise
         return connection
