@@ -1,25 +1,4 @@
-"""Every exception of the library.
-
-QuarqError
-├── NotConnected           no connection: nothing was sent
-├── NotAwaited             a call that must be awaited, in the thread of a `def` task: nothing was done
-├── QueueUnavailable       Redis cannot take it now: whether the call was stored is said in the text
-├── UnknownTask            no task of that name is registered in this process
-├── UnknownSchedule        no worker has ever declared a schedule of that name
-├── SettingsMistake        an option of @task, a worker or a schedule that does not exist, or a value it cannot have
-│   └── BadRedisURL        ... a text that is no address of a Redis
-├── WrongValue             an option of a call with a value it cannot have; also a ValueError
-├── EncodingError          an argument or a result that cannot travel
-│   └── TooLarge           ... because it is over the limit
-├── ResultUnknown          an id nobody has seen, or whose result has ended
-├── TaskRevoked            the job was revoked, or expired before it could start
-├── WorkerLost             the job's workers died with it too often, or it may not run twice
-├── RemoteError            the task raised something that this process may not rebuild
-├── MaxRetriesExceeded     self.retry() once too often, and there was no other exception to raise
-├── TimeLimitExceeded      the task ran past its time_limit
-├── SoftTimeLimitExceeded  raised inside the task at its soft_time_limit, so that it can clean up
-└── Retry                  raised by self.retry(): leave it alone, the worker reads it
-"""
+"""Every exception of the library."""
 
 from __future__ import annotations
 
