@@ -230,7 +230,7 @@ class Engine:
         after_end = self._runner.hooks.after_end
         if after_end is not None and outcome.ends:
             ctx = ctx_for(self._runner.ctx, running.job, running.call)
-            self._background.start(call_hook(after_end, ctx))
+            self._background.start(call_hook(after_end, running.call.task, ctx))
 
     @property
     def _can_take(self) -> bool:

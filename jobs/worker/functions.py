@@ -27,7 +27,7 @@ from jobs.retry import next_delay, retries_by_itself
 from jobs.shown import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
-from jobs.worker.hooks import call_task_hook
+from jobs.worker.hooks import call_hook
 from jobs.worker.running import UNKNOWN, Running
 
 logger = logging.getLogger("arq.worker")
@@ -110,10 +110,12 @@ class TaskRunnable:
             if options.on_retry or options.on_failure:
                 outcome = self.judge(error, job)
                 hook = options.on_retry if outcome.state == RETRY else options.on_failure
-                await call_task_hook(hook, current, error if outcome.value is None else outcome.value)
+                await call_hook(
+                    hook, current.name, current, error if outcome.value is None else outcome.value
+                )
             raise
         if options.on_success:
-            await call_task_hook(options.on_success, current, value)
+            await call_hook(options.on_success, current.name, current, value)
         return value
 
     async def _run_code(self, current: CurrentJob, call: CallData) -> Any:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.current import CurrentJob
-from jobs.options import TaskHook
 from jobs.worker.claimed import CallData, Claimed
 
 logger = logging.getLogger("arq.worker")
@@ -38,25 +36,16 @@ def ctx_for(ctx: dict[Any, Any], job: Claimed, call: CallData) -> dict[Any, Any]
     }
 
 
-async def call_hook(hook: Hook | None, ctx: dict[Any, Any]) -> None:
-    if hook is None:
-        return
-    try:
-        await hook(ctx)
-    except Exception:
-        logger.exception("the hook %s failed; the job goes on", getattr(hook, "__qualname__", hook))
+async def call_hook(hook: Callable[..., Any] | None, task: str, *args: Any) -> None:
+    """Call a hook, async or plain, of a job of this task. A plain one runs on the loop, so it must be quick.
 
-
-async def call_task_hook(hook: TaskHook | None, job: CurrentJob, value: Any) -> None:
-    """Call a task's `on_success`, `on_failure` or `on_retry`, async or plain, with the job and its value or exception.
-
-    A plain one runs on the loop, so it must be quick.
+    arq's take the job's ctx, a task's `on_success`, `on_failure` and `on_retry` the job and its value or exception.
     """
     if hook is None:
         return
     try:
-        answer = hook(job, value)
+        answer = hook(*args)
         if inspect.isawaitable(answer):
             await answer
     except Exception:
-        logger.exception("%s: the hook %s failed", job.name, getattr(hook, "__qualname__", hook))
+        logger.exception("%s: the hook %s failed", task, getattr(hook, "__qualname__", hook))

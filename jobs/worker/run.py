@@ -58,7 +58,7 @@ class Runner:
         log.received(job, running.call, function.secrets)
         began = time.monotonic()
         try:
-            await call_hook(self.hooks.start, ctx)
+            await call_hook(self.hooks.start, running.call.task, ctx)
             value = await function.run(running, ctx)
         except (Exception, asyncio.CancelledError) as error:
             outcome = self._judge(running, error, function)
@@ -66,7 +66,7 @@ class Runner:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
         log.ended(job, running.call, outcome, time.monotonic() - began, self.log_results)
         with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
-            await call_hook(self.hooks.end, ctx)
+            await call_hook(self.hooks.end, running.call.task, ctx)
         return outcome
 
     def _refusal(self, running: Running) -> Outcome | None:
