@@ -81,16 +81,15 @@ class JobsRedis(ArqRedis):
         A command without an answer in *answer_s* seconds has failed; `?socket_timeout=` in the address changes that.
         BadRedisURL says what is wrong with the address, SettingsMistake that there is no such option.
         """
-        for option, value in options.items():
-            if option not in _OPTIONS:
-                raise SettingsMistake(
-                    f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
-                    "URL, such as redis://user:password@host:6379/3"
-                )
-            with checks.as_settings_mistake():
-                _OPTIONS[option](option, value)
+        for option in options.keys() - _OPTIONS:
+            raise SettingsMistake(
+                f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
+                "URL, such as redis://user:password@host:6379/3"
+            )
         with checks.as_settings_mistake():
             checks.seconds("answer_s", answer_s)
+            for option, value in options.items():
+                _OPTIONS[option](option, value)
         pool = RedisURL.read(url).pool(
             socket_timeout=answer_s,
             socket_connect_timeout=2,

@@ -13,6 +13,7 @@ from jobs.canvas import Signature
 from jobs.connection import TAKEN, JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
+from jobs.stored import text
 from jobs.waiting import waiting
 
 STEP = 500
@@ -94,7 +95,7 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     if state not in ("FAILURE", "REVOKED"):
         raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
     record = await connection.hmget(keys.RECORD + job_id, ["queue", "parent", "tree"])  # type: ignore[misc]
-    queue, parent, tree = (value.decode(errors="replace") if value else "" for value in record)
+    queue, parent, tree = map(text, record)
     if parent:
         raise NotRetried(f"job {job_id} is a member of workflow {parent}: retry that")
     if tree:

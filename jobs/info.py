@@ -101,9 +101,7 @@ def _attempts(log: bytes) -> tuple[Attempt, ...]:
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
     read: list[Attempt] = []
-    with contextlib.suppress(
-        ValueError, TypeError, msgpack.UnpackException
-    ):  # from here on nobody of ours wrote it
+    with contextlib.suppress(*NO_LOG):  # from here on nobody of ours wrote it
         for number, worker, started, ended, outcome, text in unpacker:
             ends = moment_of(ended)
             read.append(Attempt(int(number), str(worker), moment_of(started), ends, str(outcome), str(text)))

@@ -16,6 +16,7 @@ from jobs.calling import moment
 from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
+from jobs.stored import text
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -215,7 +216,5 @@ async def revoke_all(
             revoked = TaskRevoked(f"job {job_id} was revoked")
             rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
             args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
-        states += [
-            state.decode(errors="replace") for state in await connection.run_script(scripts.REVOKE, *args)
-        ]
+        states += map(text, await connection.run_script(scripts.REVOKE, *args))
     return states

@@ -10,7 +10,8 @@ from typing import Any
 from jobs import keys, member_ids, members
 from jobs.clock import moment_of, now_ms, whole_ms
 from jobs.connection import JobsRedis
-from jobs.info import JobInfo, read_info
+from jobs.info import read_info
+from jobs.mailbox import TERMINAL
 from jobs.result import Result
 from jobs.stored import text, whole
 from jobs.tree import Tree, kind_of, read
@@ -52,26 +53,18 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     state = await Result(job_id, connection).state()
     if state == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
-    if state in ("SUCCESS", "FAILURE", "REVOKED"):
-        return [await _ended(connection, job_id, state)]
-    if state == "STARTED":
-        return [await _started(connection, job_id)]
-    job = await _read(connection, job_id, state)
-    return list(_reasons(job, await now_ms(connection), await online(connection)))
-
-
-def _reasons(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
-    found = list(_held_back(job, now, workers))
-    yield from found
-    if not found:
-        yield Reason("next", f"nothing holds it back; {_before_it(job.before)}")
+    if state == "STARTED" or state in TERMINAL:
+        return [await _begun(connection, job_id, state)]
+    job, now = await _read(connection, job_id, state), await now_ms(connection)
+    reasons = list(_held_back(job, now, await online(connection)))
+    if not reasons:
+        reasons.append(Reason("next", f"nothing holds it back; {_before_it(job.before)}"))
     if job.expires:
-        text = (
-            f"it expired at {_time(job.expires)}: the next worker that looks at its queue ends it as REVOKED"
-        )
-        if job.expires > now:
-            text = f"it expires at {_time(job.expires)}, if it has not started"
-        yield Reason("expires", text, moment_of(job.expires))
+        meaning = f"it expires at {_time(job.expires)}, if it has not started"
+        if job.expires <= now:
+            meaning = f"it expired at {_time(job.expires)}: the next worker that looks at its queue ends it as REVOKED"
+        reasons.append(Reason("expires", meaning, moment_of(job.expires)))
+    return reasons
 
 
 def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
@@ -105,9 +98,7 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
     record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
-    task, queue, due, expires, attempts = (
-        value.decode(errors="replace") if value else "" for value in record
-    )
+    task, queue, due, expires, attempts = map(text, record)
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
         task = _task_of(connection, await connection.get(keys.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
@@ -135,26 +126,19 @@ def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
         return "?"
 
 
-async def _ended(connection: JobsRedis, job_id: str, state: str) -> Reason:
-    info = await _info(connection, job_id, state)
-    killed = f": it killed {info.killed} workers" if info.killed else ""
-    return Reason("ended", f"it has ended: {state}{killed}")
-
-
-async def _info(connection: JobsRedis, job_id: str, state: str) -> JobInfo:
+async def _begun(connection: JobsRedis, job_id: str, state: str) -> Reason:
+    """It has ended, or runs. A workflow has started when it waits for its members."""
     record: Any = await connection.execute_command("HGETALL", keys.RECORD + job_id)
-    return read_info(job_id, state, record)
-
-
-async def _started(connection: JobsRedis, job_id: str) -> Reason:
-    """A workflow has started when it waits for its members."""
+    info = read_info(job_id, state, record)
+    if state != "STARTED":
+        killed = f": it killed {info.killed} workers" if info.killed else ""
+        return Reason("ended", f"it has ended: {state}{killed}")
     tree = await members.tree_of(connection, job_id)
     if tree is not None:
         n = len(await members.unended(connection, job_id, tree))
         return Reason(
             "children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children"
         )
-    info = await _info(connection, job_id, "STARTED")
     died = f"; {_workers(info.deaths)} died while they ran it" if info.deaths else ""
     return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")
 
