@@ -10,9 +10,9 @@ from typing import Any
 
 import msgpack
 
-from jobs import clock, keys
-from jobs.clock import moment_of
-from jobs.stored import whole
+from jobs import keys
+from jobs.clock import moment, moment_of
+from jobs.stored import texts, whole
 
 
 @dataclass(frozen=True)
@@ -56,35 +56,27 @@ class JobInfo:
 def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo:
     """Make sense of a job's hash."""
 
-    def text(name: str) -> str:
-        return record.get(name.encode(), b"").decode(errors="replace")
-
-    def number(name: str) -> int:
-        return whole(record.get(name.encode()))
-
-    def moment(name: str) -> datetime | None:
-        return clock.moment(record.get(name.encode()))
-
+    said = texts(record)
     history = _attempts(record.get(b"log", b""))
-    started = moment("received")
-    attempts = number("attempts")
+    started = moment(said["received"])
+    attempts = whole(said["attempts"])
     if started is not None and state in ("SUCCESS", "STARTED") and attempts:
-        history = (*history, Attempt(attempts, text("worker"), started, moment("finished"), state, ""))
-    crashes = number("crashes")
-    deaths = number("deaths") or (crashes + 1 if b"suspect" in record else 0)
+        history = (*history, Attempt(attempts, said["worker"], started, moment(said["finished"]), state, ""))
+    crashes = whole(said["crashes"])
+    deaths = whole(said["deaths"]) or (crashes + 1 if b"suspect" in record else 0)
     return JobInfo(
         id=job_id,
         state=state,
-        task=text("task"),
-        queue=text("queue"),
-        enqueued=moment("enqueued"),
-        due=moment("due"),
+        task=said["task"],
+        queue=said["queue"],
+        enqueued=moment(said["enqueued"]),
+        due=moment(said["due"]),
         started=started,
-        finished=moment("finished"),
-        run_s=number("run") / 1000 if b"run" in record else None,
-        worker=text("worker"),
+        finished=moment(said["finished"]),
+        run_s=whole(said["run"]) / 1000 if b"run" in record else None,
+        worker=said["worker"],
         attempts=attempts,
-        retries=number("retries"),
+        retries=whole(said["retries"]),
         crashes=crashes,
         deaths=deaths,
         killed=deaths if state == "FAILURE" and crashes >= keys.POISON else 0,

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs import checks, keys, scripts
-from jobs.clock import moment_of, now_ms
+from jobs.clock import moment, moment_of, now_ms
 from jobs.errors import UnknownSchedule
-from jobs.stored import whole
+from jobs.stored import text, texts, whole
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -45,7 +45,7 @@ class ScheduleInfo:
 async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
     now = await now_ms(connection)
-    names = sorted(name.decode(errors="replace") for name in await connection.smembers(keys.SCHEDULES))  # type: ignore[misc]
+    names = sorted(map(text, await connection.smembers(keys.SCHEDULES)))  # type: ignore[misc]
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.hgetall(keys.SCHEDULE + name)
@@ -59,28 +59,23 @@ async def steer(connection: JobsRedis, name: str, what: str) -> str:
     if answer is None:
         known = ", ".join(info.name for info in await listed(connection)) or "none yet"
         raise UnknownSchedule(f"no worker has a schedule called {checks.shown(name)}; there are: {known}")
-    return answer.decode(errors="replace")
+    return text(answer)
 
 
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
-    def text(field: str) -> str:
-        return about.get(field.encode(), b"").decode(errors="replace")
-
-    def moment(field: str) -> datetime | None:
-        return moment_of(whole(text(field))) if text(field) else None
-
+    said = texts(about)
     return ScheduleInfo(
         name=name,
-        task=text("task"),
-        when=text("when"),
-        queue=text("queue"),
-        paused=b"paused" in about,
-        next_run=moment("next"),
-        coming=tuple(moment_of(whole(ms)) for ms in text("coming").split(",") if ms and whole(ms) > now),
-        last_run=moment("last_run"),
-        last_id=text("last_id"),
-        skipped=whole(text("skipped")),
-        last_skipped=moment("last_skipped"),
-        gone=now - whole(text("seen")) > keys.SCHEDULE_GONE_MS,
-        seen=moment("seen"),
+        task=said["task"],
+        when=said["when"],
+        queue=said["queue"],
+        paused="paused" in said,
+        next_run=moment(said["next"]),
+        coming=tuple(moment_of(whole(ms)) for ms in said["coming"].split(",") if ms and whole(ms) > now),
+        last_run=moment(said["last_run"]),
+        last_id=said["last_id"],
+        skipped=whole(said["skipped"]),
+        last_skipped=moment(said["last_skipped"]),
+        gone=now - whole(said["seen"]) > keys.SCHEDULE_GONE_MS,
+        seen=moment(said["seen"]),
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from jobs import keys
 from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import whole
+from jobs.stored import text, texts, whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""
@@ -47,10 +46,7 @@ class WorkerInfo:
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
     """The workers that answer: seen within SILENT_MS, and listening to their channel now, if Redis lets them."""
     since = await now_ms(connection) - SILENT_MS
-    names = [
-        name.decode(errors="replace")
-        for name in await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)
-    ]
+    names = list(map(text, await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)))
     if not names:
         return []
     listening = await connection.pubsub_numsub(*(keys.CONTROL + name for name in names))
@@ -72,33 +68,28 @@ async def tell(connection: JobsRedis, worker: str, word: str) -> bool:
 
 
 def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
-    told: dict[str, Any] = {
-        fact.decode(errors="replace"): value.decode(errors="replace") for fact, value in facts.items()
-    }
-    number = {fact: whole(value) for fact, value in told.items()}
+    told = texts(facts)
     return WorkerInfo(
         name=name,
-        host=told.get("host", ""),
-        pid=number.get("pid", 0),
-        python=told.get("python", ""),
-        arq=told.get("arq", ""),
-        quarq=told.get("quarq", ""),
-        memory_mb=number.get("memory_mb", 0),
-        started=_moment(number.get("started", 0)),
-        queues=_words(told.get("queues", "")),
-        tasks=_words(told.get("tasks", "")),
-        max_jobs=number.get("max_jobs", 0),
-        running=number.get("running", 0),
-        busy=number.get("busy", 0),
-        quiet=told.get("quiet") == "1",
-        up_s=number.get("up_s", 0),
-        seen=_moment(number.get("seen", 0)),
-        counts={fact.removeprefix("count_"): n for fact, n in number.items() if fact.startswith("count_")},
+        host=told["host"],
+        pid=whole(told["pid"]),
+        python=told["python"],
+        arq=told["arq"],
+        quarq=told["quarq"],
+        memory_mb=whole(told["memory_mb"]),
+        started=moment_of(told["started"]),
+        queues=_words(told["queues"]),
+        tasks=_words(told["tasks"]),
+        max_jobs=whole(told["max_jobs"]),
+        running=whole(told["running"]),
+        busy=whole(told["busy"]),
+        quiet=told["quiet"] == "1",
+        up_s=whole(told["up_s"]),
+        seen=moment_of(told["seen"]),
+        counts={
+            fact.removeprefix("count_"): whole(n) for fact, n in told.items() if fact.startswith("count_")
+        },
     )
-
-
-def _moment(ms: int) -> datetime:
-    return moment_of(ms)
 
 
 def _words(text: str) -> tuple[str, ...]:
