@@ -83,8 +83,8 @@ class Engine:
             pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
         self._keeper = Keeper(
-            lambda: Line(pool),
-            self.name,
+            line=lambda: Line(pool),
+            worker=self.name,
             queues=self.queues,
             tasks=runner.declarations(),
             lease_s=lease_s,

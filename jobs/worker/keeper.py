@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jobs import scripts
@@ -28,6 +29,7 @@ WARN_AFTER_S = 3.0
 """A loop that has not turned for so long is worth a line in the log."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Keeper:
     """Renews the leases of *held* jobs each `renew_s`, while the loop turns.
 
@@ -36,39 +38,26 @@ class Keeper:
     stood still as well (SIGSTOP, a frozen container) does not count: the loop may be in order.
     """
 
-    def __init__(
-        self,
-        line: Callable[[], Line],
-        worker: str,
-        *,
-        queues: Sequence[str],
-        tasks: Mapping[str, str],
-        lease_s: float,
-        renew_s: float,
-        stuck_s: float,
-        held: Callable[[], Mapping[str, str]],
-        facts: Callable[[], Mapping[str, str | int]],
-        stop_job: Callable[[str, str, str], None],
-    ) -> None:
-        self._make_line = line
-        self._worker = worker
-        self._queues = ",".join(queues)
-        self._tasks = [word for pair in tasks.items() for word in pair]
-        self._lease_ms = int(lease_s * 1000)
-        self._renew_s = renew_s
-        self._stuck_s = stuck_s
-        self._held = held
-        self._facts = facts
-        self._stop_job = stop_job
+    line: Callable[[], Line]
+    worker: str
+    queues: Sequence[str]
+    tasks: Mapping[str, str]
+    lease_s: float
+    renew_s: float
+    stuck_s: float
+    held: Callable[[], Mapping[str, str]]
+    facts: Callable[[], Mapping[str, str | int]]
+    stop_job: Callable[[str, str, str], None]
+
+    def __post_init__(self) -> None:
         self._link = Link("renew leases")
         self._stopping = False
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
-        self._ticked = time.monotonic()
-        self._looked = self._ticked
         self._warned = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._keep()), name="lease-keeper", daemon=True
+        )
 
     def start(self) -> None:
         """Begin; to be called on the loop that is watched."""
@@ -85,46 +74,33 @@ class Keeper:
                 self._thread_loop.call_soon_threadsafe(self._ended.set)
             self._thread.join(timeout=2)
 
-    def _run(self) -> None:
-        asyncio.run(self._keep())
-
     async def _keep(self) -> None:
-        assert self._loop is not None
         self._thread_loop = asyncio.get_running_loop()
-        line = self._make_line()
-        renewed = -self._renew_s
+        line = self.line()
+        renewed = -self.renew_s
         while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
-            if time.monotonic() - renewed >= self._renew_s:
+            if time.monotonic() - renewed >= self.renew_s:
                 renewed = time.monotonic()
                 try:
                     await self._renew(line)
                 except Exception as error:
-                    renewed += self._link.failed(error) - self._renew_s
+                    renewed += self._link.failed(error) - self.renew_s
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_S, self._renew_s / 2)):
+                async with asyncio.timeout(min(LOOK_S, self.renew_s / 2)):
                     await self._ended.wait()
         await line.close()
 
     async def _renew(self, line: Line) -> None:
-        facts: list[Any] = [word for pair in self._facts().items() for word in pair]
-        held = dict(list(self._held().items()))
-        words: list[Any] = [word for pair in held.items() for word in pair]
-        args: list[Any] = [
-            self._worker,
-            self._lease_ms,
-            self._queues,
-            len(self._tasks),
-            len(facts),
-            *self._tasks,
-            *facts,
-            *words,
-        ]
+        held = dict(list(self.held().items()))
+        tasks, facts, tokens = (_words(pairs) for pairs in (self.tasks, self.facts(), held))
+        about = [self.worker, int(self.lease_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
+        args = [*about, *tasks, *facts, *tokens]
         lost, revoked = await with_own_keys(line, lambda: line.run(scripts.RENEW, args))
         self._link.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):
-                self._on_loop(self._stop_job, job_id, why, held[job_id])
+                self._on_loop(self.stop_job, job_id, why, held[job_id])
 
     def _watch_the_loop(self) -> None:
         now = time.monotonic()
@@ -132,7 +108,7 @@ class Keeper:
             self._ticked = min(self._ticked + now - self._looked, now)
         self._looked = now
         stuck_s = now - self._ticked
-        if stuck_s > self._stuck_s:
+        if stuck_s > self.stuck_s:
             logger.critical(
                 "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
             )
@@ -149,10 +125,13 @@ class Keeper:
         self._ticked = time.monotonic()
 
     def _on_loop(self, callback: Callable[..., None], *args: Any) -> None:
-        assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *args)
 
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._loop_thread)
         return "".join(traceback.format_stack(frame)) if frame else "an unknown place"
+
+
+def _words(pairs: Mapping[str, Any]) -> list[Any]:
+    return [word for pair in pairs.items() for word in pair]
