@@ -45,7 +45,7 @@ local function gather_end(id, state, now, record, listed_already)
     for _, channel in ipairs(redis.pcall('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
     redis.call('DEL', WAITERS .. id)
   end
-  if has_limits(record.task) then
+  if limits_of(record.task) then
     redis.call('DEL', IN_PROGRESS .. id)
     release(id, record.task)
   end

@@ -20,21 +20,21 @@ local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
 local rows, looked_at, at_end = {}, 0, 0
 
-local function by_rank(rank_of, reverse)
-  local first = redis.call(rank_of, key, last_id) + 1
-  if reverse then return redis.call('ZRANGE', key, first, first + look_at - 1, 'REV', 'WITHSCORES') end
-  return redis.call('ZRANGE', key, first, first + look_at - 1, 'WITHSCORES')
+local function range(from, to, ...)
+  local words = { from, to, 'WITHSCORES', ... }
+  if how == 'newest' then words[#words + 1] = 'REV' end
+  return redis.call('ZRANGE', key, unpack(words))
 end
 
 local function read_page()
-  local stands = last_id ~= '' and redis.call('ZSCORE', key, last_id) == last
-  if how == 'newest' then
-    if stands then return by_rank('ZREVRANK', true) end
-    return redis.call('ZRANGE', key, last ~= '' and last or highest, lowest, 'BYSCORE', 'REV', 'LIMIT', 0, look_at, 'WITHSCORES')
+  if last_id ~= '' and redis.call('ZSCORE', key, last_id) == last then
+    local rank = redis.call(how == 'newest' and 'ZREVRANK' or 'ZRANK', key, last_id)
+    return range(rank + 1, rank + look_at)
   end
-  if stands then return by_rank('ZRANK', false) end
-  local from = last ~= '' and last or how == 'later' and math.max(tonumber(lowest) or 0, now + 0.0001) or lowest
-  return redis.call('ZRANGE', key, from, highest, 'BYSCORE', 'LIMIT', 0, look_at, 'WITHSCORES')
+  local first, final = lowest, highest
+  if how == 'newest' then first, final = highest, lowest end
+  if how == 'later' then first = math.max(tonumber(lowest) or 0, now + 0.0001) end
+  return range(last ~= '' and last or first, final, 'BYSCORE', 'LIMIT', 0, look_at)
 end
 
 local function beyond(score)

@@ -111,11 +111,9 @@ local function admit(id, key, task, due, now, takeover)
   return true
 end
 
-local function has_limits(task) return limits_of(task) ~= nil end
-
 -- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
 local function release(id, task)
-  if not has_limits(task) then return end
+  if not limits_of(task) then return end
   local place = redis.call('ZSCORE', PLACES .. task, id)
   if place then -- the last takes the place that is free now
     redis.call('ZREM', PLACES .. task, id)
