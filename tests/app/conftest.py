@@ -1,11 +1,12 @@
 """Fixtures of the web application: settings of their own, a migrated database, the running app.
 
-Whatever uses a database runs on SQLite and on Postgres, unless it is marked `one_database` or needs a browser: then on
-SQLite alone, or on the one that the mark names.
+Whatever uses a database runs on SQLite. What is marked `both_databases("why")` runs on Postgres, too, and what is
+marked `postgres_alone` there only.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from jinja2 import FileSystemBytecodeCache
 from quart import Quart
@@ -26,20 +28,25 @@ from tests.postgres_server import PostgresServer
 
 TEMPLATES = FileSystemBytecodeCache()  # to compile them for each test would be a fifth of all the time
 EMPTY = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site' AND pid <> pg_backend_pid();
-DO $$ BEGIN EXECUTE (
-    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY CASCADE'
-    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-); END $$;
+DO $$ DECLARE name text; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site' AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role = replica;  -- in any order: no foreign key is looked at
+    FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
+    FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences
+        WHERE schemaname = 'public' LOOP EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART'; END LOOP;
+END $$;
 """
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_url" in metafunc.fixturenames:
-        kinds = ["sqlite", "postgres"]
-        mark = metafunc.definition.get_closest_marker("one_database")
-        if mark or "browser" in metafunc.fixturenames:
-            kinds = list(mark.args if mark and mark.args else ["sqlite"])
+        kinds = ["sqlite"]
+        if metafunc.definition.get_closest_marker("postgres_alone"):
+            kinds = ["postgres"]
+        elif mark := metafunc.definition.get_closest_marker("both_databases"):
+            [_why] = mark.args
+            kinds = ["sqlite", "postgres"]
         metafunc.parametrize("database_url", kinds, indirect=True)
 
 
@@ -75,7 +82,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     yield server.url("site")
-    server.run("psql", "--dbname", "site", "--quiet", "--command", EMPTY)
+    asyncio.run(empty(server))
+
+
+async def empty(server: PostgresServer) -> None:
+    """End every session and remove every row of the database `site`."""
+    connection = await asyncpg.connect(host=str(server.folder), user="quarq", database="site")
+    try:
+        await connection.execute(EMPTY)
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ or has a variable part that `tests/app/routes.py` does not know, fails.
 
 from __future__ import annotations
 
+import pytest
 from quart import Quart
 
 from tests.app.routes import ASK_FOR_ONE, Route, furnish, has_fault
@@ -53,6 +54,7 @@ async def test_another_account_gets_nothing_of_the_owner_s_and_of_alice_s(
             assert status not in (401, 404), route
 
 
+@pytest.mark.both_databases("every route runs once on Postgres, too")
 async def test_alice_reads_what_is_hers_and_what_is_nobody_s_is_not_there(app: Quart, alice: Visitor) -> None:
     """The same 404 as for what is somebody else's, so nobody learns what there is."""
     routes = await furnish(app)
@@ -68,6 +70,7 @@ async def test_alice_reads_what_is_hers_and_what_is_nobody_s_is_not_there(app: Q
         assert await code(alice, elsewhere) == 404, elsewhere
 
 
+@pytest.mark.both_databases("every route runs once on Postgres, too")
 async def test_the_owner_gets_in_everywhere_but_into_what_is_alice_s(
     app: Quart, alice: Visitor, owner: Visitor
 ) -> None:

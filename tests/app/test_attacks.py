@@ -127,7 +127,6 @@ async def test_a_hundred_clients_get_one_mail_to_one_address(settings: Settings)
     assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in answers[1:])
 
 
-@pytest.mark.one_database
 async def test_a_thousand_clients_make_the_site_mail_no_more_than_so_many_addresses(
     settings: Settings,
 ) -> None:

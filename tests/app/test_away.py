@@ -16,7 +16,7 @@ from tests.app.routes import Route, furnish
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.one_database]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture

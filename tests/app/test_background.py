@@ -12,7 +12,6 @@ from tests.app.working import working
 from tests.waiting import wait_until
 
 
-@pytest.mark.one_database
 async def test_a_worker_ends_though_what_runs_beside_it_loses_its_cancellation(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ async def test_the_list_has_pages(app: Quart, visitor: Visitor) -> None:
         assert (await visitor.get(f"/?page={odd}")).status_code in (200, 404)
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_posts_of_one_moment_stand_on_one_page_each(app: Quart, visitor: Visitor) -> None:
     async with app.extensions["database"].session() as db:
         now = datetime.now(UTC)
@@ -96,6 +97,7 @@ async def test_a_post_is_at_its_address_only(app: Quart, visitor: Visitor, title
         assert (response.status_code, unquote(response.location)) == (302, right)
 
 
+@pytest.mark.both_databases("a unique constraint decides")
 async def test_equal_titles_have_addresses_of_their_own(app: Quart, visitor: Visitor) -> None:
     first, second = await publish(app, "Same", "Same")
 
@@ -104,6 +106,7 @@ async def test_equal_titles_have_addresses_of_their_own(app: Quart, visitor: Vis
         assert (await visitor.get(f"/posts/{post.id}-same")).status_code == 200
 
 
+@pytest.mark.both_databases("each database numbers rows in its own way")
 async def test_a_number_is_never_given_twice(app: Quart) -> None:
     """The address of a deleted post must not lead to another one."""
     [post] = await publish(app, "Gone")
@@ -139,6 +142,7 @@ async def test_what_is_not_published_is_not_there(app: Quart, visitor: Visitor, 
         assert (await visitor.get(quote(path))).status_code == 404
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_post_that_waits_appears_at_its_moment(app: Quart, visitor: Visitor) -> None:
     """Without a worker: nothing but the clock has to happen."""
     [post] = await publish(app, "Soon", ago=timedelta(hours=-1))
@@ -242,7 +246,6 @@ async def test_an_empty_feed_is_a_feed(app: Quart, visitor: Visitor) -> None:
     assert (await read_feed(visitor)).findtext(f"{ATOM}updated")
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_no_attack_in_title_or_text_reaches_a_reader(app: Quart, visitor: Visitor, attack: str) -> None:
     await visitor.get("/")

@@ -102,6 +102,7 @@ async def test_what_is_wrong_is_said_beside_the_field(
     assert await posts(app) == []
 
 
+@pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_every_typed_word_is_kept(app: Quart, owner: Visitor) -> None:
     await write(owner, "", "Line one\n  </textarea>**two** 字", do="then", when="2020-01-01T10:00")
 
@@ -130,6 +131,7 @@ async def test_a_long_post_in_any_script_fits_as_browsers_send_it(app: Quart, ow
     assert post.text == text
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_taken_back_and_deleted(app: Quart, owner: Visitor, visitor: Visitor) -> None:
     await write(owner, do="now")
     await owner.post("/posts/1/delete", page="/posts/1-a-title")
@@ -214,7 +216,6 @@ async def test_a_post_made_in_a_shell_is_whole(app: Quart, visitor: Visitor) -> 
     assert "&lt;script&gt;" in visitor.text
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     "text",
     ["[" * 50_000, "![" * 25_000, f"[a]: /{'x' * 9_000}\n\n" + "[a] " * 9_000],

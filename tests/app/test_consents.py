@@ -165,6 +165,7 @@ async def test_opening_a_link_changes_nothing(
     assert [row.answer for row in await consents(app)] == [Answer.NONE]
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_a_no_is_final_for_every_reminder_of_this_person(
     app: Quart, alice: Visitor, charlie: Visitor, visitor: Visitor, smtp: SmtpServer
 ) -> None:
@@ -189,6 +190,7 @@ async def test_a_no_is_final_for_every_reminder_of_this_person(
     assert [row.mail_due_at for row in await consents(app) if row.answer == Answer.DECLINED] == [None]
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_no_more_from_this_person_stops_what_was_agreed(
     app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
 ) -> None:
@@ -244,6 +246,7 @@ async def test_a_link_opens_nothing_but_its_own(
     assert [row.answer for row in await consents(app)] == [Answer.AGREED, Answer.NONE]
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_yes_that_comes_too_late_sends_nothing_late(
     app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
 ) -> None:
@@ -267,6 +270,7 @@ async def test_a_yes_that_comes_too_late_sends_nothing_late(
     assert (await stored(app))[0].state == State.SCHEDULED
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_one_that_nobody_answers_is_missed(app: Quart, alice: Visitor, smtp: SmtpServer) -> None:
     await remind_bob(alice)
     await mail_requests(app)
@@ -289,6 +293,7 @@ async def tell_authors(app: Quart) -> None:
             await missed.tell(reminder.id)
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_its_author_is_told_once_each_time(
     app: Quart, alice: Visitor, smtp: SmtpServer, redis: Redis
 ) -> None:
@@ -351,6 +356,7 @@ async def test_its_author_is_told_again_only_if_the_mail_did_not_go_out(
     assert {mail.recipients[0] for mail in smtp.accepted} <= {"alice@example.org"}
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_many_that_were_missed_are_one_mail_an_hour_to_their_author(
     app: Quart, alice: Visitor, charlie: Visitor, smtp: SmtpServer
 ) -> None:
@@ -434,6 +440,7 @@ async def test_a_thousand_reminders_are_one_mail_a_day_to_each_address(
     assert len(smtp.accepted) == 2
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_consent_sets_no_hundred_mails_going_at_once(
     app: Quart, alice: Visitor, smtp: SmtpServer
 ) -> None:
@@ -461,6 +468,7 @@ async def test_a_consent_sets_no_hundred_mails_going_at_once(
     assert "This address has got enough reminders from others today. It is mailed later." in words(alice)
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_a_request_that_nobody_needs_any_more_is_not_mailed(
     app: Quart, alice: Visitor, smtp: SmtpServer
 ) -> None:
@@ -479,6 +487,7 @@ async def test_a_request_that_nobody_needs_any_more_is_not_mailed(
     [("banner", DROP, True, False), ("rcpt", "450 later", True, False), ("rcpt", "550 no", False, False),
      ("dot", "452 full", True, False), ("dot", "554 no", False, True), ("dot", DROP_AFTER_DOT, False, True)],
 )  # fmt: skip
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_request_that_fails_is_mailed_again_only_if_it_did_not_go_out(
     app: Quart, alice: Visitor, smtp: SmtpServer, stage: str, does: str, again: bool, counts: bool
 ) -> None:
@@ -493,6 +502,7 @@ async def test_a_request_that_fails_is_mailed_again_only_if_it_did_not_go_out(
     assert (does in words(alice)) == (does[0] in "45")
 
 
+@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_one_account_cannot_ask_everybody(app: Quart, alice: Visitor) -> None:
     for number in range(10):
         response = await alice.post("/reminders/new", text="Hi", to=f"p{number}@example.org", **{"in": "1h"})
@@ -519,7 +529,6 @@ async def test_subscribing_to_the_digest_is_no_consent(app: Quart, alice: Visito
     assert smtp.accepted == []
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("typed", [*POISON, "a@example.org, b@example.org", "<a@x.org>,b@x.org", '"x\r\n"@y.org',
                                    "bob@example.org\r\nBcc: v@example.org", "阿丽@example.org"], ids=ascii)  # fmt: skip
 async def test_a_poisoned_address_is_refused_at_the_form(app: Quart, alice: Visitor, typed: str) -> None:
@@ -551,6 +560,7 @@ async def test_an_international_domain_is_one_address(app: Quart, alice: Visitor
     assert "bob@bücher.example" in words(alice)
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_no_before_the_claim_stops_the_mail(
     app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
 ) -> None:
@@ -581,6 +591,7 @@ async def test_a_no_before_the_claim_stops_the_mail(
     assert 0 < declined < 100
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_claim_is_refused_without_consent_whatever_the_state_says(
     app: Quart, alice: Visitor, smtp: SmtpServer
 ) -> None:
@@ -594,6 +605,7 @@ async def test_a_claim_is_refused_without_consent_whatever_the_state_says(
     assert smtp.connections == 0
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_a_run_that_fails_while_another_one_asks_does_not_ask_again(
     app: Quart, alice: Visitor, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -654,6 +666,7 @@ async def test_an_account_sees_who_may_remind_it_and_whom_it_may_remind(
     assert LINK.search(charlie.text) is None
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_request_that_never_reached_the_queue_is_put_there_by_the_next_sweep(
     app: Quart, alice: Visitor, redis: Redis
 ) -> None:

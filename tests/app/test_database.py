@@ -21,6 +21,8 @@ from app.migrations import upgrade
 from settings import ROOT, Settings
 from tests.postgres_server import PostgresServer
 
+pytestmark = pytest.mark.both_databases("what the two databases have in common is tested here")
+
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 
 

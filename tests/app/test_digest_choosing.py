@@ -17,6 +17,8 @@ from app.subscribers.models import State
 from settings import Settings
 from tests.app.digests import DigestSite, digest_site
 
+pytestmark = pytest.mark.both_databases("which posts a digest takes is decided in SQL")
+
 
 @pytest.fixture
 async def site(settings: Settings, database: Database) -> AsyncIterator[DigestSite]:

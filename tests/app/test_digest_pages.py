@@ -124,6 +124,7 @@ async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Databa
     assert "Nobody has subscribed yet, so there is nobody to send it to." in owner.text
 
 
+@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_its_page_counts_each_state_and_shows_what_went_wrong(
     app: Quart, owner: Visitor, database: Database
 ) -> None:
@@ -142,6 +143,7 @@ async def test_its_page_counts_each_state_and_shows_what_went_wrong(
     assert buttons(owner) == ["Retry failed (1 mail)", "Mark sent (1 mail)", "Send again (1 mail)"]
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor, database: Database) -> None:
     pk = await begun(app, state=State.DONE)
     await change(database, Delivery, Delivery.id == 1, step=Step.FAILED, subscriber_id=None)
@@ -163,6 +165,7 @@ async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor,
         (State.DONE, "uncertain", "again", "3 mails are sent once more.", State.SENDING, "waiting"),
     ],
 )  # fmt: skip
+@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_each_button_says_how_many_it_touched(
     app: Quart, owner: Visitor, database: Database, before: str, steps: str, action: str, said: str, after: str,
     then: str,

@@ -33,6 +33,7 @@ async def site(settings: Settings, database: Database) -> AsyncIterator[DigestSi
         yield here
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_each_subscriber_gets_one_mail_over_few_connections(site: DigestSite) -> None:
     await site.subscribe(60)
     pk = await site.begin()
@@ -48,6 +49,7 @@ async def test_each_subscriber_gets_one_mail_over_few_connections(site: DigestSi
     assert digest.ended_at is not None
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_second_run_of_everything_sends_nothing(site: DigestSite) -> None:
     await site.subscribe(10)
     pk = await site.begin()
@@ -59,6 +61,7 @@ async def test_a_second_run_of_everything_sends_nothing(site: DigestSite) -> Non
     assert site.mailed == {f"reader{n}@example.org": 1 for n in range(10)}
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_claimed_in_sql_before_its_text_leaves(site: DigestSite) -> None:
     await site.subscribe()
     pk = await site.begin()
@@ -114,6 +117,7 @@ async def test_no_is_final_and_suppresses_an_address_that_nobody_has(site: Diges
 
 
 @pytest.mark.parametrize("does", [DROP_MID_DATA, DROP, DROP_AFTER_DOT, STALL_AFTER_DOT])
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_an_uncertain_end_is_left_to_the_owner(site: DigestSite, does: str) -> None:
     await site.subscribe(3)
     pk = await site.begin()
@@ -158,6 +162,7 @@ async def test_a_server_that_is_away_is_waited_for(site: DigestSite, does: str) 
     assert (await site.digest(pk)).unreachable_since is None
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_after_four_days_it_pauses_itself(site: DigestSite) -> None:
     await site.subscribe()
     pk = await site.begin()
@@ -190,6 +195,7 @@ async def test_a_server_that_refuses_us_pauses_it_at_once(site: DigestSite) -> N
     assert len(site.mailed) == 30, "the mailer's own pause does not keep it from what the owner has mended"
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_twenty_failures_in_a_row_pause_it(site: DigestSite) -> None:
     await site.subscribe(100)
     pk = await site.begin()
@@ -219,6 +225,7 @@ async def test_failures_with_mails_between_them_are_not_in_a_row(site: DigestSit
     assert (await site.digest(pk)).state == State.DONE
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_failures_of_one_batch_are_not_in_a_row_while_another_one_sends(
     site: DigestSite, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +244,7 @@ async def test_failures_of_one_batch_are_not_in_a_row_while_another_one_sends(
     assert (await site.digest(pk)).state == State.DONE
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_whoever_has_left_gets_nothing(site: DigestSite) -> None:
     gone, forgotten, refused, stays = await site.subscribe(4)
     pk = await site.begin()
@@ -252,7 +260,7 @@ async def test_whoever_has_left_gets_nothing(site: DigestSite) -> None:
     assert await site.steps(pk) == {Step.LEFT: 3, Step.SENT: 1}
 
 
-@pytest.mark.one_database("postgres")
+@pytest.mark.postgres_alone
 async def test_an_address_that_is_forgotten_while_a_server_refuses_it_is_forgotten(site: DigestSite) -> None:
     """Neither waits for what the other has locked; one of them would be broken off. SQLite has one writer at a time."""
     [subscriber] = await site.subscribe(1)
@@ -276,6 +284,7 @@ async def test_an_address_that_is_forgotten_while_a_server_refuses_it_is_forgott
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_no_mail_leaves_after_an_unsubscribe_was_committed(site: DigestSite) -> None:
     """Races between a page and the batch: who left before the claim gets nothing, the others one mail."""
     people = await site.subscribe(200)
@@ -302,6 +311,7 @@ async def test_no_mail_leaves_after_an_unsubscribe_was_committed(site: DigestSit
     assert (await site.digest(pk)).state == State.DONE
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_pause_stops_the_next_mail(site: DigestSite) -> None:
     await site.subscribe(100)
     pk = await site.begin()
@@ -318,6 +328,7 @@ async def test_a_pause_stops_the_next_mail(site: DigestSite) -> None:
     assert steps == {Step.SENT: len(site.smtp.accepted), Step.WAITING: 100 - len(site.smtp.accepted)}
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_what_a_dead_worker_was_sending_is_uncertain_and_the_rest_is_sent(site: DigestSite) -> None:
     await site.subscribe(10)
     pk = await site.begin()
@@ -337,6 +348,7 @@ async def test_what_a_dead_worker_was_sending_is_uncertain_and_the_rest_is_sent(
     assert len(site.mailed) == 6
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_long_answer_keeps_the_claim(site: DigestSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "RENEW_S", 0.05)
     await site.subscribe()
@@ -382,6 +394,7 @@ async def test_a_login_asked_for_instead_of_the_text_pauses_it_and_leaves_nothin
     assert await site.steps(pk) == {Step.WAITING: 10}
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_a_success_beside_it_does_not_hide_why_it_paused(site: DigestSite) -> None:
     await site.subscribe(2)
     pk = await site.begin()
@@ -394,6 +407,7 @@ async def test_a_success_beside_it_does_not_hide_why_it_paused(site: DigestSite)
     assert (await site.digest(pk)).reason == "20 mails in a row have failed."
 
 
+@pytest.mark.both_databases("the database is busy or away")
 async def test_a_busy_database_delays_and_loses_nothing(site: DigestSite, settings: Settings) -> None:
     await site.subscribe(10)
     pk = await site.begin()
@@ -414,6 +428,7 @@ async def test_a_busy_database_delays_and_loses_nothing(site: DigestSite, settin
     assert len(site.mailed) == 10
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_without_its_posts_it_pauses_itself(site: DigestSite) -> None:
     await site.subscribe(3)
     pk = await site.begin()
@@ -427,6 +442,7 @@ async def test_without_its_posts_it_pauses_itself(site: DigestSite) -> None:
     assert not site.mailed
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_batch_begins_nothing_that_would_outlast_a_stop(
     site: DigestSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,8 @@ from settings import Settings
 from tests.app.digests import DigestSite, digest_site
 from tests.smtp_server import DROP, DROP_AFTER_DOT
 
+pytestmark = pytest.mark.both_databases("each button is one statement that decides by the rows' states")
+
 
 @pytest.fixture
 async def site(settings: Settings, database: Database) -> AsyncIterator[DigestSite]:

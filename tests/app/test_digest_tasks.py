@@ -55,6 +55,7 @@ def test_it_is_due_on_saturday_at_ten_in_the_site_s_zone(settings: Settings) -> 
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Database) -> None:
     async with smtp_server() as smtp:
         settings = replace(

@@ -24,8 +24,6 @@ from app.subscribers.models import Subscriber
 from settings import Settings
 from tests.app.visitor import Visitor
 
-pytestmark = pytest.mark.one_database
-
 MARK = "water-the-plants"
 LONG = f"{MARK} " * 500
 """Longer than a page of the database."""

@@ -13,6 +13,7 @@ from tests.site import site
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.both_databases("every route runs once on Postgres, too")
 async def test_whatever_is_sent_is_no_fault(settings: Settings) -> None:
     """To each feature, by its owner, by somebody who has an account, by a stranger."""
     asked = {"smtp_server": "", "smtp_from": "", "trusted_proxies": 1, "database_url": settings.database_url}

@@ -17,8 +17,6 @@ from settings import Settings
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
 
-pytestmark = pytest.mark.one_database
-
 READ = (
     *("Accept", "Authorization", "Content-Length", "Content-Type", "Cookie", "Forwarded", "Host", "If-Modified-Since"),
     *("If-None-Match", "Last-Event-ID", "Origin", "Range", "Referer", "Sec-Fetch-Site", "X-CSRF-Token"),

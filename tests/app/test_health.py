@@ -112,6 +112,7 @@ async def test_a_redis_that_is_back_is_seen_again(
     assert said == ["not ready: redis: does not answer", "ready again: redis"]
 
 
+@pytest.mark.both_databases("the database is busy or away")
 async def test_without_its_database_the_site_is_alive_but_not_ready(app: Quart, visitor: Visitor) -> None:
     there = app.extensions["database"]
     app.extensions["database"] = away = Database("postgresql+asyncpg://quarq:secret@127.0.0.1:1/site")

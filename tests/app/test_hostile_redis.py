@@ -14,7 +14,7 @@ from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
 from tests.jobs.test_hostile_redis import write_garbage, write_wrong, written_over
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.one_database]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.mark.parametrize("write", [write_wrong, write_garbage])

@@ -25,8 +25,6 @@ from tests.browser import browser
 
 __all__ = ["browser", "served"]
 
-pytestmark = pytest.mark.one_database
-
 HOSTILE = "<script>document.title = 'taken over'</script>"
 
 

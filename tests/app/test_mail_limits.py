@@ -71,7 +71,6 @@ def test_every_function_that_sends_mail_has_a_row() -> None:
     assert all(action.by_account or action.besides for action in ACTIONS.values() if not action.by_recipient)
 
 
-@pytest.mark.one_database
 async def test_every_page_that_changes_something_is_known_to_send_mail_or_not(app: Quart) -> None:
     changing = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     mailing = {endpoint for action in ACTIONS.values() for endpoint in action.routes}
@@ -135,7 +134,6 @@ async def add(app: Quart, *rows: Model) -> None:
         await db.commit()
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(("name", "whose", "index"), LIMITS)
 async def test_what_is_over_a_limit_is_refused_with_a_sentence_and_keeps_the_words(
     app: Quart, redis: Redis, alice: Visitor, owner: Visitor, name: str, whose: str, index: int
@@ -166,7 +164,6 @@ async def test_what_is_over_a_limit_is_refused_with_a_sentence_and_keeps_the_wor
         assert await db.scalar(select(Delivery.step)) == Step.UNCERTAIN
 
 
-@pytest.mark.one_database
 async def test_an_account_cannot_send_all_day(app: Quart, alice: Visitor) -> None:
     """Neither to an address that has agreed once, nor to itself, as fast as the form can be sent."""
     await add(app, Consent(account_id=1, email="bob@example.org", answer=Answer.AGREED))
@@ -184,6 +181,7 @@ async def test_an_account_cannot_send_all_day(app: Quart, alice: Visitor) -> Non
     assert "You have set enough reminders for now" in await answer.get_data(as_text=True)
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_whenever(
     app: Quart, alice: Visitor, charlie: Visitor
 ) -> None:
@@ -216,7 +214,6 @@ async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_w
     assert (await alice.post("/reminders/new", text="Mine", when=same)).status_code == 303, "to oneself"
 
 
-@pytest.mark.one_database
 async def test_changing_what_waits_is_free_and_mailing_again_is_not(
     app: Quart, redis: Redis, alice: Visitor
 ) -> None:
@@ -233,7 +230,6 @@ async def test_changing_what_waits_is_free_and_mailing_again_is_not(
     assert "Words to keep" in alice.text
 
 
-@pytest.mark.one_database
 async def test_reminders_are_set_while_redis_counts_nothing(
     app: Quart, alice: Visitor, settings: Settings
 ) -> None:
@@ -245,7 +241,6 @@ async def test_reminders_are_set_while_redis_counts_nothing(
         assert (await alice.post("/reminders/new", text="Hi", to=to, **{"in": "1h"})).status_code == 303
 
 
-@pytest.mark.one_database
 async def test_what_strangers_use_up_locks_out_nobody_who_has_an_account(
     settings: Settings, redis: Redis
 ) -> None:
@@ -263,7 +258,6 @@ async def test_what_strangers_use_up_locks_out_nobody_who_has_an_account(
     assert statuses == {"new@example.org": 429, "alice@example.org": 200, settings.owner_email: 200}
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("network", "most"),
     [("2001:db8:5:{n:x}::1", 120), ("::ffff:10.0.{n}.1", 200), ("2001:db8:{n:x}::1", 200)],
@@ -284,7 +278,6 @@ async def test_one_network_of_ipv6_is_not_a_thousand_clients(
             assert taken == min(most, 4 * times if most == 120 else most), name
 
 
-@pytest.mark.one_database
 async def test_ten_digests_a_day_and_their_posts_wait_for_the_next(app: Quart, owner: Visitor) -> None:
     """However they are begun: by the page, by the clock, by the monitor or a shell."""
     now = datetime.now(UTC)

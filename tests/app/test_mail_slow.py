@@ -28,8 +28,6 @@ MANY = 150  # reminders: more than a worker has slots
 SLOW_S = 4.0
 SOON_S = 2.0  # a busy machine's; without the mail server it is a few milliseconds
 
-pytestmark = pytest.mark.one_database
-
 
 def test_each_kind_of_mail_has_its_number_and_together_they_leave_slots_to_others() -> None:
     documented = {name: int(number) for name, number in TABLE_ROW.findall(MAIL.read_text())}

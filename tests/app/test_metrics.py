@@ -96,6 +96,7 @@ async def test_counters_count_what_ended_and_only_rise(app: Quart, settings: Set
     assert all(second[name] >= first[name] for name in rising)
 
 
+@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:
     await alice.post("/reminders/new", text="Mine", **{"in": "1h"})
 
@@ -133,6 +134,7 @@ async def test_hostile_names_stay_within_their_quotes(app: Quart) -> None:
     assert found[r'quarq_queue_paused{queue="a\"} 1\nquarq_up{x=\"\\"}'] == 0
 
 
+@pytest.mark.both_databases("the database is busy or away")
 async def test_what_is_away_leaves_its_figures_out(app: Quart, settings: Settings) -> None:
     working_redis = app.extensions["redis"]
     app.extensions["redis"] = away = type(working_redis).at(f"unix://{settings.data_dir}/nowhere.sock")

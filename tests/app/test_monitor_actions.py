@@ -18,7 +18,7 @@ from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_w
 from tests.app.visitor import Visitor
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.app.monitoring import echo, fail, shop_worker
 from tests.app.visitor import Visitor
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 PAYLOADS = (
     "<script>alert(1)</script>",

@@ -24,7 +24,6 @@ from tests.redis_server import RedisServer
 from tests.site import site
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.one_database
 STREAM = {"Accept": "text/event-stream"}
 
 

@@ -23,8 +23,6 @@ from tests.waiting import wait_until
 
 __all__ = ["browser", "served"]
 
-pytestmark = pytest.mark.one_database
-
 RESULTS = {
     "task": 16,
     "log": "Message",

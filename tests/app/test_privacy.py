@@ -65,6 +65,7 @@ async def everybody(app: Quart, alice: Visitor, charlie: Visitor) -> None:
         await add(app, Subscriber(email=f"{name}@example.org", state=SubscriberState.CONFIRMED))
 
 
+@pytest.mark.both_databases("it reads every table")
 async def test_the_download_holds_all_of_mine_and_nothing_of_others(
     app: Quart, alice: Visitor, charlie: Visitor
 ) -> None:
@@ -99,6 +100,7 @@ async def test_everything_is_handed_out_a_few_times_an_hour(alice: Visitor, char
     assert (await charlie.post("/account/export", page="/account/data")).status_code == 200
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_a_deleted_account_leaves_nothing_behind(
     app: Quart, alice: Visitor, charlie: Visitor, redis: Redis
 ) -> None:
@@ -126,6 +128,7 @@ async def test_a_deleted_account_leaves_nothing_behind(
     assert "Your account is deleted" in words(alice)
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_a_no_outlives_the_account_that_said_it(app: Quart, alice: Visitor, charlie: Visitor) -> None:
     await charlie.post("/reminders/new", text="Hi", to="alice@example.org", **{"in": "1h"})
     await delete(alice)
@@ -136,6 +139,7 @@ async def test_a_no_outlives_the_account_that_said_it(app: Quart, alice: Visitor
     assert NO_CONSENT in words(charlie)
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_an_address_is_not_asked_twice_because_the_account_is_new(app: Quart, alice: Visitor) -> None:
     """M10 holds for somebody who deletes the account after each request, too."""
     now = datetime.now(UTC)
@@ -171,6 +175,7 @@ async def test_without_the_address_nothing_is_deleted(app: Quart, alice: Visitor
 
 
 @pytest.mark.parametrize("to", ["", "bob@example.org"])
+@pytest.mark.both_databases("of several at once one wins")
 async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(
     app: Quart, alice: Visitor, to: str
 ) -> None:
@@ -188,6 +193,7 @@ async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(
     assert await stored(app) == await found(app, Account) == []
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_an_account_gets_no_more_reminders_by_sending_its_forms_at_once(
     app: Quart, alice: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +218,7 @@ async def test_redis_away_keeps_nothing_from_being_deleted(lonely: Visitor) -> N
     assert "Nothing is waiting" in words(lonely)
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor) -> None:
     now = datetime.now(UTC)
     old, young = now - 90 * DAY - timedelta(minutes=1), now - 89 * DAY
@@ -278,6 +285,7 @@ async def test_only_posts_from_the_page_delete_or_hand_out(app: Quart, alice: Vi
         assert await db.scalar(select(func.count(Account.id))) == 1
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_workers_erase_once_an_hour(settings: Settings) -> None:
     [found] = [schedule for schedule in schedules(settings) if schedule.name == erase_old.name]
 

@@ -25,6 +25,8 @@ from tests.redis_server import RedisServer
 from tests.smtp_server import SmtpServer, smtp_server
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.both_databases("which reminders are armed is decided in SQL")
+
 
 @pytest.fixture
 async def smtp() -> AsyncIterator[SmtpServer]:

@@ -43,7 +43,6 @@ async def add(database: Database, text: str) -> None:
         await db.commit()
 
 
-@pytest.mark.one_database
 @pytest.mark.timeout(150)
 async def test_a_worker_killed_before_and_after_data(settings: Settings, database: Database) -> None:
     async def all_sent() -> bool:

@@ -91,6 +91,7 @@ async def writing_alone(database: Database, table: str = "reminder") -> AsyncIte
         await other.rollback()
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_mailed_and_recorded(site: Site) -> None:
     await site.add(text="给植物浇水 <b>🧺</b>", email="alice@xn--bcher-kva.example")
 
@@ -110,6 +111,7 @@ async def test_it_is_mailed_and_recorded(site: Site) -> None:
     assert reminder.sent_at is not None
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_claimed_in_sql_before_its_text_leaves(site: Site) -> None:
     await site.add()
     site.smtp.delay_s = 0.2
@@ -121,6 +123,7 @@ async def test_it_is_claimed_in_sql_before_its_text_leaves(site: Site) -> None:
     assert (await site.read()).state == State.SENT
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_second_call_sends_nothing(site: Site) -> None:
     await site.add()
 
@@ -130,6 +133,7 @@ async def test_a_second_call_sends_nothing(site: Site) -> None:
     assert len(site.smtp.accepted) == 1
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_never_early(site: Site) -> None:
     await site.add(date=datetime.now(UTC) + timedelta(seconds=30))
     await site.add(date=datetime.now(UTC) + timedelta(hours=1))
@@ -256,6 +260,7 @@ async def test_an_edit_has_a_message_id_of_its_own(site: Site) -> None:
     assert (await site.read()).state == State.SENT
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_what_a_dead_worker_was_sending_is_taken_over_once(site: Site) -> None:
     await site.add(state=State.SENDING, claims=1, claimed_until=datetime.now(UTC) + timedelta(seconds=10))
 
@@ -271,6 +276,7 @@ async def test_what_a_dead_worker_was_sending_is_taken_over_once(site: Site) -> 
     assert len(site.smtp.accepted) == 1
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_one_taken_over_while_the_server_is_away_is_still_repeated_only_once(site: Site) -> None:
     past = datetime.now(UTC)
     await site.add(state=State.SENDING, claims=1, claimed_until=past)
@@ -286,6 +292,7 @@ async def test_one_taken_over_while_the_server_is_away_is_still_repeated_only_on
     assert len(site.smtp.accepted) == 1
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_worker_that_lost_its_claim_changes_nothing(site: Site) -> None:
     """It slept through its lease; another has sent the mail meanwhile."""
     await site.add()
@@ -300,6 +307,7 @@ async def test_a_worker_that_lost_its_claim_changes_nothing(site: Site) -> None:
     assert (reminder.state, reminder.reason, reminder.claims) == (State.SENT, "by another", 2)
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_long_answer_keeps_the_claim(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "RENEW_S", 0.05)
     await site.add()
@@ -316,6 +324,7 @@ async def test_a_long_answer_keeps_the_claim(site: Site, monkeypatch: pytest.Mon
     assert claimed_until > datetime.now(UTC)
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_cancel_or_an_edit_before_the_claim_stops_the_mail(site: Site) -> None:
     """A hundred races between a page and the worker: what was cancelled in time is not mailed, the rest is."""
     cancelled = 0
@@ -337,6 +346,7 @@ async def test_a_cancel_or_an_edit_before_the_claim_stops_the_mail(site: Site) -
         assert len(site.smtp.accepted) == pk - cancelled
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_an_edit_before_the_claim_leaves_only_the_new_time(site: Site) -> None:
     """A hundred races between a page and the worker: what was moved in time is not mailed at the old time."""
     edited = 0
@@ -363,6 +373,7 @@ async def test_an_edit_before_the_claim_leaves_only_the_new_time(site: Site) -> 
     assert 0 < edited < 100
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_one_deleted_before_the_claim_is_not_mailed(site: Site) -> None:
     """A hundred races, as when an account is deleted: what was being sent already is the only thing that leaves."""
     left = 0
@@ -381,6 +392,7 @@ async def test_one_deleted_before_the_claim_is_not_mailed(site: Site) -> None:
     assert 0 < left < 100
 
 
+@pytest.mark.both_databases("the database is busy or away")
 async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Settings) -> None:
     await site.add()
     impatient = Database(settings.database_url, patience_s=0)
@@ -397,6 +409,7 @@ async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Se
     assert (await site.read()).state == State.SENT
 
 
+@pytest.mark.both_databases("the database is busy or away")
 async def test_a_sent_mail_is_recorded_even_if_the_database_is_busy_then(
     site: Site, settings: Settings
 ) -> None:
@@ -418,6 +431,7 @@ async def test_a_sent_mail_is_recorded_even_if_the_database_is_busy_then(
     assert len(site.smtp.accepted) == 1
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_shutdown_right_after_the_answer_still_records_it(site: Site) -> None:
     await site.add()
     site.smtp.delay_s = 0.2

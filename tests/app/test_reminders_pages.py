@@ -107,6 +107,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text)[:30])
+@pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_any_text_is_kept_and_shown_as_written(app: Quart, alice: Visitor, text: str) -> None:
     response = await alice.post("/reminders/new", text=text, **{"in": "1h"})
 
@@ -160,6 +161,7 @@ async def test_the_doubled_hour_takes_the_first_and_says_so(app: Quart, alice: V
     assert "comes twice" in words(alice)
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_an_edit_moves_it_and_the_old_alarm_is_void(app: Quart, alice: Visitor, redis: Redis) -> None:
     await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
 
@@ -200,6 +202,7 @@ async def test_a_cancelled_one_is_not_mailed(app: Quart, alice: Visitor, redis: 
         (State.CANCELLED, "cancelled already"),
     ],
 )
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_too_late_to_change(app: Quart, alice: Visitor, state: State, said: str) -> None:
     await alice.post("/reminders/new", text="Tea", **{"in": "1h"})
     await alice.get("/reminders/1/edit")
@@ -278,6 +281,7 @@ async def test_what_goes_wrong_is_shown(app: Quart, alice: Visitor) -> None:
     assert "Next try" in words(alice)
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_many_are_shown_page_by_page(app: Quart, alice: Visitor) -> None:
     database: Database = app.extensions["database"]
     async with database.session() as db:

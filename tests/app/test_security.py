@@ -165,7 +165,6 @@ async def test_files_may_be_stored(visitor: Visitor) -> None:
     assert "Set-Cookie" not in headers
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     "host",
     [
@@ -190,7 +189,6 @@ async def test_a_foreign_host_reads_nothing(app: Quart, host: str) -> None:
     assert (await client.get("/healthz", headers={"Host": host})).status_code == 200
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
 async def test_this_machine_may_ask_by_any_of_its_names(visitor: Visitor, host: str) -> None:
     assert (await visitor.get("/", headers={"Host": host})).status_code == 200
@@ -222,7 +220,6 @@ async def test_a_chunked_upload_over_the_limit_is_refused_and_not_kept(app: Quar
     assert response.status_code == 413
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("body", [b"a=&" * 80_000, b"&" * 250_000])
 async def test_a_form_of_endless_fields_holds_nobody_up(app: Quart, body: bytes) -> None:
     start = time.perf_counter()
@@ -288,7 +285,6 @@ async def test_an_account_that_is_not_the_owner_gets_403(app: Quart, alice: Visi
     assert (await owner.get("/workshop")).status_code == 200
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "expected"),
     [

@@ -150,7 +150,6 @@ CAUSES: list[tuple[str, Cause, int | None]] = [
 ]
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("event", "cause", "account"), CAUSES, ids=lambda value: getattr(value, "__name__", "")
 )
@@ -186,7 +185,6 @@ def test_every_event_of_the_table_has_a_cause_and_code_that_writes_it() -> None:
         assert f"| `{event}` | {meaning} |" in text
 
 
-@pytest.mark.one_database
 async def test_whatever_is_refused_on_any_route_is_one_line(
     app: Quart, alice: Visitor, charlie: Visitor, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -209,7 +207,6 @@ async def test_whatever_is_refused_on_any_route_is_one_line(
                 ], route
 
 
-@pytest.mark.one_database
 async def test_every_change_of_the_owner_s_is_one_line(
     app: Quart, alice: Visitor, owner: Visitor, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -226,7 +223,6 @@ async def test_every_change_of_the_owner_s_is_one_line(
             )
 
 
-@pytest.mark.one_database
 async def test_a_link_that_is_none_is_noted_on_every_page_that_takes_one(
     app: Quart, visitor: Visitor, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -277,6 +273,5 @@ async def test_the_monitor_by_itself_has_them_too(
     assert [line["event"] for line in lines()] == ["sign_in", "link_refused", "sign_out"]
 
 
-@pytest.mark.one_database
 def test_every_app_writes_them(settings: Settings) -> None:
     assert "note_answer" in {hook.__name__ for hook in create_app(settings).after_request_funcs[None]}

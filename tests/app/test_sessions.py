@@ -41,6 +41,7 @@ async def test_signing_out_ends_a_copy_of_the_cookie_too(app: Quart, alice: Visi
     assert "You are signed out." in alice.text
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_signing_out_everywhere_ends_every_browser(app: Quart, alice: Visitor) -> None:
     phone = Visitor(app)
     await phone.sign_in("alice@example.org")
@@ -125,12 +126,14 @@ async def test_signing_in_again_ends_the_sign_in_before(app: Quart, alice: Visit
         {"seen_at": -IDLE_LIFETIME},
     ],
 )
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_sign_in_ends_by_itself(app: Quart, alice: Visitor, values: dict[str, timedelta]) -> None:
     await change_sign_ins(app, **{name: datetime.now(UTC) + change for name, change in values.items()})
 
     assert (await alice.get("/account")).status_code == 303
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_a_visit_keeps_a_sign_in_from_falling_idle(app: Quart, alice: Visitor) -> None:
     await change_sign_ins(app, seen_at=datetime.now(UTC) - IDLE_LIFETIME + timedelta(hours=1))
 
@@ -141,6 +144,7 @@ async def test_a_visit_keeps_a_sign_in_from_falling_idle(app: Quart, alice: Visi
     assert datetime.now(UTC) - seen_at < timedelta(minutes=1)
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_a_deleted_account_is_signed_out_at_once(app: Quart, alice: Visitor) -> None:
     async with app.extensions["database"].transaction() as db:
         await db.delete((await db.scalars(select(Account))).one())

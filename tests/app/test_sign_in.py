@@ -83,6 +83,7 @@ async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(settings: 
     assert first.message_id == second.message_id
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_link_works_once(app: Quart, visitor: Visitor) -> None:
     path = urlsplit(await links.sign_in_link(visitor.settings, "alice@example.org")).path
     await visitor.get(path)
@@ -105,6 +106,7 @@ async def test_a_link_opened_by_a_mail_scanner_still_works(visitor: Visitor) -> 
     assert (await visitor.post(path)).status_code == 303
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_of_two_browsers_that_press_the_button_at_once_one_is_signed_in(app: Quart) -> None:
     one, two = Visitor(app), Visitor(app)
     path = urlsplit(await links.sign_in_link(one.settings, "alice@example.org")).path
@@ -114,6 +116,7 @@ async def test_of_two_browsers_that_press_the_button_at_once_one_is_signed_in(ap
     assert sorted(answer.status_code for answer in answers) == [303, 410]
 
 
+@pytest.mark.both_databases("a unique constraint decides")
 async def test_two_links_of_a_new_address_make_one_account(app: Quart) -> None:
     one, two = Visitor(app), Visitor(app)
 
@@ -124,6 +127,7 @@ async def test_two_links_of_a_new_address_make_one_account(app: Quart) -> None:
         assert len((await db.scalars(select(Account).where(Account.email == "new@example.org"))).all()) == 1
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_link_ends_after_ten_minutes(app: Quart, visitor: Visitor) -> None:
     path = urlsplit(await links.sign_in_link(visitor.settings, "alice@example.org")).path
     [link] = await stored(app)
@@ -139,6 +143,7 @@ async def test_an_invented_link_answers_like_an_old_one(visitor: Visitor) -> Non
     assert (await visitor.get("/sign-in/" + "x" * 43)).status_code == 410
 
 
+@pytest.mark.both_databases("it reads every table")
 async def test_neither_token_nor_address_is_written_to_redis_or_in_clear_to_sql(
     app: Quart, visitor: Visitor, redis: Redis
 ) -> None:
@@ -173,7 +178,6 @@ async def test_the_answer_is_the_same_for_a_known_and_an_unknown_address(app: Qu
     )
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     "typed",
     [
@@ -277,7 +281,6 @@ async def test_after_signing_in_the_page_that_was_asked_for_comes(visitor: Visit
     assert response.location == "/account?x=1"
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("path", ["//evil.example/account", "/\\evil.example", "/account\t//x"])
 async def test_nobody_is_sent_to_another_site(app: Quart, visitor: Visitor, path: str) -> None:
     async with visitor.client.session_transaction() as session:

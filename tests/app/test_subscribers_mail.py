@@ -78,6 +78,7 @@ async def test_the_mail_holds_the_link_and_nothing_that_somebody_typed(site: Sit
         assert "bob" not in body.get_content()
 
 
+@pytest.mark.both_databases("of several at once one wins")
 async def test_one_mail_for_each_asking_however_often_and_from_wherever_it_is_sent(site: Site) -> None:
     await site.ask()
 
@@ -101,6 +102,7 @@ async def test_a_mail_that_may_have_arrived_is_not_sent_again(site: Site) -> Non
     assert len(site.smtp.accepted) == 2
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_claimed_before_its_text_leaves(site: Site) -> None:
     """So that a worker that is killed at any later moment has no successor that sends it once more."""
     await site.ask()
@@ -136,6 +138,7 @@ async def test_what_did_not_leave_is_sent_later(site: Site, stage: str, answer: 
     assert len(site.smtp.accepted) == 1
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_it_is_tried_ever_more_seldom_and_for_four_days(site: Site) -> None:
     await site.ask()
     assert await delivery.overdue() == []
@@ -203,6 +206,7 @@ async def test_who_gets_the_digest_already_is_told_so(site: Site) -> None:
     assert "/subscribe/" not in body.get_content()
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_nothing_is_sent_to_who_has_left_meanwhile(site: Site) -> None:
     await site.ask()
     async with site.database.transaction() as db:
@@ -233,6 +237,7 @@ async def test_from_the_form_to_the_confirmed_subscriber(settings: Settings) -> 
     assert [mail.recipients for mail in smtp.accepted] == [[EMAIL]]
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_mail_that_could_not_be_queued_is_sent_by_the_sweep(
     settings: Settings, database: Database, redis_server: RedisServer
 ) -> None:

@@ -100,6 +100,7 @@ async def test_the_next_digest_s_time_is_told_in_the_site_s_zone(app: Quart, cha
     assert SATURDAY.search(charlie.text)
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
 async def test_the_button_pressed_twice_confirms_once(app: Quart, visitor: Visitor) -> None:
     await visitor.post("/subscribe", email=EMAIL)
     path = await confirm_path(app)
@@ -234,7 +235,6 @@ async def test_one_client_cannot_mail_everybody(app: Quart, visitor: Visitor) ->
     assert re.search(r"Try again in \d+ minutes", visitor.text)
 
 
-@pytest.mark.one_database
 async def test_many_clients_together_cannot_mail_everybody(app: Quart) -> None:
     """A breaker for the whole site: a thousand at once, a thousand an hour."""
     rate_limits: RateLimits = app.extensions["rate_limits"]
@@ -316,6 +316,7 @@ async def test_one_click_of_a_mail_program_unsubscribes(app: Quart, how: tuple[s
     assert await state(app) == State.UNSUBSCRIBED
 
 
+@pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_one_click_a_hundred_times_is_one(app: Quart) -> None:
     path = unsubscribe_path(app, await add(app))
     await one_click(app, path)
@@ -407,6 +408,7 @@ async def test_who_was_suppressed_can_unsubscribe(app: Quart) -> None:
 
 
 @pytest.mark.parametrize("before", list(State))
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_an_address_is_forgotten_with_all_its_traces(
     app: Quart, visitor: Visitor, before: State
 ) -> None:
@@ -460,6 +462,7 @@ async def test_the_owner_sees_who_there_is_and_why_somebody_gets_nothing(app: Qu
     assert re.findall(r"n\d@", owner.text) == ["n3@"]
 
 
+@pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_the_owner_finds_an_address_by_a_part_of_it(app: Quart, owner: Visitor) -> None:
     for email in ("bob@xn--bcher-kva.example", "a_b@example.org", "axb@example.org", "100%@example.org"):
         await add(app, email=email)
@@ -481,10 +484,12 @@ async def test_the_owner_finds_an_address_by_a_part_of_it(app: Quart, owner: Vis
 @pytest.mark.parametrize(
     "typed", ["%00", "a%00b", "%ED%A0%80", "@", "a@b@c", "a@%F0%9F%98%80", "xn--%E2%80%AE"]
 )
+@pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_whatever_is_sought_is_no_fault(owner: Visitor, typed: str) -> None:
     assert (await owner.get(f"/subscribers?q={typed}")).status_code == 200
 
 
+@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_many_subscribers_are_shown_by_pages(app: Quart, owner: Visitor) -> None:
     stored: Database = app.extensions["database"]
     async with stored.transaction() as db:
@@ -515,6 +520,7 @@ async def test_the_owner_lifts_a_suppression(app: Quart, owner: Visitor) -> None
     assert (found.state, found.reason, found.refusals) == (State.CONFIRMED, "", 0)
 
 
+@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_the_owner_removes_a_subscriber(app: Quart, owner: Visitor) -> None:
     subscriber = await add(app)
     page = f"/subscribers/{subscriber.id}"

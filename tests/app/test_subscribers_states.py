@@ -14,6 +14,8 @@ from app.mail import DeliveryFailed, Outcome
 from app.subscribers import states
 from app.subscribers.models import State, Subscriber, is_confirmed
 
+pytestmark = pytest.mark.both_databases("each state is decided by one statement")
+
 EMAIL = "alice@example.org"
 DAY = timedelta(days=1)
 
