@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
@@ -12,7 +13,17 @@ from jobs.canvas import Node
 from jobs.errors import SettingsMistake
 from jobs.result import Result
 
-LAZY = (GeneratorType, AsyncGeneratorType, map, filter)
+LAZY = frozenset(
+    {
+        GeneratorType,
+        AsyncGeneratorType,
+        map,
+        filter,
+        zip,
+        enumerate,
+        *filter(inspect.isclass, vars(itertools).values()),
+    }
+)
 """What runs nothing until somebody asks for its items."""
 
 
@@ -33,7 +44,10 @@ def refuse_generator(name: str, function: Callable[..., Any]) -> None:
 
 def is_unfinished(value: Any) -> bool:
     """Did the call give back something that has yet to run?"""
-    return hasattr(value, "__await__") or isinstance(value, LAZY)
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return any(map(inspect.iscoroutine, value))
+    return kind in LAZY or hasattr(value, "__await__")
 
 
 async def finished(name: str, value: Any) -> Any:
@@ -43,9 +57,16 @@ async def finished(name: str, value: Any) -> Any:
     """
     while hasattr(value, "__await__") and not isinstance(value, Result | Node):
         value = await value
-    if isinstance(value, LAZY):
+    kind = type(value)
+    if kind in LAZY:
         raise TypeError(
-            f"{name} returned a {type(value).__name__}, of which nothing has run: return list(...) of it"
+            f"{name} returned a {kind.__name__}, of which nothing has run: return list(...) of it"
+        )
+    if kind in (list, tuple) and is_unfinished(value):
+        for coroutine in filter(inspect.iscoroutine, value):
+            coroutine.close()
+        raise TypeError(
+            f"{name} returned coroutines, of which nothing has run: await asyncio.gather(*...) of them"
         )
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import itertools
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -300,6 +301,12 @@ GIVES_A_GENERATOR: dict[str, Callable[..., Any]] = {
     "def that gives an async generator": lambda *args: async_generator(),
     "generator expression": lambda *args: (n for n in range(3)),
     "map": lambda *args: map(plain_function, [1]),
+    "zip": lambda *args: zip(map(plain_function, [1]), strict=True),
+    "enumerate": lambda *args: enumerate(generator()),
+    "itertools": lambda *args: itertools.chain(generator()),
+    "starmap": lambda *args: itertools.starmap(plain_function, [(1,)]),
+    "list of coroutines": lambda *args: [coroutine_function()],
+    "tuple of coroutines": lambda *args: (1, coroutine_function()),
     "a coroutine that gives a generator": lambda *args: async_gives(),
 }
 
@@ -324,6 +331,14 @@ def make_all() -> None:
 
 
 make_all()
+
+
+async def test_lists_of_what_has_run_are_results() -> None:
+    async def listed() -> list[Any]:
+        return [1, (2,)]
+
+    assert await jobs.callables.finished("t", listed()) == [1, (2,)]
+    assert not jobs.callables.is_unfinished([Result("x")])
 
 
 async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(
