@@ -7,6 +7,7 @@ import builtins
 import contextlib
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -48,7 +49,7 @@ class Line:
         async with self._lock:
             if self._failure is not before:
                 raise ConnectionError(str(self._failure)) from self._failure  # it failed for both
-            connection = self._connection or self._make()
+            connection = self._connection = self._connection or unpooled(self._pool)
             try:
                 async with asyncio.timeout(self._timeout_s + patience_s):
                     if not connection.is_connected:
@@ -75,31 +76,34 @@ class Line:
         self._failure = error
         await self.close()
 
-    def _make(self) -> AbstractConnection:
-        self._connection = self._pool.make_connection()
-        # asyncio.timeout() around the whole call is cheaper than redis-py's own around each read and write
-        self._connection.socket_timeout = None
-        return self._connection
-
     async def close(self) -> None:
         """Close the connection; the next call opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
 
-    def abandon(self) -> None:
-        """As `close`, where the loop is closed."""
-        abandon(self._connection)
-        self._connection = None
+
+_unpooled: WeakKeyDictionary[ConnectionPool, WeakSet[AbstractConnection]] = WeakKeyDictionary()
 
 
-def abandon(connection: AbstractConnection | None) -> None:
-    """Close the socket of a connection whose loop is closed: it cannot end by itself there."""
-    writer = connection._writer if connection is not None else None
-    if connection is None or writer is None:
-        return
-    connection._reader = connection._writer = None
-    with contextlib.suppress(Exception):  # the loop is closed, and takes no more calls
-        writer.transport.abort()
-    with contextlib.suppress(Exception):  # which is the call that closes the socket
-        writer.transport._call_connection_lost(None)  # type: ignore[attr-defined]  # a method of asyncio's own
+def unpooled(pool: ConnectionPool) -> AbstractConnection:
+    """A connection that *pool* makes but does not keep, without redis-py's time-outs around each read and write: one
+    `asyncio.timeout()` around a whole call is cheaper.
+    """
+    connection: AbstractConnection = pool.make_connection()
+    connection.socket_timeout = None
+    _unpooled.setdefault(pool, WeakSet()).add(connection)
+    return connection
+
+
+def abandon(pool: ConnectionPool) -> None:
+    """Close the sockets of all that *pool* made, for a loop that is closed: they cannot end by themselves there."""
+    made = (*pool._available_connections, *pool._in_use_connections, *_unpooled.get(pool, ()))
+    for connection in made:
+        if (writer := connection._writer) is None:
+            continue
+        connection._reader = connection._writer = None
+        with contextlib.suppress(Exception):  # the loop is closed, and takes no more calls
+            writer.transport.abort()
+        with contextlib.suppress(Exception):  # which is the call that closes the socket
+            writer.transport._call_connection_lost(None)  # a method of asyncio's own

@@ -57,12 +57,9 @@ class LoopClient:
         await self.sender.close()
 
     def abandon(self) -> None:
-        """Close the sockets of a loop that was closed while they were open: it can run nothing any more."""
+        """As `close`, for a loop that was closed while sockets were open: it can run nothing any more."""
         self._closed = True
-        self.mailbox.abandon()
-        self.sender.abandon()
-        for connection in (*self.pool._available_connections, *self.pool._in_use_connections):
-            abandon(connection)
+        abandon(self.pool)
 
 
 class Loops:

@@ -103,11 +103,6 @@ class Mailbox:
         )
         await self._line.close()
 
-    def abandon(self) -> None:
-        """As `close`, where the loop is closed."""
-        self._subscription.abandon()
-        self._line.abandon()
-
     def _ask(self, ids: Iterable[str]) -> None:
         """Read these, with all others that are asked for in this turn of the loop."""
         self._asked.update(ids)

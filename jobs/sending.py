@@ -60,10 +60,6 @@ class Sender:
             self._task.cancel()
         await self._line.close()
 
-    def abandon(self) -> None:
-        """As `close`, where the loop is closed."""
-        self._line.abandon()
-
     async def _send_all(self) -> None:
         """Send what was called while another call was under way, all together."""
         try:

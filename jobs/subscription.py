@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from jobs.away import denial, is_away
 from jobs.ending import cancel_until_ended
-from jobs.line import abandon
+from jobs.line import unpooled
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,6 @@ class Subscription:
         self._look = look
         self._task: asyncio.Task[None] | None = None
         self._subscribed = False
-        self._connection: AbstractConnection | None = None
         self._without = without
         self.denied = ""
         """Why Redis does not let us listen; '' if it does, or has not been asked."""
@@ -57,15 +56,10 @@ class Subscription:
         if self._task is not None:
             await cancel_until_ended([self._task])
 
-    def abandon(self) -> None:
-        """As `close`, where the loop is closed."""
-        abandon(self._connection)
-
     async def _listen(self) -> None:
         delay = 0.02
         while True:
-            connection = self._connection = self._pool.make_connection()
-            connection.socket_timeout = None
+            connection = unpooled(self._pool)
             try:
                 await connection.connect()
                 await connection.send_command("SUBSCRIBE", *self._channels)
