@@ -16,7 +16,7 @@ from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownTask
 from jobs.schedules import Schedule
-from jobs.stored import whole
+from jobs.stored import text, whole
 from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
@@ -68,7 +68,7 @@ class Scheduler:
     async def _declare_all(self, now: datetime) -> None:
         for job in self._cron_jobs:
             if not _in_each_worker(job):
-                await self._alone(job, self._declare(job, now))
+                await self._alone(job, self._run_script(job, now, now, "declared"))
         self._declared = now
 
     async def _fire_due(self) -> None:
@@ -93,26 +93,16 @@ class Scheduler:
                 raise
             logger.exception("schedule %s: its run cannot be started", job.name)
 
-    async def _declare(self, job: CronJob, now: datetime) -> None:
-        await self._redis.run_script(scripts.DECLARE, job.name, _ms(now), *self._about(job, now))
-
     async def _fire(self, job: CronJob, moment: datetime, now: datetime, *, missed_before: bool) -> None:
         if _in_each_worker(job):
             return None if missed_before else await self._start(job, None)
-        answer = await self._redis.run_script(
-            scripts.FIRE,
-            job.name,
-            _ms(moment),
-            int(missed_before),
-            int(_window(job).total_seconds() * 1000),
-            *self._about(job, now),
-        )
+        answer = await self._run_script(job, moment, now, "missed" if missed_before else "due")
         if answer in (b"skipped", b"paused"):
             logger.warning(
                 "schedule %s: the run of %s was not started: %s",
                 job.name,
                 moment,
-                answer.decode(errors="replace"),
+                text(answer),
             )
         elif answer == b"fired" and missed_before:
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
@@ -124,14 +114,18 @@ class Scheduler:
             job.name, _job_id=job.job_id or job_id, _queue_name=keys.queue_key(self._queue)
         )
 
-    def _about(self, job: CronJob, now: datetime) -> tuple[str | bytes | int, ...]:
-        """What scripts/scheduling.lua stores of a schedule."""
+    async def _run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
+        """See fire.lua."""
         name, args, kwargs = _call(job)
         queue, expires = self._options(name)
         when = job.when if isinstance(job, Schedule) else ""
         payload = self._redis.encode_call(name, args, kwargs)
         coming = _coming(job, now)
-        return name, when, queue, payload, expires, job.job_id or "", coming[0], ",".join(map(str, coming))
+        window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
+        return await self._redis.run_script(
+            scripts.FIRE, job.name, _ms(moment), how, window_ms, name, when, queue, payload, expires,
+            job.job_id or "", coming[0], ",".join(map(str, coming)),
+        )  # fmt: skip
 
     def _options(self, name: str) -> tuple[str, str]:
         try:
@@ -159,10 +153,6 @@ def _ms(moment: datetime) -> int:
 def _in_each_worker(job: CronJob) -> bool:
     """arq's `unique=False`: each worker runs it, whatever the others do."""
     return not job.unique and not job.job_id
-
-
-def _window(job: CronJob) -> timedelta:
-    return job.window if isinstance(job, Schedule) else timedelta(0)
 
 
 def _after(job: CronJob, moment: datetime) -> datetime:
