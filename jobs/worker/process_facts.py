@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
+import resource
 import socket
+import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from jobs.worker.recycling import memory_mb
+from jobs.errors import SettingsMistake
 
+LOOK_S = 1.0
+"""How often the memory is looked at."""
 _born = time.monotonic()
 _started_ms = int(time.time() * 1000)
 
@@ -24,6 +30,32 @@ def process_facts() -> dict[str, str | int]:
         "started": _started_ms,
         "up_s": int(time.monotonic() - _born),
     }
+
+
+def memory_mb() -> float:
+    """The resident memory of this process, in MB (2^20 bytes); where the system does not tell, its peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return pages * resource.getpagesize() / 2**20
+
+
+async def until_over(max_memory_mb: float) -> float:
+    """Wait until this process takes more than *max_memory_mb* of memory; returns what it takes then."""
+    while True:
+        if (taken_mb := memory_mb()) > max_memory_mb:
+            return taken_mb
+        await asyncio.sleep(LOOK_S)
+
+
+def check_memory(max_memory_mb: float | None) -> None:
+    """SettingsMistake if a worker with this limit would do nothing but end, and be started again."""
+    if max_memory_mb is not None and (taken_mb := memory_mb()) > max_memory_mb:
+        raise SettingsMistake(
+            f"max_memory={max_memory_mb:g}: this worker takes {taken_mb:.0f} MB before its first job; allow more"
+        )
 
 
 def _version(package: str) -> str:

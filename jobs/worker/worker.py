@@ -27,7 +27,7 @@ from jobs.worker.functions import Around
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
 from jobs.worker.link import Link
-from jobs.worker.recycling import check_limit, until_over
+from jobs.worker.process_facts import check_memory, until_over
 from jobs.worker.registered import TaskFunction
 from jobs.worker.run import Runner
 from jobs.worker.runnables import runnables
@@ -130,7 +130,7 @@ class Worker(arq.worker.Worker):
         await link.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
         await link.keep_trying(self._declare_limits, only_away=True)
         self.ctx["redis"] = self.pool
-        check_limit(self._max_memory_mb)
+        check_memory(self._max_memory_mb)
         if self.on_startup:
             await self.on_startup(self.ctx)
         # told to stop meanwhile: a library's own timeout may have swallowed the cancellation
@@ -163,6 +163,7 @@ class Worker(arq.worker.Worker):
         return min(of_burst, math.inf if self._max_jobs_total is None else self._max_jobs_total)
 
     async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
+        """It then ends, so that whoever supervises it starts a fresh process."""
         taken_mb = await until_over(max_memory_mb)
         logger.info(
             "%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb
