@@ -44,15 +44,12 @@ class Awaited:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            self._refuse_in_plain_task()
+            if task := _plain_task.get(None):
+                raise NotAwaited(
+                    f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: make it "
+                    "`async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+                ) from None
         return self._function(*args, **kwargs)
-
-    def _refuse_in_plain_task(self) -> None:
-        if task := _plain_task.get(None):
-            raise NotAwaited(
-                f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: make it "
-                "`async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
-            )
 
 
 def awaited(function: F) -> F:

@@ -38,23 +38,20 @@ class LoopClient:
             yield
         finally:
             if not self._closed:
-                await self._close()
-                await self.pool.disconnect()
+                self._until_the_loop_ends = None
+                await self.close()
 
     async def close(self, *, pool_too: bool = True) -> None:
         """Close everything, in the loop that it belongs to; the pool's own connections may be left to another owner."""
         if not self._closed:
-            await self._close()
+            self._closed = True
+            await self.mailbox.close()
+            await self.sender.close()
             if self._until_the_loop_ends is not None:
                 with contextlib.suppress(StopIteration):
                     self._until_the_loop_ends.aclose().send(None)
         if pool_too:
             await self.pool.disconnect()
-
-    async def _close(self) -> None:
-        self._closed = True
-        await self.mailbox.close()
-        await self.sender.close()
 
     def abandon(self) -> None:
         """As `close`, for a loop that was closed while sockets were open: it can run nothing any more."""

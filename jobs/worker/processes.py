@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import multiprocessing
 import multiprocessing.connection
@@ -27,8 +28,6 @@ from jobs.remote import declare_exception
 from jobs.travel import DEPTH
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
-
-_pool: ProcessPool | None = None
 
 
 async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -54,13 +53,11 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     raise value
 
 
+@functools.cache
 def _processes() -> ProcessPool:
     """Started when the first job needs one; they end with the worker. Spawned: a fork would inherit the loop."""
-    global _pool
-    if _pool is None:
-        context = multiprocessing.get_context("spawn")
-        _pool = ProcessPool(max_workers=os.cpu_count() or 1, initializer=_watch_parent, context=context)
-    return _pool
+    context = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=os.cpu_count() or 1, initializer=_watch_parent, context=context)
 
 
 def _work(
