@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable
-from types import AsyncGeneratorType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from jobs.canvas import Node
@@ -46,7 +46,7 @@ def is_unfinished(value: Any) -> bool:
     """Did the call give back something that has yet to run?"""
     kind = type(value)
     if kind is list or kind is tuple:
-        return any(map(inspect.iscoroutine, value))
+        return CoroutineType in map(type, value)
     return kind in LAZY or hasattr(value, "__await__")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from arq.cron import CronJob
-from arq.worker import Function
+from arq.worker import func
 
 from jobs import checks
 from jobs.decorator import Task
@@ -146,9 +147,26 @@ def checked_functions(functions: Any) -> list[Any]:
     return _listed(
         "functions",
         functions,
-        lambda one: isinstance(one, Function | str) or (callable(one) and not isinstance(one, Task)),
-        "is no function of arq; a task belongs in tasks=[...]",
+        _is_function,
+        "is no function of arq, an `async def`; a task belongs in tasks=[...]",
     )
+
+
+def _is_function(one: Any) -> bool:
+    with contextlib.suppress(Exception):
+        return isinstance(one, str) or func(one) is not None
+    return False
+
+
+def without_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> list[Any]:
+    """The functions; SettingsMistake for two of one name, of which arq runs the last for both."""
+    known: dict[str, Any] = {}
+    of_arq = (job for job in cron_jobs if not isinstance(job, Schedule))
+    for one in (*(name if isinstance(name, str) else func(name) for name in functions), *of_arq):
+        name, code = (one, one) if isinstance(one, str) else (one.name, one.coroutine)
+        if known.setdefault(name, code) != code:
+            raise SettingsMistake(f"two functions are named {name!r}; give one another: func(f, name=...)")
+    return list(functions)
 
 
 def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:

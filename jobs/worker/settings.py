@@ -57,15 +57,16 @@ def worker_settings(
     if queues is not None or not served:
         served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.queue_key(served[0])
+    schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
+    ours = as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN))
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
         **_DEFAULTS,
         **options,
-        "functions": [
-            *as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN)),
-            *option_checks.checked_functions(functions),
-        ],
-        "cron_jobs": option_checks.checked_cron_jobs(cron_jobs, options.get("timezone")),
+        "functions": option_checks.without_namesakes(
+            [*ours, *option_checks.checked_functions(functions)], schedules
+        ),
+        "cron_jobs": schedules,
         "queues": served,
         "queue_name": key,  # where `arq --check` looks for the health record
         "redis_pool": JobsRedis.at(redis_url, default_queue_name=key, **connection),

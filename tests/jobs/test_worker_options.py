@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -74,7 +75,8 @@ COUNTED = COUNT.but(0)
 WORKER = {
     "tasks": Kind(same([], [work], (work, other)), [[plain], [print], ["worker_options.work"], work, "work", 5, None,
                   [work, 5], [work, other.with_options(queue="b"), other]]),
-    "functions": Kind(same([], [plain], [func(plain, name="f")]), [[work], [5], "plain", plain, 5, None]),
+    "functions": Kind(same([], [plain], [func(plain, name="f")]), 
+        [[work], [5], [print], [work.s()], [OSError], [functools.partial(plain)], "plain", plain, 5, None]),
     "cron_jobs": Kind([], [[work], ["0 * * * *"], crontab(work), [crontab(work), crontab(work)], 5, None]),
     "queues": Kind(same(["default"], ["a", "b"]), ["mail", [], ["a", "a"], ["a,b"], [""], ["a\nb"], [5], 5]),
     "around": AROUND,
@@ -163,3 +165,29 @@ def test_a_schedule_without_a_zone_goes_by_the_workers() -> None:
         assert taken[0].timezone == ZoneInfo("Asia/Tokyo")
         assert taken[1].timezone == meant
         assert without.timezone is None
+
+
+async def another(ctx: Any) -> None: ...
+
+
+NAMESAKES: dict[str, dict[str, Any]] = {
+    "a task": {"functions": [func(plain, name=work.name)]},
+    "an alias": {"tasks": [other], "functions": [func(plain, name="options.alias")]},
+    "another function": {"functions": [func(plain, name="f"), func(another, name="f")]},
+    "what evaluates workflows": {"functions": [func(plain, name="jobs.workflow")]},
+    "a path": {"functions": ["some.path", func(plain, name="some.path")]},
+    "a cron job": {"functions": [func(another, name="cron:plain")], "cron_jobs": [cron(plain, second=1)]},
+    "two cron jobs": {"cron_jobs": [cron(plain, second=1, name="c"), cron(another, second=2, name="c")]},
+}
+
+
+@pytest.mark.parametrize("given", NAMESAKES.values(), ids=NAMESAKES)
+def test_two_functions_of_one_name_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(SettingsMistake, match="two functions are named"):
+        worker_settings(**{"redis_url": URL, "tasks": [work], **given})
+
+
+def test_one_function_may_be_given_twice() -> None:
+    worker_settings(
+        redis_url=URL, functions=[plain, plain], cron_jobs=[cron(plain, second=1), cron(plain, second=2)]
+    )
