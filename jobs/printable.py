@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Mapping
 
 from jobs.shown import said
 
 JOINERS = "\u200c\u200d"
 """Not printable by Unicode's table, but parts of words (Persian, Hindi) and of emoji. They move nothing."""
+INDENTED = "\n  "
 
 
 def printable(text: str) -> str:
@@ -36,14 +38,22 @@ def printable_json(text: str) -> str:
 class PrintableRecords(logging.Filter):
     """For a logger or a handler: what a record quotes is printable, whatever formatter comes after.
 
-    The message itself is the program's own. A traceback keeps its lines.
+    A message and a traceback keep their lines. Each line after the first is indented, so that no text of an exception
+    can pass for a record of its own.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(map(_printable_argument, record.args))
+        elif isinstance(record.args, Mapping):
+            record.args = {name: _printable_argument(value) for name, value in record.args.items()}
+        if isinstance(record.msg, BaseException):
+            record.msg = said(record.msg, 100_000)
+        if isinstance(record.msg, str) and not record.msg.isprintable():
+            record.msg = printable_lines(record.msg).replace("\n", INDENTED)
         if record.exc_info and not record.exc_text:
-            record.exc_text = printable_lines(_traceback_of(record.exc_info[1]).rstrip())
+            shown = printable_lines(_traceback_of(record.exc_info[1]).rstrip())
+            record.exc_text = INDENTED[1:] + shown.replace("\n", INDENTED)
         return True
 
 

@@ -17,6 +17,7 @@ from jobs.commands.inspect import inspect_command, status_command
 from jobs.commands.result import result_command, why_command
 from jobs.commands.schedules import schedules_command
 from jobs.commands.workflows import workflows_command
+from jobs.printable import printable
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -86,6 +87,8 @@ def main(words: list[str] | None = None) -> None:
                 raise click.UsageError(f"{checks.shown(word)} is not UTF-8")
         code = commands.main(words, prog_name="python -m jobs", standalone_mode=False)
     except click.ClickException as error:
+        said = printable(error.format_message())  # click quotes what was typed as it is
+        error.format_message = lambda: said  # type: ignore[method-assign]  # its show() asks for it
         error.show()
         code = USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.Abort:

@@ -122,9 +122,52 @@ def test_both_forms_of_a_log_are_printable() -> None:
     assert_printable(text)
     assert text.splitlines()[0] == f"job {printable(EVIL)}: {printable(EVIL)}"
     assert "Traceback" in text
+    assert all(line.startswith("  ") for line in text.splitlines()[1:]), "none passes for a record"
     assert_printable(line)
     assert "\n" not in line
     assert json.loads(line)["exception"].startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        (EVIL, ()),
+        (ValueError(EVIL), ()),
+        ("job %s", (EVIL,)),
+        ("job %s", (ValueError(EVIL),)),
+        ("job %(id)s", ({"id": EVIL},)),
+        ("job %(id)s" + EVIL, ({"id": ValueError(EVIL)},)),
+    ],
+)
+def test_whatever_way_a_message_quotes(message: object, args: tuple[object, ...]) -> None:
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, message, args, None)
+
+    assert PrintableRecords().filter(record)
+
+    first, *more = logging.Formatter().format(record).split("\n")
+    assert "\\x1b[2J" in first
+    for line in (first, *more):
+        assert_printable(line)
+    assert all(line.startswith("  ") for line in more)
+
+
+WRONG = [
+    [EVIL],
+    [f"--{EVIL}"],
+    ["status", EVIL],
+    ["inspect", EVIL],
+    ["schedules", "x", EVIL],
+    ["--redis-url-file", EVIL, "status"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=range(len(WRONG)))
+async def test_nor_does_an_error_about_what_was_typed(cli: Cli, words: list[str]) -> None:
+    answer = await cli(*(word.replace("\0", "") for word in words))
+
+    assert answer.code == 64
+    assert "\\x1b[2J" in answer.err
+    assert_printable(answer.err)
 
 
 @given(st.text(st.characters(codec=None)))
