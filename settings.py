@@ -315,16 +315,12 @@ def _shown(public: bool, value: str) -> str:
 def _kept_secret(path: Path) -> str:
     """The secret in this file; made, readable by its owner only, when there is none yet."""
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(48))
         try:
-            os.link(draft, path)  # never over the one that another process has just made
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(draft)
+            _make_secret(path)
+        except OSError as error:
+            raise SettingsError(
+                f"{path.parent} cannot be used ({error.strerror}): set DATA_DIR to a folder of yours"
+            ) from None
     try:
         kept, mode = path.read_text().strip(), path.stat().st_mode & 0o777
     except (OSError, ValueError) as error:
@@ -336,3 +332,16 @@ def _kept_secret(path: Path) -> str:
             f"{path} can be read by others (mode {mode:o}): delete it, and a new one is made, or chmod 600 it"
         )
     return kept
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)  # never over the one that another process has just made
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)

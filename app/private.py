@@ -15,6 +15,10 @@ from settings import Settings, SettingsError
 OTHERS = 0o077
 NAMES = ("secret_key", "inbox_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
 """What the site writes into DATA_DIR."""
+WORKED = {"mail", "redis", "site.db"}
+"""One of them is there once the site has worked in a folder that it keeps anything in."""
+
+_UNUSABLE = "{} cannot be used ({}): set DATA_DIR to a folder of yours"
 
 
 def own_settings() -> Settings:
@@ -31,6 +35,7 @@ def own_settings() -> Settings:
 def close_to_others(settings: Settings) -> None:
     """Take everybody else's permissions off the data folder and what the site has written."""
     if settings.data_dir.exists() and _is_used(settings):
+        _refuse_shared(settings.data_dir)
         make_private(settings.data_dir, foreign=True)
     for path in _written(settings):
         _close(path)
@@ -38,8 +43,11 @@ def close_to_others(settings: Settings) -> None:
 
 def make_private(folder: Path, *, foreign: bool = False) -> None:
     """Make the folder, for this user alone; refuse one that everybody writes into, and a *foreign* one if not said."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise SettingsError(_UNUSABLE.format(folder, error.strerror)) from None
     if not stat.S_ISDIR(found.st_mode) or (found.st_uid != os.getuid() and not foreign):
         raise SettingsError(
             f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours"
@@ -57,6 +65,24 @@ def write_private(path: Path, text: str) -> None:
     os.replace(draft, path)
 
 
+def _refuse_shared(folder: Path) -> None:
+    """Refuse a folder that others may open, with files that are not ours: `/`, `/home`. They would be locked out.
+
+    A folder in which the site has worked before is the site's.
+    """
+    try:
+        names = set(os.listdir(folder))
+    except OSError as error:
+        raise SettingsError(_UNUSABLE.format(folder, error.strerror)) from None
+    known = {*NAMES, "redis.sock", "smtp.sock", "lost+found"}
+    foreign = {name for name in names - known if not name.startswith(".")}
+    if foreign and not names & WORKED and folder.stat().st_mode & OTHERS:
+        raise SettingsError(
+            f"{folder} holds {min(foreign)!r}, which is not the site's, and others can open it: set DATA_DIR to "
+            "a folder of its own"
+        )
+
+
 def _is_used(settings: Settings) -> bool:
     """Whether anything of this site is, or will be, in the data folder."""
     in_it = (settings.data_dir / "secret_key").exists() or str(settings.data_dir) in settings.database_url
@@ -67,17 +93,21 @@ def _written(settings: Settings) -> Iterator[Path]:
     yield from (settings.data_dir / name for name in NAMES)
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database:
-        yield from (Path(url.database + end) for end in ("", "-wal", "-shm"))
+        file = os.path.realpath(url.database)  # SQLite writes its log beside the file itself
+        yield from (Path(file + end) for end in ("", "-wal", "-shm"))
 
 
 def _close(path: Path) -> None:
+    mode = 0
     try:
         mode = stat.S_IMODE(path.lstat().st_mode)
         if mode & OTHERS and not path.is_symlink():
             path.chmod(mode & ~OTHERS)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         raise SettingsError(
             f"{path} can be read by others (mode {mode:o}): take their permissions off it with chmod go-rwx"
+            if mode
+            else _UNUSABLE.format(path, error.strerror)
         ) from error

@@ -150,3 +150,44 @@ def test_a_database_elsewhere_is_closed_and_a_link_is_not_followed(tmp_path: Pat
     close_to_others(Settings(data_dir=folder, secret_key=KEY, database_url=f"sqlite+aiosqlite:///{file}"))
 
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, file, other)] == [0o700, 0o600, 0o644]
+
+
+def test_a_database_behind_a_link_is_closed_with_its_log(tmp_path: Path) -> None:
+    folder, files = tmp_path / "var", [tmp_path / f"real.db{end}" for end in ("", "-wal", "-shm")]
+    for file in files:
+        file.touch(mode=0o644)
+    folder.mkdir()
+    (folder / "site.db").symlink_to(files[0])
+
+    close_to_others(Settings(data_dir=folder, secret_key=KEY))
+
+    assert open_to_others(tmp_path / "var") in ([], [f"777 {folder}/site.db"])
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+
+
+@pytest.mark.parametrize("secret", ["", KEY], ids=["no key", "a key"])
+@pytest.mark.parametrize("below", ["", "x"])
+def test_a_folder_that_cannot_be_one_is_refused_with_a_sentence(
+    tmp_path: Path, below: str, secret: str
+) -> None:
+    (tmp_path / "file").touch()
+
+    ended = run(tmp_path / "file" / below, "app.embedded", SECRET_KEY=secret)
+
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("set DATA_DIR to a folder of yours\n")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_folder_of_others_is_not_closed(tmp_path: Path) -> None:
+    """`DATA_DIR=/` or `/home`, by root, would lock everybody out."""
+    (tmp_path / "alice").mkdir()
+    tmp_path.chmod(0o755)
+
+    with pytest.raises(SettingsError, match="holds 'alice', which is not the site's"):
+        close_to_others(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    (tmp_path / "site.db").touch()  # an earlier version has worked here
+    close_to_others(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
