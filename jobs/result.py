@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from jobs import checks, default, encoding, keys, listening, member_ids, members, scripts
-from jobs.awaiting import all_awaited
+from jobs import checks, default, encoding, keys, member_ids, members, scripts
+from jobs.awaiting import all_awaited, awaited
 from jobs.away import while_away
 from jobs.calling import moment
 from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
 from jobs.stored import text
+from jobs.subscription import heard
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
@@ -143,7 +144,7 @@ class Result:
     async def progress(self) -> AsyncIterator[Any]:
         """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
         seen = b""
-        async for _ in listening.heard(self._connection, keys.PROGRESS + self.id, self.id):
+        async for _ in heard(self._connection, keys.PROGRESS + self.id, self.id):
             entry = await while_away(self._read)
             if entry.meta and entry.meta != seen:
                 seen = entry.meta
@@ -161,7 +162,7 @@ class Result:
             raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
         prefix = member_ids.prefix_of(self.id, root)
         given: set[str] = set()
-        async for messages in listening.heard(connection, keys.ENDS + self.id, self.id):
+        async for messages in heard(connection, keys.ENDS + self.id, self.id):
             look = partial(members.newly_ended, connection, self.id, messages, given)
             for place in await while_away(look):
                 given.add(place)
@@ -218,3 +219,48 @@ async def revoke_all(
             args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
         states += map(text, await connection.run_script(scripts.REVOKE, *args))
     return states
+
+
+@awaited
+async def first(
+    results: Iterable[Result],
+    timeout: float | timedelta | None = None,  # noqa: ASYNC109
+    terminate: bool = False,
+) -> Any:
+    """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
+
+    A job that fails is passed over; if all do, the first of their errors in the order given is raised. TimeoutError
+    when time is up, which changes nothing for the jobs. Inside a job, its slot is free while it waits.
+    """
+    limit_s, several = _seconds("timeout", timeout), list(results)
+    checks.flag("terminate", terminate)
+    for result in several:
+        if not isinstance(result, Result):
+            raise TypeError(f"first(): {checks.shown(result)} is no Result")
+    if not several:
+        raise ValueError("first of no results: it takes at least one")
+    waits = [asyncio.ensure_future(result.get()) for result in several]
+    try:
+        async with asyncio.timeout(limit_s):
+            winner = await _first_success(waits)
+            others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
+            revokes = [partial(result.revoke, terminate) for result in others]
+            await asyncio.gather(*map(while_away, revokes))
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    return winner.result()
+
+
+async def _first_success(waits: Sequence[asyncio.Future[Any]]) -> asyncio.Future[Any]:
+    """The first to end well; what the first in order raised, if all have ended badly."""
+    pending = set(waits)
+    while pending:
+        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            if wait.done() and wait.exception() is None:
+                return wait
+    error = waits[0].exception()
+    assert error is not None
+    raise error
