@@ -12,10 +12,10 @@ from typing import Any
 
 from jobs import keys, scripts
 from jobs.aside import is_wrong_type, put_aside
+from jobs.away import Link
 from jobs.clock import whole_ms
 from jobs.line import Line
 from jobs.worker.claimed import FAILURE, Claimed
-from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from jobs import scripts
 from jobs.aside import with_own_keys
+from jobs.away import Link
 from jobs.line import Line
-from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
 

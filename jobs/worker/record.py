@@ -13,6 +13,7 @@ from typing import Any
 
 from jobs import encoding, keys, scripts
 from jobs.aside import with_own_keys
+from jobs.away import Link
 from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
@@ -23,7 +24,6 @@ from jobs.shown import said, text
 from jobs.travel import DEPTH, check
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import decode_call, request_of
-from jobs.worker.link import Link
 from jobs.worker.running import Running
 
 logger = logging.getLogger("arq.worker")

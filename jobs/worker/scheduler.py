@@ -11,13 +11,12 @@ from typing import Any
 from arq.cron import CronJob
 
 from jobs import keys, registry, scripts
-from jobs.away import is_away
+from jobs.away import Link, is_away
 from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownTask
 from jobs.schedules import Schedule
 from jobs.stored import text, whole
-from jobs.worker.link import Link
 
 logger = logging.getLogger("arq.worker")
 

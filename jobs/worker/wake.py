@@ -5,31 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 from jobs import keys
 from jobs.aside import with_own_keys
+from jobs.away import Link
 from jobs.ending import cancel_until_ended
 from jobs.line import Line
-from jobs.worker.link import Link
 
 
+@dataclass(eq=False)
 class Waker:
     """Waits for wake tokens of *queues*, while the worker can take jobs. One token is given to one waiting worker."""
 
-    def __init__(
-        self,
-        line: Line,
-        queues: Sequence[str],
-        poll_s: float,
-        can_take: Callable[[], bool],
-        until_slot_is_free: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._line = line
-        self._keys = [keys.WAKE + queue for queue in queues]
-        self._poll_s = max(poll_s, 0.01)
-        self._can_take = can_take
-        self._until_slot_is_free = until_slot_is_free
+    line: Line
+    queues: Sequence[str]
+    poll_s: float
+    can_take: Callable[[], bool]
+    until_slot_is_free: Callable[[], Awaitable[None]]
+
+    def __post_init__(self) -> None:
+        self.poll_s = max(self.poll_s, 0.01)
         self._woken = asyncio.Event()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -42,7 +39,7 @@ class Waker:
         self._wanted.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(
-                min(self._poll_s, next_due_s if next_due_s is not None else self._poll_s)
+                min(self.poll_s, next_due_s if next_due_s is not None else self.poll_s)
             ):
                 await self._woken.wait()
         self._woken.clear()
@@ -55,24 +52,23 @@ class Waker:
         if self._task is not None:
             await cancel_until_ended([self._task])
 
-    async def _pop(self) -> Any:
-        return await self._line.command(b"BLPOP", *self._keys, self._poll_s, patience_s=self._poll_s)
-
     async def _listen(self) -> None:
+        names = [keys.WAKE + queue for queue in self.queues]
+        pop = partial(self.line.command, b"BLPOP", *names, self.poll_s, patience_s=self.poll_s)
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                token = await with_own_keys(self._line, self._pop)
+                token = await with_own_keys(self.line, pop)
                 self._link.worked()
                 if token is None:
                     self._wanted.set()
-                elif self._can_take():
+                elif self.can_take():
                     self._woken.set()
                 else:  # it is another worker's turn; if there is none, ours once we can take again
-                    await self._line.command(b"LPUSH", token[0], 1)
-                    while not self._can_take():
-                        await self._until_slot_is_free()
+                    await self.line.command(b"LPUSH", token[0], 1)
+                    while not self.can_take():
+                        await self.until_slot_is_free()
                     self._wanted.set()
             except Exception as error:
                 self._link.failed(error)

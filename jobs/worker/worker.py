@@ -17,6 +17,7 @@ from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
 from jobs import keys, scripts
+from jobs.away import Link
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.remote import declare_exception
@@ -26,7 +27,6 @@ from jobs.worker.engine import LAST_WAIT_S, Engine
 from jobs.worker.functions import Around
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
-from jobs.worker.link import Link
 from jobs.worker.process_facts import check_memory, until_over
 from jobs.worker.registered import TaskFunction
 from jobs.worker.run import Runner
