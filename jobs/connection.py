@@ -19,7 +19,7 @@ from jobs import checks, default, encoding, keys, schedule_info, scripts, travel
 from jobs.awaiting import all_awaited
 from jobs.calling import Call, Moment, call_of, moment, refuse_reserved_id
 from jobs.canvas import Node
-from jobs.errors import QuarqError, SettingsMistake, TooLarge
+from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge
 from jobs.known_tasks import declared
 from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
@@ -255,8 +255,13 @@ class JobsRedis(ArqRedis):
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
         several, options = list(nodes), with_callbacks(options)
-        known = await self._declared(strangers((node, options) for node in several))
-        calls = [call_of(self, node, options, known) for node in several]
+        try:
+            known = await self._declared(strangers((node, options) for node in several))
+            calls = [call_of(self, node, options, known) for node in several]
+        except RecursionError:
+            raise EncodingError(
+                "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
+            ) from None
         answers = await self.enqueue(calls)
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id

@@ -143,6 +143,7 @@ _REMEDIES: Sequence[tuple[Callable[[Any], bool], str]] = (
     (_has("item", "dtype"), "x.item()"),
     (_has("to_pydatetime"), "x.to_pydatetime()"),
     (_has("model_dump"), "x.model_dump()"),
+    (_has("to_dict"), "x.to_dict()"),
     (_has("__struct_fields__"), "msgspec.structs.asdict(x)"),
     (_has("__attrs_attrs__"), "attrs.asdict(x)"),
     (_has("_asdict", "_fields"), "tuple(x) or x._asdict()"),

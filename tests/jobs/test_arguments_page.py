@@ -89,6 +89,7 @@ def test_each_other_type_is_refused_with_the_words_of_the_page(name: str) -> Non
         ("numpy scalar", {"item", "dtype"}, "x.item()"),
         ("pandas timestamp", {"to_pydatetime"}, "x.to_pydatetime()"),
         ("pydantic model", {"model_dump"}, "x.model_dump()"),
+        ("pandas frame", {"to_dict"}, "x.to_dict()"),
         ("attrs class", {"__attrs_attrs__"}, "attrs.asdict(x)"),
         ("msgspec struct", {"__struct_fields__"}, "msgspec.structs.asdict(x)"),
     ],

@@ -158,6 +158,31 @@ async def test_callbacks_of_callbacks_are_no_nested_values(start_worker: StartWo
     await wait_until(lambda: len(seen) == 31, "all callbacks")
 
 
+NESTED: dict[str, Callable[[Any], Any]] = {
+    "link": lambda inner: look.si(1).set(link=inner),
+    "link_error": lambda inner: look.si(1).on_error(inner),
+    "group": lambda inner: group(inner, return_exceptions=True),
+    "chord": lambda inner: chord([inner], look.s()),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+async def test_what_is_nested_too_deep_to_be_stored_is_refused(connection: JobsRedis, kind: str) -> None:
+    inner = look.si(1)
+    for levels in range(3_000):
+        inner = NESTED[kind](inner)
+        if levels in (400, 2_999):
+            with pytest.raises(EncodingError, match="nested too deep"):
+                await inner.delay()
+            with pytest.raises(EncodingError, match="nested too deep"):
+                await look.apply_async((1,), link=inner)
+
+
+async def test_a_signature_as_an_argument_is_refused_with_what_travels() -> None:
+    with eager(), pytest.raises(EncodingError, match=r"pass x\.to_dict\(\)"):
+        await look.delay(look.s(1))
+
+
 # every door
 
 DOORS: dict[str, Callable[[Any, dict[Any, Any]], Any]] = {
