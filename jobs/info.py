@@ -11,8 +11,7 @@ from typing import Any
 import msgpack
 
 from jobs import keys
-from jobs.clock import moment, moment_of
-from jobs.stored import texts, whole
+from jobs.stored import moment, moment_of, texts, whole
 
 
 @dataclass(frozen=True)

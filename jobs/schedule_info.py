@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs import checks, keys, scripts
-from jobs.clock import moment, moment_of, now_ms
 from jobs.errors import UnknownSchedule
-from jobs.stored import text, texts, whole
+from jobs.stored import moment, moment_of, now_ms, text, texts, whole
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis

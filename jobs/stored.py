@@ -1,10 +1,17 @@
-"""Texts and numbers as Redis has them. Anybody may have written there: what is none must not hide what is beside it."""
+"""Texts, numbers and moments as Redis has them. Anybody may have written there: a bad one must not hide others."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jobs import keys
+
+if TYPE_CHECKING:
+    from jobs.connection import JobsRedis
 
 _WHOLE = re.compile(rb"-?[0-9]{1,18}")
 
@@ -23,3 +30,30 @@ def whole(raw: bytes | str | None) -> int:
     """The whole number; 0 for none, and for what is no number of at most 18 digits."""
     word = raw.encode(errors="replace") if isinstance(raw, str) else raw or b""
     return int(word) if _WHOLE.fullmatch(word) else 0
+
+
+def moment(ms: bytes | str | float | None) -> datetime | None:
+    """A time as Redis has it; None for none."""
+    return moment_of(ms) if ms else None
+
+
+def moment_of(ms: bytes | str | float) -> datetime:
+    """A time in ms. A score may be any number: see `whole_ms`."""
+    return datetime.fromtimestamp(whole_ms(ms) / 1000, UTC)
+
+
+def whole_ms(ms: bytes | str | float | None) -> int:
+    """A time as Redis has it, in ms; 0 for none. One that is no time must not hide those beside it: it is the first or
+    the last that there is.
+    """
+    try:
+        number = float(ms or 0)
+    except ValueError:
+        return 0
+    return keys.LAST_MS if number != number else int(min(max(number, 0), keys.LAST_MS))
+
+
+async def now_ms(connection: JobsRedis) -> int:
+    """Now by Redis' clock, as scripts see it: the only one that counts."""
+    seconds, microseconds = await connection.time()
+    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(keys.CLOCK)))

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from jobs import keys, scripts
-from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import text, whole
+from jobs.stored import moment_of, now_ms, text, whole
 
 PAGE = 500
 

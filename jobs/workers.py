@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs import keys
-from jobs.clock import moment_of, now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import text, texts, whole
+from jobs.stored import moment_of, now_ms, text, texts, whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""

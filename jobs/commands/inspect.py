@@ -9,13 +9,12 @@ from typing import Any, Literal
 import click
 
 from jobs import keys
-from jobs.clock import moment, now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, span, time_text
 from jobs.commands.values import limit_option
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
-from jobs.stored import whole
+from jobs.stored import moment, now_ms, whole
 from jobs.waiting import Waiting, waiting
 from jobs.workers import WorkerInfo
 

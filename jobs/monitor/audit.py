@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from jobs import keys, scripts
-from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor.numbers import number
 from jobs.shown import cut
+from jobs.stored import moment_of
 
 LONGEST = 500
 """Characters of each word of an entry."""

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs import keys
-from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import whole
+from jobs.stored import now_ms, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]

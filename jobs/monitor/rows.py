@@ -11,14 +11,13 @@ from typing import Any
 import msgpack
 
 from jobs import keys
-from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.info import NO_LOG
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
 from jobs.shown import cut, said, text
-from jobs.stored import whole
+from jobs.stored import moment, whole
 
 ERROR = 200
 """Characters of an error in a row."""

@@ -10,13 +10,13 @@ from itertools import islice
 from typing import Any
 
 from jobs import encoding, keys, member_ids, members, scripts
-from jobs.clock import moment
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.members import States
 from jobs.monitor.calls import Shown
 from jobs.monitor.numbers import number
+from jobs.stored import moment
 from jobs.tree import Tree, kind_of
 
 MEMBERS = 50

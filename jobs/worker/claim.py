@@ -13,8 +13,8 @@ from typing import Any
 from jobs import keys, scripts
 from jobs.aside import is_wrong_type, put_aside
 from jobs.away import Link
-from jobs.clock import whole_ms
 from jobs.line import Line
+from jobs.stored import whole_ms
 from jobs.worker.claimed import FAILURE, Claimed
 
 logger = logging.getLogger("arq.worker")

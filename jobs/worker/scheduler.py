@@ -12,11 +12,10 @@ from arq.cron import CronJob
 
 from jobs import keys, registry, scripts
 from jobs.away import Link, is_away
-from jobs.clock import moment_of
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownTask
 from jobs.schedules import Schedule
-from jobs.stored import text, whole
+from jobs.stored import moment_of, text, whole
 
 logger = logging.getLogger("arq.worker")
 

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from jobs import Result, chain, keys, monitor, scripts
 from jobs.calling import Call
-from jobs.clock import moment, moment_of, whole_ms
 from jobs.connection import JobsRedis
+from jobs.stored import moment, moment_of, whole_ms
 from jobs.testing import enqueued
 from jobs.why import why
 from tests.jobs.commands.conftest import Cli
