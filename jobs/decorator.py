@@ -24,7 +24,7 @@ from uuid import UUID
 
 from jobs import callables, checks, default, registry, remote
 from jobs.awaiting import awaited, enter_plain_task
-from jobs.call_options import ManyOptions, NoOption
+from jobs.call_options import ManyOptions, NoOption, checked
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import SettingsMistake
@@ -146,6 +146,7 @@ class Task(Generic[P, R]):
 
         An item is the positional arguments of one call, or a signature of this task. If one is refused, none is sent.
         """
+        checked(options, ManyOptions.__annotations__, "apply_many()")
         signatures = [call if isinstance(call, Signature) else Signature(self.name, call) for call in calls]
         for signature in signatures:
             if signature.task != self.name:

@@ -186,6 +186,8 @@ async def test_an_option_at_the_wrong_door_is_answered_with_the_right_one(connec
     for option in CALL.keys() - set(NAMES):
         with pytest.raises(TypeError, match="give it to the call"):
             task(name="options.never", **{option: 1})
+    with pytest.raises(TypeError, match=r"apply_many\(\) has no option 'task_id'; give it to the call"):
+        await work.apply_many([(1,), (2,)], task_id="one")  # type: ignore[call-arg]  # the second would be dropped
 
 
 RESULT = {
