@@ -108,15 +108,11 @@ class _Search:
     def _take(self, rows: list[Any]) -> None:
         for raw in rows:
             found = read_row(self.connection, self.known, raw)
-            if found.row.id not in self.seen and self._fits(found):
+            # of a stock producer's only the payload says which task it is
+            fits = self.wanted.task in ("", found.row.task) and found.holds(self.wanted.needle)
+            if fits and found.row.id not in self.seen:
                 self.seen.add(found.row.id)
                 self.rows.append(found.row)
-
-    def _fits(self, found: Found) -> bool:
-        wanted = self.wanted
-        if wanted.task and found.row.task != wanted.task:  # a stock producer's: only its payload says
-            return False
-        return not wanted.text or found.holds(wanted.needle)
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:

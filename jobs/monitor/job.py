@@ -70,9 +70,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     handle = Result(job_id, connection)
     state = await handle.state()
     row = await row_of(connection, job_id)
-    if (
-        state == "UNKNOWN"
-    ):  # its result has ended, its record has not; or it is a member that was not called yet
+    if state == "UNKNOWN":  # only its result has ended; or it is a member that was not called yet
         state = row.state if row else ""
     reasons = await why(connection, job_id) if state in WAITING else []
     if not state and reasons[0].code == "unknown":

@@ -108,9 +108,7 @@ async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:
     """The smallest index that holds all that are wanted."""
     fitting = [keys.HISTORY]
-    if (
-        wanted.state in ("FAILURE", "REVOKED") and wanted.task not in WORKFLOW_TASKS
-    ):  # which holds few of them
+    if wanted.state in ("FAILURE", "REVOKED") and wanted.task not in WORKFLOW_TASKS:  # it holds few of these
         fitting.append(keys.UNSUCCESSFUL)
     if wanted.task:
         fitting.append(keys.ENDED + wanted.task)

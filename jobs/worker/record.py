@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from jobs import encoding, keys, scripts
 from jobs.aside import with_own_keys
@@ -35,6 +35,9 @@ CALL_KEPT = 65_536
 """Bytes of a member's call, up to which it is kept beside its outcome, where pages look for it."""
 FOREVER_MS = 100 * 365 * 86_400_000
 
+Row: TypeAlias = list[str | bytes | int]
+"""The words of finish.lua for one job."""
+
 
 class Recorder:
     """Writes outcomes in the order they come. An effect may be recorded late, after an outage; it is never forgotten
@@ -49,7 +52,7 @@ class Recorder:
         self._worker = worker
         self._settled = settled
         self._link = Link("record results")
-        self._held: deque[tuple[Running, list[str | bytes | int]]] = deque()
+        self._held: deque[tuple[Running, Row]] = deque()
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -83,8 +86,8 @@ class Recorder:
                 await self._write([self._held[i] for i in range(min(len(self._held), BATCH))])
             self._idle.set()
 
-    async def _write(self, batch: list[tuple[Running, list[str | bytes | int]]]) -> None:
-        args: list[str | bytes | int] = [self._worker, keys.HISTORY_LENGTH]
+    async def _write(self, batch: list[tuple[Running, Row]]) -> None:
+        args: Row = [self._worker, keys.HISTORY_LENGTH]
         for _, row in batch:
             args += row
         answers = await self._link.keep_trying(
@@ -108,7 +111,7 @@ class Recorder:
             )
         return self._settled(running, answer != -1)
 
-    def _row(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
+    def _row(self, running: Running, outcome: Outcome) -> Row:
         job = running.job
         run_ms = int((time.monotonic() - job.started) * 1000)
         result = b""
@@ -116,33 +119,24 @@ class Recorder:
         if outcome.ends and (job.is_member or (ttl_ms > 0 and not outcome.ignored)):
             result, outcome = self.result(running, outcome, run_ms)
         running.outcome = outcome
-        return [
-            job.id,
-            job.token,
-            outcome.state,
-            result,
-            ttl_ms,
-            int(outcome.delay_s * 1000),
-            run_ms,
-            self._log_entry(job, outcome, run_ms),
-            self._extra(outcome),
-            *self._what_follows(running, outcome),
-        ]
+        log_entry, extra = self._log_entry(job, outcome, run_ms), self._extra(outcome)
+        times = ttl_ms, int(outcome.delay_s * 1000), run_ms
+        following = self._what_follows(running, outcome)
+        return [job.id, job.token, outcome.state, result, *times, log_entry, extra, *following]
 
     def _extra(self, outcome: Outcome) -> str | int:
         if outcome.state == PARKED:
             return outcome.members_seen
         return "by member" if outcome.by_member else outcome.unknown_since or ""
 
-    def _bare_failure(self, running: Running, error: Exception) -> list[str | bytes | int]:
+    def _bare_failure(self, running: Running, error: Exception) -> Row:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
-        running.outcome = outcome = Outcome(
-            FAILURE, why=f"what came of it cannot be written: {text(error, 500)}"
-        )
+        why = f"what came of it cannot be written: {text(error, 500)}"
+        running.outcome = outcome = Outcome(FAILURE, why=why)
         entry = self._log_entry(running.job, outcome, 0)
         return [running.job.id, running.job.token, FAILURE, b"", self._ttl_ms(outcome), 0, 0, entry, "", 0]
 
-    def _what_follows(self, running: Running, outcome: Outcome) -> list[str | bytes | int]:
+    def _what_follows(self, running: Running, outcome: Outcome) -> Row:
         """The number of callbacks to be stored in the same step as the end, and their fields."""
         if not running.call.options or not outcome.ends:
             return [0]
@@ -151,7 +145,7 @@ class Recorder:
             for number, make in enumerate(self.callbacks(running, outcome)):
                 with _logged("job %s: its callback %d cannot be called", running.job.id, number):
                     calls.append(make())
-        fields: list[str | bytes | int] = [len(calls)]
+        fields: Row = [len(calls)]
         for call in calls:
             fields += call.fields("")
         return fields
@@ -210,9 +204,12 @@ class Recorder:
             encoded = encoding.joined(running.sent, self._dumps(new, running))
         else:
             sent = self._as_sent(running)
-            kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs} | (
-                {"cut": True} if sent.cut else {}
-            )
+            kept = {
+                "f": sent.task,
+                "a": list(sent.args),
+                "k": sent.kwargs,
+                **({"cut": True} if sent.cut else {}),
+            }
             encoded = self._dumps({**kept, **new}, running)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self._redis.size_limit
         if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, running))) > limit:

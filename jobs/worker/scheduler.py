@@ -13,7 +13,7 @@ from arq.cron import CronJob
 from jobs import keys, registry, scripts
 from jobs.away import Link, is_away
 from jobs.connection import JobsRedis
-from jobs.errors import UnknownTask
+from jobs.decorator import Task
 from jobs.schedules import Schedule
 from jobs.stored import moment_of, text, whole
 
@@ -96,12 +96,8 @@ class Scheduler:
             return None if missed_before else await self._start(job, None)
         answer = await self._run_script(job, moment, now, "missed" if missed_before else "due")
         if answer in (b"skipped", b"paused"):
-            logger.warning(
-                "schedule %s: the run of %s was not started: %s",
-                job.name,
-                moment,
-                text(answer),
-            )
+            why = text(answer)
+            logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, why)
         elif answer == b"fired" and missed_before:
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
         return None
@@ -114,9 +110,10 @@ class Scheduler:
 
     async def _run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
         """See fire.lua."""
-        name, args, kwargs = _call(job)
+        name, args, kwargs, when = job.name, (), {}, ""
+        if isinstance(job, Schedule):
+            name, args, kwargs, when = job.task, job.args, job.kwargs, job.when
         queue, expires = self._options(name)
-        when = job.when if isinstance(job, Schedule) else ""
         payload = self._redis.encode_call(name, args, kwargs)
         coming = _coming(job, now)
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
@@ -126,22 +123,17 @@ class Scheduler:
         )  # fmt: skip
 
     def _options(self, name: str) -> tuple[str, str]:
-        try:
-            options = registry.lookup(name).options  # type: ignore[attr-defined]  # only @task registers
-        except UnknownTask:  # one of arq's functions
+        task = registry.find(name)
+        if not isinstance(task, Task):  # one of arq's functions
             return self._queue, ""
-        expires = options.expires
-        return options.queue, "" if expires is None else f"+{int(expires * 1000)}"
+        expires = task.options.expires
+        return task.options.queue, "" if expires is None else f"+{int(expires * 1000)}"
 
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
         seconds, microseconds = await self._redis.time()
         moved = await self._redis.get(keys.CLOCK)
         return datetime.fromtimestamp(seconds + microseconds / 1e6 + whole(moved) / 1000, self._zone)
-
-
-def _call(job: CronJob) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    return (job.task, job.args, job.kwargs) if isinstance(job, Schedule) else (job.name, (), {})
 
 
 def _ms(moment: datetime) -> int:

@@ -37,10 +37,9 @@ class Waker:
         if self._task is None:
             self._task = asyncio.create_task(self._listen())
         self._wanted.set()
+        patience_s = self.poll_s if next_due_s is None else min(self.poll_s, next_due_s)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(
-                min(self.poll_s, next_due_s if next_due_s is not None else self.poll_s)
-            ):
+            async with asyncio.timeout(patience_s):
                 await self._woken.wait()
         self._woken.clear()
 
