@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import registry
 from jobs.current import Request
-from jobs.errors import UnknownTask
 from jobs.shown import CUT, DEEPEST, cut, text
 from jobs.travel import LEAVES
 
@@ -101,11 +100,8 @@ def secrets_of(function: Callable[..., Any], *, bound: bool) -> Secrets:
 
 def secrets_of_task(task: str) -> Secrets:
     """The same for the task of that name, if it is registered in this process."""
-    try:
-        known: Task[Any, Any] = registry.lookup(task)  # type: ignore[assignment]  # only @task registers
-    except UnknownTask:
-        return NOTHING
-    return secrets_of(known.function, bound=known.options.bind)
+    known: Task[Any, Any] | None = registry.find(task)  # type: ignore[assignment]  # only @task registers
+    return NOTHING if known is None else secrets_of(known.function, bound=known.options.bind)
 
 
 def masked(
@@ -114,23 +110,17 @@ def masked(
     kwargs: Mapping[str, Any],
     lookup: Lookup | None = None,
     most: int = MOST,
+    secrets: Secrets | None = None,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call as people may see them: a copy of at most *most* values, however many there are."""
-    return masked_by((lookup or secrets_of_task)(task), task, args, kwargs, lookup, most)
+    """The arguments of a call as people may see them: a copy of at most *most* values, however many there are.
 
-
-def masked_by(
-    secrets: Secrets,
-    task: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    lookup: Lookup | None = None,
-    most: int = MOST,
-) -> tuple[list[Any], dict[str, Any]]:
-    """The same, of a task whose secrets are known already."""
+    *secrets*: those of the task, where they are known already.
+    """
+    lookup = lookup or secrets_of_task
+    secrets = lookup(task) if secrets is None else secrets
     if not (kwargs or secrets.places) and len(args) < most and LEAVES.issuperset(map(type, args)):
         return list(args), {}
-    return _Masker(lookup or secrets_of_task, most).call(secrets, task, args, kwargs, DEEPEST)
+    return _Masker(lookup, most).call(secrets, task, args, kwargs, DEEPEST)
 
 
 def without_secrets(value: Any, lookup: Lookup | None = None, most: int = MOST) -> Any:

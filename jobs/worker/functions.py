@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import arq.worker
 import msgpack
@@ -21,7 +21,7 @@ from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from jobs.evaluation import MemberFailed, PutDown, Revoked
-from jobs.masking import Secrets, secrets_of
+from jobs.masking import secrets_of
 from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
 from jobs.shown import said, text
@@ -41,28 +41,10 @@ Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one middleware hook: entered around the code of each task."""
 
 
-class Runnable(Protocol):
-    """A registered function, as the run path sees it."""
-
-    keep_result_s: float | None
-    ignore_result: bool
-    queue: str
-    """Where its calls go."""
-    expires: float | None
-    """Seconds after which a call that has not started never does."""
-    runs_again: bool
-    """After a retry, or after a shutdown that stopped it: arq's `retry_jobs`."""
-    secrets: Secrets
-    """Which of its arguments nobody should see."""
-
-    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
-        """Why this job must not be started, if so."""
-
-    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        """Run the code; what it raises is judged by `judge`."""
-
-    def judge(self, error: BaseException, job: Claimed) -> Outcome:
-        """What an exception of the code means for the job."""
+Runnable: TypeAlias = "TaskRunnable | ArqRunnable"
+"""A registered function, as the run path sees it: `refuse` says why a job must not be started, `run` runs the code,
+`judge` says what an exception of it means. `runs_again`: after a retry or a shutdown, as arq's `retry_jobs` says.
+"""
 
 
 class TaskRunnable:

@@ -26,7 +26,7 @@ def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    seen = masking.masked_by(secrets, call.task, call.args, call.kwargs, most=SHOWN)
+    seen = masking.masked(call.task, call.args, call.kwargs, most=SHOWN, secrets=secrets)
     shown = masking.call_text(*seen, SHOWN)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
