@@ -18,19 +18,19 @@ from jobs.monitor.audit import AuditEntry, AuditPage, audit, note, noted
 from jobs.monitor.broker import Broker, broker
 from jobs.monitor.counters import Count, Minute, last_minutes, minutes, percentile, totals
 from jobs.monitor.events import Event, events
-from jobs.monitor.find import Page, find
+from jobs.monitor.find import Page, find, running
 from jobs.monitor.job import JobDetail, job
 from jobs.monitor.overview import Overview, overview
 from jobs.monitor.queues import QueueInfo, queues, queues_named
 from jobs.monitor.rows import JobRow
 from jobs.monitor.tasks import TaskInfo, tasks
-from jobs.monitor.workers import running, workers
 from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
 from jobs.schedule_info import ScheduleInfo
 from jobs.schedule_info import listed as schedules
 from jobs.shown import text
 from jobs.why import Reason
 from jobs.workers import WorkerInfo
+from jobs.workers import online as workers
 
 __all__ = [
     "Attempt",

@@ -20,6 +20,8 @@ from jobs.stored import moment
 
 STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
+MOST_RUNNING = 1_000
+"""Running jobs of a worker that are listed."""
 PATIENCE_S = 0.04
 """After so long a page ends as it is, and says how far it came."""
 
@@ -133,6 +135,17 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     for first in range(0, len(ids), STEP):
         rows += [found.row for found in await _read(connection, known, ids[first : first + STEP])]
     return rows
+
+
+async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
+    """The jobs that a worker holds, those that run longest first; at most MOST_RUNNING."""
+    held = await connection.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
+    rows = await rows_of(
+        connection, sorted(job_id.decode(errors="replace") for job_id in held)[:MOST_RUNNING]
+    )
+    return sorted(
+        (row for row in rows if row.state == "STARTED"), key=lambda row: (row.started is None, row.started)
+    )
 
 
 async def _read(connection: JobsRedis, known: KnownTasks, ids: list[str]) -> list[Found]:

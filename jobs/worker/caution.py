@@ -94,7 +94,10 @@ class Caution:
         if running is not self._last_chance:
             return None
         try:
-            await self._drain()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    while self._slots.used > 1:
+                        await self._slots.wait_for_change()
             if self._slots.used <= 1:
                 await self._note_alone(running, True)
         except asyncio.CancelledError:
@@ -102,12 +105,6 @@ class Caution:
         self._opens = time.monotonic() + ALONE_S
         asyncio.get_running_loop().call_later(ALONE_S, self._slots.nudge)
         return None
-
-    async def _drain(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while self._slots.used > 1:
-                    await self._slots.wait_for_change()
 
     async def before_others(self) -> None:
         """Others are claimed and start now: a job on its last chance runs alone no longer."""

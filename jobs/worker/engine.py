@@ -23,7 +23,7 @@ from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
 from jobs.worker.hooks import call_hook, ctx_for
-from jobs.worker.keeper import Keeper
+from jobs.worker.keeper import Keeper, Lease
 from jobs.worker.process_facts import process_facts
 from jobs.worker.record import Recorder
 from jobs.worker.run import Runner
@@ -48,9 +48,7 @@ class Engine:
         queues: Sequence[str],
         max_jobs: int,
         poll_s: float,
-        lease_s: float,
-        renew_s: float,
-        stuck_s: float,
+        lease: Lease,
         counts: dict[str, int],
         shut_down: Callable[[], None],
     ) -> None:
@@ -75,7 +73,7 @@ class Engine:
         self._background = Background()
         pool = redis.connection_pool
         self._claim_line, self._finish_line, self._wake_line = Line(pool), Line(pool), Line(pool)
-        self._claimer = Claimer(self._claim_line, self.name, self.queues, lease_s)
+        self._claimer = Claimer(self._claim_line, self.name, self.queues, lease.hold_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
         self._waker = Waker(self._wake_line, self.queues, poll_s, can_take, until_free)
@@ -87,9 +85,7 @@ class Engine:
             worker=self.name,
             queues=self.queues,
             tasks=runner.declarations(),
-            lease_s=lease_s,
-            renew_s=renew_s,
-            stuck_s=stuck_s,
+            lease=lease,
             held=lambda: self._tokens,
             facts=self._facts,
             stop_job=self.stop_job,

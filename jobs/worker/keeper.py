@@ -29,12 +29,21 @@ WARN_AFTER_S = 3.0
 """A loop that has not turned for so long is worth a line in the log."""
 
 
+@dataclass(frozen=True)
+class Lease:
+    """How long jobs are held without a sign of life, how often one is given, and how long the loop may stand still."""
+
+    hold_s: float
+    renew_s: float
+    stuck_s: float
+
+
 @dataclass(kw_only=True, eq=False)
 class Keeper:
-    """Renews the leases of *held* jobs each `renew_s`, while the loop turns.
+    """Renews the leases of *held* jobs, while the loop turns.
 
-    A loop that has not turned for *stuck_s* is given up: the process ends, and its jobs become due elsewhere. C code
-    that holds the interpreter's lock stops this thread too; such code needs `process=True`. A time in which this thread
+    A loop that stands still for too long is given up: the process ends, and its jobs become due elsewhere. C code that
+    holds the interpreter's lock stops this thread too; such code needs `process=True`. A time in which this thread
     stood still as well (SIGSTOP, a frozen container) does not count: the loop may be in order.
     """
 
@@ -42,9 +51,7 @@ class Keeper:
     worker: str
     queues: Sequence[str]
     tasks: Mapping[str, str]
-    lease_s: float
-    renew_s: float
-    stuck_s: float
+    lease: Lease
     held: Callable[[], Mapping[str, str]]
     facts: Callable[[], Mapping[str, str | int]]
     stop_job: Callable[[str, str, str], None]
@@ -77,24 +84,24 @@ class Keeper:
     async def _keep(self) -> None:
         self._thread_loop = asyncio.get_running_loop()
         line = self.line()
-        renewed = -self.renew_s
+        renewed = -self.lease.renew_s
         while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
-            if time.monotonic() - renewed >= self.renew_s:
+            if time.monotonic() - renewed >= self.lease.renew_s:
                 renewed = time.monotonic()
                 try:
                     await self._renew(line)
                 except Exception as error:
-                    renewed += self._link.failed(error) - self.renew_s
+                    renewed += self._link.failed(error) - self.lease.renew_s
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_S, self.renew_s / 2)):
+                async with asyncio.timeout(min(LOOK_S, self.lease.renew_s / 2)):
                     await self._ended.wait()
         await line.close()
 
     async def _renew(self, line: Line) -> None:
         held = dict(list(self.held().items()))
         tasks, facts, tokens = (_words(pairs) for pairs in (self.tasks, self.facts(), held))
-        about = [self.worker, int(self.lease_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
+        about = [self.worker, int(self.lease.hold_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
         args = [*about, *tasks, *facts, *tokens]
         lost, revoked = await with_own_keys(line, lambda: line.run(scripts.RENEW, args))
         self._link.worked()
@@ -108,7 +115,7 @@ class Keeper:
             self._ticked = min(self._ticked + now - self._looked, now)
         self._looked = now
         stuck_s = now - self._ticked
-        if stuck_s > self.stuck_s:
+        if stuck_s > self.lease.stuck_s:
             logger.critical(
                 "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
             )

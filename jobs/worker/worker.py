@@ -27,6 +27,7 @@ from jobs.worker.engine import LAST_WAIT_S, Engine
 from jobs.worker.functions import Around
 from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
+from jobs.worker.keeper import Lease
 from jobs.worker.process_facts import check_memory, until_over
 from jobs.worker.registered import TaskFunction
 from jobs.worker.run import Runner
@@ -81,7 +82,7 @@ class Worker(arq.worker.Worker):
         super().__init__(functions, **arq_options)
         self._queues = list(queues or [keys.queue_name(self.queue_name)])
         self._around = around
-        self._lease = {"lease_s": lease, "renew_s": lease_renewal, "stuck_s": loop_stuck}
+        self._lease = Lease(lease, lease_renewal, loop_stuck)
         self._unknown_patience_s = unknown_task_patience
         self._max_jobs_total = max_jobs_total
         self._max_memory_mb = max_memory
@@ -187,7 +188,7 @@ class Worker(arq.worker.Worker):
             poll_s=self.poll_delay_s,
             counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
             shut_down=lambda: self.handle_sig(signal.SIGTERM),
-            **self._lease,
+            lease=self._lease,
         )
 
     async def _declare_limits(self) -> None:
