@@ -94,7 +94,7 @@ def secrets_of(function: Callable[..., Any], *, bound: bool) -> Secrets:
     """The secrets among the parameters of *function*, whose first argument is not the caller's if it is *bound*."""
     try:
         return _secrets_of_function(function, bound)
-    except TypeError:  # cannot be hashed, or has no signature
+    except (TypeError, ValueError):  # cannot be hashed, or has no signature
         return NOTHING
 
 
@@ -142,10 +142,7 @@ def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -
 
 @lru_cache(4096)
 def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
-    try:
-        parameters = list(inspect.signature(function).parameters.values())[int(bound) :]
-    except ValueError:
-        return NOTHING
+    parameters = list(inspect.signature(function).parameters.values())[int(bound) :]
     places, rest = {}, -1
     for place, parameter in enumerate(parameters):
         by_name_only = parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)

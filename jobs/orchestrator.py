@@ -227,7 +227,7 @@ class Orchestration:
                 future.set_exception(
                     QuarqError(f"its member {call.id} cannot be called: another job has this id")
                 )
-        if REFUSED in answers:  # it was revoked, or another worker has ended it: nobody takes what comes of it here
+        if REFUSED in answers:  # it was revoked, or another worker has ended it
             self._refused = True
             self._news.set()
         await self._compare()  # one that was taken may have ended before we followed it

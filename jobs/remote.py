@@ -108,11 +108,7 @@ class ExceptionPacker:
         kept, packed = self._keep(args, level, room)
         state, packed_state = self._state(error, name, kept, level, room)
         attributes = _attributes(error) if state else {}
-        if (
-            len(args) > MOST
-            or not _are_same(args, kept)
-            or not _are_same(attributes.values(), state.values())
-        ):
+        if not (_are_same(args, kept) and _are_same(attributes.values(), state.values())):
             twin = rebuilt(name, tuple(kept), None, state or None)
             own = own if twin is None else _text_of(twin, room.text + 100)
         text = self._value(own, level)

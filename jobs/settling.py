@@ -84,21 +84,18 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
 def names_of(node: Node) -> set[str]:
     """All tasks that may be called: members, callbacks, and those that a map calls."""
     found: set[str] = set()
-    _add_names(node, found)
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, Signature):
+            found.add(here.task)
+            if here.task in MAPS and (mapped := _mapped(here.args)):
+                found.add(mapped["task"])
+        elif isinstance(here, Workflow):
+            waiting += here.tasks
+        if here.options:
+            waiting += callbacks_of(here.options)
     return found
-
-
-def _add_names(node: Node, found: set[str]) -> None:
-    if isinstance(node, Signature):
-        found.add(node.task)
-        if node.task in MAPS and (mapped := _mapped(node.args)):
-            found.add(mapped["task"])
-    elif isinstance(node, Workflow):
-        for member in node.tasks:
-            _add_names(member, found)
-    if node.options:
-        for callback in callbacks_of(node.options):
-            _add_names(callback, found)
 
 
 def callbacks_of(options: Mapping[str, Any]) -> Iterable[Node]:

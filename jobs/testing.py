@@ -57,7 +57,10 @@ async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
         for job_id, due in await client.zrange(key, 0, -1, withscores=True):
             payload = await client.get(keys.JOB + job_id.decode())
             if payload is not None and not await client.exists(keys.IN_PROGRESS + job_id.decode()):
-                jobs.append(_enqueued(job_id.decode(), payload, keys.queue_name(key.decode()), due))
+                call, queue = decode_call(payload, encoding.loads_job), keys.queue_name(key.decode())
+                jobs.append(
+                    Enqueued(job_id.decode(), call.task, call.args, call.kwargs, queue, moment_of(due))
+                )
     return sorted(jobs, key=lambda job: job.due)
 
 
@@ -93,8 +96,3 @@ async def assert_enqueued(
         expected = f"{wanted} of {name}{detail} expected, {len(found)} found"
         raise AssertionError(f"{expected}; these wait:\n{shown or '  nothing'}")
     return found
-
-
-def _enqueued(job_id: str, payload: bytes, queue: str, due: float) -> Enqueued:
-    call = decode_call(payload, encoding.loads_job)
-    return Enqueued(job_id, call.task, call.args, call.kwargs, queue, moment_of(due))

@@ -14,7 +14,7 @@ from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.places import Place, Wanted, ids_running, places
-from jobs.monitor.rows import Found, JobRow, read_row, row_of_result
+from jobs.monitor.rows import JobRow, read_row, row_of_result
 from jobs.result import Result
 from jobs.stored import moment
 
@@ -131,27 +131,20 @@ async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
 async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     """The jobs of these ids that there are, in this order."""
     known = await known_tasks(connection)
+    nowhere = ("these", "", "", "", "-inf", "+inf", 0, 0, "", "", "", "", "")
     rows: list[JobRow] = []
     for first in range(0, len(ids), STEP):
-        rows += [found.row for found in await _read(connection, known, ids[first : first + STEP])]
+        answer = await connection.run_script(scripts.FIND, *nowhere, *ids[first : first + STEP])
+        rows += [read_row(connection, known, raw).row for raw in answer[4]]
     return rows
 
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
     """The jobs that a worker holds, those that run longest first; at most MOST_RUNNING."""
     held = await connection.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
-    rows = await rows_of(
-        connection, sorted(job_id.decode(errors="replace") for job_id in held)[:MOST_RUNNING]
-    )
-    return sorted(
-        (row for row in rows if row.state == "STARTED"), key=lambda row: (row.started is None, row.started)
-    )
-
-
-async def _read(connection: JobsRedis, known: KnownTasks, ids: list[str]) -> list[Found]:
-    nowhere = ("these", "", "", "", "-inf", "+inf", 0, 0, "", "", "", "", "")
-    answer = await connection.run_script(scripts.FIND, *nowhere, *ids)
-    return [read_row(connection, known, raw) for raw in answer[4]]
+    ids = sorted(job_id.decode(errors="replace") for job_id in held)[:MOST_RUNNING]
+    rows = [row for row in await rows_of(connection, ids) if row.state == "STARTED"]
+    return sorted(rows, key=lambda row: (row.started is None, row.started))
 
 
 _SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|[+-]?inf")

@@ -51,10 +51,7 @@ _SECTIONS = {
     "waiting": ("due",),
     "scheduled": ("later",),
     "STARTED": ("running", "parked"),
-    "SUCCESS": ("ended",),
-    "FAILURE": ("ended",),
-    "REVOKED": ("ended",),
-    "ended": ("ended",),
+    **dict.fromkeys(("SUCCESS", "FAILURE", "REVOKED", "ended"), ("ended",)),
 }
 
 _STATES = {

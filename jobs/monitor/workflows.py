@@ -150,12 +150,6 @@ def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRo
     with contextlib.suppress(EncodingError):  # nobody's bytes
         told = encoding.loads(meta) if meta else {}
         progress = told if isinstance(told, Mapping) else {}
-    return WorkflowRow(
-        workflow_id,
-        state,
-        moment(called),
-        *(
-            count if isinstance(count := progress.get(name), int) else None
-            for name in ("done", "failed", "total")
-        ),
-    )
+    reported = (progress.get(name) for name in ("done", "failed", "total"))
+    counts = (count if isinstance(count, int) else None for count in reported)
+    return WorkflowRow(workflow_id, state, moment(called), *counts)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import arq.worker
 import msgpack
@@ -29,6 +29,8 @@ from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
 from jobs.worker.hooks import call_hook
 from jobs.worker.running import UNKNOWN, Running
+
+T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker")
 
@@ -152,27 +154,22 @@ class ArqRunnable:
         self.runs_again = worker.retry_jobs
         self.queue = keys.queue_name(worker.queue_name)
         self.secrets = secrets_of(function.coroutine, bound=True)
-        self._max_tries = worker.max_tries if function.max_tries is None else function.max_tries
-        self._timeout_s = worker.job_timeout_s if function.timeout_s is None else function.timeout_s
-        forever = (
-            worker.keep_result_forever
-            if function.keep_result_forever is None
-            else function.keep_result_forever
-        )
-        keep_s = worker.keep_result_s if function.keep_result_s is None else function.keep_result_s
+        self._max_tries = _given(function.max_tries, worker.max_tries)
+        self._timeout_s = _given(function.timeout_s, worker.job_timeout_s)
+        forever = _given(function.keep_result_forever, worker.keep_result_forever)
+        keep_s = _given(function.keep_result_s, worker.keep_result_s)
         self.keep_result_s: float | None = float("inf") if forever else keep_s
 
     def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
         tries = max(job.retries + 1, call.job_try or 0)
-        return (
-            JobExecutionFailed(f"max {self._max_tries} retries exceeded") if tries > self._max_tries else None
-        )
+        if tries > self._max_tries:
+            return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
+        return None
 
     async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
         call = running.unpickled or running.call
-        async with asyncio.timeout(
-            self._timeout_s or None
-        ):  # no task of its own: SystemExit in it ends the loop
+        # in no task of its own: SystemExit in that would end the loop
+        async with asyncio.timeout(self._timeout_s or None):
             return await self._function.coroutine(ctx, *call.args, **call.kwargs)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
@@ -181,6 +178,10 @@ class ArqRunnable:
         if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
             return Outcome(RETRY, error, why="cancelled")
         return Outcome(FAILURE, error)
+
+
+def _given(own: T | None, of_worker: T) -> T:
+    return of_worker if own is None else own
 
 
 def _defer_s(error: BaseException) -> float:

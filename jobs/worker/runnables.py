@@ -31,7 +31,5 @@ def runnables(
 
 
 def _of_task(task: Task[Any, Any], around: Around | None, defaults: TaskDefaults) -> TaskRunnable:
-    again = defaults.retry_jobs or task.name in WORKFLOW_TASKS
-    return TaskRunnable(
-        defaults.applied_to(task), around, keep_result_s=defaults.keep_result_s, runs_again=again
-    )
+    runs_again = defaults.retry_jobs or task.name in WORKFLOW_TASKS
+    return TaskRunnable(defaults.applied_to(task), around, defaults.keep_result_s, runs_again)

@@ -18,23 +18,19 @@ class Slots:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._used = 0
+        self.used = 0
+        """How many jobs run and do not wait for others."""
         self._returning: deque[asyncio.Future[None]] = deque()
         self._changed = asyncio.Event()
 
     @property
     def free(self) -> int:
         """How many jobs may be claimed now."""
-        return max(self._size - self._used, 0)
-
-    @property
-    def used(self) -> int:
-        """How many jobs run and do not wait for others."""
-        return self._used
+        return max(self._size - self.used, 0)
 
     def take(self) -> None:
         """Use one; whoever claims has looked at `free` before."""
-        self._used += 1
+        self.used += 1
 
     def give(self) -> None:
         while self._returning:
@@ -42,13 +38,13 @@ class Slots:
             if not waiter.done():
                 waiter.set_result(None)
                 return
-        self._used -= 1
+        self.used -= 1
         self._changed.set()
 
     async def take_again(self) -> None:
         """Wait for a slot, before all new claims."""
-        if self._used < self._size:
-            self._used += 1
+        if self.used < self._size:
+            self.used += 1
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._returning.append(waiter)

@@ -267,14 +267,9 @@ class Worker(arq.worker.Worker):
     def _say_shutdown(self, signum: Signals) -> None:
         if self._engine is not None:
             self._take_counts(self._engine)
-        logger.info(
-            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed",
-            signum.name,
-            self.jobs_complete,
-            self.jobs_failed,
-            self.jobs_retried,
-            self._engine.running if self._engine else 0,
-        )
+        line = "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed"
+        counts = self.jobs_complete, self.jobs_failed, self.jobs_retried
+        logger.info(line, signum.name, *counts, self._engine.running if self._engine else 0)
 
     async def close(self) -> None:
         if not self._ours:
