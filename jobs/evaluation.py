@@ -1,6 +1,11 @@
-"""How one evaluation of a workflow ends, other than with a result or with an error of its own."""
+"""How an evaluation of a workflow ends, other than with a result or an error of its own; and how its members have."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from jobs import encoding
+from jobs.errors import RemoteError, TaskRevoked
 
 
 class PutDown(Exception):
@@ -21,3 +26,19 @@ class MemberFailed(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def read_entry(entry: bytes) -> tuple[bool, Any]:
+    """(True, result) or (False, exception) of an entry of the journal: the first letter of a state, then a result."""
+    letter, result = entry[:1], entry[1:]
+    if not result and letter == b"S":
+        return True, None
+    if not result:
+        return False, TaskRevoked("it was revoked") if letter == b"R" else RemoteError(
+            "Exception", "it failed"
+        )
+    stored = encoding.loads_wrapped(result)
+    value = stored["r"]
+    if stored["s"] or isinstance(value, Exception):
+        return stored["s"], value
+    return False, RemoteError("Exception", str(value))

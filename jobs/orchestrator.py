@@ -22,8 +22,7 @@ from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
-from jobs.evaluation import MemberFailed, PutDown, Revoked
-from jobs.journal import read_entry
+from jobs.evaluation import MemberFailed, PutDown, Revoked, read_entry
 from jobs.tree import from_dict, read
 
 T = TypeVar("T")
@@ -62,9 +61,7 @@ class Orchestration:
         self._id = job.request.id
         self._job = job
         self._caller = Caller.of(self._id, {})
-        self._total = 0
-        self._done = 0
-        self._failed = 0
+        self._counts = {"done": 0, "failed": 0, "total": 0}
         self._reported: dict[str, int] | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._report_in_turn = asyncio.Lock()
@@ -108,7 +105,7 @@ class Orchestration:
             self._count(place, entry)
         stored = read(tree)
         self._caller = Caller.of(self._id, stored)
-        self._total = len(members.places_of(stored))
+        self._counts["total"] = len(members.places_of(stored))
         if self._seen:  # it is taken up again
             self._report_soon()
         return from_dict(stored)
@@ -178,17 +175,14 @@ class Orchestration:
             self._reporting = self._start(self._report_changes)
 
     async def _report_changes(self) -> None:
-        while self._reported != self._counts():
+        while self._reported != self._counts:
             await self._report()
             await asyncio.sleep(1 / REPORTS_A_SECOND)
 
     async def _report(self) -> None:
         async with self._report_in_turn:  # the last one must not be overtaken
-            self._reported = self._counts()
+            self._reported = dict(self._counts)
             await self._job.update_state(meta=self._reported)
-
-    def _counts(self) -> dict[str, int]:
-        return {"done": self._done, "failed": self._failed, "total": self._total}
 
     def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
         """A bare future for each task: for a large group a Task each would be most of the cost."""
@@ -260,8 +254,8 @@ class Orchestration:
 
     def _count(self, place: str, entry: bytes) -> None:
         if not members.is_callback(place):
-            self._done += 1
-            self._failed += not entry.startswith(b"S")
+            self._counts["done"] += 1
+            self._counts["failed"] += not entry.startswith(b"S")
 
     def _settle(self, place: str, entry: bytes) -> None:
         future = self._waiting[place]

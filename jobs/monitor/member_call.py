@@ -7,7 +7,7 @@ from typing import Any
 from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.journal import read_entry
+from jobs.evaluation import read_entry
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
 from jobs.tree import along

@@ -1,19 +1,24 @@
-"""A task of ours in arq's list of functions: a stock worker could run it, ours finds the Task in it."""
+"""Tasks in arq's list of functions: a stock worker could run them, ours makes of the list what it can run, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arq.worker import Function
+import arq.worker
 
+from jobs import registry
+from jobs.calling import WORKFLOW_TASKS
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
+from jobs.schedules import Schedule
+from jobs.worker.arq_options import TaskDefaults
+from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 
 
 @dataclass
-class TaskFunction(Function):
+class TaskFunction(arq.worker.Function):
     """What `arq.worker.func()` makes of a coroutine, made of a Task."""
 
     task: Task[Any, Any] = None  # type: ignore[assignment]  # dataclass fields after defaults need one
@@ -25,17 +30,29 @@ def as_functions(tasks: Iterable[Task[Any, Any]]) -> list[TaskFunction]:
 
 
 def _as_function(task: Task[Any, Any], name: str) -> TaskFunction:
-
     async def run(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
-        request = Request(
-            ctx.get("job_id"),
-            task.name,
-            args,
-            kwargs,
-            retries=ctx.get("job_try", 1) - 1,
-            called_directly=False,
-        )
+        retries = ctx.get("job_try", 1) - 1
+        request = Request(ctx.get("job_id"), task.name, args, kwargs, retries, called_directly=False)
         return await task.run(CurrentJob(task, request, ctx), args, kwargs)
 
     options = task.options
     return TaskFunction(name, run, options.time_limit, options.result_expires, False, None, task)
+
+
+def runnables(
+    worker: arq.worker.Worker, around: Around | None, defaults: TaskDefaults
+) -> Iterator[tuple[str, Runnable]]:
+    """The tasks, functions and cron jobs that *worker* was given."""
+    for name, function in worker.functions.items():
+        if isinstance(function, TaskFunction):
+            yield name, _of_task(function.task, around, defaults)
+        elif isinstance(function, Schedule):  # it calls a task, and may bear its name
+            if isinstance(task := registry.lookup(function.task), Task):
+                yield function.task, _of_task(task, around, defaults)
+        else:
+            yield name, ArqRunnable(function, worker)
+
+
+def _of_task(task: Task[Any, Any], around: Around | None, defaults: TaskDefaults) -> TaskRunnable:
+    runs_again = defaults.retry_jobs or task.name in WORKFLOW_TASKS
+    return TaskRunnable(defaults.applied_to(task), around, defaults.keep_result_s, runs_again)

@@ -29,9 +29,8 @@ from jobs.worker.hooks import Hooks
 from jobs.worker.json_log import use_json_lines
 from jobs.worker.keeper import Lease
 from jobs.worker.process_facts import check_memory, until_over
-from jobs.worker.registered import TaskFunction
+from jobs.worker.registered import TaskFunction, runnables
 from jobs.worker.run import Runner
-from jobs.worker.runnables import runnables
 from jobs.worker.scheduler import Scheduler
 
 logger = logging.getLogger("arq.worker")

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs import encoding
 from jobs.canvas import LINK_ERROR, Path, Signature, evaluate
-from jobs.journal import read_entry
+from jobs.evaluation import read_entry
 from jobs.members import place
 from jobs.tree import from_dict
 
