@@ -151,12 +151,11 @@ class ExceptionPacker:
             left -= len(packed[-1])
             if left <= 0:
                 break
-        kept = errors if len(packed) == len(errors) else errors[: len(packed)]
-        if kept is not errors:
-            rest = RemoteError("Exception", f"{len(errors) - len(kept):,} more exceptions are left out")
-            kept = [*kept, rest]
+        if n := len(errors) - len(packed):
+            rest = RemoteError("Exception", f"{n:,} more exceptions are left out")
+            errors = [*errors[: len(packed)], rest]
             packed.append(self._value(rest, DEEPEST))
-        return kept, _packer.pack_array_header(len(packed)) + b"".join(packed)
+        return errors, _packer.pack_array_header(len(packed)) + b"".join(packed)
 
     def _state(
         self, error: BaseException, name: str, args: list[Any], level: int, room: Room

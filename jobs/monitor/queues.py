@@ -30,8 +30,8 @@ class QueueInfo:
     running: int
     oldest_due_s: float
     """How long the oldest due job has been due; 0 if none is."""
-    paused: bool
-    workers: tuple[str, ...]
+    paused: bool = False
+    workers: tuple[str, ...] = ()
     others: int = 0
     """How many queues this row stands for, if it is not one by itself."""
 
@@ -101,7 +101,5 @@ def _together(infos: list[QueueInfo], others: int) -> QueueInfo:
         scheduled=sum(info.scheduled for info in infos),
         running=sum(info.running for info in infos),
         oldest_due_s=max((info.oldest_due_s for info in infos), default=0.0),
-        paused=False,
-        workers=(),
         others=others,
     )
