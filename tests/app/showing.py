@@ -104,7 +104,9 @@ async def everything_shows() -> None:
             if result.id.startswith("change"):
                 assert value == "fine"
             if result.id.startswith("fail"):
-                assert await Result(f"{result.id}::-2.0").state() == "SUCCESS"
+                callback = Result(f"{result.id}::-2.0")
+                await callback.get(timeout=30, propagate=False)
+                assert await callback.state() == "SUCCESS"
         for result in ended:
             assert f" {result.id}:" in lines.getvalue()
         for line in json_lines.getvalue().splitlines():
