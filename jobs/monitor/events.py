@@ -84,11 +84,8 @@ async def _watch(
             if not is_away(error) or denial(error) or subscription.denied:
                 return await heard.put(error)
         else:
-            changed = [(name, "online") for name in there - before] + [
-                (name, "offline") for name in before - there
-            ]
-            for name, state in sorted(changed):
-                await heard.put(Event(at, "worker", name, state))
+            for name in sorted(there ^ before):
+                await heard.put(Event(at, "worker", name, "online" if name in there else "offline"))
             before = there
         await asyncio.sleep(LOOK_S)
 
