@@ -66,7 +66,7 @@ async def readonly(stage: Stage) -> None:
         await asyncio.sleep(stage.size(30, 8))
         await stage.redis.execute_command("REPLICAOF", "NO", "ONE")
 
-    await under_load(stage, fault, calls_may_fail=True, cause="ReadOnlyError")
+    await under_load(stage, fault, calls_may_fail=True, cause="READONLY")
 
 
 @scenario("r12-oom", "Redis is out of memory")
