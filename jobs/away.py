@@ -175,7 +175,6 @@ class Link:
             _worker_log.error("cannot %s, will keep trying", self._what, exc_info=error)
 
     def worked(self) -> None:
-        """Note a success."""
         if self._failing_since is not None:
             _worker_log.warning(
                 "Redis is back, can %s again after %.1f s", self._what, time.monotonic() - self._failing_since

@@ -53,8 +53,6 @@ class JobInfo:
 
 
 def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo:
-    """Make sense of a job's hash."""
-
     said = texts(record)
     history = _attempts(record.get(b"log", b""))
     started = moment(said["received"])

@@ -70,7 +70,6 @@ class Loops:
         self._lock = threading.Lock()
 
     def here(self) -> LoopClient:
-        """That of the running loop."""
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         return self._add(loop) if client is None else client

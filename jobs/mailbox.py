@@ -111,19 +111,17 @@ class Mailbox:
 
     async def _answer(self) -> None:
         while self._asked:
-            ids, self._asked = list(self._asked), set()
-            for first in range(0, len(ids), 500):
-                some = ids[first : first + 500]
-                try:
-                    entries = await self.read(some, self.name)
-                except Exception as error:
-                    self._failed(some, error)
-                    await asyncio.sleep(AGAIN_S)
-                    continue
-                self._failing = ""
-                for job_id, entry in zip(some, entries, strict=True):
-                    if entry.ended:
-                        self._settle([job_id], entry)
+            ids = [self._asked.pop() for _ in range(min(len(self._asked), 500))]
+            try:
+                entries = await self.read(ids, self.name)
+            except Exception as error:
+                self._failed(ids, error)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._failing = ""
+            for job_id, entry in zip(ids, entries, strict=True):
+                if entry.ended:
+                    self._settle([job_id], entry)
 
     def _failed(self, ids: Sequence[str], error: Exception) -> None:
         """Ask again, for nobody who waits has a timeout of ours; but where Redis refuses us, say so to all of them."""
@@ -149,7 +147,6 @@ class Mailbox:
             look()
 
     def unfollow(self, workflow: str) -> None:
-        """Hear no more of it."""
         self._followed.pop(workflow, None)
 
     def _hear(self, channel: bytes, message: bytes) -> None:

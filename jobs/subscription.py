@@ -57,7 +57,6 @@ class Subscription:
         return self._subscribed
 
     async def close(self) -> None:
-        """Stop listening."""
         if self._task is not None:
             await cancel_until_ended([self._task])
 

@@ -31,7 +31,6 @@ class Reason:
 class _Job:
     """What Redis says of a job that waits."""
 
-    id: str
     state: str
     task: str
     queue: str
@@ -112,7 +111,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
         score, rank, paused, place, blocked, limit, holders = await pipe.execute()
     due_ms = whole_ms(due or score)
     return _Job(
-        id=job_id, state=state, task=task, queue=queue, due=due_ms, place=place,
+        state=state, task=task, queue=queue, due=due_ms, place=place,
         blocked=blocked is not None, limit=text(limit or b"?"), holders=holders, paused=bool(paused),
         before=rank or 0, expires=0 if whole(attempts) else whole_ms(expires),
     )  # fmt: skip

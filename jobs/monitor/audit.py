@@ -12,7 +12,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor.numbers import number
 from jobs.shown import cut
-from jobs.stored import moment_of
+from jobs.stored import moment_of, texts
 
 LONGEST = 500
 """Characters of each word of an entry."""
@@ -83,6 +83,5 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Au
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:
-    word = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
-    at = moment_of(int(entry_id.split(b"-")[0]))
-    return AuditEntry(at, *(word.get(name, "") for name in ("who", "what", "target", "result")))
+    word, at = texts(fields), moment_of(int(entry_id.split(b"-")[0]))
+    return AuditEntry(at, *(word[name] for name in ("who", "what", "target", "result")))

@@ -10,7 +10,7 @@ from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.limits import rate_text
 from jobs.monitor.counters import Count, last_minutes
-from jobs.stored import whole
+from jobs.stored import texts, whole
 from jobs.workers import online
 
 
@@ -43,10 +43,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     workers = await online(connection)
     known = (await known_tasks(connection)).tasks
     counts = await last_minutes(connection)
-    limits = {
-        name.decode(errors="replace"): value.decode(errors="replace")
-        for name, value in (await connection.hgetall(keys.LIMITS)).items()  # type: ignore[misc]
-    }
+    limits = texts(await connection.hgetall(keys.LIMITS))  # type: ignore[misc]
     names = sorted({*known, *(name for name in counts if name)})
     return [
         _info(

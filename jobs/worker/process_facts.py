@@ -21,7 +21,6 @@ _started_ms = int(time.time() * 1000)
 
 
 def process_facts() -> dict[str, str | int]:
-    """Of this process, now."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),

@@ -103,7 +103,6 @@ class Slot:
                 asyncio.get_running_loop().call_soon(self._give_if_waiting)
 
     def end(self) -> None:
-        """The job's code has ended."""
         self._ended = True
         if self._taking is not None:
             self._taking.cancel()

@@ -44,7 +44,6 @@ class Waker:
         self._woken.clear()
 
     def wake(self) -> None:
-        """Let the wait end now."""
         self._woken.set()
 
     async def close(self) -> None:
