@@ -13,7 +13,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from jobs.away import denial, state
+from jobs.away import is_away
 from jobs.scripts import Script
 
 
@@ -43,7 +43,8 @@ class Line:
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
         """Send one command and wait for its answer, *patience_s* longer than for others.
 
-        Those that wait for their turn fail together with the one before them: nobody waits for many time-outs in a row.
+        Those that wait for their turn fail with the one before them if its connection failed: nobody waits for many
+        time-outs in a row. What the server refuses one may be allowed to the next.
         """
         before = self._failure
         async with self._lock:
@@ -58,8 +59,8 @@ class Line:
                     return await connection.read_response(disconnect_on_error=False)
             except ResponseError as refused:
                 # after a failover the name may lead to another server; a new login may be let in
-                if state(refused) is not None or denial(refused) is not None:
-                    await self._fail(refused)
+                if is_away(refused):
+                    await self.close()
                 raise
             except builtins.TimeoutError:
                 late = TimeoutError(f"no answer within {self._timeout_s + patience_s:g} s")
