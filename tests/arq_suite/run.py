@@ -13,6 +13,8 @@ import tarfile
 import tempfile
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from tests.redis_server import RedisServer
@@ -39,7 +41,9 @@ def main(ways: list[str]) -> int:
         return 2
     python = make_python()
     make_sources()
-    summary = {way: run(way, python) for way in ways or WAYS}
+    chosen = ways or list(WAYS)
+    with ThreadPoolExecutor() as together:  # most of the time each waits
+        summary = dict(zip(chosen, together.map(run, chosen, repeat(python)), strict=True))
     print(f"\narq's own test-suite (arq {VERSION}):")
     for way, (code, counts) in summary.items():
         print(f"  {WAYS[way]:34} {'ok' if code == 0 else 'FAILED':8} {counts}")
@@ -96,6 +100,7 @@ def pytest(way: str, python: Path, port: int, *options: str) -> tuple[int, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [python, "-m", "pytest", "-p", "arq_suite_plugin", "-q", "--tb=native", "--no-header", *options]
+    command += ["-o", f"cache_dir={CACHE / 'failed' / way}"]  # what `--last-failed` reads
     # tests that end while their worker still runs leave it to the collector
     command += ["-W", "ignore::pytest.PytestUnraisableExceptionWarning"]
     # redis-py >= 5 deprecates a call that arq's fixtures make
