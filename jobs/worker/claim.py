@@ -14,7 +14,7 @@ from jobs import keys, scripts
 from jobs.aside import is_wrong_type, put_aside
 from jobs.away import Link
 from jobs.line import Line
-from jobs.stored import whole_ms
+from jobs.stored import text, whole_ms
 from jobs.worker.claimed import FAILURE, Claimed
 
 logger = logging.getLogger("arq.worker")
@@ -78,10 +78,7 @@ class Claimer:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
         known = [word for pair in mine.items() for word in pair]
         for job_id in await self._line.run(scripts.HANDBACK, [self._worker, *known]):
-            logger.info(
-                "job %s was claimed by a call whose answer was lost: handed back",
-                job_id.decode(errors="replace"),
-            )
+            logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int) -> Batch:
         token = f"{self._worker}:{next(self._numbers)}"

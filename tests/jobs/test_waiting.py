@@ -9,7 +9,7 @@ import pytest
 
 from jobs import Signature, connect, keys
 from jobs.connection import JobsRedis
-from jobs.waiting import PAGE, waiting
+from jobs.control import PAGE, waiting
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import arq
 
 from jobs import crontab, every, keys, send_task
 from jobs.connection import JobsRedis
+from jobs.control import waiting
 from jobs.monitor import (
     QueueInfo,
     broker,
@@ -25,7 +26,6 @@ from jobs.monitor import (
     workers,
 )
 from jobs.monitor.queues import MOST
-from jobs.waiting import waiting
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker
