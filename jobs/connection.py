@@ -12,8 +12,6 @@ from uuid import uuid4
 from arq.connections import ArqRedis
 from arq.jobs import Job
 from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from jobs import checks, default, encoding, keys, schedule_info, scripts, travel
 from jobs.awaiting import all_awaited
@@ -25,7 +23,7 @@ from jobs.limits import as_stored, parse_rate_limit
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.partial import with_callbacks
-from jobs.pool import KEEPALIVE, Pipeline
+from jobs.pool import POOL_OPTIONS, Pipeline
 from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.schedule_info import ScheduleInfo
@@ -90,15 +88,7 @@ class JobsRedis(ArqRedis):
             checks.seconds("answer_s", answer_s)
             for option, value in options.items():
                 _OPTIONS[option](option, value)
-        pool = RedisURL.read(url).pool(
-            socket_timeout=answer_s,
-            socket_connect_timeout=2,
-            socket_keepalive=True,
-            socket_keepalive_options=KEEPALIVE,
-            # commands are tried again here, where the time that it may take is known
-            retry=Retry(NoBackoff(), 0),
-        )
-        client = cls(pool, **options)
+        client = cls(RedisURL.read(url).pool(socket_timeout=answer_s, **POOL_OPTIONS), **options)
         client.auto_close_connection_pool = True
         return client
 

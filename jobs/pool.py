@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import client
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 if TYPE_CHECKING:
     from jobs.connection import JobsRedis
 
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
 """Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
+POOL_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "socket_keepalive_options": KEEPALIVE,
+    # a JobsRedis tries commands again: it knows how long that may take
+    "retry": Retry(NoBackoff(), 0),
+}
 
 
 class Pool(ConnectionPool):
