@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.mail import (
@@ -48,6 +49,14 @@ class Tries:
 
 class LostClaim(Exception):
     """Somebody else sends it, or it was edited, cancelled or declined since it was read."""
+
+
+class HasToWait(Exception):
+    """Its address has got enough from others meanwhile."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
 
 
 async def deliver(pk: int, tries: Tries) -> timedelta | None:
@@ -95,7 +104,12 @@ async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
     async def claim() -> None:
         until = datetime.now(UTC) + CLAIM
         sending = {"state": State.SENDING, "claims": reminder.claims + 1, "claimed_until": until}
-        await _change(reminder, may_be_mailed(), **sending)  # it may have been withdrawn a moment ago
+        async with database.transaction() as db:
+            if wait := await limits.wait_before(db, reminder):
+                raise HasToWait(wait)
+            await _change_in(
+                db, reminder, may_be_mailed(), **sending
+            )  # it may have been withdrawn a moment ago
 
     try:
         message = await mails.reminder(reminder)
@@ -103,6 +117,8 @@ async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
             await current_mailer().send(message, before_data=claim)
             # Shielded: what stops this worker now must not make the next one send it again.
             await asyncio.shield(_record_sent(reminder))
+    except HasToWait as enough:
+        return await _again(reminder, enough.wait, ENOUGH_TODAY)
     except HeaderRefused as error:
         await _change(reminder, state=State.FAILED, reason=str(error))
     except DeliveryFailed as failed:
@@ -167,6 +183,14 @@ async def _has_to_wait(reminder: Reminder) -> timedelta | None:
 
 async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: Any) -> None:
     """Change the row if it still is as it was read, and *only_if*; else LostClaim."""
+    async with database.session() as db:
+        await _change_in(db, reminder, *only_if, **values)
+        await db.commit()
+
+
+async def _change_in(
+    db: AsyncSession, reminder: Reminder, *only_if: ColumnElement[bool], **values: Any
+) -> None:
     values = {"uncertain": reminder.uncertain} | values
     as_read = (
         Reminder.id == reminder.id,
@@ -174,9 +198,7 @@ async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: A
         Reminder.state == reminder.state,
         Reminder.claims == reminder.claims,
     )
-    async with database.session() as db:
-        changed = await db.execute(update(Reminder).where(*as_read, *only_if).values(**values))
-        await db.commit()
+    changed = await db.execute(update(Reminder).where(*as_read, *only_if).values(**values))
     assert isinstance(changed, CursorResult)
     if changed.rowcount != 1:
         raise LostClaim(reminder.job_id)

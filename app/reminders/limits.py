@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, mail_limits
 from app.accounts import Account
 from app.rate_limits import RateLimitsUnavailable
 from app.reminders.consents import answers
+from app.reminders.consents.models import Consent
 from app.reminders.models import OPEN, Reminder, State
 
 MOST_OPEN = 2_000  # reminders that one account may have waiting
@@ -60,16 +61,21 @@ async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetim
 async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
     """How long a reminder that is due has to wait, because its address has had enough from others; None: it need not.
 
-    The form refuses what it can foresee; a consent may set many going at once.
+    The form refuses what it can foresee; a consent may set many going at once. In the transaction that claims the
+    reminder this counts what others send at the same moment: they wait here for its end.
     """
     author = select(Account.email).where(Account.id == reminder.account_id)
     if reminder.account_id is None or await db.scalar(author) == reminder.email:
         return None
+    await db.execute(
+        select(Consent.id).where(Consent.email == reminder.email).order_by(Consent.id).with_for_update()
+    )
     now = datetime.now(UTC)
-    lately = Reminder.state == State.SENT, Reminder.sent_at > now - WITHIN
-    sent = select(Reminder.sent_at).where(*_from_others(reminder.email), *lately)
-    earliest = await db.scalar(sent.order_by(Reminder.sent_at.desc()).offset(MOST_TO_OTHERS - 1).limit(1))
-    return earliest + WITHIN - now if earliest else None
+    lately = and_(Reminder.state == State.SENT, Reminder.sent_at > now - WITHIN)
+    counted = Reminder.id != reminder.id, or_(lately, Reminder.state == State.SENDING)
+    mailed = await db.scalars(select(Reminder.sent_at).where(*_from_others(reminder.email), *counted))
+    latest = sorted((sent_at or now for sent_at in mailed), reverse=True)
+    return latest[MOST_TO_OTHERS - 1] + WITHIN - now if len(latest) >= MOST_TO_OTHERS else None
 
 
 def _from_others(email: str) -> tuple[ColumnElement[bool], ...]:

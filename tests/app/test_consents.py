@@ -468,6 +468,30 @@ async def test_a_consent_sets_no_hundred_mails_going_at_once(
     assert "This address has got enough reminders from others today. It is mailed later." in words(alice)
 
 
+@pytest.mark.both_databases("others wait for a transaction that counts")
+async def test_neither_do_many_that_are_due_at_one_moment(
+    app: Quart, alice: Visitor, smtp: SmtpServer
+) -> None:
+    database: Database = app.extensions["database"]
+    due: dict[str, Any] = {
+        "date": datetime.now(UTC),
+        "email": "bob@example.org",
+        "account_id": 1,
+        "text": "Hi",
+    }
+    count = limits.MOST_TO_OTHERS + 12
+    async with database.session() as db:
+        db.add(Consent(account_id=1, email="bob@example.org", answer=Answer.AGREED))
+        db.add_all(Reminder(**due) for _ in range(count))
+        await db.commit()
+
+    async with app.test_request_context("/"):
+        waits = await asyncio.gather(*(deliver(1 + n, TRIES) for n in range(count)))
+
+    assert len(smtp.accepted) == limits.MOST_TO_OTHERS
+    assert sum(wait is not None for wait in waits) == 12
+
+
 @pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
 async def test_a_request_that_nobody_needs_any_more_is_not_mailed(
     app: Quart, alice: Visitor, smtp: SmtpServer
