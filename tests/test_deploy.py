@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -139,6 +140,8 @@ async def test_sqlite_is_backed_up_while_the_site_runs_and_restored(folder: Path
         await db.flush()
         await asyncio.to_thread(run, back_up, folder)
     await database.close()
+    [copy] = (folder / "backups/quarq").glob("site.db")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     (settings.data_dir / "site.db").write_bytes(b"spoilt")
     run(restore, folder)
 
