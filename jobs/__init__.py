@@ -15,28 +15,8 @@ from jobs.worker.json_log import JsonLines
 from jobs.worker.settings import worker_settings
 
 __all__ = [
-    "AsyncResult",
-    "BadRedisURL",
-    "CurrentJob",
-    "JobsRedis",
-    "JsonLines",
-    "PrintableRecords",
-    "QueueUnavailable",
-    "RedisURL",
-    "Result",
-    "Signature",
-    "Task",
-    "cancel_until_ended",
-    "chain",
-    "chord",
-    "connect",
-    "crontab",
-    "current_job",
-    "every",
-    "first",
-    "group",
-    "send_task",
-    "signature",
-    "task",
+    "AsyncResult", "BadRedisURL", "CurrentJob", "JobsRedis", "JsonLines", "PrintableRecords",
+    "QueueUnavailable", "RedisURL", "Result", "Signature", "Task", "cancel_until_ended", "chain", "chord",
+    "connect", "crontab", "current_job", "every", "first", "group", "send_task", "signature", "task",
     "worker_settings",
-]
+]  # fmt: skip

@@ -13,17 +13,8 @@ from jobs.canvas import Node
 from jobs.errors import SettingsMistake
 from jobs.result import Result
 
-LAZY = frozenset(
-    {
-        GeneratorType,
-        AsyncGeneratorType,
-        map,
-        filter,
-        zip,
-        enumerate,
-        *filter(inspect.isclass, vars(itertools).values()),
-    }
-)
+_OF_ITERTOOLS = filter(inspect.isclass, vars(itertools).values())
+LAZY = frozenset({GeneratorType, AsyncGeneratorType, map, filter, zip, enumerate, *_OF_ITERTOOLS})
 """What runs nothing until somebody asks for its items."""
 
 

@@ -91,25 +91,14 @@ ASIDE = "jobs:aside:"
 
 _OF_TYPE = {
     "zset": (
-        QUEUE,
-        f"{QUEUE}:",
-        ABORT,
-        HISTORY,
-        ENDED,
-        UNSUCCESSFUL,
-        WORKERS,
-        SERVED,
-        PLACES,
-        BLOCKED,
-        WORKFLOWS,
-        LEASES,
+        QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS, LEASES,
     ),
     "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
     "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE),
     "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
     "list": (WAKE,),
     "stream": (AUDIT,),
-}
+}  # fmt: skip
 TYPES = {key: kind for kind, of_kind in _OF_TYPE.items() for key in of_kind}
 """The type of each key, or of each that begins so."""
 

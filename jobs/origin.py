@@ -72,8 +72,7 @@ def origin_of(task: Any) -> Origin:
     qualname = getattr(function, "__qualname__", type(function).__qualname__)
     scope = getattr(target, "__globals__", None) or vars(sys.modules.get(module, sys))
     run = scope.get("__spec__") or scope
+    # At a prompt each declaration is a run, but for <locals> and <lambda>: several share a name.
     if run is scope and "<" not in qualname and (hasattr(sys, "ps1") or "__file__" not in scope):
-        run = (
-            object()
-        )  # at a prompt each declaration is a run, but for <locals> and <lambda>: several share a name
+        run = object()
     return Origin(function, target, module, qualname, run)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import Protocol
+from collections.abc import Callable
 
 from jobs.errors import Retry
 from jobs.options import TaskOptions
-
-
-class Uniform(Protocol):
-    """The one method of `random.Random` that is needed."""
-
-    def uniform(self, a: float, b: float, /) -> float: ...
 
 
 def retries_by_itself(policy: TaskOptions, error: BaseException) -> bool:
@@ -22,9 +16,11 @@ def retries_by_itself(policy: TaskOptions, error: BaseException) -> bool:
     return isinstance(error, policy.autoretry_for)
 
 
-def next_delay(policy: TaskOptions, retries: int, rng: Uniform = random) -> float:
+def next_delay(
+    policy: TaskOptions, retries: int, uniform: Callable[[float, float], float] = random.uniform
+) -> float:
     """Seconds until the next try of a job that was retried *retries* times; never above the maximum."""
     if not policy.retry_backoff:
         return policy.default_retry_delay
     delay = min(policy.retry_backoff * 2.0 ** min(retries, 64), policy.retry_backoff_max)
-    return rng.uniform(0, delay) if policy.retry_jitter else delay
+    return uniform(0, delay) if policy.retry_jitter else delay

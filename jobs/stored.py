@@ -57,3 +57,8 @@ async def now_ms(connection: JobsRedis) -> int:
     """Now by Redis' clock, as scripts see it: the only one that counts."""
     seconds, microseconds = await connection.time()
     return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(keys.CLOCK)))
+
+
+def number(word: str, digits: int = 18) -> int | None:
+    """The whole number that *word* is, in ASCII and with at most so many digits; None if it is none."""
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= digits else None

@@ -9,6 +9,10 @@ from jobs.connection import JobsRedis
 from jobs.result import Result
 from jobs.workers import tell
 
+set_rate_limit = JobsRedis.set_rate_limit
+pause_schedule, resume_schedule = JobsRedis.pause_schedule, JobsRedis.resume_schedule
+forget_schedule = JobsRedis.forget_schedule
+
 
 @awaited
 async def revoke(connection: JobsRedis, job_id: str, terminate: bool = False) -> str:
@@ -24,12 +28,6 @@ async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
 
 
 @awaited
-async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> None:
-    """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. ValueError for anything else."""
-    await connection.set_rate_limit(task, rate)
-
-
-@awaited
 async def quiet(connection: JobsRedis, worker: str) -> bool:
     """Have a worker claim no more jobs; False if it does not listen."""
     return await tell(connection, worker, "quiet")
@@ -42,24 +40,6 @@ async def shutdown(connection: JobsRedis, worker: str) -> bool:
 
 
 @awaited
-async def pause_schedule(connection: JobsRedis, name: str) -> None:
-    """Its moments pass without a run, until resumed. UnknownSchedule, a LookupError, if there is none."""
-    await connection.pause_schedule(name)
-
-
-@awaited
-async def resume_schedule(connection: JobsRedis, name: str) -> None:
-    """Its next moment fires again."""
-    await connection.resume_schedule(name)
-
-
-@awaited
-async def forget_schedule(connection: JobsRedis, name: str) -> bool:
-    """Forget one that no worker has any more; False if one has it."""
-    return await connection.forget_schedule(name)
-
-
-@awaited
 async def run_schedule(connection: JobsRedis, name: str) -> str:
-    """Run it now; returns the id of the job."""
+    """Run it now; returns the id of the job. UnknownSchedule if there is none."""
     return (await connection.run_schedule(name)).id

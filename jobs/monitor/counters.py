@@ -1,4 +1,4 @@
-"""Counters: of each minute, for charts, and of all time, for metrics. Ends of jobs write them (finish.lua)."""
+"""Counters: of each minute, for charts, and of all time, for metrics. Every end of a job writes them (counting.lua)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Buckets = Mapping[int, int]
 
 
 BUCKETS = 25
-"""See finish.lua."""
+"""See counting.lua."""
 _BUCKETS = {str(bucket) for bucket in range(BUCKETS)}
 _OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
 

@@ -15,8 +15,7 @@ from jobs.errors import EncodingError
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.members import States
 from jobs.monitor.calls import Shown
-from jobs.monitor.numbers import number
-from jobs.stored import moment
+from jobs.stored import moment, number
 from jobs.tree import Tree, kind_of
 
 MEMBERS = 50

@@ -42,7 +42,7 @@ def test_jitter_spreads_the_tries_over_the_whole_delay():
     policy = TaskOptions(retry_backoff=100)
     rng = random.Random(1)
 
-    delays = [next_delay(policy, 0, rng) for _ in range(1000)]
+    delays = [next_delay(policy, 0, rng.uniform) for _ in range(1000)]
 
     assert min(delays) < 5
     assert max(delays) > 95
@@ -53,7 +53,7 @@ def test_jitter_spreads_the_tries_over_the_whole_delay():
 def test_no_delay_is_negative_or_above_the_maximum(policy, retries, rng):
     most = policy.retry_backoff_max if policy.retry_backoff else policy.default_retry_delay
 
-    assert 0 <= next_delay(policy, retries, rng) <= most
+    assert 0 <= next_delay(policy, retries, rng.uniform) <= most
 
 
 @given(policies, st.integers(0, 10_000))
