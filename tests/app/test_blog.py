@@ -227,7 +227,6 @@ async def test_a_reader_that_has_the_feed_gets_no_second_copy(app: Quart, visito
     assert changed.status_code == 200
 
 
-@pytest.mark.one_database
 async def test_the_feed_is_whole_up_to_a_megabyte(app: Quart, visitor: Visitor) -> None:
     """Whatever was posted: anybody may ask for the feed as often as they like."""
     await publish(app, *(f"Post {n}" for n in range(20)), text=render_here("<" * 50_000))
