@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from jobs import Result, keys, scripts, task
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
+from jobs.stored import now_ms
 from jobs.why import why
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -128,6 +129,12 @@ async def test_one_that_has_not_started_is_revoked_and_says_so(
     connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     result = await tasks.multiply.apply_async((2, 2), expires=0.01)
+    called = await now_ms(connection)
+
+    async def expired() -> bool:
+        return await now_ms(connection) > called + 10
+
+    await wait_until(expired, "the call to expire")
     await start_worker()
 
     with pytest.raises(TaskRevoked, match="had expired"):
