@@ -26,7 +26,6 @@ from jobs.partial import with_callbacks
 from jobs.pool import POOL_OPTIONS, Pipeline
 from jobs.redis_url import RedisURL
 from jobs.result import Result
-from jobs.schedule_info import ScheduleInfo
 from jobs.settling import NOTHING, Settled, strangers
 
 SIZE_LIMIT = 256 * 1024
@@ -222,21 +221,9 @@ class JobsRedis(ArqRedis):
         rate = as_stored(parse_rate_limit(rate_limit))
         await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
 
-    async def schedules(self) -> list[ScheduleInfo]:
-        """The schedules that workers have, by name, each with its last and its next run."""
-        return await schedule_info.listed(self)
-
-    async def pause_schedule(self, name: str) -> None:
-        """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
-        await schedule_info.steer(self, name, "pause")
-
-    async def resume_schedule(self, name: str) -> None:
-        """The next moment fires again; those that passed meanwhile are not made up for."""
-        await schedule_info.steer(self, name, "resume")
-
-    async def forget_schedule(self, name: str) -> bool:
-        """Forget one that no worker has any more; False if one has it. Its jobs stay."""
-        return await schedule_info.steer(self, name, "forget") == "forgotten"
+    schedules = schedule_info.listed
+    pause_schedule, resume_schedule = schedule_info.pause, schedule_info.resume
+    forget_schedule = schedule_info.forget
 
     async def run_schedule(self, name: str) -> Result:
         """Run it now, paused or not; its own moments stay as they are."""

@@ -61,6 +61,21 @@ async def steer(connection: JobsRedis, name: str, what: str) -> str:
     return text(answer)
 
 
+async def pause(connection: JobsRedis, name: str) -> None:
+    """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
+    await steer(connection, name, "pause")
+
+
+async def resume(connection: JobsRedis, name: str) -> None:
+    """The next moment fires again; those that passed meanwhile are not made up for."""
+    await steer(connection, name, "resume")
+
+
+async def forget(connection: JobsRedis, name: str) -> bool:
+    """Forget one that no worker has any more; False if one has it. Its jobs stay."""
+    return await steer(connection, name, "forget") == "forgotten"
+
+
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
     said = texts(about)
     return ScheduleInfo(

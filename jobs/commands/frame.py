@@ -36,14 +36,7 @@ PATIENCE_S = 5.0
 DEFAULT_APP = "worker.WorkerSettings"
 T = TypeVar("T")
 
-_COLOURS = {
-    "SUCCESS": "green",
-    "FAILURE": "red",
-    "REVOKED": "magenta",
-    "RETRY": "yellow",
-    "STARTED": "blue",
-    "OK": "green",
-}
+_COLOURS = dict(SUCCESS="green", FAILURE="red", REVOKED="magenta", RETRY="yellow", STARTED="blue", OK="green")
 _STATE = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from jobs import schedule_info
 from jobs.awaiting import awaited
 from jobs.connection import JobsRedis
 from jobs.result import Result
 from jobs.workers import tell
 
-set_rate_limit = JobsRedis.set_rate_limit
-pause_schedule, resume_schedule = JobsRedis.pause_schedule, JobsRedis.resume_schedule
-forget_schedule = JobsRedis.forget_schedule
+pause_schedule, resume_schedule = awaited(schedule_info.pause), awaited(schedule_info.resume)
+forget_schedule = awaited(schedule_info.forget)
 
 
 @awaited
@@ -25,6 +25,12 @@ async def revoke(connection: JobsRedis, job_id: str, terminate: bool = False) ->
 async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
     """Move a waiting job to another time; False if it does not wait."""
     return await Result(job_id, connection).reschedule(eta)
+
+
+@awaited
+async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> None:
+    """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. SettingsMistake for anything else."""
+    await connection.set_rate_limit(task, rate)
 
 
 @awaited

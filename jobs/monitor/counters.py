@@ -15,7 +15,6 @@ STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
 """bucket -> how many times; bucket n holds those from 2^(n-1) to below 2^n ms, 0 those below 1 ms."""
 
-
 BUCKETS = 25
 """See counting.lua."""
 _BUCKETS = {str(bucket) for bucket in range(BUCKETS)}
