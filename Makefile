@@ -16,14 +16,12 @@ signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=na
 shell: .venv/.installed  ## A prompt with top-level await, the app's context, a connection and every task
 	@exec $(PY) -m app.shell
 
-# arq's tests mostly wait, and so take no time beside the scenarios. The output of each is printed when it ends.
-TOGETHER = -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
 	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
-	$(if $(TESTS),,@$(MAKE) --no-print-directory $(TOGETHER) short-chaos arq-suite)
+	$(if $(TESTS),,@$(MAKE) --no-print-directory arq-suite short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
 QUICK = tests/test_compose.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \

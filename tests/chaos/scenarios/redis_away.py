@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from redis.asyncio import Redis
+
 from jobs.errors import QueueUnavailable
 from tests.chaos import invariants, tasks
 from tests.chaos.fleet import WorkerProcess
@@ -18,6 +20,10 @@ LOAD = 40  # jobs a second
 
 @scenario("r8", "Redis is killed and comes back")
 async def redis_killed(stage: Stage) -> None:
+    """It writes to its file before it answers: with everysec it may hold writes back while the disk is slow."""
+    async with Redis.from_url(stage.server.url) as operator:
+        await operator.config_set("appendfsync", "always")
+
     async def fault() -> None:
         stage.server.kill9()
         await asyncio.sleep(3)
