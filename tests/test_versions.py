@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from collections import Counter
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from settings import ROOT
 from tests import compat
@@ -15,12 +17,51 @@ from tests import compat
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-site.lock"])
-def test_a_lock_holds_one_version_of_each_package(name: str) -> None:
-    packages = re.findall(r"^([\w.-]+)(?:\[.*\])?==", (ROOT / name).read_text(), re.MULTILINE)
+LOCKS = {"requirements.lock": 60, "requirements-site.lock": 30, "requirements-embedded.lock": 5}
+"""With a number of packages that each has at least: a lock that was read wrongly would pass every test."""
 
-    assert len(packages) > 20
+
+def locked(name: str) -> list[Requirement]:
+    lines = re.findall(r"^([\w.-]+(?:\[.*\])?==[^\\\n]+)", (ROOT / name).read_text(), re.MULTILINE)
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize(("name", "at_least"), LOCKS.items())
+def test_a_lock_holds_one_version_of_each_package(name: str, at_least: int) -> None:
+    packages = [requirement.name for requirement in locked(name)]
+
+    assert len(packages) >= at_least
     assert [package for package, times in Counter(packages).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_lock_has_the_versions_that_tests_run_with(name: str) -> None:
+    def versions(of: str) -> set[tuple[str, str]]:
+        return {(requirement.name, str(requirement.specifier)) for requirement in locked(of)}
+
+    assert versions(name) <= versions("requirements.lock")
+
+
+def test_make_run_installs_at_most_45_packages() -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", "--always-make", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = re.findall(r"-r (\S+)", planned.stdout)
+    here = {
+        requirement.name
+        for file in files
+        for requirement in locked(file)
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
+
+    assert files == ["requirements-site.lock", "requirements-embedded.lock"]
+    assert 30 < len(here) <= 45
+
+
+def test_the_library_requires_six_packages() -> None:
+    required = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+
+    assert required == {"arq", "click", "msgpack", "pebble", "redis", "tzdata"}
 
 
 def test_only_tested_pythons_are_named() -> None:
