@@ -20,7 +20,7 @@ ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow 
 test: check  ## Everything that CI runs: check, then every test
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
-	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py --ignore tests/test_tests.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
 	$(if $(TESTS),,@$(MAKE) --no-print-directory arq-suite short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
@@ -34,11 +34,11 @@ quick: check  ## check and the fast half of the tests, on SQLite alone: less tha
 compat: .venv/.installed  ## The committed tests on a fresh Debian 13, as root; COMPAT="make quick" for another command
 	$(PY) -m tests.compat $(COMPAT)
 
-check: .venv/.installed  ## Format, lint, types, import directions
+check: .venv/.installed  ## Format, lint, types, import directions, rules for tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -q tests/test_layers.py
+	$(PY) -m pytest -q tests/test_layers.py tests/test_tests.py
 
 format: .venv/.installed  ## Mend what can be mended
 	$(PY) -m ruff check --fix .

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -23,8 +24,13 @@ from app import create_app
 from app.database import Database
 from app.migrations import upgrade
 from settings import ROOT, Settings
+from tests.app.browsing import served
 from tests.app.visitor import Visitor
+from tests.browser import browser
 from tests.postgres_server import PostgresServer
+from tests.redis_server import RedisServer
+
+__all__ = ["browser", "served"]
 
 TEMPLATES = FileSystemBytecodeCache()  # to compile them for each test would be a fifth of all the time
 EMPTY = """
@@ -150,3 +156,15 @@ async def owner(app: Quart) -> Visitor:
     visitor = Visitor(app)
     await visitor.sign_in(app.extensions["settings"].owner_email)
     return visitor
+
+
+@pytest.fixture
+async def lonely(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> AsyncIterator[Visitor]:
+    """Alice, at a site whose Redis dies after she has signed in."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    app = create_app(replace(settings, redis_url=server.url))
+    async with app.test_app():
+        alice = Visitor(app)
+        await alice.sign_in()
+        server.kill9()
+        yield alice

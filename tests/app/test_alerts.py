@@ -17,7 +17,7 @@ from app import create_app
 from app.digest.models import Digest
 from jobs import monitor, send_task
 from settings import ROOT, Settings
-from tests.app.test_metrics import TOKEN, scrape
+from tests.app.scraping import TOKEN, scrape
 from tests.app.working import working
 from tests.promtool import find
 from tests.waiting import wait_until

@@ -21,7 +21,7 @@ from app.subscribers.models import Subscriber
 from app.subscribers.pages import ANSWER_S
 from settings import Settings
 from tests.app.routes import furnish, has_fault
-from tests.app.test_security import everything_stored
+from tests.app.rows import everything_stored
 from tests.app.visitor import Visitor
 
 QUERIES = ("page", "before", "q", "id", "name", "task", "state", "queue", "worker", "next", "sort")

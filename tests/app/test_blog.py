@@ -11,7 +11,7 @@ from quart import Quart
 
 from app.blog import Post
 from app.blog.rendering import render_here
-from tests.app.test_blog_markdown import ATTACKS, Harm
+from tests.app.harm import ATTACKS, Harm
 from tests.app.visitor import Visitor
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -12,11 +12,8 @@ from app.accounts.links import sign_in_link
 from app.blog import Post
 from app.database import Database
 from settings import Settings
-from tests.app.test_blog_markdown import ATTACKS
-from tests.app.test_look import problems, served, tab
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
+from tests.app.browsing import problems, tab
+from tests.app.harm import ATTACKS
 
 ROUGH = f"""
 # {"Longword" * 20}

@@ -27,9 +27,9 @@ from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
 from settings import Settings
-from tests.app.test_mail_message import POISON
-from tests.app.test_reminders_pages import change, stored, words
-from tests.app.visitor import Visitor
+from tests.app.harm import POISON
+from tests.app.rows import change, stored
+from tests.app.visitor import Visitor, words
 from tests.smtp_server import DROP, DROP_AFTER_DOT, SmtpServer, smtp_server
 
 TRIES = Tries(more=5, every=timedelta(seconds=300))

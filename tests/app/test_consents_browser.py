@@ -10,18 +10,15 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from quart import Quart
 
 from app.accounts.links import sign_in_link
 from app.database import Database
 from app.reminders.consents import links
 from app.reminders.consents.models import Answer, Consent
 from settings import Settings
+from tests.app.browsing import problems, sign_in, tab
 from tests.app.running_site import RunningSite
-from tests.app.test_look import Quart, problems, served, tab
-from tests.app.test_reminders_browser import sign_in
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
 
 TEXT = "water the plants"
 METRICS_TOKEN = "only for this test"

@@ -20,11 +20,8 @@ from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.running_site import RunningSite
-from tests.app.test_look import problems, served, tab
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
 
 
 async def fill(app: Quart) -> None:

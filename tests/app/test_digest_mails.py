@@ -13,7 +13,7 @@ from app.database import Database
 from app.digest import mails
 from settings import ROOT, Settings
 from tests.app.digests import DigestSite, digest_site
-from tests.app.test_blog_markdown import ATTACKS
+from tests.app.harm import ATTACKS
 
 FAMILY, FLAG = "👨‍👩‍👧‍👦", "🇫🇷"
 

@@ -18,7 +18,7 @@ from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from settings import Settings
 from tests.app.digests import DigestSite, digest_site
-from tests.app.test_reminders_delivery import writing_alone
+from tests.app.rows import writing_alone
 from tests.smtp_server import DROP, DROP_AFTER_DOT, DROP_MID_DATA, STALL_AFTER_DOT
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from jobs import aside, keys
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
-from tests.jobs.test_hostile_redis import write_garbage, write_wrong, written_over
+from tests.jobs.hostile import write_garbage, write_wrong, written_over
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -18,12 +18,9 @@ from quart import Quart
 from app.embedded import key
 from app.embedded.catcher import KEPT_MAILS, LONGEST_MAIL, catching, store
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.routes import furnish
-from tests.app.test_look import problems, served, tab
 from tests.app.visitor import Visitor
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
 
 HOSTILE = "<script>document.title = 'taken over'</script>"
 

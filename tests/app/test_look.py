@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 from quart import Quart
 
-from app import create_app
 from app.accounts.links import sign_in_link
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.routes import has_fault
-from tests.browser import browser
 from tests.waiting import wait_until
-
-__all__ = ["browser"]
-
-AXE = (Path(__file__).parent.parent / "vendor" / "axe-core-4.14.1.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FINDINGS = f"""axe.run({{runOnly: {RULES}}}).then(
-    result => result.violations.map(found => [found.id, ...found.nodes.map(node => node.html)]))"""
-WIDTHS = {"light": 360, "dark": 1100}
-
-
-@pytest.fixture
-async def served(settings: Settings) -> AsyncIterator[Quart]:
-    """The site, answering at its BASE_URL as `make run` serves it."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    app = create_app(replace(settings, port=port, base_url=""))
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]  # the server closes it
-    config.errorlog = None
-    config.graceful_timeout = 1
-    ended, started = asyncio.Event(), asyncio.Event()
-    app.before_serving(lambda: started.set())
-    server = asyncio.create_task(serve(app, config, shutdown_trigger=ended.wait))
-    await wait_until(started.is_set, "the site to start")
-    yield app
-    ended.set()
-    await server
-
-
-async def problems(page: Page) -> list[Any]:
-    """What is wrong with the page that is shown: axe's findings, sideways scroll, errors of its own script."""
-    found: list[Any] = []
-    await page.evaluate(AXE)
-    for scheme, width in WIDTHS.items():
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        await page.set_viewport_size({"width": width, "height": 740})
-        found += [(scheme, *finding) for finding in await page.evaluate(FINDINGS)]
-        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append((width, "scrolls sideways"))
-    return found
-
-
-async def tab(browser: Browser) -> Page:
-    """Scripts of tests may run in it although the site's policy forbids them; colours change at once."""
-    context = await browser.new_context(bypass_csp=True, reduced_motion="reduce")
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    return page
 
 
 def plain_pages(app: Quart) -> list[str]:

@@ -29,8 +29,7 @@ from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
 from settings import ROOT, Settings
-from tests.app.test_reminders_pages import words
-from tests.app.visitor import Visitor
+from tests.app.visitor import Visitor, words
 
 NO_MAIL = {
     *("accounts.use_link", "accounts.sign_out", "accounts.sign_out_everywhere", "accounts.save"),

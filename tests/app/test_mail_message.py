@@ -14,14 +14,7 @@ from hypothesis import strategies as st
 
 from app.mail import HeaderRefused, compose
 from app.mail.message import pack, to_bytes
-
-BCC = "=?utf-8?q?x=0ABcc:_victim=40example.com?="
-
-POISON = [
-    "one\rtwo", "one\ntwo", "one\r\nBcc: victim@example.com", "nul\x00", "vertical\x0btab", "form\x0cfeed",
-    "tab\there",     "line\u2028separator", "paragraph\u2029separator", "next\x85line", "delete\x7f",
-    "half a pair \ud83d", BCC,     "=?utf-8?b?eApCY2M6IHZAeS5jb20=?=", "x" * 10_000,
-]  # fmt: skip
+from tests.app.harm import BCC, POISON
 
 
 def mail(subject: str = "Your reminder", **changes: object) -> EmailMessage:

@@ -13,12 +13,10 @@ from app import create_app
 from app.metrics.jobs import MOST
 from jobs import keys, send_task
 from settings import Settings
+from tests.app.scraping import TOKEN, scrape
 from tests.app.visitor import Visitor
 from tests.app.working import working
 from tests.waiting import wait_until
-
-TOKEN = "a token of 24 characters"
-SAMPLE = re.compile(r'(\w+)(\{(?:\w+="(?:[^"\\\n]|\\.)*",?)+\})? (-?[0-9.e+-]+|\+Inf)')
 
 
 @pytest.fixture
@@ -31,21 +29,6 @@ async def app(settings: Settings) -> AsyncIterator[Quart]:
     app = create_app(settings)
     async with app.test_app():
         yield app
-
-
-async def scrape(app: Quart) -> dict[str, float]:
-    """Each sample by its name and labels, as a scraper reads them."""
-    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "10.0.0.7:8000"}
-    response = await app.test_client().get("/metrics", headers=headers)
-    assert response.status_code == 200
-    text = await response.get_data(as_text=True)
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in samples(text)}
-
-
-def samples(text: str) -> list[str]:
-    found = [line for line in text.splitlines() if not line.startswith("#")]
-    assert all(SAMPLE.fullmatch(line) for line in found), found
-    return found
 
 
 async def test_only_the_owner_and_the_token_get_them(

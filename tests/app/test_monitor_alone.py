@@ -21,14 +21,11 @@ from app.monitor.alone import create_alone
 from jobs import connect, group, monitor
 from jobs.by_name import signature
 from settings import ROOT, SettingsError
+from tests.app.browsing import problems, tab
 from tests.app.running_site import free_port
-from tests.app.test_look import problems, tab
 from tests.app.visitor import TOKEN
-from tests.browser import browser
 from tests.documents import worker_of
 from tests.waiting import wait_until
-
-__all__ = ["browser"]
 
 
 @pytest.fixture

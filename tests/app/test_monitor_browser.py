@@ -12,11 +12,9 @@ from app.accounts.links import sign_in_link
 from app.monitor import queues
 from jobs import group, monitor
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.monitoring import CHINESE, Shop, echo, fail, shop
-from tests.app.test_look import problems, served, tab
-from tests.browser import browser
 
-__all__ = ["browser", "served"]
 pytestmark = pytest.mark.timeout(180)
 
 

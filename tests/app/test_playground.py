@@ -15,13 +15,10 @@ from app.accounts.links import sign_in_link
 from app.playground.examples import EXAMPLES
 from jobs import Result
 from settings import Settings
-from tests.app.test_look import problems, served, tab
+from tests.app.browsing import problems, tab
 from tests.app.visitor import Visitor
 from tests.app.working import working
-from tests.browser import browser
 from tests.waiting import wait_until
-
-__all__ = ["browser", "served"]
 
 RESULTS = {
     "task": 16,

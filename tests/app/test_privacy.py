@@ -30,10 +30,8 @@ from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
 from jobs import every
 from settings import Settings
-from tests.app.test_reminders_pages import lonely, stored, words
-from tests.app.visitor import Visitor
-
-__all__ = ["lonely"]
+from tests.app.rows import stored
+from tests.app.visitor import Visitor, words
 
 DAY = timedelta(days=1)
 

@@ -7,18 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
 from app.database import Database
 from app.reminders.models import Reminder, State
 from settings import Settings
+from tests.app.browsing import problems, sign_in, tab
 from tests.app.running_site import RunningSite
-from tests.app.test_look import problems, served, tab
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
 
 
 @pytest.fixture
@@ -26,22 +23,6 @@ async def site(tmp_path: Path) -> AsyncIterator[RunningSite]:
     site = await RunningSite(tmp_path / "var").start()
     yield site
     site.kill_all()
-
-
-async def sign_in(page: Page, site: RunningSite) -> str:
-    """With a mailed link, read on the inbox page. Returns the link."""
-    await page.goto(f"{site.url}/sign-in")
-    await page.fill("[name=email]", "alice@example.org")
-    await page.click("main button")
-    await page.goto(site.inbox)
-    while not await page.get_by_text("Sign in to").count():
-        await page.reload()
-    await page.get_by_text("Sign in to").first.click()
-    link = await page.get_by_role("link", name="/sign-in/").first.get_attribute("href")
-    assert link is not None
-    await page.goto(link)
-    await page.click("main button")
-    return link
 
 
 @pytest.mark.timeout(120)

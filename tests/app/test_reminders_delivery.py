@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from quart import Quart
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, update
 
 from app import create_app
 from app.context import close, task_context
@@ -20,6 +19,7 @@ from app.reminders import delivery
 from app.reminders.delivery import MAY_HAVE_ARRIVED, Tries, deliver
 from app.reminders.models import Reminder, State
 from settings import Settings
+from tests.app.rows import writing_alone
 from tests.smtp_server import (
     DROP,
     DROP_AFTER_DOT,
@@ -79,16 +79,6 @@ async def site(settings: Settings, database: Database) -> AsyncIterator[Site]:
     async with smtp_server() as smtp, task_context(app)(None):
         yield Site(app, smtp)
     await close(app)
-
-
-@asynccontextmanager
-async def writing_alone(database: Database, table: str = "reminder") -> AsyncIterator[None]:
-    """Until the block ends, whoever else wants to change a row of this table has to wait."""
-    async with database.writer.connect() as other:
-        on_sqlite = database.engine.dialect.name == "sqlite"
-        await other.execute(text("SELECT 1" if on_sqlite else f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
-        yield
-        await other.rollback()
 
 
 @pytest.mark.both_databases("a claim in SQL decides")

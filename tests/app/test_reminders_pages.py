@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from zoneinfo import ZoneInfo
@@ -12,34 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from quart import Quart
 from redis.asyncio import Redis
-from sqlalchemy import select, update
 
-from app import create_app
 from app.database import Database
 from app.reminders.models import Reminder, State
-from settings import Settings
-from tests.app.visitor import Visitor
-from tests.redis_server import RedisServer
+from tests.app.rows import change, stored
+from tests.app.visitor import Visitor, words
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-async def stored(app: Quart) -> list[Reminder]:
-    database: Database = app.extensions["database"]
-    async with database.session() as db:
-        return list(await db.scalars(select(Reminder).order_by(Reminder.id)))
-
-
-async def change(app: Quart, **values: object) -> None:
-    database: Database = app.extensions["database"]
-    async with database.session() as db:
-        await db.execute(update(Reminder).values(**values))
-        await db.commit()
-
-
-def words(visitor: Visitor) -> str:
-    """What the page says, without its tags."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", visitor.text)).split())
 
 
 async def test_a_reminder_is_saved_armed_and_confirmed(app: Quart, alice: Visitor, redis: Redis) -> None:
@@ -297,18 +274,6 @@ async def test_many_are_shown_page_by_page(app: Quart, alice: Visitor) -> None:
     assert len(seen) == 120
     for odd in ("0", "-1", "x", "99999999999999999999999"):
         assert (await alice.get(f"/reminders/?page={odd}")).status_code == 200
-
-
-@pytest.fixture
-async def lonely(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> AsyncIterator[Visitor]:
-    """Alice, at a site whose Redis dies after she has signed in."""
-    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
-    app = create_app(replace(settings, redis_url=server.url))
-    async with app.test_app():
-        alice = Visitor(app)
-        await alice.sign_in()
-        server.kill9()
-        yield alice
 
 
 async def test_with_redis_away_it_is_saved_and_the_page_says_so(lonely: Visitor) -> None:

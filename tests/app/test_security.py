@@ -8,27 +8,18 @@ from dataclasses import replace
 
 import pytest
 from quart import Quart, Response
-from sqlalchemy import select
 
 from app import create_app
 from app.accounts import owner_only, public
 from app.context import site
-from app.database import Model
 from app.security import BODY_LIMIT
 from app.security.hosts import client_address
 from settings import Settings
 from tests.app.routes import furnish, has_fault
+from tests.app.rows import everything_stored
 from tests.app.visitor import Visitor
 
 NO_FIELDS = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-async def everything_stored(app: Quart) -> list[object]:
-    async with app.extensions["database"].session() as db:
-        return [
-            (table.name, [tuple(row) for row in await db.execute(select(table))])
-            for table in Model.metadata.sorted_tables
-        ]
 
 
 async def test_no_form_is_taken_without_the_token_of_this_browser(

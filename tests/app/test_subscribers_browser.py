@@ -16,11 +16,8 @@ from app.database import Database
 from app.subscribers import links
 from app.subscribers.models import State, Subscriber
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.running_site import RunningSite
-from tests.app.test_look import problems, served, tab
-from tests.browser import browser
-
-__all__ = ["browser", "served"]
 
 SATURDAY = re.compile(r"Saturday, \d+ \w+ \d{4}, 10:00 \(Europe/Berlin\)")
 

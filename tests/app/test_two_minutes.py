@@ -9,9 +9,6 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.app.running_site import RunningSite
-from tests.browser import browser
-
-__all__ = ["browser"]
 
 
 @pytest.mark.timeout(180)

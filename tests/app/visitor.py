@@ -46,3 +46,8 @@ class Visitor:
     async def _read(self, response: Any) -> Response:
         self.text = await response.get_data(as_text=True)
         return response  # type: ignore[no-any-return]
+
+
+def words(visitor: Visitor) -> str:
+    """What the page says, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", visitor.text)).split())

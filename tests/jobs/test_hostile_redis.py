@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -14,14 +13,12 @@ from redis.asyncio import Redis
 
 from jobs import aside, connect, every, group, keys, monitor, worker_settings
 from jobs.connection import JobsRedis
-from tests.jobs.commands.conftest import _run
+from tests.jobs.commands.conftest import run_command
+from tests.jobs.hostile import write_garbage, write_wrong, written_over
 from tests.jobs.key_table import table
 from tests.jobs.worker import tasks
 from tests.jobs.worker.questions import questions
 from tests.waiting import wait_until
-
-OFFSET = int(os.environ.get("OFFSET", "0"))
-GARBAGE = (b"\xff\xfe", b"9" * 5000, b"x", b"", b"=jobs:tasks", b"1e999", b"nan", b"-1", b"{}")
 
 
 def test_the_types_are_those_of_the_table() -> None:
@@ -76,39 +73,6 @@ async def _started(result: Any) -> bool:
     return await result.state() == "STARTED"
 
 
-async def write_wrong(redis: Redis, key: bytes, kind: str) -> None:
-    await redis.delete(key)
-    if kind == "string":
-        await redis.rpush(key, "somebody else's")
-    else:
-        await redis.set(key, "somebody else's")
-
-
-async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
-    """Beside what is there, and in place of each of its values."""
-    if kind == "hash":
-        fields = await redis.hkeys(key)
-        kept = (
-            {b"owner", b"state"} if key.startswith(keys.RECORD.encode()) else set()
-        )  # else it is nobody's job
-        for n, name in enumerate(fields):
-            if name not in kept:
-                await redis.hset(key, name, GARBAGE[(n + OFFSET) % len(GARBAGE)])
-        await redis.hset(
-            key, mapping={value + b"|evil": value for value in GARBAGE} | {b"evil": b"1", b"": b""}
-        )
-    elif kind == "zset":
-        await redis.zadd(key, {value: n for n, value in enumerate(GARBAGE)} | {"inf": "inf", "-inf": "-inf"})
-    elif kind == "set":
-        await redis.sadd(key, *GARBAGE)
-    elif kind == "list":
-        await redis.rpush(key, *GARBAGE)
-    elif kind == "stream":
-        await redis.xadd(key, {b"\xff": b"\xff"})
-    else:
-        await redis.set(key, GARBAGE[(len(key) + OFFSET) % len(GARBAGE)])
-
-
 @pytest.mark.parametrize("write", [write_wrong, write_garbage])
 async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
     busy: JobsRedis, redis: Redis, redis_url: str, write: Callable[[Redis, bytes, str], Any]
@@ -125,14 +89,6 @@ async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
         if bad:
             problems[family] = bad
     assert not problems
-
-
-async def written_over(
-    redis: Redis, family: str, kind: str, write: Callable[[Redis, bytes, str], Any]
-) -> None:
-    for key in await redis.keys(f"{family}*" if family.endswith(":") else family) or [f"{family}x".encode()]:
-        if not key.endswith(b":health-check"):
-            await write(redis, key, kind)
 
 
 async def seen_badly(
@@ -157,7 +113,7 @@ async def seen_badly(
     ended, waiting, _ = things
     words = COMMANDS[turn % len(COMMANDS)]
     of = {"result": [ended.id], "why": [waiting.id]}.get(words[0], [])
-    answer = await asyncio.to_thread(_run, ["--redis-url", redis_url, *words, *of])
+    answer = await asyncio.to_thread(run_command, ["--redis-url", redis_url, *words, *of])
     silent = answer.code == 69 and "no worker answers" in answer.err  # its next sign of life is on its way
     if not (answer.code in (0, 1) or silent) or "Traceback" in answer.err:
         bad[" ".join(words)] = answer.err

@@ -18,6 +18,7 @@ import pytest
 from jobs.commands import main
 from jobs.connection import JobsRedis
 from jobs.workers import online
+from tests.jobs.commands.listening import listener
 from tests.jobs.worker.conftest import (
     ROOT,
     StartProcess,
@@ -29,7 +30,7 @@ from tests.jobs.worker.conftest import (
 )
 from tests.waiting import wait_until
 
-__all__ = ["as_documented", "connection", "start_process", "start_worker"]
+__all__ = ["as_documented", "connection", "listener", "start_process", "start_worker"]
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ def cli(redis_url: str, connection: JobsRedis) -> Cli:
     """Run a command in this process, on the test's Redis."""
 
     async def run(*words: str) -> Said:
-        return await asyncio.to_thread(_run, ["--redis-url", redis_url, *words])
+        return await asyncio.to_thread(run_command, ["--redis-url", redis_url, *words])
 
     return run
 
 
-def _run(words: list[str]) -> Said:
+def run_command(words: list[str]) -> Said:
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -9,54 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.monitor.events import events
 from tests.jobs.commands.conftest import Cli, StartOnline
+from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
 from tests.waiting import wait_until
-
-
-class Listener:
-    """`python -m jobs events` in a terminal."""
-
-    def __init__(self, redis_url: str, log: Path, *words: str) -> None:
-        self.log = log
-        with log.open("wb") as out, log.with_suffix(".err").open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "jobs", "--redis-url", redis_url, "events", *words],
-                cwd=ROOT, stdout=out, stderr=err,
-            )  # fmt: skip
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
-
-    def has(self, **wanted: str) -> bool:
-        return any(wanted.items() <= event.items() for event in self.events)
-
-
-@pytest.fixture
-async def listener(redis_url: str, connection: JobsRedis, tmp_path: Path) -> AsyncIterator[Listener]:
-    """One that listens already."""
-    listener = Listener(redis_url, tmp_path / "events")
-
-    async def listens() -> bool:
-        return bool(
-            await connection.exists(keys.LISTENING) and (await connection.pubsub_numsub(keys.EVENTS))[0][1]
-        )
-
-    await wait_until(listens, "the command to listen", timeout_s=20)
-    yield listener
-    listener.process.kill()
-    listener.process.wait()
 
 
 async def test_what_happens_is_told(listener: Listener, start_online: StartOnline) -> None:

@@ -16,7 +16,7 @@ from jobs.commands import commands
 from jobs.connection import JobsRedis
 from jobs.printable import printable, printable_json
 from tests.jobs.commands.conftest import Cli, StartOnline
-from tests.jobs.commands.test_events import Listener, listener  # noqa: F401
+from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
 
@@ -96,7 +96,7 @@ async def test_neither_does_a_prompt(evil: str, process: Cli) -> None:
     assert_printable(said.err + said.out)
 
 
-async def test_nor_does_an_event(listener: Listener, connection: JobsRedis) -> None:  # noqa: F811
+async def test_nor_does_an_event(listener: Listener, connection: JobsRedis) -> None:
     await connection.enqueue([Call(EVIL, EVIL, connection.encode_call(EVIL, (), {}), EVIL)])
 
     await wait_until(lambda: listener.has(id=EVIL, task=EVIL, queue=EVIL), "the event")

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from jobs import QueueUnavailable, Result, chain, connect, first, group, monitor
 from jobs.connection import JobsRedis
 from jobs.monitor import events
-from tests.jobs.commands.conftest import _run
+from tests.jobs.commands.conftest import run_command
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT, WorkerProcess
 from tests.jobs.worker.questions import questions
@@ -93,7 +93,7 @@ async def test_the_rights_of_the_page_are_enough_for_everything(
         for words in ("status", "inspect active", "inspect stats", "inspect queued", "schedules", "workflows",
                       f"result {flow.id}", f"why {waiting.id}", "control pause default", "control resume default",
                       "purge -f", "events -t 1"):  # fmt: skip
-            answer = await asyncio.to_thread(_run, ["--redis-url", url, *words.split()])
+            answer = await asyncio.to_thread(run_command, ["--redis-url", url, *words.split()])
             assert answer.code in (0, 1), (words, answer.err)
     refused = await operator.execute_command("ACL", "LOG")
     assert [(entry[b"reason"], entry[b"object"]) for entry in map(_fields, refused)
@@ -206,7 +206,7 @@ async def test_who_is_not_let_in_reads_why_at_once(addresses: dict[str, tuple[st
                 assert "hush" not in "".join(traceback.format_exception(refused.value)), what
             with pytest.raises(QueueUnavailable, match=why):
                 await asyncio.wait_for(redis.get("x"), 3)
-        answer = await asyncio.to_thread(_run, ["--redis-url", url, "result", "x"])
+        answer = await asyncio.to_thread(run_command, ["--redis-url", url, "result", "x"])
         assert (answer.code, bool(re.search(why, answer.err))) == (69, True), (what, answer.err)
         assert "hush" not in answer.err
 

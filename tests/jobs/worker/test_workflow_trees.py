@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from jobs import chain
 from jobs.canvas import Node
-from tests.jobs.test_canvas_properties import built, constant, models, plain, tag
 from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.workflow_models import built, constant, models, plain, tag
 
 A_FEW = st.lists(st.tuples(models, st.randoms(use_true_random=False)), min_size=1, max_size=8)
 
