@@ -21,6 +21,7 @@ from app.reminders.arming import keep_armed
 from app.reminders.consents.tasks import ask_for_consent
 from app.reminders.tasks import remind, tell_missed
 from app.subscribers.tasks import send_confirmation, send_overdue
+from app.subscribers.when import weekly
 from jobs import cancel_until_ended, crontab, every
 from settings import Settings
 
@@ -69,16 +70,11 @@ def worker_options(app: Quart) -> dict[str, Any]:
 
 def schedules(settings: Settings) -> list[crontab | every]:
     """What is done by the clock."""
-    saturday = crontab(
-        digest,
-        name="weekly-digest",
-        minute=0,
-        hour=10,
-        day_of_week=6,
-        timezone=settings.timezone,
-        window=timedelta(days=6),
-    )
-    return [saturday, every(send_overdue, timedelta(minutes=1)), every(erase_old, timedelta(hours=1))]
+    return [
+        weekly(digest, settings.timezone),
+        every(send_overdue, timedelta(minutes=1)),
+        every(erase_old, timedelta(hours=1)),
+    ]
 
 
 async def _in_context(app: Quart, keep: Callable[[], Awaitable[None]]) -> None:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import times
 from app.context import site
 from jobs import crontab
 
+SATURDAY = 6
+
+
+def weekly(task: Any, zone: str | ZoneInfo) -> crontab:
+    """The schedule of the digest: each Saturday at 10:00 on the clocks of *zone*; caught up within six days."""
+    return crontab(
+        task,
+        name="weekly-digest",
+        minute=0,
+        hour=10,
+        day_of_week=SATURDAY,
+        timezone=zone,
+        window=timedelta(days=6),
+    )
+
 
 def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
-    """The first Saturday, 10:00 on the clocks of *zone*, that comes after *now*."""
-    return crontab("digest", minute=0, hour=10, day_of_week=6, timezone=zone).next_after(now)
+    """The first moment of that schedule after *now*."""
+    return weekly("digest.weekly", zone).next_after(now)
 
 
 def next_digest_spelled() -> str:
