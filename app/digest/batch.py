@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.context import site
 from app.digest import mails
-from app.digest.ledger import LostClaim, current_ledger
+from app.digest.ledger import current_ledger
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import (
     GIVE_UP_AFTER,
@@ -26,9 +26,12 @@ from app.mail import (
     FormLetter,
     HeaderRefused,
     Outcome,
+    Parcel,
     back_off,
     current_mailer,
+    outbox,
 )
+from app.mail.outbox import LostClaim, Outgoing
 from app.subscribers import states
 from app.subscribers.models import Subscriber
 
@@ -90,13 +93,13 @@ class Batch:
     """What the connections of one batch share."""
 
     def __init__(self, digest: Digest, letter: FormLetter, recipients: deque[Recipient]) -> None:
-        self._digest = digest
-        self._letter = letter
+        self.digest = digest
+        self.letter = letter
         self._recipients = recipients
         self._ends_at = time.monotonic() + LONGEST_S
         self._next_at = 0.0
-        self._halted = False
-        self._failed_at = datetime.now(UTC)
+        self.halted = False
+        self.failed_at = datetime.now(UTC)
         """When the last mail failed; at first, when it began."""
         self._said_well = False
 
@@ -113,7 +116,7 @@ class Batch:
 
     @property
     def _over(self) -> bool:
-        return self._halted or time.monotonic() >= self._ends_at
+        return self.halted or time.monotonic() >= self._ends_at
 
     async def _turn(self) -> None:
         """Wait until the rate allows another mail."""
@@ -123,59 +126,15 @@ class Batch:
         await asyncio.sleep(mine - now)
 
     async def _send(self, recipient: Recipient, connection: Connection) -> None:
-        ledger = current_ledger()
+        copy = Copy(self, recipient)
         try:
-            message_id = mails.message_id(self._digest, recipient.pk)
-            message = mails.copy(self._letter, recipient.subscriber, message_id)
-            await current_mailer().send(
-                message, over=connection, before_data=lambda: ledger.claim(recipient.pk)
-            )
-            # Shielded: what stops this worker now must not make the mail look as if nobody knew of it.
-            await asyncio.shield(ledger.sent(recipient.pk))
-            await self._note_success()
-        except LostClaim:
-            async with database.session() as db:
-                state = await db.scalar(select(Digest.state).where(Digest.id == self._digest.id))
-            if state != State.SENDING:
-                self._halted = True
+            if await outbox.deliver(copy, over=connection):
+                await self._note_success()
         except HeaderRefused as error:
-            await self._settle(recipient, DeliveryFailed(Outcome.PERMANENT, str(error)))
-        except DeliveryFailed as failed:
-            await self._settle(recipient, failed)
+            await copy.refused(DeliveryFailed(Outcome.PERMANENT, str(error)))
         except OperationalError as error:
             log.warning("the database could not take delivery %s now: %s", recipient.pk, error.orig)
-            self._halted = True
-
-    async def _settle(self, recipient: Recipient, failed: DeliveryFailed) -> None:
-        """What follows from each outcome; the table is in docs/mail.md."""
-        if failed.outcome.host_fault:
-            self._halted = True
-            # Said instead of taking the text, it is about us all the same.
-            with contextlib.suppress(LostClaim):
-                async with database.transaction() as db:
-                    await current_ledger().settle(recipient.pk, db, step=Step.WAITING)
-            return await note_host_fault(self._digest.id, failed)
-        attempts = recipient.attempts + (failed.outcome is not Outcome.UNCERTAIN)
-        step, reason = Step.FAILED, failed.reason
-        if failed.outcome is Outcome.UNCERTAIN:
-            step, reason = Step.UNCERTAIN, MAY_HAVE_ARRIVED
-        elif failed.outcome is Outcome.TRANSIENT and attempts <= MORE_TRIES:
-            step = Step.WAITING
-        values = {
-            "step": step,
-            "reason": reason,
-            "attempts": attempts,
-            "next_try_at": datetime.now(UTC) + EVERY,
-        }
-        since, self._failed_at = self._failed_at, datetime.now(UTC)
-        with contextlib.suppress(LostClaim):
-            async with database.transaction() as db:
-                # The subscriber first: whoever deletes it at this moment locks them in this order, too.
-                if failed.address_refused or failed.no_such_address:
-                    await states.refused(db, recipient.subscriber.id, failed)
-                await current_ledger().settle(recipient.pk, db, **values)
-                if await _count_failure(db, self._digest.id, failed.reason, since):
-                    self._halted = True
+            self.halted = True
 
     async def _note_success(self) -> None:
         """What went wrong before is over. In SQL that is said once; the next failure finds out by itself."""
@@ -184,10 +143,69 @@ class Batch:
         self._said_well = True
         troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
         async with database.session() as db:
-            going = Digest.id == self._digest.id, Digest.state == State.SENDING
+            going = Digest.id == self.digest.id, Digest.state == State.SENDING
             well = update(Digest).where(*going, troubled)
             await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
             await db.commit()
+
+
+class Copy(Outgoing):
+    """The mail for one recipient."""
+
+    def __init__(self, batch: Batch, recipient: Recipient) -> None:
+        self._batch = batch
+        self._recipient = recipient
+
+    async def compose(self) -> Parcel:
+        message_id = mails.message_id(self._batch.digest, self._recipient.pk)
+        return mails.copy(self._batch.letter, self._recipient.subscriber, message_id)
+
+    async def claim(self) -> None:
+        await current_ledger().claim(self._recipient.pk)
+
+    async def sent(self) -> None:
+        await current_ledger().sent(self._recipient.pk)
+
+    async def unreachable(self, failed: DeliveryFailed) -> None:
+        """It concerns all: the batch ends, and the digest waits for the server or the owner."""
+        self._batch.halted = True
+        # Even if it was the answer to the text: the server refuses us, not this mail.
+        with contextlib.suppress(LostClaim):
+            async with database.transaction() as db:
+                await current_ledger().settle(self._recipient.pk, db, step=Step.WAITING)
+        await note_host_fault(self._batch.digest.id, failed)
+
+    async def not_now(self, failed: DeliveryFailed) -> None:
+        more = self._recipient.attempts < MORE_TRIES
+        await self._settle(failed, Step.WAITING if more else Step.FAILED, failed.reason)
+
+    async def refused(self, failed: DeliveryFailed) -> None:
+        await self._settle(failed, Step.FAILED, failed.reason)
+
+    async def uncertain(self, failed: DeliveryFailed) -> None:
+        await self._settle(failed, Step.UNCERTAIN, MAY_HAVE_ARRIVED)
+
+    async def lost(self) -> None:
+        """Its subscriber has left, or the digest is not being sent any more: then the batch ends."""
+        digest_pk = self._batch.digest.id
+        async with database.session() as db:
+            state = await db.scalar(select(Digest.state).where(Digest.id == digest_pk))
+        if state != State.SENDING:
+            self._batch.halted = True
+
+    async def _settle(self, failed: DeliveryFailed, step: Step, reason: str) -> None:
+        pk, digest_pk, now = self._recipient.pk, self._batch.digest.id, datetime.now(UTC)
+        attempts = self._recipient.attempts + (failed.outcome is not Outcome.UNCERTAIN)
+        values = {"step": step, "reason": reason, "attempts": attempts, "next_try_at": now + EVERY}
+        since, self._batch.failed_at = self._batch.failed_at, now
+        with contextlib.suppress(LostClaim):
+            async with database.transaction() as db:
+                # The subscriber first: whoever deletes it at this moment locks them in this order, too.
+                if failed.address_refused or failed.no_such_address:
+                    await states.refused(db, self._recipient.subscriber.id, failed)
+                await current_ledger().settle(pk, db, **values)
+                if await _count_failure(db, digest_pk, failed.reason, since):
+                    self._batch.halted = True
 
 
 async def pause(digest_pk: int, reason: str) -> None:

@@ -8,18 +8,19 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quart import current_app
 from sqlalchemy import bindparam, exists, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app import database
 from app.digest.models import Delivery, Digest, State, Step
+from app.mail import outbox
+from app.mail.outbox import LostClaim
 from app.subscribers.models import Subscriber, is_confirmed
-from jobs import cancel_until_ended
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,6 @@ RECORD_SENT = (
 RENEW = update(Delivery).where(_these, _mine).values(claimed_until=bindparam("until"))
 
 
-class LostClaim(Exception):
-    """It may not be sent from here: sent, failed or taken by another, its subscriber left, or the digest is paused."""
-
-
 def current_ledger() -> Ledger:
     """The one of the running app, for all its batches together; needs an app context."""
     ledger: Ledger = current_app.extensions.setdefault("digest_ledger", Ledger())
@@ -85,21 +82,14 @@ class Ledger:
             self._held += Counter()  # which forgets those at 0
 
     async def claim(self, pk: int) -> None:
-        """Before the text leaves. LostClaim: it may not leave. Whoever unsubscribed before this gets no mail."""
+        """Before the text leaves. LostClaim: it was sent or claimed, its subscriber left, or the digest is paused."""
         if pk in self._claims or not await self._written(self._claims, pk):
             raise LostClaim(pk)
 
     async def sent(self, pk: int) -> None:
-        """The server has taken it. Stubborn: a mail that went out and is not recorded is uncertain."""
-        for patience in (True, True, True, True, False):
-            try:
-                if not await self._written(self._sent, pk):
-                    log.error("delivery %s was taken over while it was sent", pk)
-                return
-            except OperationalError:
-                if not patience:
-                    raise
-                await asyncio.sleep(1)
+        """The server has taken it."""
+        if not await self._written(self._sent, pk):
+            log.error("delivery %s was taken over while it was sent", pk)
 
     async def settle(self, pk: int, db: AsyncSession, **values: Any) -> None:
         """Its end, or its next try, in a transaction of the caller's. LostClaim: somebody else has settled it."""
@@ -110,14 +100,9 @@ class Ledger:
         if changed.scalar_one_or_none() is None:
             raise LostClaim(pk)
 
-    @contextlib.asynccontextmanager
-    async def renewing(self) -> AsyncIterator[None]:
-        """While it is open, say every 10 s that this process lives: an answer may take eleven minutes."""
-        renewing = asyncio.create_task(self._renew())
-        try:
-            yield
-        finally:
-            await cancel_until_ended([renewing])
+    def renewing(self) -> AbstractAsyncContextManager[None]:
+        """While it is open, say every 10 s that this process lives."""
+        return outbox.renewing(self._renew, RENEW_S)
 
     async def _written(self, wishes: dict[int, asyncio.Future[bool]], pk: int) -> bool:
         wishes[pk] = asyncio.get_running_loop().create_future()
@@ -159,9 +144,6 @@ class Ledger:
         return set(await connection.scalars(RECORD_SENT, {"pks": pks, "me": self._me, "now": now}))
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_S)
-            with contextlib.suppress(OperationalError):  # the next one may work, and the settling finds out
-                async with database.current_database().writer.begin() as connection:
-                    until = datetime.now(UTC) + CLAIM
-                    await connection.execute(RENEW, {"pks": list(self._held), "me": self._me, "until": until})
+        async with database.current_database().writer.begin() as connection:
+            until = datetime.now(UTC) + CLAIM
+            await connection.execute(RENEW, {"pks": list(self._held), "me": self._me, "until": until})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, select, update
@@ -15,17 +14,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
-from app.mail import (
-    GIVE_UP_AFTER,
-    DeliveryFailed,
-    HeaderRefused,
-    Outcome,
-    back_off,
-    current_mailer,
-)
+from app.mail import GIVE_UP_AFTER, DeliveryFailed, HeaderRefused, back_off, outbox
+from app.mail.outbox import LostClaim, Outgoing
 from app.reminders import limits, mails
 from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
-from jobs import cancel_until_ended
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +37,6 @@ class Tries:
 
     more: int
     every: timedelta
-
-
-class LostClaim(Exception):
-    """Somebody else sends it, or it was edited, cancelled or declined since it was read."""
 
 
 class HasToWait(Exception):
@@ -100,68 +88,77 @@ async def _deliver(reminder: Reminder, tries: Tries) -> timedelta | None:
     return await _send(reminder, tries)
 
 
-async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
-    async def claim() -> None:
-        until = datetime.now(UTC) + CLAIM
-        sending = {"state": State.SENDING, "claims": reminder.claims + 1, "claimed_until": until}
-        async with database.transaction() as db:
-            if wait := await limits.wait_before(db, reminder):
-                raise HasToWait(wait)
-            await _change_in(
-                db, reminder, may_be_mailed(), **sending
-            )  # it may have been withdrawn a moment ago
+class _Mail(Outgoing):
+    """A reminder that is due; `wait` says when to call `deliver` again, None that nothing is left to do."""
 
+    def __init__(self, reminder: Reminder, tries: Tries) -> None:
+        self.reminder = reminder
+        self.tries = tries
+        self.wait: timedelta | None = None
+
+    async def compose(self) -> EmailMessage:
+        return await mails.reminder(self.reminder)
+
+    async def claim(self) -> None:
+        until = datetime.now(UTC) + CLAIM
+        sending = {"state": State.SENDING, "claims": self.reminder.claims + 1, "claimed_until": until}
+        async with database.transaction() as db:
+            if wait := await limits.wait_before(db, self.reminder):
+                raise HasToWait(wait)
+            # It may have been withdrawn a moment ago.
+            await _change_in(db, self.reminder, may_be_mailed(), **sending)
+
+    def renewing(self) -> AbstractAsyncContextManager[None]:
+        async def renew() -> None:
+            if self.reminder.state == State.SENDING:
+                await _change(self.reminder, claimed_until=datetime.now(UTC) + CLAIM)
+
+        return outbox.renewing(renew, RENEW_S)
+
+    async def sent(self) -> None:
+        try:
+            await _change(self.reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
+        except LostClaim:
+            log.error(
+                "%s was taken over or deleted while it was sent: it may be mailed twice", self.reminder.job_id
+            )
+
+    async def unreachable(self, failed: DeliveryFailed) -> None:
+        now = datetime.now(UTC)
+        since = self.reminder.unreachable_since or now
+        if now - since >= GIVE_UP_AFTER:
+            reason = f"Given up after 4 days. {failed.reason}"
+            return await _change(self.reminder, state=State.FAILED, reason=reason)
+        await self._again(back_off(now - since), failed.reason, unreachable_since=since)
+
+    async def not_now(self, failed: DeliveryFailed) -> None:
+        answers = self.reminder.attempts + 1
+        if answers > self.tries.more:
+            return await self.refused(failed)
+        await self._again(self.tries.every, failed.reason, attempts=answers, unreachable_since=None)
+
+    async def refused(self, failed: DeliveryFailed) -> None:
+        answers = self.reminder.attempts + 1
+        await _change(self.reminder, state=State.FAILED, reason=failed.reason, attempts=answers)
+
+    async def uncertain(self, failed: DeliveryFailed) -> None:
+        if self.reminder.uncertain:
+            return await _change(self.reminder, state=State.FAILED, reason=MAY_HAVE_ARRIVED)
+        await self._again(AFTER_UNCERTAIN, failed.reason, uncertain=1)
+
+    async def _again(self, wait: timedelta, reason: str, **values: Any) -> None:
+        self.wait = await _again(self.reminder, wait, reason, **values)
+
+
+async def _send(reminder: Reminder, tries: Tries) -> timedelta | None:
+    mail = _Mail(reminder, tries)
     try:
-        message = await mails.reminder(reminder)
-        async with _renewing(reminder):
-            await current_mailer().send(message, before_data=claim)
-            # Shielded: what stops this worker now must not make the next one send it again.
-            await asyncio.shield(_record_sent(reminder))
+        await outbox.deliver(mail)
     except HasToWait as enough:
         return await _again(reminder, enough.wait, ENOUGH_TODAY)
     except HeaderRefused as error:
         await _change(reminder, state=State.FAILED, reason=str(error))
-    except DeliveryFailed as failed:
-        return await _settle(reminder, failed, tries)
-    return None
-
-
-async def _record_sent(reminder: Reminder) -> None:
-    """Stubborn: a mail that went out and is not recorded would go out again."""
-    for patience in (True, True, True, True, False):
-        try:
-            await _change(reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
-        except LostClaim:
-            log.error(
-                "%s was taken over or deleted while it was sent: it may be mailed twice", reminder.job_id
-            )
-        except OperationalError:
-            if not patience:
-                raise
-            await asyncio.sleep(1)
-            continue
-        return
-
-
-async def _settle(reminder: Reminder, failed: DeliveryFailed, tries: Tries) -> timedelta | None:
-    """What follows from each outcome; the table is in docs/mail.md."""
-    now = datetime.now(UTC)
-    if failed.outcome is Outcome.UNCERTAIN and not reminder.uncertain:
-        return await _again(reminder, AFTER_UNCERTAIN, failed.reason, uncertain=1)
-    if failed.outcome is Outcome.UNCERTAIN:
-        await _change(reminder, state=State.FAILED, reason=MAY_HAVE_ARRIVED)
-        return None
-    if failed.outcome.host_fault:
-        since = reminder.unreachable_since or now
-        if now - since < GIVE_UP_AFTER:
-            return await _again(reminder, back_off(now - since), failed.reason, unreachable_since=since)
-        await _change(reminder, state=State.FAILED, reason=f"Given up after 4 days. {failed.reason}")
-        return None
-    answers = reminder.attempts + 1
-    if failed.outcome is Outcome.TRANSIENT and answers <= tries.more:
-        return await _again(reminder, tries.every, failed.reason, attempts=answers, unreachable_since=None)
-    await _change(reminder, state=State.FAILED, reason=failed.reason, attempts=answers)
-    return None
+    return mail.wait
 
 
 async def _again(reminder: Reminder, wait: timedelta, reason: str, **values: Any) -> timedelta:
@@ -204,21 +201,3 @@ async def _change_in(
         raise LostClaim(reminder.job_id)
     for name, value in values.items():
         setattr(reminder, name, value)
-
-
-@contextlib.asynccontextmanager
-async def _renewing(reminder: Reminder) -> AsyncIterator[None]:
-    """While it is sent, say every 10 s that its worker lives: the answer may take eleven minutes."""
-    renewing = asyncio.create_task(_renew(reminder))
-    try:
-        yield
-    finally:
-        await cancel_until_ended([renewing])
-
-
-async def _renew(reminder: Reminder) -> None:
-    while True:
-        await asyncio.sleep(RENEW_S)
-        if reminder.state == State.SENDING:
-            with contextlib.suppress(LostClaim, OperationalError):  # the settling change finds out
-                await _change(reminder, claimed_until=datetime.now(UTC) + CLAIM)

@@ -5,9 +5,9 @@ An author gets one such mail an hour at most: it names all that were missed sinc
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 
 from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +15,8 @@ from sqlalchemy.orm import aliased
 
 from app import database
 from app.accounts import Account, hold
-from app.mail import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off, current_mailer
+from app.mail import GIVE_UP_AFTER, DeliveryFailed, back_off, outbox
+from app.mail.outbox import LostClaim, Outgoing
 from app.reminders import mails
 from app.reminders.models import Reminder, State
 
@@ -23,10 +24,6 @@ CHUNK = 500
 MOST = 500
 """Reminders that one mail tells of; those beyond it are told an hour later."""
 EVERY = timedelta(hours=1)
-
-
-class NotNow(Exception):
-    """Somebody else tells of one of them, or it was changed or deleted meanwhile."""
 
 
 async def untold() -> Sequence[Reminder]:
@@ -41,10 +38,7 @@ async def untold() -> Sequence[Reminder]:
 
 
 async def tell(pk: int) -> None:
-    """Mail the author of reminder *pk* that it was missed, and which others; nothing if it is told, or not missed.
-
-    Claimed before the text leaves: a mail that may have arrived is not sent again.
-    """
+    """Mail the author of reminder *pk* that it was missed, and which others; nothing if it is told, or not missed."""
     async with database.session() as db:
         reminder = await db.get(Reminder, pk)
         author = await db.get(Account, reminder.account_id) if reminder and reminder.account_id else None
@@ -59,49 +53,50 @@ async def tell(pk: int) -> None:
         missed = (await db.scalars(query.order_by(Reminder.date, Reminder.id).limit(MOST))).all()
     if not missed:
         return
-    told_at: datetime | None = None
+    await outbox.deliver(_Mail(author, missed))
 
-    async def claim() -> None:
-        nonlocal told_at
+
+class _Mail(Outgoing):
+    """To the author, about the missed ones. A mail that may have arrived is not sent again."""
+
+    def __init__(self, author: Account, missed: Sequence[Reminder]) -> None:
+        self._author = author
+        self._missed = missed
+        self._told_at: datetime | None = None
+
+    async def compose(self) -> EmailMessage:
+        return await mails.missed(self._missed, self._author)
+
+    async def claim(self) -> None:
+        """LostClaim: one of them was mailed from elsewhere, changed or deleted meanwhile."""
         now = datetime.now(UTC)
         async with database.transaction() as db:
-            if await _change(db, author, missed, None, told_at=now) != len(missed):
-                raise NotNow
-        told_at = now
+            if await self._change(db, told_at=now) != len(self._missed):
+                raise LostClaim
+        self._told_at = now
 
-    try:
-        await current_mailer().send(await mails.missed(missed, author), before_data=claim)
-    except NotNow:
-        return
-    except DeliveryFailed as failed:
-        await asyncio.shield(_record_failure(author, missed, failed, told_at))
+    async def not_now(self, failed: DeliveryFailed) -> None:
+        now = datetime.now(UTC)
+        await self._settle(told_at=None, next_try_at=now + back_off(now - self._missed[-1].date))
 
+    async def refused(self, failed: DeliveryFailed) -> None:
+        await self._settle(told_at=datetime.now(UTC))
 
-async def _record_failure(
-    author: Account, missed: Sequence[Reminder], failed: DeliveryFailed, told_at: datetime | None
-) -> None:
-    now = datetime.now(UTC)
-    values: dict[str, datetime | None] = {"told_at": now}
-    if failed.outcome not in (Outcome.PERMANENT, Outcome.UNCERTAIN):
-        values = {"told_at": None, "next_try_at": now + back_off(now - missed[-1].date)}
-    async with database.transaction() as db:
-        await _change(db, author, missed, told_at, **values)
+    async def uncertain(self, failed: DeliveryFailed) -> None:
+        await self._settle(told_at=datetime.now(UTC))
 
+    async def _settle(self, **values: datetime | None) -> None:
+        async with database.transaction() as db:
+            await self._change(db, **values)
 
-async def _change(
-    db: AsyncSession,
-    author: Account,
-    missed: Sequence[Reminder],
-    as_told: datetime | None,
-    **values: datetime | None,
-) -> int:
-    """Change those that are missed still, and told as they were; how many. An edited one is missed no more."""
-    await hold(db, author)  # whoever deletes it, edits one, or tells of the same ones comes before or after
-    told = Reminder.told_at.is_(None) if as_told is None else Reminder.told_at == as_told
-    same = Reminder.id.in_([one.id for one in missed]), Reminder.state == State.MISSED, told
-    changed = await db.execute(update(Reminder).where(*same).values(**values))
-    assert isinstance(changed, CursorResult)
-    return changed.rowcount
+    async def _change(self, db: AsyncSession, **values: datetime | None) -> int:
+        """Change those that are missed still, and told as they were; how many. An edited one is missed no more."""
+        await hold(db, self._author)  # whoever deletes it, edits or tells of one comes before or after
+        told = Reminder.told_at == self._told_at if self._told_at else Reminder.told_at.is_(None)
+        same = Reminder.id.in_([one.id for one in self._missed]), Reminder.state == State.MISSED, told
+        changed = await db.execute(update(Reminder).where(*same).values(**values))
+        assert isinstance(changed, CursorResult)
+        return changed.rowcount
 
 
 def _untold(now: datetime) -> tuple[ColumnElement[bool], ...]:

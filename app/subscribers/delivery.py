@@ -7,43 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
 
 from sqlalchemy import CursorResult, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
-from app.mail import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off, current_mailer
+from app.mail import GIVE_UP_AFTER, DeliveryFailed, back_off, outbox
+from app.mail.outbox import LostClaim, Outgoing
 from app.subscribers import mails, states
 from app.subscribers.models import Subscriber
 
 CHUNK = 500
 
 
-class LostClaim(Exception):
-    """Somebody else sends it, or it has been asked for anew."""
-
-
 async def send(pk: int) -> None:
-    """Mail the confirmation that is due to subscriber *pk*, if one is. What can be tried again stays due.
-
-    Claimed before its text leaves: a mail that may have arrived is not sent again.
-    """
+    """Mail the confirmation that is due to subscriber *pk*, if one is. What can be tried again stays due."""
     async with database.session() as db:
         subscriber = await db.get(Subscriber, pk)
     if subscriber is None or subscriber.mail_due_at is None:
         return
-    claimed = False
-
-    async def claim() -> None:
-        nonlocal claimed
-        await _claim(subscriber)
-        claimed = True
-
-    try:
-        await current_mailer().send(await mails.confirmation(subscriber), before_data=claim)
-    except DeliveryFailed as failed:
-        await _settle(subscriber, failed, claimed)
-    except LostClaim:
-        pass
+    await outbox.deliver(_Mail(subscriber))
 
 
 async def overdue() -> Sequence[int]:
@@ -62,29 +47,38 @@ async def overdue() -> Sequence[int]:
     return found
 
 
-async def _claim(subscriber: Subscriber) -> None:
-    still = (
-        Subscriber.id == subscriber.id,
-        Subscriber.asked_at == subscriber.asked_at,
-        Subscriber.mail_due_at.is_not(None),
-    )
-    async with database.session() as db:
-        changed = await db.execute(update(Subscriber).where(*still).values(mail_due_at=None))
-        await db.commit()
-    assert isinstance(changed, CursorResult)
-    if changed.rowcount != 1:
-        raise LostClaim
+class _Mail(Outgoing):
+    """A confirmation. A mail that may have arrived is not sent again."""
 
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+        self._same = Subscriber.id == subscriber.id, Subscriber.asked_at == subscriber.asked_at
+        self._claimed = False
 
-async def _settle(subscriber: Subscriber, failed: DeliveryFailed, claimed: bool) -> None:
-    """What follows from each outcome; the table is in docs/mail.md."""
-    same = Subscriber.id == subscriber.id, Subscriber.asked_at == subscriber.asked_at
-    async with database.transaction() as db:
-        if failed.outcome is Outcome.PERMANENT:
-            said = {"mail_due_at": None, "reason": failed.reason}
-            await db.execute(update(Subscriber).where(*same, states.is_reachable()).values(**said))
+    async def compose(self) -> EmailMessage:
+        return await mails.confirmation(self._subscriber)
+
+    async def claim(self) -> None:
+        """LostClaim: somebody else sends it, or it has been asked for anew."""
+        due = update(Subscriber).where(*self._same, Subscriber.mail_due_at.is_not(None))
+        async with database.session() as db:
+            changed = await db.execute(due.values(mail_due_at=None))
+            await db.commit()
+        assert isinstance(changed, CursorResult)
+        if changed.rowcount != 1:
+            raise LostClaim
+        self._claimed = True
+
+    async def not_now(self, failed: DeliveryFailed) -> None:
+        if self._claimed:
+            async with database.transaction() as db:
+                await self._change(db, mail_due_at=self._subscriber.mail_due_at)
+
+    async def refused(self, failed: DeliveryFailed) -> None:
+        async with database.transaction() as db:
+            await self._change(db, mail_due_at=None, reason=failed.reason)
             if failed.address_refused or failed.no_such_address:  # else it was said of us, or of the text
-                await states.refused(db, subscriber.id, failed)
-        elif claimed and failed.outcome is not Outcome.UNCERTAIN:
-            again = {"mail_due_at": subscriber.mail_due_at}
-            await db.execute(update(Subscriber).where(*same, states.is_reachable()).values(again))
+                await states.refused(db, self._subscriber.id, failed)
+
+    async def _change(self, db: AsyncSession, **values: Any) -> None:
+        await db.execute(update(Subscriber).where(*self._same, states.is_reachable()).values(**values))

@@ -44,6 +44,9 @@ NO_MAIL = {
 """What changes something, and sends no mail by that."""
 
 
+SENDS = r"(mailer\b.*\.send|\boutbox\.deliver)$"
+
+
 def senders() -> Iterator[str]:
     """Every function of the site that hands a mail over."""
     for path in (ROOT / "app").rglob("*.py"):
@@ -61,8 +64,10 @@ def _in(node: ast.AST, name: str) -> Iterator[str]:
             else name
         )
         yield from _in(child, inner if here else name)
-        if isinstance(child, ast.Call) and re.search(r"mailer\b.*\.send$", ast.unparse(child.func)):
+        if isinstance(child, ast.Call) and re.search(SENDS, ast.unparse(child.func)):
             yield name
+        if isinstance(child, ast.ImportFrom) and child.module == "app.mail.outbox":
+            assert "deliver" not in {alias.name for alias in child.names}, f"{name}: write outbox.deliver"
 
 
 def test_every_function_that_sends_mail_has_a_row() -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select, update
 
 from app import database
 from app.accounts import Account
-from app.mail import DeliveryFailed, Outcome, current_mailer
+from app.mail import DeliveryFailed, outbox
+from app.mail.outbox import LostClaim, Outgoing
 from app.reminders.consents import answers, mails
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.models import Reminder, State
 
 AGAIN_AFTER = timedelta(minutes=5)
-
-
-class NotNow(Exception):
-    """It was answered, cancelled or mailed meanwhile, or the address was asked by somebody else today."""
 
 
 async def due() -> list[Consent]:
@@ -37,21 +34,44 @@ async def send(pk: int) -> None:
     if consent is None or asker is None or not _is_due(consent):
         return
 
-    claimed_at: datetime | None = None
+    await outbox.deliver(_Mail(consent, asker))
 
-    async def claim() -> None:
-        nonlocal claimed_at
-        claimed_at = await _claim(pk, consent.email)
-        if claimed_at is None:
-            raise NotNow
 
-    try:
-        message = await mails.request(consent, asker)
-        await current_mailer().send(message, before_data=claim)
-    except NotNow:
-        return  # the row says when to look again
-    except DeliveryFailed as failed:
-        await asyncio.shield(_record_failure(consent, failed, claimed_at))
+class _Mail(Outgoing):
+    """A request. What was refused for good, or may have gone out, counts as asked; the rest is tried again.
+
+    Nothing of it counts if the request was mailed from elsewhere meanwhile, or changed.
+    """
+
+    def __init__(self, consent: Consent, asker: Account) -> None:
+        self._consent = consent
+        self._asker = asker
+        self._claimed_at: datetime | None = None
+
+    async def compose(self) -> EmailMessage:
+        return await mails.request(self._consent, self._asker)
+
+    async def claim(self) -> None:
+        self._claimed_at = await _claim(self._consent.id, self._consent.email)
+        if self._claimed_at is None:
+            raise LostClaim  # the row says when to look again
+
+    async def not_now(self, failed: DeliveryFailed) -> None:
+        due_at, asked_at = datetime.now(UTC) + AGAIN_AFTER, self._consent.asked_at
+        await self._settle(reason=failed.reason[:500], mail_due_at=due_at, asked_at=asked_at)
+
+    async def refused(self, failed: DeliveryFailed) -> None:
+        await self._settle(reason=failed.reason[:500], mail_due_at=None)
+
+    async def _settle(self, **values: Any) -> None:
+        if self._claimed_at is None:
+            as_left = Consent.mail_due_at == self._consent.mail_due_at
+        else:
+            as_left = Consent.mail_due_at.is_(None) & (Consent.asked_at == self._claimed_at)
+        unanswered = Consent.id == self._consent.id, Consent.answer == Answer.NONE
+        async with database.session() as db:
+            await db.execute(update(Consent).where(*unanswered, as_left).values(**values))
+            await db.commit()
 
 
 async def _claim(pk: int, email: str) -> datetime | None:
@@ -74,27 +94,6 @@ async def _claim(pk: int, email: str) -> datetime | None:
             return None
         consent.mail_due_at, consent.asked_at = None, now
     return now
-
-
-async def _record_failure(consent: Consent, failed: DeliveryFailed, claimed_at: datetime | None) -> None:
-    """What was refused for good, or may have gone out, counts as asked; the rest is tried again.
-
-    Nothing of it counts if the request was mailed from elsewhere meanwhile, or changed.
-    """
-    if failed.outcome is Outcome.UNCERTAIN:
-        return
-    values: dict[str, Any] = {"reason": failed.reason[:500], "mail_due_at": None}
-    if failed.outcome is not Outcome.PERMANENT:
-        values |= {"mail_due_at": datetime.now(UTC) + AGAIN_AFTER, "asked_at": consent.asked_at}
-    async with database.session() as db:
-        unanswered = Consent.id == consent.id, Consent.answer == Answer.NONE
-        as_left = (
-            Consent.mail_due_at == consent.mail_due_at
-            if claimed_at is None
-            else Consent.mail_due_at.is_(None) & (Consent.asked_at == claimed_at)
-        )
-        await db.execute(update(Consent).where(*unanswered, as_left).values(**values))
-        await db.commit()
 
 
 def _is_due(consent: Consent) -> bool:
