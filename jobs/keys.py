@@ -49,6 +49,8 @@ What waits, runs or is unfinished has no lifetime: the script that ends it sets 
 from __future__ import annotations
 
 DEFAULT_QUEUE = "default"
+OURS = "jobs:"
+"""What every key and channel of ours begins with."""
 
 QUEUE = "arq:queue"
 JOB = "arq:job:"
@@ -124,9 +126,11 @@ RESULT_EXPIRES_MS = 86_400_000
 """One day, as Celery's `result_expires`."""
 
 LUA_CONSTANTS = {
-    name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str | int)
+    name: value
+    for name, value in list(globals().items())
+    if name.isupper() and isinstance(value, str | int) and name != "DEFAULT_QUEUE"
 }
-"""Set as locals before every script, so that no name is written twice."""
+"""Set as locals before the scripts that use them, so that no name is written twice. A text is a key or a channel."""
 
 
 def queue_key(name: str) -> str:
@@ -138,7 +142,7 @@ def queue_key(name: str) -> str:
 
 def is_ours(key: str) -> bool:
     """Is this a key of ours, or of arq's, that is no queue? No name makes a queue of one."""
-    return key == ABORT or key.startswith(("jobs:", JOB, IN_PROGRESS, RETRY, RESULT))
+    return key == ABORT or key.startswith((OURS, JOB, IN_PROGRESS, RETRY, RESULT))
 
 
 def queue_name(key: str) -> str:

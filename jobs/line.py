@@ -13,6 +13,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
+from jobs import keys
 from jobs.away import is_away
 from jobs.scripts import Script
 
@@ -25,8 +26,10 @@ class Line:
     unless the address says otherwise) is a TimeoutError.
     """
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, key: str = keys.OURS) -> None:
         self._pool = pool
+        self._key = key
+        """The one key of every script, see jobs/scripts."""
         self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
         self._connection: AbstractConnection | None = None
         self._lock = asyncio.Lock()
@@ -36,9 +39,9 @@ class Line:
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
         try:
-            return await self.command(b"EVALSHA", script.sha, 0, *args)
+            return await self.command(b"EVALSHA", script.sha, 1, self._key, *args)
         except NoScriptError:
-            return await self.command(b"EVAL", script.text, 0, *args)
+            return await self.command(b"EVAL", script.text, 1, self._key, *args)
 
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
         """Send one command and wait for its answer, *patience_s* longer than for others.

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jobs.keys import LUA_CONSTANTS
+from jobs.keys import LUA_CONSTANTS, OURS
 
 _folder = files(__name__)
-_constants = "\n".join(f"local {name} = {value!r}" for name, value in LUA_CONSTANTS.items())
+_WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(LUA_CONSTANTS)})\b")
+"""Comments and texts, or a constant."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Script:
 
 
 def load(name: str) -> Script:
-    """Put the constants, the prelude and what it includes before `<name>.lua`.
+    """`<name>.lua` with all that it needs before it.
 
     A line `-- include: other` brings in other.lua; `-- flags: allow-oom` becomes the script's shebang.
     """
@@ -31,8 +32,23 @@ def load(name: str) -> Script:
     flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
     shebang = f"#!lua flags={flags[1]}\n" if flags else ""
     included = re.sub(r"^-- include: (\w+)$", lambda line: _read(line[1]), own, flags=re.MULTILINE)
-    text = f"{shebang}{_constants}\n{_read('prelude')}\n{included}".encode()
+    text = (shebang + whole(included)).encode()
     return Script(name, text, hashlib.sha1(text).hexdigest().encode())
+
+
+def whole(lua: str) -> str:
+    """*lua* behind the prelude, and behind those constants of jobs/keys.py that the two use.
+
+    A script's one `KEYS[1]` is `<prefix>jobs:`, which the access list of docs/redis.md allows: every key and channel
+    that it names is made of the prefix.
+    """
+    body = f"{_read('prelude')}\n{lua}"
+    used = sorted({word[1] for word in _WORDS.finditer(body) if word[1]})
+    constants = "".join(f"local {name} = {LUA_CONSTANTS[name]!r}\n" for name in used)
+    keys = [name for name in used if isinstance(LUA_CONSTANTS[name], str)]
+    with_prefix = f"{', '.join(keys)} = {', '.join(f'PREFIX .. {name}' for name in keys)}"
+    prefix = f"local PREFIX = KEYS[1]:sub(1, -{len(OURS) + 1})\nif PREFIX ~= '' then {with_prefix} end"
+    return f"{constants}{prefix}\n{body}"
 
 
 def _read(name: str) -> str:

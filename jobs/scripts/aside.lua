@@ -18,8 +18,9 @@ end
 for _, key in ipairs(found[2]) do
   local ours = type_of_ours(key)
   if ours and ours ~= redis.call('TYPE', key).ok then
-    redis.call('RENAME', key, ASIDE .. key)
-    redis.call('EXPIRE', ASIDE .. key, KEPT_S)
+    local kept_as = ASIDE .. key:sub(#PREFIX + 1)
+    redis.call('RENAME', key, kept_as)
+    redis.call('EXPIRE', kept_as, KEPT_S)
     aside[#aside + 1] = key
   end
 end

@@ -10,7 +10,7 @@ end
 -- A key of ours, or of arq's, that is no queue: no name makes a queue of one.
 local function is_ours(key)
   if key == ABORT then return true end
-  for _, own in ipairs({ 'jobs:', JOB, IN_PROGRESS, RETRY, RESULT }) do
+  for _, own in ipairs({ OURS, JOB, IN_PROGRESS, RETRY, RESULT }) do
     if key:sub(1, #own) == own then return true end
   end
   return false
@@ -18,7 +18,7 @@ end
 
 local function queue_key(name)
   if not name or name == 'default' then return QUEUE end
-  local key = name:sub(1, 1) == '=' and name:sub(2)
+  local key = name:sub(1, 1) == '=' and PREFIX .. name:sub(2)
   if key and not is_ours(key) then return key end
   return QUEUE .. ':' .. name
 end

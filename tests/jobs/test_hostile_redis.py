@@ -31,7 +31,7 @@ def test_the_types_are_those_of_the_table() -> None:
 
 
 LOOKED_UP = set(keys.LUA_CONSTANTS) - {
-    "DEFAULT_QUEUE", "REPLY", "CONTROL", "PROGRESS", "NEWS", "EVENTS", "ENDS", "HISTORY_LENGTH", "AUDIT_LENGTH",
+    "OURS", "REPLY", "CONTROL", "PROGRESS", "NEWS", "EVENTS", "ENDS", "HISTORY_LENGTH", "AUDIT_LENGTH",
     "ASIDE",     "STATS_KEPT_S", "WORKER_FORGOTTEN_MS", "SCHEDULE_GONE_MS", "RESULT_EXPIRES_MS", "LAST_MS", "POISON",
 }  # fmt: skip
 

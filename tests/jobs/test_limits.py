@@ -84,7 +84,7 @@ async def test_the_script_that_keeps_limits_reads_what_is_stored(redis, redis_ur
     for written in (stored, f"{limit.count:g} {limit.window_ms}"):  # as released versions wrote it
         await redis.hset("jobs:limits", "limits.task|override", written)
         script = "local l = limits_of(ARGV[1]) return { tostring(l.count), l.window }"
-        parts = [scripts._constants, scripts._read("prelude"), scripts._read("limits"), script]
-        count, window = await redis.eval("\n".join(parts), 0, "limits.task")
+        text = scripts.whole(f"{scripts._read('limits')}\n{script}")
+        count, window = await redis.eval(text, 1, "jobs:", "limits.task")
         assert float(count) == pytest.approx(limit.count)
         assert window == limit.window_ms

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from jobs import scripts
+from jobs import keys, scripts
 from jobs.scripts import Script
 
 FOLDER = Path(scripts.__file__).parent
@@ -49,3 +50,27 @@ def test_no_script_asks_for_all_keys_or_another_clock() -> None:
     for script in LOADED:
         assert b"'KEYS'" not in script.text
         assert b"os.time" not in script.text
+
+
+@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
+def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(script: Script) -> None:
+    constants, own = script.text.decode().split("local PREFIX = KEYS[1]")
+    given = set(re.findall(r"^local ([A-Z_]+) = ", constants, re.MULTILINE))
+    code = re.sub(r"--.*|'[^'\n]*'", "", own.split(" end\n", 1)[1])
+    used = {name for name in keys.LUA_CONSTANTS if re.search(rf"\b{name}\b", code)}
+
+    assert not re.search(r"""['"](jobs|arq):""", own)
+    assert given == used
+
+
+async def test_every_name_in_a_script_begins_with_its_prefix(redis: Redis) -> None:
+    names = [name for name, value in keys.LUA_CONSTANTS.items() if isinstance(value, str)]
+    text = scripts.whole(
+        f"return {{ {', '.join(names)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}"
+    )
+    values = [keys.LUA_CONSTANTS[name] for name in names]
+    queues = ["arq:queue:mail", "own", "arq:queue:=jobs:x"]
+
+    for prefix in ("", "{shop}:"):
+        answer = await redis.eval(text, 1, f"{prefix}jobs:")
+        assert [raw.decode() for raw in answer] == [f"{prefix}{value}" for value in (*values, *queues)]
