@@ -10,6 +10,9 @@ help:  ## Print these targets
 run: .venv/.site  ## Run everything on this machine: Redis, mail catcher, worker, web server
 	@exec $(PY) -m app.embedded
 
+demo: .venv/.site  ## Kill workers of Quarq and of stock arq while they work, and count what is lost: half a minute
+	@exec $(PY) -m examples.demo
+
 signin: .venv/.site  ## Print a one-time sign-in link: make signin EMAIL=name@example.org
 	@exec $(PY) -m app.accounts "$(EMAIL)"
 
@@ -81,4 +84,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run signin shell test quick compat check format arq-suite short-chaos chaos bench bench-peers lock
+.PHONY: help run demo signin shell test quick compat check format arq-suite short-chaos chaos bench bench-peers lock
