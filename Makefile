@@ -50,6 +50,11 @@ format: .venv/.installed  ## Mend what can be mended
 arq-suite: .venv/.installed  ## arq's own tests against our worker, with arq's connection and with ours
 	$(PY) -m tests.arq_suite.run $(WAYS)
 
+coverage: .venv/.installed  ## Lines and branches of jobs/ and app/ that the tests go through, in worker processes too
+	@rm -rf .coverage
+	-$(PY) -m coverage run -m pytest -q -n 2 --dist loadfile --timeout 180 --ignore tests/chaos --ignore tests/test_layers.py
+	@$(PY) -m tests.covered
+
 short-chaos: .venv/.installed  ## The short form of every scenario of chaos, as make test plays them
 	$(PY) -m pytest tests/chaos
 
@@ -84,4 +89,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run demo signin shell test quick compat check format arq-suite short-chaos chaos bench bench-peers lock
+.PHONY: help run demo signin shell test quick compat check format coverage arq-suite short-chaos chaos bench bench-peers lock
