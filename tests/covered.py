@@ -1,4 +1,4 @@
-"""`python -m tests.covered`: how much of jobs/ and app/ the run of `make coverage` has been through, a line for each."""
+"""`python -m tests.covered`: how much of jobs/ and app/ a run of `make coverage` has been through, a line for each."""
 
 from __future__ import annotations
 
