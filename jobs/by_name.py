@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs import checks
 from jobs.awaiting import awaited
 from jobs.canvas import Signature
-
-if TYPE_CHECKING:
-    from jobs.result import Result
+from jobs.result import Result
 
 
 def signature(

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import Any, Final
 
 from jobs import checks
 from jobs.errors import WrongValue
-
-if TYPE_CHECKING:
-    from jobs.canvas import Node
-
-
-class ManyOptions(TypedDict, total=False):
-    """What all calls of an `apply_many` have in common; see `apply_async`."""
-
-    countdown: float | timedelta
-    eta: datetime
-    expires: float | timedelta | datetime
-    """Counts until the first start: a job that was started is tried again after it, too."""
-    queue: str
-    link: Node | Sequence[Node]
-    link_error: Node | Sequence[Node]
-
-
-class NoOption(TypedDict):
-    """No others: a type checker refuses them, and a call says what to use instead."""
-
+from jobs.keywords import ManyOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
 OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})
+OF_A_TASK: Final = frozenset({"bind", *TaskKeywords.__annotations__})
 OPTIONS: Final = frozenset({"task_id", *ManyOptions.__annotations__})
 
 _CHECKS: Final[Mapping[str, checks.Check]] = {
@@ -106,11 +87,9 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
 
 def advice(option: str, known: Sequence[str]) -> str:
     """What to write instead of an option that does not exist."""
-    from jobs.options import NAMES
-
     if option in OF_CELERY:
         return OF_CELERY[option]
-    if option in NAMES:
+    if option in OF_A_TASK:
         return f"give it to @task({option}=...)"
     if option in OPTIONS:
         return f"give it to the call: apply_async(..., {option}=...)"

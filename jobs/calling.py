@@ -6,24 +6,18 @@ import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from jobs import checks, encoding, keys, member_ids, registry, travel
+from jobs import encoding, member_ids, registry, travel
+from jobs.call import LARGE_LIMIT, Call, moment
 from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
 from jobs.errors import EncodingError, TooLarge, WrongValue
 from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
+from jobs.store import Store
 from jobs.tree import from_dict
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
-    from jobs.decorator import Task
-
-Moment = float | timedelta | datetime | None
-"""A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -33,34 +27,9 @@ not know this task, and leaves it to another.
 """
 WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
-LARGE_LIMIT: Final = travel.LARGEST
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
-
-    A member of a workflow has its `parent` and its `path` there; a workflow has its `tree`.
-    """
-
-    id: str
-    queue: str
-    payload: bytes
-    task: str
-    due: str = ""
-    expires: str = ""
-    parent: str = ""
-    path: str = ""
-    tree: bytes = b""
-
-    def fields(self, reply: str) -> tuple[str | bytes, ...]:
-        """What `store` in storing.lua takes."""
-        when, where = (self.due, self.expires), (self.parent, self.path, self.tree)
-        return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
-
 
 def call_of(
-    connection: JobsRedis,
+    connection: Store,
     node: Node,
     options: Mapping[str, Any],
     known: Settled = NOTHING,
@@ -68,7 +37,7 @@ def call_of(
 ) -> Call:
     """The call of a task or of a whole workflow, checked as far as this process can.
 
-    *known*: of tasks that this process does not know. *limit*: see `JobsRedis.encode_call`.
+    *known*: of tasks that this process does not know. *limit*: see `Store.encode_call`.
     """
     if isinstance(node, Signature):
         options = merged(node.options, options) if node.options else options
@@ -82,7 +51,7 @@ def call_of(
 
 
 def _call_of(
-    connection: JobsRedis,
+    connection: Store,
     node: Node,
     options: Mapping[str, Any],
     known: Settled,
@@ -123,14 +92,14 @@ class Caller:
         return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree))
 
 
-def member_call(connection: JobsRedis, signature: Signature, caller: Caller, place: str) -> Call:
+def member_call(connection: Store, signature: Signature, caller: Caller, place: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
     job_id, options = caller.prefix + place, as_stored(signature.options)
     return _task_call(connection, signature, options, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 
 def calls_that_follow(
-    connection: JobsRedis, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...]
+    connection: Store, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...]
 ) -> list[Callable[[], Call]]:
     """What makes each callback of an ended job, of its stored tree: one that cannot be called leaves the others. The
     ids are the job's own and a path (see canvas.Path), so each is called once, and none has the id of a member.
@@ -154,20 +123,8 @@ def refuse_reserved_id(job_id: str) -> None:
         )
 
 
-def moment(value: Moment) -> str:
-    """'+n' ms from now for a delay, 'n' ms since the epoch for a time, '' for none.
-
-    TypeError or WrongValue for others: a workflow that an earlier release stored may hold any.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return str(min(max(int(value.timestamp() * 1000), 0), keys.LAST_MS))
-    return f"+{max(int(checks.seconds('delay', value) * 1000), 0)}"
-
-
 def _task_call(
-    connection: JobsRedis,
+    connection: Store,
     signature: Signature,
     options: Mapping[str, Any],
     known: Settled,
@@ -185,7 +142,7 @@ def _task_call(
         for link in ("link", "link_error")
         if options.get(link)
     }
-    task: Task[Any, Any] | None = registry.find(name)  # type: ignore[assignment]  # only @task registers
+    task = registry.find(name)
     if task is not None:
         task.takes(signature.args, signature.kwargs)
     try:
@@ -240,7 +197,7 @@ def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
     task = registry.find(name) if isinstance(node, Signature) else None
     if task is not None:
         with contextlib.suppress(TypeError):  # a partial lacks arguments
-            arguments = task.bind_arguments(node.args, node.kwargs)  # type: ignore[attr-defined]  # only @task registers
+            arguments = task.bind_arguments(node.args, node.kwargs)
     for argument, value in arguments.items():
         try:
             encoding.dumps(value)

@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 from jobs import keys, scripts
 from jobs.awaiting import awaited
-from jobs.calling import LARGE_LIMIT, Call, call_of
+from jobs.call import LARGE_LIMIT, Call
+from jobs.calling import call_of
 from jobs.canvas import Signature
-from jobs.connection import TAKEN, JobsRedis
+from jobs.clock import now_ms
+from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
-from jobs.stored import moment_of, now_ms, text, whole
+from jobs.store import TAKEN
+from jobs.stored import moment_of, text, whole
 
 STEP = 500
 """Jobs that one step of a long purge ends."""

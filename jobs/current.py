@@ -9,14 +9,12 @@ from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from jobs import checks, encoding
 from jobs.awaiting import all_awaited
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
-
-if TYPE_CHECKING:
-    from jobs.decorator import Task
+from jobs.registry import RegisteredTask
 
 R = TypeVar("R")
 
@@ -66,7 +64,7 @@ class CurrentJob:
 
     def __init__(
         self,
-        task: Task[Any, Any],
+        task: RegisteredTask,
         request: Request,
         ctx: dict[Any, Any] | None = None,
         without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None,

@@ -24,11 +24,12 @@ from uuid import UUID
 
 from jobs import callables, checks, default, registry, remote
 from jobs.awaiting import awaited, enter_plain_task
-from jobs.call_options import ManyOptions, NoOption, checked
+from jobs.call_options import checked
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import SettingsMistake
-from jobs.options import TaskKeywords, TaskOptions, read_options
+from jobs.keywords import ManyOptions, NoOption, TaskKeywords
+from jobs.options import TaskOptions, read_options
 from jobs.origin import origin_of
 from jobs.result import Result
 
@@ -101,7 +102,8 @@ class Task(Generic[P, R]):
     @awaited
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
-        return await default.current().submit(Signature(self.name, args, kwargs), {})
+        result: Result = await default.current().submit(Signature(self.name, args, kwargs), {})
+        return result
 
     @awaited
     async def apply_async(
@@ -134,9 +136,9 @@ class Task(Generic[P, R]):
             "link": link, "link_error": link_error, **unknown,
         }  # fmt: skip
         call = Signature(self.name, args, kwargs)
-        return await default.current().submit(
-            call, {name: value for name, value in given.items() if value is not None}
-        )
+        options = {name: value for name, value in given.items() if value is not None}
+        result: Result = await default.current().submit(call, options)
+        return result
 
     @awaited
     async def apply_many(
@@ -151,7 +153,8 @@ class Task(Generic[P, R]):
         for signature in signatures:
             if signature.task != self.name:
                 raise TypeError(f"{self.name}: apply_many() was given a call of another task, {signature!r}")
-        return await default.current().submit_many(signatures, options)
+        results: list[Result] = await default.current().submit_many(signatures, options)
+        return results
 
     def s(self, *args: Any, **kwargs: Any) -> Signature:
         """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from jobs.errors import NotConnected
+from jobs.store import Store
 
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
-
-_connections: list[JobsRedis] = []
+_connections: list[Store] = []
 
 
-def current() -> JobsRedis:
+def current() -> Store:
     """The connection made last and not ended yet; NotConnected says how to make one."""
     if not _connections:
         raise NotConnected(
@@ -26,13 +23,13 @@ def current() -> JobsRedis:
     return _connections[-1]
 
 
-def winner() -> JobsRedis | None:
+def winner() -> Store | None:
     """The connection of eager mode, if that is on: it wins over every `connect()` inside its block."""
     return next((connection for connection in reversed(_connections) if connection.wins), None)
 
 
 @contextlib.contextmanager
-def connected(connection: JobsRedis) -> Iterator[None]:
+def connected(connection: Store) -> Iterator[None]:
     """Make *connection* the default until the block ends."""
     _connections.append(connection)
     try:

@@ -12,9 +12,10 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
 from jobs import checks, encoding, registry, scripts
 from jobs.awaiting import all_awaited
-from jobs.calling import Call, Caller, member_call
+from jobs.call import Call
+from jobs.calling import Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
-from jobs.connection import NEW, TAKEN, JobsRedis
+from jobs.connection import JobsRedis
 from jobs.current import Request
 from jobs.decorator import Task
 from jobs.errors import QuarqError
@@ -23,6 +24,7 @@ from jobs.mailbox import Entry
 from jobs.members import place
 from jobs.result import Result
 from jobs.settling import NOTHING, Settled
+from jobs.store import NEW, TAKEN
 from jobs.tree import from_dict
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import Around, TaskRunnable

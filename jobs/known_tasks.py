@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from jobs import keys, registry
 from jobs.masking import MOST, NOTHING, Secrets, masked, secrets_of_task
-from jobs.settling import Kept
+from jobs.store import Store
 
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
+
+class Kept(NamedTuple):
+    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
+
+    queue: str = keys.DEFAULT_QUEUE
+    expires: Any = None
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,14 @@ class KnownTasks:
         return known.secrets if known else NOTHING
 
 
-async def known_tasks(connection: JobsRedis) -> KnownTasks:
+async def known_tasks(connection: Store) -> KnownTasks:
     """What workers have declared. It stays when they are gone: so do the jobs."""
     told: dict[bytes, bytes] = await connection.hgetall(keys.TASKS)  # type: ignore[misc]
     read = {name.decode(errors="replace"): _read(about) for name, about in told.items()}
     return KnownTasks({name: known for name, known in read.items() if known})
 
 
-async def declared(connection: JobsRedis, names: list[str]) -> dict[str, Kept]:
+async def declared(connection: Store, names: list[str]) -> dict[str, Kept]:
     """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
     found: list[bytes | None] = await connection.hmget(keys.TASKS, names)  # type: ignore[misc]
     known = {name: _read(about) for name, about in zip(names, found, strict=True)}

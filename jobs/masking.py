@@ -11,15 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs import registry
 from jobs.current import Request
 from jobs.shown import CUT, DEEPEST, cut, text
 from jobs.travel import LEAVES
-
-if TYPE_CHECKING:
-    from jobs.decorator import Task
 
 HIDDEN = "***"
 MOST = 65_536
@@ -100,7 +97,7 @@ def secrets_of(function: Callable[..., Any], *, bound: bool) -> Secrets:
 
 def secrets_of_task(task: str) -> Secrets:
     """The same for the task of that name, if it is registered in this process."""
-    known: Task[Any, Any] | None = registry.find(task)  # type: ignore[assignment]  # only @task registers
+    known = registry.find(task)
     return NOTHING if known is None else secrets_of(known.function, bound=known.options.bind)
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import msgpack
 
 from jobs import keys, member_ids, scripts
 from jobs.canvas import LINK_ERROR, Path
+from jobs.store import Store
 from jobs.tree import Tree, along, kind_of, read
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
-
 
 AT_ONCE = 500
 """How many members one script looks at, so that it keeps Redis for a moment only."""
@@ -97,27 +93,27 @@ def places_of(node: Tree, above: str = "") -> list[str]:
     return leaves.places
 
 
-async def tree_of(connection: JobsRedis, workflow: str) -> Tree | None:
+async def tree_of(connection: Store, workflow: str) -> Tree | None:
     """The stored tree; None if that is no workflow, or one whose result has ended."""
     stored: bytes | None = await connection.get(keys.TREE + workflow)
     return None if stored is None else read(stored)
 
 
-async def root_of(connection: JobsRedis, workflow: str) -> Tree | None:
+async def root_of(connection: Store, workflow: str) -> Tree | None:
     """The root of the stored tree without its members; None as `tree_of`."""
     stored: bytes | None = await connection.get(keys.TREE + workflow)
     nodes = None if stored is None else along(stored, "-")
     return nodes[0] if nodes else None
 
 
-async def states_of(connection: JobsRedis, workflow: str, prefix: str, node: Tree, above: str = "") -> States:
+async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, above: str = "") -> States:
     """The states of the tasks below the node at the place *above*. *prefix*: of the ids of members, see member_ids."""
     leaves = Leaves()
     leaves.add(node, above)
     return States(leaves, await letters_of(connection, workflow, prefix, leaves.places))
 
 
-async def _callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
+async def _callbacks_of(connection: Store, job_id: str) -> list[str]:
     """The ids of the callbacks that the end of a job has called."""
     packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
     try:
@@ -126,7 +122,7 @@ async def _callbacks_of(connection: JobsRedis, job_id: str) -> list[str]:
         return []
 
 
-async def children_of(connection: JobsRedis, job_id: str) -> list[str]:
+async def children_of(connection: Store, job_id: str) -> list[str]:
     """The ids of a workflow's members, in the order of its tree; of a single job, those of the callbacks of its end."""
     tree = await tree_of(connection, job_id)
     if tree is None:
@@ -135,7 +131,7 @@ async def children_of(connection: JobsRedis, job_id: str) -> list[str]:
     return [f"{prefix}{place}" for place in places_of(tree)]
 
 
-async def member_of(connection: JobsRedis, job_id: str) -> tuple[str, str, bytes] | None:
+async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | None:
     """The workflow that has a member of this id, the member's place, and the stored tree; None if there is none.
 
     The member need not have been called yet.
@@ -149,7 +145,7 @@ async def member_of(connection: JobsRedis, job_id: str) -> tuple[str, str, bytes
     return None
 
 
-async def letters_of(connection: JobsRedis, workflow: str, prefix: str, paths: list[str]) -> str:
+async def letters_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> str:
     """The states of the tasks at these places, a letter for each: see STATES."""
     letters = ""
     for first in range(0, len(paths), AT_ONCE):
@@ -160,13 +156,13 @@ async def letters_of(connection: JobsRedis, workflow: str, prefix: str, paths: l
     return letters
 
 
-async def unended(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
+async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:
     ended = {path.decode(errors="replace") for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
     return [path for path in places_of(tree) if path not in ended]
 
 
 async def newly_ended(
-    connection: JobsRedis, workflow: str, messages: list[bytes] | None, known: set[str]
+    connection: Store, workflow: str, messages: list[bytes] | None, known: set[str]
 ) -> list[str]:
     """The places, but for those *known*, whose ends *messages* tell of, in that order; None: all that have ended, in
     the order of the tree.
@@ -181,7 +177,7 @@ async def newly_ended(
     return [path for path in dict.fromkeys(told) if path not in known]
 
 
-async def to_do_again(connection: JobsRedis, workflow: str, tree: Tree) -> list[str]:
+async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended well, and those that were told of a failure."""
     entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
     journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}

@@ -4,52 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 from jobs import checks
 from jobs.call_options import advice
+from jobs.keywords import TaskHook
 from jobs.limits import parse_rate_limit
-
-if TYPE_CHECKING:
-    from jobs.current import CurrentJob
-
-Exceptions = type[BaseException] | Iterable[type[BaseException]]
-"""One class of exceptions, or some in a tuple, list or set."""
-Span = float | timedelta
-"""Seconds as a number, or a timedelta."""
-TaskHook = Callable[["CurrentJob", Any], Any]
-"""Called with the job, and the value it returned or the exception it ended with. Plain or async."""
-
-
-class TaskKeywords(TypedDict, total=False):
-    """The options as keywords, so that a type checker knows them; what they mean stands in TaskOptions."""
-
-    aliases: Iterable[str]
-    queue: str
-    max_retries: int | None
-    default_retry_delay: Span
-    autoretry_for: Exceptions
-    dont_autoretry_for: Exceptions
-    retry_backoff: bool | Span
-    retry_backoff_max: Span
-    retry_jitter: bool
-    rate_limit: str | float | None
-    max_concurrency: int | None
-    time_limit: Span | None
-    soft_time_limit: Span | None
-    expires: Span | None
-    ignore_result: bool
-    result_expires: Span | None
-    acks_late: bool
-    raises: Exceptions
-    process: bool
-    on_success: TaskHook | None
-    on_failure: TaskHook | None
-    on_retry: TaskHook | None
 
 
 def _backoff(option: str, value: Any) -> bool | float:

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 
 from jobs import default, keys, members
 from jobs.away import explained, is_away
-from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call, Caller, member_call
+from jobs.call import Call
+from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
-from jobs.connection import CLASH, REFUSED, JobsRedis
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
 from jobs.evaluation import MemberFailed, PutDown, Revoked, read_entry
+from jobs.store import CLASH, REFUSED, Store
 from jobs.tree import from_dict, read
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ async def workflow(self: CurrentJob) -> Any:
 class Orchestration:
     """One evaluation of one workflow."""
 
-    def __init__(self, redis: JobsRedis, job: CurrentJob) -> None:
+    def __init__(self, redis: Store, job: CurrentJob) -> None:
         assert job.request.id is not None
         self._redis = redis
         self._id = job.request.id

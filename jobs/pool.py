@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from redis.asyncio import client
+from redis.asyncio import Redis, client
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
 
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
 """Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
@@ -45,9 +43,15 @@ class Pool(ConnectionPool):
 class Pipeline(client.Pipeline):
     """redis-py's, tried again while Redis is away."""
 
-    def __init__(self, client: JobsRedis, transaction: bool, shard_hint: str | None) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        ask: Callable[[Callable[[], Awaitable[list[Any]]]], Awaitable[list[Any]]],
+        transaction: bool,
+        shard_hint: str | None,
+    ) -> None:
         super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._client = client
+        self._ask = ask
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands, run = self.command_stack, super().execute
@@ -56,4 +60,4 @@ class Pipeline(client.Pipeline):
             self.command_stack = commands  # a failure has emptied it
             return await run(raise_on_error)
 
-        return await self._client.mailbox.ask(again)
+        return await self._ask(again)

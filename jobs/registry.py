@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from jobs.errors import SettingsMistake, UnknownTask
+from jobs.options import TaskOptions
 from jobs.origin import Origin, origin_of
 
 
-class Named(Protocol):
-    """What can be registered: it has a name, and awaiting a call of it runs it here."""
+@runtime_checkable
+class RegisteredTask(Protocol):
+    """What @task registers: awaiting a call of it runs it here."""
 
-    @property
-    def name(self) -> str: ...
+    function: Callable[..., Any]
+    name: str
+    options: TaskOptions
+    declared_in: str
+    """The module that made it a task."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 
+    def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """TypeError if the function does not take these arguments."""
 
-T = TypeVar("T", bound=Named)
+    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments by parameter name; TypeError if the function does not take them."""
 
-_tasks: dict[str, Named] = {}
+
+T = TypeVar("T", bound=RegisteredTask)
+
+_tasks: dict[str, RegisteredTask] = {}
 _origins: dict[str, Origin] = {}
 
 
@@ -43,7 +54,7 @@ def register(task: T, aliases: Iterable[str] = ()) -> T:
     return task
 
 
-def lookup(name: str) -> Named:
+def lookup(name: str) -> RegisteredTask:
     """The task of that name or alias; UnknownTask says which names are near, or known."""
     try:
         return _tasks[name]
@@ -51,12 +62,12 @@ def lookup(name: str) -> Named:
         raise UnknownTask(f"no task named {name!r} is registered here; {_hint(name)}") from None
 
 
-def find(name: str) -> Named | None:
+def find(name: str) -> RegisteredTask | None:
     """The task of that name or alias; None if this process has none."""
     return _tasks.get(name)
 
 
-def registered() -> Iterator[tuple[str, Named]]:
+def registered() -> Iterator[tuple[str, RegisteredTask]]:
     """Every name, aliases too, in alphabetical order, with its task."""
     yield from sorted(_tasks.items(), key=lambda item: item[0])
 

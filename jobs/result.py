@@ -6,22 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from jobs import checks, default, encoding, keys, member_ids, members, scripts
 from jobs.awaiting import all_awaited, awaited
 from jobs.away import while_away
-from jobs.calling import moment
+from jobs.call import moment
 from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
+from jobs.listening import heard
+from jobs.mailbox import Entry
+from jobs.store import Store
 from jobs.stored import text
-from jobs.subscription import heard
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
-    from jobs.mailbox import Entry
 
 _seconds = checks.or_none(checks.seconds)
 
@@ -30,7 +28,7 @@ _seconds = checks.or_none(checks.seconds)
 class Result:
     """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
-    def __init__(self, id: str | UUID, connection: JobsRedis | None = None) -> None:
+    def __init__(self, id: str | UUID, connection: Store | None = None) -> None:
         if not isinstance(id, str):
             id = checks.job_id("id", id)
         elif not id.isascii():
@@ -198,7 +196,7 @@ class Result:
         return False, RemoteError("Exception", f"job {self.id} failed; its result was not kept")
 
     @property
-    def _connection(self) -> JobsRedis:
+    def _connection(self) -> Store:
         return self._own_connection or default.current()
 
 
@@ -206,7 +204,7 @@ AsyncResult = Result
 
 
 async def revoke_all(
-    connection: JobsRedis, ids: Sequence[str], terminate: bool = False, only_waiting: bool = False
+    connection: Store, ids: Sequence[str], terminate: bool = False, only_waiting: bool = False
 ) -> list[str]:
     """Revoke many jobs; returns the states they were in. With *only_waiting*, one that has started is left alone."""
     how: str | int = "waiting" if only_waiting else int(terminate)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from jobs import checks, keys, scripts
+from jobs.clock import now_ms
 from jobs.errors import UnknownSchedule
-from jobs.stored import moment, moment_of, now_ms, text, texts, whole
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
+from jobs.store import Store
+from jobs.stored import moment, moment_of, text, texts, whole
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class ScheduleInfo:
     """When a worker last said that it has it, a minute old at most."""
 
 
-async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
+async def listed(connection: Store) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
     now = await now_ms(connection)
     names = sorted(map(text, await connection.smembers(keys.SCHEDULES)))  # type: ignore[misc]
@@ -52,7 +50,7 @@ async def listed(connection: JobsRedis) -> list[ScheduleInfo]:
     return [_read(name, about, now) for name, about in zip(names, stored, strict=True)]
 
 
-async def steer(connection: JobsRedis, name: str, what: str) -> str:
+async def steer(connection: Store, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
     answer: bytes | None = await connection.run_script(scripts.STEER, checks.storable("name", name), what)
     if answer is None:
@@ -61,17 +59,17 @@ async def steer(connection: JobsRedis, name: str, what: str) -> str:
     return text(answer)
 
 
-async def pause(connection: JobsRedis, name: str) -> None:
+async def pause(connection: Store, name: str) -> None:
     """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
     await steer(connection, name, "pause")
 
 
-async def resume(connection: JobsRedis, name: str) -> None:
+async def resume(connection: Store, name: str) -> None:
     """The next moment fires again; those that passed meanwhile are not made up for."""
     await steer(connection, name, "resume")
 
 
-async def forget(connection: JobsRedis, name: str) -> bool:
+async def forget(connection: Store, name: str) -> bool:
     """Forget one that no worker has any more; False if one has it. Its jobs stay."""
     return await steer(connection, name, "forget") == "forgotten"
 

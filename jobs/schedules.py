@@ -14,8 +14,8 @@ from arq.cron import CronJob
 
 from jobs import checks, cron, encoding, registry
 from jobs.cron import Field
-from jobs.decorator import Task
 from jobs.errors import SettingsMistake
+from jobs.registry import RegisteredTask
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))
@@ -26,7 +26,7 @@ class Schedule(CronJob):
 
     def __init__(
         self,
-        task: registry.Named | str,
+        task: RegisteredTask | str,
         name: str | None,
         args: Iterable[Any],
         kwargs: Mapping[str, Any] | None,
@@ -41,7 +41,7 @@ class Schedule(CronJob):
             name = checks.name("name", self.task if name is None else name)
             self.args, self.kwargs = checks.positional("args", args), checks.by_name("kwargs", kwargs)
             self.window = checks.span("window", window)
-            if isinstance(task, Task):
+            if isinstance(task, RegisteredTask):
                 task.takes(self.args, self.kwargs)
             encoding.dumps([self.args, self.kwargs])
 
@@ -91,7 +91,7 @@ class crontab(Schedule):
 
     def __init__(
         self,
-        task: registry.Named | str,
+        task: RegisteredTask | str,
         *,
         name: str | None = None,
         args: Iterable[Any] = (),
@@ -132,7 +132,7 @@ class every(Schedule):
 
     def __init__(
         self,
-        task: registry.Named | str,
+        task: RegisteredTask | str,
         period: timedelta,
         *,
         name: str | None = None,

@@ -7,20 +7,18 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from jobs import scripts
 from jobs.aside import with_own_keys
 from jobs.away import while_away
+from jobs.call import Call
 from jobs.errors import QueueUnavailable
 from jobs.line import Line
 
-if TYPE_CHECKING:
-    from jobs.calling import Call
-
 TOGETHER = 500
 """Calls that one script stores."""
-Unsent: TypeAlias = "tuple[Sequence[Call], asyncio.Future[list[int]], float]"
+Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 """Calls that wait, who waits for their answers, and since when."""
 
 

@@ -7,14 +7,13 @@ declared. The worker that makes their calls later may not know them: so the answ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from jobs import keys, registry
+from jobs import registry
 from jobs.call_options import CALLBACKS
 from jobs.canvas import Node, Signature, Workflow
-
-if TYPE_CHECKING:
-    from jobs.options import TaskOptions
+from jobs.known_tasks import Kept
+from jobs.options import TaskOptions
 
 MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
 """Tasks that run another task in their own job: their calls go where calls of that one go."""
@@ -22,14 +21,7 @@ _TASKS: Final = "tasks"
 """Where a stored tree has task -> [queue, expires]."""
 
 
-class Kept(NamedTuple):
-    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
-
-    queue: str = keys.DEFAULT_QUEUE
-    expires: Any = None
-
-
-Own: TypeAlias = "Kept | TaskOptions"
+Own: TypeAlias = Kept | TaskOptions
 Settled: TypeAlias = Mapping[str, Kept]
 """By task: what was settled before, or declared by workers."""
 NOTHING: Final[Settled] = {}
@@ -112,4 +104,4 @@ def _mapped(args: Sequence[Any]) -> Mapping[str, Any] | None:
 
 def _registered(name: str) -> Own | None:
     task = registry.find(name)
-    return None if task is None else task.options  # type: ignore[attr-defined]  # only @task registers
+    return None if task is None else task.options

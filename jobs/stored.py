@@ -6,12 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from jobs import keys
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
 
 _WHOLE = re.compile(rb"-?[0-9]{1,18}")
 
@@ -51,12 +47,6 @@ def whole_ms(ms: bytes | str | float | None) -> int:
     except ValueError:
         return 0
     return keys.LAST_MS if number != number else int(min(max(number, 0), keys.LAST_MS))
-
-
-async def now_ms(connection: JobsRedis) -> int:
-    """Now by Redis' clock, as scripts see it: the only one that counts."""
-    seconds, microseconds = await connection.time()
-    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(keys.CLOCK)))
 
 
 def number(word: str, digits: int = 18) -> int | None:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from jobs.away import denial, is_away
-from jobs.current import without_slot
 from jobs.ending import cancel_until_ended
 from jobs.line import unpooled
-
-if TYPE_CHECKING:
-    from jobs.connection import JobsRedis
 
 logger = logging.getLogger(__name__)
 
@@ -106,40 +101,3 @@ class Subscription:
                 self._hear(answer[1], answer[2])
         except Exception:  # anybody may say anything on a channel: what follows must be heard
             logger.exception("a message on %s cannot be understood: %.200r", self._channels[0], answer)
-
-
-async def heard(connection: JobsRedis, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:
-    """The messages on *channel*, as they come; None when some may have been missed: at the beginning, after a lost
-    connection, after a silence, and at last when the job has ended. Inside a job its slot is free while it waits.
-    """
-    messages: list[bytes] = []
-    news = asyncio.Event()
-    missed = False
-
-    def hear(_: bytes, message: bytes) -> None:
-        messages.append(message)
-        news.set()
-
-    def look(*_: object) -> None:
-        nonlocal missed
-        missed = True
-        news.set()
-
-    subscription = Subscription(connection.connection_pool, [channel], hear=hear, look=look)
-    ended = asyncio.ensure_future(connection.mailbox.wait_until_ended(job_id))
-    ended.add_done_callback(look)
-    subscription.start()
-    try:
-        over = False
-        while not over:
-            await without_slot(news.wait())
-            news.clear()
-            if over := ended.done():
-                await ended  # Redis may have refused us
-            said, lost = messages.copy(), missed or over
-            messages.clear()
-            missed = False
-            yield None if lost else said
-    finally:
-        ended.cancel()
-        await subscription.close()

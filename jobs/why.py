@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from jobs import keys, member_ids, members
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.info import read_info
 from jobs.mailbox import TERMINAL
 from jobs.result import Result
-from jobs.stored import moment_of, now_ms, text, whole, whole_ms
+from jobs.stored import moment_of, text, whole, whole_ms
 from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs import keys
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import moment_of, now_ms, text, texts, whole
+from jobs.stored import moment_of, text, texts, whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""

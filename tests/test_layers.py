@@ -57,6 +57,24 @@ def public_names(module: str) -> set[str]:
     return offered | {str(name.asname) for name in renamed} | ({"monitor"} if module == "jobs" else set())
 
 
+def inside(module: str) -> dict[str, set[str]]:
+    """Each module of a package with those of the same package that it imports, for types too."""
+    files = {
+        relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+        for path in source()
+        if relative(path).startswith(f"{module}/")
+    }
+    arrows: dict[str, set[str]] = {}
+    for name, path in files.items():
+        reached = {
+            whole if (whole := f"{found}.{part}") in files else found
+            for found, parts in imports(path)
+            for part in parts or [""]
+        }
+        arrows[name] = (reached & files.keys()) - {name}
+    return arrows
+
+
 every_file = pytest.mark.parametrize("path", source(), ids=relative)
 
 
@@ -86,6 +104,30 @@ def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
             assert set(names) <= public_names(module), (
                 f"{relative(path)} imports what {module} does not offer"
             )
+
+
+def test_no_module_of_the_library_is_reached_from_itself() -> None:
+    arrows = inside("jobs")
+    arrows.pop("jobs")  # it only names what others may import
+
+    while leaves := [name for name, reached in arrows.items() if not reached & arrows.keys()]:
+        for name in leaves:
+            del arrows[name]
+
+    assert arrows == {}, f"a circle among {sorted(arrows)}: let the lower one say what it needs as a Protocol"
+
+
+@every_file
+def test_types_are_imported_like_everything_else(path: Path) -> None:
+    hidden = [
+        ast.unparse(inner)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.ImportFrom) and (inner.module or "").split(".")[0] in MAY_IMPORT
+    ]
+
+    assert hidden == [], f"{relative(path)} hides an arrow from readers: {hidden}"
 
 
 @every_file

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs import keys
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import now_ms, whole
+from jobs.stored import whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]

@@ -13,10 +13,10 @@ import msgpack
 
 from jobs import keys
 from jobs.away import denial, is_away
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
 from jobs.errors import QueueUnavailable
-from jobs.stored import now_ms
 from jobs.subscription import Subscription
 from jobs.workers import online
 

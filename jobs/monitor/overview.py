@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs import keys
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import last_states
 from jobs.monitor.queues import queues_served_by
-from jobs.stored import now_ms
 from jobs.workers import online
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from jobs import encoding, keys, scripts
 from jobs.aside import with_own_keys
 from jobs.away import Link
-from jobs.calling import LARGE_LIMIT, WORKFLOW_TASKS, Call, calls_that_follow
+from jobs.call import LARGE_LIMIT, Call
+from jobs.calling import WORKFLOW_TASKS, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge

@@ -26,7 +26,7 @@ from quart.typing import TestClientProtocol
 from app.monitor.__main__ import settings_of
 from app.monitor.alone import create_alone
 from jobs import Result, chain, connect, default, encoding, group, task, worker_settings
-from jobs.calling import Call
+from jobs.call import Call
 from jobs.commands import main
 from jobs.errors import EncodingError
 from jobs.worker.json_log import JsonLines

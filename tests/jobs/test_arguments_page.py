@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs import encoding, registry
-from jobs.connection import SIZE_LIMIT
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
+from jobs.store import SIZE_LIMIT
 from jobs.travel import LEAVES, remedy
 from settings import ROOT
 from tests.jobs.values import Colour, Int, Name, Pair, Point, Real, Text

@@ -13,10 +13,11 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, Signature, Task, chain, connect, first, group, send_task, signature, task
-from jobs.call_options import OF_A_GROUP, OF_CELERY, OPTIONS, ManyOptions
-from jobs.calling import moment
+from jobs.call import moment
+from jobs.call_options import OF_A_GROUP, OF_CELERY, OPTIONS
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
+from jobs.keywords import ManyOptions
 from jobs.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind
 

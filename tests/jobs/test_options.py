@@ -10,7 +10,8 @@ import pytest
 
 from jobs import registry, task
 from jobs.errors import SettingsMistake
-from jobs.options import TaskKeywords, TaskOptions
+from jobs.keywords import TaskKeywords
+from jobs.options import TaskOptions
 from tests.jobs.option_values import (
     ABOVE_ZERO,
     COUNT,

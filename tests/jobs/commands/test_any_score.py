@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, chain, keys, monitor, scripts
-from jobs.calling import Call
+from jobs.call import Call
 from jobs.connection import JobsRedis
 from jobs.stored import moment, moment_of, whole_ms
 from jobs.testing import enqueued

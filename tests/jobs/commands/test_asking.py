@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs import keys
-from jobs.calling import Call
+from jobs.call import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
 from tests.jobs.commands.conftest import Cli, StartOnline

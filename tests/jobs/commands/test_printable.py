@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import JsonLines, PrintableRecords, Signature, group, keys
-from jobs.calling import Call
+from jobs.call import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
 from jobs.printable import printable, printable_json

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jobs import group, keys
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.monitor import last_minutes, minutes, overview, percentile, totals
-from jobs.stored import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, keys, scripts, task
+from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
-from jobs.stored import now_ms
 from jobs.why import why
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jobs import Result, chain, chord, encoding, group, keys, monitor
-from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Call
+from jobs.call import Call
+from jobs.calling import NAMED_WORKFLOW, WORKFLOW
 from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, WrongValue

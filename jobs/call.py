@@ -1,0 +1,50 @@
+"""A call as Redis has it: its moments, its fields, and how many bytes it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs import checks, keys, travel
+
+Moment = float | timedelta | datetime | None
+"""A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
+
+LARGE_LIMIT: Final = travel.LARGEST
+"""Bytes of a call that the library makes of values which were taken before, and of a workflow."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
+
+    A member of a workflow has its `parent` and its `path` there; a workflow has its `tree`.
+    """
+
+    id: str
+    queue: str
+    payload: bytes
+    task: str
+    due: str = ""
+    expires: str = ""
+    parent: str = ""
+    path: str = ""
+    tree: bytes = b""
+
+    def fields(self, reply: str) -> tuple[str | bytes, ...]:
+        """What `store` in storing.lua takes."""
+        when, where = (self.due, self.expires), (self.parent, self.path, self.tree)
+        return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
+
+
+def moment(value: Moment) -> str:
+    """'+n' ms from now for a delay, 'n' ms since the epoch for a time, '' for none.
+
+    TypeError or WrongValue for others: a workflow that an earlier release stored may hold any.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return str(min(max(int(value.timestamp() * 1000), 0), keys.LAST_MS))
+    return f"+{max(int(checks.seconds('delay', value) * 1000), 0)}"

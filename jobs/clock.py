@@ -1,0 +1,13 @@
+"""What time it is: by the clock of Redis, the only one that counts."""
+
+from __future__ import annotations
+
+from jobs import keys
+from jobs.store import Store
+from jobs.stored import whole
+
+
+async def now_ms(connection: Store) -> int:
+    """Now, in ms since the epoch, as scripts see it."""
+    seconds, microseconds = await connection.time()
+    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(keys.CLOCK)))

@@ -1,0 +1,63 @@
+"""The names and types of all options: those of a task, `@task(...)`, and those of one call, `apply_async(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypedDict
+
+Exceptions = type[BaseException] | Iterable[type[BaseException]]
+"""One class of exceptions, or some in a tuple, list or set."""
+Span = float | timedelta
+"""Seconds as a number, or a timedelta."""
+TaskHook = Callable[[Any, Any], Any]
+"""Called with the job (CurrentJob), and the value it returned or the exception it ended with. Plain or async."""
+
+
+class TaskKeywords(TypedDict, total=False):
+    """The options as keywords, so that a type checker knows them; what they mean stands in TaskOptions."""
+
+    aliases: Iterable[str]
+    queue: str
+    max_retries: int | None
+    default_retry_delay: Span
+    autoretry_for: Exceptions
+    dont_autoretry_for: Exceptions
+    retry_backoff: bool | Span
+    retry_backoff_max: Span
+    retry_jitter: bool
+    rate_limit: str | float | None
+    max_concurrency: int | None
+    time_limit: Span | None
+    soft_time_limit: Span | None
+    expires: Span | None
+    ignore_result: bool
+    result_expires: Span | None
+    acks_late: bool
+    raises: Exceptions
+    process: bool
+    on_success: TaskHook | None
+    on_failure: TaskHook | None
+    on_retry: TaskHook | None
+
+
+class Callback(Protocol):
+    """A call that follows another: a signature or a workflow."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class ManyOptions(TypedDict, total=False):
+    """What all calls of an `apply_many` have in common; see `apply_async`."""
+
+    countdown: float | timedelta
+    eta: datetime
+    expires: float | timedelta | datetime
+    """Counts until the first start: a job that was started is tried again after it, too."""
+    queue: str
+    link: Callback | Sequence[Callback]
+    link_error: Callback | Sequence[Callback]
+
+
+class NoOption(TypedDict):
+    """No others: a type checker refuses them, and a call says what to use instead."""

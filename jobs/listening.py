@@ -1,0 +1,47 @@
+"""Listens to what a job publishes, until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from jobs.current import without_slot
+from jobs.store import Store
+from jobs.subscription import Subscription
+
+
+async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:
+    """The messages on *channel*, as they come; None when some may have been missed: at the beginning, after a lost
+    connection, after a silence, and at last when the job has ended. Inside a job its slot is free while it waits.
+    """
+    messages: list[bytes] = []
+    news = asyncio.Event()
+    missed = False
+
+    def hear(_: bytes, message: bytes) -> None:
+        messages.append(message)
+        news.set()
+
+    def look(*_: object) -> None:
+        nonlocal missed
+        missed = True
+        news.set()
+
+    subscription = Subscription(connection.connection_pool, [channel], hear=hear, look=look)
+    ended = asyncio.ensure_future(connection.mailbox.wait_until_ended(job_id))
+    ended.add_done_callback(look)
+    subscription.start()
+    try:
+        over = False
+        while not over:
+            await without_slot(news.wait())
+            news.clear()
+            if over := ended.done():
+                await ended  # Redis may have refused us
+            said, lost = messages.copy(), missed or over
+            messages.clear()
+            missed = False
+            yield None if lost else said
+    finally:
+        ended.cancel()
+        await subscription.close()

@@ -1,0 +1,140 @@
+"""How Redis is reached: its connections in each event loop, scripts, and calls as they are stored."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from arq.connections import ArqRedis
+from redis.asyncio.connection import ConnectionPool
+
+from jobs import encoding, scripts, travel
+from jobs.awaiting import all_awaited
+from jobs.call import Call
+from jobs.errors import TooLarge
+from jobs.loops import Loops
+from jobs.mailbox import Mailbox
+from jobs.pool import Pipeline
+
+T = TypeVar("T")
+
+SIZE_LIMIT = 256 * 1024
+"""Bytes that one call's arguments, or one result, may take."""
+
+TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
+"""What became of a call: see enqueue.lua."""
+
+
+@all_awaited
+class Store(ArqRedis):
+    """arq's Redis, which stores calls and runs scripts. What callers do with it is in JobsRedis, above."""
+
+    wins = False
+    """Is it used in place of every connection that is made while it is the default?"""
+
+    def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
+        self.dumps: Callable[[Any], bytes] = options.get("job_serializer") or encoding.dumps
+        """What encodes calls and results: ours, unless another serializer was given."""
+        options["job_serializer"] = self.dumps
+        given = options.get("job_deserializer")
+        self.loads = encoding.first_that_can(given, encoding.loads_stored)
+        """What decodes them, and what scripts and other processes wrote with ours."""
+        options["job_deserializer"] = encoding.first_that_can(given, encoding.loads_job)
+        self._expires_extra_ms: int | None = options.get("expires_extra_ms")
+        self._ready = False
+        super().__init__(pool_or_conn, **options)
+        self._ready = True
+        self.size_limit = SIZE_LIMIT
+        self.patience_s = 2.0
+        """How long a call, and every other question, waits for a Redis that is away before QueueUnavailable."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """What each command of redis-py calls, but those in a pipeline."""
+        command = super().execute_command
+        return await self.mailbox.ask(lambda: command(*args, **options))  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """redis-py's: several commands at once."""
+        return Pipeline(self, self._ask, transaction, shard_hint)
+
+    async def _ask(self, do: Callable[[], Awaitable[T]]) -> T:
+        return await self.mailbox.ask(do)
+
+    @property
+    def connection_pool(self) -> ConnectionPool:
+        """The connections of the running loop: a socket belongs to the loop that opened it."""
+        if self._ready:
+            with contextlib.suppress(RuntimeError):  # no loop is running
+                return self._loops.here().pool
+        return self._loops.pool
+
+    @connection_pool.setter
+    def connection_pool(self, pool: ConnectionPool) -> None:
+        self._loops = Loops(pool, lambda: self.patience_s)
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What hears of the ends of jobs, in the running loop."""
+        return self._loops.here().mailbox
+
+    @property
+    def is_own_encoding(self) -> bool:
+        """Was no other serializer given?"""
+        return self.dumps is encoding.dumps and self.loads is encoding.loads_stored
+
+    async def enqueue(self, calls: Sequence[Call]) -> list[int]:
+        """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
+        is that of a member of a workflow, or, of a member, that of another job. What is stored survives any crash.
+
+        Calls made while another is under way travel together. A call whose answer was lost is sent again, which changes
+        nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.
+        """
+        return await self._loops.here().sender.send(calls, self.patience_s)
+
+    def encode_call(
+        self,
+        task: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        job_try: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+    ) -> bytes:
+        """The call in arq's own shape; EncodingError or TooLarge before anything is sent.
+
+        With a *limit* it is a call that the library makes of values that were taken before: those may be wrapped.
+        """
+        now = int(time.time() * 1000)
+        call: dict[str, Any] = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": now}
+        if options:
+            call["o"] = options
+        if self.is_own_encoding:
+            depth = travel.DEPTH if limit is None else encoding.WRAPPED
+            travel.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
+            payload = encoding.pack(call)
+        else:
+            payload = self.dumps(call)
+        if len(payload) > (limit or self.size_limit):
+            raise TooLarge(
+                f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed"
+            )
+        return payload
+
+    async def submit(self, node: Any, options: Mapping[str, Any]) -> Any:
+        """Store a call, or a whole workflow: JobsRedis knows how."""
+        raise NotImplementedError
+
+    async def submit_many(self, nodes: Iterable[Any], options: Mapping[str, Any]) -> Any:
+        """Store many calls at once: JobsRedis knows how."""
+        raise NotImplementedError
+
+    async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
+        """Run a script that may safely run twice, on a connection of the pool."""
+        return await self.mailbox.run(script, args)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
+        pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
+        await self._loops.close(pool_too=pool_too)
