@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.database import Database
@@ -38,7 +41,15 @@ def config(connection: Connection) -> Config:
     return config
 
 
+@cache
+def newest() -> str | None:
+    """The newest revision that this code knows."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+
+
 def _upgrade(connection: Connection) -> None:
+    if MigrationContext.configure(connection).get_current_revision() == newest():
+        return  # as at nearly every start; alembic would load its environment to find that out
     command.upgrade(config(connection), "head")
     if connection.dialect.name == "sqlite" and (
         broken := connection.execute(text("PRAGMA foreign_key_check")).all()

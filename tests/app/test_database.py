@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.accounts.models import Account, SignIn
 from app.database import Database, Model
-from app.migrations import upgrade
+from app.migrations import newest, upgrade
 from settings import ROOT, Settings
 from tests.postgres_server import PostgresServer
 
@@ -127,3 +128,14 @@ async def test_several_processes_may_migrate_at_once(
     async with database.session() as db:
         assert (await db.execute(text("SELECT count(*) FROM alembic_version"))).scalar() == 1
     await database.close()
+
+
+async def test_a_database_of_a_newer_release_is_refused(database: Database, settings: Settings) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        with pytest.raises(CommandError, match="9999"):
+            await upgrade(settings)
+    finally:
+        async with database.engine.begin() as connection:  # the run's Postgres keeps its version
+            await connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": newest()})
