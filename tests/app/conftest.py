@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +67,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def empty_postgres(postgres_server: PostgresServer) -> Iterator[Callable[[], object]]:
+    """What ends every session and removes every row of the database `site`, on one connection for the whole run."""
+    with asyncio.Runner() as runner:
+        connecting = asyncpg.connect(host=str(postgres_server.folder), user="quarq", database="site")
+        connection = runner.run(connecting)
+        yield lambda: runner.run(connection.execute(EMPTY))
+        runner.run(connection.close())
+
+
+@pytest.fixture(scope="session")
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty database to copy: to migrate anew costs as much as half of a small test."""
     file = tmp_path_factory.mktemp("migrated") / "site.db"
@@ -86,18 +96,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_file"), tmp_path / "site.db")
         yield f"sqlite+aiosqlite:///{tmp_path}/site.db"
         return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    yield server.url("site")
-    asyncio.run(empty(server))
-
-
-async def empty(server: PostgresServer) -> None:
-    """End every session and remove every row of the database `site`."""
-    connection = await asyncpg.connect(host=str(server.folder), user="quarq", database="site")
-    try:
-        await connection.execute(EMPTY)
-    finally:
-        await connection.close()
+    empty = request.getfixturevalue("empty_postgres")
+    yield request.getfixturevalue("postgres_server").url("site")
+    empty()
 
 
 @pytest.fixture
