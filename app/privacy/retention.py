@@ -12,7 +12,7 @@ from app import database
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, SignIn, SignInLink
 from app.context import site
-from app.erasing import empty_log
+from app.database.erasing import empty_log
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import OPEN, Reminder
 from app.subscribers import states

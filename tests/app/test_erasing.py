@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from app.accounts.models import Account, SignInLink
 from app.blog import Post
 from app.database import Database, Model
-from app.erasing import empty_log
+from app.database.erasing import empty_log
 from app.privacy import retention
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder, State

@@ -22,7 +22,7 @@ def prepare(engine: Engine, patience_s: float, foreign_keys: bool) -> None:
         await connection.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}")
         await _use_wal(connection, patience_s)
         await connection.execute("PRAGMA synchronous = FULL")  # "saved" on a page outlives a power cut
-        await connection.execute("PRAGMA secure_delete = ON")  # see app/erasing.py
+        await connection.execute("PRAGMA secure_delete = ON")  # see app/database/erasing.py
         await connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "begin")

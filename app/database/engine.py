@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from app import postgres, sqlite
-from app.erasing import Session
+from app.database import postgres, sqlite
+from app.database.erasing import Session
 
 PATIENCE_S = 5.0
 
