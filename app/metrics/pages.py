@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from quart import Blueprint
 
 from app.accounts import or_metrics_token, owner_only
+from app.health.readiness import Part, look
 from app.metrics import jobs, mails
 from app.metrics.text import CONTENT_TYPE, Family, written
-from app.readiness import Part, look
 
 PATIENCE_S = 5
 

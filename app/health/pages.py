@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint
 
 from app.accounts import public
-from app.readiness import look
+from app.health.readiness import look
 
 PLAIN = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
 
