@@ -16,10 +16,10 @@ from app.migrations import upgrade
 from app.playground import pages as playground
 from app.privacy import pages as privacy
 from app.private import own_settings
-from app.rate_limits import RateLimits
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
+from app.web.rate_limits import RateLimits
 from settings import Settings
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from quart import current_app
 
-from app.rate_limits import Limit, RateLimits
 from app.security.hosts import client_networks
+from app.web.rate_limits import Limit, RateLimits
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHARE_OF_NETWORK = 4

@@ -18,7 +18,7 @@ from app import times
 from app.accounts.access import is_owner
 from app.context import site
 from app.mail import address
-from app.rate_limits import RateLimitsUnavailable
+from app.web.rate_limits import RateLimitsUnavailable
 from jobs import QueueUnavailable
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ import sys
 from hypercorn.asyncio import serve
 from quart import Quart
 
-from app import connections, create_app, logs
+from app import create_app, logs
 from app.private import own_settings
+from app.web import connections
 from settings import Settings, SettingsError
 
 GRACE_S = 10

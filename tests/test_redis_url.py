@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
 
 from app.monitor.__main__ import settings_of
-from app.rate_limits import RateLimits
+from app.web.rate_limits import RateLimits
 from jobs import BadRedisURL, JobsRedis, RedisURL, connect, worker_settings
 from jobs.commands.frame import Target
 from settings import Settings, SettingsError

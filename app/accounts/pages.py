@@ -16,7 +16,7 @@ from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
 from app.context import site
 from app.mail.address import AddressRefused
-from app.rate_limits import RateLimitsUnavailable
+from app.web.rate_limits import RateLimitsUnavailable
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 

@@ -23,9 +23,9 @@ from app.digest import choosing, mails, steering, trouble
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
-from app.rate_limits import RateLimitsUnavailable
 from app.security import frames
 from app.subscribers.models import Subscriber
+from app.web.rate_limits import RateLimitsUnavailable
 
 MOST_LISTED = 100
 MOST_FAILURES_LISTED = 100

@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import current_account, owner_only
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
-from app.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, RateLimits
 
 PATIENCE_S = 3
 

@@ -23,7 +23,7 @@ from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
 from app.privacy import deletion, export
-from app.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, RateLimits
 
 EXPORTS_AN_HOUR = 5
 

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, mail_limits
 from app.accounts import Account
-from app.rate_limits import RateLimitsUnavailable
 from app.reminders.consents import answers
 from app.reminders.consents.models import Consent
 from app.reminders.models import OPEN, Reminder, State
+from app.web.rate_limits import RateLimitsUnavailable
 
 MOST_OPEN = 2_000  # reminders that one account may have waiting
 MOST_TO_OTHERS = 20

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database, times
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
-from app.rate_limits import RateLimitsUnavailable
 from app.reminders import arming, limits
 from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
 from app.reminders.form import Form
 from app.reminders.models import LONGEST_TEXT, NO_CONSENT, OPEN, Reminder, State, owned_by
+from app.web.rate_limits import RateLimitsUnavailable
 from jobs import Result
 
 PER_PAGE = 20

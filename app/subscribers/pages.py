@@ -10,13 +10,13 @@ from app.accounts import public
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
-from app.rate_limits import RateLimitsUnavailable
 from app.security.csrf import in_nobody_s_name, without_csrf
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.models import Subscriber
 from app.subscribers.tasks import send_confirmation
 from app.subscribers.when import next_digest_spelled
+from app.web.rate_limits import RateLimitsUnavailable
 
 NO_MAIL_NOW = "No mail can be sent right now, so you are not subscribed. Try again in a minute."
 TOO_OFTEN = "This was asked for too often. Try again in {} minutes."

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from app import create_app
 from app.accounts.models import Account
 from app.mail_limits import ACTIONS, of_site
-from app.rate_limits import RateLimits
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
 from app.subscribers.pages import ANSWER_S
+from app.web.rate_limits import RateLimits
 from settings import Settings
 from tests.app.routes import furnish, has_fault
 from tests.app.rows import everything_stored

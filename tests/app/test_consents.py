@@ -17,7 +17,6 @@ from sqlalchemy import func, select, update
 
 from app.accounts import Account
 from app.database import Database
-from app.rate_limits import RateLimits
 from app.reminders import arming, limits, missed
 from app.reminders import mails as missed_mails
 from app.reminders.consents import answers, links, mails, requests
@@ -26,6 +25,7 @@ from app.reminders.delivery import Tries, deliver
 from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
+from app.web.rate_limits import RateLimits
 from settings import Settings
 from tests.app.harm import POISON
 from tests.app.rows import change, stored

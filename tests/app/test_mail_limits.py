@@ -22,12 +22,12 @@ from app.digest import choosing
 from app.digest.models import Delivery, Digest, Step
 from app.digest.models import State as DigestState
 from app.mail_limits import ACTIONS, DAY, HOUR, MINUTE, Allowances
-from app.rate_limits import RateLimits
 from app.reminders import limits
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
+from app.web.rate_limits import RateLimits
 from settings import ROOT, Settings
 from tests.app.visitor import Visitor, words
 

@@ -17,9 +17,9 @@ from app import create_app
 from app.context import close
 from app.database import Database
 from app.mail_limits import of_site
-from app.rate_limits import RateLimits
 from app.subscribers import links
 from app.subscribers.models import State, Subscriber
+from app.web.rate_limits import RateLimits
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer

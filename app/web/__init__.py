@@ -1,0 +1,1 @@
+"""What serves every page, and belongs to no feature."""
