@@ -18,6 +18,7 @@ from app import times
 from app.accounts.access import is_owner
 from app.context import site
 from app.mail import address
+from app.messages import Message
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs import QueueUnavailable
 
@@ -35,6 +36,14 @@ ERRORS = {
     500: ("Our fault", "Something went wrong here, and it has been logged. Try again in a minute."),
     503: ("Back in a moment", "A part of the site does not answer right now. Try again in a minute."),
 }
+
+
+DATABASE_AWAY = Message(
+    "database-away", "The database does not answer right now. Nothing was changed. Try again in a minute."
+)
+REDIS_AWAY = Message(
+    "redis-away", "Redis does not answer right now, and this page needs it. Try again in a minute."
+)
 
 
 def prepare(app: Quart) -> None:
@@ -62,20 +71,15 @@ def prepare(app: Quart) -> None:
     @app.errorhandler(OperationalError)
     async def database_error(error: OperationalError) -> ResponseReturnValue:
         logger.error("the database failed a page: %s", error.orig)
-        return await error_page(
-            503, "The database does not answer right now. Nothing was changed. Try again in a minute."
-        )
+        return await error_page(503, DATABASE_AWAY)
 
     @app.errorhandler(QueueUnavailable)
     @app.errorhandler(RateLimitsUnavailable)
     @app.errorhandler(RedisError)
     async def redis_error(error: Exception) -> ResponseReturnValue:
         logger.error("Redis failed a page: %s", error)
-        return await error_page(
-            503,
-            "Redis does not answer right now, and this page needs it. Try again in a minute."
-            + (f" ({error})" if is_owner(g.get("account")) else ""),
-        )
+        reason = f" ({error})" if is_owner(g.get("account")) else ""
+        return await error_page(503, Message(REDIS_AWAY.code, REDIS_AWAY + reason))
 
     def log_fault(exception_info: Any) -> None:
         """With the rule of its address, not the address: that may be a mailed link."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from app.messages import Message, Refused
+
 LOCAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0{1,3})?)?")
 FURTHEST_YEARS = 10
 MORNING = time(9)
@@ -20,7 +22,7 @@ UNITS = (  # name, seconds, and from how many seconds on it is used
 )
 
 
-class NotATime(ValueError):
+class NotATime(Refused):
     """What was typed is no moment that a reminder can have. The message is for the person who typed it."""
 
 
@@ -29,31 +31,40 @@ class Moment:
     """A moment in UTC, and what there is to say about it."""
 
     at: datetime
-    note: str = ""
+    note: Message | None = None
 
 
 def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
     """The moment of a date-time field (`2026-12-01T10:30`, seconds allowed) in *zone*; NotATime if it is none."""
     found = LOCAL.fullmatch(typed.strip())
     if found is None:
-        raise NotATime("Give a day and a time, like 2026-12-01 10:30.")
+        raise NotATime("no-time", "Give a day and a time, like 2026-12-01 10:30.")
     try:
         local = datetime(*(int(part or 0) for part in found.groups()), tzinfo=zone)  # type: ignore[misc,arg-type]
         at = local.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise NotATime(f"There is no {typed.strip()[:20]}: check the day and the time.") from None
+        raise NotATime(
+            "no-such-time", f"There is no {typed.strip()[:20]}: check the day and the time."
+        ) from None
     if at.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise NotATime(
+            "clocks-forward",
             f"The clocks in {zone.key} are put forward that night: there is no {local:%H:%M} on "
-            f"{local:%-d %B %Y}. The first time after it is {at.astimezone(zone):%H:%M}."
+            f"{local:%-d %B %Y}. The first time after it is {at.astimezone(zone):%H:%M}.",
         )
     if at <= now:
-        raise NotATime("That moment has passed: give a later one.")
+        raise NotATime("past", "That moment has passed: give a later one.")
     if at > _years_after(now, FURTHEST_YEARS):
-        raise NotATime(f"That is too far away: up to {FURTHEST_YEARS} years ahead are possible.")
+        raise NotATime("too-far", f"That is too far away: up to {FURTHEST_YEARS} years ahead are possible.")
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        return Moment(at, f"The clocks in {zone.key} are put back that night, so {local:%H:%M} comes twice: "
-                          "this is the first of the two.")  # fmt: skip
+        return Moment(
+            at,
+            Message(
+                "clocks-back",
+                f"The clocks in {zone.key} are put back that night, so {local:%H:%M} comes twice: "
+                "this is the first of the two.",
+            ),
+        )
     return Moment(at)
 
 

@@ -12,6 +12,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import links
 from app.accounts.models import Account
 from app.context import site
+from app.messages import Message
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -58,7 +59,7 @@ def protect(app: Quart) -> None:
         if g.account is None:
             return _send_to_sign_in()
         if access == "owner" and not is_owner(g.account):
-            abort(403, "This page is for the owner of the site.")
+            abort(403, Message("owner-only", "This page is for the owner of the site."))
         return None
 
 

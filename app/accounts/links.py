@@ -38,7 +38,9 @@ def parse_address(typed: str, settings: Settings) -> str:
     owner = owner_address(settings)
     email = owner if typed == settings.owner_email else address.parse(typed).lower()
     if email.endswith("@localhost") and email != owner and not settings.embedded_mail:
-        raise AddressRefused("Nobody can be reached at localhost: write the address like name@example.org.")
+        raise AddressRefused(
+            "localhost", "Nobody can be reached at localhost: write the address like name@example.org."
+        )
     return email
 
 

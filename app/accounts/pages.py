@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from functools import cache
 
-from quart import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
+from quart import Blueprint, current_app, g, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
@@ -16,7 +16,17 @@ from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
 from app.context import site
 from app.mail.address import AddressRefused
+from app.messages import Message, notify
 from app.web.rate_limits import RateLimitsUnavailable
+
+NO_MAIL_NOW = Message(
+    "no-mail-now", "No mail can be sent right now, so there is no link on its way. Try again in a minute."
+)
+TOO_OFTEN = Message("too-often", "You can ask for the next link in {}.")
+LINK_IS_OVER = Message(
+    "link-over", "This link has been used already or is more than ten minutes old. Ask for a new one."
+)
+NO_SUCH_ZONE = Message("no-such-zone", "This is not a time zone that we know. Choose one from the list.")
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 
@@ -37,7 +47,7 @@ async def ask_for_link() -> ResponseReturnValue:
     try:
         email = links.parse_address(typed, site())
     except AddressRefused as error:
-        return await _sign_in_again(400, typed, str(error))
+        return await _sign_in_again(400, typed, error.message)
     async with database.session() as db:
         number = await links.account_number(db, email)
     known = number is not None or email == links.owner_address(site())
@@ -46,9 +56,7 @@ async def ask_for_link() -> ResponseReturnValue:
     except RateLimitsUnavailable:
         return await _sign_in_again(503, typed, NO_MAIL_NOW)
     if wait_s:
-        page, status = await _sign_in_again(
-            429, typed, f"You can ask for the next link in {_duration(wait_s)}."
-        )
+        page, status = await _sign_in_again(429, typed, TOO_OFTEN.format(_duration(wait_s)))
         return page, status, {"Retry-After": str(wait_s)}
     async with database.transaction() as db:
         link = await links.make_link(db, site().secret_key, email)
@@ -95,7 +103,7 @@ async def use_link(token: str) -> ResponseReturnValue:
 async def sign_out() -> ResponseReturnValue:
     await sessions.end()
     security_log.note("sign_out")
-    return await _signed_out("You are signed out.")
+    return await _signed_out(Message("signed-out", "You are signed out."))
 
 
 @blueprint.post("/sign-out-everywhere")
@@ -103,7 +111,7 @@ async def sign_out() -> ResponseReturnValue:
 async def sign_out_everywhere() -> ResponseReturnValue:
     await sessions.end(everywhere=True)
     security_log.note("sign_out_everywhere")
-    return await _signed_out("You are signed out in every browser.")
+    return await _signed_out(Message("signed-out-everywhere", "You are signed out in every browser."))
 
 
 @blueprint.get("/account")
@@ -117,33 +125,28 @@ async def show() -> ResponseReturnValue:
 async def save() -> ResponseReturnValue:
     zone = (await request.form).get("timezone", "")
     if zone not in time_zones():
-        error = "This is not a time zone that we know. Choose one from the list."
-        return await render_template("accounts/show.html", time_zones=_choices(), error=error), 400
+        return await render_template("accounts/show.html", time_zones=_choices(), error=NO_SUCH_ZONE), 400
     async with database.session() as db:
         await db.execute(
             update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone)
         )
         await db.commit()
-    await flash(f"Saved: times are shown in {zone}.", "success")
+    await notify(Message("saved", f"Saved: times are shown in {zone}."))
     return redirect(url_for("accounts.show"), 303)
 
 
-NO_MAIL_NOW = "No mail can be sent right now, so there is no link on its way. Try again in a minute."
-
-
-async def _sign_in_again(status: int, typed: str, error: str) -> tuple[str, int]:
+async def _sign_in_again(status: int, typed: str, error: Message) -> tuple[str, int]:
     return await render_template("accounts/sign_in.html", typed=typed, error=error), status
 
 
 async def _link_is_over() -> ResponseReturnValue:
     if g.account:  # the button pressed twice, or the mail opened again
         return redirect(_next_page(), 303)
-    error = "This link has been used already or is more than ten minutes old. Ask for a new one."
-    return await _sign_in_again(410, "", error)
+    return await _sign_in_again(410, "", LINK_IS_OVER)
 
 
-async def _signed_out(message: str) -> ResponseReturnValue:
-    await flash(message, "success")
+async def _signed_out(message: Message) -> ResponseReturnValue:
+    await notify(message)
     response = redirect(url_for("blog.index"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

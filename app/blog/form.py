@@ -12,6 +12,7 @@ from app import times
 from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
 from app.blog.rendering import TextRefused, render
+from app.messages import Message
 
 
 @dataclass
@@ -21,10 +22,10 @@ class Form:
     title: str = ""
     text: str = ""
     when: str = ""
-    title_error: str = ""
-    text_error: str = ""
-    when_error: str = ""
-    note: str = ""
+    title_error: Message | None = None
+    text_error: Message | None = None
+    when_error: Message | None = None
+    note: Message | None = None
     publish_at: datetime | None = None
 
     @classmethod
@@ -58,28 +59,30 @@ class Form:
 
     def _check_words(self) -> None:
         if not self.title:
-            self.title_error = "Give the post a title."
+            self.title_error = Message("no-title", "Give the post a title.")
         elif len(self.title) > LONGEST_TITLE:
-            self.title_error = (
-                f"The title has {len(self.title)} characters; {LONGEST_TITLE} are allowed. Shorten it."
+            self.title_error = Message(
+                "title-too-long",
+                f"The title has {len(self.title)} characters; {LONGEST_TITLE} are allowed. Shorten it.",
             )
         if not self.text.strip():
-            self.text_error = "Write something: the post is empty."
+            self.text_error = Message("empty", "Write something: the post is empty.")
         elif len(self.text) > LONGEST_TEXT:
-            self.text_error = (
+            self.text_error = Message(
+                "too-long",
                 f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it, "
-                "or make two posts of it."
+                "or make two posts of it.",
             )
 
     async def _render(self) -> None:
         try:
             self.text = await render(self.text)
         except TextRefused as error:
-            self.text_error = str(error)
+            self.text_error = error.message
 
     def _check_time(self, zone: ZoneInfo) -> None:
         try:
             moment = times.read(self.when, zone, datetime.now(UTC))
             self.publish_at, self.note = moment.at, moment.note
         except times.NotATime as error:
-            self.when_error = str(error)
+            self.when_error = error.message

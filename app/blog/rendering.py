@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 from app.blog import markdown, words
+from app.messages import Refused
 
 LONGEST_BEGINNING = 1_000
 PATIENCE_S = 20
 """The process has 2 s of CPU time. On a busy machine it may wait for them."""
 
 
-class TextRefused(ValueError):
+class TextRefused(Refused):
     """The text cannot be shown; says why."""
 
 
@@ -58,8 +59,9 @@ async def render(text: str) -> Rendered:
             await process.wait()
     if process.returncode != 0 or not written:
         raise TextRefused(
+            "too-complex",
             "This text takes too long to show, or its page would be over a megabyte. Brackets, links or "
-            "references that are repeated very often are the usual reason: write fewer of them."
+            "references that are repeated very often are the usual reason: write fewer of them.",
         )
     html, plain = json.loads(written)
     return Rendered.of(text, html, plain)

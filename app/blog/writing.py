@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from quart import abort, flash, redirect, render_template, url_for
+from quart import abort, redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from app.blog import samples
 from app.blog.form import Form
 from app.blog.models import Post, is_published
 from app.blog.pages import blueprint
+from app.messages import Message, notify
 from app.pages import reader_zone
 
 
@@ -96,10 +97,12 @@ async def delete(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         post = await _post(db, pk, lock=True)
         if post.published_at is not None:
-            await flash("Only a draft can be deleted: take the post back first.", "warning")
+            await notify(
+                Message("published", "Only a draft can be deleted: take the post back first."), "warning"
+            )
             return redirect(url_for("blog.show", **post.address), 303)
         await db.delete(post)
-    await flash("The draft is deleted.", "success")
+    await notify(Message("deleted", "The draft is deleted."))
     return redirect(url_for("blog.drafts"), 303)
 
 
@@ -109,11 +112,16 @@ async def add_samples() -> ResponseReturnValue:
     """A few posts to look at, if there is none yet."""
     async with database.transaction() as db:
         if await db.scalar(select(Post.id).limit(1)) is not None:
-            await flash("There are posts already, so no samples were added.", "warning")
+            await notify(
+                Message("not-empty", "There are posts already, so no samples were added."), "warning"
+            )
         else:
             db.add_all(samples.posts(datetime.now(UTC)))
-            await flash(
-                "The sample posts are published. Change them, or take them back and delete them.", "success"
+            await notify(
+                Message(
+                    "samples",
+                    "The sample posts are published. Change them, or take them back and delete them.",
+                )
             )
     return redirect(url_for("blog.index"), 303)
 
@@ -122,17 +130,17 @@ async def _post(db: AsyncSession, pk: int, *, lock: bool = False) -> Post:
     return await db.get(Post, pk, with_for_update=lock) or abort(404)
 
 
-async def _saved(post: Post, note: str = "") -> ResponseReturnValue:
+async def _saved(post: Post, note: Message | None = None) -> ResponseReturnValue:
     """Say who can read it from when on."""
     if post.published_at is None:
-        await flash("Saved as a draft: only you can see it.", "success")
+        await notify(Message("draft", "Saved as a draft: only you can see it."))
     elif post.state == "waiting":
         at = times.spelled(post.published_at, reader_zone())
-        await flash(f"Saved: everybody can read it from {at} on.", "success")
+        await notify(Message("waiting", f"Saved: everybody can read it from {at} on."))
     else:
-        await flash("Saved: everybody can read it.", "success")
+        await notify(Message("published", "Saved: everybody can read it."))
     if note:
-        await flash(note, "warning")
+        await notify(note, "warning")
     return redirect(url_for("blog.show", **post.address), 303)
 
 

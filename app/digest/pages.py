@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quart import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from quart import Blueprint, abort, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
@@ -23,6 +23,7 @@ from app.digest import choosing, mails, steering, trouble
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
+from app.messages import Message, notify
 from app.security import frames
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
@@ -31,14 +32,25 @@ MOST_LISTED = 100
 MOST_FAILURES_LISTED = 100
 
 # What a button does, and what is said of the deliveries that it touched.
-ACTIONS: dict[str, tuple[steering.Action, str]] = {
-    "pause": (steering.pause, "Paused: {} wait until you resume it."),
-    "resume": (steering.resume, "It goes on with {}."),
-    "stop": (steering.stop, "Stopped: {} will not be sent."),
-    "retry": (steering.retry_failed, "{} that failed are tried again."),
-    "sent": (steering.mark_sent, "{} are marked as sent."),
-    "again": (steering.send_again, "{} are sent once more."),
+ACTIONS: dict[str, tuple[steering.Action, Message]] = {
+    "pause": (steering.pause, Message("paused", "Paused: {} wait until you resume it.")),
+    "resume": (steering.resume, Message("resumed", "It goes on with {}.")),
+    "stop": (steering.stop, Message("stopped", "Stopped: {} will not be sent.")),
+    "retry": (steering.retry_failed, Message("retried", "{} that failed are tried again.")),
+    "sent": (steering.mark_sent, Message("marked-sent", "{} are marked as sent.")),
+    "again": (steering.send_again, Message("sent-again", "{} are sent once more.")),
 }
+
+NOTHING_NEW = Message("nothing-new", "Nothing was published since the last digest, so there is none to send.")
+NO_READERS = Message("no-readers", "Nobody has subscribed yet, so there is nobody to send it to.")
+ENOUGH_TODAY = Message(
+    "enough-today", f"There were {choosing.MOST_A_DAY} digests within a day. Send the next one later."
+)
+WRONG_NUMBER = Message("wrong-number", "That is not their number: type {:,} to say that you mean it.")
+ON_ITS_WAY = Message("on-its-way", "The digest is on its way to {}.")
+TEST_SENT = Message("test-sent", "A test mail is on its way to you.")
+TOO_OFTEN = Message("too-often", "That was often enough for now. Try again in {} minutes.")
+QUEUE_AWAY = Message("queue-away", "The queue does not answer right now. A worker takes it up once it does.")
 
 MAILING = {"resume", "retry", "again"}
 """Those after which mails leave."""
@@ -82,21 +94,21 @@ async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValu
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         enough = await choosing.is_enough_for_today(db)
     if not choice.shown:
-        await flash("Nothing was published since the last digest, so there is none to send.", "warning")
+        await notify(NOTHING_NEW, "warning")
     elif not readers:
-        await flash("Nobody has subscribed yet, so there is nobody to send it to.", "warning")
+        await notify(NO_READERS, "warning")
     elif enough:
-        await flash(
-            f"There were {choosing.MOST_A_DAY} digests within a day. Send the next one later.", "warning"
-        )
+        await notify(ENOUGH_TODAY, "warning")
     elif not sent or re.sub(r"[\s,.']", "", typed) != str(readers):
-        error = f"That is not their number: type {readers:,} to say that you mean it." if sent else ""
+        error = WRONG_NUMBER.format(readers) if sent else None
         new = len(choice.shown) + len(choice.more)
-        page = await render_template("digest/run.html", new=new, people=_people(readers), error=error)
+        page = await render_template(
+            "digest/run.html", new=new, readers=readers, people=_people(readers), error=error
+        )
         return page, 400 if sent else 200
     else:
         await digest_task.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")
-        await flash(f"The digest is on its way to {_people(readers)}.", "success")
+        await notify(ON_ITS_WAY.format(_people(readers)))
     return redirect(url_for("digest.index"), 303)
 
 
@@ -140,9 +152,9 @@ async def html(pk: int) -> ResponseReturnValue:
 async def test(pk: int) -> ResponseReturnValue:
     """The mail to the owner alone; 0 is the one that would be made now."""
     if wait_s := await mail_limits.take("digest-test", account=current_account().id):
-        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
+        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
     await send_test.delay(pk or None)
-    await flash("A test mail is on its way to you.", "success")
+    await notify(TEST_SENT)
     return redirect(url_for("digest.show", pk=pk) if pk else url_for("digest.index"), 303)
 
 
@@ -152,12 +164,12 @@ async def act(pk: int, action: str) -> ResponseReturnValue:
     """Saved first; if Redis is away now, a worker takes it up once it is back."""
     do, said = ACTIONS[action]
     if action in MAILING and (wait_s := await _wait_s()):
-        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
+        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
     async with database.transaction() as db:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         touched = await do(db, digest)
         goes_on = digest.state == State.SENDING
-    await flash(said.format(f"{touched:,} mail{'s' if touched != 1 else ''}"), "success")
+    await notify(said.format(f"{touched:,} mail{'s' if touched != 1 else ''}"))
     if goes_on:
         await _start(pk)
     return redirect(url_for("digest.show", pk=pk), 303)
@@ -198,7 +210,7 @@ async def _start(pk: int) -> None:
         await start(pk)
     except Exception as error:  # whatever keeps Redis from it: the row is changed, and a worker finds it
         log.warning("digest %s is to be sent but not started: %s", pk, error)
-        await flash("The queue does not answer right now. A worker takes it up once it does.", "warning")
+        await notify(QUEUE_AWAY, "warning")
 
 
 async def _counts(db: AsyncSession, pk: int) -> dict[str, int]:

@@ -18,11 +18,12 @@ from quart.typing import ResponseReturnValue
 
 from app import security_log
 from app.context import site
+from app.messages import Message
 from app.private import write_private
 from settings import Settings
 
 ADDRESS = "/inbox/"
-NO_KEY = "The inbox opens with the address that `make run` prints when it starts."
+NO_KEY = Message("no-key", "The inbox opens with the address that `make run` prints when it starts.")
 
 
 @contextmanager

@@ -6,11 +6,13 @@ import re
 
 import idna
 
+from app.messages import Refused
+
 MAX_LENGTH = 254  # characters; RFC 5321, 4.5.3.1.3
 LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
-class AddressRefused(ValueError):
+class AddressRefused(Refused):
     """Not one mail address that we can send to. The message is a sentence for the person who typed it."""
 
 
@@ -23,18 +25,24 @@ def parse(typed: str) -> str:
     address = typed.strip(" ")
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
-        raise AddressRefused("That is not a mail address: write it like name@example.org.")
+        raise AddressRefused("not-an-address", "That is not a mail address: write it like name@example.org.")
     if len(address) > MAX_LENGTH:
-        raise AddressRefused(f"That mail address is too long: it may have {MAX_LENGTH} characters.")
+        raise AddressRefused(
+            "too-long", f"That mail address is too long: it may have {MAX_LENGTH} characters."
+        )
     if "@" in local:
-        raise AddressRefused("Write one mail address, not several.")
+        raise AddressRefused("several", "Write one mail address, not several.")
     if not local.isascii():
-        raise AddressRefused("The part before the @ may only have letters without accents, digits and signs.")
+        raise AddressRefused(
+            "accents", "The part before the @ may only have letters without accents, digits and signs."
+        )
     if len(local) > 64 or not LOCAL_PART.fullmatch(local) or "=?" in local:
-        raise AddressRefused("That is not a mail address: write it like name@example.org.")
+        raise AddressRefused("not-an-address", "That is not a mail address: write it like name@example.org.")
     parsed = f"{local}@{_ascii_domain(domain)}"
     if len(parsed) > MAX_LENGTH:
-        raise AddressRefused(f"That mail address is too long: it may have {MAX_LENGTH} characters.")
+        raise AddressRefused(
+            "too-long", f"That mail address is too long: it may have {MAX_LENGTH} characters."
+        )
     return parsed
 
 
@@ -70,7 +78,10 @@ def _ascii_domain(domain: str) -> str:
     except (idna.IDNAError, UnicodeError):
         found = ""
     if "." not in found or found.endswith(".") or found.rpartition(".")[2].isdigit():
-        raise AddressRefused(f"{_short(domain)} is not the name of a mail server: write it like example.org.")
+        raise AddressRefused(
+            "not-a-mail-server",
+            f"{_short(domain)} is not the name of a mail server: write it like example.org.",
+        )
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from quart import flash, redirect
+from quart import redirect
 from quart.typing import ResponseReturnValue
 
 from app.context import redis
+from app.messages import Message, Refused, notify
 from jobs import monitor
 
 WHO = "owner"
@@ -16,12 +17,8 @@ LONGEST = 300
 """Characters of what is said: it travels in a cookie."""
 
 
-class Refused(monitor.QuarqError):
-    """The action could not be done; the message says why."""
-
-
 async def act(
-    what: str, target: str, doing: Callable[[], Awaitable[str]], then: str | Callable[[], str]
+    what: str, target: str, doing: Callable[[], Awaitable[Message]], then: str | Callable[[], str]
 ) -> ResponseReturnValue:
     """Note who does *what* to *target*, do it, note what came of it, and show that on the page *then*.
 
@@ -31,6 +28,8 @@ async def act(
     try:
         said = await monitor.noted(redis(), WHO, what, target, doing)
     except (monitor.QuarqError, ValueError) as error:
-        said, category = str(error), "error"
-    await flash(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", category)
+        code = error.message.code if isinstance(error, Refused) else type(error).__name__
+        said, category = Message(code, str(error)), "error"
+    short = said if len(said) <= LONGEST else Message(said.code, said[: LONGEST - 1] + "…")
+    await notify(short, category)
     return redirect(then if isinstance(then, str) else then(), 303)

@@ -11,7 +11,6 @@ from quart import (
     Blueprint,
     Quart,
     current_app,
-    flash,
     g,
     redirect,
     render_template,
@@ -26,6 +25,7 @@ from app.accounts import Account, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
 from app.context import connected, site
+from app.messages import Message, notify
 from settings import Settings
 
 # Under this name, pages find here what they otherwise find in the site's accounts.
@@ -130,7 +130,7 @@ async def sign_out() -> ResponseReturnValue:
     _door().leave(session["sign_in"])
     session.clear()
     security_log.note("sign_out")
-    await flash("You are signed out.", "success")
+    await notify(Message("signed-out", "You are signed out."))
     return redirect(url_for("accounts.sign_in"), 303)
 
 

@@ -7,10 +7,14 @@ from typing import NoReturn
 
 from quart import abort, request
 
+from app.messages import Message, Refused
 from app.pages import reader_zone
 
 LONGEST = 512
 """Characters of an id or a name."""
+
+
+NOTHING = Message("gone", "There is nothing of this name or id, or it has ended and is not kept any more.")
 
 
 def query(name: str) -> str:
@@ -39,21 +43,23 @@ def whole(given: str) -> int:
 
 
 def moment(typed: str) -> datetime | None:
-    """The moment of a date-time field in the reader's zone, None of an empty one; ValueError says what is wrong."""
+    """The moment of a date-time field in the reader's zone, None of an empty one; Refused says what is wrong."""
     if not typed:
         return None
     try:
         at = datetime.fromisoformat(typed)
     except ValueError:
-        raise ValueError(f"There is no {typed[:20]}: give a day and a time, like 2026-12-01T10:30.") from None
+        raise Refused(
+            "no-such-time", f"There is no {typed[:20]}: give a day and a time, like 2026-12-01T10:30."
+        ) from None
     if not 1970 < at.year < 2200:
-        raise ValueError(f"{typed[:20]} is too far away: years from 1971 to 2199 are possible.")
+        raise Refused("too-far", f"{typed[:20]} is too far away: years from 1971 to 2199 are possible.")
     return at if at.tzinfo else at.replace(tzinfo=reader_zone())
 
 
 def nowhere() -> NoReturn:
     """There is no such thing (any more)."""
-    abort(404, "There is nothing of this name or id, or it has ended and is not kept any more.")
+    abort(404, NOTHING)
 
 
 def _checked(word: str) -> str:

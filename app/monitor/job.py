@@ -10,12 +10,15 @@ from quart.typing import ResponseReturnValue
 from app import times
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message, Refused
 from app.monitor import asked, live
-from app.monitor.acting import Refused, act
+from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.pages import reader_zone
 from jobs import monitor
 
+STOP_REQUESTED = Message("stop-requested", "It is told to stop.")
+NO_RETRY = Message("no-retry", "It finishes this attempt, and is not retried.")
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 
 
@@ -38,10 +41,10 @@ async def retry_job() -> ResponseReturnValue:
     job_id = await asked.form("id")
     runs = job_id
 
-    async def do() -> str:
+    async def do() -> Message:
         nonlocal runs
         runs = await monitor.retry(redis(), job_id)
-        return f"It runs again, as {runs}."
+        return Message("retried", f"It runs again, as {runs}.")
 
     return await act("retry", job_id, do, lambda: url_for("monitor.job", id=runs))
 
@@ -53,13 +56,13 @@ async def revoke_job() -> ResponseReturnValue:
     job_id = await asked.form("id")
     terminate = (await request.form).get("terminate") == "1"
 
-    async def do() -> str:
+    async def do() -> Message:
         state = await monitor.revoke(redis(), job_id, terminate)
         if state in (*ENDED, "UNKNOWN"):
-            raise Refused("Too late: it has ended, and its result stays as it is.")
+            raise Refused("ended", "Too late: it has ended, and its result stays as it is.")
         if state == "STARTED":
-            return "It is told to stop." if terminate else "It finishes this attempt, and is not retried."
-        return "Revoked: it is never started."
+            return STOP_REQUESTED if terminate else NO_RETRY
+        return Message("revoked", "Revoked: it is never started.")
 
     what = "revoke and stop" if terminate else "revoke"
     return await act(what, job_id, do, url_for("monitor.job", id=job_id))
@@ -71,12 +74,12 @@ async def reschedule_job() -> ResponseReturnValue:
     job_id = await asked.form("id")
     typed = (await request.form).get("when", "")[:100]
 
-    async def do() -> str:
+    async def do() -> Message:
         eta = asked.moment(typed)
         if eta is None:
-            raise Refused("Give a day and a time.")
+            raise Refused("no-time", "Give a day and a time.")
         if not await monitor.reschedule(redis(), job_id, eta):
-            raise Refused("Too late: it does not wait any more.")
-        return f"Moved: it is due {times.spelled(eta, reader_zone())}."
+            raise Refused("not-waiting", "Too late: it does not wait any more.")
+        return Message("moved", f"Moved: it is due {times.spelled(eta, reader_zone())}.")
 
     return await act("reschedule", job_id, do, url_for("monitor.job", id=job_id))

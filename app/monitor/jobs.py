@@ -10,6 +10,7 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message, Refused
 from app.monitor import asked, live
 from app.monitor.blueprint import blueprint
 from jobs import monitor
@@ -41,8 +42,8 @@ async def jobs() -> ResponseReturnValue:
         asked.nowhere()
     try:
         filters |= {name: asked.moment(value) for name, value in typed.items()}
-    except ValueError as error:
-        return await _nothing(filters | typed, str(error))
+    except Refused as error:
+        return await _nothing(filters | typed, error.message)
 
     async def look() -> dict[str, Any]:
         page = await _page(**filters)
@@ -99,6 +100,6 @@ def _next(page: monitor.Page) -> str:
     return url_for(request.endpoint or "", **given, cursor=page.next)
 
 
-async def _nothing(filters: dict[str, Any], error: str) -> ResponseReturnValue:
+async def _nothing(filters: dict[str, Any], error: Message) -> ResponseReturnValue:
     words = _words(monitor.Page([]), filters) | {"next": "", "error": error}
     return await render_template("monitor/jobs.html", layout="monitor/layout.html", **words), 400

@@ -11,6 +11,7 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message
 from app.monitor import asked, live
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
@@ -18,6 +19,11 @@ from jobs import monitor
 
 PRESS_S = 5
 """How long one press of the button ends jobs: what takes longer than a browser waits would be cut off anywhere."""
+PAUSED = Message("paused", "Paused: nothing more of it is started.")
+WAS_PAUSED = Message("paused-already", "It was paused already.")
+RESUMED = Message("resumed", "Resumed: its jobs are started again.")
+WAS_NOT_PAUSED = Message("not-paused", "It was not paused.")
+WRONG_NAME = Message("wrong-name", "That is not the name of the queue: type it to say that you mean it.")
 
 
 @blueprint.get("/queues")
@@ -34,9 +40,9 @@ async def queues() -> ResponseReturnValue:
 async def pause_queue() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         done = await monitor.pause(redis(), name)
-        return "Paused: nothing more of it is started." if done else "It was paused already."
+        return PAUSED if done else WAS_PAUSED
 
     return await act("pause queue", name, do, url_for("monitor.queues"))
 
@@ -46,9 +52,9 @@ async def pause_queue() -> ResponseReturnValue:
 async def resume_queue() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         done = await monitor.resume(redis(), name)
-        return "Resumed: its jobs are started again." if done else "It was not paused."
+        return RESUMED if done else WAS_NOT_PAUSED
 
     return await act("resume queue", name, do, url_for("monitor.queues"))
 
@@ -71,18 +77,18 @@ async def purge_queue() -> ResponseReturnValue:
     name = await asked.form("name")
     form = await request.form
     if form.get("typed", "").strip() != name:
-        return await _ask(name, "That is not the name of the queue: type it to say that you mean it."), 400
+        return await _ask(name, WRONG_NAME), 400
     too, before = form.get("scheduled") == "1", asked.whole(form.get("ended", ""))
     ended, goes_on = before, False
 
-    async def do() -> str:
+    async def do() -> Message:
         nonlocal ended, goes_on
         now, goes_on = await _purge(name, too)
         ended += now
         said = (
             f"{now:,} job{'' if now == 1 else 's'} ended as revoked{f', {ended:,} in all' if before else ''}."
         )
-        return said + (" There are more." if goes_on else await _what_stays(name))
+        return Message("purged", said + (" There are more." if goes_on else await _what_stays(name)))
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
     done = await act(what, name, do, url_for("monitor.queues"))
@@ -106,7 +112,7 @@ async def _what_stays(name: str) -> str:
     return f" {stays:,} wait{'s' if stays == 1 else ''} there still." if stays else ""
 
 
-async def _ask(name: str, error: str = "", **words: Any) -> str:
+async def _ask(name: str, error: Message | None = None, **words: Any) -> str:
     [queue] = await monitor.queues_named(redis(), [name])
     if not queue.is_of_interest and not words:
         asked.nowhere()

@@ -9,8 +9,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message, Refused
 from app.monitor import asked, live
-from app.monitor.acting import Refused, act
+from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -32,9 +33,9 @@ async def schedules() -> ResponseReturnValue:
 async def pause_schedule() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         await monitor.pause_schedule(redis(), name)
-        return "Paused: its moments pass without a run."
+        return Message("paused", "Paused: its moments pass without a run.")
 
     return await act("pause schedule", name, do, url_for("monitor.schedules"))
 
@@ -44,9 +45,9 @@ async def pause_schedule() -> ResponseReturnValue:
 async def resume_schedule() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         await monitor.resume_schedule(redis(), name)
-        return "Resumed: its next moment runs again."
+        return Message("resumed", "Resumed: its next moment runs again.")
 
     return await act("resume schedule", name, do, url_for("monitor.schedules"))
 
@@ -57,10 +58,10 @@ async def forget_schedule() -> ResponseReturnValue:
     """One that is no longer in the code would be listed, and late, for ever."""
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         if not await monitor.forget_schedule(redis(), name):
-            raise Refused("A worker has this schedule: take it out of the code first.")
-        return "Forgotten. A worker that has it would bring it back."
+            raise Refused("in-use", "A worker has this schedule: take it out of the code first.")
+        return Message("forgotten", "Forgotten. A worker that has it would bring it back.")
 
     return await act("forget schedule", name, do, url_for("monitor.schedules"))
 
@@ -73,8 +74,8 @@ async def run_schedule() -> ResponseReturnValue:
     if question in current_app.view_functions:
         return redirect(url_for(question), 303)
 
-    async def do() -> str:
+    async def do() -> Message:
         job_id = await monitor.run_schedule(redis(), name)
-        return f"It runs now, as {job_id}."
+        return Message("run", f"It runs now, as {job_id}.")
 
     return await act("run schedule", name, do, url_for("monitor.schedules"))

@@ -9,11 +9,15 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message
 from app.monitor import asked, live
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.monitor.overview import MINUTES
 from jobs import monitor
+
+RATE_SET = Message("rate-set", "At most {} of this task start now.")
+RATE_GONE = Message("rate-gone", "This task has no rate limit now.")
 
 
 @blueprint.get("/tasks")
@@ -46,8 +50,8 @@ async def change_rate() -> ResponseReturnValue:
     name = await asked.form("name")
     rate = (await request.form).get("rate", "").strip()[:50]
 
-    async def do() -> str:
+    async def do() -> Message:
         await monitor.set_rate_limit(redis(), name, rate or None)
-        return f"At most {rate} of this task start now." if rate else "This task has no rate limit now."
+        return RATE_SET.format(rate) if rate else RATE_GONE
 
     return await act("change rate limit", name, do, url_for("monitor.task", name=name))

@@ -9,8 +9,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
+from app.messages import Message, Refused
 from app.monitor import asked, live
-from app.monitor.acting import Refused, act
+from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -47,10 +48,12 @@ async def worker() -> ResponseReturnValue:
 async def quiet_worker() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         if not await monitor.quiet(redis(), name):
-            raise Refused(DEAF)
-        return "The worker claims no more jobs; those that it has go on. A restart ends that."
+            raise Refused("not-listening", DEAF)
+        return Message(
+            "quiet", "The worker claims no more jobs; those that it has go on. A restart ends that."
+        )
 
     return await act("quiet worker", name, do, url_for("monitor.worker", name=name))
 
@@ -60,9 +63,12 @@ async def quiet_worker() -> ResponseReturnValue:
 async def stop_worker() -> ResponseReturnValue:
     name = await asked.form("name")
 
-    async def do() -> str:
+    async def do() -> Message:
         if not await monitor.shutdown(redis(), name):
-            raise Refused(DEAF)
-        return "The worker is told to stop: it finishes its jobs, hands back what takes too long, and ends."
+            raise Refused("not-listening", DEAF)
+        return Message(
+            "stop-requested",
+            "The worker is told to stop: it finishes its jobs, hands back what takes too long, and ends.",
+        )
 
     return await act("stop worker", name, do, url_for("monitor.worker", name=name))

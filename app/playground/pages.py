@@ -8,6 +8,8 @@ from quart import Blueprint, abort, current_app, redirect, render_template, sess
 from quart.typing import ResponseReturnValue
 
 from app.accounts import current_account, owner_only
+from app.messages import Message
+from app.pages import REDIS_AWAY
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
 from app.web.rate_limits import Limit, RateLimits
@@ -37,7 +39,7 @@ async def run(name: str) -> ResponseReturnValue:
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit(f"playground-{name}", str(current_account().id), times=example.a_minute, period_s=60)
     if wait := await limits.take(allowance):
-        abort(429, f"That was often enough for a minute. Try again in {wait} s.")
+        abort(429, Message("too-often", f"That was often enough for a minute. Try again in {wait} s."))
     result = await example.run()
     session["runs"] = session.get("runs", {}) | {name: result.id}
     return redirect(url_for("playground.index", _anchor=name), 303)
@@ -49,5 +51,5 @@ async def _runs(ids: dict[str, str]) -> dict[str, Run]:
         async with asyncio.timeout(PATIENCE_S):
             runs = {name: await read(job_id) for name, job_id in ids.items() if name in EXAMPLES}
     except TimeoutError:
-        abort(503, "Redis does not answer right now, and this page needs it. Try again in a minute.")
+        abort(503, REDIS_AWAY)
     return {name: run for name, run in runs.items() if run is not None}

@@ -9,7 +9,6 @@ from quart import (
     Response,
     abort,
     current_app,
-    flash,
     redirect,
     render_template,
     request,
@@ -22,10 +21,14 @@ from app import database, security_log
 from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
+from app.messages import Message, notify
 from app.privacy import deletion, export
 from app.web.rate_limits import Limit, RateLimits
 
 EXPORTS_AN_HOUR = 5
+TOO_OFTEN = Message("too-often", "That was often enough for now. Try again in {} minutes.")
+NOT_CONFIRMED = Message("not-confirmed", "Type {}, to show that you mean this account. Nothing was deleted.")
+DELETED = Message("account-deleted", "Your account is deleted, and everything that belonged to it.")
 
 blueprint = Blueprint("privacy", __name__, template_folder="templates")
 
@@ -55,7 +58,7 @@ async def download() -> ResponseReturnValue:
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit("export", str(current_account().id), times=EXPORTS_AN_HOUR, period_s=3600)
     if wait_s := await limits.take(allowance):
-        abort(429, f"That was often enough for now. Try again in {-(-wait_s // 60)} minutes.")
+        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
     async with database.session() as db:
         known = await export.of_account(db, current_account())
     security_log.note("data_exported")
@@ -73,12 +76,12 @@ async def delete() -> ResponseReturnValue:
     typed = (await request.form).get("email", "")[:1000]
     if typed.strip(" ").lower() != account.email:
         security_log.note("deletion_refused")
-        error = f"Type {account.email}, to show that you mean this account. Nothing was deleted."
+        error = NOT_CONFIRMED.format(account.email)
         return await render_template("privacy/data.html", typed=typed, error=error), 400
     await deletion.delete_account(account)
     security_log.note("account_deleted")
     session.clear()
-    await flash("Your account is deleted, and everything that belonged to it.", "success")
+    await notify(DELETED)
     response = redirect(url_for("blog.index"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

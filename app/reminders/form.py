@@ -13,6 +13,7 @@ from app import times
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
+from app.messages import Message
 from app.reminders.models import LONGEST_TEXT
 
 UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
@@ -26,10 +27,10 @@ class Form:
     text: str = ""
     when: str = ""
     to: str = ""
-    text_error: str = ""
-    when_error: str = ""
-    to_error: str = ""
-    note: str = ""
+    text_error: Message | None = None
+    when_error: Message | None = None
+    to_error: Message | None = None
+    note: Message | None = None
     at: datetime | None = None
     email: str = ""
     """The address in `to`; empty if nothing was typed there."""
@@ -54,13 +55,16 @@ class Form:
 
     def _check_text(self) -> None:
         if not self.text.strip():
-            self.text_error = "Write what you want to be reminded of."
+            self.text_error = Message("empty", "Write what you want to be reminded of.")
         elif len(self.text) > LONGEST_TEXT:
-            self.text_error = (
-                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it."
+            self.text_error = Message(
+                "too-long",
+                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it.",
             )
         elif UNMAILABLE.search(self.text):
-            self.text_error = "The text holds control characters that no mail can carry: remove them."
+            self.text_error = Message(
+                "control-characters", "The text holds control characters that no mail can carry: remove them."
+            )
 
     def _check_time(self, quick: str, zone: ZoneInfo) -> None:
         now = datetime.now(UTC)
@@ -73,7 +77,7 @@ class Form:
                 moment = times.read(self.when, zone, now)
                 self.at, self.note = moment.at, moment.note
             except times.NotATime as error:
-                self.when_error = str(error)
+                self.when_error = error.message
 
     def _check_address(self) -> None:
         if not self.to.strip(" "):
@@ -81,4 +85,4 @@ class Form:
         try:
             self.email = parse_address(self.to, site())
         except AddressRefused as error:
-            self.to_error = str(error)
+            self.to_error = error.message

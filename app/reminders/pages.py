@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
+from quart import Blueprint, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database, times
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
+from app.messages import Message, notify
 from app.reminders import arming, limits
 from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
@@ -25,10 +26,28 @@ from app.web.rate_limits import RateLimitsUnavailable
 from jobs import Result
 
 PER_PAGE = 20
-TOO_MANY = "You have {:,} reminders waiting, and more are not possible. Cancel one."
-ENOUGH = "You have set enough reminders for now. You can set the next one in {} minutes."
-CROWDED = "This address gets enough reminders around that time. Choose another day."
-DELETED = "This account was deleted meanwhile, so nothing was saved."
+TOO_MANY = Message("too-many", "You have {:,} reminders waiting, and more are not possible. Cancel one.")
+ENOUGH = Message(
+    "too-often", "You have set enough reminders for now. You can set the next one in {} minutes."
+)
+CROWDED = Message("crowded", "This address gets enough reminders around that time. Choose another day.")
+DELETED = Message("account-deleted", "This account was deleted meanwhile, so nothing was saved.")
+REFUSED = Message("no-consent", NO_CONSENT)
+CANNOT_ASK = Message("cannot-ask", "Nobody can be asked for consent right now. Try again in a minute.")
+ASKED_ENOUGH = Message(
+    "asked-enough", "Enough people were asked today. You can ask somebody new in {} minutes."
+)
+CANCELLED = Message("cancelled", "The reminder is cancelled: nothing will be mailed.")
+SAVED = Message("saved", "Saved: it will be mailed {}")
+ASKED_FIRST = Message("asked-first", "Saved: {} is asked first. If they agree in time, it will be mailed {}")
+QUEUE_AWAY = Message("queue-away", "The queue does not answer right now. A worker takes it up once it does.")
+TOO_LATE = {
+    State.SENDING: Message("sending", "Too late: it is being sent at this moment."),
+    State.SENT: Message("sent", "Too late: it has been sent."),
+    State.CANCELLED: Message("already-cancelled", "It is cancelled already."),
+    State.DECLINED: REFUSED,
+}
+"""Why a reminder in this state cannot be changed."""
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")
@@ -86,7 +105,7 @@ async def create() -> ResponseReturnValue:
         reminder = Reminder(date=form.at, email=email, text=form.text, account_id=account.id)
         reminder.state, consent = await _standing(db, email)
         if reminder.state == State.DECLINED:
-            form.to_error = NO_CONSENT
+            form.to_error = REFUSED
             return await _form_page(form), 400
         db.add(reminder)
     return await _saved(reminder, form, consent)
@@ -137,7 +156,7 @@ async def save(pk: int) -> ResponseReturnValue:
         if not reminder.can_change:
             return await _too_late(reminder)
         if standing == State.DECLINED:
-            await flash(NO_CONSENT, "warning")
+            await notify(REFUSED, "warning")
             return redirect(url_for("reminders.show", pk=pk), 303)
         moved = form.at != reminder.date
         if moved and await limits.is_crowded(db, current_account(), reminder.email, form.at, pk):
@@ -162,7 +181,7 @@ async def cancel(pk: int) -> ResponseReturnValue:
             return await _too_late(reminder)
         reminder.state = State.CANCELLED
     await _revoke(reminder.job_id)
-    await flash("The reminder is cancelled: nothing will be mailed.", "success")
+    await notify(CANCELLED)
     return redirect(url_for("reminders.index"), 303)
 
 
@@ -189,11 +208,10 @@ async def _cannot_ask(form: Form, email: str) -> int:
     try:
         wait_s = await limits.take_request(account, email)
     except RateLimitsUnavailable:
-        form.to_error = "Nobody can be asked for consent right now. Try again in a minute."
+        form.to_error = CANNOT_ASK
         return 503
     if wait_s:
-        minutes = -(-wait_s // 60)
-        form.to_error = f"Enough people were asked today. You can ask somebody new in {minutes} minutes."
+        form.to_error = ASKED_ENOUGH.format(-(-wait_s // 60))
     return 429 if wait_s else 0
 
 
@@ -212,12 +230,11 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
     assert form.at is not None
     when = f"{times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}."
     if reminder.state == State.WAITING:
-        to = address.shown(reminder.email)
-        await flash(f"Saved: {to} is asked first. If they agree in time, it will be mailed {when}", "success")
+        await notify(ASKED_FIRST.format(address.shown(reminder.email), when))
     else:
-        await flash(f"Saved: it will be mailed {when}", "success")
+        await notify(SAVED.format(when))
     if form.note:
-        await flash(form.note, "warning")
+        await notify(form.note, "warning")
     try:
         if reminder.state == State.SCHEDULED and form.at - datetime.now(UTC) < arming.AHEAD:
             await arming.arm([reminder])
@@ -225,7 +242,7 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
             await ask_soon(consent)
     except Exception as error:  # whatever keeps Redis from it: the row is safe, and a worker takes it up
         log.warning("%s is saved but not armed: %s", reminder.job_id, error)
-        await flash("The queue does not answer right now. A worker takes it up once it does.", "warning")
+        await notify(QUEUE_AWAY, "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
 
 
@@ -238,13 +255,7 @@ async def _revoke(job_id: str) -> None:
 
 
 async def _too_late(reminder: Reminder) -> ResponseReturnValue:
-    said = {
-        State.SENDING: "Too late: it is being sent at this moment.",
-        State.SENT: "Too late: it has been sent.",
-        State.CANCELLED: "It is cancelled already.",
-        State.DECLINED: NO_CONSENT,
-    }
-    await flash(said[State(reminder.state)], "warning")
+    await notify(TOO_LATE[State(reminder.state)], "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
 
 

@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 from quart import Quart, abort, request, session
 
 from app import security_log
+from app.messages import Message
 
+TOO_OLD = Message(
+    "too-old", "The page was open too long, or cookies are off. Go back, reload it and send it again."
+)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -27,15 +31,13 @@ def protect(app: Quart) -> None:
             return
         if _comes_from_elsewhere():
             security_log.note("csrf_refused")
-            abort(403, "The form was sent from another site, so nothing was done.")
+            abort(403, Message("other-site", "The form was sent from another site, so nothing was done."))
         if getattr(view, "in_nobody_s_name", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
         if not _is_token(given):
             security_log.note("csrf_refused")
-            abort(
-                403, "The page was open too long, or cookies are off. Go back, reload it and send it again."
-            )
+            abort(403, TOO_OLD)
 
 
 def csrf_token() -> str:

@@ -11,6 +11,7 @@ from werkzeug.routing import MapAdapter
 
 from app import security_log
 from app.context import site
+from app.messages import Message
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes ask by whatever address they know
@@ -47,7 +48,13 @@ def protect(app: Quart) -> None:
         allowed = LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}
         if host not in allowed and request.path not in FOR_MACHINES:
             security_log.note("host_refused")
-            abort(400, f"This site is at {settings.base_url}, not at the address that was asked for.")
+            abort(
+                400,
+                Message(
+                    "wrong-host",
+                    f"This site is at {settings.base_url}, not at the address that was asked for.",
+                ),
+            )
 
 
 def client_address() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import abort, flash, redirect, render_template, request, url_for
+from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.accounts import owner_only
 from app.mail import address
+from app.messages import Message, notify
 from app.subscribers import states
 from app.subscribers.models import State, Subscriber
 from app.subscribers.pages import blueprint
@@ -55,7 +56,7 @@ async def lift(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         subscriber = await db.get(Subscriber, pk, with_for_update=True) or abort(404)
         states.lift(subscriber)
-    await flash("Lifted: mail is sent to this address again.", "success")
+    await notify(Message("lifted", "Lifted: mail is sent to this address again."))
     return redirect(url_for("subscribers.show", pk=pk), 303)
 
 
@@ -65,7 +66,7 @@ async def remove(pk: int) -> ResponseReturnValue:
     """Delete the row, and with it everything that points to it."""
     async with database.transaction() as db:
         await db.delete(await db.get(Subscriber, pk, with_for_update=True) or abort(404))
-    await flash("The subscriber is removed.", "success")
+    await notify(Message("removed", "The subscriber is removed."))
     return redirect(url_for("subscribers.index"), 303)
 
 

@@ -10,6 +10,7 @@ from app.accounts import public
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
+from app.messages import Message
 from app.security.csrf import in_nobody_s_name, without_csrf
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
@@ -18,12 +19,17 @@ from app.subscribers.tasks import send_confirmation
 from app.subscribers.when import next_digest_spelled
 from app.web.rate_limits import RateLimitsUnavailable
 
-NO_MAIL_NOW = "No mail can be sent right now, so you are not subscribed. Try again in a minute."
-TOO_OFTEN = "This was asked for too often. Try again in {} minutes."
-LINK_IS_OVER = "This link is over, or a part of it is missing. Ask for a new one here."
+NO_MAIL_NOW = Message(
+    "no-mail-now", "No mail can be sent right now, so you are not subscribed. Try again in a minute."
+)
+TOO_OFTEN = Message("too-often", "This was asked for too often. Try again in {} minutes.")
+LINK_IS_OVER = Message("link-over", "This link is over, or a part of it is missing. Ask for a new one here.")
 ANSWER_S = 0.05
 """Several times of what it takes to write a new address, which is the longest way."""
-NO_SUCH_LINK = "Nobody has this link: a part of it is missing, or the address was deleted and gets nothing."
+NO_SUCH_LINK = Message(
+    "no-such-link",
+    "Nobody has this link: a part of it is missing, or the address was deleted and gets nothing.",
+)
 
 blueprint = Blueprint("subscribers", __name__, template_folder="templates")
 
@@ -43,7 +49,7 @@ async def ask() -> ResponseReturnValue:
     try:
         email = parse_address(typed, site())
     except AddressRefused as error:
-        return await _form_page(typed, str(error)), 400
+        return await _form_page(typed, error.message), 400
     try:
         wait_s = await mail_limits.take("subscribe", recipient=email)
     except RateLimitsUnavailable:
@@ -117,7 +123,7 @@ async def _queue(subscriber: Subscriber) -> None:
         current_app.logger.exception("a confirmation mail could not be queued: the sweep sends it")
 
 
-async def _form_page(typed: str = "", error: str = "") -> str:
+async def _form_page(typed: str = "", error: Message | None = None) -> str:
     return await render_template(
         "subscribers/form.html", typed=typed, error=error, next_digest=next_digest_spelled()
     )

@@ -21,7 +21,7 @@ from app.reminders import arming, limits, missed
 from app.reminders import mails as missed_mails
 from app.reminders.consents import answers, links, mails, requests
 from app.reminders.consents.models import Answer, Consent
-from app.reminders.delivery import Tries, deliver
+from app.reminders.delivery import ENOUGH_TODAY, Tries, deliver
 from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
@@ -112,8 +112,8 @@ async def test_somebody_else_is_asked_and_gets_nothing_before_the_answer(
     response = await remind_bob(alice)
 
     await alice.get(response.location)
-    assert "bob@example.org is asked first" in words(alice)
-    assert "waiting for consent" in words(alice)
+    assert alice.marks.notices == ["asked-first"]
+    assert "waiting" in alice.marks.states
     assert await redis.zrange("arq:queue:mail", 0, -1) == [b"consent:1"]
     await mail_reminders(app)
     assert smtp.accepted == []
@@ -131,7 +131,7 @@ async def test_after_a_yes_it_is_mailed_with_a_link_that_ends_it(
     app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
 ) -> None:
     await agreed(app, alice, visitor, smtp)
-    assert "alice@example.org may remind you now" in words(visitor)
+    assert "agreed" in visitor.marks.states
 
     await mail_reminders(app)
 
@@ -141,7 +141,7 @@ async def test_after_a_yes_it_is_mailed_with_a_link_that_ends_it(
     assert html is not None
     assert mail.message["Subject"] == "A reminder for you"
     assert text.get_content().startswith("Water my plants\n")
-    assert "alice@example.org has set this reminder for you" in text.get_content()
+    assert "alice@example.org" in text.get_content()
     stop = f"http://127.0.0.1:8000{link_in(smtp)}"
     assert stop in html.get_content()
     assert mail.message["List-Unsubscribe"] == f"<{stop}>"
@@ -183,7 +183,7 @@ async def test_a_no_is_final_for_every_reminder_of_this_person(
     ]
     response = await remind_bob(alice, "Once more")
     assert response.status_code == 400
-    assert NO_CONSENT in words(alice)
+    assert alice.marks.errors == ["no-consent"]
     assert "\nOnce more</textarea>" in alice.text
     await change_consents(app, asked_at=datetime.now(UTC) - timedelta(days=3))
     await remind_bob(alice)
@@ -201,7 +201,7 @@ async def test_no_more_from_this_person_stops_what_was_agreed(
     response = await visitor.post(link_in(smtp))
 
     assert response.status_code == 200
-    assert "you get no more reminders from alice@example.org" in words(visitor)
+    assert visitor.marks.states == ["declined"]
     await mail_reminders(app)
     assert len(smtp.accepted) == 2
     assert [row.state for row in await stored(app)] == [State.SENT, State.DECLINED]
@@ -263,7 +263,7 @@ async def test_a_yes_that_comes_too_late_sends_nothing_late(
 
     assert [row.state for row in await stored(app)] == [State.MISSED, State.SCHEDULED]
     await alice.get("/reminders/1")
-    assert MISSED in words(alice)
+    assert "missed" in alice.marks.states
     await mail_reminders(app)
     assert [mail.recipients for mail in smtp.accepted] == [["bob@example.org"]] * 2
     await alice.post("/reminders/1/edit", text="Water my plants", **{"in": "1h"})
@@ -465,7 +465,7 @@ async def test_a_consent_sets_no_hundred_mails_going_at_once(
     assert timedelta(hours=3.9) < waits[0] < timedelta(hours=4)
     assert [mail.recipients for mail in smtp.accepted] == [["alice@example.org"], ["bob@example.org"]]
     await alice.get(f"/reminders/{limits.MOST_TO_OTHERS + 1}")
-    assert "This address has got enough reminders from others today. It is mailed later." in words(alice)
+    assert ENOUGH_TODAY in words(alice)
 
 
 @pytest.mark.both_databases("others wait for a transaction that counts")
@@ -535,7 +535,7 @@ async def test_one_account_cannot_ask_everybody(app: Quart, alice: Visitor) -> N
     response = await alice.post("/reminders/new", text="Hi", to="p10@example.org", **{"in": "1h"})
 
     assert response.status_code == 429
-    assert "Enough people were asked today" in words(alice)
+    assert alice.marks.errors == ["asked-enough"]
     assert len(await consents(app)) == 10
     response = await alice.post("/reminders/new", text="Again", to="p1@example.org", **{"in": "1h"})
     assert response.status_code == 303
@@ -663,7 +663,7 @@ async def test_with_redis_away_nobody_new_is_asked_and_the_page_says_so(
     response = await remind_bob(alice)
 
     assert response.status_code == 503
-    assert "Nobody can be asked for consent right now" in words(alice)
+    assert alice.marks.errors == ["cannot-ask"]
     async with app.extensions["database"].session() as db:
         assert await db.scalar(select(func.count(Reminder.id))) == 0
 
@@ -673,20 +673,20 @@ async def test_an_account_sees_who_may_remind_it_and_whom_it_may_remind(
 ) -> None:
     await remind_bob(charlie)
     await charlie.get("/consents/")
-    assert "Nobody has asked to remind you. Whom you may remind bob@example.org not answered" in words(
-        charlie
-    )
+    assert charlie.marks.states == ["no-askers", "none"]
+    assert "bob@example.org" in charlie.text
     await charlie.post("/reminders/new", text="Hi", to="alice@example.org", **{"in": "1h"})
 
     await alice.get("/consents/")
-    assert "Who may remind you charlie@example.org not answered" in words(alice)
+    assert alice.marks.states == ["none", "nobody-asked"]
+    assert "charlie@example.org" in alice.text
     assert "bob" not in alice.text
     found = LINK.search(alice.text)
     assert found is not None
     await alice.post(found[1], answer="agree")
 
     await charlie.get("/consents/")
-    assert "alice@example.org may remind" in words(charlie)
+    assert charlie.marks.states == ["no-askers", "agreed", "none"]
     assert LINK.search(charlie.text) is None
 
 

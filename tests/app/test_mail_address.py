@@ -32,42 +32,44 @@ def test_it_is_stored_in_one_form(typed: str, stored: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "because"),
+    ("typed", "code"),
     [
-        ("", "not a mail address"),
-        ("alice", "not a mail address"),
-        ("@example.org", "not a mail address"),
-        ("alice@", "not a mail address"),
+        ("", "not-an-address"),
+        ("alice", "not-an-address"),
+        ("@example.org", "not-an-address"),
+        ("alice@", "not-an-address"),
         ("a@example.org, b@example.org", "several"),
         ("a@example.org,b@example.org", "several"),
         ("a@example.org;b@example.org", "several"),
         ("<a@example.org>,b@example.org", "several"),
-        ("Alice <alice@example.org>", "not a mail address"),
-        ("alice @example.org", "not a mail address"),
+        ("Alice <alice@example.org>", "not-an-address"),
+        ("alice @example.org", "not-an-address"),
         ("alice@example.org\r\nBcc: b@example.org", "several"),
-        ("alice@example.org\nX", "not the name of a mail server"),
-        ("alice\x00@example.org", "not a mail address"),
-        ('"x\r\n"@example.org', "not a mail address"),
-        ('"alice"@example.org', "not a mail address"),
-        ("älice@example.org", "letters without accents"),
-        ("阿丽@example.org", "letters without accents"),
-        ("alice@[127.0.0.1]", "not the name of a mail server"),
-        ("alice@127.0.0.1", "not the name of a mail server"),
-        ("alice@example", "not the name of a mail server"),
-        ("alice@example..org", "not the name of a mail server"),
-        ("alice@-example.org", "not the name of a mail server"),
-        ("alice@exam_ple.org", "not the name of a mail server"),
-        ("alice@example.org.", "not the name of a mail server"),
-        ("=?utf-8?q?x=0ABcc:?=@example.org", "not a mail address"),
-        (".alice@example.org", "not a mail address"),
-        ("al..ice@example.org", "not a mail address"),
-        ("a" * 65 + "@example.org", "not a mail address"),
-        ("alice@" + "x" * 60 + ".example" * 30, "too long"),
+        ("alice@example.org\nX", "not-a-mail-server"),
+        ("alice\x00@example.org", "not-an-address"),
+        ('"x\r\n"@example.org', "not-an-address"),
+        ('"alice"@example.org', "not-an-address"),
+        ("älice@example.org", "accents"),
+        ("阿丽@example.org", "accents"),
+        ("alice@[127.0.0.1]", "not-a-mail-server"),
+        ("alice@127.0.0.1", "not-a-mail-server"),
+        ("alice@example", "not-a-mail-server"),
+        ("alice@example..org", "not-a-mail-server"),
+        ("alice@-example.org", "not-a-mail-server"),
+        ("alice@exam_ple.org", "not-a-mail-server"),
+        ("alice@example.org.", "not-a-mail-server"),
+        ("=?utf-8?q?x=0ABcc:?=@example.org", "not-an-address"),
+        (".alice@example.org", "not-an-address"),
+        ("al..ice@example.org", "not-an-address"),
+        ("a" * 65 + "@example.org", "not-an-address"),
+        ("alice@" + "x" * 60 + ".example" * 30, "too-long"),
     ],
 )
-def test_anything_else_is_refused_with_a_sentence(typed: str, because: str) -> None:
-    with pytest.raises(AddressRefused, match=because):
+def test_anything_else_is_refused_with_a_sentence(typed: str, code: str) -> None:
+    with pytest.raises(AddressRefused) as caught:
         parse(typed)
+
+    assert caught.value.message.code == code
 
 
 def test_people_see_their_own_letters() -> None:

@@ -29,6 +29,7 @@ from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimits
 from settings import ROOT, Settings
+from tests.app.marks import Marks
 from tests.app.visitor import Visitor, words
 
 NO_MAIL = {
@@ -182,7 +183,7 @@ async def test_an_account_cannot_send_all_day(app: Quart, alice: Visitor) -> Non
         statuses.append(answer.status_code)
 
     assert statuses == [303] * 20 + [429] * 4 + [303] * 10 + [429] * 4
-    assert "You have set enough reminders for now" in await answer.get_data(as_text=True)
+    assert Marks(await answer.get_data(as_text=True)).errors == ["too-often"]
 
 
 @pytest.mark.both_databases("of several at once one wins")
@@ -209,7 +210,7 @@ async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_w
     ):
         answer = await person.post(path, text="Words to keep", to="bob@example.org", when=crowded)
         assert answer.status_code == 429
-        assert "This address gets enough reminders around that time. Choose another day." in person.text
+        assert person.marks.errors == ["crowded"]
         assert "Words to keep" in person.text
     elsewhen = (at + timedelta(days=5)).strftime("%Y-%m-%dT%H:%M")
     answer = await alice.post("/reminders/new", text="Hi", to="bob@example.org", when=elsewhen)
@@ -293,7 +294,7 @@ async def test_ten_digests_a_day_and_their_posts_wait_for_the_next(app: Quart, o
         assert await choosing.begin("one more") is None
     await owner.post("/digest/run", page="/account", typed="1")
     await owner.get("/digest/")
-    assert "There were 10 digests within a day. Send the next one later." in owner.text
+    assert owner.marks.notices == ["enough-today"]
 
     async with app.extensions["database"].session() as db:
         (await db.get_one(Digest, 1)).created_at -= timedelta(days=1)

@@ -22,6 +22,7 @@ from jobs import connect, group, monitor
 from jobs.by_name import signature
 from settings import ROOT, SettingsError
 from tests.app.browsing import problems, tab
+from tests.app.marks import Marks
 from tests.app.running_site import free_port
 from tests.app.visitor import TOKEN
 from tests.documents import worker_of
@@ -184,7 +185,7 @@ async def test_without_its_redis_every_page_says_so(alone: Alone, redis_url: str
     page = await alone.browser.get("/monitor/")
 
     assert page.status_code == 503
-    assert "Redis does not answer right now" in page.text
+    assert Marks(page.text).errors == ["redis-away"]
 
 
 async def test_another_name_for_this_machine_is_refused(alone: Alone) -> None:

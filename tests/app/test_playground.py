@@ -57,7 +57,7 @@ async def test_every_example_comes_to_the_end_it_promises(settings: Settings, ow
         assert {name: await run.get(timeout=60) for name, run in runs.items()} == RESULTS
 
     await owner.get("/playground/")
-    assert "10,001 of 10,001" in owner.text
+    assert owner.marks.counts["done"] == 10_001
     assert "OSError: the network is away" in unescape(owner.text)
     assert "data-refresh" not in owner.text
 
@@ -76,7 +76,7 @@ async def test_the_lines_shown_are_the_lines_that_run(owner: Visitor) -> None:
 async def test_a_run_that_waits_says_so_and_is_looked_at_again(owner: Visitor) -> None:
     await press(owner, "task")
 
-    assert ">PENDING</span>" in owner.text
+    assert owner.marks.states == ["PENDING"]
     assert 'data-refresh="1"' in owner.text
     assert '<noscript><meta http-equiv="refresh"' in owner.text
 
@@ -100,7 +100,7 @@ async def test_nothing_from_outside_decides_what_runs_or_how_often(owner: Visito
     ]
 
     assert statuses == [303, 303, 303, 429]
-    assert "Try again in" in owner.text
+    assert owner.marks.errors == ["too-often"]
 
 
 async def test_a_run_whose_record_has_ended_is_not_shown(app: Quart, owner: Visitor) -> None:

@@ -232,7 +232,7 @@ async def test_one_client_cannot_mail_everybody(app: Quart, visitor: Visitor) ->
     codes = [(await visitor.post("/subscribe", email=f"n{n}@example.org")).status_code for n in range(21)]
 
     assert codes == [200] * 20 + [429]
-    assert re.search(r"Try again in \d+ minutes", visitor.text)
+    assert visitor.marks.errors == ["too-often"]
 
 
 async def test_many_clients_together_cannot_mail_everybody(app: Quart) -> None:
@@ -264,7 +264,7 @@ async def test_without_redis_nobody_is_subscribed_and_the_page_says_so(
         redis_server.start()
 
     assert response.status_code == 503
-    assert "No mail can be sent right now" in visitor.text
+    assert visitor.marks.errors == ["no-mail-now"]
     assert f'value="{EMAIL}"' in visitor.text
     assert await state(app) == "gone"
 
@@ -289,7 +289,7 @@ async def test_a_confirmation_link_is_over_after_a_week_and_when_it_is_asked_for
     path = urlsplit(links.confirm_url(old, visitor.settings)).path
 
     assert (await visitor.get(path)).status_code == 410
-    assert "Ask for a new one" in visitor.text
+    assert visitor.marks.errors == ["link-over"]
     assert (await visitor.post(path)).status_code == 410
     await visitor.post("/subscribe", email=EMAIL)
     assert (await visitor.get(path)).status_code == 410
@@ -395,7 +395,7 @@ async def test_an_unsubscribe_link_does_not_end(app: Quart, visitor: Visitor) ->
     assert EMAIL in visitor.text
     assert (await visitor.post(path)).status_code == 200
 
-    assert "You are unsubscribed" in visitor.text
+    assert visitor.marks.states == ["unsubscribed"]
     assert await state(app) == State.UNSUBSCRIBED
 
 
@@ -418,7 +418,7 @@ async def test_an_address_is_forgotten_with_all_its_traces(
     response = await visitor.post(f"{path}/forget", page=path)
 
     assert response.status_code == 200
-    assert "Your address is deleted" in visitor.text
+    assert visitor.marks.states == ["forgotten"]
     assert EMAIL not in visitor.text
     assert await state(app) == "gone"
     assert await one_click(app, path) == (404, None)
@@ -447,15 +447,8 @@ async def test_the_owner_sees_who_there_is_and_why_somebody_gets_nothing(app: Qu
 
     for n in range(5):
         assert f"n{n}@example.org" in owner.text
-    for words in (
-        "All 5",
-        "asked 1",
-        "confirmed 2",
-        "unsubscribed 1",
-        "suppressed 1",
-        "goes to 2 subscribers",
-    ):
-        assert words in owner.text
+    counts = {"all": 5, "asked": 1, "confirmed": 2, "unsubscribed": 1, "suppressed": 1, "readers": 2}
+    assert owner.marks.counts == counts
     assert "550 5.1.1 &lt;no&gt; such user" in owner.text
 
     await owner.get("/subscribers?state=suppressed")
@@ -476,7 +469,7 @@ async def test_the_owner_finds_an_address_by_a_part_of_it(app: Quart, owner: Vis
     assert await found("a_b") == {"a_b@example.org"}
     assert await found("%") == {"100%@example.org"}
     assert await found("example.org", state="asked") == set()
-    assert "There is no such subscriber." in owner.text
+    assert "no-match" in owner.marks.states
     assert await found("' OR 1=1 --") == set()
     assert len(await found("")) == 4
 
@@ -503,7 +496,7 @@ async def test_many_subscribers_are_shown_by_pages(app: Quart, owner: Visitor) -
     assert len(seen) == len(set(seen)) == 120
     assert seen[0] == "n119@"
     await owner.get("/subscribers?page=4")
-    assert "There are no more." in owner.text
+    assert "no-more" in owner.marks.states
 
 
 async def test_the_owner_lifts_a_suppression(app: Quart, owner: Visitor) -> None:

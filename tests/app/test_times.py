@@ -23,39 +23,40 @@ def test_a_time_is_read_in_the_zone_of_the_account(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "because"),
+    ("typed", "code"),
     [
-        ("", "Give a day and a time"),
-        ("tomorrow", "Give a day and a time"),
-        ("2026-07-01", "Give a day and a time"),
-        ("2026-07-01T10:30Z", "Give a day and a time"),
-        ("2026-07-01T10:30+02:00", "Give a day and a time"),
-        ("٢٠٢٦-٠٧-٠١T١٠:٣٠", "Give a day and a time"),
-        ("2026-07-01T10:30\n", "There is no|Give a day|"),
-        ("2026-02-30T10:30", "There is no 2026-02-30"),
-        ("2026-13-01T10:30", "There is no"),
-        ("2026-07-01T24:00", "There is no"),
-        ("0000-01-01T00:00", "There is no"),
-        ("0001-01-01T00:00", "There is no|has passed"),
-        ("9999-12-31T23:59", "too far"),
-        ("2036-03-01T13:01", "up to 10 years"),
-        ("2026-03-01T13:00", "has passed"),
-        ("2020-01-01T00:00", "has passed"),
-        ("2026-03-29T02:30", "there is no 02:30 on 29 March 2026"),
+        ("", "no-time"),
+        ("tomorrow", "no-time"),
+        ("2026-07-01", "no-time"),
+        ("2026-07-01T10:30Z", "no-time"),
+        ("2026-07-01T10:30+02:00", "no-time"),
+        ("٢٠٢٦-٠٧-٠١T١٠:٣٠", "no-time"),
+        ("2026-07-01T10:30\n", ""),
+        ("2026-02-30T10:30", "no-such-time"),
+        ("2026-13-01T10:30", "no-such-time"),
+        ("2026-07-01T24:00", "no-such-time"),
+        ("0000-01-01T00:00", "no-such-time"),
+        ("0001-01-01T00:00", "no-such-time"),
+        ("9999-12-31T23:59", "too-far"),
+        ("2036-03-01T13:01", "too-far"),
+        ("2026-03-01T13:00", "past"),
+        ("2020-01-01T00:00", "past"),
+        ("2026-03-29T02:30", "clocks-forward"),
     ],
 )
-def test_what_is_no_time_is_refused_with_a_sentence(typed: str, because: str) -> None:
+def test_what_is_no_time_is_refused_with_a_sentence(typed: str, code: str) -> None:
     if typed.endswith("\n"):  # surrounding space is nothing
         assert times.read(typed, BERLIN, NOW)
         return
-    with pytest.raises(times.NotATime, match=because) as caught:
+    with pytest.raises(times.NotATime) as caught:
         times.read(typed, BERLIN, NOW)
 
+    assert caught.value.message.code == code
     assert str(caught.value).endswith(".")
 
 
 def test_the_gap_names_the_first_time_after_it() -> None:
-    with pytest.raises(times.NotATime, match=r"first time after it is 03:30"):
+    with pytest.raises(times.NotATime, match="03:30"):
         times.read("2026-03-29T02:30", BERLIN, NOW)
 
 
@@ -63,7 +64,8 @@ def test_of_two_equal_times_the_first_is_taken_and_said() -> None:
     moment = times.read("2026-10-25T02:30", BERLIN, NOW)
 
     assert moment.at == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert "comes twice" in moment.note
+    assert moment.note is not None
+    assert moment.note.code == "clocks-back"
     assert not times.read("2026-10-25T03:30", BERLIN, NOW).note
 
 

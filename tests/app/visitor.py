@@ -11,6 +11,7 @@ from quart import Quart, Response
 
 from app.accounts.links import sign_in_link
 from settings import Settings
+from tests.app.marks import Marks
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -37,6 +38,11 @@ class Visitor:
     async def sign_in(self, email: str = "alice@example.org", timezone: str = "Europe/Berlin") -> Response:
         link = urlsplit(await sign_in_link(self.settings, email))
         return await self.post(link.path, timezone=timezone)
+
+    @property
+    def marks(self) -> Marks:
+        """The states, codes and counts of the page they look at."""
+        return Marks(self.text)
 
     def token(self) -> str:
         """The token in the form of the page they look at; empty if it has none."""

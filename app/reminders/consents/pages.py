@@ -9,12 +9,15 @@ from sqlalchemy import select
 from app import database
 from app.accounts import Account, current_account, public, signed_in
 from app.context import site
+from app.messages import Message
 from app.reminders.consents import answers, links
 from app.reminders.consents.models import Consent
 from app.security.csrf import without_csrf
 
 MOST_SHOWN = 500
-GONE = "This link leads nowhere: it is not whole, or whoever asked has deleted their account."
+GONE = Message(
+    "no-such-link", "This link leads nowhere: it is not whole, or whoever asked has deleted their account."
+)
 
 blueprint = Blueprint("consents", __name__, template_folder="templates")
 

@@ -1,0 +1,35 @@
+"""Sentences for people. Each has a code that pages carry in `data-error` or `data-notice` and that stays when the
+sentence is rewritten; docs/pages.md lists these attributes."""
+
+from __future__ import annotations
+
+from quart import flash
+
+
+class Message(str):
+    """One or two sentences, and their code."""
+
+    __slots__ = ("code",)
+
+    code: str
+
+    def __new__(cls, code: str, sentence: str) -> Message:
+        message = super().__new__(cls, sentence)
+        message.code = code
+        return message
+
+    def format(self, *values: object, **named: object) -> Message:
+        return Message(self.code, super().format(*values, **named))
+
+
+class Refused(ValueError):
+    """What a person typed cannot be taken. The message is for that person."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.message = Message(code, sentence)
+
+
+async def notify(message: Message, category: str = "success") -> None:
+    """Show *message* on the next page; *category* is success, warning or error."""
+    await flash(message, f"{category} {message.code}")
