@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgpack
+
 from jobs import checks, keys, travel
 
 Moment = float | timedelta | datetime | None
@@ -32,10 +34,14 @@ class Call:
     path: str = ""
     tree: bytes = b""
 
-    def fields(self, reply: str) -> tuple[str | bytes, ...]:
-        """What `store` in storing.lua takes."""
-        when, where = (self.due, self.expires), (self.parent, self.path, self.tree)
-        return (self.id, self.queue, self.payload, *when, self.task, reply, *where)
+    def words(self) -> tuple[str | bytes, ...]:
+        """What `read_call` in storing.lua reads: what a call may have goes as one map."""
+        more = {name: value for name, value in vars(self).items() if value and name not in _ALWAYS}
+        packed = msgpack.packb(more, use_bin_type=False) if more else b""  # Lua knows no type of bytes
+        return (self.id, self.queue, self.payload, self.task, packed)
+
+
+_ALWAYS: Final = frozenset({"id", "queue", "payload", "task"})
 
 
 def moment(value: Moment) -> str:

@@ -93,7 +93,7 @@ class Sender:
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         answers: list[int] = []
         for first in range(0, len(calls), TOGETHER):
-            args = [word for call in calls[first : first + TOGETHER] for word in call.fields(self._reply)]
+            args = [self._reply, *(word for call in calls[first : first + TOGETHER] for word in call.words())]
             store = partial(with_own_keys, self._line, partial(self._line.run, scripts.ENQUEUE, args))
             answers += await while_away(
                 store, patience_s, "Redis did not take the call, it may or may not be stored"

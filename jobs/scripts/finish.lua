@@ -6,7 +6,7 @@
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
 -- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed
---   because a member did, which is counted and listed already), number of calls that follow, their fields
+--   because a member did, which is counted and listed already), number of calls that follow, their words (see `read_call`)
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to
 -- flags: allow-oom
@@ -81,9 +81,9 @@ while i <= #ARGV do
   i = i + FIELDS
   local children = {}
   for _ = 1, following do
-    if answer == 1 then store(now, unpack(ARGV, i, i + CALL_FIELDS - 1)) end
+    if answer == 1 then store(now, read_call(i)) end
     children[#children + 1] = ARGV[i]
-    i = i + CALL_FIELDS
+    i = i + CALL_WORDS
   end
   if answer == 1 and children[1] then redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children)) end
 end

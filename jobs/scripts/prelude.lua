@@ -32,9 +32,9 @@ local function as_moment(ms)
   return math.min(math.max(ms, 0), LAST_MS)
 end
 
--- A moment given as '' (none), '+n' (n ms from now) or 'n' (ms since the epoch). No other text: then nothing is written.
+-- A moment given as '' or nil (none), '+n' (n ms from now) or 'n' (ms since the epoch). No other text: then nothing is written.
 local function moment(text, now)
-  if text == '' then return false end
+  if not text or text == '' then return false end
   local relative = text:sub(1, 1) == '+'
   local ms = tonumber(relative and text:sub(2) or text)
   if not ms then error('not a moment: ' .. text) end

@@ -1,6 +1,6 @@
 -- What storing a call is: its payload, its record and its place in the queue, unless its id is taken.
 
-local CALL_FIELDS = 10
+local CALL_WORDS = 5
 local woken_by_store, earliest_by_queue, queues_of_store = {}, {}, {}
 local last_place
 
@@ -50,14 +50,25 @@ local function list_workflow(id, now)
   end
 end
 
--- Store one call, given as CALL_FIELDS values: id, queue, payload, due, expires, task, reply channel, workflow that it is
--- a member of, its path there, its own tree. Returns STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
--- CLASH because its id is that of another job.
-local function store(now, id, queue, payload, due, expires, task, reply, parent, path, tree)
-  local answer = taken(id, parent, path, now)
+-- The call that the CALL_WORDS from ARGV[i] on are: id, queue, payload, task, and a packed map of what else it has, or ''.
+local function read_call(i, reply)
+  local id, queue, payload, task, more = unpack(ARGV, i, i + CALL_WORDS - 1)
+  local call = { id = id, queue = queue, payload = payload, task = task, reply = reply }
+  if more ~= '' then
+    for name, value in pairs(cmsgpack.unpack(more)) do call[name] = value end
+  end
+  return call
+end
+
+-- Store one call: its id, queue, payload and task, and what it has of due, expires, reply (the channel), parent (the workflow
+-- that it is a member of), path (its place there) and tree (its own). Returns STORED, TAKEN, REFUSED because its workflow was
+-- revoked or has ended, or CLASH because its id is that of another job.
+local function store(now, call)
+  local id, queue, parent = call.id, call.queue, call.parent or ''
+  local answer = taken(id, parent, call.path, now)
   if answer then return answer end
   if parent ~= '' and not has_workflow(parent) then return REFUSED end
-  local score, ends = moment(due, now), moment(expires, now)
+  local score, ends = moment(call.due, now), moment(call.expires, now)
   local place = score or place_in_line(now)
   score = score or now
   -- First what may meet a key of another type: a call that was refused for that leaves nothing that would be TAKEN.
@@ -67,17 +78,17 @@ local function store(now, id, queue, payload, due, expires, task, reply, parent,
     redis.call('SADD', QUEUES, queue)
   end
   local key = RECORD .. id
-  redis.call('HSET', key, 'task', task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', reply)
-  redis.call('SET', JOB .. id, payload)
+  redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', now, 'due', score, 'reply', call.reply or '')
+  redis.call('SET', JOB .. id, call.payload)
   if ends then redis.call('HSET', key, 'expires', ends) end
-  if parent ~= '' then redis.call('HSET', key, 'parent', parent, 'path', path) end
-  if tree ~= '' then
+  if parent ~= '' then redis.call('HSET', key, 'parent', parent, 'path', call.path) end
+  if call.tree then
     redis.call('HSET', key, 'tree', 1)
-    redis.call('SET', TREE .. id, tree)
+    redis.call('SET', TREE .. id, call.tree)
     redis.call('UNLINK', JOURNAL .. id)
     list_workflow(id, now)
   end
-  note_event(id, 'PENDING', task, queue)
+  note_event(id, 'PENDING', call.task, queue)
   if score <= now then
     woken_by_store[queue] = true
   elseif not earliest_by_queue[queue] or score < earliest_by_queue[queue] then

@@ -138,7 +138,7 @@ class Recorder:
         return [running.job.id, running.job.token, FAILURE, b"", self._ttl_ms(outcome), 0, 0, entry, "", 0]
 
     def _what_follows(self, running: Running, outcome: Outcome) -> Row:
-        """The number of callbacks to be stored in the same step as the end, and their fields."""
+        """The number of callbacks to be stored in the same step as the end, and their words."""
         if not running.call.options or not outcome.ends:
             return [0]
         calls: list[Call] = []
@@ -146,10 +146,7 @@ class Recorder:
             for number, make in enumerate(self.callbacks(running, outcome)):
                 with _logged("job %s: its callback %d cannot be called", running.job.id, number):
                     calls.append(make())
-        fields: Row = [len(calls)]
-        for call in calls:
-            fields += call.fields("")
-        return fields
+        return [len(calls), *(word for call in calls for word in call.words())]
 
     def callbacks(self, running: Running, outcome: Outcome) -> list[Callable[[], Call]]:
         """What makes the calls that its `link` or `link_error` asks for."""
