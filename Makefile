@@ -27,7 +27,7 @@ test: check  ## Everything that CI runs: check, then every test
 	$(if $(TESTS),,@$(MAKE) --no-print-directory arq-suite short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
-QUICK = tests/test_compose.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \
+QUICK = tests/test_compose.py tests/test_mutants.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \
 	$(filter-out %/test_typing.py, $(wildcard tests/jobs/test_*.py)) $(patsubst %, tests/app/test_%.py, \
 	app access background blog blog_markdown digest_choosing digest_mails digest_pages digest_steering digest_tasks \
 	mail_address mail_letters mail_message metrics subscribers_digest subscribers_states subscribers_when times tokens)
@@ -54,6 +54,9 @@ coverage: .venv/.installed  ## Lines and branches of jobs/ and app/ that the tes
 	@rm -rf .coverage
 	-$(PY) -m coverage run -m pytest -q -n 2 --dist loadfile --timeout 180 --ignore tests/chaos --ignore tests/test_layers.py
 	@$(PY) -m tests.covered
+
+mutants: .venv/.installed  ## Put each of 40 seeded faults into a copy of the code: its tests find it; MUTANTS="id id" for some
+	$(PY) -m tests.mutants $(MUTANTS)
 
 short-chaos: .venv/.installed  ## The short form of every scenario of chaos, as make test plays them
 	$(PY) -m pytest tests/chaos
@@ -89,4 +92,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run demo signin shell test quick compat check format coverage arq-suite short-chaos chaos bench bench-peers lock
+.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers lock
