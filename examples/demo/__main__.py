@@ -63,7 +63,8 @@ async def kill_until_done(ours: Side, arq: Side) -> float:
         if time.monotonic() - began > (ours.killed + 1) * KILL_EVERY_S:
             await asyncio.gather(ours.kill_one(), arq.kill_one())
             print(
-                f"{time.monotonic() - began:4.0f} s: killed one worker of each; Quarq: {counted.done:,} done"
+                f"{time.monotonic() - began:4.0f} s: killed one worker of each; Quarq: {counted.done:,} done",
+                flush=True,
             )
         await asyncio.sleep(0.1)
     return time.monotonic() - began
