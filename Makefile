@@ -27,7 +27,8 @@ test: check  ## Everything that CI runs: check, then every test
 	$(if $(TESTS),,@$(MAKE) --no-print-directory arq-suite short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
-QUICK = tests/test_compose.py tests/test_mutants.py tests/test_settings.py tests/test_vendor.py tests/test_versions.py \
+QUICK = tests/test_compose.py tests/test_docs.py tests/test_mutants.py tests/test_settings.py tests/test_vendor.py \
+	tests/test_versions.py \
 	$(filter-out %/test_typing.py, $(wildcard tests/jobs/test_*.py)) $(patsubst %, tests/app/test_%.py, \
 	app access background blog blog_markdown digest_choosing digest_mails digest_pages digest_steering digest_tasks \
 	mail_address mail_letters mail_message metrics subscribers_digest subscribers_states subscribers_when times tokens)

@@ -116,7 +116,7 @@ def sql_address(value: str) -> str:
 
 def mail_address(value: str) -> str:
     if not re.fullmatch(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", value):
-        raise ValueError("is not one mail address: write it like name@example.org")
+        raise ValueError("is not one email address: write it like name@example.org")
     return value
 
 
@@ -160,8 +160,10 @@ class Settings:
     base_url: str = setting("", web_address, "The site's address in mails; `http://HOST:PORT` if empty")
     host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
     port: int = setting(8000, port_number, "Port of the web server")
-    trusted_proxies: int = setting(0, count, "How many proxies of yours add to X-Forwarded-For; 0 if empty")
-    data_dir: Path = setting("var", Path, "Folder of everything that is kept")  # noqa: RUF009
+    trusted_proxies: int = setting(
+        0, count, "Number of trusted reverse proxies in front of the site; 0 if empty"
+    )
+    data_dir: Path = setting("var", Path, "Folder that holds all data")  # noqa: RUF009
     secret_key: str = setting(
         "", long_secret, "Signs sessions and links; made in `DATA_DIR` if empty", hide=True
     )
@@ -175,21 +177,19 @@ class Settings:
     site_name: str = setting("Quarq", text_line, "Name of the site, in pages and mails")
     site_lang: str = setting("en", language_code, "Language of the site's content")
     timezone: str = setting("UTC", zone_name, "The site's time zone")
-    owner_email: str = setting("owner@localhost", mail_address, "Who writes posts and sees the monitor")
+    owner_email: str = setting(
+        "owner@localhost", mail_address, "Address of the owner, who writes posts and sees the monitor"
+    )
     smtp_server: str = setting(
         "", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`"
     )
-    smtp_port: int = setting(0, port_number, "Its port; 587, 465 or 25 by `SMTP_TLS` if empty")
-    smtp_user: str = setting("", text_line, "Login at the mail server, if it wants one")
+    smtp_port: int = setting(0, port_number, "Port of the mail server; 587, 465 or 25 by `SMTP_TLS` if empty")
+    smtp_user: str = setting("", text_line, "Login at the mail server, if it needs one")
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
     smtp_tls: str = setting("starttls", one_of("starttls", "tls", "none"), "`starttls`, `tls` or `none`")
     smtp_from: str = setting("", sender, "Sender of all mail; needed with `SMTP_SERVER`")
-    reminder_days: int = setting(
-        90, days, "The text of a reminder is erased so many days after it was mailed"
-    )
-    unconfirmed_days: int = setting(
-        7, days, "An address that was never confirmed is deleted after so many days"
-    )
+    reminder_days: int = setting(90, days, "Days after which the text of a mailed reminder is erased")
+    unconfirmed_days: int = setting(7, days, "Days after which an unconfirmed address is deleted")
     digest_rate: int = setting(10, rate, "Mails of a digest per second, by all workers together")
     metrics_token: str = setting(
         "", long_secret, "Lets Prometheus read `/metrics`; without it only the owner may", hide=True

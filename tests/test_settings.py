@@ -72,7 +72,7 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
         (
             "OWNER_EMAIL",
             "a@a.org, b@b.org",
-            "OWNER_EMAIL='a@a.org, b@b.org' is not one mail address: write it like name@example.org",
+            "OWNER_EMAIL='a@a.org, b@b.org' is not one email address: write it like name@example.org",
         ),
         (
             "UNCONFIRMED_DAYS",
@@ -196,7 +196,7 @@ def test_a_wrong_line_in_the_env_file_is_named(tmp_path: Path, line: str, senten
 
 
 def table() -> list[str]:
-    """The rows that the README must hold."""
+    """The rows that docs/site.md must hold."""
     rows = []
     for item in fields(Settings):
         default = ",".join(item.default) if isinstance(item.default, tuple) else item.default or ""
@@ -206,8 +206,8 @@ def table() -> list[str]:
     return rows
 
 
-def test_the_readme_lists_every_setting() -> None:
-    lines = (ROOT / "README.md").read_text().splitlines()
+def test_the_page_of_the_site_lists_every_setting() -> None:
+    lines = (ROOT / "docs" / "site.md").read_text().splitlines()
 
     assert [row for row in table() if row not in lines] == []
     assert [line for line in lines if line.startswith("| `") and line.split("`")[1].isupper()] == table()

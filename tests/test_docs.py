@@ -1,0 +1,72 @@
+"""The pages for people: every link leads somewhere, every page is listed, every command of a figure exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from settings import ROOT
+from tests.bench.__main__ import GROUPS
+from tests.chaos.__main__ import of_name
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def without_code(text: str) -> str:
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def links(page: Path) -> Iterator[str]:
+    """The links into this repository."""
+    for link in LINK.findall(without_code(page.read_text())):
+        if not re.match(r"[a-z]+:", link):
+            yield link
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_index_lists_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    listed = {(index.parent / link).resolve() for link in links(index)}
+
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if page not in {*listed, index}] == []
+
+
+def test_every_command_of_a_figure_exists() -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    benchmarks, scenarios = (
+        {
+            word
+            for quoted, bare in re.findall(rf'make {target} {name}=(?:"([^"]+)"|([\w-]+))', text)
+            for word in (quoted or bare).split()
+            if not word.startswith("--") and not word.isdigit()
+        }
+        for target, name in (("bench", "BENCH"), ("chaos", "CHAOS"))
+    )
+
+    assert len(benchmarks) > 5
+    assert benchmarks <= set(GROUPS)
+    assert len(scenarios) > 10
+    assert [name for name in scenarios if not of_name(name)] == []
