@@ -1,4 +1,4 @@
-"""Declare a task, start a worker, send a call, read its result.
+"""Declare tasks, start a worker, send calls, read their results.
 
 arq examples.quickstart.WorkerSettings      # in one terminal
 python -m examples.quickstart               # in another
@@ -7,7 +7,7 @@ python -m examples.quickstart               # in another
 import asyncio
 import os
 
-from jobs import connect, task, worker_settings
+from jobs import connect, crontab, group, task, worker_settings
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379")
 
@@ -17,18 +17,28 @@ async def multiply(x: int, y: int) -> int:
     return x * y
 
 
-WorkerSettings = worker_settings(redis_url=REDIS_URL, tasks=[multiply])
+@task(name="quickstart.log")
+async def log(message: object) -> object:
+    return message
+
+
+WorkerSettings = worker_settings(
+    redis_url=REDIS_URL,
+    tasks=[multiply, log],
+    cron_jobs=[crontab(log, args=("Good morning",), hour=7, minute=0)],
+)
 
 
 async def main() -> None:
     async with connect(REDIS_URL):
-        print(await multiply(2, 3))  # runs here
-
-        result = await multiply.delay(4, 4)  # runs on a worker
+        result = await multiply.delay(4, 4)
         print(await result.get(timeout=10))
 
         later = await multiply.apply_async((5, 5), countdown=1)
         print(await later.get(timeout=10))
+
+        squares = await (group(multiply.s(n, n) for n in range(2)) | log.s()).delay()
+        print(await squares.get(timeout=10))
 
 
 if __name__ == "__main__":

@@ -32,3 +32,9 @@ async def test_the_demo_loses_nothing_and_says_so_in_its_last_line() -> None:
     assert int(kills) >= 1
     assert int(cut_off) >= 1
     assert re.match(rf"arq [\d.]+: {kills} workers? killed, \d+ of 600 jobs done", arq)
+    shown = (ROOT / "README.md").read_text().partition("```text\narq ")[2].partition("\n```")[0]
+    assert without_numbers(f"arq {shown}") == without_numbers("\n".join([arq, ours, workflow, last]))
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"\d[\d.,]*", "N", text)
