@@ -70,7 +70,7 @@ async def site(tmp_path: Path, redis_url: str) -> AsyncIterator[dict[str, Any]]:
         await upgrade(settings)
         app = create_app(settings)
         async with working(settings) as worker, app.app_context(), connect(redis_url):
-            await wait_until(lambda: worker._engine and worker._engine._background, "the worker to run")
+            await wait_until(lambda: worker.statistics().name, "the worker to run")
             yield {"app": app, "__name__": "__page__"}
         await close(app)
 

@@ -1,4 +1,4 @@
-"""Rules for tests: no test file imports another."""
+"""Rules for tests: no test file imports another, none reads what is private."""
 
 from __future__ import annotations
 
@@ -24,3 +24,30 @@ def test_no_test_file_is_imported(path: Path) -> None:
             modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         for module in modules:
             assert not (module.startswith("tests.") and ".test_" in module), f"{relative(path)}: {module}"
+
+
+ARE_PUBLIC = {"_exit", "_asdict", "_replace", "_fields", "_getframe"}
+MAY_READ = {
+    "chaos/crashing.py": "it dies before and after each step that a process can die between",
+    "smtp_server.py: _transport": "asyncio leaves a refused handshake without a transport, and then misses it",
+    "jobs/worker/test_every_job_ends.py: _engine": "the late answer to a renewal cannot be had on order",
+    "jobs/worker/test_loops.py: _log_destroy_pending": "what asyncio rightly says of a task that is thrown away",
+    "jobs/worker/test_connection.py: _waiting": "nothing else shows that nothing is kept of who has given up",
+    "test_redis_url.py: _redis": "where the site's limits connect to",
+}
+"""Whose private names are read all the same, and why."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_no_private_name_of_another_is_read(path: Path) -> None:
+    """A test holds what somebody can rely on: `worker.statistics()`, what Redis, the log or a page shows."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [(node.value, node.attr) for node in nodes if isinstance(node, ast.Attribute)]
+    own = {name for owner, name in names if isinstance(owner, ast.Name) and owner.id in ("self", "cls")}
+    imported = [alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+    for name in {name for _, name in names} - own - ARE_PUBLIC | set(imported):
+        if name.startswith("_") and not name.startswith("__"):
+            assert {relative(path), f"{relative(path)}: {name}"} & MAY_READ.keys(), (
+                f"{relative(path)}: {name}"
+            )

@@ -29,6 +29,7 @@ from jobs.worker.record import Recorder
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots
+from jobs.worker.statistics import Statistics
 from jobs.worker.wake import Waker
 
 logger = logging.getLogger("arq.worker")
@@ -143,10 +144,9 @@ class Engine:
             await asyncio.wait(self._tasks)
         await self._recorder.wait_until_idle()
 
-    @property
-    def running(self) -> int:
-        """Jobs that are held: their code runs or waits, or its outcome is not recorded yet."""
-        return len(self.held)
+    def statistics(self) -> Statistics:
+        busy, counts = self._slots.used, dict(self.counts)
+        return Statistics(self.name, len(self.held), busy, self.started, self.quiet, counts)
 
     @property
     def has_unended_code(self) -> bool:
@@ -281,14 +281,15 @@ class Engine:
 
     def _facts(self) -> dict[str, str | int]:
         """What the monitor is told of this worker, each time it renews."""
+        now = self.statistics()
         return {
             **process_facts(),
             "queues": ",".join(self.queues),
             "tasks": ",".join(self._runner.functions),
             "max_jobs": self.max_jobs,
-            "running": len(self.held),
-            "busy": self._slots.used,
-            "quiet": int(self.quiet),
+            "running": now.running,
+            "busy": now.busy,
+            "quiet": int(now.quiet),
             "deaf": int(bool(self._control.denied)),
-            **{f"count_{state}": n for state, n in self.counts.items()},
+            **{f"count_{state}": n for state, n in now.counts.items()},
         }

@@ -32,6 +32,7 @@ from jobs.worker.process_facts import check_memory, until_over
 from jobs.worker.registered import TaskFunction, runnables
 from jobs.worker.run import Runner
 from jobs.worker.scheduler import Scheduler
+from jobs.worker.statistics import Statistics
 
 logger = logging.getLogger("arq.worker")
 
@@ -92,6 +93,10 @@ class Worker(arq.worker.Worker):
         self._engine: Engine | None = None
         self._owns_process = False
         self._stopper: asyncio.Task[None] | None = None
+
+    def statistics(self) -> Statistics:
+        """What it does at this moment."""
+        return self._engine.statistics() if self._engine else Statistics()
 
     async def run_job(self, job_id: str, score: int) -> None:
         """arq's, and a full worker looks for more at once: arq's waits for its next poll."""
@@ -254,12 +259,12 @@ class Worker(arq.worker.Worker):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 return await engine.wait_until_idle()
-        logger.info("%d jobs still run: they are cancelled and handed back", engine.running)
+        logger.info("%d jobs still run: they are cancelled and handed back", len(engine.held))
         engine.cancel_all()
         if not self._owns_process:
             return
         await asyncio.sleep(LAST_WAIT_S if wait_s else 1)
-        logger.warning("%d jobs do not end: leaving them, their leases lapse", engine.running)
+        logger.warning("%d jobs do not end: leaving them, their leases lapse", len(engine.held))
         logging.shutdown()
         os._exit(0)
 
@@ -268,7 +273,7 @@ class Worker(arq.worker.Worker):
             self._take_counts(self._engine)
         line = "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed"
         counts = self.jobs_complete, self.jobs_failed, self.jobs_retried
-        logger.info(line, signum.name, *counts, self._engine.running if self._engine else 0)
+        logger.info(line, signum.name, *counts, self.statistics().running)
 
     async def close(self) -> None:
         if not self._ours:

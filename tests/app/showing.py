@@ -235,7 +235,7 @@ async def running_worker() -> AsyncIterator[None]:
     )
     worker: Any = create_worker(made)
     running = worker.main_task = asyncio.create_task(worker.main())
-    await wait_until(lambda: running.done() or worker._engine, "the worker to start")
+    await wait_until(lambda: running.done() or worker.statistics().name, "the worker to start")
     yield
     await worker.close()
     await asyncio.gather(running, return_exceptions=True)

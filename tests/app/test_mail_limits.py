@@ -27,7 +27,7 @@ from app.reminders.consents.models import Answer, Consent
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
-from app.web.rate_limits import RateLimits
+from app.web.rate_limits import Limit, RateLimits
 from settings import ROOT, Settings
 from tests.app.marks import Marks
 from tests.app.visitor import Visitor, words
@@ -119,7 +119,7 @@ async def fill(app: Quart, redis: Redis, name: str, whose: str, index: int, acco
     """Use up this one limit, for an hour from now."""
     times, period_s = getattr(ACTIONS[name], f"by_{whose}")[index]
     subjects = {"account": str(account), "recipient": "new@example.org", "client": "local", "site": "all"}
-    [limit] = mail_limits._of(name, whose, ((times, period_s),), subjects[whose])
+    limit = Limit(f"{name}-{whose}-{period_s}", subjects[whose], times=times, period_s=period_s)
     key = limit.key(app.extensions["settings"].secret_key)
     await redis.set(key, int((time.time() + period_s + HOUR) * 1000), ex=2 * DAY)
 

@@ -248,8 +248,7 @@ async def test_when_the_mail_server_is_back_all_go_oldest_first_and_once(
                 return await db.scalar(select(func.count()).where(waiting)) == 60
 
         await wait_until(all_wait, "all reminders to have found nobody", timeout_s=20)
-        engine = worker._engine
-        await wait_until(lambda: engine.running == 0, "no slot to be held while they wait")
+        await wait_until(lambda: worker.statistics().running == 0, "no slot to be held while they wait")
         await smtp.start()
 
         async def all_sent() -> bool:

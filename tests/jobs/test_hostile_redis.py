@@ -17,6 +17,7 @@ from tests.jobs.commands.conftest import run_command
 from tests.jobs.hostile import write_garbage, write_wrong, written_over
 from tests.jobs.key_table import table
 from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import stop_at_once
 from tests.jobs.worker.questions import questions
 from tests.waiting import wait_until
 
@@ -49,8 +50,7 @@ async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) ->
         running = asyncio.create_task(worker.main())
         worker.main_task = running
         yield connection
-        worker._job_completion_wait = 0.2
-        await worker.close()
+        await stop_at_once(worker)
         await asyncio.gather(running, return_exceptions=True)
 
 

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from jobs import connect, scripts
 from jobs.errors import SettingsMistake
 from jobs.limits import RateLimit, as_stored, parse_rate_limit
+from tests.jobs.worker.conftest import ROOT
+
+LUA = ROOT / "jobs/scripts/limits.lua"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ async def test_the_script_that_keeps_limits_reads_what_is_stored(redis, redis_ur
     for written in (stored, f"{limit.count:g} {limit.window_ms}"):  # as released versions wrote it
         await redis.hset("jobs:limits", "limits.task|override", written)
         script = "local l = limits_of(ARGV[1]) return { tostring(l.count), l.window }"
-        text = scripts.whole(f"{scripts._read('limits')}\n{script}")
+        text = scripts.whole(f"{LUA.read_text()}\n{script}")
         count, window = await redis.eval(text, 1, "jobs:", "limits.task")
         assert float(count) == pytest.approx(limit.count)
         assert window == limit.window_ms

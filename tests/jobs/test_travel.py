@@ -251,7 +251,7 @@ def test_notes_come_back_whether_it_was_raised_or_not() -> None:
     error = ValueError("x")
     error.add_note("look in the cellar")
 
-    for back in (loads(dumps(error)), loads(dumps(values._raised_from(error, KeyError(1))))):
+    for back in (loads(dumps(error)), loads(dumps(values.raised_from(error, KeyError(1))))):
         assert "look in the cellar" in back.__notes__[0]
         assert loads(dumps(back)).__notes__ == back.__notes__
 

@@ -188,7 +188,7 @@ def exceptions(values: st.SearchStrategy[Any]) -> st.SearchStrategy[BaseExceptio
             st.builds(ValueError, inner),
             st.lists(inner, min_size=1, max_size=3).map(lambda errors: BaseExceptionGroup("several", errors)),
             st.builds(_noted, inner),
-            st.builds(_raised_from, inner, inner),
+            st.builds(raised_from, inner, inner),
         ),
         max_leaves=8,
     )
@@ -199,7 +199,7 @@ def _noted(error: BaseException) -> BaseException:
     return error
 
 
-def _raised_from(error: BaseException, cause: BaseException) -> BaseException:
+def raised_from(error: BaseException, cause: BaseException) -> BaseException:
     try:
         raise error from cause
     except BaseException as raised:

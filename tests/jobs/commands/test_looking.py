@@ -194,8 +194,7 @@ async def test_secrets_are_in_no_output(
     assert "'John Doe', password='***'" in (await cli("inspect", "queued")).out
     assert (await cli("inspect", "queued", "--json")).json[0]["args"] == ["John Doe", "***"]
 
-    worker = await start_worker(tasks=[create_user], lease_renewal=0.2)
-    await worker._engine.wait_until_idle()
+    await start_worker(tasks=[create_user], lease_renewal=0.2)
     await _state(result, "FAILURE")
     said = await cli("result", result.id, "--json")
     assert said.json["args"] == ["John Doe", "***"]

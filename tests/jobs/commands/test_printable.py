@@ -15,6 +15,7 @@ from jobs.call import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
 from jobs.printable import printable, printable_json
+from jobs.tree import from_dict
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks
@@ -34,7 +35,9 @@ async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
     )
     await connection.hset(keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
     await connection.sadd(keys.SCHEDULES, EVIL)  # type: ignore[misc]
-    hostile = Signature(EVIL)._with(options={"queue": EVIL})  # as only another producer writes it
+    hostile = from_dict(
+        {**Signature(EVIL).to_dict(), "options": {"queue": EVIL}}
+    )  # as only another producer writes it
     await group([hostile, tasks.log.s(1)]).apply_async(task_id=KNOWN)
     failed = await tasks.fail.delay(EVIL)
     await failed.get(timeout=10, propagate=False)

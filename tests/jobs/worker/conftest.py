@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,15 +61,21 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
         running = asyncio.create_task(worker.main())
         worker.main_task = running
         started.append((worker, running))
-        await wait_until(lambda: running.done() or worker._engine, "the worker to start")
+        await wait_until(lambda: running.done() or worker.statistics().name, "the worker to start")
         return worker
 
     yield start
     for worker, running in started:
         if not running.done():
-            worker._job_completion_wait = 0.2
-        await worker.close()
+            await stop_at_once(worker)
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def stop_at_once(worker: Worker) -> None:
+    """As a second signal does: what runs is handed back."""
+    for _ in range(2):
+        worker.handle_sig(signal.SIGUSR1)
+    await worker.close()
 
 
 class WorkerProcess:

@@ -289,7 +289,7 @@ async def test_results_are_kept_as_long_as_the_worker_is_told(
     await connection.enqueue_job("f", _job_id="function")
     await tasks.multiply.apply_async((1, 1), task_id="task")
     await own_limit.apply_async((0,), task_id="own")
-    await wait_until(lambda: worker._engine.counts["SUCCESS"] == 3, "the jobs to end")  # type: ignore[union-attr]
+    await wait_until(lambda: worker.statistics().counts["SUCCESS"] == 3, "the jobs to end")
 
     for job_id, kept_s in (("function", function_s), ("task", task_s), ("own", 1000)):
         left_s = await redis.ttl(f"arq:result:{job_id}")

@@ -28,8 +28,8 @@ async def sleep(ctx: dict[Any, Any]) -> None:
 async def run_burst(redis_url: str, **options: Any) -> Worker:
     """A worker that runs what there is, built as arq's users build one."""
     redis = JobsRedis.at(redis_url, **options.pop("connection", {}))
-    worker = Worker(**{"functions": [func(count, name="count")], "redis_pool": redis, **options}, burst=True)
-    worker._handle_signals = False
+    known = {"functions": [func(count, name="count")], "handle_signals": False}
+    worker = Worker(**{**known, **options}, redis_pool=redis, burst=True)
     await worker.main()
     await worker.close()
     return worker

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, connect
+from jobs import Result, connect, keys
 from jobs.connection import JobsRedis
 from jobs.errors import QueueUnavailable
 from tests.jobs.worker import tasks
@@ -76,8 +76,15 @@ async def test_a_redis_that_comes_back_in_time_is_waited_for(server: RedisServer
         server.stop()
         second = asyncio.create_task(tasks.multiply.delay(2, 2))
         third = asyncio.create_task(tasks.multiply.delay(3, 3))
-        sender = connection._loops.here().sender
-        await wait_until(lambda: sender.sending and sender.outbox, "the call to wait")
+        tried: list[int] = []
+
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tried.append(1)
+            writer.close()
+
+        door = await asyncio.start_unix_server(hang_up, server.socket)
+        await wait_until(lambda: len(tried) > 1, "the call to be tried again")
+        door.close()
         server.start()
 
         ids = {first.id, (await second).id, (await third).id}
@@ -113,7 +120,7 @@ async def test_a_waiter_whose_subscription_was_cut_still_hears_of_the_end(
 ) -> None:
     result = await tasks.multiply.apply_async((2, 2), countdown=0.4)
     waiting = asyncio.create_task(result.get(timeout=10))
-    await wait_until(lambda: connection.mailbox._subscription._subscribed, "the subscription")
+    await wait_until(lambda: redis.pubsub_channels(f"{keys.REPLY}*"), "the subscription")
 
     await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     began = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, encoding, keys, remote, scripts, task
+from jobs import Result, encoding, keys, monitor, remote, scripts, task
 from jobs.connection import JobsRedis
 from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
@@ -19,7 +19,7 @@ from jobs.monitor import job as look_at
 from jobs.why import why
 from jobs.worker import caution
 from jobs.worker.functions import inert_call
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.jobs.worker.tasks import note_error
 from tests.waiting import wait_until
 
@@ -90,7 +90,7 @@ async def redis_was_never_away(redis: Redis, nothing_ran: None) -> None:
 async def _claim(redis: Redis, worker: str) -> list[Any]:
     """What a worker with a lease of 1 ms claims: it is as good as dead."""
     script = scripts.CLAIM
-    rows, *_ = await redis.eval(script.text, 0, worker, f"{worker} token", 1, 100, 1, "default")
+    rows, *_ = await redis.eval(script.text, 1, "jobs:", worker, f"{worker} token", 1, 100, 1, "default")
     return rows
 
 
@@ -263,16 +263,14 @@ async def test_a_job_on_its_last_chance_runs_alone(
     redis: Redis, connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     """What ran before it has ended, and what waits does not start."""
-    worker = await start_worker(tasks=TASKS)
+    await start_worker(tasks=TASKS)
     before = await work.delay("before", 0.3)
     await wait_until(lambda: "start before" in ran, "another to run")
-    assert worker._engine is not None
-    worker._engine.quiet = True
+    await monitor.pause(connection, "default")
     suspect = await work.delay("suspect", 0.3)
     await _on_its_last_chance(redis, suspect)
     others = [await work.delay(f"other {n}") for n in range(12)]
-    worker._engine.quiet = False
-    worker._engine._waker.wake()
+    await monitor.resume(connection, "default")
 
     await wait_until(lambda: "start suspect" in ran, "it to run")
     assert await _is_alone(redis, suspect)
@@ -344,8 +342,7 @@ async def test_one_that_waits_to_be_alone_can_be_stopped(
         with pytest.raises(TaskRevoked):
             await suspect.get(timeout=5)
     else:
-        worker._job_completion_wait = 0.1
-        await worker.close()
+        await stop_at_once(worker)
         assert await suspect.state() == "PENDING"
     assert "start suspect" not in ran
 

@@ -41,7 +41,7 @@ async def test_a_worker_whose_main_is_cancelled_leaves_no_code_behind_and_uses_n
     """As an application does that runs one in its own loop: nothing has told the worker to stop."""
     worker = await start_worker()
     result = await tasks.nap.delay(60)
-    await wait_until(lambda: worker._engine and worker._engine.running, "the job to run")
+    await wait_until(lambda: worker.statistics().running, "the job to run")
     before = asyncio.all_tasks()
 
     assert worker.main_task is not None

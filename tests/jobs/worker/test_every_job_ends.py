@@ -54,8 +54,7 @@ async def test_an_exception_of_any_kind_ends_its_job(
 
     await wait_until(lambda: _is(result, "FAILURE"), "the job to fail", timeout_s=5)
     assert await (await multiply.delay(2, 2)).get(timeout=5) == 4
-    assert worker._engine is not None
-    await wait_until(lambda: not worker._engine.held, "nothing to be held")
+    await wait_until(lambda: worker.statistics().running == 0, "nothing to be held")
 
 
 @task(name="tests.leave")
@@ -125,8 +124,7 @@ async def test_a_hostile_payload_fails_alone(
 
     await wait_until(lambda: _ended(redis, "odd"), "it to end", timeout_s=5)
     assert await (await multiply.delay(2, 2)).get(timeout=5) == 4
-    assert worker._engine is not None
-    await wait_until(lambda: not worker._engine.held, "nothing to be held")
+    await wait_until(lambda: worker.statistics().running == 0, "nothing to be held")
 
 
 async def test_an_id_that_is_not_text_is_dropped(
@@ -148,14 +146,13 @@ async def test_an_order_that_is_not_text_does_not_deafen_a_worker(
     redis: Redis, start_worker: StartWorker
 ) -> None:
     worker = await start_worker(tasks=ODD)
-    assert worker._engine is not None
-    channel = f"jobs:control:{worker._engine.name}"
-    await wait_until(lambda: worker._engine._control._subscribed, "it to listen")
+    channel = f"jobs:control:{worker.statistics().name}"
+    await wait_until(lambda: redis.publish(channel, "nothing"), "it to listen")
 
     await redis.publish(channel, b"\xff\xfe")
     await redis.publish(channel, "quiet")
 
-    await wait_until(lambda: worker._engine.quiet, "it to hear the second", timeout_s=4)
+    await wait_until(lambda: worker.statistics().quiet, "it to hear the second", timeout_s=4)
 
 
 async def test_an_id_that_a_stock_producer_uses_again_is_a_new_job(
@@ -191,9 +188,7 @@ async def test_a_schedule_that_cannot_be_fired_keeps_nobody_waiting(start_worker
     worker = await start_worker(tasks=[multiply, log], cron_jobs=schedules)
 
     assert await (await multiply.delay(2, 2)).get(timeout=5) == 4
-    engine = worker._engine
-    assert engine is not None
-    await wait_until(lambda: engine.counts["SUCCESS"] > 2, "the good one to run", timeout_s=5)
+    await wait_until(lambda: worker.statistics().counts["SUCCESS"] > 2, "the good one to run", timeout_s=5)
 
 
 async def _free(redis: Redis) -> bool:

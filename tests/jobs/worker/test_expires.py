@@ -14,7 +14,7 @@ from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.why import why
 from tests.jobs.worker import tasks
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until
 
 
@@ -34,16 +34,15 @@ async def test_a_retry_runs_after_the_job_would_have_expired(start_worker: Start
 
 
 async def test_a_job_that_a_deploy_stopped_runs_after_it_would_have_expired(
-    start_worker: StartWorker,
+    connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     worker = await start_worker()
     result = await tasks.nap.apply_async((60,), expires=1)
     await wait_until(lambda: is_started(result), "the job to start")
-    worker._job_completion_wait = 0.1
-    await worker.close()
+    await stop_at_once(worker)
 
     assert await result.state() == "PENDING"
-    assert "expires" not in {reason.code for reason in await why(result._connection, result.id)}
+    assert "expires" not in {reason.code for reason in await why(connection, result.id)}
 
 
 async def is_started(result: Result) -> bool:

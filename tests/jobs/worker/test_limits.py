@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from jobs import scripts, task
+from jobs import monitor, scripts, task
 from jobs.connection import JobsRedis
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply
@@ -132,16 +132,15 @@ async def test_a_job_that_was_called_and_revoked_calls_the_next(
     connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event
 ) -> None:
     """Its turn had come, but no worker had started it."""
-    worker = await start_worker(tasks=[single])
+    await start_worker(tasks=[single])
     first, second, third = [await single.delay(name) for name in ("first", "second", "third")]
     await wait_until(lambda: _blocked(connection, 2), "two to wait")
-    assert worker._engine is not None
-    worker._engine.quiet = True
+    await monitor.pause(connection, "default")
     closed_gate.set()
     await first.get(timeout=5)
 
     await second.revoke()
-    worker._engine.quiet = False
+    await monitor.resume(connection, "default")
 
     await third.get(timeout=5)
     assert order == ["first", "third"]
@@ -249,11 +248,7 @@ async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
     redis: Redis, connection: JobsRedis, start_worker: StartWorker, closed_gate: asyncio.Event, newcomers: int
 ) -> None:
     """Its own jobs run again one at a time: the others hold no place until their turn has come."""
-    worker = await start_worker(tasks=[trio])
-    engine = worker._engine
-    assert engine is not None
-    await wait_until(lambda: engine._caution._settled, "its first claim to find nothing")
-    engine.quiet = True
+    await connection.declare_limits("tests.trio", None, 3)
     results = [await trio.delay(name) for name in ("killed", "killed", "killed", "waits", "waits")]
     rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 5, 1, "default")
     assert [row[0].decode() for row in rows] == [result.id for result in results[:3]]
@@ -261,7 +256,7 @@ async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
     await redis.hset("jobs:alive", "back", 0)
     await asyncio.sleep(0.06)
 
-    engine.quiet = False
+    await start_worker(tasks=[trio])
 
     await wait_until(lambda: len(order) == 3, "three to run", timeout_s=5)
     assert sorted(order) == ["killed", "waits", "waits"]

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from jobs import Result, connect, send_task
+from jobs import Result, connect, keys, send_task
 from jobs.connection import JobsRedis
 from jobs.errors import NotConnected
 from tests.jobs.worker import tasks
@@ -132,12 +133,18 @@ async def test_one_run_after_the_other_uses_one_result(redis_url: str, start_wor
     assert await asyncio.to_thread(asyncio.run, wait(result)) == 42
 
 
+def listens(redis_url: str) -> bool:
+    """Does somebody listen for the ends of jobs?"""
+    with SyncRedis.from_url(redis_url) as redis:
+        return bool(redis.pubsub_channels(f"{keys.REPLY}*"))
+
+
 async def test_who_waits_in_another_loop_hears_that_the_owner_has_closed(redis_url: str) -> None:
     listening = threading.Event()
 
     async def wait(result: Result, connection: JobsRedis) -> Any:
         waiting = asyncio.create_task(result.get())
-        await wait_until(lambda: connection.mailbox._subscription._subscribed, "the subscription")
+        await wait_until(lambda: listens(redis_url), "the subscription")
         listening.set()
         return await waiting
 
@@ -151,7 +158,7 @@ async def test_who_waits_in_another_loop_hears_that_the_owner_has_closed(redis_u
 
 
 async def test_a_loop_that_is_closed_while_a_get_waits_hurts_no_other(
-    connection: JobsRedis, start_worker: StartWorker
+    connection: JobsRedis, redis_url: str, start_worker: StartWorker
 ) -> None:
     result = await call()
 
@@ -160,7 +167,7 @@ async def test_a_loop_that_is_closed_while_a_get_waits_hurts_no_other(
         waiting = loop.create_task(result.get())
 
         async def until_subscribed() -> None:
-            await wait_until(lambda: connection.mailbox._subscription._subscribed, "the subscription")
+            await wait_until(lambda: listens(redis_url), "the subscription")
 
         loop.run_until_complete(until_subscribed())
         assert not waiting.done()

@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from jobs import group, task
+from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.current import UNSET
 from jobs.errors import MaxRetriesExceeded, RemoteError, WrongValue
+from jobs.tree import from_dict
 from tests.jobs.option_values import COUNT, MOMENT, SECONDS, Scalar, Whole
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -98,18 +100,23 @@ RELEASED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def with_options(node: Node, options: dict[str, Any]) -> Node:
+    """As a released version stored it."""
+    return from_dict({**node.to_dict(), "options": options})
+
+
 async def test_a_stored_workflow_with_options_that_are_refused_today_goes_on(
     connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     await start_worker(queues=["default", "other"])
 
     for options, state in RELEASED:
-        odd = tasks.multiply.s(2, 2)._with(options=options)
+        odd = with_options(tasks.multiply.s(2, 2), options)
         result = await group(odd, tasks.multiply.s(3, 3), return_exceptions=True).delay()
         first, second = await result.get(timeout=10)
         assert second == 9
         assert first == 4 if state == "SUCCESS" else isinstance(first, TypeError | RemoteError), options
-    inherited = group(tasks.multiply.s(2, 2), tasks.multiply.s(3, 3))._with(options={"queue": "a,b"})
+    inherited = with_options(group(tasks.multiply.s(2, 2), tasks.multiply.s(3, 3)), {"queue": "a,b"})
     await connection.submit(inherited, {"queue": "default"})
 
     async def in_their_queue() -> bool:

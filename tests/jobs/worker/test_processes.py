@@ -176,8 +176,7 @@ async def test_a_process_that_is_stopped_with_its_worker_uses_no_retry(
     result = await job.delay(str(path))
     await wait_until(lambda: path.exists() and path.read_text(), "the process to run", timeout_s=20)
 
-    assert worker._engine is not None
-    worker._engine.stop_claiming()
+    worker.handle_sig(signal.SIGUSR1)
     os.kill(int(path.read_text()), signal.SIGTERM)
 
     record = f"jobs:job:{result.id}"

@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 from jobs import Result, task
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
-from jobs.worker import Worker
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -129,8 +128,7 @@ async def test_a_thread_past_its_time_limit_fails_at_once_and_keeps_its_slot(
     try:
         with pytest.raises(TimeLimitExceeded):
             await late.get(timeout=10)
-        assert worker._engine is not None
-        assert worker._engine._slots.free == 0
+        assert worker.statistics().busy == 1
         assert await next_one.state() == "PENDING"
     finally:
         tasks.released.set()
@@ -206,8 +204,7 @@ async def test_a_revoked_job_never_starts(connection: JobsRedis, start_worker: S
     for result in (waiting, deferred):
         with pytest.raises(TaskRevoked):
             await result.get(timeout=5)
-    assert worker._engine is not None
-    assert worker._engine.started == 0
+    assert worker.statistics().started == 0
 
 
 async def test_a_running_job_is_stopped_only_if_asked_to_terminate(start_worker: StartWorker) -> None:
@@ -325,14 +322,10 @@ async def states_are(results: list[Result], state: str) -> bool:
 async def test_a_worker_that_is_stopping_leaves_the_wake_token_to_others(start_worker: StartWorker) -> None:
     first = await start_worker(poll_delay=30)
     busy = await tasks.nap.delay(1)
-    await wait_until(lambda: _running(first) == 1, "it to be busy")
+    await wait_until(lambda: first.statistics().running == 1, "it to be busy")
     await start_worker(poll_delay=30)
     first.handle_sig(signal.SIGUSR1)
 
     for number in range(3):
         assert await (await tasks.log.delay(number)).get(timeout=5) == number
     assert await busy.get(timeout=5) == "rested"
-
-
-def _running(worker: Worker) -> int:
-    return worker._engine.running if worker._engine is not None else 0

@@ -21,7 +21,7 @@ from jobs.errors import SettingsMistake, UnknownSchedule
 from jobs.schedules import Schedule
 from jobs.worker import Worker
 from tests.jobs.key_table import assert_as_documented
-from tests.jobs.worker.conftest import StartWorker, WorkerProcess
+from tests.jobs.worker.conftest import StartWorker, WorkerProcess, stop_at_once
 from tests.waiting import wait_until
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -53,8 +53,7 @@ async def set_clock(redis: Redis, moment: datetime) -> None:
 
 
 async def stop(worker: Worker) -> None:
-    worker._job_completion_wait = 0.2
-    await worker.close()
+    await stop_at_once(worker)
     assert worker.main_task is not None
     await asyncio.gather(worker.main_task, return_exceptions=True)
 
@@ -78,8 +77,7 @@ async def after_a_start(
 ) -> list[str]:
     """What schedules have run once a worker that started at that time has nothing more to do."""
     await set_clock(redis, at)
-    worker = await start_worker(tasks=[scheduled], cron_jobs=schedules)
-    await wait_until(lambda: worker._engine, "the start")
+    await start_worker(tasks=[scheduled], cron_jobs=schedules)
     mark = await scheduled.delay("mark")  # queued after everything that the start has caught up
     await mark.get(timeout=IN_TIME_S)
     return [id for id in ran if id.startswith("sched:")]

@@ -131,7 +131,7 @@ async def test_a_wait_for_another_job_is_interrupted_too(start_worker: StartWork
 async def test_a_revoke_is_not_taken_for_the_limit(start_worker: StartWorker) -> None:
     worker = await start_worker(tasks=[slow])
     result = await slow.delay()
-    await wait_until(lambda: worker._engine and worker._engine.running, "the job to run")
+    await wait_until(lambda: worker.statistics().running, "the job to run")
 
     await result.revoke(terminate=True)
 

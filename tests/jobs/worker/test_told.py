@@ -27,10 +27,10 @@ async def test_a_quiet_worker_ends_what_it_runs_and_takes_no_more(
 ) -> None:
     worker = await start_worker()
     running = await tasks.nap.delay(0.3)
-    await wait_until(lambda: worker._engine.running, "the job to start")
+    await wait_until(lambda: worker.statistics().running, "the job to start")
 
-    await _tell(connection, worker._engine.name, "quiet")
-    await wait_until(lambda: worker._engine.quiet, "the worker to obey")
+    await _tell(connection, worker.statistics().name, "quiet")
+    await wait_until(lambda: worker.statistics().quiet, "the worker to obey")
     waiting = await tasks.log.delay("later")
 
     assert await running.get(timeout=5) == "rested"
@@ -38,7 +38,7 @@ async def test_a_quiet_worker_ends_what_it_runs_and_takes_no_more(
     assert await waiting.state() == "PENDING"
     other = await start_worker()
     assert await waiting.get(timeout=5) == "later"
-    assert other._engine.started == 1
+    assert other.statistics().started == 1
 
 
 async def test_a_worker_that_is_told_to_shut_down_ends_well(

@@ -11,6 +11,7 @@ from jobs import Result, chain, chord, group, monitor, signature
 from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import totals
+from jobs.worker import Worker
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log
 from tests.waiting import wait_until
@@ -48,7 +49,7 @@ async def test_what_a_member_does_is_told_once(
     assert caplog.text.count("Traceback (most recent call last)") == failures
     counted = await totals(connection)
     assert [counted[name].of("FAILURE") for name in ("", "tests.fail")] == [failures, failures]
-    assert worker._engine.counts["FAILURE"] == failures
+    assert worker.statistics().counts["FAILURE"] == failures
     failed = (await monitor.find(connection, state="FAILURE")).rows
     assert [(row.task, row.parent) for row in failed] == [("tests.fail", result.id)] * failures
     for state in ("FAILURE", "ended", ""):  # whoever asks for workflows gets it
@@ -68,7 +69,7 @@ async def test_what_a_workflow_does_by_itself_is_its_own_failure(
     assert isinstance(await result.get(timeout=5, propagate=False), Exception)
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
     assert (await totals(connection))["jobs.workflow"].of("FAILURE") == 1
-    assert worker._engine.counts["FAILURE"] == 1
+    assert worker.statistics().counts["FAILURE"] == 1
     assert [row.id for row in (await monitor.find(connection, state="FAILURE")).rows] == [result.id]
 
 
@@ -85,5 +86,5 @@ async def test_a_member_that_never_ran_leaves_the_failure_to_its_workflow(
     assert [row.id for row in (await monitor.find(connection, state="FAILURE")).rows] == [result.id]
 
 
-def _is_idle(worker: object) -> bool:
-    return worker._engine.running == 0  # type: ignore[attr-defined,no-any-return]
+def _is_idle(worker: Worker) -> bool:
+    return worker.statistics().running == 0

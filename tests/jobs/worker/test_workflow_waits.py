@@ -85,7 +85,10 @@ async def _waits(result: Result) -> bool:
 
 
 async def _look_and_put_down(worker: Worker) -> None:
-    engine = worker._engine
-    assert engine is not None
-    await wait_until(lambda: engine.started == 1 and not engine.running, "it to be put down again")
+
+    def has_put_down() -> bool:
+        now = worker.statistics()
+        return now.started == 1 and not now.running
+
+    await wait_until(has_put_down, "it to be put down again")
     await worker.close()

@@ -92,8 +92,7 @@ async def test_revoking_a_workflow_revokes_all_its_parts(
         await result.get(timeout=5)
     await wait_until(lambda: _states(children[:2], "REVOKED"), "the running members to be stopped")
     assert await children[2].state() == "UNKNOWN"
-    assert worker._engine is not None
-    await wait_until(lambda: worker._engine.running == 0, "nothing to be left")
+    await wait_until(lambda: worker.statistics().running == 0, "nothing to be left")
 
 
 async def _states(results: list[Result], state: str) -> bool:
@@ -234,8 +233,7 @@ async def test_an_idle_workflow_is_put_down_and_taken_up_again(
         lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be put down"
     )
 
-    engine = worker._engine
-    await wait_until(lambda: engine is not None and engine.running == 0, "no slot to be held")
+    await wait_until(lambda: worker.statistics().running == 0, "no slot to be held")
     assert await result.state() == "STARTED"
     assert (
         -1

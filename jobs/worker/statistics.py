@@ -1,0 +1,20 @@
+"""What a worker does at one moment, as `Worker.statistics()` gives it and as it tells the monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Statistics:
+    name: str = ""
+    """Empty until the worker has started."""
+    running: int = 0
+    """Jobs that it holds: their code runs or waits, or its outcome is not recorded yet."""
+    busy: int = 0
+    """Slots in use: jobs that run and do not wait for others."""
+    started: int = 0
+    quiet: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many have ended, by state."""
