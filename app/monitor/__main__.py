@@ -14,7 +14,7 @@ from app import logs
 from app.embedded.processes import StartError
 from app.embedded.supervisor import require_free_port
 from app.monitor.alone import create_alone
-from app.serve import run
+from app.web.server import run
 from settings import Settings, SettingsError, is_loopback
 
 
