@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from quart import current_app
 
-from app.security.hosts import client_networks
+from app.web.clients import client_networks
 from app.web.rate_limits import Limit, RateLimits
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400

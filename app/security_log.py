@@ -14,7 +14,7 @@ from typing import Any
 from quart import Quart, Response, g, request
 
 from app.context import site
-from app.security.hosts import client_address
+from app.web.clients import client_address
 
 INFO, WARNING = logging.INFO, logging.WARNING
 

@@ -13,7 +13,7 @@ from app import create_app
 from app.accounts import owner_only, public
 from app.context import site
 from app.security import BODY_LIMIT
-from app.security.hosts import client_address
+from app.web.clients import client_address
 from settings import Settings
 from tests.app.marks import Marks
 from tests.app.routes import furnish, has_fault
