@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from quart import Quart
 
 from app import about, accounts, blog, health, metrics, monitor, pages, security
+from app.accounts import access, sessions
 from app.context import close, connected
 from app.database import Database
 from app.digest import pages as digest
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     if settings.embedded_mail:
         key.protect(app)
-    security.protect(app)
+    security.protect(app, find_account=sessions.prepare, check_access=access.protect)
     pages.prepare(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

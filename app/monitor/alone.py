@@ -21,7 +21,7 @@ from quart import (
 from quart.typing import ResponseReturnValue
 
 from app import monitor, pages, security, security_log
-from app.accounts import Account, public, signed_in
+from app.accounts import Account, access, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
 from app.context import connected, site
@@ -68,7 +68,12 @@ def create_alone(settings: Settings) -> Quart:
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings
     app.extensions["door"] = Door()
-    security.protect(app, accounts=_know_the_owner, cookie=f"monitor-{settings.port}")
+    security.protect(
+        app,
+        find_account=_know_the_owner,
+        check_access=access.protect,
+        cookie=f"monitor-{settings.port}",
+    )
     pages.prepare(app)
     app.register_blueprint(accounts)
     app.register_blueprint(monitor.blueprint)

@@ -8,20 +8,21 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app import security_log
-from app.accounts import access, sessions
 from app.security import csrf, headers, hosts, limits, targets, websockets
 from settings import Settings
 
 BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB
 
 
-def protect(
-    app: Quart, *, accounts: Callable[[Quart], None] = sessions.prepare, cookie: str = "session"
-) -> None:
+Protector = Callable[[Quart], None]
+
+
+def protect(app: Quart, *, find_account: Protector, check_access: Protector, cookie: str = "session") -> None:
     """Limits, cookies, Host, account, CSRF, access and headers, in the order a request meets them.
 
-    *accounts* makes each request say in `g.account` who asks: without it SQL knows. Browsers keep cookies for a host,
-    not for a port: two apps that may run on one machine need two names of the *cookie*.
+    *find_account* sets `g.account` for each request, *check_access* refuses a view to those who may not see it.
+    Browsers keep cookies for a host, not for a port: two apps that may run on one machine need two names of the
+    *cookie*.
     """
     settings: Settings = app.extensions["settings"]
     https = urlsplit(settings.base_url).scheme == "https"
@@ -39,8 +40,8 @@ def protect(
     security_log.protect(app)
     limits.protect(app)
     hosts.protect(app)
-    accounts(app)
+    find_account(app)
     csrf.protect(app)
-    access.protect(app)
+    check_access(app)
     headers.protect(app, https=https)
     websockets.refuse(app)
