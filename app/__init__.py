@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import about, accounts, blog, health, metrics, monitor, pages, security
+from app import about, accounts, blog, health, metrics, monitor, security
 from app.accounts import access, sessions
 from app.context import close, connected
 from app.database import Database
@@ -20,6 +20,7 @@ from app.private import own_settings
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
+from app.web import error_pages, template_words
 from app.web.rate_limits import RateLimits
 from settings import Settings
 
@@ -37,7 +38,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     if settings.embedded_mail:
         key.protect(app)
     security.protect(app, find_account=sessions.prepare, check_access=access.protect)
-    pages.prepare(app)
+    template_words.prepare(app)
+    error_pages.prepare(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(blog.blueprint)

@@ -44,6 +44,12 @@ def is_owner(account: Account | None) -> bool:
 
 
 def protect(app: Quart) -> None:
+    """Refuse each view to those whom its mark leaves out, and say in every template whether the owner looks."""
+
+    @app.context_processor
+    async def words() -> dict[str, object]:
+        return {"is_owner": is_owner(g.get("account"))}
+
     @app.before_request
     async def check_access() -> ResponseReturnValue | None:
         if request.endpoint is None or request.endpoint == "static":

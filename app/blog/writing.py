@@ -16,7 +16,7 @@ from app.blog.form import Form
 from app.blog.models import Post, is_published
 from app.blog.pages import blueprint
 from app.messages import Message, notify
-from app.pages import reader_zone
+from app.web.template_words import reader_zone
 
 
 @blueprint.get("/posts/drafts")

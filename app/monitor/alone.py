@@ -20,12 +20,13 @@ from quart import (
 )
 from quart.typing import ResponseReturnValue
 
-from app import monitor, pages, security, security_log
+from app import monitor, security, security_log
 from app.accounts import Account, access, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
 from app.context import connected, site
 from app.messages import Message, notify
+from app.web import error_pages, template_words
 from settings import Settings
 
 # Under this name, pages find here what they otherwise find in the site's accounts.
@@ -74,7 +75,8 @@ def create_alone(settings: Settings) -> Quart:
         check_access=access.protect,
         cookie=f"monitor-{settings.port}",
     )
-    pages.prepare(app)
+    template_words.prepare(app)
+    error_pages.prepare(app)
     app.register_blueprint(accounts)
     app.register_blueprint(monitor.blueprint)
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from quart import abort, request
 
 from app.messages import Message, Refused
-from app.pages import reader_zone
+from app.web.template_words import reader_zone
 
 LONGEST = 512
 """Characters of an id or a name."""

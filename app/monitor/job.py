@@ -14,7 +14,7 @@ from app.messages import Message, Refused
 from app.monitor import asked, live
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
-from app.pages import reader_zone
+from app.web.template_words import reader_zone
 from jobs import monitor
 
 STOP_REQUESTED = Message("stop-requested", "It is told to stop.")

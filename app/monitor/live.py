@@ -29,7 +29,7 @@ from quart import (
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.pages import reader_zone
+from app.web.template_words import reader_zone
 
 EVERY_S = 1.0
 LOAD = 0.08

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from app import times
 from app.monitor.blueprint import blueprint
-from app.pages import reader_zone
+from app.web.template_words import reader_zone
 from jobs import monitor
 
 LONGEST_VALUE = 2_000

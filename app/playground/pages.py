@@ -9,9 +9,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import current_account, owner_only
 from app.messages import Message
-from app.pages import REDIS_AWAY
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
+from app.web.error_pages import REDIS_AWAY
 from app.web.rate_limits import Limit, RateLimits
 
 PATIENCE_S = 3

@@ -1,0 +1,83 @@
+"""The page that is shown when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from quart import Quart, has_request_context, render_template, request
+from quart.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
+
+from app.messages import Message
+from app.web.rate_limits import RateLimitsUnavailable
+from jobs import QueueUnavailable
+
+logger = logging.getLogger(__name__)
+
+# Title and sentence of each error; an `abort(403, "why")` brings its own sentence.
+ERRORS = {
+    400: ("Not understood", "The browser sent something that this page cannot read. Go back and try again."),
+    403: ("Not allowed", "This page is not for you, or the form was not sent from this site."),
+    404: ("Nothing here", "There is no such page, or it is not yours."),
+    405: ("Not like this", "This address does something only when a form is sent to it."),
+    408: ("Too slow", "What was sent took too long to arrive. Try again."),
+    413: ("Too large", "What was sent is larger than this page takes. Shorten it and try again."),
+    429: ("Too often", "This was asked for too often. Wait a little and try again."),
+    500: ("Our fault", "Something went wrong here, and it has been logged. Try again in a minute."),
+    503: ("Back in a moment", "A part of the site does not answer right now. Try again in a minute."),
+}
+
+DATABASE_AWAY = Message(
+    "database-away", "The database does not answer right now. Nothing was changed. Try again in a minute."
+)
+REDIS_AWAY = Message(
+    "redis-away", "Redis does not answer right now, and this page needs it. Try again in a minute."
+)
+
+
+def prepare(app: Quart) -> None:
+    """Give every error of *app* its page, and log what is our fault."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _database_error)
+    for unavailable in (QueueUnavailable, RateLimitsUnavailable, RedisError):
+        app.register_error_handler(unavailable, _redis_error)
+    app.register_error_handler(500, _fault)
+    app.log_exception = _log_fault  # type: ignore[method-assign]
+
+
+async def error_page(code: int, sentence: str | None = None, detail: str = "") -> ResponseReturnValue:
+    """The page for this status: in one sentence what is wrong and what to do; *detail* is for the owner alone."""
+    title, standard = ERRORS.get(code, ERRORS[500 if code >= 500 else 400])
+    words = {"code": code, "title": title, "sentence": sentence or standard, "detail": detail}
+    return await render_template("error.html", **words), code
+
+
+async def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, RoutingException) or error.code is None or error.code < 400:
+        return error.get_response()  # a redirect, in Werkzeug's class
+    own_words = error.description if error.description != type(error).description else None
+    return await error_page(error.code, own_words)
+
+
+async def _database_error(error: OperationalError) -> ResponseReturnValue:
+    logger.error("the database failed a page: %s", error.orig)
+    return await error_page(503, DATABASE_AWAY)
+
+
+async def _redis_error(error: Exception) -> ResponseReturnValue:
+    logger.error("Redis failed a page: %s", error)
+    return await error_page(503, REDIS_AWAY, detail=str(error))
+
+
+async def _fault(error: Exception) -> ResponseReturnValue:
+    return await error_page(500)
+
+
+def _log_fault(exception_info: Any) -> None:
+    """With the rule of its address, not the address: that may be a mailed link."""
+    what = f"{request.method} {request.url_rule}" if has_request_context() else "a background task"
+    logger.error("%s failed", what, exc_info=exception_info)

@@ -1,0 +1,32 @@
+"""The words and filters that every template knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from quart import Quart, g
+
+from app import times
+from app.context import site
+from app.mail import address
+
+
+def prepare(app: Quart) -> None:
+    """Give every template of *app* its words. `is_owner` comes from the accounts."""
+    has_page = app.view_functions.__contains__
+
+    @app.context_processor
+    async def words() -> dict[str, object]:
+        return {"site": site(), "account": g.get("account"), "has_page": has_page}
+
+    app.jinja_env.filters["readable_address"] = address.shown
+    app.jinja_env.filters["spelled"] = lambda at: times.spelled(at, reader_zone())
+    app.jinja_env.filters["day"] = lambda at: times.day(at, reader_zone())
+    app.jinja_env.filters["distance"] = lambda at: times.distance(at, datetime.now(UTC))
+
+
+def reader_zone() -> ZoneInfo:
+    """The time zone of the account that looks; of a stranger, the site's."""
+    account = g.get("account")
+    return ZoneInfo(account.timezone if account else site().timezone)
