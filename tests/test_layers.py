@@ -181,3 +181,34 @@ def test_the_wheel_is_the_library_alone() -> None:
 def test_what_we_do_without_is_not_installed(name: str) -> None:
     for file in ("pyproject.toml", "requirements.lock"):
         assert re.search(rf'^\s*"?{name}\b', (ROOT / file).read_text(), re.MULTILINE | re.IGNORECASE) is None
+
+
+FLOORS_OF_THE_SITE = [
+    {"context", "logs", "messages", "private", "tokens"},
+    {"database", "mail", "times"},
+    {"migrations", "web"},
+    {"mail_limits", "security_log"},
+    {"accounts", "security"},
+    {"about", "blog", "embedded", "health", "playground", "reminders", "subscribers"},
+    {"digest", "monitor"},
+    {"metrics", "privacy"},
+    {"__init__", "background"},  # what puts them together: for pages, for workers
+    {"serve", "shell"},
+]
+"""The rooms of `app/`, from the ground up: each imports only rooms of lower floors."""
+FLOOR = {room: number for number, rooms in enumerate(FLOORS_OF_THE_SITE) for room in rooms}
+
+
+@every_file
+def test_no_room_of_the_site_imports_one_above_it(path: Path) -> None:
+    if not relative(path).startswith("app/"):
+        return
+    here = relative(path).split("/")[1].removesuffix(".py")
+    assert here in FLOOR, f"{here} is on no floor of the site"
+
+    for module, names in imports(path):
+        rooms = [module.split(".")[1]] if module.startswith("app.") else []
+        if module == "app":
+            rooms = [name if name in FLOOR else "__init__" for name in names]  # or `create_app`
+        for room in rooms:
+            assert room == here or FLOOR[room] < FLOOR[here], f"{relative(path)} may not import {room}"
