@@ -11,13 +11,27 @@ import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from jobs import BadRedisURL, RedisURL
+from settings_readers import (
+    days,
+    email_address,
+    language_code,
+    long_secret,
+    name_list,
+    one_of,
+    port_number,
+    proxies,
+    rate,
+    redis_address,
+    sender,
+    sql_address,
+    text_line,
+    web_address,
+    zone_name,
+)
 
 ROOT = Path(__file__).resolve().parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -33,126 +47,6 @@ def setting(default: Any, read: Callable[[str], Any], meaning: str, *, hide: boo
     return field(default=default, repr=not hide, metadata={"read": read, "meaning": meaning})
 
 
-# Readers: from the text of one setting to its value.
-
-
-def text_line(value: str) -> str:
-    if any(ord(character) < 32 for character in value):
-        raise ValueError("holds a line break or control character: put it on one line")
-    return value
-
-
-def port_number(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
-        raise ValueError("is not a port: use a whole number from 1 to 65535")
-    return int(value)
-
-
-def count(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) <= 10):
-        raise ValueError("is not a number of proxies: use a whole number from 0 to 10")
-    return int(value)
-
-
-def days(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 3650):
-        raise ValueError("is not a number of days: use a whole number from 1 to 3650")
-    return int(value)
-
-
-def rate(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 10_000):
-        raise ValueError("is not a rate: use a whole number from 1 to 10000")
-    return int(value)
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        for choice in choices:
-            if value.lower() == choice.lower():
-                return choice
-        raise ValueError(f"is not known: use one of {', '.join(choices)}")
-
-    return read
-
-
-def address(*schemes: str) -> Callable[[str], str]:
-    examples = " or ".join(f"{scheme}://" for scheme in schemes if "+" not in scheme)
-
-    def read(value: str) -> str:
-        try:
-            parts = urlsplit(text_line(value))
-            complete = bool(parts.hostname or parts.path.strip("/")) and parts.port != 0
-        except ValueError:
-            complete = False
-        if not complete or parts.scheme not in schemes:
-            raise ValueError(f"is not an address: begin it with {examples}")
-        return value
-
-    return read
-
-
-def redis_address(value: str) -> str:
-    try:
-        RedisURL.read(value)
-    except BadRedisURL as error:
-        raise ValueError(error.reason) from None
-    return value
-
-
-def web_address(value: str) -> str:
-    found = address("http", "https")(value).rstrip("/")
-    if found.count("/") > 2 or set(found) & set("?#@"):
-        raise ValueError("says too much: give only http(s)://, the host and maybe a port")
-    return found
-
-
-def sql_address(value: str) -> str:
-    """SQLite or Postgres; the driver may be left out."""
-    read = address("sqlite", "postgresql", "sqlite+aiosqlite", "postgresql+asyncpg")
-    scheme, rest = read(value).split("://", 1)
-    return f"{'sqlite+aiosqlite' if scheme.startswith('sqlite') else 'postgresql+asyncpg'}://{rest}"
-
-
-def mail_address(value: str) -> str:
-    if not re.fullmatch(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", value):
-        raise ValueError("is not one email address: write it like name@example.org")
-    return value
-
-
-def sender(value: str) -> str:
-    """A mail address, or `Name <address>`."""
-    mail_address(parseaddr(text_line(value))[1])
-    return value
-
-
-def zone_name(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is not a time zone: use a name like Europe/Berlin or UTC") from None
-    return value
-
-
-def language_code(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-        raise ValueError("is not a language: use a code like en, de or zh-Hans")
-    return value
-
-
-def name_list(value: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-    if not all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in found):
-        raise ValueError("is not a list of names: separate them with commas, like mail,default")
-    return found
-
-
-def long_secret(value: str) -> str:
-    if len(value) < 16:
-        raise ValueError("is too short to be secret: use 16 characters or more, or leave it out")
-    return value
-
-
 @dataclass(frozen=True)
 class Settings:
     """What an operator may choose. Nothing needs to be set: what is empty here is filled in below."""
@@ -161,7 +55,7 @@ class Settings:
     host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
     port: int = setting(8000, port_number, "Port of the web server")
     trusted_proxies: int = setting(
-        0, count, "Number of trusted reverse proxies in front of the site; 0 if empty"
+        0, proxies, "Number of trusted reverse proxies in front of the site; 0 if empty"
     )
     data_dir: Path = setting("var", Path, "Folder that holds all data")  # noqa: RUF009
     secret_key: str = setting(
@@ -178,7 +72,7 @@ class Settings:
     site_lang: str = setting("en", language_code, "Language of the site's content")
     timezone: str = setting("UTC", zone_name, "The site's time zone")
     owner_email: str = setting(
-        "owner@localhost", mail_address, "Address of the owner, who writes posts and sees the monitor"
+        "owner@localhost", email_address, "Address of the owner, who writes posts and sees the monitor"
     )
     smtp_server: str = setting(
         "", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`"

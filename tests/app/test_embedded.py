@@ -254,6 +254,7 @@ async def slow_job(make_site: MakeSite, tmp_path: Path) -> tuple[RunningSite, Pa
     for name in ("app", "jobs"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "settings.py", code)
+    shutil.copy(ROOT / "settings_readers.py", code)
     (code / "worker.py").write_text(WORKER)
     site = await make_site(code=code).start()
     pool = await create_pool(RedisSettings(unix_socket_path=str(site.data_dir / "redis.sock")))
