@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from arq.connections import ArqRedis
@@ -121,14 +121,6 @@ class Store(ArqRedis):
                 f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed"
             )
         return payload
-
-    async def submit(self, node: Any, options: Mapping[str, Any]) -> Any:
-        """Store a call, or a whole workflow: JobsRedis knows how."""
-        raise NotImplementedError
-
-    async def submit_many(self, nodes: Iterable[Any], options: Mapping[str, Any]) -> Any:
-        """Store many calls at once: JobsRedis knows how."""
-        raise NotImplementedError
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
