@@ -7,10 +7,10 @@ from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.ending import cancel_until_ended
 from jobs.errors import BadRedisURL, QueueUnavailable
-from jobs.printable import PrintableRecords
 from jobs.redis_url import RedisURL
 from jobs.result import AsyncResult, Result, first
 from jobs.schedules import crontab, every
+from jobs.values.untrusted_text import PrintableRecords
 from jobs.worker.json_log import JsonLines
 from jobs.worker.settings import worker_settings
 

@@ -8,12 +8,13 @@ from typing import Final
 
 import msgpack
 
-from jobs import checks, keys, travel
+from jobs import keys
+from jobs.values import checks, sendable
 
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
-LARGE_LIMIT: Final = travel.LARGEST
+LARGE_LIMIT: Final = sendable.LARGEST
 """Bytes of a call that the library makes of values which were taken before, and of a workflow."""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from jobs import checks
 from jobs.errors import WrongValue
 from jobs.keywords import ManyOptions, TaskKeywords
+from jobs.values import checks
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
 OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})

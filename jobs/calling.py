@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from jobs import encoding, member_ids, registry, travel
+from jobs import encoding, member_ids, registry
 from jobs.call import LARGE_LIMIT, Call, moment
 from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
@@ -18,6 +18,7 @@ from jobs.errors import EncodingError, TooLarge, WrongValue
 from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
 from jobs.store import Store
 from jobs.tree import from_dict
+from jobs.values import sendable
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -179,7 +180,7 @@ def check_arguments(node: Node) -> None:
     while waiting:
         here = waiting.pop()
         try:
-            travel.check_all((*here.args, *here.kwargs.values()))
+            sendable.check_all((*here.args, *here.kwargs.values()))
         except EncodingError as error:
             raise _naming_the_culprit(here, error) from error
         if isinstance(here, Workflow):

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jobs import checks, default, registry
-from jobs.awaiting import all_awaited
+from jobs import default, registry
 from jobs.call_options import merged
 from jobs.gathering import gather
 from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
+from jobs.values import checks
+from jobs.values.must_await import all_awaited
 
 Path: TypeAlias = tuple[int, ...]
 """Where a node stands in its tree. Job ids are made of it, so it means the same for ever: the root is (),

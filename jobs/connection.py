@@ -10,8 +10,7 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from jobs import checks, default, keys, schedule_info, scripts
-from jobs.awaiting import all_awaited
+from jobs import default, keys, schedule_info, scripts
 from jobs.call import Call, Moment, moment
 from jobs.calling import call_of, refuse_reserved_id
 from jobs.canvas import Node
@@ -24,6 +23,8 @@ from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.settling import NOTHING, Settled, strangers
 from jobs.store import CLASH, NEW, Store
+from jobs.values import checks
+from jobs.values.must_await import all_awaited
 
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jobs import keys, scripts
-from jobs.awaiting import awaited
 from jobs.call import LARGE_LIMIT, Call
 from jobs.calling import call_of
 from jobs.canvas import Signature
@@ -18,6 +17,7 @@ from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
 from jobs.store import TAKEN
 from jobs.stored import moment_of, text, whole
+from jobs.values.must_await import awaited
 
 STEP = 500
 """Jobs that one step of a long purge ends."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
-from jobs import checks, encoding
-from jobs.awaiting import all_awaited
+from jobs import encoding
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from jobs.registry import RegisteredTask
+from jobs.values import checks
+from jobs.values.must_await import all_awaited
 
 R = TypeVar("R")
 

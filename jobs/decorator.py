@@ -22,8 +22,7 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import callables, checks, default, registry, remote
-from jobs.awaiting import awaited, enter_plain_task
+from jobs import callables, default, registry
 from jobs.call_options import checked
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
@@ -32,6 +31,8 @@ from jobs.keywords import ManyOptions, NoOption, TaskKeywords
 from jobs.options import TaskOptions, read_options
 from jobs.origin import origin_of
 from jobs.result import Result
+from jobs.values import checks, exceptions
+from jobs.values.must_await import awaited, enter_plain_task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,7 +57,7 @@ class Task(Generic[P, R]):
         self.declared_in = self.__module__
         """The module that made it a task: importing it makes the task known."""
         self.__wrapped__ = function
-        remote.declare_exception(*options.autoretry_for, *options.raises)
+        exceptions.declare_exception(*options.autoretry_for, *options.raises)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"

@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import checks, encoding, registry, scripts
-from jobs.awaiting import all_awaited
+from jobs import encoding, registry, scripts
 from jobs.call import Call
 from jobs.calling import Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
@@ -26,6 +25,8 @@ from jobs.result import Result
 from jobs.settling import NOTHING, Settled
 from jobs.store import NEW, TAKEN
 from jobs.tree import from_dict
+from jobs.values import checks
+from jobs.values.must_await import all_awaited
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
 from jobs.worker.functions import Around, TaskRunnable
 from jobs.worker.hooks import Hooks

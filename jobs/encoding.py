@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgpack
 
-from jobs import travel
 from jobs.errors import EncodingError, RemoteError, TaskRevoked
-from jobs.remote import TUPLE, ExceptionPacker, exception_from_plain
-from jobs.shown import said
-from jobs.travel import DEPTH, LARGEST, check
+from jobs.values import sendable
+from jobs.values.exceptions import TUPLE, ExceptionPacker, exception_from_plain
+from jobs.values.sendable import DEPTH, LARGEST, check
+from jobs.values.short_text import said
 
 STORED = 128
 """Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""
@@ -167,7 +167,7 @@ def declare_type(
     """Let values of a type of ours travel, under a tag that is its own for ever."""
     _TYPES[cls] = (tag, to_plain)
     _FROM_PLAIN[tag] = from_plain
-    travel.declare_record(cls, to_plain)
+    sendable.declare_record(cls, to_plain)
 
 
 def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = None) -> msgpack.ExtType:
@@ -182,7 +182,7 @@ def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = Non
         if abs(value) >= _TOO_LONG:
             raise EncodingError(f"a number of more than {DIGITS:,} digits cannot be encoded: pass hex(x)")
         return msgpack.ExtType(_BIG_INT, str(value).encode())
-    raise travel.refusal(value)
+    raise sendable.refusal(value)
 
 
 def _pack_inside(value: Any, exception: Callable[[BaseException], bytes] | None) -> bytes:

@@ -15,8 +15,8 @@ from typing import Any
 
 from jobs import registry
 from jobs.current import Request
-from jobs.shown import CUT, DEEPEST, cut, text
-from jobs.travel import LEAVES
+from jobs.values.sendable import LEAVES
+from jobs.values.short_text import CUT, DEEPEST, cut, text
 
 HIDDEN = "***"
 MOST = 65_536

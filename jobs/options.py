@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from jobs import checks
 from jobs.call_options import advice
 from jobs.keywords import TaskHook
 from jobs.limits import parse_rate_limit
+from jobs.values import checks
 
 
 def _backoff(option: str, value: Any) -> bool | float:

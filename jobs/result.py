@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from jobs import checks, default, encoding, keys, member_ids, members, scripts
-from jobs.awaiting import all_awaited, awaited
+from jobs import default, encoding, keys, member_ids, members, scripts
 from jobs.away import while_away
 from jobs.call import moment
 from jobs.current import without_slot
@@ -20,6 +19,8 @@ from jobs.listening import heard
 from jobs.mailbox import Entry
 from jobs.store import Store
 from jobs.stored import text
+from jobs.values import checks
+from jobs.values.must_await import all_awaited, awaited
 
 _seconds = checks.or_none(checks.seconds)
 

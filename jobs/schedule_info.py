@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs import checks, keys, scripts
+from jobs import keys, scripts
 from jobs.clock import now_ms
 from jobs.errors import UnknownSchedule
 from jobs.store import Store
 from jobs.stored import moment, moment_of, text, texts, whole
+from jobs.values import checks
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
 
-from jobs import checks, cron, encoding, registry
+from jobs import cron, encoding, registry
 from jobs.cron import Field
 from jobs.errors import SettingsMistake
 from jobs.registry import RegisteredTask
+from jobs.values import checks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))

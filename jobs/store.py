@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool
 
-from jobs import encoding, scripts, travel
-from jobs.awaiting import all_awaited
+from jobs import encoding, scripts
 from jobs.call import Call
 from jobs.errors import TooLarge
 from jobs.loops import Loops
 from jobs.mailbox import Mailbox
 from jobs.pool import Pipeline
+from jobs.values import sendable
+from jobs.values.must_await import all_awaited
 
 T = TypeVar("T")
 
@@ -111,8 +112,8 @@ class Store(ArqRedis):
         if options:
             call["o"] = options
         if self.is_own_encoding:
-            depth = travel.DEPTH if limit is None else encoding.WRAPPED
-            travel.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
+            depth = sendable.DEPTH if limit is None else encoding.WRAPPED
+            sendable.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)
             payload = encoding.pack(call)
         else:
             payload = self.dumps(call)

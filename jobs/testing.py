@@ -11,10 +11,10 @@ from typing import Any
 from redis.asyncio import Redis
 
 from jobs import default, encoding, keys
-from jobs.awaiting import awaited
 from jobs.decorator import Task
 from jobs.eager import EagerRedis
 from jobs.stored import moment_of
+from jobs.values.must_await import awaited
 from jobs.worker.functions import Around, decode_call
 
 __all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]

@@ -8,7 +8,6 @@ from typing import TextIO
 import click
 from click.core import ParameterSource
 
-from jobs import checks
 from jobs.commands.call import call_command
 from jobs.commands.control import control_command, purge_command, retry_command
 from jobs.commands.events import events_command
@@ -17,7 +16,8 @@ from jobs.commands.inspect import inspect_command, status_command
 from jobs.commands.result import result_command, why_command
 from jobs.commands.schedules import schedules_command
 from jobs.commands.workflows import workflows_command
-from jobs.printable import printable
+from jobs.values import checks
+from jobs.values.untrusted_text import printable
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

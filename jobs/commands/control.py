@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import click
 
-from jobs import checks, workers
+from jobs import workers
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks, queue_option
 from jobs.commands.show import count, joined
 from jobs.control import pause, purge, purgeable, resume, retry
 from jobs.result import Result
+from jobs.values import checks
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import click
 
 from jobs.commands.frame import Asked, asks
 from jobs.monitor.events import Event, events
-from jobs.printable import printable_json
+from jobs.values.untrusted_text import printable_json
 
 
 @click.command("events")

@@ -25,8 +25,8 @@ from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValu
 from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
-from jobs.printable import printable, printable_json
-from jobs.shown import CUT, DEEPEST, said, text
+from jobs.values.short_text import CUT, DEEPEST, said, text
+from jobs.values.untrusted_text import printable, printable_json
 from jobs.workers import WorkerInfo, online
 
 USAGE, UNAVAILABLE = 64, 69

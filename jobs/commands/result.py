@@ -15,7 +15,7 @@ from jobs.errors import ResultUnknown
 from jobs.info import JobInfo
 from jobs.monitor.rows import error_text
 from jobs.result import Result
-from jobs.shown import text
+from jobs.values.short_text import text
 from jobs.why import why
 
 SHOWN = 10_000

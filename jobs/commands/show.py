@@ -10,8 +10,8 @@ from jobs import keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text
 from jobs.monitor.calls import shown_call
-from jobs.printable import printable
-from jobs.shown import cut
+from jobs.values.short_text import cut
+from jobs.values.untrusted_text import printable
 
 ARGUMENTS = 60
 """Characters of a call's arguments in a line."""

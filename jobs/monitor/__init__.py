@@ -27,7 +27,7 @@ from jobs.monitor.tasks import TaskInfo, tasks
 from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
 from jobs.schedule_info import ScheduleInfo
 from jobs.schedule_info import listed as schedules
-from jobs.shown import text
+from jobs.values.short_text import text
 from jobs.why import Reason
 from jobs.workers import WorkerInfo
 from jobs.workers import online as workers

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs import schedule_info
-from jobs.awaiting import awaited
 from jobs.connection import JobsRedis
 from jobs.result import Result
+from jobs.values.must_await import awaited
 from jobs.workers import tell
 
 pause_schedule, resume_schedule = awaited(schedule_info.pause), awaited(schedule_info.resume)

@@ -10,8 +10,8 @@ from typing import TypeVar
 from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
-from jobs.shown import cut
 from jobs.stored import moment_of, number, texts
+from jobs.values.short_text import cut
 
 LONGEST = 500
 """Characters of each word of an entry."""

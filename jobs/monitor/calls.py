@@ -11,7 +11,7 @@ from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTasks
 from jobs.masking import MOST, call_text
 from jobs.monitor.needle import Needle
-from jobs.shown import said, text
+from jobs.values.short_text import said, text
 
 SHOWN = 120
 """Characters of arguments in a row."""

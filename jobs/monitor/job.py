@@ -17,7 +17,7 @@ from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow, error_text
 from jobs.result import Result
-from jobs.shown import text
+from jobs.values.short_text import text
 from jobs.why import Reason, why
 
 RESULT = 10_000

@@ -16,8 +16,8 @@ from jobs.info import NO_LOG
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
-from jobs.shown import cut, said, text
 from jobs.stored import moment, whole
+from jobs.values.short_text import cut, said, text
 
 ERROR = 200
 """Characters of an error in a row."""

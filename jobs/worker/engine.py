@@ -17,8 +17,8 @@ from jobs.calling import WORKFLOW_TASKS
 from jobs.ending import Background
 from jobs.errors import WorkerLost
 from jobs.line import Line
-from jobs.shown import text
 from jobs.subscription import Subscription
+from jobs.values.short_text import text
 from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer
 from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome

@@ -24,7 +24,7 @@ from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.masking import secrets_of
 from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
-from jobs.shown import said, text
+from jobs.values.short_text import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
 from jobs.worker.hooks import call_hook

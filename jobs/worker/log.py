@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from jobs import masking
-from jobs.printable import PrintableRecords
-from jobs.shown import said, text
+from jobs.values.short_text import said, text
+from jobs.values.untrusted_text import PrintableRecords
 from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
 
 logger = logging.getLogger("arq.worker")

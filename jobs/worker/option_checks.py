@@ -11,10 +11,10 @@ from typing import Any, Final
 from arq.cron import CronJob
 from arq.worker import func
 
-from jobs import checks
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.schedules import Schedule, crontab
+from jobs.values import checks
 
 _REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs import encoding
 from jobs.errors import EncodingError
-from jobs.remote import whole_text
+from jobs.values.exceptions import whole_text
 from jobs.worker.claimed import CallData
 from jobs.worker.functions import decode_call
 from jobs.worker.running import Running

@@ -24,8 +24,8 @@ from jobs import callables, encoding, registry
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
-from jobs.remote import declare_exception
-from jobs.travel import DEPTH
+from jobs.values.exceptions import declare_exception
+from jobs.values.sendable import DEPTH
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 

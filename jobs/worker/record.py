@@ -20,9 +20,9 @@ from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge
 from jobs.line import Line
-from jobs.remote import traceback_text, whole_text
-from jobs.shown import said, text
-from jobs.travel import DEPTH, check
+from jobs.values.exceptions import traceback_text, whole_text
+from jobs.values.sendable import DEPTH, check
+from jobs.values.short_text import said, text
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import decode_call, request_of
 from jobs.worker.running import Running

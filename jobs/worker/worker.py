@@ -20,7 +20,7 @@ from jobs import keys, scripts
 from jobs.away import Link
 from jobs.connection import JobsRedis
 from jobs.ending import cancel_until_ended
-from jobs.remote import declare_exception
+from jobs.values.exceptions import declare_exception
 from jobs.worker.arq_options import TaskDefaults, pickle_reader
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine

@@ -20,7 +20,7 @@ from jobs import encoding, registry
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
 from jobs.store import SIZE_LIMIT
-from jobs.travel import LEAVES, remedy
+from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
 from tests.jobs.values import Colour, Int, Name, Pair, Point, Real, Text
 

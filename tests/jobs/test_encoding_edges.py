@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import remote
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError, RemoteError, TaskRevoked
+from jobs.values import exceptions
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_exceptions_come_back_as_themselves_if_builtin_ours_or_declared(
     unknown = loads(dumps(Secret("s")))
     assert isinstance(unknown, RemoteError)
     assert str(unknown).startswith(f"{__name__}.Secret: s (")
-    monkeypatch.setattr("jobs.remote._known", {})
-    remote.declare_exception(Secret, Picky)
+    monkeypatch.setattr("jobs.values.exceptions._known", {})
+    exceptions.declare_exception(Secret, Picky)
     assert isinstance(loads(dumps(Secret("s"))), Secret)
     picky = loads(dumps(Picky("no", code=3)))
     assert (type(picky), str(picky), picky.code) == (Picky, "no", 3)
@@ -141,4 +141,4 @@ def test_an_exception_brings_its_traceback_and_never_fails_to_travel() -> None:
     assert isinstance(back, ValueError)
     assert "<object object" in back.args[0]
     assert "in deep" in back.__notes__[0]
-    assert len(back.__notes__[0]) < remote.TRACEBACK_CHARACTERS + 100
+    assert len(back.__notes__[0]) < exceptions.TRACEBACK_CHARACTERS + 100

@@ -17,7 +17,7 @@ import msgpack
 from hypothesis import strategies as st
 
 from jobs.current import Request
-from jobs.remote import declare_exception
+from jobs.values.exceptions import declare_exception
 
 zones = st.one_of(
     st.none(),

@@ -14,8 +14,8 @@ from jobs import JsonLines, PrintableRecords, Signature, group, keys
 from jobs.call import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
-from jobs.printable import printable, printable_json
 from jobs.tree import from_dict
+from jobs.values.untrusted_text import printable, printable_json
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks

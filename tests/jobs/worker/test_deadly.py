@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, encoding, keys, monitor, remote, scripts, task
+from jobs import Result, encoding, keys, monitor, scripts, task
 from jobs.connection import JobsRedis
 from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import job as look_at
+from jobs.values import exceptions
 from jobs.why import why
 from jobs.worker import caution
 from jobs.worker.functions import inert_call
@@ -48,7 +49,7 @@ class OwnError(Exception):
 
 
 encoding.declare_type(OwnType, 101, lambda value: value.text, OwnType.from_plain)
-remote.declare_exception(OwnError)
+exceptions.declare_exception(OwnError)
 
 
 @task(name="deadly.take")

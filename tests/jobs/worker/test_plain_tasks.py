@@ -17,25 +17,14 @@ from redis.asyncio import Redis
 import jobs
 import jobs.monitor
 import jobs.testing
-from jobs import (
-    CurrentJob,
-    Result,
-    awaiting,
-    chord,
-    connect,
-    first,
-    group,
-    registry,
-    send_task,
-    signature,
-    task,
-)
-from jobs.awaiting import Awaited
+from jobs import CurrentJob, Result, chord, connect, first, group, registry, send_task, signature, task
 from jobs.connection import JobsRedis
 from jobs.eager import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake
 from jobs.monitor import actions
 from jobs.testing import eager
+from jobs.values import must_await
+from jobs.values.must_await import Awaited
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 
@@ -178,7 +167,7 @@ def test_no_call_of_the_library_can_be_lost_so() -> None:
     found = dict(public_coroutine_functions())
 
     assert len(found) > 40
-    connections = [f"{cls}.{name}" for cls in ("JobsRedis", "EagerRedis") for name in awaiting.INNER]
+    connections = [f"{cls}.{name}" for cls in ("JobsRedis", "EagerRedis") for name in must_await.INNER]
     internal = {"Task.run", "cancel_until_ended.cancel_until_ended", *connections} & found.keys()
     assert {name for name, member in found.items() if not isinstance(member, Awaited)} == internal
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jobs import keys
 from jobs.errors import EncodingError, SettingsMistake, WrongValue
-from jobs.shown import text
+from jobs.values.short_text import text
 
 MOST_SECONDS = 1e11
 """About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""

@@ -16,7 +16,7 @@ import msgpack
 
 from jobs import errors
 from jobs.errors import RemoteError
-from jobs.shown import said, text
+from jobs.values.short_text import said, text
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
