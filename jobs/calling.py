@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, Final
 
 from jobs import encoding, member_ids, registry
-from jobs.call import LARGE_LIMIT, Call, moment
 from jobs.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.canvas import Node, Signature, Workflow
 from jobs.current import running_job
 from jobs.errors import EncodingError, TooLarge, WrongValue
 from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
-from jobs.store import Store
+from jobs.store.call import LARGE_LIMIT, Call, moment
+from jobs.store.store import Store
 from jobs.tree import from_dict
 from jobs.values import sendable
 

@@ -10,19 +10,20 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from jobs import default, keys, schedule_info, scripts
-from jobs.call import Call, Moment, moment
+from jobs import schedule_info
 from jobs.calling import call_of, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import EncodingError, QuarqError, SettingsMistake
 from jobs.known_tasks import declared
 from jobs.limits import as_stored, parse_rate_limit
 from jobs.partial import with_callbacks
-from jobs.pool import POOL_OPTIONS
-from jobs.redis_url import RedisURL
 from jobs.result import Result
 from jobs.settling import NOTHING, Settled, strangers
-from jobs.store import CLASH, NEW, Store
+from jobs.store import default, keys, scripts
+from jobs.store.call import Call, Moment, moment
+from jobs.store.pool import POOL_OPTIONS
+from jobs.store.redis_url import RedisURL
+from jobs.store.store import CLASH, NEW, Store
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
 

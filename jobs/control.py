@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from jobs import keys, scripts
-from jobs.call import LARGE_LIMIT, Call
 from jobs.calling import call_of
 from jobs.canvas import Signature
-from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
-from jobs.store import TAKEN
-from jobs.stored import moment_of, text, whole
+from jobs.store import keys, scripts
+from jobs.store.call import LARGE_LIMIT, Call
+from jobs.store.clock import now_ms
+from jobs.store.store import TAKEN
+from jobs.store.stored_values import moment_of, text, whole
 from jobs.values.must_await import awaited
 
 STEP = 500

@@ -22,7 +22,7 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import callables, default, registry
+from jobs import callables, registry
 from jobs.call_options import checked
 from jobs.canvas import Node, Signature, group
 from jobs.current import CurrentJob, Request, set_current
@@ -31,6 +31,7 @@ from jobs.keywords import ManyOptions, NoOption, TaskKeywords
 from jobs.options import TaskOptions, read_options
 from jobs.origin import origin_of
 from jobs.result import Result
+from jobs.store import default
 from jobs.values import checks, exceptions
 from jobs.values.must_await import awaited, enter_plain_task
 

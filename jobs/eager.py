@@ -10,20 +10,21 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import encoding, registry, scripts
-from jobs.call import Call
+from jobs import encoding, registry
 from jobs.calling import Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import JobsRedis
 from jobs.current import Request
 from jobs.decorator import Task
 from jobs.errors import QuarqError
-from jobs.line import Line
-from jobs.mailbox import Entry
 from jobs.members import place
 from jobs.result import Result
 from jobs.settling import NOTHING, Settled
-from jobs.store import NEW, TAKEN
+from jobs.store import scripts
+from jobs.store.call import Call
+from jobs.store.notifications import Entry
+from jobs.store.script_connection import Line
+from jobs.store.store import NEW, TAKEN
 from jobs.tree import from_dict
 from jobs.values import checks
 from jobs.values.must_await import all_awaited

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jobs import keys, registry
+from jobs import registry
 from jobs.masking import MOST, NOTHING, Secrets, masked, secrets_of_task
-from jobs.store import Store
+from jobs.store import keys
+from jobs.store.store import Store
 
 
 class Kept(NamedTuple):

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from jobs.current import without_slot
-from jobs.store import Store
-from jobs.subscription import Subscription
+from jobs.store.store import Store
+from jobs.store.subscription import Subscription
 
 
 async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:

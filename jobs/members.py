@@ -8,9 +8,10 @@ from functools import cached_property
 
 import msgpack
 
-from jobs import keys, member_ids, scripts
+from jobs import member_ids
 from jobs.canvas import LINK_ERROR, Path
-from jobs.store import Store
+from jobs.store import keys, scripts
+from jobs.store.store import Store
 from jobs.tree import Tree, along, kind_of, read
 
 AT_ONCE = 500

@@ -14,16 +14,17 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from jobs import default, keys, members
-from jobs.away import explained, is_away
-from jobs.call import Call
+from jobs import members
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
 from jobs.evaluation import MemberFailed, PutDown, Revoked, read_entry
-from jobs.store import CLASH, REFUSED, Store
+from jobs.store import default, keys
+from jobs.store.call import Call
+from jobs.store.outage import explained, is_away
+from jobs.store.store import CLASH, REFUSED, Store
 from jobs.tree import from_dict, read
 
 T = TypeVar("T")

@@ -9,16 +9,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from jobs import default, encoding, keys, member_ids, members, scripts
-from jobs.away import while_away
-from jobs.call import moment
+from jobs import encoding, member_ids, members
 from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
 from jobs.listening import heard
-from jobs.mailbox import Entry
-from jobs.store import Store
-from jobs.stored import text
+from jobs.store import default, keys, scripts
+from jobs.store.call import moment
+from jobs.store.notifications import Entry
+from jobs.store.outage import while_away
+from jobs.store.store import Store
+from jobs.store.stored_values import text
 from jobs.values import checks
 from jobs.values.must_await import all_awaited, awaited
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs import keys, scripts
-from jobs.clock import now_ms
 from jobs.errors import UnknownSchedule
-from jobs.store import Store
-from jobs.stored import moment, moment_of, text, texts, whole
+from jobs.store import keys, scripts
+from jobs.store.clock import now_ms
+from jobs.store.store import Store
+from jobs.store.stored_values import moment, moment_of, text, texts, whole
 from jobs.values import checks
 
 

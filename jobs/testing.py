@@ -10,10 +10,11 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs import default, encoding, keys
+from jobs import encoding
 from jobs.decorator import Task
 from jobs.eager import EagerRedis
-from jobs.stored import moment_of
+from jobs.store import default, keys
+from jobs.store.stored_values import moment_of
 from jobs.values.must_await import awaited
 from jobs.worker.functions import Around, decode_call
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs import keys, member_ids, members
-from jobs.clock import now_ms
+from jobs import member_ids, members
 from jobs.connection import JobsRedis
 from jobs.info import read_info
-from jobs.mailbox import TERMINAL
 from jobs.result import Result
-from jobs.stored import moment_of, text, whole, whole_ms
+from jobs.store import keys
+from jobs.store.clock import now_ms
+from jobs.store.notifications import TERMINAL
+from jobs.store.stored_values import moment_of, text, whole, whole_ms
 from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
 

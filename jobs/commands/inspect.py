@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import click
 
-from jobs import keys
-from jobs.clock import now_ms
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, span, time_text
 from jobs.commands.values import limit_option
 from jobs.control import Waiting, waiting
 from jobs.monitor.find import find
 from jobs.monitor.rows import JobRow
-from jobs.stored import moment, whole
+from jobs.store import keys
+from jobs.store.clock import now_ms
+from jobs.store.stored_values import moment, whole
 from jobs.workers import WorkerInfo
 
 

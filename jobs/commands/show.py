@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from jobs import keys
 from jobs.commands.frame import Asked
 from jobs.masking import call_text
 from jobs.monitor.calls import shown_call
+from jobs.store import keys
 from jobs.values.short_text import cut
 from jobs.values.untrusted_text import printable
 

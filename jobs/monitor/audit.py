@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
-from jobs.stored import moment_of, number, texts
+from jobs.store import keys, scripts
+from jobs.store.stored_values import moment_of, number, texts
 from jobs.values.short_text import cut
 
 LONGEST = 500

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import keys
-from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.stored import whole
+from jobs.store import keys
+from jobs.store.clock import now_ms
+from jobs.store.stored_values import whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgpack
 
-from jobs import keys
-from jobs.away import denial, is_away
-from jobs.clock import now_ms
 from jobs.connection import JobsRedis
-from jobs.ending import cancel_until_ended
 from jobs.errors import QueueUnavailable
-from jobs.subscription import Subscription
+from jobs.store import keys
+from jobs.store.cancellation import cancel_until_ended
+from jobs.store.clock import now_ms
+from jobs.store.outage import denial, is_away
+from jobs.store.subscription import Subscription
 from jobs.workers import online
 
 LISTENS_S = 15

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import keys, member_ids, members
+from jobs import member_ids, members
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown
 from jobs.info import JobInfo
@@ -17,6 +17,7 @@ from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow, error_text
 from jobs.result import Result
+from jobs.store import keys
 from jobs.values.short_text import text
 from jobs.why import Reason, why
 

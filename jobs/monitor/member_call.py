@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.evaluation import read_entry
 from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
+from jobs.store import keys
 from jobs.tree import along
 
 

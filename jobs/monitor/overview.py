@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs import keys
-from jobs.clock import now_ms
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import last_states
 from jobs.monitor.queues import queues_served_by
+from jobs.store import keys
+from jobs.store.clock import now_ms
 from jobs.workers import online
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs import keys
 from jobs.calling import WORKFLOW_TASKS
 from jobs.connection import JobsRedis
 from jobs.monitor.needle import Needle
-from jobs.stored import text
+from jobs.store import keys
+from jobs.store.stored_values import text
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jobs import keys, scripts
 from jobs.connection import JobsRedis
 from jobs.monitor.places import queue_names
+from jobs.store import keys, scripts
 from jobs.workers import WorkerInfo, online
 
 MOST = 200

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.limits import rate_text
 from jobs.monitor.counters import Count, last_minutes
-from jobs.stored import texts, whole
+from jobs.store import keys
+from jobs.store.stored_values import texts, whole
 from jobs.workers import online
 
 

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jobs import keys
 from jobs.errors import EncodingError, SettingsMistake, WrongValue
+from jobs.store import keys
 from jobs.values.short_text import text
 
 MOST_SECONDS = 1e11

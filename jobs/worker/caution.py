@@ -7,9 +7,9 @@ import contextlib
 import math
 import time
 
-from jobs import scripts
-from jobs.away import is_away
 from jobs.connection import JobsRedis
+from jobs.store import scripts
+from jobs.store.outage import is_away
 from jobs.worker.claimed import Outcome
 from jobs.worker.run import stopped
 from jobs.worker.running import Running

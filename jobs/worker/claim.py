@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import keys, scripts
-from jobs.aside import is_wrong_type, put_aside
-from jobs.away import Link
-from jobs.line import Line
-from jobs.stored import text, whole_ms
+from jobs.store import keys, scripts
+from jobs.store.outage import Link
+from jobs.store.script_connection import Line
+from jobs.store.stored_values import text, whole_ms
+from jobs.store.wrong_type import is_wrong_type, put_aside
 from jobs.worker.claimed import FAILURE, Claimed
 
 logger = logging.getLogger("arq.worker")

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-from jobs import default, keys
 from jobs.calling import WORKFLOW_TASKS
-from jobs.ending import Background
 from jobs.errors import WorkerLost
-from jobs.line import Line
-from jobs.subscription import Subscription
+from jobs.store import default, keys
+from jobs.store.cancellation import Background
+from jobs.store.script_connection import Line
+from jobs.store.subscription import Subscription
 from jobs.values.short_text import text
 from jobs.worker.caution import Caution
 from jobs.worker.claim import Claimer

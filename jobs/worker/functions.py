@@ -16,7 +16,7 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
-from jobs import encoding, keys
+from jobs import encoding
 from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
@@ -24,6 +24,7 @@ from jobs.evaluation import MemberFailed, PutDown, Revoked
 from jobs.masking import secrets_of
 from jobs.orchestrator import NET_S
 from jobs.retry import next_delay, retries_by_itself
+from jobs.store import keys
 from jobs.values.short_text import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked

@@ -11,15 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from jobs import encoding, keys, scripts
-from jobs.aside import with_own_keys
-from jobs.away import Link
-from jobs.call import LARGE_LIMIT, Call
+from jobs import encoding
 from jobs.calling import WORKFLOW_TASKS, calls_that_follow
 from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge
-from jobs.line import Line
+from jobs.store import keys, scripts
+from jobs.store.call import LARGE_LIMIT, Call
+from jobs.store.outage import Link
+from jobs.store.script_connection import Line
+from jobs.store.wrong_type import with_own_keys
 from jobs.values.exceptions import traceback_text, whole_text
 from jobs.values.sendable import DEPTH, check
 from jobs.values.short_text import said, text

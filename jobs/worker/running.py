@@ -7,10 +7,10 @@ import logging
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from jobs import scripts
-from jobs.away import is_away
 from jobs.connection import JobsRedis
 from jobs.current import CurrentJob
+from jobs.store import scripts
+from jobs.store.outage import is_away
 from jobs.worker.claimed import CallData, Claimed, Outcome
 from jobs.worker.slots import Slot
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs import keys, registry, scripts
-from jobs.away import Link, is_away
+from jobs import registry
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.schedules import Schedule
-from jobs.stored import moment_of, text, whole
+from jobs.store import keys, scripts
+from jobs.store.outage import Link, is_away
+from jobs.store.stored_values import moment_of, text, whole
 
 logger = logging.getLogger("arq.worker")
 

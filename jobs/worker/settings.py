@@ -8,13 +8,13 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow
-from jobs.redis_url import RedisURL
+from jobs.store import keys
+from jobs.store.redis_url import RedisURL
 from jobs.worker import arq_options, option_checks
 from jobs.worker.in_arq import use_our_worker
 from jobs.worker.registered import as_functions

@@ -16,10 +16,10 @@ import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs import keys, scripts
-from jobs.away import Link
 from jobs.connection import JobsRedis
-from jobs.ending import cancel_until_ended
+from jobs.store import keys, scripts
+from jobs.store.cancellation import cancel_until_ended
+from jobs.store.outage import Link
 from jobs.values.exceptions import declare_exception
 from jobs.worker.arq_options import TaskDefaults, pickle_reader
 from jobs.worker.claimed import FAILURE, RETRY, SUCCESS

@@ -9,7 +9,7 @@ import pytest
 from quart import Quart
 from redis.asyncio import Redis
 
-from jobs import aside, keys
+from jobs.store import keys, wrong_type
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
 from tests.jobs.hostile import write_garbage, write_wrong, written_over
@@ -26,7 +26,7 @@ async def test_no_page_breaks(
     write: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(aside, "AGAIN_S", 0)
+    monkeypatch.setattr(wrong_type, "AGAIN_S", 0)
     routes = [route for route in await furnish(app) if route.method == "GET"]
     job = await app.extensions["redis"].enqueue_job("f", 1)
     await redis.sadd("jobs:queues", "=jobs:tasks", "=app:other", "default")

@@ -11,7 +11,8 @@ from quart import Quart
 
 from app import create_app
 from app.metrics.jobs import MOST
-from jobs import keys, send_task
+from jobs import send_task
+from jobs.store import keys
 from settings import Settings
 from tests.app.scraping import TOKEN, scrape
 from tests.app.visitor import Visitor

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from jobs import connect, group, keys, monitor, signature
+from jobs import connect, group, monitor, signature
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.bench.rig import Rig
 from tests.bench.subjects import OURS, Subject
 from tests.bench.table import Figures, Target, at_most

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs import keys
+from jobs.store import keys
 
 OFFSET = int(os.environ.get("OFFSET", "0"))
 

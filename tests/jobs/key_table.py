@@ -1,4 +1,4 @@
-"""Holds what is in Redis against the table in jobs/keys.py: no key that it does not name, nothing ended that stays."""
+"""Holds what is in Redis against the table in jobs/store/keys.py: no other key, and nothing ended that stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from redis.asyncio import Redis
 
-from jobs import keys
+from jobs.store import keys
 
 TERMINAL = {b"SUCCESS", b"FAILURE", b"REVOKED"}
 HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:worker:")

@@ -19,7 +19,7 @@ import pytest
 from jobs import encoding, registry
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
-from jobs.store import SIZE_LIMIT
+from jobs.store.store import SIZE_LIMIT
 from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
 from tests.jobs.values import Colour, Int, Name, Pair, Point, Real, Text

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.call import moment
+from jobs.store.call import moment
 
 
 @pytest.fixture(params=["Asia/Shanghai", "UTC", "America/St_Johns"])

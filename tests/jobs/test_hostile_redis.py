@@ -11,8 +11,9 @@ import pytest
 from arq.worker import create_worker
 from redis.asyncio import Redis
 
-from jobs import aside, connect, every, group, keys, monitor, worker_settings
+from jobs import connect, every, group, monitor, worker_settings
 from jobs.connection import JobsRedis
+from jobs.store import keys, wrong_type
 from tests.jobs.commands.conftest import run_command
 from tests.jobs.hostile import write_garbage, write_wrong, written_over
 from tests.jobs.key_table import table
@@ -40,7 +41,7 @@ LOOKED_UP = set(keys.LUA_CONSTANTS) - {
 @pytest.fixture
 async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JobsRedis]:
     """A Redis where one of everything is, and a worker that goes on through all of it."""
-    monkeypatch.setattr(aside, "AGAIN_S", 0)
+    monkeypatch.setattr(wrong_type, "AGAIN_S", 0)
     async with connect(redis_url) as connection:
         settings = worker_settings(
             redis_url=redis_url, tasks=tasks.ALL, handle_signals=False, poll_delay=0.1, max_jobs=20,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from jobs import keys
+from jobs.store import keys
 from tests.jobs.key_table import assert_as_documented, table
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import keys, signature
+from jobs import signature
 from jobs.connection import JobsRedis
 from jobs.current import Request
 from jobs.known_tasks import KnownTask, known_tasks
 from jobs.masking import Secrets, secrets_of
+from jobs.store import keys
 from tests.jobs.worker.conftest import connection
 
 __all__ = ["connection"]

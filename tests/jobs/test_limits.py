@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import connect, scripts
+from jobs import connect
 from jobs.errors import SettingsMistake
 from jobs.limits import RateLimit, as_stored, parse_rate_limit
+from jobs.store import scripts
 from tests.jobs.worker.conftest import ROOT
 
-LUA = ROOT / "jobs/scripts/limits.lua"
+LUA = ROOT / "jobs/store/scripts/limits.lua"
 
 
 @pytest.mark.parametrize(

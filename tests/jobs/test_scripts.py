@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from jobs import keys, scripts
-from jobs.scripts import Script
+from jobs.store import keys, scripts
+from jobs.store.scripts import Script
 
 FOLDER = Path(scripts.__file__).parent
 FILES = sorted(FOLDER.glob("*.lua"))

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import Signature, connect, keys
+from jobs import Signature, connect
 from jobs.connection import JobsRedis
 from jobs.control import PAGE, waiting
+from jobs.store import keys
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from hashlib import sha1
 
-from jobs import scripts
+from jobs.store import scripts
 from tests.bench.subjects.ours import *  # noqa: F403  # the same tasks and settings
 
 _LINES = (

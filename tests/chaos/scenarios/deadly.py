@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator
 
 from app.embedded import processes
-from jobs import Result, default, keys
+from jobs import Result
 from jobs.errors import TaskRevoked, WorkerLost
+from jobs.store import default, keys
 from jobs.why import why
 from tests.chaos import deadly, invariants
 from tests.chaos.fleet import ARQ

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from jobs import keys
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.jobs.worker.conftest import ROOT
 from tests.waiting import wait_until
 

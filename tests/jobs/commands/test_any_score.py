@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, chain, keys, monitor, scripts
-from jobs.call import Call
+from jobs import Result, chain, monitor
 from jobs.connection import JobsRedis
-from jobs.stored import moment, moment_of, whole_ms
+from jobs.store import keys, scripts
+from jobs.store.call import Call
+from jobs.store.stored_values import moment, moment_of, whole_ms
 from jobs.testing import enqueued
 from jobs.why import why
 from tests.jobs.commands.conftest import Cli

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import keys
-from jobs.call import Call
 from jobs.commands import commands
 from jobs.connection import JobsRedis
+from jobs.store import keys
+from jobs.store.call import Call
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT

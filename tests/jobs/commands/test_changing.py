@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, control, group, keys
+from jobs import Result, control, group
 from jobs.connection import JobsRedis
 from jobs.monitor import audit
+from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 
-from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.monitor.events import events
+from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import JsonLines, PrintableRecords, Signature, group, keys
-from jobs.call import Call
+from jobs import JsonLines, PrintableRecords, Signature, group
 from jobs.commands import commands
 from jobs.connection import JobsRedis
+from jobs.store import keys
+from jobs.store.call import Call
 from jobs.tree import from_dict
 from jobs.values.untrusted_text import printable, printable_json
 from tests.jobs.commands.conftest import Cli, StartOnline

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs import chain, group, keys, signature
+from jobs import chain, group, signature
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

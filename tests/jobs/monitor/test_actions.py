@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import group, keys, monitor
+from jobs import group, monitor
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
+from jobs.store import keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import keys
 from jobs.connection import JobsRedis
 from jobs.monitor import QuarqError, audit, note, noted, purge
+from jobs.store import keys
 from tests.jobs.worker import tasks
 
 KILLED = """

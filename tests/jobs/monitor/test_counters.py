@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import group, keys
-from jobs.clock import now_ms
+from jobs import group
 from jobs.connection import JobsRedis
 from jobs.monitor import last_minutes, minutes, overview, percentile, totals
+from jobs.store import keys
+from jobs.store.clock import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import arq
 
-from jobs import crontab, every, keys, send_task
+from jobs import crontab, every, send_task
 from jobs.connection import JobsRedis
 from jobs.control import waiting
 from jobs.monitor import (
@@ -26,6 +26,7 @@ from jobs.monitor import (
     workers,
 )
 from jobs.monitor.queues import MOST
+from jobs.store import keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker

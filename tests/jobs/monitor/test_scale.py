@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import group, keys, monitor
+from jobs import group, monitor
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.jobs.worker import tasks
 
 FORBIDDEN = {"keys", "scan", "hscan", "sscan", "zscan", "lrange"}

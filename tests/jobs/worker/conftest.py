@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 async def as_documented(redis: Redis) -> AsyncIterator[None]:
-    """After each test, once its workers have stopped: every key is one that jobs/keys.py names."""
+    """After each test, once its workers have stopped: every key is one that jobs/store/keys.py names."""
     yield
     await assert_as_documented(redis)
 

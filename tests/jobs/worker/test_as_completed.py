@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, chain, group, keys, orchestrator, subscription, task
+from jobs import Result, chain, group, orchestrator, task
 from jobs.connection import JobsRedis
 from jobs.errors import ResultUnknown, TaskRevoked
+from jobs.store import keys, subscription
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, nap, note_error

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, connect, keys
+from jobs import Result, connect
 from jobs.connection import JobsRedis
 from jobs.errors import QueueUnavailable
+from jobs.store import keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.redis_server import RedisServer
@@ -134,7 +135,7 @@ async def test_a_notice_that_was_lost_costs_a_few_seconds(
     connection: JobsRedis, redis: Redis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The net: nothing is heard, the connection stands, and the end is found all the same."""
-    monkeypatch.setattr("jobs.subscription.NET_S", 0.3)
+    monkeypatch.setattr("jobs.store.subscription.NET_S", 0.3)
     result = await tasks.multiply.apply_async((2, 2), countdown=0.2)
     waiting = asyncio.create_task(result.get(timeout=10))
     await wait_until(lambda: redis.hexists(f"jobs:job:{result.id}", "reply"), "the call")

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, encoding, keys, monitor, scripts, task
+from jobs import Result, encoding, monitor, task
 from jobs.connection import JobsRedis
 from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import job as look_at
+from jobs.store import keys, scripts
 from jobs.values import exceptions
 from jobs.why import why
 from jobs.worker import caution

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, keys, scripts, task
-from jobs.clock import now_ms
+from jobs import Result, task
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
+from jobs.store import keys, scripts
+from jobs.store.clock import now_ms
 from jobs.why import why
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once

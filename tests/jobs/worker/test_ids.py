@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, chain, chord, encoding, group, keys, monitor
-from jobs.call import Call
+from jobs import Result, chain, chord, encoding, group, monitor
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW
 from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, WrongValue
+from jobs.store import keys
+from jobs.store.call import Call
 from jobs.why import why
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, multiply, nap

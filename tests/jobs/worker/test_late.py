@@ -6,8 +6,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from jobs import keys
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from jobs import monitor, scripts, task
+from jobs import monitor, task
 from jobs.connection import JobsRedis
+from jobs.store import scripts
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply
 from tests.waiting import wait_until

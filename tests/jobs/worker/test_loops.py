@@ -12,9 +12,10 @@ import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from jobs import Result, connect, keys, send_task
+from jobs import Result, connect, send_task
 from jobs.connection import JobsRedis
 from jobs.errors import NotConnected
+from jobs.store import keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until

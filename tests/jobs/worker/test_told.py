@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from arq.worker import func
 
-from jobs import Result, keys, registry, task
+from jobs import Result, registry, task
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.waiting import wait_until

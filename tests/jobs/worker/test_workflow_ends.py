@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, Signature, chain, chord, connect, group, keys, orchestrator, signature, task
+from jobs import Result, Signature, chain, chord, connect, group, orchestrator, signature, task
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
+from jobs.store import keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append, crash, fail, log, multiply, nap, note_error, parent, read

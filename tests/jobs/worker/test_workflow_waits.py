@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, chain, keys, orchestrator
+from jobs import Result, chain, orchestrator
 from jobs.connection import JobsRedis
+from jobs.store import keys
 from jobs.worker import Worker
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append

@@ -12,7 +12,7 @@ from arq.connections import RedisSettings
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 
 from jobs.errors import BadRedisURL
-from jobs.pool import Pool
+from jobs.store.pool import Pool
 
 ENCODE = "; in a user name or password write % / ? # @ : and spaces as %25 %2F %3F %23 %40 %3A %20"
 

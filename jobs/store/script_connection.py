@@ -13,9 +13,9 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from jobs import keys
-from jobs.away import is_away
-from jobs.scripts import Script
+from jobs.store import keys
+from jobs.store.outage import is_away
+from jobs.store.scripts import Script
 
 
 class Line:

@@ -13,15 +13,15 @@ from uuid import uuid4
 import msgpack
 from redis.asyncio.connection import ConnectionPool
 
-from jobs import keys, scripts
-from jobs.aside import with_own_keys
-from jobs.away import denial, is_away, while_away
-from jobs.ending import cancel_until_ended
 from jobs.errors import NotConnected
-from jobs.line import Line
-from jobs.sending import refuse
-from jobs.stored import text
-from jobs.subscription import Subscription
+from jobs.store import keys, scripts
+from jobs.store.cancellation import cancel_until_ended
+from jobs.store.outage import denial, is_away, while_away
+from jobs.store.script_connection import Line
+from jobs.store.sender import refuse
+from jobs.store.stored_values import text
+from jobs.store.subscription import Subscription
+from jobs.store.wrong_type import with_own_keys
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

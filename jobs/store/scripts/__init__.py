@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jobs.keys import LUA_CONSTANTS, OURS
+from jobs.store.keys import LUA_CONSTANTS, OURS
 
 _folder = files(__name__)
 _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(LUA_CONSTANTS)})\b")
@@ -37,7 +37,7 @@ def load(name: str) -> Script:
 
 
 def whole(lua: str) -> str:
-    """*lua* behind the prelude, and behind those constants of jobs/keys.py that the two use.
+    """*lua* behind the prelude, and behind those constants of jobs/store/keys.py that the two use.
 
     A script's one `KEYS[1]` is `<prefix>jobs:`, which the access list of docs/redis.md allows: every key and channel
     that it names is made of the prefix.

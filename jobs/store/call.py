@@ -8,7 +8,7 @@ from typing import Final
 
 import msgpack
 
-from jobs import keys
+from jobs.store import keys
 from jobs.values import checks, sendable
 
 Moment = float | timedelta | datetime | None

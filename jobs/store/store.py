@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool
 
-from jobs import encoding, scripts
-from jobs.call import Call
+from jobs import encoding
 from jobs.errors import TooLarge
-from jobs.loops import Loops
-from jobs.mailbox import Mailbox
-from jobs.pool import Pipeline
+from jobs.store import scripts
+from jobs.store.call import Call
+from jobs.store.event_loops import Loops
+from jobs.store.notifications import Mailbox
+from jobs.store.pool import Pipeline
 from jobs.values import sendable
 from jobs.values.must_await import all_awaited
 

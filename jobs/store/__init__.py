@@ -1,0 +1,1 @@
+"""What is in Redis, and how it is reached."""
