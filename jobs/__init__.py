@@ -3,13 +3,13 @@
 from jobs.by_name import send_task, signature
 from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import JobsRedis, connect
-from jobs.current import CurrentJob, current_job
 from jobs.decorator import Task, task
 from jobs.errors import BadRedisURL, QueueUnavailable
 from jobs.result import AsyncResult, Result, first
 from jobs.schedules import crontab, every
 from jobs.store.cancellation import cancel_until_ended
 from jobs.store.redis_url import RedisURL
+from jobs.tasks.current import CurrentJob, current_job
 from jobs.values.untrusted_text import PrintableRecords
 from jobs.worker.json_log import JsonLines
 from jobs.worker.settings import worker_settings

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jobs import registry
-from jobs.call_options import merged
 from jobs.gathering import gather
 from jobs.partial import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 from jobs.store import default
+from jobs.tasks import registry
+from jobs.tasks.call_options import merged
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
 

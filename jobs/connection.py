@@ -14,8 +14,6 @@ from jobs import schedule_info
 from jobs.calling import call_of, refuse_reserved_id
 from jobs.canvas import Node
 from jobs.errors import EncodingError, QuarqError, SettingsMistake
-from jobs.known_tasks import declared
-from jobs.limits import as_stored, parse_rate_limit
 from jobs.partial import with_callbacks
 from jobs.result import Result
 from jobs.settling import NOTHING, Settled, strangers
@@ -24,6 +22,8 @@ from jobs.store.call import Call, Moment, moment
 from jobs.store.pool import POOL_OPTIONS
 from jobs.store.redis_url import RedisURL
 from jobs.store.store import CLASH, NEW, Store
+from jobs.tasks.declarations import declared
+from jobs.tasks.rate_limit import as_stored, parse_rate_limit
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
 

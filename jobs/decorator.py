@@ -22,16 +22,17 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import callables, registry
-from jobs.call_options import checked
+from jobs import callables
 from jobs.canvas import Node, Signature, group
-from jobs.current import CurrentJob, Request, set_current
 from jobs.errors import SettingsMistake
-from jobs.keywords import ManyOptions, NoOption, TaskKeywords
-from jobs.options import TaskOptions, read_options
-from jobs.origin import origin_of
 from jobs.result import Result
 from jobs.store import default
+from jobs.tasks import registry
+from jobs.tasks.call_options import checked
+from jobs.tasks.current import CurrentJob, Request, set_current
+from jobs.tasks.keywords import ManyOptions, NoOption, TaskKeywords
+from jobs.tasks.options import TaskOptions, read_options
+from jobs.tasks.origin import origin_of
 from jobs.values import checks, exceptions
 from jobs.values.must_await import awaited, enter_plain_task
 

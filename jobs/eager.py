@@ -10,11 +10,10 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import encoding, registry
+from jobs import encoding
 from jobs.calling import Caller, member_call
 from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import JobsRedis
-from jobs.current import Request
 from jobs.decorator import Task
 from jobs.errors import QuarqError
 from jobs.members import place
@@ -25,6 +24,8 @@ from jobs.store.call import Call
 from jobs.store.notifications import Entry
 from jobs.store.script_connection import Line
 from jobs.store.store import NEW, TAKEN
+from jobs.tasks import registry
+from jobs.tasks.current import Request
 from jobs.tree import from_dict
 from jobs.values import checks
 from jobs.values.must_await import all_awaited

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from jobs import members
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from jobs.canvas import Node, Path, Signature, evaluate
-from jobs.current import CurrentJob
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
 from jobs.evaluation import MemberFailed, PutDown, Revoked, read_entry
@@ -25,6 +24,7 @@ from jobs.store import default, keys
 from jobs.store.call import Call
 from jobs.store.outage import explained, is_away
 from jobs.store.store import CLASH, REFUSED, Store
+from jobs.tasks.current import CurrentJob
 from jobs.tree import from_dict, read
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from jobs.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
+from jobs.tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
 from jobs.values import checks
 
 FORMAT = 1

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from jobs import encoding, member_ids, members
-from jobs.current import without_slot
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
 from jobs.listening import heard
@@ -20,6 +19,7 @@ from jobs.store.notifications import Entry
 from jobs.store.outage import while_away
 from jobs.store.store import Store
 from jobs.store.stored_values import text
+from jobs.tasks.current import without_slot
 from jobs.values import checks
 from jobs.values.must_await import all_awaited, awaited
 

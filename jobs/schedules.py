@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
 
-from jobs import cron, encoding, registry
+from jobs import cron, encoding
 from jobs.cron import Field
 from jobs.errors import SettingsMistake
-from jobs.registry import RegisteredTask
+from jobs.tasks import registry
+from jobs.tasks.registry import RegisteredTask
 from jobs.values import checks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

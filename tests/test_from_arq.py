@@ -12,7 +12,8 @@ import pytest
 from arq.connections import RedisSettings, create_pool
 
 import jobs
-from jobs import connect, registry
+from jobs import connect
+from jobs.tasks import registry
 from settings import ROOT
 from tests.documents import Page, run_dialogue, worker_of
 

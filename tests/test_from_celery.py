@@ -18,7 +18,8 @@ from app import create_app
 from app.context import close
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply
-from jobs import connect, registry
+from jobs import connect
+from jobs.tasks import registry
 from settings import ROOT, Settings
 from tests.app.working import working
 from tests.documents import CHECKER, FLAGS, Page, run_commands, run_dialogue, worker_of

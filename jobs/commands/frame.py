@@ -20,11 +20,11 @@ import click
 from jobs.commands.values import names, seconds
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
-from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names
 from jobs.store import default
 from jobs.store.outage import explained, is_away
+from jobs.tasks.declarations import KnownTasks, known_tasks
 from jobs.values.short_text import CUT, DEEPEST, said, text
 from jobs.values.untrusted_text import printable, printable_json
 from jobs.workers import WorkerInfo, online

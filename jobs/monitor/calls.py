@@ -8,9 +8,9 @@ from typing import Any
 
 from jobs import encoding
 from jobs.connection import JobsRedis
-from jobs.known_tasks import KnownTasks
-from jobs.masking import MOST, call_text
 from jobs.monitor.needle import Needle
+from jobs.tasks.declarations import KnownTasks
+from jobs.tasks.masking import MOST, call_text
 from jobs.values.short_text import said, text
 
 SHOWN = 120

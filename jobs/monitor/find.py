@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from jobs.connection import JobsRedis
-from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.monitor.places import Place, Wanted, ids_running, places
 from jobs.monitor.rows import JobRow, read_row, row_of_result
 from jobs.result import Result
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment
+from jobs.tasks.declarations import KnownTasks, known_tasks
 
 STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""

@@ -10,14 +10,14 @@ from jobs import member_ids, members
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown
 from jobs.info import JobInfo
-from jobs.known_tasks import known_tasks
-from jobs.masking import without_secrets
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow, error_text
 from jobs.result import Result
 from jobs.store import keys
+from jobs.tasks.declarations import known_tasks
+from jobs.tasks.masking import without_secrets
 from jobs.values.short_text import text
 from jobs.why import Reason, why
 

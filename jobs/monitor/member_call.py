@@ -7,9 +7,9 @@ from typing import Any
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.evaluation import read_entry
-from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown
 from jobs.store import keys
+from jobs.tasks.declarations import KnownTasks
 from jobs.tree import along
 
 

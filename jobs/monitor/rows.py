@@ -12,11 +12,11 @@ import msgpack
 
 from jobs.connection import JobsRedis
 from jobs.info import NO_LOG
-from jobs.known_tasks import KnownTasks
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
 from jobs.store import keys
 from jobs.store.stored_values import moment, whole
+from jobs.tasks.declarations import KnownTasks
 from jobs.values.short_text import cut, said, text
 
 ERROR = 200

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.connection import JobsRedis
-from jobs.known_tasks import KnownTask, known_tasks
-from jobs.limits import rate_text
 from jobs.monitor.counters import Count, last_minutes
 from jobs.store import keys
 from jobs.store.stored_values import texts, whole
+from jobs.tasks.declarations import KnownTask, known_tasks
+from jobs.tasks.rate_limit import rate_text
 from jobs.workers import online
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from jobs import encoding, member_ids, members
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.known_tasks import KnownTasks, known_tasks
 from jobs.members import States
 from jobs.monitor.calls import Shown
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment, number
+from jobs.tasks.declarations import KnownTasks, known_tasks
 from jobs.tree import Tree, kind_of
 
 MEMBERS = 50

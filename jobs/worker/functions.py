@@ -17,14 +17,14 @@ from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
 from jobs import encoding
-from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from jobs.evaluation import MemberFailed, PutDown, Revoked
-from jobs.masking import secrets_of
 from jobs.orchestrator import NET_S
-from jobs.retry import next_delay, retries_by_itself
 from jobs.store import keys
+from jobs.tasks.current import CurrentJob, Request
+from jobs.tasks.masking import secrets_of
+from jobs.tasks.retry_delay import next_delay, retries_by_itself
 from jobs.values.short_text import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from jobs import masking
+from jobs.tasks import masking
 from jobs.values.short_text import said, text
 from jobs.values.untrusted_text import PrintableRecords
 from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome

@@ -20,10 +20,11 @@ from typing import Any
 import arq.worker
 from pebble import ProcessExpired, ProcessPool
 
-from jobs import callables, encoding, registry
-from jobs.current import CurrentJob, Request
+from jobs import callables, encoding
 from jobs.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+from jobs.tasks import registry
+from jobs.tasks.current import CurrentJob, Request
 from jobs.values.exceptions import declare_exception
 from jobs.values.sendable import DEPTH
 

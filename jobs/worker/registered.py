@@ -8,11 +8,11 @@ from typing import Any
 
 import arq.worker
 
-from jobs import registry
 from jobs.calling import WORKFLOW_TASKS
-from jobs.current import CurrentJob, Request
 from jobs.decorator import Task
 from jobs.schedules import Schedule
+from jobs.tasks import registry
+from jobs.tasks.current import CurrentJob, Request
 from jobs.worker.arq_options import TaskDefaults
 from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
 

@@ -14,7 +14,7 @@ from arq.worker import JobExecutionFailed
 
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
-from jobs.known_tasks import KnownTask
+from jobs.tasks.declarations import KnownTask
 from jobs.worker import log
 from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import ArqRunnable, Runnable, decode_call, inert_call

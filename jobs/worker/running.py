@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from jobs.connection import JobsRedis
-from jobs.current import CurrentJob
 from jobs.store import scripts
 from jobs.store.outage import is_away
+from jobs.tasks.current import CurrentJob
 from jobs.worker.claimed import CallData, Claimed, Outcome
 from jobs.worker.slots import Slot
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs import registry
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.schedules import Schedule
 from jobs.store import keys, scripts
 from jobs.store.outage import Link, is_away
 from jobs.store.stored_values import moment_of, text, whole
+from jobs.tasks import registry
 
 logger = logging.getLogger("arq.worker")
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from jobs import encoding, task, worker_settings
-from jobs.current import CurrentJob
+from jobs.tasks.current import CurrentJob
 from tests.chaos import ledger, tasks
 
 IN_WORKER = "CHAOS_DEADLY" in os.environ

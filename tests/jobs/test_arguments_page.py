@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs import encoding, registry
+from jobs import encoding
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
 from jobs.store.store import SIZE_LIMIT
+from jobs.tasks import registry
 from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
 from tests.jobs.values import Colour, Int, Name, Pair, Point, Real, Text

@@ -13,12 +13,12 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, Signature, Task, chain, connect, first, group, send_task, signature, task
-from jobs.call_options import OF_A_GROUP, OF_CELERY, OPTIONS
 from jobs.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
-from jobs.keywords import ManyOptions
-from jobs.options import NAMES
 from jobs.store.call import moment
+from jobs.tasks.call_options import OF_A_GROUP, OF_CELERY, OPTIONS
+from jobs.tasks.keywords import ManyOptions
+from jobs.tasks.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind
 
 REFUSED = (TypeError, WrongValue)

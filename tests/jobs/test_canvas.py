@@ -331,7 +331,7 @@ sys.modules |= {"arq": None, "redis": None}  # importing one of them raises
 jobs = types.ModuleType("jobs")  # without its __init__.py, which offers more than workflows
 jobs.__path__ = [sys.argv[1]]
 sys.modules["jobs"] = jobs
-from jobs import registry
+from jobs.tasks import registry
 from jobs.canvas import Signature, chain, chord, group
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from jobs import signature
 from jobs.connection import JobsRedis
-from jobs.current import Request
-from jobs.known_tasks import KnownTask, known_tasks
-from jobs.masking import Secrets, secrets_of
 from jobs.store import keys
+from jobs.tasks.current import Request
+from jobs.tasks.declarations import KnownTask, known_tasks
+from jobs.tasks.masking import Secrets, secrets_of
 from tests.jobs.worker.conftest import connection
 
 __all__ = ["connection"]

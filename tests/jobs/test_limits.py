@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jobs import connect
 from jobs.errors import SettingsMistake
-from jobs.limits import RateLimit, as_stored, parse_rate_limit
 from jobs.store import scripts
+from jobs.tasks.rate_limit import RateLimit, as_stored, parse_rate_limit
 from tests.jobs.worker.conftest import ROOT
 
 LUA = ROOT / "jobs/store/scripts/limits.lua"

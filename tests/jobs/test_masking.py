@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs import masking, registry, task
-from jobs.current import Request
-from jobs.masking import call_text, is_secret, masked
+from jobs import task
+from jobs.tasks import masking, registry
+from jobs.tasks.current import Request
+from jobs.tasks.masking import call_text, is_secret, masked
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def test_so_do_maps(create_user: Any) -> None:
 
 def test_names_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_secret("ssn")
-    monkeypatch.setattr("jobs.masking._also_secret", set())
+    monkeypatch.setattr("jobs.tasks.masking._also_secret", set())
     masking.hide("SSN")
     try:
         assert masked("masks.unknown", (), {"ssn": "1"}) == ([], {"ssn": "***"})

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from jobs import registry, task
+from jobs import task
 from jobs.errors import SettingsMistake
-from jobs.keywords import TaskKeywords
-from jobs.options import TaskOptions
+from jobs.tasks import registry
+from jobs.tasks.keywords import TaskKeywords
+from jobs.tasks.options import TaskOptions
 from tests.jobs.option_values import (
     ABOVE_ZERO,
     COUNT,

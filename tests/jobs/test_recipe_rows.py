@@ -23,7 +23,7 @@ import pytest
 
 from jobs import Result, Task, connect, group, send_task, signature
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked, TimeLimitExceeded, WorkerLost
-from jobs.options import TaskOptions
+from jobs.tasks.options import TaskOptions
 from settings import ROOT
 from tests.jobs import recipe_tasks as tasks
 from tests.redis_server import RedisServer

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from jobs import registry, task
+from jobs import task
 from jobs.errors import SettingsMistake, UnknownTask
+from jobs.tasks import registry
 
 
 class Named:

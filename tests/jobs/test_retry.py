@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import Retry
-from jobs.options import TaskOptions
-from jobs.retry import next_delay, retries_by_itself
+from jobs.tasks.options import TaskOptions
+from jobs.tasks.retry_delay import next_delay, retries_by_itself
 
 policies = st.builds(
     TaskOptions,

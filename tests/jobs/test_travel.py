@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import encoding
-from jobs.current import Request
 from jobs.encoding import DEPTH, dumps, loads
 from jobs.errors import EncodingError, RemoteError, TooLarge
+from jobs.tasks.current import Request
 from tests.jobs import values
 from tests.jobs.released import encoding as released_encoding
 

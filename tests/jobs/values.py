@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgpack
 from hypothesis import strategies as st
 
-from jobs.current import Request
+from jobs.tasks.current import Request
 from jobs.values.exceptions import declare_exception
 
 zones = st.one_of(

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs import chord, crontab, every, group, registry, task
+from jobs import chord, crontab, every, group, task
 from jobs.connection import JobsRedis
-from jobs.known_tasks import known_tasks
-from jobs.masking import Secrets
 from jobs.store import keys
+from jobs.tasks import registry
+from jobs.tasks.declarations import known_tasks
+from jobs.tasks.masking import Secrets
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import Result, chord, encoding, group, registry, task
+from jobs import Result, chord, encoding, group, task
 from jobs.connection import JobsRedis
 from jobs.monitor import JobRow, find
 from jobs.monitor.needle import Needle
 from jobs.store import keys
+from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import Result, chain, chord, group, registry, task
+from jobs import Result, chain, chord, group, task
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor import find, job, workflow
 from jobs.store import keys
+from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

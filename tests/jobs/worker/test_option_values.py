@@ -9,8 +9,8 @@ from typing import Any
 from jobs import group, task
 from jobs.canvas import Node
 from jobs.connection import JobsRedis
-from jobs.current import UNSET
 from jobs.errors import MaxRetriesExceeded, RemoteError, WrongValue
+from jobs.tasks.current import UNSET
 from jobs.tree import from_dict
 from tests.jobs.option_values import COUNT, MOMENT, SECONDS, Scalar, Whole
 from tests.jobs.worker import tasks

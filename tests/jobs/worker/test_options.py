@@ -13,7 +13,7 @@ import pytest
 from jobs import worker_settings
 from jobs.connection import JobsRedis
 from jobs.errors import SettingsMistake
-from jobs.masking import NOTHING
+from jobs.tasks.masking import NOTHING
 from jobs.worker import log
 from jobs.worker.claimed import FAILURE, SUCCESS, CallData, Claimed, Outcome
 from tests.jobs.worker import tasks

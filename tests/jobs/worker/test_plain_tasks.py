@@ -17,11 +17,12 @@ from redis.asyncio import Redis
 import jobs
 import jobs.monitor
 import jobs.testing
-from jobs import CurrentJob, Result, chord, connect, first, group, registry, send_task, signature, task
+from jobs import CurrentJob, Result, chord, connect, first, group, send_task, signature, task
 from jobs.connection import JobsRedis
 from jobs.eager import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake
 from jobs.monitor import actions
+from jobs.tasks import registry
 from jobs.testing import eager
 from jobs.values import must_await
 from jobs.values.must_await import Awaited

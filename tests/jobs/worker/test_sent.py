@@ -12,9 +12,9 @@ from arq.jobs import Job
 from jobs import chain, chord, encoding, group, monitor, send_task, task
 from jobs.by_name import signature
 from jobs.connection import JobsRedis
-from jobs.current import Request
 from jobs.errors import EncodingError, TooLarge
 from jobs.store import keys
+from jobs.tasks.current import Request
 from jobs.testing import eager
 from tests.jobs.values import wrapped
 from tests.jobs.worker.conftest import StartWorker

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from arq.worker import func
 
-from jobs import Result, registry, task
+from jobs import Result, task
 from jobs.connection import JobsRedis
 from jobs.store import keys
+from jobs.tasks import registry
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.waiting import wait_until

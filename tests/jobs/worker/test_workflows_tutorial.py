@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs import Result, chain, chord, current_job, first, group, task
-from jobs.current import CurrentJob
 from jobs.errors import TaskRevoked
+from jobs.tasks.current import CurrentJob
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from jobs import encoding
 from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
-from jobs.registry import RegisteredTask
+from jobs.tasks.registry import RegisteredTask
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
 

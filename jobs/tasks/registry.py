@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from jobs.errors import SettingsMistake, UnknownTask
-from jobs.options import TaskOptions
-from jobs.origin import Origin, origin_of
+from jobs.tasks.options import TaskOptions
+from jobs.tasks.origin import Origin, origin_of
 
 
 @runtime_checkable

@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from jobs import registry
-from jobs.current import Request
+from jobs.tasks import registry
+from jobs.tasks.current import Request
 from jobs.values.sendable import LEAVES
 from jobs.values.short_text import CUT, DEEPEST, cut, text
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from jobs.call_options import advice
-from jobs.keywords import TaskHook
-from jobs.limits import parse_rate_limit
+from jobs.tasks.call_options import advice
+from jobs.tasks.keywords import TaskHook
+from jobs.tasks.rate_limit import parse_rate_limit
 from jobs.values import checks
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from jobs.errors import Retry
-from jobs.options import TaskOptions
+from jobs.tasks.options import TaskOptions
 
 
 def retries_by_itself(policy: TaskOptions, error: BaseException) -> bool:

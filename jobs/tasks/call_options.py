@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from jobs.errors import WrongValue
-from jobs.keywords import ManyOptions, TaskKeywords
+from jobs.tasks.keywords import ManyOptions, TaskKeywords
 from jobs.values import checks
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
