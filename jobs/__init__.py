@@ -1,7 +1,6 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
 
 from jobs.by_name import send_task, signature
-from jobs.canvas import Signature, chain, chord, group
 from jobs.connection import JobsRedis, connect
 from jobs.decorator import Task, task
 from jobs.errors import BadRedisURL, QueueUnavailable
@@ -13,6 +12,7 @@ from jobs.tasks.current import CurrentJob, current_job
 from jobs.values.untrusted_text import PrintableRecords
 from jobs.worker.json_log import JsonLines
 from jobs.worker.settings import worker_settings
+from jobs.workflows.canvas import Signature, chain, chord, group
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "JobsRedis", "JsonLines", "PrintableRecords",

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from jobs.canvas import Node
 from jobs.errors import SettingsMistake
 from jobs.result import Result
+from jobs.workflows.canvas import Node
 
 _OF_ITERTOOLS = filter(inspect.isclass, vars(itertools).values())
 LAZY = frozenset({GeneratorType, AsyncGeneratorType, map, filter, zip, enumerate, *_OF_ITERTOOLS})

@@ -9,17 +9,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from jobs import encoding, member_ids
-from jobs.canvas import Node, Signature, Workflow
+from jobs import encoding
 from jobs.errors import EncodingError, TooLarge, WrongValue
-from jobs.settling import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
 from jobs.store.call import LARGE_LIMIT, Call, moment
 from jobs.store.store import Store
 from jobs.tasks import registry
 from jobs.tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from jobs.tasks.current import running_job
-from jobs.tree import from_dict
 from jobs.values import sendable
+from jobs.workflows import member_ids
+from jobs.workflows.canvas import Node, Signature, Workflow
+from jobs.workflows.stored_tree import from_dict
+from jobs.workflows.task_table import (
+    NOTHING,
+    Settled,
+    callbacks_of,
+    first_queue,
+    own_of,
+    read_settled,
+    settled,
+)
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""

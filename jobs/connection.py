@@ -12,11 +12,8 @@ from arq.jobs import Job
 
 from jobs import schedule_info
 from jobs.calling import call_of, refuse_reserved_id
-from jobs.canvas import Node
 from jobs.errors import EncodingError, QuarqError, SettingsMistake
-from jobs.partial import with_callbacks
 from jobs.result import Result
-from jobs.settling import NOTHING, Settled, strangers
 from jobs.store import default, keys, scripts
 from jobs.store.call import Call, Moment, moment
 from jobs.store.pool import POOL_OPTIONS
@@ -26,6 +23,9 @@ from jobs.tasks.declarations import declared
 from jobs.tasks.rate_limit import as_stored, parse_rate_limit
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
+from jobs.workflows.canvas import Node
+from jobs.workflows.node import with_callbacks
+from jobs.workflows.task_table import NOTHING, Settled, strangers
 
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),

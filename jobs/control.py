@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jobs.calling import call_of
-from jobs.canvas import Signature
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, ResultUnknown
 from jobs.result import Result, revoke_all
@@ -18,6 +17,7 @@ from jobs.store.clock import now_ms
 from jobs.store.store import TAKEN
 from jobs.store.stored_values import moment_of, text, whole
 from jobs.values.must_await import awaited
+from jobs.workflows.canvas import Signature
 
 STEP = 500
 """Jobs that one step of a long purge ends."""

@@ -23,7 +23,6 @@ from typing import (
 from uuid import UUID
 
 from jobs import callables
-from jobs.canvas import Node, Signature, group
 from jobs.errors import SettingsMistake
 from jobs.result import Result
 from jobs.store import default
@@ -35,6 +34,7 @@ from jobs.tasks.options import TaskOptions, read_options
 from jobs.tasks.origin import origin_of
 from jobs.values import checks, exceptions
 from jobs.values.must_await import awaited, enter_plain_task
+from jobs.workflows.canvas import Node, Signature, group
 
 P = ParamSpec("P")
 R = TypeVar("R")

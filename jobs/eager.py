@@ -12,13 +12,10 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
 from jobs import encoding
 from jobs.calling import Caller, member_call
-from jobs.canvas import Path, Signature, evaluate
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
 from jobs.errors import QuarqError
-from jobs.members import place
 from jobs.result import Result
-from jobs.settling import NOTHING, Settled
 from jobs.store import scripts
 from jobs.store.call import Call
 from jobs.store.notifications import Entry
@@ -26,7 +23,6 @@ from jobs.store.script_connection import Line
 from jobs.store.store import NEW, TAKEN
 from jobs.tasks import registry
 from jobs.tasks.current import Request
-from jobs.tree import from_dict
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
 from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
@@ -37,6 +33,10 @@ from jobs.worker.record import Recorder
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots
+from jobs.workflows.canvas import Path, Signature, evaluate
+from jobs.workflows.members import place
+from jobs.workflows.stored_tree import from_dict
+from jobs.workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
 """A job that was retried so often will not end by itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 
-with contextlib.suppress(ImportError):  # jobs/canvas.py needs no redis-py: then it is Python's own
+with contextlib.suppress(ImportError):  # jobs/workflows/canvas.py needs no redis-py: then it is Python's own
     from redis.exceptions import ConnectionError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobs.decorator import task
-from jobs.tree import from_dict
+from jobs.workflows.stored_tree import from_dict
 
 
 @task(name="jobs.map")

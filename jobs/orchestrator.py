@@ -14,18 +14,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from jobs import members
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from jobs.canvas import Node, Path, Signature, evaluate
 from jobs.decorator import task
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
-from jobs.evaluation import MemberFailed, PutDown, Revoked, read_entry
 from jobs.store import default, keys
 from jobs.store.call import Call
 from jobs.store.outage import explained, is_away
 from jobs.store.store import CLASH, REFUSED, Store
 from jobs.tasks.current import CurrentJob
-from jobs.tree import from_dict, read
+from jobs.workflows import members
+from jobs.workflows.canvas import Node, Path, Signature, evaluate
+from jobs.workflows.journal import MemberFailed, PutDown, Revoked, read_entry
+from jobs.workflows.stored_tree import from_dict, read
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from jobs import encoding, member_ids, members
+from jobs import encoding
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from jobs.info import JobInfo, read_info
 from jobs.listening import heard
@@ -22,6 +22,7 @@ from jobs.store.stored_values import text
 from jobs.tasks.current import without_slot
 from jobs.values import checks
 from jobs.values.must_await import all_awaited, awaited
+from jobs.workflows import member_ids, members
 
 _seconds = checks.or_none(checks.seconds)
 

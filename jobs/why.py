@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs import member_ids, members
 from jobs.connection import JobsRedis
 from jobs.info import read_info
 from jobs.result import Result
@@ -15,8 +14,9 @@ from jobs.store import keys
 from jobs.store.clock import now_ms
 from jobs.store.notifications import TERMINAL
 from jobs.store.stored_values import moment_of, text, whole, whole_ms
-from jobs.tree import Tree, kind_of, read
 from jobs.workers import WorkerInfo, online
+from jobs.workflows import member_ids, members
+from jobs.workflows.stored_tree import Tree, kind_of, read
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from jobs.canvas import Signature
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.values import json_of, seconds, time
 from jobs.errors import EncodingError
 from jobs.tasks import registry
 from jobs.values import checks
 from jobs.workers import online
+from jobs.workflows.canvas import Signature
 
 
 @click.command("call")

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from jobs import member_ids, members
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
 from jobs.commands.values import limit_option
-from jobs.members import States
 from jobs.monitor.workflows import workflows
 from jobs.result import Result
-from jobs.tree import Tree, kind_of
+from jobs.workflows import member_ids, members
+from jobs.workflows.members import States
+from jobs.workflows.stored_tree import Tree, kind_of
 
 MOST_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""

@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import member_ids, members
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown
 from jobs.info import JobInfo
@@ -20,6 +19,7 @@ from jobs.tasks.declarations import known_tasks
 from jobs.tasks.masking import without_secrets
 from jobs.values.short_text import text
 from jobs.why import Reason, why
+from jobs.workflows import member_ids, members
 
 RESULT = 10_000
 """Characters of a result that are shown."""

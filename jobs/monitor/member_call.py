@@ -6,11 +6,11 @@ from typing import Any
 
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.evaluation import read_entry
 from jobs.monitor.calls import Shown
 from jobs.store import keys
 from jobs.tasks.declarations import KnownTasks
-from jobs.tree import along
+from jobs.workflows.journal import read_entry
+from jobs.workflows.stored_tree import along
 
 
 class FromBefore:

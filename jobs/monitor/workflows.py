@@ -9,15 +9,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from jobs import encoding, member_ids, members
+from jobs import encoding
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.members import States
 from jobs.monitor.calls import Shown
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment, number
 from jobs.tasks.declarations import KnownTasks, known_tasks
-from jobs.tree import Tree, kind_of
+from jobs.workflows import member_ids, members
+from jobs.workflows.members import States
+from jobs.workflows.stored_tree import Tree, kind_of
 
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""

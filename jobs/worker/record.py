@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from jobs import encoding
 from jobs.calling import WORKFLOW_TASKS, calls_that_follow
-from jobs.canvas import LINK, LINK_ERROR
 from jobs.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge
 from jobs.store import keys, scripts
@@ -27,6 +26,7 @@ from jobs.values.short_text import said, text
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, SUCCESS, CallData, Claimed, Outcome, revoked
 from jobs.worker.functions import decode_call, request_of
 from jobs.worker.running import Running
+from jobs.workflows.canvas import LINK, LINK_ERROR
 
 logger = logging.getLogger("arq.worker")
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Signature, canvas, chain, chord, group, signature, task
-from jobs.canvas import evaluate
+from jobs import Signature, chain, chord, group, signature, task
 from jobs.errors import EncodingError, NotConnected, UnknownTask
-from jobs.tree import from_dict
+from jobs.workflows import canvas
+from jobs.workflows.canvas import evaluate
+from jobs.workflows.stored_tree import from_dict
 
 logged: list[Any] = []
 
@@ -332,7 +333,7 @@ jobs = types.ModuleType("jobs")  # without its __init__.py, which offers more th
 jobs.__path__ = [sys.argv[1]]
 sys.modules["jobs"] = jobs
 from jobs.tasks import registry
-from jobs.canvas import Signature, chain, chord, group
+from jobs.workflows.canvas import Signature, chain, chord, group
 
 
 class Task:
@@ -367,7 +368,7 @@ def test_workflows_run_where_neither_arq_nor_redis_can_be_imported():
     numbers = "[0, 6, 14, 24, 36, 50, 66, 84, 104, 126]"
 
     ran = subprocess.run(
-        [sys.executable, "-c", ALONE, str(Path(canvas.__file__).parent)], capture_output=True, text=True
+        [sys.executable, "-c", ALONE, str(Path(canvas.__file__).parents[1])], capture_output=True, text=True
     )
 
     assert ran.stdout == f"{numbers}\n8000\n320\n6400\n{numbers}\n", ran.stderr

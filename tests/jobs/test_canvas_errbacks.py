@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jobs import Signature, chain, chord, group, signature, task
-from jobs.canvas import LINK_ERROR, Node, Path, evaluate
 from jobs.tasks import registry
-from jobs.tree import from_dict
+from jobs.workflows.canvas import LINK_ERROR, Node, Path, evaluate
+from jobs.workflows.stored_tree import from_dict
 
 
 @pytest.fixture(autouse=True)

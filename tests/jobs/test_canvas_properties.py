@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs import Signature, group, task
-from jobs.canvas import Node, evaluate
-from jobs.tree import from_dict
+from jobs.workflows.canvas import Node, evaluate
+from jobs.workflows.stored_tree import from_dict
 from tests.jobs.workflow_models import built, models, plain, tag
 
 # A model is ("tag", n), ("constant", n), ("all", models) or ("then", models), all at once and one after the other.

@@ -8,8 +8,8 @@ import pytest
 
 from jobs import chain, chord, encoding, group, signature
 from jobs.errors import EncodingError
-from jobs.members import inside, places_of
-from jobs.tree import Tree, along, read
+from jobs.workflows.members import inside, places_of
+from jobs.workflows.stored_tree import Tree, along, read
 
 TREE = chord(
     [

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from jobs import chain, chord, group, task
-from jobs.canvas import Node
+from jobs.workflows.canvas import Node
 
 
 @task(name="tests.canvas.tag")

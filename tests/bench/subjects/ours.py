@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from jobs import chain, chord, connect, task, worker_settings
-from jobs.canvas import Workflow
+from jobs.workflows.canvas import Workflow
 from tests.bench import tally
 
 URL = os.environ["REDIS_URL"]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from jobs import Result, chain, chord, group
-from jobs.canvas import Node
+from jobs.workflows.canvas import Node
 from tests.chaos import crashing, invariants
 from tests.chaos.crashing import FAULTS, POINTS, body, fuse_of, parent, told
 from tests.chaos.fleet import WorkerProcess

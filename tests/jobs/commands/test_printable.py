@@ -15,8 +15,8 @@ from jobs.commands import commands
 from jobs.connection import JobsRedis
 from jobs.store import keys
 from jobs.store.call import Call
-from jobs.tree import from_dict
 from jobs.values.untrusted_text import printable, printable_json
+from jobs.workflows.stored_tree import from_dict
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks

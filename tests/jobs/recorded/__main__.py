@@ -15,9 +15,9 @@ from pathlib import Path
 from arq.worker import create_worker
 
 from jobs import Result, chain, chord, connect, group, signature, worker_settings
-from jobs.canvas import Node
-from jobs.partial import FORMAT
 from jobs.store import keys
+from jobs.workflows.canvas import Node
+from jobs.workflows.node import FORMAT
 from tests.jobs.recorded.replay import calls_of, outcome_of
 from tests.jobs.worker import tasks
 from tests.jobs.worker.tasks import fail, log, multiply

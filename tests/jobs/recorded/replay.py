@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs import encoding
-from jobs.canvas import LINK_ERROR, Path, Signature, evaluate
-from jobs.evaluation import read_entry
-from jobs.members import place
-from jobs.tree import from_dict
+from jobs.workflows.canvas import LINK_ERROR, Path, Signature, evaluate
+from jobs.workflows.journal import read_entry
+from jobs.workflows.members import place
+from jobs.workflows.stored_tree import from_dict
 
 
 async def replay(tree: bytes, journal: Mapping[str, bytes]) -> tuple[dict[str, str], asyncio.Future[Any]]:

@@ -9,12 +9,12 @@ import pytest
 
 from jobs import Result, chain, chord, encoding, group, monitor
 from jobs.calling import NAMED_WORKFLOW, WORKFLOW
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, WrongValue
 from jobs.store import keys
 from jobs.store.call import Call
 from jobs.why import why
+from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, multiply, nap
 from tests.waiting import wait_until

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from jobs import group, task
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded, RemoteError, WrongValue
 from jobs.tasks.current import UNSET
-from jobs.tree import from_dict
+from jobs.workflows.canvas import Node
+from jobs.workflows.stored_tree import from_dict
 from tests.jobs.option_values import COUNT, MOMENT, SECONDS, Scalar, Whole
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

@@ -155,7 +155,7 @@ def public_coroutine_functions() -> Iterator[tuple[str, Any]]:
     offered = [getattr(module, name) for module in (jobs, jobs.testing) for name in module.__all__]
     seen = [getattr(jobs.monitor, name) for name in jobs.monitor.__all__]
     acting = [item for item in seen if item.__module__ in ("jobs.monitor.actions", "jobs.control")]
-    for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.canvas.Node]:
+    for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.workflows.canvas.Node]:
         members = (
             vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []
         )

@@ -13,7 +13,7 @@ import pytest
 from jobs import encoding
 from jobs.connection import JobsRedis
 from jobs.store import keys
-from jobs.tree import from_dict
+from jobs.workflows.stored_tree import from_dict
 from tests.jobs.recorded.replay import calls_of, outcome_of, replay
 from tests.jobs.worker.conftest import StartWorker
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jobs import Result, Signature, chain, chord, group, signature
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.store import keys
 from jobs.tasks import registry
+from jobs.workflows.canvas import Node
 from tests.jobs.worker.applications import EXPIRES_S, tasks_of
 from tests.jobs.worker.conftest import StartProcess
 from tests.waiting import wait_until

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from jobs import Result, chain, chord, group, monitor, signature
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.monitor.counters import totals
 from jobs.worker import Worker
+from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log
 from tests.waiting import wait_until

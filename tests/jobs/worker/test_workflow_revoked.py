@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from jobs import Result, chain, chord, group, orchestrator
-from jobs.canvas import Node
 from jobs.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys
+from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import log, nap
 from tests.waiting import wait_until

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import chain
-from jobs.canvas import Node
+from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.workflow_models import built, constant, models, plain, tag
 

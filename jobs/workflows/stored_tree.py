@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import msgpack
 
 from jobs import encoding
-from jobs.canvas import Node, Signature, chain, chord, group
 from jobs.errors import EncodingError
-from jobs.partial import FORMAT
 from jobs.tasks.call_options import CALLBACKS
+from jobs.workflows.canvas import Node, Signature, chain, chord, group
+from jobs.workflows.node import FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
 
