@@ -5,7 +5,7 @@ from jobs.connection import JobsRedis, connect
 from jobs.decorator import Task, task
 from jobs.errors import BadRedisURL, QueueUnavailable
 from jobs.result import AsyncResult, Result, first
-from jobs.schedules import crontab, every
+from jobs.schedules.schedule import crontab, every
 from jobs.store.cancellation import cancel_until_ended
 from jobs.store.redis_url import RedisURL
 from jobs.tasks.current import CurrentJob, current_job

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from jobs import schedule_info
 from jobs.calling import call_of, refuse_reserved_id
 from jobs.errors import EncodingError, QuarqError, SettingsMistake
 from jobs.result import Result
+from jobs.schedules import stored_schedules
 from jobs.store import default, keys, scripts
 from jobs.store.call import Call, Moment, moment
 from jobs.store.pool import POOL_OPTIONS
@@ -126,13 +126,13 @@ class JobsRedis(Store):
         rate = as_stored(parse_rate_limit(rate_limit))
         await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
 
-    schedules = schedule_info.listed
-    pause_schedule, resume_schedule = schedule_info.pause, schedule_info.resume
-    forget_schedule = schedule_info.forget
+    schedules = stored_schedules.listed
+    pause_schedule, resume_schedule = stored_schedules.pause, stored_schedules.resume
+    forget_schedule = stored_schedules.forget
 
     async def run_schedule(self, name: str) -> Result:
         """Run it now, paused or not; its own moments stay as they are."""
-        return Result(await schedule_info.steer(self, name, "now"), self)
+        return Result(await stored_schedules.steer(self, name, "now"), self)
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""

@@ -8,7 +8,7 @@ import click
 
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
-from jobs.schedule_info import ScheduleInfo
+from jobs.schedules.stored_schedules import ScheduleInfo
 
 
 @click.command("schedules")

@@ -25,8 +25,8 @@ from jobs.monitor.queues import QueueInfo, queues, queues_named
 from jobs.monitor.rows import JobRow
 from jobs.monitor.tasks import TaskInfo, tasks
 from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
-from jobs.schedule_info import ScheduleInfo
-from jobs.schedule_info import listed as schedules
+from jobs.schedules.stored_schedules import ScheduleInfo
+from jobs.schedules.stored_schedules import listed as schedules
 from jobs.values.short_text import text
 from jobs.why import Reason
 from jobs.workers import WorkerInfo

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs import schedule_info
 from jobs.connection import JobsRedis
 from jobs.result import Result
+from jobs.schedules import stored_schedules
 from jobs.values.must_await import awaited
 from jobs.workers import tell
 
-pause_schedule, resume_schedule = awaited(schedule_info.pause), awaited(schedule_info.resume)
-forget_schedule = awaited(schedule_info.forget)
+pause_schedule, resume_schedule = awaited(stored_schedules.pause), awaited(stored_schedules.resume)
+forget_schedule = awaited(stored_schedules.forget)
 
 
 @awaited

@@ -13,7 +13,7 @@ from arq.worker import func
 
 from jobs.decorator import Task
 from jobs.errors import SettingsMistake
-from jobs.schedules import Schedule, crontab
+from jobs.schedules.schedule import Schedule, crontab
 from jobs.values import checks
 
 _REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"

@@ -10,7 +10,7 @@ import arq.worker
 
 from jobs.calling import WORKFLOW_TASKS
 from jobs.decorator import Task
-from jobs.schedules import Schedule
+from jobs.schedules.schedule import Schedule
 from jobs.tasks import registry
 from jobs.tasks.current import CurrentJob, Request
 from jobs.worker.arq_options import TaskDefaults

@@ -12,7 +12,7 @@ from arq.cron import CronJob
 
 from jobs.connection import JobsRedis
 from jobs.decorator import Task
-from jobs.schedules import Schedule
+from jobs.schedules.schedule import Schedule
 from jobs.store import keys, scripts
 from jobs.store.outage import Link, is_away
 from jobs.store.stored_values import moment_of, text, whole

@@ -12,9 +12,10 @@ from arq.cron import CronJob
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jobs import cron, task
+from jobs import task
 from jobs.errors import SettingsMistake
-from jobs.schedules import Schedule, crontab, every
+from jobs.schedules import cron
+from jobs.schedules.schedule import Schedule, crontab, every
 
 
 @task(name="tests.schedules.digest")

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from jobs import Result, crontab, every, task, worker_settings
 from jobs.connection import JobsRedis
 from jobs.errors import SettingsMistake, UnknownSchedule
-from jobs.schedules import Schedule
+from jobs.schedules.schedule import Schedule
 from jobs.store import keys
 from jobs.worker import Worker
 from tests.jobs.key_table import assert_as_documented

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
 
-from jobs import cron, encoding
-from jobs.cron import Field
+from jobs import encoding
 from jobs.errors import SettingsMistake
+from jobs.schedules import cron
+from jobs.schedules.cron import Field
 from jobs.tasks import registry
 from jobs.tasks.registry import RegisteredTask
 from jobs.values import checks

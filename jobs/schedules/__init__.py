@@ -1,0 +1,1 @@
+"""When tasks are due by themselves, and what Redis has of it."""
