@@ -1,10 +1,10 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
 
-from jobs.by_name import send_task, signature
-from jobs.connection import JobsRedis, connect
-from jobs.decorator import Task, task
+from jobs.client.by_name import send_task, signature
+from jobs.client.connection import JobsRedis, connect
+from jobs.client.decorator import Task, task
+from jobs.client.result import AsyncResult, Result, first
 from jobs.errors import BadRedisURL, QueueUnavailable
-from jobs.result import AsyncResult, Result, first
 from jobs.schedules.schedule import crontab, every
 from jobs.store.cancellation import cancel_until_ended
 from jobs.store.redis_url import RedisURL

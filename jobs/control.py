@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from jobs.calling import call_of
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
+from jobs.client.result import Result, revoke_all
+from jobs.client.submit import call_of
 from jobs.errors import QuarqError, ResultUnknown
-from jobs.result import Result, revoke_all
 from jobs.store import keys, scripts
 from jobs.store.call import LARGE_LIMIT, Call
 from jobs.store.clock import now_ms

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
 from jobs import encoding
-from jobs.calling import Caller, member_call
-from jobs.connection import JobsRedis
-from jobs.decorator import Task
+from jobs.client.connection import JobsRedis
+from jobs.client.decorator import Task
+from jobs.client.result import Result
+from jobs.client.submit import Caller, member_call
 from jobs.errors import QuarqError
-from jobs.result import Result
 from jobs.store import scripts
 from jobs.store.call import Call
 from jobs.store.notifications import Entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jobs.decorator import task
+from jobs.client.decorator import task
 from jobs.workflows.stored_tree import from_dict
 
 

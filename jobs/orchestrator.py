@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from jobs.calling import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from jobs.decorator import task
+from jobs.client.decorator import task
+from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from jobs.errors import QuarqError, QueueUnavailable, RemoteError
 from jobs.store import default, keys
 from jobs.store.call import Call

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from jobs import encoding
-from jobs.decorator import Task
+from jobs.client.decorator import Task
 from jobs.eager import EagerRedis
 from jobs.store import default, keys
 from jobs.store.stored_values import moment_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.connection import JobsRedis
-from jobs.info import read_info
-from jobs.result import Result
+from jobs.client.connection import JobsRedis
+from jobs.client.job_info import read_info
+from jobs.client.result import Result
 from jobs.store import keys
 from jobs.store.clock import now_ms
 from jobs.store.notifications import TERMINAL

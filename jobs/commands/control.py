@@ -10,10 +10,10 @@ from typing import TypeVar
 import click
 
 from jobs import workers
+from jobs.client.result import Result
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks, queue_option
 from jobs.commands.show import count, joined
 from jobs.control import pause, purge, purgeable, resume, retry
-from jobs.result import Result
 from jobs.values import checks
 
 T = TypeVar("T")

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import click
 
+from jobs.client.connection import JobsRedis
 from jobs.commands.values import names, seconds
-from jobs.connection import JobsRedis
 from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
 from jobs.monitor.audit import noted
 from jobs.monitor.places import queue_names

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
+from jobs.client.job_info import JobInfo
+from jobs.client.result import Result
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import call_of
 from jobs.errors import ResultUnknown
-from jobs.info import JobInfo
 from jobs.monitor.rows import error_text
-from jobs.result import Result
 from jobs.store import keys
 from jobs.values.short_text import text
 from jobs.why import why

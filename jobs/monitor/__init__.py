@@ -1,8 +1,8 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
+from jobs.client.job_info import Attempt, JobInfo
 from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.errors import QuarqError
-from jobs.info import Attempt, JobInfo
 from jobs.monitor.actions import (
     forget_schedule,
     pause_schedule,

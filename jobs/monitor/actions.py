@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.connection import JobsRedis
-from jobs.result import Result
+from jobs.client.connection import JobsRedis
+from jobs.client.result import Result
 from jobs.schedules import stored_schedules
 from jobs.values.must_await import awaited
 from jobs.workers import tell

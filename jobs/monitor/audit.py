@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment_of, number, texts

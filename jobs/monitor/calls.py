@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import encoding
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor.needle import Needle
 from jobs.tasks.declarations import KnownTasks
 from jobs.tasks.masking import MOST, call_text

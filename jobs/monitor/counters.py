@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.store.clock import now_ms
 from jobs.store.stored_values import whole

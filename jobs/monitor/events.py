@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import QueueUnavailable
 from jobs.store import keys
 from jobs.store.cancellation import cancel_until_ended

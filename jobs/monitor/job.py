@@ -6,14 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
+from jobs.client.job_info import JobInfo
+from jobs.client.result import Result
 from jobs.errors import EncodingError, ResultUnknown
-from jobs.info import JobInfo
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.find import row_of, rows_of
 from jobs.monitor.member_call import member_call
 from jobs.monitor.rows import JobRow, error_text
-from jobs.result import Result
 from jobs.store import keys
 from jobs.tasks.declarations import known_tasks
 from jobs.tasks.masking import without_secrets

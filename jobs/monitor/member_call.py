@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor.calls import Shown
 from jobs.store import keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor.counters import last_states
 from jobs.monitor.queues import queues_served_by
 from jobs.store import keys

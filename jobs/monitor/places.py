@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.calling import WORKFLOW_TASKS
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
+from jobs.client.submit import WORKFLOW_TASKS
 from jobs.monitor.needle import Needle
 from jobs.store import keys
 from jobs.store.stored_values import text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor.places import queue_names
 from jobs.store import keys, scripts
 from jobs.workers import WorkerInfo, online

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgpack
 
-from jobs.connection import JobsRedis
-from jobs.info import NO_LOG
+from jobs.client.connection import JobsRedis
+from jobs.client.job_info import NO_LOG
 from jobs.monitor.calls import Shown, shown_call
 from jobs.monitor.needle import Needle
 from jobs.store import keys

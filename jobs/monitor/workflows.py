@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from jobs import encoding
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor.calls import Shown
 from jobs.store import keys, scripts

@@ -10,8 +10,8 @@ from typing import Any, Final
 from arq.constants import default_queue_name
 from arq.utils import to_seconds
 
-from jobs.calling import WORKFLOW_TASKS
-from jobs.decorator import Task
+from jobs.client.decorator import Task
+from jobs.client.submit import WORKFLOW_TASKS
 from jobs.errors import SettingsMistake
 from jobs.store import keys
 from jobs.worker.claimed import CallData

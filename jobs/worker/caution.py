@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.outage import is_away
 from jobs.worker.claimed import Outcome

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-from jobs.calling import WORKFLOW_TASKS
+from jobs.client.submit import WORKFLOW_TASKS
 from jobs.errors import WorkerLost
 from jobs.store import default, keys
 from jobs.store.cancellation import Background

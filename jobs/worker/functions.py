@@ -17,7 +17,7 @@ from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
 from jobs import encoding
-from jobs.decorator import Task
+from jobs.client.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from jobs.orchestrator import NET_S
 from jobs.store import keys

@@ -11,7 +11,7 @@ from typing import Any, Final
 from arq.cron import CronJob
 from arq.worker import func
 
-from jobs.decorator import Task
+from jobs.client.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.schedules.schedule import Schedule, crontab
 from jobs.values import checks

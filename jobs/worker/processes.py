@@ -20,8 +20,9 @@ from typing import Any
 import arq.worker
 from pebble import ProcessExpired, ProcessPool
 
-from jobs import callables, encoding
-from jobs.decorator import Task
+from jobs import encoding
+from jobs.client import callables
+from jobs.client.decorator import Task
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from jobs.tasks import registry
 from jobs.tasks.current import CurrentJob, Request

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from jobs import encoding
-from jobs.calling import WORKFLOW_TASKS, calls_that_follow
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
+from jobs.client.submit import WORKFLOW_TASKS, calls_that_follow
 from jobs.errors import EncodingError, TooLarge
 from jobs.store import keys, scripts
 from jobs.store.call import LARGE_LIMIT, Call

@@ -8,8 +8,8 @@ from typing import Any
 
 import arq.worker
 
-from jobs.calling import WORKFLOW_TASKS
-from jobs.decorator import Task
+from jobs.client.decorator import Task
+from jobs.client.submit import WORKFLOW_TASKS
 from jobs.schedules.schedule import Schedule
 from jobs.tasks import registry
 from jobs.tasks.current import CurrentJob, Request

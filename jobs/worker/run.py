@@ -12,7 +12,7 @@ from typing import Any
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.tasks.declarations import KnownTask
 from jobs.worker import log

@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.outage import is_away
 from jobs.tasks.current import CurrentJob

@@ -10,8 +10,8 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs.connection import JobsRedis
-from jobs.decorator import Task
+from jobs.client.connection import JobsRedis
+from jobs.client.decorator import Task
 from jobs.schedules.schedule import Schedule
 from jobs.store import keys, scripts
 from jobs.store.outage import Link, is_away

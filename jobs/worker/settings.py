@@ -8,8 +8,8 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs.connection import JobsRedis
-from jobs.decorator import Task
+from jobs.client.connection import JobsRedis
+from jobs.client.decorator import Task
 from jobs.errors import SettingsMistake
 from jobs.maps import map_items, starmap_items
 from jobs.orchestrator import workflow

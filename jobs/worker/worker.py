@@ -16,7 +16,7 @@ import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys, scripts
 from jobs.store.cancellation import cancel_until_ended
 from jobs.store.outage import Link

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs import connect, group, monitor, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from tests.bench.rig import Rig
 from tests.bench.subjects import OURS, Subject

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import group, task, worker_settings
-from jobs.calling import WORKFLOW
+from jobs.client.submit import WORKFLOW
 from jobs.orchestrator import Orchestration
 from jobs.worker.claimed import Outcome
 from jobs.worker.record import Recorder

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, Signature, Task, chain, connect, first, group, send_task, signature, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
 from jobs.tasks.call_options import OF_A_GROUP, OF_CELERY, OPTIONS

@@ -12,7 +12,7 @@ from arq.worker import create_worker
 from redis.asyncio import Redis
 
 from jobs import connect, every, group, monitor, worker_settings
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys, wrong_type
 from tests.jobs.commands.conftest import run_command
 from tests.jobs.hostile import write_garbage, write_wrong, written_over

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs import signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.tasks.current import Request
 from jobs.tasks.declarations import KnownTask, known_tasks

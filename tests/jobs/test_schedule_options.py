@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import connect, crontab, every, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake
 from tests.jobs.option_values import (
     BERLIN,

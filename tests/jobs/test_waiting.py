@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import Signature, connect
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.control import PAGE, waiting
 from jobs.store import keys
 

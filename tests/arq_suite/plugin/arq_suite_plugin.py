@@ -27,7 +27,7 @@ if WAY in ("worker", "connection"):
     # Before conftest is imported: it takes the names by `from arq.worker import Worker`.
     arq.Worker = arq.worker.Worker = Worker  # type: ignore[misc]
 if WAY == "connection":
-    from jobs.connection import JobsRedis
+    from jobs.client.connection import JobsRedis
 
     arq.ArqRedis = arq.connections.ArqRedis = arq.worker.ArqRedis = JobsRedis
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from jobs.client.connection import JobsRedis
 from jobs.commands import main
-from jobs.connection import JobsRedis
 from jobs.workers import online
 from tests.jobs.commands.listening import listener
 from tests.jobs.worker.conftest import (

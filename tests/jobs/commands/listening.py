@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from tests.jobs.worker.conftest import ROOT
 from tests.waiting import wait_until

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, chain, monitor
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys, scripts
 from jobs.store.call import Call
 from jobs.store.stored_values import moment, moment_of, whole_ms

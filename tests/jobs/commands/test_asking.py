@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.client.connection import JobsRedis
 from jobs.commands import commands
-from jobs.connection import JobsRedis
 from jobs.store import keys
 from jobs.store.call import Call
 from tests.jobs.commands.conftest import Cli, StartOnline

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import Result, control, group
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import audit
 from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline

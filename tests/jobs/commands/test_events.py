@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor.events import events
 from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline

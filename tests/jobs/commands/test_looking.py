@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import chord, crontab, every, group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.tasks import registry
 from jobs.tasks.declarations import known_tasks

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import JsonLines, PrintableRecords, Signature, group
+from jobs.client.connection import JobsRedis
 from jobs.commands import commands
-from jobs.connection import JobsRedis
 from jobs.store import keys
 from jobs.store.call import Call
 from jobs.values.untrusted_text import printable, printable_json

@@ -9,8 +9,8 @@ import click
 import pytest
 from redis.asyncio import Redis
 
+from jobs.client.connection import JobsRedis
 from jobs.commands import commands
-from jobs.connection import JobsRedis
 from tests.jobs.commands.conftest import Cli
 
 NO_NUMBER = ["", "x", "nan", "inf", "-inf", "1e300", "9" * 400, "5 s", "0x10", "1_0_", "٣s"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import chain, group, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
 from tests.jobs.worker import tasks

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.commands.conftest import StartOnline, start_online
 from tests.jobs.worker.conftest import as_documented, connection, start_process, start_worker
 from tests.waiting import wait_until

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import group, monitor
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
 from jobs.store import keys

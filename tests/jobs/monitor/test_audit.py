@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import QuarqError, audit, note, noted, purge
 from jobs.store import keys
 from tests.jobs.worker import tasks

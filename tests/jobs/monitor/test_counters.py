@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs import group
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import last_minutes, minutes, overview, percentile, totals
 from jobs.store import keys
 from jobs.store.clock import now_ms

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import Result, chord, encoding, group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import JobRow, find
 from jobs.monitor.needle import Needle
 from jobs.store import keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs import Result, chain, chord, group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor import find, job, workflow
 from jobs.store import keys

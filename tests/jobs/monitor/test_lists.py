@@ -11,7 +11,7 @@ from unittest.mock import ANY
 import arq
 
 from jobs import crontab, every, send_task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.control import waiting
 from jobs.monitor import (
     QueueInfo,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs import group, monitor
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from tests.jobs.worker import tasks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs import chord, group, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import WorkflowNode, workflow, workflows
 from jobs.store import keys
 from tests.jobs.monitor.conftest import Reach, StartOnline

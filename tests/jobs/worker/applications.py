@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import task, worker_settings
-from jobs.decorator import Task
+from jobs.client.decorator import Task
 
 EXPIRES_S = 3600
 

@@ -16,7 +16,7 @@ from arq.worker import create_worker
 from redis.asyncio import Redis
 
 from jobs import connect, worker_settings
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.worker import Worker
 from tests.jobs.key_table import assert_as_documented
 from tests.jobs.worker import tasks

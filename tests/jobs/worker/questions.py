@@ -10,7 +10,7 @@ from typing import Any
 from arq.jobs import Job
 
 from jobs import Result, group, monitor
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 
 

@@ -9,7 +9,7 @@ from arq.jobs import Job, JobStatus
 
 import jobs
 from jobs import connect
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.encoding import loads_job
 from jobs.errors import TaskRevoked
 from tests.jobs.worker.arq_tasks import T, enough, stock_pool

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 import jobs
 from jobs import connect, crontab, group, worker_settings
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded, SettingsMistake, TimeLimitExceeded
 from jobs.worker import Worker
 from tests.jobs.worker import tasks

@@ -10,7 +10,7 @@ import pytest
 from arq.worker import JobExecutionFailed
 
 from jobs import chain
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded
 from jobs.testing import eager
 from tests.jobs.worker import tasks

@@ -11,7 +11,7 @@ from arq.cron import cron
 from arq.jobs import Job
 from arq.worker import func
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.worker import Worker
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until

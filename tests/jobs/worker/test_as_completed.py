@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import Result, chain, group, orchestrator, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import ResultUnknown, TaskRevoked
 from jobs.store import keys, subscription
 from tests.jobs.worker import tasks

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, send_task, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import UnknownTask
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

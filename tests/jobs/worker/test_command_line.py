@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.worker.watch import without_watch
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT, StartProcess, StartWorker

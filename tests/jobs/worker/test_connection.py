@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, connect
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import QueueUnavailable
 from jobs.store import keys
 from tests.jobs.worker import tasks

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, encoding, monitor, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import job as look_at

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from jobs import every
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until

@@ -12,7 +12,7 @@ from arq.worker import func
 from redis.asyncio import Redis
 
 from jobs import Result, encoding, every, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import log, multiply, nap
 from tests.waiting import wait_until

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys, scripts
 from jobs.store.clock import now_ms

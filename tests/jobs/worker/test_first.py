@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs import Result, chain, first, group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import ResultUnknown
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

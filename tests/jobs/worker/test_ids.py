@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobs import Result, chain, chord, encoding, group, monitor
-from jobs.calling import NAMED_WORKFLOW, WORKFLOW
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
+from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
 from jobs.store import keys
 from jobs.store.call import Call

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import monitor, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply

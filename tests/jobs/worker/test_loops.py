@@ -13,7 +13,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from jobs import Result, connect, send_task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import NotConnected
 from jobs.store import keys
 from tests.jobs.worker import tasks

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import Result, group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import job as detail_of
 from tests.jobs.values import Hurting, Nan, Unknown
 from tests.jobs.worker.conftest import StartWorker

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs import group, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded, RemoteError, WrongValue
 from jobs.tasks.current import UNSET
 from jobs.workflows.canvas import Node

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import worker_settings
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake
 from jobs.tasks.masking import NOTHING
 from jobs.worker import log

@@ -22,7 +22,7 @@ from arq.jobs import Job
 from redis.asyncio import Redis
 
 from jobs import Result
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import RemoteError, TaskRevoked
 from tests.jobs.worker.arq_tasks import T, enough, runs
 from tests.jobs.worker.conftest import StartWorker

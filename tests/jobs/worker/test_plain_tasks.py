@@ -18,7 +18,7 @@ import jobs
 import jobs.monitor
 import jobs.testing
 from jobs import CurrentJob, Result, chord, connect, first, group, send_task, signature, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.eager import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake
 from jobs.monitor import actions
@@ -315,7 +315,7 @@ def make_all() -> None:
             for bind in (False, True):
                 for process in (False, True):
                     name = f"plain.{kind}.{ignore:d}{bind:d}{process:d}"
-                    if not (process and jobs.callables.is_async(function)):
+                    if not (process and jobs.client.callables.is_async(function)):
                         made = task(name=name, ignore_result=ignore, bind=bind, process=process)(function)
                         MADE[name] = made
 
@@ -327,8 +327,8 @@ async def test_lists_of_what_has_run_are_results() -> None:
     async def listed() -> list[Any]:
         return [1, (2,)]
 
-    assert await jobs.callables.finished("t", listed()) == [1, (2,)]
-    assert not jobs.callables.is_unfinished([Result("x")])
+    assert await jobs.client.callables.finished("t", listed()) == [1, (2,)]
+    assert not jobs.client.callables.is_unfinished([Result("x")])
 
 
 async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(
@@ -351,7 +351,7 @@ async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind, function in RUN.items() if jobs.callables.is_async(function)]
+    "kind", [kind for kind, function in RUN.items() if jobs.client.callables.is_async(function)]
 )
 def test_what_is_async_runs_in_no_process(kind: str) -> None:
     with pytest.raises(SettingsMistake, match="process=True is for a plain def"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import CurrentJob, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import encoding
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.workflows.stored_tree import from_dict
 from tests.jobs.recorded.replay import calls_of, outcome_of, replay

@@ -12,7 +12,7 @@ import msgpack
 import pytest
 
 from jobs import Result, chain, connect, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.redis_server import RedisServer

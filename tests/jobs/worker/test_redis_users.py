@@ -16,7 +16,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import QueueUnavailable, Result, chain, connect, first, group, monitor
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor import events
 from tests.jobs.commands.conftest import run_command
 from tests.jobs.worker import tasks

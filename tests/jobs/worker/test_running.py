@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

@@ -16,7 +16,7 @@ from arq import cron
 from redis.asyncio import Redis
 
 from jobs import Result, crontab, every, task, worker_settings
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake, UnknownSchedule
 from jobs.schedules.schedule import Schedule
 from jobs.store import keys

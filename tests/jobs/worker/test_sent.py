@@ -10,8 +10,8 @@ import pytest
 from arq.jobs import Job
 
 from jobs import chain, chord, encoding, group, monitor, send_task, task
-from jobs.by_name import signature
-from jobs.connection import JobsRedis
+from jobs.client.by_name import signature
+from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge
 from jobs.store import keys
 from jobs.tasks.current import Request

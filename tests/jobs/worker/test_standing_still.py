@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess
 

@@ -9,7 +9,7 @@ import pytest
 from arq.worker import func
 
 from jobs import Result, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.tasks import registry
 from tests.jobs.worker import tasks

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import Result, Signature, chain, chord, group, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.tasks import registry
 from jobs.workflows.canvas import Node

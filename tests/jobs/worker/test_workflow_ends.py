@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import Result, Signature, chain, chord, connect, group, orchestrator, signature, task
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.store import keys
 from tests.jobs.worker import tasks

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs import Result, chain, chord, group, monitor, signature
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.monitor.counters import totals
 from jobs.worker import Worker
 from jobs.workflows.canvas import Node

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from jobs import Result, chain, chord, group, orchestrator
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys
 from jobs.workflows.canvas import Node

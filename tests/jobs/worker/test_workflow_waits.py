@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import Result, chain, orchestrator
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.store import keys
 from jobs.worker import Worker
 from tests.jobs.worker.conftest import StartWorker

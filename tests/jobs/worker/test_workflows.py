@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs import Result, chain, chord, group, orchestrator
-from jobs.connection import JobsRedis
+from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys
 from tests.jobs.worker.conftest import StartWorker

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from jobs.calling import call_of, refuse_reserved_id
+from jobs.client.result import Result
+from jobs.client.submit import call_of, refuse_reserved_id
 from jobs.errors import EncodingError, QuarqError, SettingsMistake
-from jobs.result import Result
 from jobs.schedules import stored_schedules
 from jobs.store import default, keys, scripts
 from jobs.store.call import Call, Moment, moment

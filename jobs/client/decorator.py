@@ -22,9 +22,9 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs import callables
+from jobs.client import callables
+from jobs.client.result import Result
 from jobs.errors import SettingsMistake
-from jobs.result import Result
 from jobs.store import default
 from jobs.tasks import registry
 from jobs.tasks.call_options import checked

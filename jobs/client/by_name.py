@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobs.result import Result
+from jobs.client.result import Result
 from jobs.values import checks
 from jobs.values.must_await import awaited
 from jobs.workflows.canvas import Signature

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from jobs import encoding
+from jobs.client.job_info import JobInfo, read_info
+from jobs.client.progress import heard
 from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
-from jobs.info import JobInfo, read_info
-from jobs.listening import heard
 from jobs.store import default, keys, scripts
 from jobs.store.call import moment
 from jobs.store.notifications import Entry

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
+from jobs.client.result import Result
 from jobs.errors import SettingsMistake
-from jobs.result import Result
 from jobs.workflows.canvas import Node
 
 _OF_ITERTOOLS = filter(inspect.isclass, vars(itertools).values())

@@ -1,0 +1,1 @@
+"""What a calling process does: declare tasks, call them, ask for results."""
