@@ -9,9 +9,9 @@ import click
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.values import json_of, seconds, time
 from jobs.errors import EncodingError
+from jobs.monitor.worker_list import online
 from jobs.tasks import registry
 from jobs.values import checks
-from jobs.workers import online
 from jobs.workflows.canvas import Signature
 
 

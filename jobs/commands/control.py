@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import click
 
-from jobs import workers
 from jobs.client.result import Result
 from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks, queue_option
 from jobs.commands.show import count, joined
-from jobs.control import pause, purge, purgeable, resume, retry
+from jobs.monitor import worker_list
+from jobs.monitor.control import pause, purge, purgeable, resume, retry
 from jobs.values import checks
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ async def _tell(asked: Asked, word: str, words: tuple[str, ...]) -> Answer:
         asked,
         _OF_WORKERS[word],
         names,
-        partial(workers.tell, asked.redis, word=word),
+        partial(worker_list.tell, asked.redis, word=word),
         lambda heard: "OK" if heard else "does not listen",
     )
     return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)

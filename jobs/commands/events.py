@@ -12,7 +12,7 @@ from dataclasses import asdict
 import click
 
 from jobs.commands.frame import Asked, asks
-from jobs.monitor.events import Event, events
+from jobs.monitor.event_stream import Event, events
 from jobs.values.untrusted_text import printable_json
 
 

@@ -11,13 +11,13 @@ import click
 from jobs.commands.frame import Answer, Asked, asks, queue_option
 from jobs.commands.show import calls_of, count, line, span, time_text
 from jobs.commands.values import limit_option
-from jobs.control import Waiting, waiting
-from jobs.monitor.find import find
-from jobs.monitor.rows import JobRow
+from jobs.monitor.control import Waiting, waiting
+from jobs.monitor.job_row import JobRow
+from jobs.monitor.search import find
+from jobs.monitor.worker_list import WorkerInfo
 from jobs.store import keys
 from jobs.store.clock import now_ms
 from jobs.store.stored_values import moment, whole
-from jobs.workers import WorkerInfo
 
 
 @click.command("inspect")

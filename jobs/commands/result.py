@@ -13,10 +13,10 @@ from jobs.client.result import Result
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import call_of
 from jobs.errors import ResultUnknown
-from jobs.monitor.rows import error_text
+from jobs.monitor.job_row import error_text
+from jobs.monitor.reasons import why
 from jobs.store import keys
 from jobs.values.short_text import text
-from jobs.why import why
 
 SHOWN = 10_000
 """Characters of a result that are shown as text."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.commands.frame import Asked
-from jobs.monitor.calls import shown_call
+from jobs.monitor.masked_call import shown_call
 from jobs.store import keys
 from jobs.tasks.masking import call_text
 from jobs.values.short_text import cut

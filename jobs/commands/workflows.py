@@ -12,7 +12,7 @@ from jobs.client.result import Result
 from jobs.commands.frame import Answer, Asked, asks
 from jobs.commands.show import count, time_text
 from jobs.commands.values import limit_option
-from jobs.monitor.workflows import workflows
+from jobs.monitor.workflow_list import workflows
 from jobs.workflows import member_ids, members
 from jobs.workflows.members import States
 from jobs.workflows.stored_tree import Tree, kind_of

@@ -1,7 +1,6 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
 from jobs.client.job_info import Attempt, JobInfo
-from jobs.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.errors import QuarqError
 from jobs.monitor.actions import (
     forget_schedule,
@@ -14,23 +13,24 @@ from jobs.monitor.actions import (
     set_rate_limit,
     shutdown,
 )
-from jobs.monitor.audit import AuditEntry, AuditPage, audit, note, noted
-from jobs.monitor.broker import Broker, broker
+from jobs.monitor.audit_log import AuditEntry, AuditPage, audit, note, noted
+from jobs.monitor.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
 from jobs.monitor.counters import Count, Minute, last_minutes, minutes, percentile, totals
-from jobs.monitor.events import Event, events
-from jobs.monitor.find import Page, find, running
-from jobs.monitor.job import JobDetail, job
-from jobs.monitor.overview import Overview, overview
-from jobs.monitor.queues import QueueInfo, queues, queues_named
-from jobs.monitor.rows import JobRow
-from jobs.monitor.tasks import TaskInfo, tasks
-from jobs.monitor.workflows import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
+from jobs.monitor.event_stream import Event, events
+from jobs.monitor.job_detail import JobDetail, job
+from jobs.monitor.job_row import JobRow
+from jobs.monitor.queue_list import QueueInfo, queues, queues_named
+from jobs.monitor.reasons import Reason
+from jobs.monitor.redis_info import Broker, broker
+from jobs.monitor.search import Page, find, running
+from jobs.monitor.summary import Overview, overview
+from jobs.monitor.task_list import TaskInfo, tasks
+from jobs.monitor.worker_list import WorkerInfo
+from jobs.monitor.worker_list import online as workers
+from jobs.monitor.workflow_list import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
 from jobs.schedules.stored_schedules import ScheduleInfo
 from jobs.schedules.stored_schedules import listed as schedules
 from jobs.values.short_text import text
-from jobs.why import Reason
-from jobs.workers import WorkerInfo
-from jobs.workers import online as workers
 
 __all__ = [
     "Attempt", "AuditEntry", "AuditPage", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",

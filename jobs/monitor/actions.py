@@ -6,9 +6,9 @@ from datetime import datetime
 
 from jobs.client.connection import JobsRedis
 from jobs.client.result import Result
+from jobs.monitor.worker_list import tell
 from jobs.schedules import stored_schedules
 from jobs.values.must_await import awaited
-from jobs.workers import tell
 
 pause_schedule, resume_schedule = awaited(stored_schedules.pause), awaited(stored_schedules.resume)
 forget_schedule = awaited(stored_schedules.forget)

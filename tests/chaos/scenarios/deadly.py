@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from app.embedded import processes
 from jobs import Result
 from jobs.errors import TaskRevoked, WorkerLost
+from jobs.monitor.reasons import why
 from jobs.store import default, keys
-from jobs.why import why
 from tests.chaos import deadly, invariants
 from tests.chaos.fleet import ARQ
 from tests.chaos.scenarios import scenario

@@ -12,11 +12,11 @@ from redis.asyncio import Redis
 
 from jobs import Result, chain, monitor
 from jobs.client.connection import JobsRedis
+from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.store.call import Call
 from jobs.store.stored_values import moment, moment_of, whole_ms
 from jobs.testing import enqueued
-from jobs.why import why
 from tests.jobs.commands.conftest import Cli
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker

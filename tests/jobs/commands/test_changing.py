@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, control, group
+from jobs import Result, group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import audit
+from jobs.monitor import audit, control
 from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks

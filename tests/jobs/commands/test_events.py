@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from jobs.client.connection import JobsRedis
-from jobs.monitor.events import events
+from jobs.monitor.event_stream import events
 from jobs.store import keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener

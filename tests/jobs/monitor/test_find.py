@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jobs import Result, chord, encoding, group, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import JobRow, find
-from jobs.monitor.needle import Needle
+from jobs.monitor.search_text import Needle
 from jobs.store import keys
 from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline

@@ -12,7 +12,6 @@ import arq
 
 from jobs import crontab, every, send_task
 from jobs.client.connection import JobsRedis
-from jobs.control import waiting
 from jobs.monitor import (
     QueueInfo,
     broker,
@@ -25,7 +24,8 @@ from jobs.monitor import (
     tasks,
     workers,
 )
-from jobs.monitor.queues import MOST
+from jobs.monitor.control import waiting
+from jobs.monitor.queue_list import MOST
 from jobs.store import keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some

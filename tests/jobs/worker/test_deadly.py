@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 
 from jobs import Result, encoding, monitor, task
 from jobs.client.connection import JobsRedis
-from jobs.control import NotRetried, retry
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import job as look_at
+from jobs.monitor.control import NotRetried, retry
+from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.values import exceptions
-from jobs.why import why
 from jobs.worker import caution
 from jobs.worker.functions import inert_call
 from tests.jobs.worker.conftest import StartWorker, stop_at_once

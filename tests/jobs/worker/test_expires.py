@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 from jobs import Result, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
+from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.store.clock import now_ms
-from jobs.why import why
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until

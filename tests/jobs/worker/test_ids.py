@@ -11,9 +11,9 @@ from jobs import Result, chain, chord, encoding, group, monitor
 from jobs.client.connection import JobsRedis
 from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
+from jobs.monitor.reasons import why
 from jobs.store import keys
 from jobs.store.call import Call
-from jobs.why import why
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, multiply, nap

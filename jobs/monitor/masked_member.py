@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.monitor.calls import Shown
+from jobs.monitor.masked_call import Shown
 from jobs.store import keys
 from jobs.tasks.declarations import KnownTasks
 from jobs.workflows.journal import read_entry

@@ -12,8 +12,8 @@ import msgpack
 
 from jobs.client.connection import JobsRedis
 from jobs.client.job_info import NO_LOG
-from jobs.monitor.calls import Shown, shown_call
-from jobs.monitor.needle import Needle
+from jobs.monitor.masked_call import Shown, shown_call
+from jobs.monitor.search_text import Needle
 from jobs.store import keys
 from jobs.store.stored_values import moment, whole
 from jobs.tasks.declarations import KnownTasks

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.client.connection import JobsRedis
-from jobs.monitor.places import queue_names
+from jobs.monitor.search_indexes import queue_names
+from jobs.monitor.worker_list import WorkerInfo, online
 from jobs.store import keys, scripts
-from jobs.workers import WorkerInfo, online
 
 MOST = 200
 """Queues that no worker serves and that are told one by one, the fullest: whoever enqueues may make up names."""

@@ -10,11 +10,11 @@ from typing import Any
 from jobs.client.connection import JobsRedis
 from jobs.client.job_info import read_info
 from jobs.client.result import Result
+from jobs.monitor.worker_list import WorkerInfo, online
 from jobs.store import keys
 from jobs.store.clock import now_ms
 from jobs.store.notifications import TERMINAL
 from jobs.store.stored_values import moment_of, text, whole, whole_ms
-from jobs.workers import WorkerInfo, online
 from jobs.workflows import member_ids, members
 from jobs.workflows.stored_tree import Tree, kind_of, read
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs import encoding
 from jobs.client.connection import JobsRedis
-from jobs.monitor.needle import Needle
+from jobs.monitor.search_text import Needle
 from jobs.tasks.declarations import KnownTasks
 from jobs.tasks.masking import MOST, call_text
 from jobs.values.short_text import said, text

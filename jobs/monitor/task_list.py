@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from jobs.client.connection import JobsRedis
 from jobs.monitor.counters import Count, last_minutes
+from jobs.monitor.worker_list import online
 from jobs.store import keys
 from jobs.store.stored_values import texts, whole
 from jobs.tasks.declarations import KnownTask, known_tasks
 from jobs.tasks.rate_limit import rate_text
-from jobs.workers import online
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs.client.connection import JobsRedis
 from jobs.client.submit import WORKFLOW_TASKS
-from jobs.monitor.needle import Needle
+from jobs.monitor.search_text import Needle
 from jobs.store import keys
 from jobs.store.stored_values import text
 

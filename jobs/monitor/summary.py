@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from jobs.client.connection import JobsRedis
 from jobs.monitor.counters import last_states
-from jobs.monitor.queues import queues_served_by
+from jobs.monitor.queue_list import queues_served_by
+from jobs.monitor.worker_list import online
 from jobs.store import keys
 from jobs.store.clock import now_ms
-from jobs.workers import online
 
 
 @dataclass(frozen=True)

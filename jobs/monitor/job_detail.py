@@ -10,15 +10,15 @@ from jobs.client.connection import JobsRedis
 from jobs.client.job_info import JobInfo
 from jobs.client.result import Result
 from jobs.errors import EncodingError, ResultUnknown
-from jobs.monitor.calls import Shown, shown_call
-from jobs.monitor.find import row_of, rows_of
-from jobs.monitor.member_call import member_call
-from jobs.monitor.rows import JobRow, error_text
+from jobs.monitor.job_row import JobRow, error_text
+from jobs.monitor.masked_call import Shown, shown_call
+from jobs.monitor.masked_member import member_call
+from jobs.monitor.reasons import Reason, why
+from jobs.monitor.search import row_of, rows_of
 from jobs.store import keys
 from jobs.tasks.declarations import known_tasks
 from jobs.tasks.masking import without_secrets
 from jobs.values.short_text import text
-from jobs.why import Reason, why
 from jobs.workflows import member_ids, members
 
 RESULT = 10_000

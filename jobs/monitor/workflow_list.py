@@ -12,7 +12,7 @@ from typing import Any
 from jobs import encoding
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.monitor.calls import Shown
+from jobs.monitor.masked_call import Shown
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment, number
 from jobs.tasks.declarations import KnownTasks, known_tasks

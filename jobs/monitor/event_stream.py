@@ -13,12 +13,12 @@ import msgpack
 
 from jobs.client.connection import JobsRedis
 from jobs.errors import QueueUnavailable
+from jobs.monitor.worker_list import online
 from jobs.store import keys
 from jobs.store.cancellation import cancel_until_ended
 from jobs.store.clock import now_ms
 from jobs.store.outage import denial, is_away
 from jobs.store.subscription import Subscription
-from jobs.workers import online
 
 LISTENS_S = 15
 """So long after its last sign of life a listener counts as gone, and nothing is told any more."""

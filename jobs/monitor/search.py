@@ -12,8 +12,8 @@ from typing import Any
 
 from jobs.client.connection import JobsRedis
 from jobs.client.result import Result
-from jobs.monitor.places import Place, Wanted, ids_running, places
-from jobs.monitor.rows import JobRow, read_row, row_of_result
+from jobs.monitor.job_row import JobRow, read_row, row_of_result
+from jobs.monitor.search_indexes import Place, Wanted, ids_running, places
 from jobs.store import keys, scripts
 from jobs.store.stored_values import moment
 from jobs.tasks.declarations import KnownTasks, known_tasks
