@@ -29,7 +29,7 @@ from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Ou
 from jobs.worker.functions import Around, TaskRunnable
 from jobs.worker.hooks import Hooks
 from jobs.worker.option_checks import around as check_around
-from jobs.worker.record import Recorder
+from jobs.worker.recorder import Recorder
 from jobs.worker.run import Runner
 from jobs.worker.running import Running
 from jobs.worker.slots import Slot, Slots

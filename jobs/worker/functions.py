@@ -19,7 +19,6 @@ from arq.worker import JobExecutionFailed, RetryJob
 from jobs import encoding
 from jobs.client.decorator import Task
 from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
-from jobs.orchestrator import NET_S
 from jobs.store import keys
 from jobs.tasks.current import CurrentJob, Request
 from jobs.tasks.masking import secrets_of
@@ -28,6 +27,7 @@ from jobs.values.short_text import said, text
 from jobs.worker import processes, time_limits
 from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
 from jobs.worker.hooks import call_hook
+from jobs.worker.orchestrator import NET_S
 from jobs.worker.running import UNKNOWN, Running
 from jobs.workflows.journal import MemberFailed, PutDown, Revoked
 

@@ -11,13 +11,13 @@ from arq.cron import CronJob
 from jobs.client.connection import JobsRedis
 from jobs.client.decorator import Task
 from jobs.errors import SettingsMistake
-from jobs.maps import map_items, starmap_items
-from jobs.orchestrator import workflow
 from jobs.store import keys
 from jobs.store.redis_url import RedisURL
 from jobs.worker import arq_options, option_checks
-from jobs.worker.in_arq import use_our_worker
-from jobs.worker.registered import as_functions
+from jobs.worker.arq_command import use_our_worker
+from jobs.worker.arq_functions import as_functions
+from jobs.worker.builtin_tasks import map_items, starmap_items
+from jobs.worker.orchestrator import workflow
 from jobs.worker.worker import Worker
 
 BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)

@@ -15,9 +15,9 @@ from typing import Any
 
 from jobs import group, task, worker_settings
 from jobs.client.submit import WORKFLOW
-from jobs.orchestrator import Orchestration
 from jobs.worker.claimed import Outcome
-from jobs.worker.record import Recorder
+from jobs.worker.orchestrator import Orchestration
+from jobs.worker.recorder import Recorder
 from jobs.worker.running import Running
 from tests.chaos import ledger, tasks
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, chain, group, orchestrator, task
+from jobs import Result, chain, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import ResultUnknown, TaskRevoked
 from jobs.store import keys, subscription
+from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, nap, note_error

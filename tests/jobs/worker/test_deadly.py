@@ -19,7 +19,7 @@ from jobs.monitor.control import NotRetried, retry
 from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.values import exceptions
-from jobs.worker import caution
+from jobs.worker import suspects
 from jobs.worker.functions import inert_call
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.jobs.worker.tasks import note_error
@@ -301,7 +301,7 @@ async def test_a_suspect_starts_when_the_one_before_is_recorded(
 async def test_others_start_beside_one_that_runs_long(
     redis: Redis, connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caution, "ALONE_S", 0.2)
+    monkeypatch.setattr(suspects, "ALONE_S", 0.2)
     suspect = await work.delay("suspect", 60)
     await _on_its_last_chance(redis, suspect)
     await start_worker(tasks=TASKS)
@@ -316,7 +316,7 @@ async def test_others_start_beside_one_that_runs_long(
 async def test_it_starts_beside_others_that_run_long(
     redis: Redis, connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caution, "DRAIN_S", 0.2)
+    monkeypatch.setattr(suspects, "DRAIN_S", 0.2)
     await start_worker(tasks=TASKS)
     await work.delay("long", 60)
     await wait_until(lambda: "start long" in ran, "another to run")
@@ -365,5 +365,5 @@ async def test_a_new_worker_takes_no_suspect_and_few_jobs_until_one_has_ended(
 
     await asyncio.gather(*(job.get(timeout=10) for job in (suspect, *others)))
     first_end = next(n for n, line in enumerate(ran) if line.startswith("end"))
-    assert first_end == caution.FIRST_JOBS
+    assert first_end == suspects.FIRST_JOBS
     assert ran.index("start suspect") > first_end

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, Signature, chain, chord, connect, group, orchestrator, signature, task
+from jobs import Result, Signature, chain, chord, connect, group, signature, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.store import keys
+from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append, crash, fail, log, multiply, nap, note_error, parent, read

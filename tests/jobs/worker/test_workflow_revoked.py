@@ -9,10 +9,11 @@ from random import Random
 
 import pytest
 
-from jobs import Result, chain, chord, group, orchestrator
+from jobs import Result, chain, chord, group
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys
+from jobs.worker import orchestrator
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import log, nap

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, chain, orchestrator
+from jobs import Result, chain
 from jobs.client.connection import JobsRedis
 from jobs.store import keys
-from jobs.worker import Worker
+from jobs.worker import Worker, orchestrator
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append
 from tests.waiting import wait_until

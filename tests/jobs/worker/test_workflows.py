@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, chain, chord, group, orchestrator
+from jobs import Result, chain, chord, group
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.store import keys
+from jobs.worker import orchestrator
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append, fail, log, multiply, nap, note_error, read
 from tests.waiting import wait_until
