@@ -25,14 +25,14 @@ from jobs.tasks import registry
 from jobs.tasks.current import Request
 from jobs.values import checks
 from jobs.values.must_await import all_awaited
-from jobs.worker.claimed import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
-from jobs.worker.functions import Around, TaskRunnable
-from jobs.worker.hooks import Hooks
+from jobs.worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.hooks import Hooks
+from jobs.worker.execution.runnables import Around, TaskRunnable
+from jobs.worker.execution.runner import Runner
+from jobs.worker.execution.slots import Slot, Slots
 from jobs.worker.option_checks import around as check_around
 from jobs.worker.recorder import Recorder
-from jobs.worker.run import Runner
-from jobs.worker.running import Running
-from jobs.worker.slots import Slot, Slots
 from jobs.workflows.canvas import Path, Signature, evaluate
 from jobs.workflows.members import place
 from jobs.workflows.stored_tree import from_dict

@@ -16,7 +16,7 @@ from jobs.eager import EagerRedis
 from jobs.store import default, keys
 from jobs.store.stored_values import moment_of
 from jobs.values.must_await import awaited
-from jobs.worker.functions import Around, decode_call
+from jobs.worker.execution.runnables import Around, decode_call
 
 __all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]
 

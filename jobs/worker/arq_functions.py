@@ -14,7 +14,7 @@ from jobs.schedules.schedule import Schedule
 from jobs.tasks import registry
 from jobs.tasks.current import CurrentJob, Request
 from jobs.worker.arq_options import TaskDefaults
-from jobs.worker.functions import Around, ArqRunnable, Runnable, TaskRunnable
+from jobs.worker.execution.runnables import Around, ArqRunnable, Runnable, TaskRunnable
 
 
 @dataclass

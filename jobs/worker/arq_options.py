@@ -14,8 +14,8 @@ from jobs.client.decorator import Task
 from jobs.client.submit import WORKFLOW_TASKS
 from jobs.errors import SettingsMistake
 from jobs.store import keys
-from jobs.worker.claimed import CallData
-from jobs.worker.running import Running
+from jobs.worker.execution.claimed_job import CallData
+from jobs.worker.execution.held_job import Running
 
 logger = logging.getLogger("arq.worker")
 

@@ -15,7 +15,7 @@ from jobs.store.outage import Link
 from jobs.store.script_connection import Line
 from jobs.store.stored_values import text, whole_ms
 from jobs.store.wrong_type import is_wrong_type, put_aside
-from jobs.worker.claimed import FAILURE, Claimed
+from jobs.worker.execution.claimed_job import FAILURE, Claimed
 
 logger = logging.getLogger("arq.worker")
 

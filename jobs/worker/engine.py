@@ -20,14 +20,14 @@ from jobs.store.script_connection import Line
 from jobs.store.subscription import Subscription
 from jobs.values.short_text import text
 from jobs.worker.claim import Claimer
-from jobs.worker.claimed import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
-from jobs.worker.hooks import call_hook, ctx_for
+from jobs.worker.execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.hooks import call_hook, ctx_for
+from jobs.worker.execution.runner import Runner
+from jobs.worker.execution.slots import Slot, Slots
 from jobs.worker.lease_renewer import Keeper, Lease
 from jobs.worker.presence import process_facts
 from jobs.worker.recorder import Recorder
-from jobs.worker.run import Runner
-from jobs.worker.running import Running
-from jobs.worker.slots import Slot, Slots
 from jobs.worker.statistics import Statistics
 from jobs.worker.suspects import Caution
 from jobs.worker.wake import Waker

@@ -23,9 +23,18 @@ from jobs.store.wrong_type import with_own_keys
 from jobs.values.exceptions import traceback_text, whole_text
 from jobs.values.sendable import DEPTH, check
 from jobs.values.short_text import said, text
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, SUCCESS, CallData, Claimed, Outcome, revoked
-from jobs.worker.functions import decode_call, request_of
-from jobs.worker.running import Running
+from jobs.worker.execution.claimed_job import (
+    FAILURE,
+    PARKED,
+    RETRY,
+    SUCCESS,
+    CallData,
+    Claimed,
+    Outcome,
+    revoked,
+)
+from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.runnables import decode_call, request_of
 from jobs.workflows.canvas import LINK, LINK_ERROR
 
 logger = logging.getLogger("arq.worker")

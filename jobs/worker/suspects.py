@@ -10,10 +10,10 @@ import time
 from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.outage import is_away
-from jobs.worker.claimed import Outcome
-from jobs.worker.run import stopped
-from jobs.worker.running import Running
-from jobs.worker.slots import Slots
+from jobs.worker.execution.claimed_job import Outcome
+from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.runner import stopped
+from jobs.worker.execution.slots import Slots
 
 FIRST_JOBS = 8
 """Jobs that a new worker runs at a time until the first of them has ended."""

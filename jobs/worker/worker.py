@@ -23,14 +23,14 @@ from jobs.store.outage import Link
 from jobs.values.exceptions import declare_exception
 from jobs.worker.arq_functions import TaskFunction, runnables
 from jobs.worker.arq_options import TaskDefaults, pickle_reader
-from jobs.worker.claimed import FAILURE, RETRY, SUCCESS
 from jobs.worker.engine import LAST_WAIT_S, Engine
-from jobs.worker.functions import Around
-from jobs.worker.hooks import Hooks
+from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS
+from jobs.worker.execution.hooks import Hooks
+from jobs.worker.execution.runnables import Around
+from jobs.worker.execution.runner import Runner
 from jobs.worker.json_log import use_json_lines
 from jobs.worker.lease_renewer import Lease
 from jobs.worker.presence import check_memory, until_over
-from jobs.worker.run import Runner
 from jobs.worker.scheduler import Scheduler
 from jobs.worker.statistics import Statistics
 

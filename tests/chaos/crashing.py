@@ -15,10 +15,10 @@ from typing import Any
 
 from jobs import group, task, worker_settings
 from jobs.client.submit import WORKFLOW
-from jobs.worker.claimed import Outcome
+from jobs.worker.execution.claimed_job import Outcome
+from jobs.worker.execution.held_job import Running
 from jobs.worker.orchestrator import Orchestration
 from jobs.worker.recorder import Recorder
-from jobs.worker.running import Running
 from tests.chaos import ledger, tasks
 
 FAULTS = ("SIGKILL", "SIGTERM", "SIGSTOP", "Redis")

@@ -20,7 +20,7 @@ from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.values import exceptions
 from jobs.worker import suspects
-from jobs.worker.functions import inert_call
+from jobs.worker.execution.runnables import inert_call
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.jobs.worker.tasks import note_error
 from tests.waiting import wait_until

@@ -14,8 +14,8 @@ from jobs import worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake
 from jobs.tasks.masking import NOTHING
-from jobs.worker import log
-from jobs.worker.claimed import FAILURE, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.execution import job_log
+from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, Claimed, Outcome
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.waiting import wait_until
@@ -119,16 +119,16 @@ def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) 
     job = Claimed("id", "default", b"")
     call = CallData("tests.log", ("a" * 5000, Rude()), {"long": "b" * 5000})
 
-    log.received(job, call, NOTHING)
-    log.ended(job, call, Outcome(SUCCESS, "x" * 5000), 0.1, True)
-    log.ended(job, call, Outcome(SUCCESS, Rude()), 0.1, True)
-    log.ended(job, call, Outcome(SUCCESS, "secret"), 0.1, False)
-    log.ended(job, call, Outcome(FAILURE, Detailed("oh")), 0.1, True)
+    job_log.received(job, call, NOTHING)
+    job_log.ended(job, call, Outcome(SUCCESS, "x" * 5000), 0.1, True)
+    job_log.ended(job, call, Outcome(SUCCESS, Rude()), 0.1, True)
+    job_log.ended(job, call, Outcome(SUCCESS, "secret"), 0.1, False)
+    job_log.ended(job, call, Outcome(FAILURE, Detailed("oh")), 0.1, True)
 
     received, long, rude, hidden, failed = (record.getMessage() for record in caplog.records)
     assert received.endswith("…)")
-    assert len(received.split("(", 1)[1]) == log.SHOWN + 1
-    assert len(long.split("● ")[1]) == log.SHOWN
+    assert len(received.split("(", 1)[1]) == job_log.SHOWN + 1
+    assert len(long.split("● ")[1]) == job_log.SHOWN
     assert "a Rude whose repr() raises RuntimeError" in rude
     assert "secret" not in hidden
     assert failed.endswith("failed, Detailed: oh")

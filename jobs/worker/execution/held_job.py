@@ -11,8 +11,8 @@ from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.outage import is_away
 from jobs.tasks.current import CurrentJob
-from jobs.worker.claimed import CallData, Claimed, Outcome
-from jobs.worker.slots import Slot
+from jobs.worker.execution.claimed_job import CallData, Claimed, Outcome
+from jobs.worker.execution.slots import Slot
 
 logger = logging.getLogger("arq.worker")
 

@@ -15,11 +15,20 @@ from arq.worker import JobExecutionFailed
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.tasks.declarations import KnownTask
-from jobs.worker import log
-from jobs.worker.claimed import FAILURE, PENDING, REVOKED, SUCCESS, CallData, Claimed, Outcome, revoked
-from jobs.worker.functions import ArqRunnable, Runnable, decode_call, inert_call
-from jobs.worker.hooks import Hooks, call_hook, ctx_for
-from jobs.worker.running import Running
+from jobs.worker.execution import job_log
+from jobs.worker.execution.claimed_job import (
+    FAILURE,
+    PENDING,
+    REVOKED,
+    SUCCESS,
+    CallData,
+    Claimed,
+    Outcome,
+    revoked,
+)
+from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.hooks import Hooks, call_hook, ctx_for
+from jobs.worker.execution.runnables import ArqRunnable, Runnable, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """What a pickle begins with, and no call of ours."""
@@ -51,11 +60,11 @@ class Runner:
         job = running.job
         refusal = self._refusal(running)
         if refusal is not None:
-            log.refused(job, running.call, refusal)
+            job_log.refused(job, running.call, refusal)
             return refusal
         function = self.functions[running.call.task]
         ctx = ctx_for(self.ctx, job, running.call)
-        log.received(job, running.call, function.secrets)
+        job_log.received(job, running.call, function.secrets)
         began = time.monotonic()
         try:
             await call_hook(self.hooks.start, running.call.task, ctx)
@@ -64,7 +73,7 @@ class Runner:
             outcome = self._judge(running, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
-        log.ended(job, running.call, outcome, time.monotonic() - began, self.log_results)
+        job_log.ended(job, running.call, outcome, time.monotonic() - began, self.log_results)
         with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
             await call_hook(self.hooks.end, running.call.task, ctx)
         return outcome

@@ -9,7 +9,17 @@ from typing import Any
 from jobs.tasks import masking
 from jobs.values.short_text import said, text
 from jobs.values.untrusted_text import PrintableRecords
-from jobs.worker.claimed import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.execution.claimed_job import (
+    PARKED,
+    PENDING,
+    RETRY,
+    REVOKED,
+    STARTED,
+    SUCCESS,
+    CallData,
+    Claimed,
+    Outcome,
+)
 
 logger = logging.getLogger("arq.worker")
 logger.addFilter(PrintableRecords())

@@ -24,11 +24,11 @@ from jobs.tasks.current import CurrentJob, Request
 from jobs.tasks.masking import secrets_of
 from jobs.tasks.retry_delay import next_delay, retries_by_itself
 from jobs.values.short_text import said, text
-from jobs.worker import processes, time_limits
-from jobs.worker.claimed import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
-from jobs.worker.hooks import call_hook
+from jobs.worker.execution import processes, time_limits
+from jobs.worker.execution.claimed_job import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
+from jobs.worker.execution.held_job import UNKNOWN, Running
+from jobs.worker.execution.hooks import call_hook
 from jobs.worker.orchestrator import NET_S
-from jobs.worker.running import UNKNOWN, Running
 from jobs.workflows.journal import MemberFailed, PutDown, Revoked
 
 T = TypeVar("T")

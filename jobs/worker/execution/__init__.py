@@ -1,0 +1,1 @@
+"""One claimed job, from its payload to its outcome."""
