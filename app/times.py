@@ -38,31 +38,31 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
     """The moment of a date-time field (`2026-12-01T10:30`, seconds allowed) in *zone*; NotATime if it is none."""
     found = LOCAL.fullmatch(typed.strip())
     if found is None:
-        raise NotATime("no-time", "Give a day and a time, like 2026-12-01 10:30.")
+        raise NotATime("no-time", "Enter a date and time, like 2026-12-01 10:30.")
     try:
         local = datetime(*(int(part or 0) for part in found.groups()), tzinfo=zone)  # type: ignore[misc,arg-type]
         at = local.astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotATime(
-            "no-such-time", f"There is no {typed.strip()[:20]}: check the day and the time."
+            "no-such-time", f"{typed.strip()[:20]} does not exist. Check the date and time."
         ) from None
     if at.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise NotATime(
             "clocks-forward",
-            f"The clocks in {zone.key} are put forward that night: there is no {local:%H:%M} on "
-            f"{local:%-d %B %Y}. The first time after it is {at.astimezone(zone):%H:%M}.",
+            f"Clocks in {zone.key} go forward that night, so {local:%H:%M} does not exist on "
+            f"{local:%-d %B %Y}. The next valid time is {at.astimezone(zone):%H:%M}.",
         )
     if at <= now:
-        raise NotATime("past", "That moment has passed: give a later one.")
+        raise NotATime("past", "That time is in the past. Choose a later one.")
     if at > _years_after(now, FURTHEST_YEARS):
-        raise NotATime("too-far", f"That is too far away: up to {FURTHEST_YEARS} years ahead are possible.")
+        raise NotATime("too-far", f"That time is too far away. The limit is {FURTHEST_YEARS} years ahead.")
     if local.utcoffset() != local.replace(fold=1).utcoffset():
         return Moment(
             at,
             Message(
                 "clocks-back",
-                f"The clocks in {zone.key} are put back that night, so {local:%H:%M} comes twice: "
-                "this is the first of the two.",
+                f"Clocks in {zone.key} go back that night, so {local:%H:%M} occurs twice. "
+                "The first one is used.",
             ),
         )
     return Moment(at)

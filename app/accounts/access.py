@@ -65,7 +65,7 @@ def protect(app: Quart) -> None:
         if g.account is None:
             return _send_to_sign_in()
         if access == "owner" and not is_owner(g.account):
-            abort(403, Message("owner-only", "This page is for the owner of the site."))
+            abort(403, Message("owner-only", "Only the owner of the site can open this page."))
         return None
 
 

@@ -39,7 +39,7 @@ def parse_address(typed: str, settings: Settings) -> str:
     email = owner if typed == settings.owner_email else address.parse(typed).lower()
     if email.endswith("@localhost") and email != owner and not settings.embedded_mail:
         raise AddressRefused(
-            "localhost", "Nobody can be reached at localhost: write the address like name@example.org."
+            "localhost", "Email cannot be delivered to localhost. Enter an address like name@example.org."
         )
     return email
 

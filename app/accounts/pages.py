@@ -20,13 +20,11 @@ from app.messages import Message, notify
 from app.web.rate_limits import RateLimitsUnavailable
 
 NO_MAIL_NOW = Message(
-    "no-mail-now", "No mail can be sent right now, so there is no link on its way. Try again in a minute."
+    "no-mail-now", "Email cannot be sent right now, so no link was sent. Try again in a minute."
 )
-TOO_OFTEN = Message("too-often", "You can ask for the next link in {}.")
-LINK_IS_OVER = Message(
-    "link-over", "This link has been used already or is more than ten minutes old. Ask for a new one."
-)
-NO_SUCH_ZONE = Message("no-such-zone", "This is not a time zone that we know. Choose one from the list.")
+TOO_OFTEN = Message("too-often", "You can request another link in {}.")
+LINK_IS_OVER = Message("link-over", "This link was already used, or it has expired. Request a new one.")
+NO_SUCH_ZONE = Message("no-such-zone", "Unknown time zone. Choose one from the list.")
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 
@@ -131,7 +129,7 @@ async def save() -> ResponseReturnValue:
             update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone)
         )
         await db.commit()
-    await notify(Message("saved", f"Saved: times are shown in {zone}."))
+    await notify(Message("saved", f"Saved. Times are now shown in {zone}."))
     return redirect(url_for("accounts.show"), 303)
 
 

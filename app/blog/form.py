@@ -59,19 +59,19 @@ class Form:
 
     def _check_words(self) -> None:
         if not self.title:
-            self.title_error = Message("no-title", "Give the post a title.")
+            self.title_error = Message("no-title", "Enter a title.")
         elif len(self.title) > LONGEST_TITLE:
             self.title_error = Message(
                 "title-too-long",
-                f"The title has {len(self.title)} characters; {LONGEST_TITLE} are allowed. Shorten it.",
+                f"The title has {len(self.title)} characters. The limit is {LONGEST_TITLE}.",
             )
         if not self.text.strip():
-            self.text_error = Message("empty", "Write something: the post is empty.")
+            self.text_error = Message("empty", "Enter the text of the post.")
         elif len(self.text) > LONGEST_TEXT:
             self.text_error = Message(
                 "too-long",
-                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it, "
-                "or make two posts of it.",
+                f"The text has {len(self.text):,} characters. The limit is {LONGEST_TEXT:,}: shorten it, "
+                "or split it into two posts.",
             )
 
     async def _render(self) -> None:

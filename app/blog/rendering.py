@@ -60,8 +60,8 @@ async def render(text: str) -> Rendered:
     if process.returncode != 0 or not written:
         raise TextRefused(
             "too-complex",
-            "This text takes too long to show, or its page would be over a megabyte. Brackets, links or "
-            "references that are repeated very often are the usual reason: write fewer of them.",
+            "This text takes too long to render, or its page would exceed 1 MB. The usual cause is "
+            "many repeated brackets, links or references: remove some.",
         )
     html, plain = json.loads(written)
     return Rendered.of(text, html, plain)

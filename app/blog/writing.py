@@ -98,11 +98,11 @@ async def delete(pk: int) -> ResponseReturnValue:
         post = await _post(db, pk, lock=True)
         if post.published_at is not None:
             await notify(
-                Message("published", "Only a draft can be deleted: take the post back first."), "warning"
+                Message("published", "Only drafts can be deleted. Unpublish the post first."), "warning"
             )
             return redirect(url_for("blog.show", **post.address), 303)
         await db.delete(post)
-    await notify(Message("deleted", "The draft is deleted."))
+    await notify(Message("deleted", "Draft deleted."))
     return redirect(url_for("blog.drafts"), 303)
 
 
@@ -113,14 +113,14 @@ async def add_samples() -> ResponseReturnValue:
     async with database.transaction() as db:
         if await db.scalar(select(Post.id).limit(1)) is not None:
             await notify(
-                Message("not-empty", "There are posts already, so no samples were added."), "warning"
+                Message("not-empty", "There are posts already, so no sample posts were added."), "warning"
             )
         else:
             db.add_all(samples.posts(datetime.now(UTC)))
             await notify(
                 Message(
                     "samples",
-                    "The sample posts are published. Change them, or take them back and delete them.",
+                    "Sample posts published. Edit them, or unpublish and delete them.",
                 )
             )
     return redirect(url_for("blog.index"), 303)
@@ -133,12 +133,12 @@ async def _post(db: AsyncSession, pk: int, *, lock: bool = False) -> Post:
 async def _saved(post: Post, note: Message | None = None) -> ResponseReturnValue:
     """Say who can read it from when on."""
     if post.published_at is None:
-        await notify(Message("draft", "Saved as a draft: only you can see it."))
+        await notify(Message("draft", "Saved as draft. Only you can see it."))
     elif post.state == "waiting":
         at = times.spelled(post.published_at, reader_zone())
-        await notify(Message("waiting", f"Saved: everybody can read it from {at} on."))
+        await notify(Message("waiting", f"Saved. The post will be published {at}."))
     else:
-        await notify(Message("published", "Saved: everybody can read it."))
+        await notify(Message("published", "Saved. The post is published."))
     if note:
         await notify(note, "warning")
     return redirect(url_for("blog.show", **post.address), 303)

@@ -99,7 +99,7 @@ async def trouble(digest: Digest, sentence: str) -> EmailMessage:
     return compose(
         sender=current_mailer().sender,
         to=owner_address(site()),
-        subject="The weekly digest needs you",
+        subject="The weekly digest needs your attention",
         text=await render_template("digest/mails/trouble.txt", **words),
         html=await render_template("digest/mails/trouble.html", **words),
         message_id=f"<digest-trouble.{digest.id}.{int(digest.began_at.timestamp())}@{mail_domain()}>",

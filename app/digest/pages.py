@@ -33,24 +33,25 @@ MOST_FAILURES_LISTED = 100
 
 # What a button does, and what is said of the deliveries that it touched.
 ACTIONS: dict[str, tuple[steering.Action, Message]] = {
-    "pause": (steering.pause, Message("paused", "Paused: {} wait until you resume it.")),
-    "resume": (steering.resume, Message("resumed", "It goes on with {}.")),
-    "stop": (steering.stop, Message("stopped", "Stopped: {} will not be sent.")),
-    "retry": (steering.retry_failed, Message("retried", "{} that failed are tried again.")),
-    "sent": (steering.mark_sent, Message("marked-sent", "{} are marked as sent.")),
-    "again": (steering.send_again, Message("sent-again", "{} are sent once more.")),
+    "pause": (steering.pause, Message("paused", "Paused. {} wait until you resume.")),
+    "resume": (steering.resume, Message("resumed", "Resumed. {} will be sent.")),
+    "stop": (steering.stop, Message("stopped", "Stopped. {} will not be sent.")),
+    "retry": (steering.retry_failed, Message("retried", "Retrying {}.")),
+    "sent": (steering.mark_sent, Message("marked-sent", "Marked as sent: {}.")),
+    "again": (steering.send_again, Message("sent-again", "Sending {} again.")),
 }
 
-NOTHING_NEW = Message("nothing-new", "Nothing was published since the last digest, so there is none to send.")
-NO_READERS = Message("no-readers", "Nobody has subscribed yet, so there is nobody to send it to.")
+NOTHING_NEW = Message("nothing-new", "No new posts since the last digest: nothing to send.")
+NO_READERS = Message("no-readers", "No subscribers yet: nobody to send to.")
 ENOUGH_TODAY = Message(
-    "enough-today", f"There were {choosing.MOST_A_DAY} digests within a day. Send the next one later."
+    "enough-today",
+    f"{choosing.MOST_A_DAY} digests were sent within a day, which is the limit. Send the next one later.",
 )
-WRONG_NUMBER = Message("wrong-number", "That is not their number: type {:,} to say that you mean it.")
-ON_ITS_WAY = Message("on-its-way", "The digest is on its way to {}.")
-TEST_SENT = Message("test-sent", "A test mail is on its way to you.")
-TOO_OFTEN = Message("too-often", "That was often enough for now. Try again in {} minutes.")
-QUEUE_AWAY = Message("queue-away", "The queue does not answer right now. A worker takes it up once it does.")
+WRONG_NUMBER = Message("wrong-number", "This is not the number of subscribers. To confirm, type {:,}.")
+ON_ITS_WAY = Message("on-its-way", "The digest is being sent to {}.")
+TEST_SENT = Message("test-sent", "A test email is being sent to you.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 
 MAILING = {"resume", "retry", "again"}
 """Those after which mails leave."""
@@ -169,7 +170,7 @@ async def act(pk: int, action: str) -> ResponseReturnValue:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         touched = await do(db, digest)
         goes_on = digest.state == State.SENDING
-    await notify(said.format(f"{touched:,} mail{'s' if touched != 1 else ''}"))
+    await notify(said.format(f"{touched:,} email{'s' if touched != 1 else ''}"))
     if goes_on:
         await _start(pk)
     return redirect(url_for("digest.show", pk=pk), 303)

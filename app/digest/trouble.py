@@ -13,6 +13,7 @@ from app import database
 from app.digest import mails
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import current_mailer
+from app.messages import Message
 from app.subscribers.models import Subscriber, is_confirmed
 
 TOO_LONG = timedelta(minutes=30)
@@ -24,7 +25,7 @@ class Trouble:
     """A digest that needs the owner; `sentence` says why."""
 
     digest: Digest
-    sentence: str
+    sentence: Message
 
 
 async def all_of(db: AsyncSession) -> Sequence[Trouble]:
@@ -34,23 +35,26 @@ async def all_of(db: AsyncSession) -> Sequence[Trouble]:
     return [Trouble(digest, words) for digest, words in found if words]
 
 
-async def sentence(db: AsyncSession, digest: Digest) -> str:
-    """What is wrong with it; empty if nothing is."""
+async def sentence(db: AsyncSession, digest: Digest) -> Message | None:
+    """What is wrong with it; None if nothing is."""
     if digest.state == State.PAUSED and digest.reason:
-        return f"The digest has paused itself. {digest.reason}"
+        return Message("paused", f"The digest was paused automatically. {digest.reason}")
     if digest.state == State.SENDING and datetime.now(UTC) - digest.began_at > TOO_LONG:
-        return f"The digest is not finished after 30 minutes. {digest.reason}".strip()
+        return Message("slow", f"The digest is not finished after 30 minutes. {digest.reason}".strip())
     if digest.state != State.DONE:
-        return ""
+        return None
     failed, uncertain = await _left_over(db, digest.id)
     if uncertain:
-        they = "it" if uncertain == 1 else "they"
-        return f"Of {_mails(uncertain)} nobody knows whether {they} arrived: you decide."
-    return f"{_mails(failed)} {'has' if failed == 1 else 'have'} failed." if failed else ""
+        they = "it" if uncertain == 1 else "them"
+        return Message(
+            "uncertain",
+            f"It is not known whether {_mails(uncertain)} arrived. Mark {they} as sent, or send {they} again.",
+        )
+    return Message("failed", f"{_mails(failed)} could not be sent.") if failed else None
 
 
 def _mails(count: int) -> str:
-    return f"{count:,} mail{'s' if count != 1 else ''} of the digest"
+    return f"{count:,} email{'s' if count != 1 else ''} of the digest"
 
 
 async def tell_owner(pk: int) -> None:

@@ -23,7 +23,7 @@ from app.private import write_private
 from settings import Settings
 
 ADDRESS = "/inbox/"
-NO_KEY = Message("no-key", "The inbox opens with the address that `make run` prints when it starts.")
+NO_KEY = Message("no-key", "Open the inbox with the address that `make run` prints when it starts.")
 
 
 @contextmanager

@@ -25,23 +25,27 @@ def parse(typed: str) -> str:
     address = typed.strip(" ")
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
-        raise AddressRefused("not-an-address", "That is not a mail address: write it like name@example.org.")
+        raise AddressRefused(
+            "not-an-address", "This is not an email address. Enter one like name@example.org."
+        )
     if len(address) > MAX_LENGTH:
         raise AddressRefused(
-            "too-long", f"That mail address is too long: it may have {MAX_LENGTH} characters."
+            "too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters."
         )
     if "@" in local:
-        raise AddressRefused("several", "Write one mail address, not several.")
+        raise AddressRefused("several", "Enter one email address only.")
     if not local.isascii():
         raise AddressRefused(
-            "accents", "The part before the @ may only have letters without accents, digits and signs."
+            "accents", "The part before the @ may contain only unaccented letters, digits and symbols."
         )
     if len(local) > 64 or not LOCAL_PART.fullmatch(local) or "=?" in local:
-        raise AddressRefused("not-an-address", "That is not a mail address: write it like name@example.org.")
+        raise AddressRefused(
+            "not-an-address", "This is not an email address. Enter one like name@example.org."
+        )
     parsed = f"{local}@{_ascii_domain(domain)}"
     if len(parsed) > MAX_LENGTH:
         raise AddressRefused(
-            "too-long", f"That mail address is too long: it may have {MAX_LENGTH} characters."
+            "too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters."
         )
     return parsed
 
@@ -80,7 +84,7 @@ def _ascii_domain(domain: str) -> str:
     if "." not in found or found.endswith(".") or found.rpartition(".")[2].isdigit():
         raise AddressRefused(
             "not-a-mail-server",
-            f"{_short(domain)} is not the name of a mail server: write it like example.org.",
+            f"{_short(domain)} is not a valid domain. Enter one like example.org.",
         )
     return found
 

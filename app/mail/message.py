@@ -112,7 +112,7 @@ def checked_ascii(name: str, value: str) -> str:
 def plain_address(value: str) -> str:
     """*value*, if it is one bare address: nothing in it can name a second recipient or end the line."""
     if len(value) > 254 or "=?" in value or not ADDRESS.fullmatch(value):
-        raise HeaderRefused(f"{value[:60]!r} is not one plain mail address.")
+        raise HeaderRefused(f"{value[:60]!r} is not one plain email address.")
     return value
 
 

@@ -14,7 +14,7 @@ LONGEST = 512
 """Characters of an id or a name."""
 
 
-NOTHING = Message("gone", "There is nothing of this name or id, or it has ended and is not kept any more.")
+NOTHING = Message("gone", "Nothing with this name or id exists, or its record has expired.")
 
 
 def query(name: str) -> str:
@@ -50,10 +50,10 @@ def moment(typed: str) -> datetime | None:
         at = datetime.fromisoformat(typed)
     except ValueError:
         raise Refused(
-            "no-such-time", f"There is no {typed[:20]}: give a day and a time, like 2026-12-01T10:30."
+            "no-such-time", f"{typed[:20]} is not a date and time. Enter one like 2026-12-01T10:30."
         ) from None
     if not 1970 < at.year < 2200:
-        raise Refused("too-far", f"{typed[:20]} is too far away: years from 1971 to 2199 are possible.")
+        raise Refused("too-far", f"{typed[:20]} is out of range. Enter a year from 1971 to 2199.")
     return at if at.tzinfo else at.replace(tzinfo=reader_zone())
 
 

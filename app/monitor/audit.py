@@ -23,6 +23,6 @@ async def audit() -> ResponseReturnValue:
         try:
             return {"page": await monitor.audit(redis(), asked.words("cursor"))}
         except ValueError:
-            abort(404, "There is no such page of the log: begin at the first one.")
+            abort(404, "This page of the log does not exist. Start at the first page.")
 
     return await live.page("monitor/audit.html", look)

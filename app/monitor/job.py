@@ -17,8 +17,8 @@ from app.monitor.blueprint import blueprint
 from app.web.template_words import reader_zone
 from jobs import monitor
 
-STOP_REQUESTED = Message("stop-requested", "It is told to stop.")
-NO_RETRY = Message("no-retry", "It finishes this attempt, and is not retried.")
+STOP_REQUESTED = Message("stop-requested", "Stop requested.")
+NO_RETRY = Message("no-retry", "Retries cancelled. The current attempt continues.")
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 
 
@@ -44,7 +44,7 @@ async def retry_job() -> ResponseReturnValue:
     async def do() -> Message:
         nonlocal runs
         runs = await monitor.retry(redis(), job_id)
-        return Message("retried", f"It runs again, as {runs}.")
+        return Message("retried", f"Queued again as {runs}.")
 
     return await act("retry", job_id, do, lambda: url_for("monitor.job", id=runs))
 
@@ -59,10 +59,10 @@ async def revoke_job() -> ResponseReturnValue:
     async def do() -> Message:
         state = await monitor.revoke(redis(), job_id, terminate)
         if state in (*ENDED, "UNKNOWN"):
-            raise Refused("ended", "Too late: it has ended, and its result stays as it is.")
+            raise Refused("ended", "Too late: the job has already finished.")
         if state == "STARTED":
             return STOP_REQUESTED if terminate else NO_RETRY
-        return Message("revoked", "Revoked: it is never started.")
+        return Message("revoked", "Revoked. The job will not start.")
 
     what = "revoke and stop" if terminate else "revoke"
     return await act(what, job_id, do, url_for("monitor.job", id=job_id))
@@ -77,9 +77,9 @@ async def reschedule_job() -> ResponseReturnValue:
     async def do() -> Message:
         eta = asked.moment(typed)
         if eta is None:
-            raise Refused("no-time", "Give a day and a time.")
+            raise Refused("no-time", "Enter a date and time.")
         if not await monitor.reschedule(redis(), job_id, eta):
-            raise Refused("not-waiting", "Too late: it does not wait any more.")
-        return Message("moved", f"Moved: it is due {times.spelled(eta, reader_zone())}.")
+            raise Refused("not-waiting", "Too late: the job is not waiting any more.")
+        return Message("moved", f"Rescheduled to {times.spelled(eta, reader_zone())}.")
 
     return await act("reschedule", job_id, do, url_for("monitor.job", id=job_id))

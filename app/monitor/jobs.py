@@ -20,14 +20,14 @@ FEW = 10
 MOST_STEPS = 4
 STATES = (
     ("", "All"),
-    ("waiting", "Due"),
+    ("waiting", "Waiting"),
     ("scheduled", "Scheduled"),
     ("STARTED", "Running"),
-    ("RETRY", "Waiting for a retry"),
+    ("RETRY", "Waiting for retry"),
     ("SUCCESS", "Succeeded"),
     ("FAILURE", "Failed"),
     ("REVOKED", "Revoked"),
-    ("ended", "Ended"),
+    ("ended", "Finished"),
 )
 WORDS = ("text", "task", "worker", "queue")
 
@@ -78,7 +78,7 @@ async def _page(**filters: str | datetime | None) -> monitor.Page:
                 **filters,  # type: ignore[arg-type]
             )
         except ValueError:
-            abort(404, "There is no such page of jobs: begin at the first one.")
+            abort(404, "This page of jobs does not exist. Start at the first page.")
         rows, cursor = rows + page.rows, page.next
         if not cursor or len(rows) >= FEW:
             break

@@ -68,11 +68,11 @@ class Watched:
             async with asyncio.timeout(PATIENCE_S):
                 self.tell(_event("part", await self._render()))
         except HTTPException:
-            self.tell(_event("over", "What this page showed is not there any more."))
+            self.tell(_event("over", "This page no longer exists."))
         except Exception as error:  # whatever it is, the next look may go well
             if not self.event.startswith(b"event: away"):
                 logger.error("a live page cannot be drawn: %r", error)
-            self.tell(_event("away", "Redis does not answer right now. What is shown is from before."))
+            self.tell(_event("away", "Redis is not responding. This page shows older data."))
 
     def tell(self, event: bytes) -> None:
         if event != self.event:
@@ -157,7 +157,7 @@ async def _stream(template: str, look: Look) -> Response:
     live = of_this_process()
     key = (template, request.full_path, reader_zone())
     if not live.has_room(key):
-        abort(503, "Too many pages are watched at once. Close some, or reload this one by hand.")
+        abort(503, "Too many live pages are open. Close some, or reload this page manually.")
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
     response: Any = await make_response(stream_with_context(_events)(live, key, render), headers)
     response.timeout = None
@@ -174,7 +174,7 @@ async def _events(
         while not live.closing:
             if time.monotonic() - checked >= HEARTBEAT_S:
                 if await _is_refused():
-                    yield _event("over", "You are signed out: nothing more is shown here.")
+                    yield _event("over", "You are signed out. This page is no longer updated.")
                     return
                 checked = time.monotonic()
                 yield b": still here\n\n"

@@ -19,11 +19,11 @@ from jobs import monitor
 
 PRESS_S = 5
 """How long one press of the button ends jobs: what takes longer than a browser waits would be cut off anywhere."""
-PAUSED = Message("paused", "Paused: nothing more of it is started.")
-WAS_PAUSED = Message("paused-already", "It was paused already.")
-RESUMED = Message("resumed", "Resumed: its jobs are started again.")
-WAS_NOT_PAUSED = Message("not-paused", "It was not paused.")
-WRONG_NAME = Message("wrong-name", "That is not the name of the queue: type it to say that you mean it.")
+PAUSED = Message("paused", "Paused. Its jobs do not start.")
+WAS_PAUSED = Message("paused-already", "The queue was already paused.")
+RESUMED = Message("resumed", "Resumed. Its jobs start again.")
+WAS_NOT_PAUSED = Message("not-paused", "The queue was not paused.")
+WRONG_NAME = Message("wrong-name", "This is not the name of the queue. To confirm, type the name.")
 
 
 @blueprint.get("/queues")
@@ -85,10 +85,8 @@ async def purge_queue() -> ResponseReturnValue:
         nonlocal ended, goes_on
         now, goes_on = await _purge(name, too)
         ended += now
-        said = (
-            f"{now:,} job{'' if now == 1 else 's'} ended as revoked{f', {ended:,} in all' if before else ''}."
-        )
-        return Message("purged", said + (" There are more." if goes_on else await _what_stays(name)))
+        said = f"{now:,} job{'' if now == 1 else 's'} purged{f', {ended:,} in total' if before else ''}."
+        return Message("purged", said + (" More remain." if goes_on else await _what_stays(name)))
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
     done = await act(what, name, do, url_for("monitor.queues"))
@@ -109,7 +107,7 @@ async def _purge(name: str, too: bool) -> tuple[int, bool]:
 async def _what_stays(name: str) -> str:
     [queue] = await monitor.queues_named(redis(), [name])
     stays = queue.due + queue.scheduled
-    return f" {stays:,} wait{'s' if stays == 1 else ''} there still." if stays else ""
+    return f" {stays:,} remain{'s' if stays == 1 else ''} in the queue." if stays else ""
 
 
 async def _ask(name: str, error: Message | None = None, **words: Any) -> str:

@@ -35,7 +35,7 @@ async def pause_schedule() -> ResponseReturnValue:
 
     async def do() -> Message:
         await monitor.pause_schedule(redis(), name)
-        return Message("paused", "Paused: its moments pass without a run.")
+        return Message("paused", "Paused. Its runs are skipped.")
 
     return await act("pause schedule", name, do, url_for("monitor.schedules"))
 
@@ -47,7 +47,7 @@ async def resume_schedule() -> ResponseReturnValue:
 
     async def do() -> Message:
         await monitor.resume_schedule(redis(), name)
-        return Message("resumed", "Resumed: its next moment runs again.")
+        return Message("resumed", "Resumed. It runs at its next time.")
 
     return await act("resume schedule", name, do, url_for("monitor.schedules"))
 
@@ -60,8 +60,8 @@ async def forget_schedule() -> ResponseReturnValue:
 
     async def do() -> Message:
         if not await monitor.forget_schedule(redis(), name):
-            raise Refused("in-use", "A worker has this schedule: take it out of the code first.")
-        return Message("forgotten", "Forgotten. A worker that has it would bring it back.")
+            raise Refused("in-use", "A worker declares this schedule. Remove it from the code first.")
+        return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
 
     return await act("forget schedule", name, do, url_for("monitor.schedules"))
 
@@ -76,6 +76,6 @@ async def run_schedule() -> ResponseReturnValue:
 
     async def do() -> Message:
         job_id = await monitor.run_schedule(redis(), name)
-        return Message("run", f"It runs now, as {job_id}.")
+        return Message("run", f"Queued as {job_id}.")
 
     return await act("run schedule", name, do, url_for("monitor.schedules"))

@@ -16,8 +16,8 @@ from app.monitor.blueprint import blueprint
 from app.monitor.overview import MINUTES
 from jobs import monitor
 
-RATE_SET = Message("rate-set", "At most {} of this task start now.")
-RATE_GONE = Message("rate-gone", "This task has no rate limit now.")
+RATE_SET = Message("rate-set", "Rate limit set to {}.")
+RATE_GONE = Message("rate-gone", "Rate limit removed.")
 
 
 @blueprint.get("/tasks")

@@ -17,7 +17,7 @@ from jobs import monitor
 
 SHOWN = 100
 """Running jobs that are listed, those that run longest first."""
-DEAF = "The worker does not listen: it has stopped, or has just lost its connection. Nothing was done."
+DEAF = "The worker is not responding: it has stopped or lost its connection. Nothing was done."
 
 
 @blueprint.get("/workers")
@@ -52,7 +52,7 @@ async def quiet_worker() -> ResponseReturnValue:
         if not await monitor.quiet(redis(), name):
             raise Refused("not-listening", DEAF)
         return Message(
-            "quiet", "The worker claims no more jobs; those that it has go on. A restart ends that."
+            "quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this."
         )
 
     return await act("quiet worker", name, do, url_for("monitor.worker", name=name))
@@ -68,7 +68,7 @@ async def stop_worker() -> ResponseReturnValue:
             raise Refused("not-listening", DEAF)
         return Message(
             "stop-requested",
-            "The worker is told to stop: it finishes its jobs, hands back what takes too long, and ends.",
+            "Stop requested. The worker finishes its jobs, releases those that take too long, and exits.",
         )
 
     return await act("stop worker", name, do, url_for("monitor.worker", name=name))

@@ -24,7 +24,7 @@ async def workflows() -> ResponseReturnValue:
         try:
             return {"page": await monitor.workflows(redis(), asked.words("cursor"))}
         except ValueError:
-            abort(404, "There is no such page of workflows: begin at the first one.")
+            abort(404, "This page of workflows does not exist. Start at the first page.")
 
     return await live.page("monitor/workflows.html", look)
 

@@ -43,37 +43,37 @@ def example(title: str, about: str, *, a_minute: int = 20) -> Callable[..., None
     return add
 
 
-@example("A task", "It runs on a worker, and its result comes back.")
+@example("A task", "Runs on a worker and returns its result.")
 async def _task() -> Any:
     return await multiply.delay(4, 4)
 
 
-@example("A task that writes a log line", "The worker's log shows it when it starts, and what it returned.")
+@example("A task that writes a log line", "The worker logs its start and its result.")
 async def _log() -> Any:
     return await log.delay("Message")
 
 
-@example("Later", "It waits in Redis for its time, and survives any restart meanwhile.")
+@example("A countdown", "Waits in Redis until it is due. It survives restarts.")
 async def _countdown() -> Any:
     return await log.apply_async(("Ten seconds later",), countdown=10)
 
 
-@example("Retries", "It fails twice; each retry waits 2 seconds, in Redis and not in a worker.")
+@example("Retries", "Fails twice. Each retry waits 2 seconds in Redis and occupies no worker.")
 async def _retries() -> Any:
     return await unreliable.delay(failures=2)
 
 
-@example("A failure", "It fails once and three times more. Then it is a FAILURE, with every traceback kept.")
+@example("A failure", "Fails, and fails in all three retries. Its state is then FAILURE.")
 async def _failure() -> Any:
     return await unreliable.delay(failures=99)
 
 
-@example("A group", "Ten tasks side by side; their results come in the order of the calls.")
+@example("A group", "Ten tasks in parallel. Results come in the order of the calls.")
 async def _group() -> Any:
     return await group(multiply.s(i, i + 5) for i in range(10)).delay()
 
 
-@example("A chain", "One after the other: each step gets what the one before it returned.")
+@example("A chain", "Tasks in sequence: each step gets the result of the step before it.")
 async def _chain() -> Any:
     return await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)).delay()
 

@@ -39,7 +39,7 @@ async def run(name: str) -> ResponseReturnValue:
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit(f"playground-{name}", str(current_account().id), times=example.a_minute, period_s=60)
     if wait := await limits.take(allowance):
-        abort(429, Message("too-often", f"That was often enough for a minute. Try again in {wait} s."))
+        abort(429, Message("too-often", f"Too many requests. Try again in {wait} s."))
     result = await example.run()
     session["runs"] = session.get("runs", {}) | {name: result.id}
     return redirect(url_for("playground.index", _anchor=name), 303)

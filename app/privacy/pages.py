@@ -26,9 +26,9 @@ from app.privacy import deletion, export
 from app.web.rate_limits import Limit, RateLimits
 
 EXPORTS_AN_HOUR = 5
-TOO_OFTEN = Message("too-often", "That was often enough for now. Try again in {} minutes.")
-NOT_CONFIRMED = Message("not-confirmed", "Type {}, to show that you mean this account. Nothing was deleted.")
-DELETED = Message("account-deleted", "Your account is deleted, and everything that belonged to it.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+NOT_CONFIRMED = Message("not-confirmed", "Nothing was deleted. To confirm, type {}.")
+DELETED = Message("account-deleted", "Your account and all its data have been deleted.")
 
 blueprint = Blueprint("privacy", __name__, template_folder="templates")
 

@@ -55,15 +55,16 @@ class Form:
 
     def _check_text(self) -> None:
         if not self.text.strip():
-            self.text_error = Message("empty", "Write what you want to be reminded of.")
+            self.text_error = Message("empty", "Enter the text of the reminder.")
         elif len(self.text) > LONGEST_TEXT:
             self.text_error = Message(
                 "too-long",
-                f"The text has {len(self.text):,} characters; {LONGEST_TEXT:,} are allowed. Shorten it.",
+                f"The text has {len(self.text):,} characters. The limit is {LONGEST_TEXT:,}.",
             )
         elif UNMAILABLE.search(self.text):
             self.text_error = Message(
-                "control-characters", "The text holds control characters that no mail can carry: remove them."
+                "control-characters",
+                "The text contains control characters, which email cannot carry. Remove them.",
             )
 
     def _check_time(self, quick: str, zone: ZoneInfo) -> None:

@@ -58,7 +58,7 @@ async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
     return compose(
         sender=current_mailer().sender,
         to=author.email,
-        subject="Your reminder was not mailed" if number == 1 else f"{number} reminders were not mailed",
+        subject="Your reminder was not sent" if number == 1 else f"{number} reminders were not sent",
         text=await render_template("reminders/mails/missed.txt", **words),
         html=await render_template("reminders/mails/missed.html", **words),
         message_id=_named("missed", missed[0]),

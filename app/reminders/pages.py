@@ -26,25 +26,25 @@ from app.web.rate_limits import RateLimitsUnavailable
 from jobs import Result
 
 PER_PAGE = 20
-TOO_MANY = Message("too-many", "You have {:,} reminders waiting, and more are not possible. Cancel one.")
-ENOUGH = Message(
-    "too-often", "You have set enough reminders for now. You can set the next one in {} minutes."
-)
-CROWDED = Message("crowded", "This address gets enough reminders around that time. Choose another day.")
-DELETED = Message("account-deleted", "This account was deleted meanwhile, so nothing was saved.")
+TOO_MANY = Message("too-many", "You have {:,} upcoming reminders, which is the limit. Cancel one first.")
+ENOUGH = Message("too-often", "You have set too many reminders. You can set the next one in {} minutes.")
+CROWDED = Message("crowded", "This address already gets many reminders around that time. Choose another day.")
+DELETED = Message("account-deleted", "This account has been deleted, so nothing was saved.")
 REFUSED = Message("no-consent", NO_CONSENT)
-CANNOT_ASK = Message("cannot-ask", "Nobody can be asked for consent right now. Try again in a minute.")
+CANNOT_ASK = Message("cannot-ask", "Consent cannot be requested right now. Try again in a minute.")
 ASKED_ENOUGH = Message(
-    "asked-enough", "Enough people were asked today. You can ask somebody new in {} minutes."
+    "asked-enough", "You have asked too many people today. You can ask somebody new in {} minutes."
 )
-CANCELLED = Message("cancelled", "The reminder is cancelled: nothing will be mailed.")
-SAVED = Message("saved", "Saved: it will be mailed {}")
-ASKED_FIRST = Message("asked-first", "Saved: {} is asked first. If they agree in time, it will be mailed {}")
-QUEUE_AWAY = Message("queue-away", "The queue does not answer right now. A worker takes it up once it does.")
+CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
+SAVED = Message("saved", "Saved. The reminder will be sent {}")
+ASKED_FIRST = Message(
+    "asked-first", "Saved. We ask {} for consent first. If they agree in time, the reminder will be sent {}"
+)
+QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 TOO_LATE = {
-    State.SENDING: Message("sending", "Too late: it is being sent at this moment."),
-    State.SENT: Message("sent", "Too late: it has been sent."),
-    State.CANCELLED: Message("already-cancelled", "It is cancelled already."),
+    State.SENDING: Message("sending", "Too late: the reminder is being sent now."),
+    State.SENT: Message("sent", "Too late: the reminder was already sent."),
+    State.CANCELLED: Message("already-cancelled", "The reminder is already cancelled."),
     State.DECLINED: REFUSED,
 }
 """Why a reminder in this state cannot be changed."""

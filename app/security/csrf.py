@@ -13,7 +13,7 @@ from app import security_log
 from app.messages import Message
 
 TOO_OLD = Message(
-    "too-old", "The page was open too long, or cookies are off. Go back, reload it and send it again."
+    "too-old", "The page was open too long, or cookies are disabled. Go back, reload it and send it again."
 )
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -31,7 +31,7 @@ def protect(app: Quart) -> None:
             return
         if _comes_from_elsewhere():
             security_log.note("csrf_refused")
-            abort(403, Message("other-site", "The form was sent from another site, so nothing was done."))
+            abort(403, Message("other-site", "The form was sent from another site, so it was rejected."))
         if getattr(view, "in_nobody_s_name", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")

@@ -51,6 +51,6 @@ def protect(app: Quart) -> None:
                 400,
                 Message(
                     "wrong-host",
-                    f"This site is at {settings.base_url}, not at the address that was asked for.",
+                    f"This site is at {settings.base_url}, not at the requested address.",
                 ),
             )

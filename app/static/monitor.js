@@ -102,7 +102,7 @@ function say(text, kind = "") {
 button.hidden = !("live" in part.dataset);
 button.addEventListener("click", () => {
   paused = !paused;
-  button.textContent = paused ? "Go on" : "Pause";
+  button.textContent = paused ? "Resume updates" : "Pause updates";
   if (paused) { disconnect(); say("Paused"); } else { say("Connecting …"); connect(); }
 });
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));

@@ -25,7 +25,7 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
         "unsubscribe": unsubscribe_url(subscriber, site()),
         "next_digest": next_digest_spelled(),
     }
-    beginning = "You get" if subscriber.state == State.CONFIRMED else "Confirm:"
+    beginning = "You already get" if subscriber.state == State.CONFIRMED else "Confirm:"
     asked = int((subscriber.asked_at or subscriber.created_at).timestamp())
     return compose(
         sender=current_mailer().sender,

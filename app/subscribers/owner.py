@@ -56,7 +56,7 @@ async def lift(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         subscriber = await db.get(Subscriber, pk, with_for_update=True) or abort(404)
         states.lift(subscriber)
-    await notify(Message("lifted", "Lifted: mail is sent to this address again."))
+    await notify(Message("lifted", "Suppression lifted. Email is sent to this address again."))
     return redirect(url_for("subscribers.show", pk=pk), 303)
 
 
@@ -66,7 +66,7 @@ async def remove(pk: int) -> ResponseReturnValue:
     """Delete the row, and with it everything that points to it."""
     async with database.transaction() as db:
         await db.delete(await db.get(Subscriber, pk, with_for_update=True) or abort(404))
-    await notify(Message("removed", "The subscriber is removed."))
+    await notify(Message("removed", "Subscriber removed."))
     return redirect(url_for("subscribers.index"), 303)
 
 

@@ -20,15 +20,15 @@ from app.subscribers.when import next_digest_spelled
 from app.web.rate_limits import RateLimitsUnavailable
 
 NO_MAIL_NOW = Message(
-    "no-mail-now", "No mail can be sent right now, so you are not subscribed. Try again in a minute."
+    "no-mail-now", "Email cannot be sent right now, so you are not subscribed. Try again in a minute."
 )
-TOO_OFTEN = Message("too-often", "This was asked for too often. Try again in {} minutes.")
-LINK_IS_OVER = Message("link-over", "This link is over, or a part of it is missing. Ask for a new one here.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+LINK_IS_OVER = Message("link-over", "This link has expired, or it is incomplete. Request a new one here.")
 ANSWER_S = 0.05
 """Several times of what it takes to write a new address, which is the longest way."""
 NO_SUCH_LINK = Message(
     "no-such-link",
-    "Nobody has this link: a part of it is missing, or the address was deleted and gets nothing.",
+    "This link is not valid. It is incomplete, or the address was deleted and gets no email.",
 )
 
 blueprint = Blueprint("subscribers", __name__, template_folder="templates")

@@ -20,23 +20,24 @@ logger = logging.getLogger(__name__)
 
 # Title and sentence of each error; an `abort(403, "why")` brings its own sentence.
 ERRORS = {
-    400: ("Not understood", "The browser sent something that this page cannot read. Go back and try again."),
-    403: ("Not allowed", "This page is not for you, or the form was not sent from this site."),
-    404: ("Nothing here", "There is no such page, or it is not yours."),
-    405: ("Not like this", "This address does something only when a form is sent to it."),
-    408: ("Too slow", "What was sent took too long to arrive. Try again."),
-    413: ("Too large", "What was sent is larger than this page takes. Shorten it and try again."),
-    429: ("Too often", "This was asked for too often. Wait a little and try again."),
-    500: ("Our fault", "Something went wrong here, and it has been logged. Try again in a minute."),
-    503: ("Back in a moment", "A part of the site does not answer right now. Try again in a minute."),
+    400: ("Bad request", "The server cannot read this request. Go back and try again."),
+    403: ("Not allowed", "You cannot open this page, or the form was not sent from this site."),
+    404: ("Not found", "This page does not exist, or it is not yours."),
+    405: ("Method not allowed", "This address accepts only forms."),
+    408: ("Request timeout", "The request took too long to arrive. Try again."),
+    413: ("Too large", "The request is too large. Shorten it and try again."),
+    429: ("Too many requests", "Too many requests. Wait a little and try again."),
+    500: (
+        "Server error",
+        "Something went wrong on the server. The error has been logged. Try again in a minute.",
+    ),
+    503: ("Temporarily unavailable", "A part of the site is not responding. Try again in a minute."),
 }
 
 DATABASE_AWAY = Message(
-    "database-away", "The database does not answer right now. Nothing was changed. Try again in a minute."
+    "database-away", "The database is not responding. Nothing was changed. Try again in a minute."
 )
-REDIS_AWAY = Message(
-    "redis-away", "Redis does not answer right now, and this page needs it. Try again in a minute."
-)
+REDIS_AWAY = Message("redis-away", "Redis is not responding, and this page needs it. Try again in a minute.")
 
 
 def prepare(app: Quart) -> None:

@@ -51,7 +51,7 @@ async def test_write_publish_and_read(served: Quart, browser: Browser, javascrip
     await owner.get_by_role("link", name="Write a post").click()
     await owner.get_by_label("Title").fill("给自己 🌱")
     await owner.get_by_label("Text").fill("Some **bold** words")
-    await owner.get_by_role("button", name="Save as a draft").click()
+    await owner.get_by_role("button", name="Save as draft").click()
     await owner.locator("[data-notice=draft]").wait_for()
     answer = await reader.goto(owner.url)
     assert answer is not None
@@ -88,8 +88,8 @@ async def test_every_page_of_the_blog_is_for_everybody(served: Quart, browser: B
     await page.goto(f"{settings.base_url}/posts/new")
     await page.get_by_label("Title").fill(" ")
     await page.get_by_label("Text").fill("kept")
-    await page.get_by_label("Or publish it at").fill("2020-01-01T10:00")
-    await page.get_by_role("button", name="Publish then").click()
+    await page.get_by_label("Or publish at").fill("2020-01-01T10:00")
+    await page.get_by_role("button", name="Publish at this time").click()
     await expect(page.get_by_label("Text")).to_have_value("kept")
     assert await problems(page) == []
 

@@ -53,11 +53,11 @@ async def link_in_mail(page: Page, part: str) -> str:
 
 async def set_reminder(page: Page, site: RunningSite, *, to: str = "", seconds: float) -> None:
     await page.goto(f"{site.url}/reminders/new")
-    await page.get_by_label("What about?").fill(TEXT)
+    await page.get_by_label("Text").fill(TEXT)
     await page.get_by_label("To", exact=True).fill(to)
     when = datetime.now(UTC) + timedelta(seconds=seconds)
-    await page.get_by_label("Day and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
-    await page.get_by_role("button", name="Remind me then").click()
+    await page.get_by_label("Date and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
+    await page.get_by_role("button", name="Set reminder").click()
     await page.locator("[data-notice=saved], [data-notice=asked-first]").wait_for()
 
 
@@ -90,13 +90,13 @@ async def read_a_digest(page: Page, site: RunningSite, browser: Browser) -> list
     await owner.get_by_label("Text").fill("Some words")
     await owner.get_by_role("button", name="Publish now").click()
     await owner.goto(f"{site.url}/digest/")
-    await owner.get_by_role("link", name="Run now (1 mail)").click()
+    await owner.get_by_role("link", name="Run now (1 email)").click()
     await owner.get_by_label("Type the number of subscribers").fill("1")
-    await owner.get_by_role("button", name="Send it to 1 subscriber").click()
+    await owner.get_by_role("button", name="Send to 1 subscriber").click()
     await open_mail(page, site, re.compile("Weekly Digest"))
     unsubscribe = await link_in_mail(page, "/unsubscribe/")
     await owner.goto(f"{site.url}/digest/1")
-    await owner.get_by_role("button", name="Send a test to me").click()
+    await owner.get_by_role("button", name="Send me a test").click()
     await owner.locator("[data-notice=test-sent]").wait_for()
     for path in (
         "/subscribers?q=alice@example.org",
@@ -124,12 +124,12 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     await expect(page.locator(".badge")).to_have_text("waiting for consent")
     reminder = page.url
 
-    await open_mail(bob, site, "May somebody send you reminders?")
+    await open_mail(bob, site, "May this person send you reminders?")
     await expect(bob.locator(".mail-text")).to_contain_text("alice@example.org")
     await expect(bob.locator(".mail-text")).not_to_contain_text(TEXT)
     answer = await link_in_mail(bob, "/consents/")
     await bob.goto(answer)
-    await bob.get_by_role("button", name="Yes, let them remind me").click()
+    await bob.get_by_role("button", name="Yes, allow reminders").click()
     await bob.locator("h1[data-state=agreed]").wait_for()
 
     await page.goto(reminder)
@@ -140,7 +140,7 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     await set_reminder(page, site, to="bob@example.org", seconds=3600)
     await expect(page.locator(".badge")).to_have_text("scheduled")
     await bob.goto(stop)
-    await bob.get_by_role("button", name="No more from this person").click()
+    await bob.get_by_role("button", name="Stop reminders").click()
     await bob.locator("h1[data-state=declined]").wait_for()
     await page.reload()
     await expect(page.locator(".badge")).to_have_text("declined")
@@ -158,7 +158,7 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     assert [row["text"] for row in known["reminders"]] == [TEXT] * 3
     assert [row["state"] for row in known["subscription"]] == ["confirmed"]
     await page.get_by_label("To confirm").fill("alice@example.org")
-    await page.get_by_role("button", name="Delete the account").click()
+    await page.get_by_role("button", name="Delete account").click()
     await page.locator("[data-notice=account-deleted]").wait_for()
     await page.goto(reminder)
     assert page.url.endswith("/sign-in")
@@ -201,6 +201,6 @@ async def test_pages_of_consents_are_for_everybody(served: Quart, browser: Brows
             assert await problems(page) == [], consent.answer
     await page.goto(f"{settings.base_url}/account/data")
     await page.get_by_label("To confirm").fill("nobody@example.org")
-    await page.get_by_role("button", name="Delete the account").click()
+    await page.get_by_role("button", name="Delete account").click()
     await expect(page.locator(".error")).to_contain_text("Nothing was deleted")
     assert await problems(page) == []

@@ -103,9 +103,9 @@ async def test_from_a_post_to_a_reader_who_leaves(
 
     await owner.goto(f"{site.url}/digest/")
     await owner.locator("[data-state=new-posts][data-count='1']").wait_for()
-    await owner.get_by_role("link", name="Run now (1 mail)").click()
+    await owner.get_by_role("link", name="Run now (1 email)").click()
     await owner.get_by_label("Type the number of subscribers").fill("1")
-    await owner.get_by_role("button", name="Send it to 1 subscriber").click()
+    await owner.get_by_role("button", name="Send to 1 subscriber").click()
     await owner.locator("[data-notice=on-its-way]").wait_for()
 
     mail = await open_mail(reader, site, "Weekly Digest")

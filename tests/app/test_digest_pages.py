@@ -149,7 +149,7 @@ async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor,
 
     await owner.get(f"/digest/{pk}")
 
-    assert "(forgotten)" in owner.text
+    assert "(address deleted)" in owner.text
     assert buttons(owner) == {}
 
 
@@ -178,7 +178,7 @@ async def test_each_button_says_how_many_it_touched(
 
     await owner.get(f"/digest/{pk}")
     assert owner.marks.notices == [code]
-    assert "3 mails" in owner.text
+    assert "3 emails" in owner.text
     digest, found = await read(database, pk)
     assert (digest.state, found) == (after, [then] * 3)
     going = await Result(digest.job_id).state() == "PENDING"
@@ -225,5 +225,5 @@ async def test_a_test_mail_is_put_on_its_way(app: Quart, owner: Visitor) -> None
 
 def buttons(visitor: Visitor) -> dict[str, str]:
     """Action and number of the buttons that say how many mails they touch."""
-    found = re.findall(r'action="/digest/\d+/(\w+)">.*?\((\d+) mails?\)</button>', visitor.text)
+    found = re.findall(r'action="/digest/\d+/(\w+)">.*?\((\d+) emails?\)</button>', visitor.text)
     return dict(found)

@@ -76,7 +76,7 @@ async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
         await page.set_viewport_size({"width": 1000, "height": 300})
         await page.goto(f"{address}/job?id={it.later.id}")
         await expect(page.locator("#live-state")).to_have_text("Live")
-        await page.get_by_label("Move it to").fill("2031-05-06T07:08")
+        await page.get_by_label("Reschedule to").fill("2031-05-06T07:08")
         await page.evaluate("scrollTo(0, 150)")
 
         await monitor.pause(served.extensions["redis"], "default")
@@ -85,7 +85,7 @@ async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
         assert await page.input_value("#when") == "2031-05-06T07:08"
         assert await page.evaluate("document.activeElement.id") == "when"
         assert await page.evaluate("scrollY") > 100
-        await page.get_by_role("button", name="Move").click()
+        await page.get_by_role("button", name="Reschedule").click()
         await page.locator("[data-notice=moved]", has_text="6 May 2031, 07:08").wait_for()
 
 
@@ -117,7 +117,7 @@ async def test_pause_stops_the_stream_and_go_on_begins_it_again(served: Quart, b
     await page.wait_for_timeout(1500)  # longer than a look takes: nothing may come
     assert await page.locator("[data-state=paused]").count() == 0
 
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Resume updates").click()
     await page.locator("[data-state=paused]").wait_for()
 
 
@@ -143,10 +143,10 @@ async def test_a_long_queue_is_emptied_by_one_press(
     address = await signed_in(page, served)
     await echo.apply_many([(n,) for n in range(2600)], queue="mail")
     await page.goto(f"{address}/queues")
-    await page.locator('[data-key="queue-mail"]').get_by_role("link", name="Empty").click()
+    await page.locator('[data-key="queue-mail"]').get_by_role("link", name="Purge").click()
     await page.get_by_label("Type the name of the queue").fill("mail")
 
-    await page.get_by_role("button", name="Empty the queue").click()
+    await page.get_by_role("button", name="Purge the queue").click()
 
     await page.locator("[data-notice=purged]", has_text="2,600").wait_for()
     assert page.url == f"{address}/queues"
@@ -161,7 +161,7 @@ async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) 
         await page.locator("figure.chart canvas").first.wait_for()
 
         assert await page.locator("figure.chart canvas").count() == 5
-        await page.get_by_text("The charts as a table").click()
+        await page.get_by_text("Charts as a table").click()
         assert await page.locator("#minutes tbody tr").count() == 60
         await page.emulate_media(color_scheme="dark")
         await expect(page.locator("figure.chart canvas")).to_have_count(5)
@@ -177,19 +177,19 @@ async def test_everything_can_be_done_without_scripts(served: Quart, browser: Br
     async with shop(served.extensions["settings"].redis_url) as it:
         await page.get_by_role("link", name="Monitor", exact=True).click()
         await page.get_by_role("link", name="Jobs", exact=True).click()
-        await page.get_by_label("Id, or a text in arguments and errors").fill(it.failed.id)
+        await page.get_by_label("Id, or text in arguments and errors").fill(it.failed.id)
         await page.get_by_role("button", name="Find").click()
         await page.locator("td.call a").click()
-        await page.get_by_role("button", name="Run it again").click()
+        await page.get_by_role("button", name="Run again").click()
         await page.locator("[data-notice=retried]", has_text=f"{it.failed.id}~2").wait_for()
 
         await page.goto(f"{address}/workflow?id={it.large.id}")
         await page.get_by_role("link", name="50 more").click()
-        await page.get_by_text("10 before").wait_for()
+        await page.get_by_text("10 earlier").wait_for()
 
         await page.goto(f"{address}/queue/purge?name=default")
         await page.get_by_label("Type the name of the queue").fill("default")
-        await page.get_by_role("button", name="Empty the queue").click()
+        await page.get_by_role("button", name="Purge the queue").click()
         await page.locator("[data-notice=purged]").wait_for()
         await page.get_by_role("link", name="Audit log").click()
         await page.get_by_text("purge queue").wait_for()

@@ -129,8 +129,8 @@ async def test_one_click_and_the_result_appears_by_itself(
         await expect(page.locator("#run-task .badge")).to_have_text("SUCCESS")
 
     assert await problems(page) == []
-    await page.get_by_role("link", name="its job in the monitor").click()
+    await page.get_by_role("link", name="Open job in the monitor").click()
     await expect(page.locator("h1")).to_contain_text("demo.multiply")
     await page.go_back()
-    await page.get_by_role("link", name="its tree in the monitor").click()
+    await page.get_by_role("link", name="Open workflow in the monitor").click()
     await expect(page.locator("h1")).to_contain_text("Workflow")

@@ -35,11 +35,11 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
 
     await page.goto(f"{site.url}/reminders/")
     await page.get_by_role("link", name="Set a reminder").click()
-    await page.get_by_label("What about?").fill("给植物浇水 🌱")
+    await page.get_by_label("Text").fill("给植物浇水 🌱")
     zone = timedelta(hours=9) if javascript else timedelta(0)  # Tokyo, known by script; else the site's own
     when = datetime.now(UTC) + zone + timedelta(seconds=2.5)
-    await page.get_by_label("Day and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
-    await page.get_by_role("button", name="Remind me then").click()
+    await page.get_by_label("Date and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
+    await page.get_by_role("button", name="Set reminder").click()
     await page.locator("[data-notice=saved]").wait_for()
     await expect(page.locator(".badge")).to_have_text("sent", timeout=15_000)
 
@@ -53,7 +53,7 @@ async def test_the_bar_sets_one_in_ten_seconds(site: RunningSite, browser: Brows
     page = await browser.new_page()
     await sign_in(page, site)
 
-    await page.get_by_role("button", name="A reminder in 10 s").click()
+    await page.get_by_role("button", name="Send a reminder in 10 s").click()
 
     await page.locator("[data-notice=saved]", has_text="in 10 seconds").wait_for()
     await expect(page.locator(".badge")).to_have_text("sent", timeout=20_000)
@@ -86,8 +86,8 @@ async def test_pages_with_reminders_in_every_state_are_for_everybody(served: Qua
         await page.goto(settings.base_url + path)
         assert await problems(page) == [], path
     await page.goto(f"{settings.base_url}/reminders/new")
-    await page.get_by_label("Day and time").fill("2020-01-01T10:00")
-    await page.get_by_label("What about?").fill(" ")
-    await page.get_by_role("button", name="Remind me then").click()
+    await page.get_by_label("Date and time").fill("2020-01-01T10:00")
+    await page.get_by_label("Text").fill(" ")
+    await page.get_by_role("button", name="Set reminder").click()
     assert await problems(page) == []
     assert await page.input_value("[name=when]") == "2020-01-01T10:00"

@@ -198,7 +198,7 @@ async def test_who_gets_the_digest_already_is_told_so(site: Site) -> None:
     await delivery.send(1)
 
     message = site.smtp.accepted[0].message
-    assert message["Subject"] == "You get the weekly digest of Quarq"
+    assert message["Subject"] == "You already get the weekly digest of Quarq"
     body = message.get_body(("plain",))
     assert body is not None
     assert links.unsubscribe_url(subscriber, site.app.extensions["settings"]) in body.get_content()

@@ -26,7 +26,7 @@ async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(
         await page.goto(link)
         await page.click("main button")
 
-        await page.get_by_role("button", name="A reminder in 10 s").click()
+        await page.get_by_role("button", name="Send a reminder in 10 s").click()
         await page.get_by_role("link", name="Playground").click()
         await page.get_by_role("button", name="Run: A chord of 10,000").click()
         await expect(page.locator("#run-chord .badge")).to_have_text("SUCCESS", timeout=60_000)

@@ -22,7 +22,7 @@ async def request(consent: Consent, asker: Account) -> EmailMessage:
     return compose(
         sender=current_mailer().sender,
         to=consent.email,
-        subject="May somebody send you reminders?",
+        subject="May this person send you reminders?",
         text=await render_template("consents/mails/request.txt", **words),
         html=await render_template("consents/mails/request.html", **words),
         message_id=f"<consent.{consent.id}.{int(consent.created_at.timestamp())}.{day}@{domain}>",
