@@ -44,7 +44,7 @@ check: .venv/.installed  ## Format, lint, types, import directions, rules for te
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/test_layers.py tests/test_tests.py
 
-format: .venv/.installed  ## Mend what can be mended
+format: .venv/.installed  ## Fix formatting and lint errors
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
@@ -65,7 +65,7 @@ short-chaos: .venv/.installed  ## The short form of every scenario of chaos, as 
 chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, "--seed 7" to repeat, "--rounds 20" for each crash point
 	$(PY) -m tests.chaos $(CHAOS)
 
-bench: .venv/.installed  ## Figures beside stock arq; BENCH="latency idle" for some, BENCH=--big for a million jobs
+bench: .venv/.installed  ## Figures, with stock arq's for comparison; BENCH="latency idle" for some, BENCH=--big for a million jobs
 	$(PY) -m tests.bench $(BENCH)
 
 bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery

@@ -56,7 +56,7 @@ def words(cells: list[str]) -> set[str]:
 
 
 def test_each_type_of_the_page_travels_and_no_other() -> None:
-    assert words(column("What comes back as it was", 1)) == set(COMING)
+    assert words(column("What arrives unchanged", 1)) == set(COMING)
     assert {type(value) for value in COMING.values()} >= {
         kind for kind in LEAVES if kind.__module__ != "msgpack.ext"
     }
@@ -68,7 +68,9 @@ def test_each_type_of_the_page_travels_and_no_other() -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_each_other_type_is_refused_with_the_words_of_the_page(name: str) -> None:
     rows = zip(
-        column("What to pass instead of others", 1), column("What to pass instead of others", 2), strict=True
+        column("What to pass instead of other types", 1),
+        column("What to pass instead of other types", 2),
+        strict=True,
     )
     instead = next(
         cell for kinds, cell in rows if name in re.split(r", |`|^a subclass of ", kinds) or name in kinds
@@ -116,7 +118,7 @@ def test_the_dialogue_of_the_page() -> None:
 
 def test_the_figures_of_the_page() -> None:
     for figure in (
-        f"{SIZE_LIMIT:,} bytes", f"{encoding.LARGEST // 1024**2} MB", f"at most {encoding.DEPTH} of them",
+        f"{SIZE_LIMIT:,} bytes", f"{encoding.LARGEST // 1024**2} MB", f"at most {encoding.DEPTH} levels deep",
         f"{encoding.DIGITS:,} digits",
     ):  # fmt: skip
         assert figure in PAGE
