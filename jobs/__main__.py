@@ -1,6 +1,6 @@
 """`python -m jobs`: see what workers do, and tell them what to do."""
 
-from jobs.commands import main
+from .commands import main
 
 if __name__ == "__main__":
     main()

@@ -10,33 +10,33 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from jobs import encoding
-from jobs.client.connection import JobsRedis
-from jobs.client.decorator import Task
-from jobs.client.result import Result
-from jobs.client.submit import Caller, member_call
-from jobs.errors import QuarqError
-from jobs.store import scripts
-from jobs.store.call import Call
-from jobs.store.notifications import Entry
-from jobs.store.script_connection import Line
-from jobs.store.store import NEW, TAKEN
-from jobs.tasks import registry
-from jobs.tasks.current import Request
-from jobs.values import checks
-from jobs.values.must_await import all_awaited
-from jobs.worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.hooks import Hooks
-from jobs.worker.execution.runnables import Around, TaskRunnable
-from jobs.worker.execution.runner import Runner
-from jobs.worker.execution.slots import Slot, Slots
-from jobs.worker.option_checks import around as check_around
-from jobs.worker.recorder import Recorder
-from jobs.workflows.canvas import Path, Signature, evaluate
-from jobs.workflows.members import place
-from jobs.workflows.stored_tree import from_dict
-from jobs.workflows.task_table import NOTHING, Settled
+from . import encoding
+from .client.connection import JobsRedis
+from .client.decorator import Task
+from .client.result import Result
+from .client.submit import Caller, member_call
+from .errors import QuarqError
+from .store import scripts
+from .store.call import Call
+from .store.notifications import Entry
+from .store.script_connection import Line
+from .store.store import NEW, TAKEN
+from .tasks import registry
+from .tasks.current import Request
+from .values import checks
+from .values.must_await import all_awaited
+from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from .worker.execution.held_job import Running
+from .worker.execution.hooks import Hooks
+from .worker.execution.runnables import Around, TaskRunnable
+from .worker.execution.runner import Runner
+from .worker.execution.slots import Slot, Slots
+from .worker.option_checks import around as check_around
+from .worker.recorder import Recorder
+from .workflows.canvas import Path, Signature, evaluate
+from .workflows.members import place
+from .workflows.stored_tree import from_dict
+from .workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
 """A job that was retried so often will not end by itself."""

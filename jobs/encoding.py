@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgpack
 
-from jobs.errors import EncodingError, RemoteError, TaskRevoked
-from jobs.values import sendable
-from jobs.values.exceptions import TUPLE, ExceptionPacker, exception_from_plain
-from jobs.values.sendable import DEPTH, LARGEST, check
-from jobs.values.short_text import said
+from .errors import EncodingError, RemoteError, TaskRevoked
+from .values import sendable
+from .values.exceptions import TUPLE, ExceptionPacker, exception_from_plain
+from .values.sendable import DEPTH, LARGEST, check
+from .values.short_text import said
 
 STORED = 128
 """Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""

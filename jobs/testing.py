@@ -10,13 +10,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs import encoding
-from jobs.client.decorator import Task
-from jobs.eager import EagerRedis
-from jobs.store import default, keys
-from jobs.store.stored_values import moment_of
-from jobs.values.must_await import awaited
-from jobs.worker.execution.runnables import Around, decode_call
+from . import encoding
+from .client.decorator import Task
+from .eager import EagerRedis
+from .store import default, keys
+from .store.stored_values import moment_of
+from .values.must_await import awaited
+from .worker.execution.runnables import Around, decode_call
 
 __all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]
 

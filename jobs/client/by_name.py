@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobs.client.result import Result
-from jobs.values import checks
-from jobs.values.must_await import awaited
-from jobs.workflows.canvas import Signature
+from ..values import checks
+from ..values.must_await import awaited
+from ..workflows.canvas import Signature
+from .result import Result
 
 
 def signature(

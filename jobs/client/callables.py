@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from jobs.client.result import Result
-from jobs.errors import SettingsMistake
-from jobs.workflows.canvas import Node
+from ..errors import SettingsMistake
+from ..workflows.canvas import Node
+from .result import Result
 
 _OF_ITERTOOLS = filter(inspect.isclass, vars(itertools).values())
 LAZY = frozenset({GeneratorType, AsyncGeneratorType, map, filter, zip, enumerate, *_OF_ITERTOOLS})

@@ -10,22 +10,22 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from jobs.client.result import Result
-from jobs.client.submit import call_of, refuse_reserved_id
-from jobs.errors import EncodingError, QuarqError, SettingsMistake
-from jobs.schedules import stored_schedules
-from jobs.store import default, keys, scripts
-from jobs.store.call import Call, Moment, moment
-from jobs.store.pool import POOL_OPTIONS
-from jobs.store.redis_url import RedisURL
-from jobs.store.store import CLASH, NEW, Store
-from jobs.tasks.declarations import declared
-from jobs.tasks.rate_limit import as_stored, parse_rate_limit
-from jobs.values import checks
-from jobs.values.must_await import all_awaited
-from jobs.workflows.canvas import Node
-from jobs.workflows.node import with_callbacks
-from jobs.workflows.task_table import NOTHING, Settled, strangers
+from ..errors import EncodingError, QuarqError, SettingsMistake
+from ..schedules import stored_schedules
+from ..store import default, keys, scripts
+from ..store.call import Call, Moment, moment
+from ..store.pool import POOL_OPTIONS
+from ..store.redis_url import RedisURL
+from ..store.store import CLASH, NEW, Store
+from ..tasks.declarations import declared
+from ..tasks.rate_limit import as_stored, parse_rate_limit
+from ..values import checks
+from ..values.must_await import all_awaited
+from ..workflows.canvas import Node
+from ..workflows.node import with_callbacks
+from ..workflows.task_table import NOTHING, Settled, strangers
+from .result import Result
+from .submit import call_of, refuse_reserved_id
 
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),

@@ -22,19 +22,19 @@ from typing import (
 )
 from uuid import UUID
 
-from jobs.client import callables
-from jobs.client.result import Result
-from jobs.errors import SettingsMistake
-from jobs.store import default
-from jobs.tasks import registry
-from jobs.tasks.call_options import checked
-from jobs.tasks.current import CurrentJob, Request, set_current
-from jobs.tasks.keywords import ManyOptions, NoOption, TaskKeywords
-from jobs.tasks.options import TaskOptions, read_options
-from jobs.tasks.origin import origin_of
-from jobs.values import checks, exceptions
-from jobs.values.must_await import awaited, enter_plain_task
-from jobs.workflows.canvas import Node, Signature, group
+from ..errors import SettingsMistake
+from ..store import default
+from ..tasks import registry
+from ..tasks.call_options import checked
+from ..tasks.current import CurrentJob, Request, set_current
+from ..tasks.keywords import ManyOptions, NoOption, TaskKeywords
+from ..tasks.options import TaskOptions, read_options
+from ..tasks.origin import origin_of
+from ..values import checks, exceptions
+from ..values.must_await import awaited, enter_plain_task
+from ..workflows.canvas import Node, Signature, group
+from . import callables
+from .result import Result
 
 P = ParamSpec("P")
 R = TypeVar("R")

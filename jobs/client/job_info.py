@@ -10,8 +10,8 @@ from typing import Any
 
 import msgpack
 
-from jobs.store import keys
-from jobs.store.stored_values import moment, moment_of, texts, whole
+from ..store import keys
+from ..store.stored_values import moment, moment_of, texts, whole
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from jobs.store.store import Store
-from jobs.store.subscription import Subscription
-from jobs.tasks.current import without_slot
+from ..store.store import Store
+from ..store.subscription import Subscription
+from ..tasks.current import without_slot
 
 
 async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:

@@ -9,20 +9,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from jobs import encoding
-from jobs.client.job_info import JobInfo, read_info
-from jobs.client.progress import heard
-from jobs.errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
-from jobs.store import default, keys, scripts
-from jobs.store.call import moment
-from jobs.store.notifications import Entry
-from jobs.store.outage import while_away
-from jobs.store.store import Store
-from jobs.store.stored_values import text
-from jobs.tasks.current import without_slot
-from jobs.values import checks
-from jobs.values.must_await import all_awaited, awaited
-from jobs.workflows import member_ids, members
+from .. import encoding
+from ..errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
+from ..store import default, keys, scripts
+from ..store.call import moment
+from ..store.notifications import Entry
+from ..store.outage import while_away
+from ..store.store import Store
+from ..store.stored_values import text
+from ..tasks.current import without_slot
+from ..values import checks
+from ..values.must_await import all_awaited, awaited
+from ..workflows import member_ids, members
+from .job_info import JobInfo, read_info
+from .progress import heard
 
 _seconds = checks.or_none(checks.seconds)
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from jobs import encoding
-from jobs.errors import EncodingError, TooLarge, WrongValue
-from jobs.store.call import LARGE_LIMIT, Call, moment
-from jobs.store.store import Store
-from jobs.tasks import registry
-from jobs.tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
-from jobs.tasks.current import running_job
-from jobs.values import sendable
-from jobs.workflows import member_ids
-from jobs.workflows.canvas import Node, Signature, Workflow
-from jobs.workflows.stored_tree import from_dict
-from jobs.workflows.task_table import (
+from .. import encoding
+from ..errors import EncodingError, TooLarge, WrongValue
+from ..store.call import LARGE_LIMIT, Call, moment
+from ..store.store import Store
+from ..tasks import registry
+from ..tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
+from ..tasks.current import running_job
+from ..values import sendable
+from ..workflows import member_ids
+from ..workflows.canvas import Node, Signature, Workflow
+from ..workflows.stored_tree import from_dict
+from ..workflows.task_table import (
     NOTHING,
     Settled,
     callbacks_of,

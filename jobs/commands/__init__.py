@@ -8,16 +8,16 @@ from typing import TextIO
 import click
 from click.core import ParameterSource
 
-from jobs.commands.call import call_command
-from jobs.commands.control import control_command, purge_command, retry_command
-from jobs.commands.events import events_command
-from jobs.commands.frame import USAGE, Target
-from jobs.commands.inspect import inspect_command, status_command
-from jobs.commands.result import result_command, why_command
-from jobs.commands.schedules import schedules_command
-from jobs.commands.workflows import workflows_command
-from jobs.values import checks
-from jobs.values.untrusted_text import printable
+from ..values import checks
+from ..values.untrusted_text import printable
+from .call import call_command
+from .control import control_command, purge_command, retry_command
+from .events import events_command
+from .frame import USAGE, Target
+from .inspect import inspect_command, status_command
+from .result import result_command, why_command
+from .schedules import schedules_command
+from .workflows import workflows_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

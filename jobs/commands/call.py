@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from jobs.commands.frame import Answer, Asked, asks
-from jobs.commands.values import json_of, seconds, time
-from jobs.errors import EncodingError
-from jobs.monitor.worker_list import online
-from jobs.tasks import registry
-from jobs.values import checks
-from jobs.workflows.canvas import Signature
+from ..errors import EncodingError
+from ..monitor.worker_list import online
+from ..tasks import registry
+from ..values import checks
+from ..workflows.canvas import Signature
+from .frame import Answer, Asked, asks
+from .values import json_of, seconds, time
 
 
 @click.command("call")

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import click
 
-from jobs.client.result import Result
-from jobs.commands.frame import UNAVAILABLE, Answer, Asked, asks, queue_option
-from jobs.commands.show import count, joined
-from jobs.monitor import worker_list
-from jobs.monitor.control import pause, purge, purgeable, resume, retry
-from jobs.values import checks
+from ..client.result import Result
+from ..monitor import worker_list
+from ..monitor.control import pause, purge, purgeable, resume, retry
+from ..values import checks
+from .frame import UNAVAILABLE, Answer, Asked, asks, queue_option
+from .show import count, joined
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from dataclasses import asdict
 
 import click
 
-from jobs.commands.frame import Asked, asks
-from jobs.monitor.event_stream import Event, events
-from jobs.values.untrusted_text import printable_json
+from ..monitor.event_stream import Event, events
+from ..values.untrusted_text import printable_json
+from .frame import Asked, asks
 
 
 @click.command("events")

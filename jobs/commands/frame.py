@@ -17,17 +17,17 @@ from typing import Any, TypeVar
 
 import click
 
-from jobs.client.connection import JobsRedis
-from jobs.commands.values import names, seconds
-from jobs.errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
-from jobs.monitor.audit_log import noted
-from jobs.monitor.search_indexes import queue_names
-from jobs.monitor.worker_list import WorkerInfo, online
-from jobs.store import default
-from jobs.store.outage import explained, is_away
-from jobs.tasks.declarations import KnownTasks, known_tasks
-from jobs.values.short_text import CUT, DEEPEST, said, text
-from jobs.values.untrusted_text import printable, printable_json
+from ..client.connection import JobsRedis
+from ..errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
+from ..monitor.audit_log import noted
+from ..monitor.search_indexes import queue_names
+from ..monitor.worker_list import WorkerInfo, online
+from ..store import default
+from ..store.outage import explained, is_away
+from ..tasks.declarations import KnownTasks, known_tasks
+from ..values.short_text import CUT, DEEPEST, said, text
+from ..values.untrusted_text import printable, printable_json
+from .values import names, seconds
 
 USAGE, UNAVAILABLE = 64, 69
 """Exit codes, as in sysexits.h."""

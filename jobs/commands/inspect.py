@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import click
 
-from jobs.commands.frame import Answer, Asked, asks, queue_option
-from jobs.commands.show import calls_of, count, line, span, time_text
-from jobs.commands.values import limit_option
-from jobs.monitor.control import Waiting, waiting
-from jobs.monitor.job_row import JobRow
-from jobs.monitor.search import find
-from jobs.monitor.worker_list import WorkerInfo
-from jobs.store import keys
-from jobs.store.clock import now_ms
-from jobs.store.stored_values import moment, whole
+from ..monitor.control import Waiting, waiting
+from ..monitor.job_row import JobRow
+from ..monitor.search import find
+from ..monitor.worker_list import WorkerInfo
+from ..store import keys
+from ..store.clock import now_ms
+from ..store.stored_values import moment, whole
+from .frame import Answer, Asked, asks, queue_option
+from .show import calls_of, count, line, span, time_text
+from .values import limit_option
 
 
 @click.command("inspect")

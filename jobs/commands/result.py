@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from jobs.client.job_info import JobInfo
-from jobs.client.result import Result
-from jobs.commands.frame import Answer, Asked, asks
-from jobs.commands.show import call_of
-from jobs.errors import ResultUnknown
-from jobs.monitor.job_row import error_text
-from jobs.monitor.reasons import why
-from jobs.store import keys
-from jobs.values.short_text import text
+from ..client.job_info import JobInfo
+from ..client.result import Result
+from ..errors import ResultUnknown
+from ..monitor.job_row import error_text
+from ..monitor.reasons import why
+from ..store import keys
+from ..values.short_text import text
+from .frame import Answer, Asked, asks
+from .show import call_of
 
 SHOWN = 10_000
 """Characters of a result that are shown as text."""

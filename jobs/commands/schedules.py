@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from jobs.commands.frame import Answer, Asked, asks
-from jobs.commands.show import count, time_text
-from jobs.schedules.stored_schedules import ScheduleInfo
+from ..schedules.stored_schedules import ScheduleInfo
+from .frame import Answer, Asked, asks
+from .show import count, time_text
 
 
 @click.command("schedules")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from jobs.commands.frame import Asked
-from jobs.monitor.masked_call import shown_call
-from jobs.store import keys
-from jobs.tasks.masking import call_text
-from jobs.values.short_text import cut
-from jobs.values.untrusted_text import printable
+from ..monitor.masked_call import shown_call
+from ..store import keys
+from ..tasks.masking import call_text
+from ..values.short_text import cut
+from ..values.untrusted_text import printable
+from .frame import Asked
 
 ARGUMENTS = 60
 """Characters of a call's arguments in a line."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from jobs.errors import WrongValue
-from jobs.values import checks
+from ..errors import WrongValue
+from ..values import checks
 
 MOST_ROWS = 100_000
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from jobs.client.result import Result
-from jobs.commands.frame import Answer, Asked, asks
-from jobs.commands.show import count, time_text
-from jobs.commands.values import limit_option
-from jobs.monitor.workflow_list import workflows
-from jobs.workflows import member_ids, members
-from jobs.workflows.members import States
-from jobs.workflows.stored_tree import Tree, kind_of
+from ..client.result import Result
+from ..monitor.workflow_list import workflows
+from ..workflows import member_ids, members
+from ..workflows.members import States
+from ..workflows.stored_tree import Tree, kind_of
+from .frame import Answer, Asked, asks
+from .show import count, time_text
+from .values import limit_option
 
 MOST_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""

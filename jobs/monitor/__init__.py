@@ -1,8 +1,11 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
-from jobs.client.job_info import Attempt, JobInfo
-from jobs.errors import QuarqError
-from jobs.monitor.actions import (
+from ..client.job_info import Attempt, JobInfo
+from ..errors import QuarqError
+from ..schedules.stored_schedules import ScheduleInfo
+from ..schedules.stored_schedules import listed as schedules
+from ..values.short_text import text
+from .actions import (
     forget_schedule,
     pause_schedule,
     quiet,
@@ -13,24 +16,21 @@ from jobs.monitor.actions import (
     set_rate_limit,
     shutdown,
 )
-from jobs.monitor.audit_log import AuditEntry, AuditPage, audit, note, noted
-from jobs.monitor.control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
-from jobs.monitor.counters import Count, Minute, last_minutes, minutes, percentile, totals
-from jobs.monitor.event_stream import Event, events
-from jobs.monitor.job_detail import JobDetail, job
-from jobs.monitor.job_row import JobRow
-from jobs.monitor.queue_list import QueueInfo, queues, queues_named
-from jobs.monitor.reasons import Reason
-from jobs.monitor.redis_info import Broker, broker
-from jobs.monitor.search import Page, find, running
-from jobs.monitor.summary import Overview, overview
-from jobs.monitor.task_list import TaskInfo, tasks
-from jobs.monitor.worker_list import WorkerInfo
-from jobs.monitor.worker_list import online as workers
-from jobs.monitor.workflow_list import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
-from jobs.schedules.stored_schedules import ScheduleInfo
-from jobs.schedules.stored_schedules import listed as schedules
-from jobs.values.short_text import text
+from .audit_log import AuditEntry, AuditPage, audit, note, noted
+from .control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
+from .counters import Count, Minute, last_minutes, minutes, percentile, totals
+from .event_stream import Event, events
+from .job_detail import JobDetail, job
+from .job_row import JobRow
+from .queue_list import QueueInfo, queues, queues_named
+from .reasons import Reason
+from .redis_info import Broker, broker
+from .search import Page, find, running
+from .summary import Overview, overview
+from .task_list import TaskInfo, tasks
+from .worker_list import WorkerInfo
+from .worker_list import online as workers
+from .workflow_list import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
 
 __all__ = [
     "Attempt", "AuditEntry", "AuditPage", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",

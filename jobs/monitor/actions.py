@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.client.connection import JobsRedis
-from jobs.client.result import Result
-from jobs.monitor.worker_list import tell
-from jobs.schedules import stored_schedules
-from jobs.values.must_await import awaited
+from ..client.connection import JobsRedis
+from ..client.result import Result
+from ..schedules import stored_schedules
+from ..values.must_await import awaited
+from .worker_list import tell
 
 pause_schedule, resume_schedule = awaited(stored_schedules.pause), awaited(stored_schedules.resume)
 forget_schedule = awaited(stored_schedules.forget)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from jobs.client.connection import JobsRedis
-from jobs.errors import QuarqError
-from jobs.store import keys, scripts
-from jobs.store.stored_values import moment_of, number, texts
-from jobs.values.short_text import cut
+from ..client.connection import JobsRedis
+from ..errors import QuarqError
+from ..store import keys, scripts
+from ..store.stored_values import moment_of, number, texts
+from ..values.short_text import cut
 
 LONGEST = 500
 """Characters of each word of an entry."""

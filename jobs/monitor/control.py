@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from jobs.client.connection import JobsRedis
-from jobs.client.result import Result, revoke_all
-from jobs.client.submit import call_of
-from jobs.errors import QuarqError, ResultUnknown
-from jobs.store import keys, scripts
-from jobs.store.call import LARGE_LIMIT, Call
-from jobs.store.clock import now_ms
-from jobs.store.store import TAKEN
-from jobs.store.stored_values import moment_of, text, whole
-from jobs.values.must_await import awaited
-from jobs.workflows.canvas import Signature
+from ..client.connection import JobsRedis
+from ..client.result import Result, revoke_all
+from ..client.submit import call_of
+from ..errors import QuarqError, ResultUnknown
+from ..store import keys, scripts
+from ..store.call import LARGE_LIMIT, Call
+from ..store.clock import now_ms
+from ..store.store import TAKEN
+from ..store.stored_values import moment_of, text, whole
+from ..values.must_await import awaited
+from ..workflows.canvas import Signature
 
 STEP = 500
 """Jobs that one step of a long purge ends."""

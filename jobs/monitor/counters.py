@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.client.connection import JobsRedis
-from jobs.store import keys
-from jobs.store.clock import now_ms
-from jobs.store.stored_values import whole
+from ..client.connection import JobsRedis
+from ..store import keys
+from ..store.clock import now_ms
+from ..store.stored_values import whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]

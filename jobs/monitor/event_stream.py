@@ -11,14 +11,14 @@ from typing import Any
 
 import msgpack
 
-from jobs.client.connection import JobsRedis
-from jobs.errors import QueueUnavailable
-from jobs.monitor.worker_list import online
-from jobs.store import keys
-from jobs.store.cancellation import cancel_until_ended
-from jobs.store.clock import now_ms
-from jobs.store.outage import denial, is_away
-from jobs.store.subscription import Subscription
+from ..client.connection import JobsRedis
+from ..errors import QueueUnavailable
+from ..store import keys
+from ..store.cancellation import cancel_until_ended
+from ..store.clock import now_ms
+from ..store.outage import denial, is_away
+from ..store.subscription import Subscription
+from .worker_list import online
 
 LISTENS_S = 15
 """So long after its last sign of life a listener counts as gone, and nothing is told any more."""

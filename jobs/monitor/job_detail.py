@@ -6,20 +6,20 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.client.connection import JobsRedis
-from jobs.client.job_info import JobInfo
-from jobs.client.result import Result
-from jobs.errors import EncodingError, ResultUnknown
-from jobs.monitor.job_row import JobRow, error_text
-from jobs.monitor.masked_call import Shown, shown_call
-from jobs.monitor.masked_member import member_call
-from jobs.monitor.reasons import Reason, why
-from jobs.monitor.search import row_of, rows_of
-from jobs.store import keys
-from jobs.tasks.declarations import known_tasks
-from jobs.tasks.masking import without_secrets
-from jobs.values.short_text import text
-from jobs.workflows import member_ids, members
+from ..client.connection import JobsRedis
+from ..client.job_info import JobInfo
+from ..client.result import Result
+from ..errors import EncodingError, ResultUnknown
+from ..store import keys
+from ..tasks.declarations import known_tasks
+from ..tasks.masking import without_secrets
+from ..values.short_text import text
+from ..workflows import member_ids, members
+from .job_row import JobRow, error_text
+from .masked_call import Shown, shown_call
+from .masked_member import member_call
+from .reasons import Reason, why
+from .search import row_of, rows_of
 
 RESULT = 10_000
 """Characters of a result that are shown."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgpack
 
-from jobs.client.connection import JobsRedis
-from jobs.client.job_info import NO_LOG
-from jobs.monitor.masked_call import Shown, shown_call
-from jobs.monitor.search_text import Needle
-from jobs.store import keys
-from jobs.store.stored_values import moment, whole
-from jobs.tasks.declarations import KnownTasks
-from jobs.values.short_text import cut, said, text
+from ..client.connection import JobsRedis
+from ..client.job_info import NO_LOG
+from ..store import keys
+from ..store.stored_values import moment, whole
+from ..tasks.declarations import KnownTasks
+from ..values.short_text import cut, said, text
+from .masked_call import Shown, shown_call
+from .search_text import Needle
 
 ERROR = 200
 """Characters of an error in a row."""

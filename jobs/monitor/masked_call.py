@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs import encoding
-from jobs.client.connection import JobsRedis
-from jobs.monitor.search_text import Needle
-from jobs.tasks.declarations import KnownTasks
-from jobs.tasks.masking import MOST, call_text
-from jobs.values.short_text import said, text
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..tasks.declarations import KnownTasks
+from ..tasks.masking import MOST, call_text
+from ..values.short_text import said, text
+from .search_text import Needle
 
 SHOWN = 120
 """Characters of arguments in a row."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.client.connection import JobsRedis
-from jobs.errors import EncodingError
-from jobs.monitor.masked_call import Shown
-from jobs.store import keys
-from jobs.tasks.declarations import KnownTasks
-from jobs.workflows.journal import read_entry
-from jobs.workflows.stored_tree import along
+from ..client.connection import JobsRedis
+from ..errors import EncodingError
+from ..store import keys
+from ..tasks.declarations import KnownTasks
+from ..workflows.journal import read_entry
+from ..workflows.stored_tree import along
+from .masked_call import Shown
 
 
 class FromBefore:

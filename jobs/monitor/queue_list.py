@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jobs.client.connection import JobsRedis
-from jobs.monitor.search_indexes import queue_names
-from jobs.monitor.worker_list import WorkerInfo, online
-from jobs.store import keys, scripts
+from ..client.connection import JobsRedis
+from ..store import keys, scripts
+from .search_indexes import queue_names
+from .worker_list import WorkerInfo, online
 
 MOST = 200
 """Queues that no worker serves and that are told one by one, the fullest: whoever enqueues may make up names."""

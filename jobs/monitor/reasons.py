@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.client.connection import JobsRedis
-from jobs.client.job_info import read_info
-from jobs.client.result import Result
-from jobs.monitor.worker_list import WorkerInfo, online
-from jobs.store import keys
-from jobs.store.clock import now_ms
-from jobs.store.notifications import TERMINAL
-from jobs.store.stored_values import moment_of, text, whole, whole_ms
-from jobs.workflows import member_ids, members
-from jobs.workflows.stored_tree import Tree, kind_of, read
+from ..client.connection import JobsRedis
+from ..client.job_info import read_info
+from ..client.result import Result
+from ..store import keys
+from ..store.clock import now_ms
+from ..store.notifications import TERMINAL
+from ..store.stored_values import moment_of, text, whole, whole_ms
+from ..workflows import member_ids, members
+from ..workflows.stored_tree import Tree, kind_of, read
+from .worker_list import WorkerInfo, online
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.client.connection import JobsRedis
+from ..client.connection import JobsRedis
 
 NEAR = 0.8
 """From this share of its memory limit on, a Redis is near it."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from jobs.client.connection import JobsRedis
-from jobs.client.result import Result
-from jobs.monitor.job_row import JobRow, read_row, row_of_result
-from jobs.monitor.search_indexes import Place, Wanted, ids_running, places
-from jobs.store import keys, scripts
-from jobs.store.stored_values import moment
-from jobs.tasks.declarations import KnownTasks, known_tasks
+from ..client.connection import JobsRedis
+from ..client.result import Result
+from ..store import keys, scripts
+from ..store.stored_values import moment
+from ..tasks.declarations import KnownTasks, known_tasks
+from .job_row import JobRow, read_row, row_of_result
+from .search_indexes import Place, Wanted, ids_running, places
 
 STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.client.connection import JobsRedis
-from jobs.client.submit import WORKFLOW_TASKS
-from jobs.monitor.search_text import Needle
-from jobs.store import keys
-from jobs.store.stored_values import text
+from ..client.connection import JobsRedis
+from ..client.submit import WORKFLOW_TASKS
+from ..store import keys
+from ..store.stored_values import text
+from .search_text import Needle
 
 
 @dataclass(frozen=True)

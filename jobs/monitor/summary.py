@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.client.connection import JobsRedis
-from jobs.monitor.counters import last_states
-from jobs.monitor.queue_list import queues_served_by
-from jobs.monitor.worker_list import online
-from jobs.store import keys
-from jobs.store.clock import now_ms
+from ..client.connection import JobsRedis
+from ..store import keys
+from ..store.clock import now_ms
+from .counters import last_states
+from .queue_list import queues_served_by
+from .worker_list import online
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.client.connection import JobsRedis
-from jobs.monitor.counters import Count, last_minutes
-from jobs.monitor.worker_list import online
-from jobs.store import keys
-from jobs.store.stored_values import texts, whole
-from jobs.tasks.declarations import KnownTask, known_tasks
-from jobs.tasks.rate_limit import rate_text
+from ..client.connection import JobsRedis
+from ..store import keys
+from ..store.stored_values import texts, whole
+from ..tasks.declarations import KnownTask, known_tasks
+from ..tasks.rate_limit import rate_text
+from .counters import Count, last_minutes
+from .worker_list import online
 
 
 @dataclass(frozen=True)

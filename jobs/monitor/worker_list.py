@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.client.connection import JobsRedis
-from jobs.store import keys
-from jobs.store.clock import now_ms
-from jobs.store.stored_values import moment_of, text, texts, whole
+from ..client.connection import JobsRedis
+from ..store import keys
+from ..store.clock import now_ms
+from ..store.stored_values import moment_of, text, texts, whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for so long does not count as one that serves its queues."""

@@ -9,16 +9,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from jobs import encoding
-from jobs.client.connection import JobsRedis
-from jobs.errors import EncodingError
-from jobs.monitor.masked_call import Shown
-from jobs.store import keys, scripts
-from jobs.store.stored_values import moment, number
-from jobs.tasks.declarations import KnownTasks, known_tasks
-from jobs.workflows import member_ids, members
-from jobs.workflows.members import States
-from jobs.workflows.stored_tree import Tree, kind_of
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..errors import EncodingError
+from ..store import keys, scripts
+from ..store.stored_values import moment, number
+from ..tasks.declarations import KnownTasks, known_tasks
+from ..workflows import member_ids, members
+from ..workflows.members import States
+from ..workflows.stored_tree import Tree, kind_of
+from .masked_call import Shown
 
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeAlias
 
-from jobs.errors import SettingsMistake
-from jobs.values import checks
+from ..errors import SettingsMistake
+from ..values import checks
 
 Field: TypeAlias = int | str | Iterable[int | str]
 """5, "5", "1-5", "*/15", "1-30/2", "mon-fri", "22-4" (over the end), "*/2, 1", or a list of such."""

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
 
-from jobs import encoding
-from jobs.errors import SettingsMistake
-from jobs.schedules import cron
-from jobs.schedules.cron import Field
-from jobs.tasks import registry
-from jobs.tasks.registry import RegisteredTask
-from jobs.values import checks
+from .. import encoding
+from ..errors import SettingsMistake
+from ..tasks import registry
+from ..tasks.registry import RegisteredTask
+from ..values import checks
+from . import cron
+from .cron import Field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.errors import UnknownSchedule
-from jobs.store import keys, scripts
-from jobs.store.clock import now_ms
-from jobs.store.store import Store
-from jobs.store.stored_values import moment, moment_of, text, texts, whole
-from jobs.values import checks
+from ..errors import UnknownSchedule
+from ..store import keys, scripts
+from ..store.clock import now_ms
+from ..store.store import Store
+from ..store.stored_values import moment, moment_of, text, texts, whole
+from ..values import checks
 
 
 @dataclass(frozen=True)

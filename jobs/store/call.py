@@ -8,8 +8,8 @@ from typing import Final
 
 import msgpack
 
-from jobs.store import keys
-from jobs.values import checks, sendable
+from ..values import checks, sendable
+from . import keys
 
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.store import keys
-from jobs.store.store import Store
-from jobs.store.stored_values import whole
+from . import keys
+from .store import Store
+from .stored_values import whole
 
 
 async def now_ms(connection: Store) -> int:

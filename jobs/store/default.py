@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from jobs.errors import NotConnected
+from ..errors import NotConnected
 
 
 class Connection(Protocol):

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Callable
 
 from redis.asyncio.connection import ConnectionPool
 
-from jobs.store.notifications import Mailbox
-from jobs.store.script_connection import Line, abandon
-from jobs.store.sender import Sender
+from .notifications import Mailbox
+from .script_connection import Line, abandon
+from .sender import Sender
 
 CLOSE_S = 2
 """How long the closing of a connection waits for the loops of other threads."""

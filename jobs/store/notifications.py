@@ -13,15 +13,15 @@ from uuid import uuid4
 import msgpack
 from redis.asyncio.connection import ConnectionPool
 
-from jobs.errors import NotConnected
-from jobs.store import keys, scripts
-from jobs.store.cancellation import cancel_until_ended
-from jobs.store.outage import denial, is_away, while_away
-from jobs.store.script_connection import Line
-from jobs.store.sender import refuse
-from jobs.store.stored_values import text
-from jobs.store.subscription import Subscription
-from jobs.store.wrong_type import with_own_keys
+from ..errors import NotConnected
+from . import keys, scripts
+from .cancellation import cancel_until_ended
+from .outage import denial, is_away, while_away
+from .script_connection import Line
+from .sender import refuse
+from .stored_values import text
+from .subscription import Subscription
+from .wrong_type import with_own_keys
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from jobs.errors import QueueUnavailable
+from ..errors import QueueUnavailable
 
 T = TypeVar("T")
 _worker_log = logging.getLogger("arq.worker")

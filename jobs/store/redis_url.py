@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from arq.connections import RedisSettings
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 
-from jobs.errors import BadRedisURL
-from jobs.store.pool import Pool
+from ..errors import BadRedisURL
+from .pool import Pool
 
 ENCODE = "; in a user name or password write % / ? # @ : and spaces as %25 %2F %3F %23 %40 %3A %20"
 

@@ -13,9 +13,9 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from jobs.store import keys
-from jobs.store.outage import is_away
-from jobs.store.scripts import Script
+from . import keys
+from .outage import is_away
+from .scripts import Script
 
 
 class Line:

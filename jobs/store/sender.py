@@ -9,12 +9,12 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jobs.errors import QueueUnavailable
-from jobs.store import scripts
-from jobs.store.call import Call
-from jobs.store.outage import while_away
-from jobs.store.script_connection import Line
-from jobs.store.wrong_type import with_own_keys
+from ..errors import QueueUnavailable
+from . import scripts
+from .call import Call
+from .outage import while_away
+from .script_connection import Line
+from .wrong_type import with_own_keys
 
 TOGETHER = 500
 """Calls that one script stores."""

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool
 
-from jobs import encoding
-from jobs.errors import TooLarge
-from jobs.store import scripts
-from jobs.store.call import Call
-from jobs.store.event_loops import Loops
-from jobs.store.notifications import Mailbox
-from jobs.store.pool import Pipeline
-from jobs.values import sendable
-from jobs.values.must_await import all_awaited
+from .. import encoding
+from ..errors import TooLarge
+from ..values import sendable
+from ..values.must_await import all_awaited
+from . import scripts
+from .call import Call
+from .event_loops import Loops
+from .notifications import Mailbox
+from .pool import Pipeline
 
 T = TypeVar("T")
 

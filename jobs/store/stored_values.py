@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from jobs.store import keys
+from . import keys
 
 _WHOLE = re.compile(rb"-?[0-9]{1,18}")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from jobs.store.cancellation import cancel_until_ended
-from jobs.store.outage import denial, is_away
-from jobs.store.script_connection import unpooled
+from .cancellation import cancel_until_ended
+from .outage import denial, is_away
+from .script_connection import unpooled
 
 logger = logging.getLogger(__name__)
 

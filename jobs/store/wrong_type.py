@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from redis.exceptions import ResponseError
 
-from jobs.store import keys, scripts
-from jobs.store.script_connection import Line
+from . import keys, scripts
+from .script_connection import Line
 
 T = TypeVar("T")
 AGAIN_S = 10

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from jobs.errors import WrongValue
-from jobs.tasks.keywords import ManyOptions, TaskKeywords
-from jobs.values import checks
+from ..errors import WrongValue
+from ..values import checks
+from .keywords import ManyOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
 OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
-from jobs import encoding
-from jobs.errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
-from jobs.tasks.registry import RegisteredTask
-from jobs.values import checks
-from jobs.values.must_await import all_awaited
+from .. import encoding
+from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
+from ..values import checks
+from ..values.must_await import all_awaited
+from .registry import RegisteredTask
 
 R = TypeVar("R")
 

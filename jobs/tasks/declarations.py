@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jobs.store import keys
-from jobs.store.store import Store
-from jobs.tasks import registry
-from jobs.tasks.masking import MOST, NOTHING, Secrets, masked, secrets_of_task
+from ..store import keys
+from ..store.store import Store
+from . import registry
+from .masking import MOST, NOTHING, Secrets, masked, secrets_of_task
 
 
 class Kept(NamedTuple):

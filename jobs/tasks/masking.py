@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from jobs.tasks import registry
-from jobs.tasks.current import Request
-from jobs.values.sendable import LEAVES
-from jobs.values.short_text import CUT, DEEPEST, cut, text
+from ..values.sendable import LEAVES
+from ..values.short_text import CUT, DEEPEST, cut, text
+from . import registry
+from .current import Request
 
 HIDDEN = "***"
 MOST = 65_536

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from jobs.tasks.call_options import advice
-from jobs.tasks.keywords import TaskHook
-from jobs.tasks.rate_limit import parse_rate_limit
-from jobs.values import checks
+from ..values import checks
+from .call_options import advice
+from .keywords import TaskHook
+from .rate_limit import parse_rate_limit
 
 
 def _backoff(option: str, value: Any) -> bool | float:

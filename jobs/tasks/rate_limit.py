@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.errors import SettingsMistake, WrongValue
-from jobs.values import checks
+from ..errors import SettingsMistake, WrongValue
+from ..values import checks
 
 _RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
 _WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}

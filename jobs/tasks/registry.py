@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from jobs.errors import SettingsMistake, UnknownTask
-from jobs.tasks.options import TaskOptions
-from jobs.tasks.origin import Origin, origin_of
+from ..errors import SettingsMistake, UnknownTask
+from .options import TaskOptions
+from .origin import Origin, origin_of
 
 
 @runtime_checkable

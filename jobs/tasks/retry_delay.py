@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from jobs.errors import Retry
-from jobs.tasks.options import TaskOptions
+from ..errors import Retry
+from .options import TaskOptions
 
 
 def retries_by_itself(policy: TaskOptions, error: BaseException) -> bool:

@@ -17,9 +17,9 @@ from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jobs.errors import EncodingError, SettingsMistake, WrongValue
-from jobs.store import keys
-from jobs.values.short_text import text
+from ..errors import EncodingError, SettingsMistake, WrongValue
+from ..store import keys
+from .short_text import text
 
 MOST_SECONDS = 1e11
 """About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""

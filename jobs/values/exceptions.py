@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import msgpack
 
-from jobs import errors
-from jobs.errors import RemoteError
-from jobs.values.short_text import said, text
+from .. import errors
+from ..errors import RemoteError
+from .short_text import said, text
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from types import MethodType
 from typing import Any, TypeVar
 
-from jobs.errors import NotAwaited
+from ..errors import NotAwaited
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)

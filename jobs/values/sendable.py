@@ -16,8 +16,8 @@ from uuid import UUID
 
 import msgpack
 
-from jobs.errors import EncodingError, TooLarge
-from jobs.values.short_text import said, text
+from ..errors import EncodingError, TooLarge
+from .short_text import said, text
 
 DEPTH = 64
 """Levels of lists, dicts, tuples and sets inside each other that a value may have."""

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 
-from jobs.values.short_text import said
+from .short_text import said
 
 JOINERS = "\u200c\u200d"
 """Not printable by Unicode's table, but parts of words (Persian, Hindi) and of emoji. They move nothing."""

@@ -8,9 +8,9 @@ import arq
 import arq.cli
 import arq.worker
 
-from jobs.errors import SettingsMistake
-from jobs.worker.watch import watch_reload
-from jobs.worker.worker import Worker
+from ..errors import SettingsMistake
+from .watch import watch_reload
+from .worker import Worker
 
 SUPPORTED_ARQ = "0.28.0"
 

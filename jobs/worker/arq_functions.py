@@ -8,13 +8,13 @@ from typing import Any
 
 import arq.worker
 
-from jobs.client.decorator import Task
-from jobs.client.submit import WORKFLOW_TASKS
-from jobs.schedules.schedule import Schedule
-from jobs.tasks import registry
-from jobs.tasks.current import CurrentJob, Request
-from jobs.worker.arq_options import TaskDefaults
-from jobs.worker.execution.runnables import Around, ArqRunnable, Runnable, TaskRunnable
+from ..client.decorator import Task
+from ..client.submit import WORKFLOW_TASKS
+from ..schedules.schedule import Schedule
+from ..tasks import registry
+from ..tasks.current import CurrentJob, Request
+from .arq_options import TaskDefaults
+from .execution.runnables import Around, ArqRunnable, Runnable, TaskRunnable
 
 
 @dataclass

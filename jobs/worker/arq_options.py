@@ -10,12 +10,12 @@ from typing import Any, Final
 from arq.constants import default_queue_name
 from arq.utils import to_seconds
 
-from jobs.client.decorator import Task
-from jobs.client.submit import WORKFLOW_TASKS
-from jobs.errors import SettingsMistake
-from jobs.store import keys
-from jobs.worker.execution.claimed_job import CallData
-from jobs.worker.execution.held_job import Running
+from ..client.decorator import Task
+from ..client.submit import WORKFLOW_TASKS
+from ..errors import SettingsMistake
+from ..store import keys
+from .execution.claimed_job import CallData
+from .execution.held_job import Running
 
 logger = logging.getLogger("arq.worker")
 
@@ -57,7 +57,7 @@ class TaskDefaults:
 
 def pickle_reader() -> Callable[[Running], CallData]:
     """What reads the jobs that arq pickled, for a worker with `accept_pickle=True`. The log says what that means."""
-    from jobs.worker import pickled  # a worker that does not accept pickle never imports it
+    from . import pickled  # a worker that does not accept pickle never imports it
 
     logger.warning(
         "accept_pickle=True: WHOEVER CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for jobs that arq pickled "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jobs.client.decorator import task
-from jobs.workflows.stored_tree import from_dict
+from ..client.decorator import task
+from ..workflows.stored_tree import from_dict
 
 
 @task(name="jobs.map")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.store import keys, scripts
-from jobs.store.outage import Link
-from jobs.store.script_connection import Line
-from jobs.store.stored_values import text, whole_ms
-from jobs.store.wrong_type import is_wrong_type, put_aside
-from jobs.worker.execution.claimed_job import FAILURE, Claimed
+from ..store import keys, scripts
+from ..store.outage import Link
+from ..store.script_connection import Line
+from ..store.stored_values import text, whole_ms
+from ..store.wrong_type import is_wrong_type, put_aside
+from .execution.claimed_job import FAILURE, Claimed
 
 logger = logging.getLogger("arq.worker")
 

@@ -12,25 +12,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-from jobs.client.submit import WORKFLOW_TASKS
-from jobs.errors import WorkerLost
-from jobs.store import default, keys
-from jobs.store.cancellation import Background
-from jobs.store.script_connection import Line
-from jobs.store.subscription import Subscription
-from jobs.values.short_text import text
-from jobs.worker.claim import Claimer
-from jobs.worker.execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.hooks import call_hook, ctx_for
-from jobs.worker.execution.runner import Runner
-from jobs.worker.execution.slots import Slot, Slots
-from jobs.worker.lease_renewer import Keeper, Lease
-from jobs.worker.presence import process_facts
-from jobs.worker.recorder import Recorder
-from jobs.worker.statistics import Statistics
-from jobs.worker.suspects import Caution
-from jobs.worker.wake import Waker
+from ..client.submit import WORKFLOW_TASKS
+from ..errors import WorkerLost
+from ..store import default, keys
+from ..store.cancellation import Background
+from ..store.script_connection import Line
+from ..store.subscription import Subscription
+from ..values.short_text import text
+from .claim import Claimer
+from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from .execution.held_job import Running
+from .execution.hooks import call_hook, ctx_for
+from .execution.runner import Runner
+from .execution.slots import Slot, Slots
+from .lease_renewer import Keeper, Lease
+from .presence import process_facts
+from .recorder import Recorder
+from .statistics import Statistics
+from .suspects import Caution
+from .wake import Waker
 
 logger = logging.getLogger("arq.worker")
 

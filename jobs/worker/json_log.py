@@ -7,8 +7,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.values.short_text import text
-from jobs.values.untrusted_text import printable_json
+from ..values.short_text import text
+from ..values.untrusted_text import printable_json
 
 SHOWN = 1_000
 """Characters of a value that JSON has no form for."""

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.store import scripts
-from jobs.store.outage import Link
-from jobs.store.script_connection import Line
-from jobs.store.wrong_type import with_own_keys
+from ..store import scripts
+from ..store.outage import Link
+from ..store.script_connection import Line
+from ..store.wrong_type import with_own_keys
 
 logger = logging.getLogger("arq.worker")
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from arq.cron import CronJob
 from arq.worker import func
 
-from jobs.client.decorator import Task
-from jobs.errors import SettingsMistake
-from jobs.schedules.schedule import Schedule, crontab
-from jobs.values import checks
+from ..client.decorator import Task
+from ..errors import SettingsMistake
+from ..schedules.schedule import Schedule, crontab
+from ..values import checks
 
 _REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
 

@@ -14,18 +14,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from jobs.client.decorator import task
-from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from jobs.errors import QuarqError, QueueUnavailable, RemoteError
-from jobs.store import default, keys
-from jobs.store.call import Call
-from jobs.store.outage import explained, is_away
-from jobs.store.store import CLASH, REFUSED, Store
-from jobs.tasks.current import CurrentJob
-from jobs.workflows import members
-from jobs.workflows.canvas import Node, Path, Signature, evaluate
-from jobs.workflows.journal import MemberFailed, PutDown, Revoked, read_entry
-from jobs.workflows.stored_tree import from_dict, read
+from ..client.decorator import task
+from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
+from ..errors import QuarqError, QueueUnavailable, RemoteError
+from ..store import default, keys
+from ..store.call import Call
+from ..store.outage import explained, is_away
+from ..store.store import CLASH, REFUSED, Store
+from ..tasks.current import CurrentJob
+from ..workflows import members
+from ..workflows.canvas import Node, Path, Signature, evaluate
+from ..workflows.journal import MemberFailed, PutDown, Revoked, read_entry
+from ..workflows.stored_tree import from_dict, read
 
 T = TypeVar("T")
 

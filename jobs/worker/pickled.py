@@ -9,12 +9,12 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from jobs import encoding
-from jobs.errors import EncodingError
-from jobs.values.exceptions import whole_text
-from jobs.worker.execution.claimed_job import CallData
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.runnables import decode_call
+from .. import encoding
+from ..errors import EncodingError
+from ..values.exceptions import whole_text
+from .execution.claimed_job import CallData
+from .execution.held_job import Running
+from .execution.runnables import decode_call
 
 SHOWN = 1000
 """Characters that are kept of an argument that only pickle can carry."""

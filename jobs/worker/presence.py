@@ -12,7 +12,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from jobs.errors import SettingsMistake
+from ..errors import SettingsMistake
 
 LOOK_S = 1.0
 """How often the memory is looked at."""

@@ -11,19 +11,20 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from jobs import encoding
-from jobs.client.connection import JobsRedis
-from jobs.client.submit import WORKFLOW_TASKS, calls_that_follow
-from jobs.errors import EncodingError, TooLarge
-from jobs.store import keys, scripts
-from jobs.store.call import LARGE_LIMIT, Call
-from jobs.store.outage import Link
-from jobs.store.script_connection import Line
-from jobs.store.wrong_type import with_own_keys
-from jobs.values.exceptions import traceback_text, whole_text
-from jobs.values.sendable import DEPTH, check
-from jobs.values.short_text import said, text
-from jobs.worker.execution.claimed_job import (
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..client.submit import WORKFLOW_TASKS, calls_that_follow
+from ..errors import EncodingError, TooLarge
+from ..store import keys, scripts
+from ..store.call import LARGE_LIMIT, Call
+from ..store.outage import Link
+from ..store.script_connection import Line
+from ..store.wrong_type import with_own_keys
+from ..values.exceptions import traceback_text, whole_text
+from ..values.sendable import DEPTH, check
+from ..values.short_text import said, text
+from ..workflows.canvas import LINK, LINK_ERROR
+from .execution.claimed_job import (
     FAILURE,
     PARKED,
     RETRY,
@@ -33,9 +34,8 @@ from jobs.worker.execution.claimed_job import (
     Outcome,
     revoked,
 )
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.runnables import decode_call, request_of
-from jobs.workflows.canvas import LINK, LINK_ERROR
+from .execution.held_job import Running
+from .execution.runnables import decode_call, request_of
 
 logger = logging.getLogger("arq.worker")
 

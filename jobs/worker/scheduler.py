@@ -10,13 +10,13 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs.client.connection import JobsRedis
-from jobs.client.decorator import Task
-from jobs.schedules.schedule import Schedule
-from jobs.store import keys, scripts
-from jobs.store.outage import Link, is_away
-from jobs.store.stored_values import moment_of, text, whole
-from jobs.tasks import registry
+from ..client.connection import JobsRedis
+from ..client.decorator import Task
+from ..schedules.schedule import Schedule
+from ..store import keys, scripts
+from ..store.outage import Link, is_away
+from ..store.stored_values import moment_of, text, whole
+from ..tasks import registry
 
 logger = logging.getLogger("arq.worker")
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from arq.cron import CronJob
 
-from jobs.client.connection import JobsRedis
-from jobs.client.decorator import Task
-from jobs.errors import SettingsMistake
-from jobs.store import keys
-from jobs.store.redis_url import RedisURL
-from jobs.worker import arq_options, option_checks
-from jobs.worker.arq_command import use_our_worker
-from jobs.worker.arq_functions import as_functions
-from jobs.worker.builtin_tasks import map_items, starmap_items
-from jobs.worker.orchestrator import workflow
-from jobs.worker.worker import Worker
+from ..client.connection import JobsRedis
+from ..client.decorator import Task
+from ..errors import SettingsMistake
+from ..store import keys
+from ..store.redis_url import RedisURL
+from . import arq_options, option_checks
+from .arq_command import use_our_worker
+from .arq_functions import as_functions
+from .builtin_tasks import map_items, starmap_items
+from .orchestrator import workflow
+from .worker import Worker
 
 BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
 """Tasks that every worker has."""

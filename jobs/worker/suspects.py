@@ -7,13 +7,13 @@ import contextlib
 import math
 import time
 
-from jobs.client.connection import JobsRedis
-from jobs.store import scripts
-from jobs.store.outage import is_away
-from jobs.worker.execution.claimed_job import Outcome
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.runner import stopped
-from jobs.worker.execution.slots import Slots
+from ..client.connection import JobsRedis
+from ..store import scripts
+from ..store.outage import is_away
+from .execution.claimed_job import Outcome
+from .execution.held_job import Running
+from .execution.runner import stopped
+from .execution.slots import Slots
 
 FIRST_JOBS = 8
 """Jobs that a new worker runs at a time until the first of them has ended."""

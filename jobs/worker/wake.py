@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from jobs.store import keys
-from jobs.store.cancellation import cancel_until_ended
-from jobs.store.outage import Link
-from jobs.store.script_connection import Line
-from jobs.store.wrong_type import with_own_keys
+from ..store import keys
+from ..store.cancellation import cancel_until_ended
+from ..store.outage import Link
+from ..store.script_connection import Line
+from ..store.wrong_type import with_own_keys
 
 
 @dataclass(eq=False)

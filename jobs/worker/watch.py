@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.errors import SettingsMistake
+from ..errors import SettingsMistake
 
 
 async def watch_reload(path: str, worker_settings: Any) -> None:

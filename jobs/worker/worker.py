@@ -16,23 +16,23 @@ import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
-from jobs.client.connection import JobsRedis
-from jobs.store import keys, scripts
-from jobs.store.cancellation import cancel_until_ended
-from jobs.store.outage import Link
-from jobs.values.exceptions import declare_exception
-from jobs.worker.arq_functions import TaskFunction, runnables
-from jobs.worker.arq_options import TaskDefaults, pickle_reader
-from jobs.worker.engine import LAST_WAIT_S, Engine
-from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS
-from jobs.worker.execution.hooks import Hooks
-from jobs.worker.execution.runnables import Around
-from jobs.worker.execution.runner import Runner
-from jobs.worker.json_log import use_json_lines
-from jobs.worker.lease_renewer import Lease
-from jobs.worker.presence import check_memory, until_over
-from jobs.worker.scheduler import Scheduler
-from jobs.worker.statistics import Statistics
+from ..client.connection import JobsRedis
+from ..store import keys, scripts
+from ..store.cancellation import cancel_until_ended
+from ..store.outage import Link
+from ..values.exceptions import declare_exception
+from .arq_functions import TaskFunction, runnables
+from .arq_options import TaskDefaults, pickle_reader
+from .engine import LAST_WAIT_S, Engine
+from .execution.claimed_job import FAILURE, RETRY, SUCCESS
+from .execution.hooks import Hooks
+from .execution.runnables import Around
+from .execution.runner import Runner
+from .json_log import use_json_lines
+from .lease_renewer import Lease
+from .presence import check_memory, until_over
+from .scheduler import Scheduler
+from .statistics import Statistics
 
 logger = logging.getLogger("arq.worker")
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jobs.store import default
-from jobs.tasks import registry
-from jobs.tasks.call_options import merged
-from jobs.values import checks
-from jobs.values.must_await import all_awaited
-from jobs.workflows.gathering import gather
-from jobs.workflows.node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
+from ..store import default
+from ..tasks import registry
+from ..tasks.call_options import merged
+from ..values import checks
+from ..values.must_await import all_awaited
+from .gathering import gather
+from .node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
 Path: TypeAlias = tuple[int, ...]
 """Where a node stands in its tree. Job ids are made of it, so it means the same for ever: the root is (),

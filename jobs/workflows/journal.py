@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import encoding
-from jobs.errors import RemoteError, TaskRevoked
+from .. import encoding
+from ..errors import RemoteError, TaskRevoked
 
 
 class PutDown(Exception):

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import msgpack
 
-from jobs.store import keys, scripts
-from jobs.store.store import Store
-from jobs.workflows import member_ids
-from jobs.workflows.canvas import LINK_ERROR, Path
-from jobs.workflows.stored_tree import Tree, along, kind_of, read
+from ..store import keys, scripts
+from ..store.store import Store
+from . import member_ids
+from .canvas import LINK_ERROR, Path
+from .stored_tree import Tree, along, kind_of, read
 
 AT_ONCE = 500
 """How many members one script looks at, so that it keeps Redis for a moment only."""

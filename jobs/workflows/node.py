@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from jobs.tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
-from jobs.values import checks
+from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
+from ..values import checks
 
 FORMAT = 1
 """Written into every stored tree; another number when its form changes. What reads it: tree.py."""

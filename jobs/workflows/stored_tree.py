@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import msgpack
 
-from jobs import encoding
-from jobs.errors import EncodingError
-from jobs.tasks.call_options import CALLBACKS
-from jobs.workflows.canvas import Node, Signature, chain, chord, group
-from jobs.workflows.node import FORMAT
+from .. import encoding
+from ..errors import EncodingError
+from ..tasks.call_options import CALLBACKS
+from .canvas import Node, Signature, chain, chord, group
+from .node import FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
 

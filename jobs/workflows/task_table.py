@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from jobs.tasks import registry
-from jobs.tasks.call_options import CALLBACKS
-from jobs.tasks.declarations import Kept
-from jobs.tasks.options import TaskOptions
-from jobs.workflows.canvas import Node, Signature, Workflow
+from ..tasks import registry
+from ..tasks.call_options import CALLBACKS
+from ..tasks.declarations import Kept
+from ..tasks.options import TaskOptions
+from .canvas import Node, Signature, Workflow
 
 MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
 """Tasks that run another task in their own job: their calls go where calls of that one go."""

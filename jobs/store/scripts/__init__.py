@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jobs.store.keys import LUA_CONSTANTS, OURS
+from ..keys import LUA_CONSTANTS, OURS
 
 _folder = files(__name__)
 _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(LUA_CONSTANTS)})\b")

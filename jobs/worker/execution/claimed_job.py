@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.errors import TaskRevoked
+from ...errors import TaskRevoked
 
 STARTED = "STARTED"
 SUCCESS = "SUCCESS"

@@ -7,12 +7,12 @@ import logging
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from jobs.client.connection import JobsRedis
-from jobs.store import scripts
-from jobs.store.outage import is_away
-from jobs.tasks.current import CurrentJob
-from jobs.worker.execution.claimed_job import CallData, Claimed, Outcome
-from jobs.worker.execution.slots import Slot
+from ...client.connection import JobsRedis
+from ...store import scripts
+from ...store.outage import is_away
+from ...tasks.current import CurrentJob
+from .claimed_job import CallData, Claimed, Outcome
+from .slots import Slot
 
 logger = logging.getLogger("arq.worker")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.worker.execution.claimed_job import CallData, Claimed
+from .claimed_job import CallData, Claimed
 
 logger = logging.getLogger("arq.worker")
 

@@ -6,10 +6,10 @@ import logging
 import time
 from typing import Any
 
-from jobs.tasks import masking
-from jobs.values.short_text import said, text
-from jobs.values.untrusted_text import PrintableRecords
-from jobs.worker.execution.claimed_job import (
+from ...tasks import masking
+from ...values.short_text import said, text
+from ...values.untrusted_text import PrintableRecords
+from .claimed_job import (
     PARKED,
     PENDING,
     RETRY,

@@ -20,14 +20,14 @@ from typing import Any
 import arq.worker
 from pebble import ProcessExpired, ProcessPool
 
-from jobs import encoding
-from jobs.client import callables
-from jobs.client.decorator import Task
-from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
-from jobs.tasks import registry
-from jobs.tasks.current import CurrentJob, Request
-from jobs.values.exceptions import declare_exception
-from jobs.values.sendable import DEPTH
+from ... import encoding
+from ...client import callables
+from ...client.decorator import Task
+from ...errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+from ...tasks import registry
+from ...tasks.current import CurrentJob, Request
+from ...values.exceptions import declare_exception
+from ...values.sendable import DEPTH
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 

@@ -16,20 +16,20 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed, RetryJob
 
-from jobs import encoding
-from jobs.client.decorator import Task
-from jobs.errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
-from jobs.store import keys
-from jobs.tasks.current import CurrentJob, Request
-from jobs.tasks.masking import secrets_of
-from jobs.tasks.retry_delay import next_delay, retries_by_itself
-from jobs.values.short_text import said, text
-from jobs.worker.execution import processes, time_limits
-from jobs.worker.execution.claimed_job import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
-from jobs.worker.execution.held_job import UNKNOWN, Running
-from jobs.worker.execution.hooks import call_hook
-from jobs.worker.orchestrator import NET_S
-from jobs.workflows.journal import MemberFailed, PutDown, Revoked
+from ... import encoding
+from ...client.decorator import Task
+from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
+from ...store import keys
+from ...tasks.current import CurrentJob, Request
+from ...tasks.masking import secrets_of
+from ...tasks.retry_delay import next_delay, retries_by_itself
+from ...values.short_text import said, text
+from ...workflows.journal import MemberFailed, PutDown, Revoked
+from ..orchestrator import NET_S
+from . import processes, time_limits
+from .claimed_job import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
+from .held_job import UNKNOWN, Running
+from .hooks import call_hook
 
 T = TypeVar("T")
 

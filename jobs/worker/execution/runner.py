@@ -12,11 +12,11 @@ from typing import Any
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
-from jobs.client.connection import JobsRedis
-from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
-from jobs.tasks.declarations import KnownTask
-from jobs.worker.execution import job_log
-from jobs.worker.execution.claimed_job import (
+from ...client.connection import JobsRedis
+from ...errors import TaskRevoked, UnknownTask, WorkerLost
+from ...tasks.declarations import KnownTask
+from . import job_log
+from .claimed_job import (
     FAILURE,
     PENDING,
     REVOKED,
@@ -26,9 +26,9 @@ from jobs.worker.execution.claimed_job import (
     Outcome,
     revoked,
 )
-from jobs.worker.execution.held_job import Running
-from jobs.worker.execution.hooks import Hooks, call_hook, ctx_for
-from jobs.worker.execution.runnables import ArqRunnable, Runnable, decode_call, inert_call
+from .held_job import Running
+from .hooks import Hooks, call_hook, ctx_for
+from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """What a pickle begins with, and no call of ours."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-from jobs.errors import SoftTimeLimitExceeded, TimeLimitExceeded
+from ...errors import SoftTimeLimitExceeded, TimeLimitExceeded
 
 R = TypeVar("R")
 
