@@ -25,6 +25,20 @@ LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "w
 MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private\.py|app/monitor/__main__\.py")
 READS_PICKLE = "jobs/worker/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by nothing else."""
+FLOORS = (
+    ("errors",),
+    ("values",),
+    ("encoding",),
+    ("store",),
+    ("tasks",),
+    ("workflows", "schedules"),
+    ("client",),
+    ("monitor",),
+    ("worker",),
+    ("commands", "eager"),
+    ("testing", "__init__", "__main__"),
+)
+"""The rooms of jobs/ from the ground up: each may import those below it, for types too."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
@@ -43,8 +57,15 @@ def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{relative(path)}: write the import with its full name"
-            yield node.module or "", [alias.name for alias in node.names]
+            in_jobs = relative(path).startswith("jobs/")
+            if in_jobs:
+                assert node.level or not f"{node.module}.".startswith("jobs."), (
+                    f"{relative(path)}:{node.lineno}: import relatively, the folder may have another name"
+                )
+            else:
+                assert node.level == 0, f"{relative(path)}:{node.lineno}: write the import with its full name"
+            above = ".".join(relative(path).split("/")[: -node.level]) if node.level else ""
+            yield f"{above}.{node.module or ''}".strip("."), [alias.name for alias in node.names]
 
 
 def public_names(module: str) -> set[str]:
@@ -105,6 +126,34 @@ def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
             assert set(names) <= public_names(module), (
                 f"{relative(path)} imports what {module} does not offer"
             )
+
+
+def test_rooms_of_the_library_are_reached_in_one_direction() -> None:
+    rooms = [room for floor in FLOORS for room in floor]
+    height = {room: level for level, floor in enumerate(FLOORS) for room in floor}
+
+    def room_of(module: str) -> str:
+        return [*module.split("."), "__init__"][1]
+
+    arrows = inside("jobs")
+    backwards = [
+        f"{module} -> {reached}"
+        for module, all_reached in arrows.items()
+        for reached in all_reached
+        if height[room_of(module)] < height[room_of(reached)]
+        or (height[room_of(module)] == height[room_of(reached)] and room_of(module) != room_of(reached))
+    ]
+
+    assert {room_of(module) for module in arrows} == set(rooms)
+    assert backwards == []
+
+
+@every_file
+def test_nothing_stored_or_logged_is_named_after_the_folder(path: Path) -> None:
+    if relative(path).startswith("jobs/"):
+        assert "getLogger(__name__)" not in path.read_text(), (
+            "the folder may have another name: write `jobs.x`"
+        )
 
 
 def test_no_module_of_the_library_is_reached_from_itself() -> None:

@@ -30,7 +30,7 @@ from .submit import call_of, refuse_reserved_id
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),
     "job_deserializer": checks.or_none(checks.function),
-    "default_queue_name": checks.queue_key,
+    "default_queue_name": keys.checked_queue_key,
     "expires_extra_ms": checks.count,
 }
 
@@ -90,7 +90,7 @@ class JobsRedis(Store):
             extra_s = self._expires_extra_ms / 1000
             expires = due + timedelta(seconds=extra_s) if isinstance(due, datetime) else (due or 0) + extra_s
         checks.name("function", function)
-        key = checks.queue_key("_queue_name", _queue_name or self.default_queue_name)
+        key = keys.checked_queue_key("_queue_name", _queue_name or self.default_queue_name)
         job_id = checks.job_id("_job_id", _job_id) if _job_id else uuid4().hex
         refuse_reserved_id(job_id)
         if _job_try is not None:

@@ -48,6 +48,10 @@ What waits, runs or is unfinished has no lifetime: the script that ends it sets 
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..values import checks
+
 DEFAULT_QUEUE = "default"
 OURS = "jobs:"
 """What every key and channel of ours begins with."""
@@ -138,6 +142,14 @@ def queue_key(name: str) -> str:
     if name.startswith("=") and not is_ours(name[1:]):
         return name[1:]
     return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
+
+
+def checked_queue_key(option: str, value: Any) -> str:
+    """A key that arq serves as a queue: none that holds something else of ours."""
+    key = checks.name(option, value)
+    if is_ours(key):
+        raise checks.out_of_range(option, value, "that key holds something else: give the queue another name")
+    return key
 
 
 def is_ours(key: str) -> bool:

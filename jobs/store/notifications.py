@@ -24,7 +24,7 @@ from .subscription import Subscription
 from .wrong_type import with_own_keys
 
 T = TypeVar("T")
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.notifications")
 
 AGAIN_S = 0.5
 """How long to wait before Redis is asked again for what it did not answer."""

@@ -12,7 +12,7 @@ from .cancellation import cancel_until_ended
 from .outage import denial, is_away
 from .script_connection import unpooled
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.subscription")
 
 POLL_S = 1
 NET_S = 5

@@ -18,7 +18,7 @@ AGAIN_S = 10
 _FAMILIES = [word for family in sorted(keys.TYPES.items(), key=lambda one: -len(one[0])) for word in family]
 _looked = float("-inf")
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.wrong_type")
 
 
 def is_wrong_type(error: BaseException) -> bool:

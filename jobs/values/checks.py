@@ -18,7 +18,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..errors import EncodingError, SettingsMistake, WrongValue
-from ..store import keys
 from .short_text import text
 
 MOST_SECONDS = 1e11
@@ -54,7 +53,7 @@ def number(
             plain = nan
     if not (least <= plain <= most and plain > above):  # nan is in no range
         low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
-        raise _range(option, value, f"give {what}, {low} and at most {most:,.15g}")
+        raise out_of_range(option, value, f"give {what}, {low} and at most {most:,.15g}")
     return cast(float, plain)
 
 
@@ -84,7 +83,7 @@ def storable(option: str, value: Any) -> str:
     try:
         given.encode()
     except UnicodeEncodeError:
-        raise _range(option, value, "give text that can be encoded as UTF-8") from None
+        raise out_of_range(option, value, "give text that can be encoded as UTF-8") from None
     return given
 
 
@@ -92,14 +91,14 @@ def job_id(option: str, value: Any) -> str:
     """The id of a job: text, or a UUID."""
     given = _is(str, option, str(value) if isinstance(value, UUID) else value, "give text or a UUID")
     if not 0 < len(given) <= LONGEST_NAME or not given.isprintable():
-        raise _range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
+        raise out_of_range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
     return given
 
 
 def name(option: str, value: Any) -> str:
     """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
     if "," in _is(str, option, value, "give a name as text"):
-        raise _range(option, value, "give a name without a comma")
+        raise out_of_range(option, value, "give a name without a comma")
     return job_id(option, value)
 
 
@@ -107,18 +106,10 @@ def queue(option: str, value: Any) -> str:
     """The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
     queue = name(option, value)
     if queue.startswith("="):
-        raise _range(
+        raise out_of_range(
             option, value, "give a name without = before it; enqueue_job(_queue_name=) takes a key of arq's"
         )
     return queue
-
-
-def queue_key(option: str, value: Any) -> str:
-    """A key that arq serves as a queue: none that holds something else of ours."""
-    key = name(option, value)
-    if keys.is_ours(key):
-        raise _range(option, value, "that key holds something else: give the queue another name")
-    return key
 
 
 def names(option: str, value: Any) -> tuple[str, ...]:
@@ -139,7 +130,7 @@ def moment(option: str, value: Any) -> datetime:
     try:
         at.timestamp()
     except Exception:  # the zone may be another library's
-        raise _range(option, value, "give a datetime between the years 1 and 9999") from None
+        raise out_of_range(option, value, "give a datetime between the years 1 and 9999") from None
     return at
 
 
@@ -165,7 +156,7 @@ def zone(option: str, value: Any) -> tzinfo:
     if not isinstance(value, tzinfo):
         raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
     if not _keeps_time(value):
-        raise _range(option, value, "the clock of this zone is wrong: give a ZoneInfo, or its name")
+        raise out_of_range(option, value, "the clock of this zone is wrong: give a ZoneInfo, or its name")
     return value
 
 
@@ -173,7 +164,7 @@ def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedel
     """A time span."""
     give = f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
     if not least <= _is(timedelta, option, value, give) <= LONGEST_SPAN:
-        raise _range(option, value, give)
+        raise out_of_range(option, value, give)
     return cast(timedelta, value)
 
 
@@ -262,5 +253,5 @@ def _kind(option: str, value: object, give: str) -> TypeError:
     return TypeError(f"{option}={shown(value)}: {give}")
 
 
-def _range(option: str, value: object, give: str) -> WrongValue:
+def out_of_range(option: str, value: object, give: str) -> WrongValue:
     return WrongValue(f"{option}={shown(value)}: {give}")

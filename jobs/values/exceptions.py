@@ -29,7 +29,9 @@ TUPLE = 1
 """The tag of a tuple: see encoding.py."""
 _NOTE = "Remote traceback:\n"
 _packer = msgpack.Packer()
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.exceptions")
+_STORED_AS = {errors.__name__: "jobs.errors"}
+"""Module -> its name in Redis, where the library may be installed under another one."""
 _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, int, Callable[[BaseException], bytes]], bytes]
@@ -269,7 +271,7 @@ def _entry(name: str, args: list[bytes], text: bytes, trace: str) -> bytes:
 
 
 def _class_name(cls: type[BaseException]) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return f"{_STORED_AS.get(cls.__module__, cls.__module__)}.{cls.__qualname__}"
 
 
 declare_exception(

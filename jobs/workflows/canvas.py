@@ -33,7 +33,7 @@ LINK, LINK_ERROR = -1, -2
 Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
 """Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is dear."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.workflows")
 
 
 @all_awaited
