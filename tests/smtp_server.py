@@ -10,12 +10,15 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from settings import Settings
+
+SENDER = "Quarq <quarq@example.org>"
 STALL = "stall"  # say nothing more
 DROP = "drop"  # close the connection instead of answering
 DROP_MID_DATA = "drop mid-data"  # close it once a part of the text has come
@@ -223,6 +226,12 @@ class _Conversation:
 def _bracketed(command: str) -> str:
     found = re.search("<(.*?)>", command)
     return found[1] if found else ""
+
+
+def mailing(settings: Settings, server: SmtpServer, **changed: Any) -> Settings:
+    """These settings, with *server* for the site's mail."""
+    known = {"smtp_server": "127.0.0.1", "smtp_port": server.port, "smtp_tls": "none", "smtp_from": SENDER}
+    return replace(settings, **(known | changed))
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from settings import ROOT, Settings
 from tests.app.working import working
 from tests.documents import CHECKER, FLAGS, Page, run_commands, run_dialogue, worker_of
 from tests.redis_server import RedisServer
-from tests.smtp_server import smtp_server
+from tests.smtp_server import mailing, smtp_server
 from tests.waiting import wait_until
 
 PAGE = Page(ROOT / "docs" / "from-celery.md")
@@ -60,14 +60,7 @@ def library() -> Iterator[Library]:
 async def site(tmp_path: Path, redis_url: str) -> AsyncIterator[dict[str, Any]]:
     """The application's context, a worker of its own, and a mail server."""
     async with smtp_server() as smtp:
-        settings = Settings(
-            data_dir=tmp_path,
-            redis_url=redis_url,
-            smtp_server="127.0.0.1",
-            smtp_port=smtp.port,
-            smtp_tls="none",
-            smtp_from="site@example.org",
-        )
+        settings = mailing(Settings(data_dir=tmp_path, redis_url=redis_url), smtp)
         await upgrade(settings)
         app = create_app(settings)
         async with working(settings) as worker, app.app_context(), connect(redis_url):

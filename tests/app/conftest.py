@@ -29,6 +29,7 @@ from tests.app.visitor import Visitor
 from tests.browser import browser
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
+from tests.smtp_server import SmtpServer, smtp_server
 
 __all__ = ["browser", "served"]
 
@@ -127,6 +128,13 @@ async def app(settings: Settings) -> AsyncIterator[Quart]:
     app.jinja_env.bytecode_cache = TEMPLATES
     async with app.test_app():
         yield app
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[SmtpServer]:
+    """A mail server. `mailing(settings, smtp)` are the settings of a site that uses it."""
+    async with smtp_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -30,29 +29,15 @@ from settings import Settings
 from tests.app.harm import POISON
 from tests.app.rows import change, stored
 from tests.app.visitor import Visitor, words
-from tests.smtp_server import DROP, DROP_AFTER_DOT, SmtpServer, smtp_server
+from tests.smtp_server import DROP, DROP_AFTER_DOT, SmtpServer, mailing
 
 TRIES = Tries(more=5, every=timedelta(seconds=300))
 LINK = re.compile(r"http://127.0.0.1:8000(/(?:consents|no-more)/[0-9]+/[\w-]+)")
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[SmtpServer]:
-    async with smtp_server() as server:
-        yield server
-
-
-@pytest.fixture
 def settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    return Settings(
-        data_dir=settings.data_dir,
-        redis_url=settings.redis_url,
-        secret_key=settings.secret_key,
-        smtp_server="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_tls="none",
-        smtp_from="quarq@example.org",
-    )
+    return mailing(settings, smtp)
 
 
 async def consents(app: Quart) -> list[Consent]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from app.subscribers.when import next_digest
 from jobs import Result, connect
 from settings import Settings
 from tests.app.working import working
-from tests.smtp_server import smtp_server
+from tests.smtp_server import mailing, smtp_server
 from tests.waiting import wait_until
 
 
@@ -58,14 +57,7 @@ def test_it_is_due_on_saturday_at_ten_in_the_site_s_zone(settings: Settings) -> 
 @pytest.mark.both_databases("a claim in SQL decides")
 async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Database) -> None:
     async with smtp_server() as smtp:
-        settings = replace(
-            settings,
-            smtp_server="127.0.0.1",
-            smtp_port=smtp.port,
-            smtp_tls="none",
-            smtp_from="site@example.org",
-            digest_rate=1_000,
-        )
+        settings = mailing(settings, smtp, digest_rate=1_000)
         await fill(database, 50)
         async with working(settings), connect(settings.redis_url):
             result = await digest.delay()

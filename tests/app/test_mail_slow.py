@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,7 +18,7 @@ from app.reminders.models import Reminder, State
 from settings import ROOT, Settings
 from tests.app.visitor import Visitor
 from tests.app.working import working
-from tests.smtp_server import SmtpServer, smtp_server
+from tests.smtp_server import SmtpServer, mailing
 from tests.waiting import wait_until
 
 MAIL = ROOT / "docs" / "mail.md"
@@ -39,21 +38,9 @@ def test_each_kind_of_mail_has_its_number_and_together_they_leave_slots_to_other
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[SmtpServer]:
-    async with smtp_server() as server:
-        server.delay_s = SLOW_S
-        yield server
-
-
-@pytest.fixture
 def settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    return replace(
-        settings,
-        smtp_server="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_tls="none",
-        smtp_from="quarq@example.org",
-    )
+    smtp.delay_s = SLOW_S
+    return mailing(settings, smtp)
 
 
 @pytest.fixture

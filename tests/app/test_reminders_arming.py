@@ -22,32 +22,15 @@ from jobs import connect
 from settings import Settings
 from tests.app.working import working
 from tests.redis_server import RedisServer
-from tests.smtp_server import SmtpServer, smtp_server
+from tests.smtp_server import SmtpServer, mailing
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.both_databases("which reminders are armed is decided in SQL")
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[SmtpServer]:
-    async with smtp_server() as server:
-        yield server
-
-
-@pytest.fixture
 def settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    return with_redis(settings, settings.redis_url, smtp)
-
-
-def with_redis(settings: Settings, redis_url: str, smtp: SmtpServer) -> Settings:
-    return replace(
-        settings,
-        redis_url=redis_url,
-        smtp_server="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_tls="none",
-        smtp_from="quarq@example.org",
-    )
+    return mailing(settings, smtp)
 
 
 async def add(database: Database, count: int = 1, *, seconds: float = 0, **given: Any) -> None:
@@ -215,7 +198,7 @@ async def test_redis_away_while_rows_are_committed(
 ) -> None:
     server = RedisServer(tmp_path_factory.mktemp("redis")).start()
     try:
-        async with working(with_redis(settings, server.url, smtp)):
+        async with working(replace(settings, redis_url=server.url)):
             server.kill9()
             await add(database, 5)
             await asyncio.sleep(2)  # it tries meanwhile, in vain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from app.migrations import upgrade
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
-from tests.smtp_server import SmtpServer
+from tests.smtp_server import SmtpServer, mailing
 
 
 async def stored(app: Quart) -> list[SignInLink]:
@@ -50,29 +49,20 @@ async def test_a_mailed_link_signs_in(app: Quart, visitor: Visitor) -> None:
     assert re.search(r"<option selected>Asia/Shanghai", visitor.text)
 
 
-async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(settings: Settings) -> None:
-    server = await SmtpServer().start()
-    try:
-        real = replace(
-            settings,
-            base_url="https://site.example",
-            smtp_server="127.0.0.1",
-            smtp_port=server.port,
-            smtp_tls="none",
-            smtp_from="Quarq <site@site.example>",
-        )
-        await upgrade(real)
-        address = await links.sign_in_link(real, "alice@bücher.example")
-        app = create_app(real)
-        async with task_context(app)(None):
-            [link] = await stored(app)
-            await mails.sign_in_link(link.id)
-            await mails.sign_in_link(link.id)
-        await close(app)
-    finally:
-        await server.stop()
+async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(
+    settings: Settings, smtp: SmtpServer
+) -> None:
+    real = mailing(settings, smtp, base_url="https://site.example", smtp_from="Quarq <site@site.example>")
+    await upgrade(real)
+    address = await links.sign_in_link(real, "alice@bücher.example")
+    app = create_app(real)
+    async with task_context(app)(None):
+        [link] = await stored(app)
+        await mails.sign_in_link(link.id)
+        await mails.sign_in_link(link.id)
+    await close(app)
 
-    first, second = server.accepted
+    first, second = smtp.accepted
     assert first.recipients == ["alice@xn--bcher-kva.example"]
     assert address.startswith("https://site.example/sign-in/")
     for part in ("plain", "html"):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -20,27 +18,13 @@ from app.context import close, task_context
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.app.working import working
-from tests.smtp_server import SmtpServer
+from tests.smtp_server import SmtpServer, mailing
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[SmtpServer]:
-    server = await SmtpServer().start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, smtp: SmtpServer) -> Settings:
-    return replace(
-        settings,
-        base_url="https://site.example",
-        smtp_server="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_tls="none",
-        smtp_from="Quarq <site@site.example>",
-    )
+    return mailing(settings, smtp, base_url="https://site.example", smtp_from="Quarq <site@site.example>")
 
 
 async def ask(app: Quart, email: str = "alice@example.org") -> Visitor:

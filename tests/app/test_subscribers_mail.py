@@ -23,8 +23,7 @@ from app.subscribers.tasks import send_overdue
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.app.working import working
-from tests.redis_server import RedisServer
-from tests.smtp_server import DROP, DROP_AFTER_DOT, STALL_AFTER_DOT, SmtpServer, smtp_server
+from tests.smtp_server import DROP, DROP_AFTER_DOT, STALL_AFTER_DOT, SmtpServer, mailing, smtp_server
 from tests.waiting import wait_until
 
 EMAIL = "bob@xn--bcher-kva.example"
@@ -218,19 +217,18 @@ async def test_nothing_is_sent_to_who_has_left_meanwhile(site: Site) -> None:
     assert site.smtp.connections == 0
 
 
-async def test_from_the_form_to_the_confirmed_subscriber(settings: Settings) -> None:
+async def test_from_the_form_to_the_confirmed_subscriber(settings: Settings, smtp: SmtpServer) -> None:
     """Page, Redis, a real worker, SMTP, and the link of the mail."""
-    async with smtp_server() as smtp:
-        real = with_server(settings, smtp)
-        app = create_app(real)
-        async with app.test_app(), working(real):
-            visitor = Visitor(app)
-            await visitor.post("/subscribe", email="bob@bücher.example")
-            [mail] = await wait_until(lambda: smtp.accepted, "the mail")
-            body = mail.message.get_body(("plain",))
-            assert body is not None
-            [link] = re.findall(r"\S+/subscribe/\S+", body.get_content())
-            response = await visitor.post(urlsplit(link).path)
+    real = mailing(settings, smtp)
+    app = create_app(real)
+    async with app.test_app(), working(real):
+        visitor = Visitor(app)
+        await visitor.post("/subscribe", email="bob@bücher.example")
+        [mail] = await wait_until(lambda: smtp.accepted, "the mail")
+        body = mail.message.get_body(("plain",))
+        assert body is not None
+        [link] = re.findall(r"\S+/subscribe/\S+", body.get_content())
+        response = await visitor.post(urlsplit(link).path)
 
     assert response.status_code == 200
     assert "bob@bücher.example" in visitor.text
@@ -239,31 +237,18 @@ async def test_from_the_form_to_the_confirmed_subscriber(settings: Settings) -> 
 
 @pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_mail_that_could_not_be_queued_is_sent_by_the_sweep(
-    settings: Settings, database: Database, redis_server: RedisServer
+    settings: Settings, database: Database, smtp: SmtpServer
 ) -> None:
     """The web process died, or lost Redis, between saving and queueing: what the page has said comes true."""
-    async with smtp_server() as smtp:
-        real = with_server(settings, smtp)
-        async with database.transaction() as db:
-            subscriber = await states.ask(db, EMAIL)
-            assert subscriber is not None
-            subscriber.mail_due_at = datetime.now(UTC)
+    real = mailing(settings, smtp)
+    async with database.transaction() as db:
+        subscriber = await states.ask(db, EMAIL)
+        assert subscriber is not None
+        subscriber.mail_due_at = datetime.now(UTC)
 
-        app = create_app(real)
-        async with app.test_app(), working(real):
-            await send_overdue.delay()
-            [mail] = await wait_until(lambda: smtp.accepted, "the mail")
+    app = create_app(real)
+    async with app.test_app(), working(real):
+        await send_overdue.delay()
+        [mail] = await wait_until(lambda: smtp.accepted, "the mail")
 
     assert mail.recipients == [EMAIL]
-
-
-def with_server(settings: Settings, smtp: SmtpServer) -> Settings:
-    return Settings(
-        data_dir=settings.data_dir,
-        redis_url=settings.redis_url,
-        database_url=settings.database_url,
-        smtp_server="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_tls="none",
-        smtp_from="Quarq <site@site.example>",
-    )
