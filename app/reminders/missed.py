@@ -68,10 +68,12 @@ class _Mail(Outgoing):
         return await mails.missed(self._missed, self._author)
 
     async def claim(self) -> None:
-        """LostClaim: one of them was mailed from elsewhere, changed or deleted meanwhile."""
+        """LostClaim: one of them was changed or deleted meanwhile, or its author was mailed from elsewhere."""
         now = datetime.now(UTC)
+        lately = exists().where(Reminder.account_id == self._author.id, Reminder.told_at > now - EVERY)
         async with database.transaction() as db:
-            if await self._change(db, told_at=now) != len(self._missed):
+            await hold(db, self._author)
+            if await db.scalar(select(lately)) or await self._change(db, told_at=now) != len(self._missed):
                 raise LostClaim
         self._told_at = now
 
