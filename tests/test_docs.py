@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from settings import ROOT
 from tests.bench.__main__ import GROUPS
@@ -47,11 +48,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_the_index_lists_every_page() -> None:
-    index = ROOT / "docs" / "index.md"
+@pytest.mark.parametrize("index", [ROOT / "docs" / "index.md", ROOT / "docs" / "decisions" / "README.md"])
+def test_an_index_lists_every_page(index: Path) -> None:
     listed = {(index.parent / link).resolve() for link in links(index)}
 
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if page not in {*listed, index}] == []
+    assert [page.name for page in index.parent.glob("*.md") if page not in {*listed, index}] == []
+
+
+def test_the_site_has_every_page_in_its_navigation() -> None:
+    """`make docs` builds it."""
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    pages = {
+        page for part in nav for page in (next(iter(part.values())) if isinstance(part, dict) else [part])
+    }
+
+    assert pages == {page.name for page in (ROOT / "docs").glob("*.md")} | {"decisions/README.md"}
 
 
 def test_every_command_of_a_figure_exists() -> None:
