@@ -44,7 +44,7 @@ ACTIONS = {
         by_recipient=((1, MINUTE), (6, HOUR)),
         by_client=((30, HOUR),),
         by_site=((1_000, HOUR),),
-        besides="an address that has an account takes nothing of the site's",
+        besides="addresses that have an account do not count for the site",
     ),
     "subscribe": Action(
         sent_by="app.subscribers.delivery.send",
@@ -52,7 +52,7 @@ ACTIONS = {
         by_recipient=((10, DAY),),
         by_client=((20, HOUR),),
         by_site=((1_000, HOUR),),
-        besides="one mail to an address in 24 hours, however often it is asked for",
+        besides="at most one email to an address in 24 hours",
     ),
     "consent": Action(
         sent_by="app.reminders.consents.requests.send",
@@ -60,41 +60,41 @@ ACTIONS = {
         by_account=((10, DAY),),
         by_client=((30, DAY),),
         by_site=((1_000, DAY),),
-        besides="one mail to an address in 24 hours, whoever asks; the next waits for its turn",
+        besides="at most one email to an address in 24 hours from all accounts; the next one waits",
     ),
     "reminder": Action(
         sent_by="app.reminders.delivery._send",
         routes=("reminders.create", "reminders.save"),
         by_account=((100, DAY),),
         by_site=((10_000, HOUR),),
-        besides="to the account's own address; 2,000 of an account wait at most",
+        besides="to the account's own address; an account has at most 2,000 upcoming",
     ),
     "reminder-to-others": Action(
         sent_by="app.reminders.delivery._send",
         routes=("reminders.create", "reminders.save", "consents.answer"),
         by_account=((50, DAY),),
         by_site=((1_000, HOUR),),
-        besides="to one address 20 within 24 hours, whoever sets them (the next waits), and only after it has agreed",
+        besides="at most 20 to an address in 24 hours from all accounts (the next one waits), and only with its consent",
     ),
     "missed": Action(
         sent_by="app.reminders.missed.tell",
-        besides="one an hour to an account, which names all that were missed meanwhile",
+        besides="at most one an hour to an account, which lists all that were missed",
     ),
     "digest": Action(
         sent_by="app.digest.batch.Batch._send",
         routes=("digest.run_now", "digest.act", "monitor.run_schedule", "monitor.retry_job"),
         by_account=((60, HOUR),),
-        besides="10 digests in 24 hours; one mail to a subscriber of each; `DIGEST_RATE` a second",
+        besides="at most 10 digests in 24 hours; one email of each to a subscriber; `DIGEST_RATE` a second",
     ),
     "digest-test": Action(
         sent_by="app.digest.tasks.send_test",
         routes=("digest.test",),
         by_account=((10, HOUR),),
-        besides="to the owner alone",
+        besides="to the owner only",
     ),
     "digest-trouble": Action(
         sent_by="app.digest.trouble.tell_owner",
-        besides="one to the owner each time that a digest is set going",
+        besides="one to the owner each time a digest is started",
     ),
 }
 

@@ -19,25 +19,25 @@ from app.web.clients import client_address
 INFO, WARNING = logging.INFO, logging.WARNING
 
 EVENTS = {
-    "sign_in_link_asked": (INFO, "a link is mailed to somebody who wants to sign in"),
+    "sign_in_link_asked": (INFO, "a sign-in link is sent"),
     "account_created": (INFO, "an address signs in for the first time"),
-    "sign_in": (INFO, "a link was used"),
+    "sign_in": (INFO, "a sign-in link was used"),
     "sign_out": (INFO, "one browser was signed out"),
     "sign_out_everywhere": (
         INFO,
         "all browsers of the account were signed out, and its unused links deleted",
     ),
-    "session_refused": (WARNING, "a cookie names a session that was ended, is too old, or never was"),
-    "link_refused": (WARNING, "a mailed link is over, was used, or was made up"),
-    "access_refused": (WARNING, "somebody may not see this page, or has a wrong METRICS_TOKEN"),
-    "csrf_refused": (WARNING, "a form came from another site, or without its token"),
-    "host_refused": (WARNING, "the site was asked for by a name that is not its own"),
-    "inbox_refused": (WARNING, "the inbox of `make run` was asked for without its key"),
-    "limit_refused": (WARNING, "something was asked for too often"),
-    "data_exported": (INFO, "an account has downloaded all that is stored about it"),
-    "deletion_refused": (WARNING, "an account was to be deleted without its address"),
-    "account_deleted": (INFO, "an account was deleted, with all that belongs to it"),
-    "owner_action": (INFO, "the owner has changed something"),
+    "session_refused": (WARNING, "a cookie names a session that has ended, is too old or does not exist"),
+    "link_refused": (WARNING, "a link from an email has expired, was used already or is not valid"),
+    "access_refused": (WARNING, "a visitor may not open this page, or has a wrong METRICS_TOKEN"),
+    "csrf_refused": (WARNING, "a form came from another site or without its token"),
+    "host_refused": (WARNING, "a request had a Host that is not the site's"),
+    "inbox_refused": (WARNING, "a request for the inbox of `make run` had no key"),
+    "limit_refused": (WARNING, "a rate limit was exceeded"),
+    "data_exported": (INFO, "an account downloaded its data"),
+    "deletion_refused": (WARNING, "a deletion was not confirmed with the account's address"),
+    "account_deleted": (INFO, "an account and its data were deleted"),
+    "owner_action": (INFO, "the owner changed something"),
 }
 """The level of each event, and what it means."""
 
