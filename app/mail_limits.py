@@ -74,7 +74,7 @@ ACTIONS = {
         routes=("reminders.create", "reminders.save", "consents.answer"),
         by_account=((50, DAY),),
         by_site=((1_000, HOUR),),
-        besides="at most 20 to an address in 24 hours from all accounts (the next one waits), and only with its consent",
+        besides="at most 20 to an address in 24 hours from all accounts (the next one waits), with its consent only",
     ),
     "missed": Action(
         sent_by="app.reminders.missed.tell",
