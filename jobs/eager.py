@@ -55,7 +55,9 @@ class EagerRedis(JobsRedis):
         self._around = around
         self._entries: dict[str, Entry] = {}
         self._meta: dict[str, bytes] = {}
-        self._recorder = Recorder(self, Line(self._loops.pool), "eager", lambda running, recorded: None)
+        self._recorder = Recorder(
+            self, Line(self._loops.pool, self.key), "eager", lambda running, recorded: None
+        )
         self._mailbox = EagerMailbox(self._entries)
 
     @property

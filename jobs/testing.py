@@ -13,7 +13,9 @@ from redis.asyncio import Redis
 from . import encoding
 from .client.decorator import Task
 from .eager import EagerRedis
-from .store import default, keys
+from .store import default
+from .store.keys import NO_PREFIX, Keys
+from .store.store import Store
 from .store.stored_values import moment_of
 from .values.must_await import awaited
 from .worker.execution.runnables import Around, decode_call
@@ -53,12 +55,13 @@ async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
     For tests: a production Redis may hold millions.
     """
     client: Redis = redis if redis is not None else default.current()
+    names = client.key if isinstance(client, Store) else NO_PREFIX
     jobs = []
-    async for key in client.scan_iter(f"{keys.QUEUE}*", _type="zset"):
+    async for key in client.scan_iter(names.beginning_with(Keys.QUEUE), _type="zset"):
         for job_id, due in await client.zrange(key, 0, -1, withscores=True):
-            payload = await client.get(keys.JOB + job_id.decode())
-            if payload is not None and not await client.exists(keys.IN_PROGRESS + job_id.decode()):
-                call, queue = decode_call(payload, encoding.loads_job), keys.queue_name(key.decode())
+            payload = await client.get(names.JOB + job_id.decode())
+            if payload is not None and not await client.exists(names.IN_PROGRESS + job_id.decode()):
+                call, queue = decode_call(payload, encoding.loads_job), names.queue_name(key.decode())
                 jobs.append(
                     Enqueued(job_id.decode(), call.task, call.args, call.kwargs, queue, moment_of(due))
                 )

@@ -95,18 +95,20 @@ class JobsRedis(Store):
         refuse_reserved_id(job_id)
         if _job_try is not None:
             _job_try = checks.count("_job_try", _job_try)
+        queue = self.key.queue_name(key)
         call = Call(
             job_id,
-            keys.queue_name(key),
+            queue,
             self.encode_call(function, args, kwargs, _job_try),
             function,
             due=moment(due),
             expires=moment(expires),
         )
         [answer] = await self.enqueue([call])
-        return (
-            Job(job_id, self, _queue_name=key, _deserializer=self.job_deserializer) if answer == NEW else None
-        )
+        if answer != NEW:
+            return None
+        # arq's Job reads keys without a prefix, as `all_job_results()` and `queued_jobs()` do
+        return Job(job_id, self, _queue_name=self.key.queue_key(queue), _deserializer=self.job_deserializer)
 
     async def submit(self, node: Node, options: Mapping[str, Any]) -> Result:
         """Store a call, or a whole workflow; returns its Result."""

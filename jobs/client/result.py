@@ -132,7 +132,7 @@ class Result:
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
         state = await self.state()
-        record: Any = await self._connection.execute_command("HGETALL", keys.RECORD + self.id)
+        record: Any = await self._connection.execute_command("HGETALL", self._connection.key.RECORD + self.id)
         if state == "UNKNOWN" or not record:
             raise ResultUnknown(f"no job {self.id!r}: nobody has seen this id, or its record has ended")
         return read_info(self.id, state, record)
@@ -145,7 +145,7 @@ class Result:
     async def progress(self) -> AsyncIterator[Any]:
         """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
         seen = b""
-        async for _ in heard(self._connection, keys.PROGRESS + self.id, self.id):
+        async for _ in heard(self._connection, self._connection.key.PROGRESS + self.id, self.id):
             entry = await while_away(self._read)
             if entry.meta and entry.meta != seen:
                 seen = entry.meta
@@ -163,7 +163,7 @@ class Result:
             raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
         prefix = member_ids.prefix_of(self.id, root)
         given: set[str] = set()
-        async for messages in heard(connection, keys.ENDS + self.id, self.id):
+        async for messages in heard(connection, connection.key.ENDS + self.id, self.id):
             look = partial(members.newly_ended, connection, self.id, messages, given)
             for place in await while_away(look):
                 given.add(place)

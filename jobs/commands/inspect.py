@@ -12,7 +12,6 @@ from ..monitor.control import Waiting, waiting
 from ..monitor.job_row import JobRow
 from ..monitor.search import find
 from ..monitor.worker_list import WorkerInfo
-from ..store import keys
 from ..store.clock import now_ms
 from ..store.stored_values import moment, whole
 from .frame import Answer, Asked, asks, queue_option
@@ -109,11 +108,11 @@ async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
 
 
 async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
-    held = await asked.redis.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
+    held = await asked.redis.hkeys(asked.redis.key.RUNNING + worker)  # type: ignore[misc]
     ids = [job_id.decode(errors="replace") for job_id in held]
     async with asked.redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
-            pipe.hmget(keys.RECORD + job_id, ["queue", "received", "attempts"])
+            pipe.hmget(asked.redis.key.RECORD + job_id, ["queue", "received", "attempts"])
         records = await pipe.execute()
     calls = await calls_of(asked, ids)
     rows = [

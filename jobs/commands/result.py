@@ -13,7 +13,6 @@ from ..client.result import Result
 from ..errors import ResultUnknown
 from ..monitor.job_row import error_text
 from ..monitor.reasons import why
-from ..store import keys
 from ..values.short_text import text
 from .frame import Answer, Asked, asks
 from .show import call_of
@@ -44,7 +43,8 @@ async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Ans
         info = await result.info()
         data |= {"task": info.task, "queue": info.queue, "worker": info.worker, "attempts": info.attempts,
                  "enqueued": info.enqueued, "started": info.started, "finished": info.finished}  # fmt: skip
-    stored = await asked.redis.get(keys.RESULT + job_id) or await asked.redis.get(keys.JOB + job_id)
+    key = asked.redis.key
+    stored = await asked.redis.get(key.RESULT + job_id) or await asked.redis.get(key.JOB + job_id)
     if stored:
         data |= await call_of(asked, stored)
     if state not in ("SUCCESS", "FAILURE", "REVOKED"):

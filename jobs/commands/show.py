@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from ..monitor.masked_call import shown_call
-from ..store import keys
 from ..tasks.masking import call_text
 from ..values.short_text import cut
 from ..values.untrusted_text import printable
@@ -22,7 +21,7 @@ async def calls_of(asked: Asked, ids: Sequence[str]) -> dict[str, dict[str, Any]
     calls: dict[str, dict[str, Any]] = {}
     for first in range(0, len(ids), 500):
         some = ids[first : first + 500]
-        payloads = await asked.redis.mget([keys.JOB + job_id for job_id in some])
+        payloads = await asked.redis.mget([asked.redis.key.JOB + job_id for job_id in some])
         for job_id, payload in zip(some, payloads, strict=True):
             calls[job_id] = await call_of(asked, payload)
     return calls

@@ -76,7 +76,7 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Au
     if cursor and (number(ms) is None or number(place) is None):
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
-    found = await connection.xrevrange(keys.AUDIT, max=newest, count=limit + 1)
+    found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
     rows = [_read(entry_id, fields) for entry_id, fields in found[:limit]]
     return AuditPage(rows, found[limit - 1][0].decode(errors="replace") if len(found) > limit else "")
 

@@ -11,7 +11,7 @@ from ..client.connection import JobsRedis
 from ..client.result import Result, revoke_all
 from ..client.submit import call_of
 from ..errors import QuarqError, ResultUnknown
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.clock import now_ms
 from ..store.store import TAKEN
@@ -58,7 +58,7 @@ async def waiting(
     seen: set[bytes] = set()
     at_end = 0
     while not at_end:
-        place = ("waiting", keys.queue_key(queue), last, last_id, lowest, highest)
+        place = ("waiting", connection.key.queue_key(queue), last, last_id, lowest, highest)
         _, score, last_id, at_end, rows = await connection.run_script(
             scripts.FIND, *place, PAGE, PAGE, "", "", "", "", ""
         )
@@ -156,13 +156,13 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     state = await result.state()
     if state not in ("FAILURE", "REVOKED"):
         raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
-    record = await connection.hmget(keys.RECORD + job_id, ["queue", "parent", "tree"])  # type: ignore[misc]
+    record = await connection.hmget(connection.key.RECORD + job_id, ["queue", "parent", "tree"])  # type: ignore[misc]
     queue, parent, tree = map(text, record)
     if parent:
         raise NotRetried(f"job {job_id} is a member of workflow {parent}: retry that")
     if tree:
         raise NotRetried(f"workflow {job_id} cannot be begun again: its tree is gone")
-    stored = await connection.get(keys.RESULT + job_id)
+    stored = await connection.get(connection.key.RESULT + job_id)
     if not stored:
         raise ResultUnknown(f"the result of job {job_id}, which holds its arguments, is gone")
     call = connection.loads(stored)
@@ -170,7 +170,7 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
         raise NotRetried(
             f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew"
         )
-    return await _call_again(connection, job_id, call, queue or keys.queue_name(call["q"]))
+    return await _call_again(connection, job_id, call, queue or connection.key.queue_name(call["q"]))
 
 
 async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any], queue: str) -> str:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
-from ..store import keys
 from ..store.clock import now_ms
 from ..store.stored_values import whole
 
@@ -84,7 +83,7 @@ class Minute:
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
     now = await now_ms(connection)
-    served = await connection.zrangebyscore(keys.SERVED, now - n * 60_000, "+inf")
+    served = await connection.zrangebyscore(connection.key.SERVED, now - n * 60_000, "+inf")
     depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
     fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
     return [
@@ -117,14 +116,14 @@ async def _last(connection: JobsRedis, n: int, fields: list[str] | None = None) 
     numbers = range(this - n + 1, this + 1)
     async with connection.pipeline(transaction=False) as pipe:
         for number in numbers:
-            key = f"{keys.STATS}{number}"
+            key = f"{connection.key.STATS}{number}"
             pipe.hgetall(key) if fields is None else pipe.hmget(key, fields)
         return dict(zip(numbers, await pipe.execute(), strict=True))
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
     """What was counted since ever, by task; '' is all together. Never goes down, but when Redis is emptied."""
-    return _counted(await connection.hgetall(keys.TOTALS))  # type: ignore[misc]
+    return _counted(await connection.hgetall(connection.key.TOTALS))  # type: ignore[misc]
 
 
 def percentile(buckets: Buckets, share: float) -> float | None:

@@ -13,7 +13,6 @@ import msgpack
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
-from ..store import keys
 from ..store.cancellation import cancel_until_ended
 from ..store.clock import now_ms
 from ..store.outage import denial, is_away
@@ -54,7 +53,8 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
             with contextlib.suppress(asyncio.QueueFull):
                 heard.put_nowait(event)
 
-    subscription = Subscription(connection.connection_pool, [keys.EVENTS], hear=hear, look=lambda: None)
+    channels = [connection.key.EVENTS]
+    subscription = Subscription(connection.connection_pool, channels, hear=hear, look=lambda: None)
     subscription.start()
     watching = asyncio.create_task(_watch(connection, subscription, heard))
     try:
@@ -77,7 +77,7 @@ async def _watch(
         try:
             if subscription.denied:
                 raise QueueUnavailable(f"Redis refuses us: {subscription.denied}")
-            await connection.set(keys.LISTENING, 1, ex=LISTENS_S)
+            await connection.set(connection.key.LISTENING, 1, ex=LISTENS_S)
             there = {worker.name for worker in await online(connection)}
             at = datetime.fromtimestamp(await now_ms(connection) / 1000, UTC)
         except Exception as error:

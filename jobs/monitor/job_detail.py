@@ -10,7 +10,6 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
-from ..store import keys
 from ..tasks.declarations import known_tasks
 from ..tasks.masking import without_secrets
 from ..values.short_text import text
@@ -108,9 +107,9 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
     known, path = await known_tasks(connection), member_ids.place_in(parent, job_id)
     async with connection.pipeline(transaction=False) as pipe:
-        pipe.getrange(keys.JOB + job_id, 0, LONGEST - 1)
-        pipe.getrange(keys.RESULT + job_id, 0, LONGEST - 1)
-        pipe.hget(keys.JOURNAL + parent, path)
+        pipe.getrange(connection.key.JOB + job_id, 0, LONGEST - 1)
+        pipe.getrange(connection.key.RESULT + job_id, 0, LONGEST - 1)
+        pipe.hget(connection.key.JOURNAL + parent, path)
         waiting, result, entry = await pipe.execute()
     call = shown_call(connection, known, waiting or result or (entry or b"")[1:], ARGUMENTS)
     return await member_call(connection, known, parent, path) if call is None and parent else call

@@ -12,7 +12,6 @@ import msgpack
 
 from ..client.connection import JobsRedis
 from ..client.job_info import NO_LOG
-from ..store import keys
 from ..store.stored_values import moment, whole
 from ..tasks.declarations import KnownTasks
 from ..values.short_text import cut, said, text
@@ -109,7 +108,7 @@ def row_of_result(
     """The row of a job of which only the result is left; None if those bytes are no result."""
     try:
         told = connection.loads(stored)
-        queue, began, ended = keys.queue_name(told["q"]), int(told["st"]), int(told["ft"])
+        queue, began, ended = connection.key.queue_name(told["q"]), int(told["st"]), int(told["ft"])
         value, enqueued, tries = told["r"], int(told["et"]), int(told["t"])
     except Exception:  # nobody's bytes
         return None

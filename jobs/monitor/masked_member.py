@@ -6,7 +6,6 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
-from ..store import keys
 from ..tasks.declarations import KnownTasks
 from ..workflows.journal import read_entry
 from ..workflows.stored_tree import along
@@ -22,7 +21,7 @@ class FromBefore:
 
 async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, path: str) -> Shown | None:
     """The call of a member as its tree has it; None if the tree is gone, or has no such task."""
-    stored = await connection.get(keys.TREE + workflow)
+    stored = await connection.get(connection.key.TREE + workflow)
     if stored is None:
         return None
     nodes = along(stored, path)
@@ -41,7 +40,7 @@ async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, p
 
 async def _result_of(connection: JobsRedis, workflow: str, place: str) -> Any:
     """What a task has handed on; of a group there is no single entry."""
-    entry = await connection.hget(keys.JOURNAL + workflow, place)  # type: ignore[misc]
+    entry = await connection.hget(connection.key.JOURNAL + workflow, place)  # type: ignore[misc]
     try:
         return FromBefore() if entry is None else read_entry(entry)[1]
     except EncodingError:  # nobody's bytes

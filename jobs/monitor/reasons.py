@@ -97,19 +97,20 @@ def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reaso
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
-    record = await connection.hmget(keys.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
+    key = connection.key
+    record = await connection.hmget(key.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
     task, queue, due, expires, attempts = map(text, record)
     if not task:  # a stock producer's, that no worker has looked at: only its payload says
-        task = _task_of(connection, await connection.get(keys.JOB + job_id))
+        task = _task_of(connection, await connection.get(key.JOB + job_id))
     queue = queue or keys.DEFAULT_QUEUE
     async with connection.pipeline(transaction=False) as pipe:
-        pipe.zscore(keys.queue_key(queue), job_id)
-        pipe.zrank(keys.queue_key(queue), job_id)
-        pipe.sismember(keys.PAUSED, queue)
-        pipe.zscore(keys.PLACES + task, job_id)
-        pipe.zscore(keys.BLOCKED + task, job_id)
-        pipe.hget(keys.LIMITS, f"{task}|holders")
-        pipe.scard(keys.HOLDERS + task)
+        pipe.zscore(key.queue_key(queue), job_id)
+        pipe.zrank(key.queue_key(queue), job_id)
+        pipe.sismember(key.PAUSED, queue)
+        pipe.zscore(key.PLACES + task, job_id)
+        pipe.zscore(key.BLOCKED + task, job_id)
+        pipe.hget(key.LIMITS, f"{task}|holders")
+        pipe.scard(key.HOLDERS + task)
         score, rank, paused, place, blocked, limit, holders = await pipe.execute()
     due_ms = whole_ms(due or score)
     return _Job(
@@ -128,7 +129,7 @@ def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
 
 async def _begun(connection: JobsRedis, job_id: str, state: str) -> Reason:
     """It has ended, or runs. A workflow has started when it waits for its members."""
-    record: Any = await connection.execute_command("HGETALL", keys.RECORD + job_id)
+    record: Any = await connection.execute_command("HGETALL", connection.key.RECORD + job_id)
     info = read_info(job_id, state, record)
     if state != "STARTED":
         killed = f": it killed {info.killed} workers" if info.killed else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.stored_values import moment
 from ..tasks.declarations import KnownTasks, known_tasks
 from .job_row import JobRow, read_row, row_of_result
@@ -121,7 +121,7 @@ async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
     """The job of this id, also one of which only the result is left; None if there is none."""
     if rows := await rows_of(connection, [job_id]):
         return rows[0]
-    stored = await connection.get(keys.RESULT + job_id)
+    stored = await connection.get(connection.key.RESULT + job_id)
     if not stored:
         return None
     state = await Result(job_id, connection).state()
@@ -141,7 +141,7 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
     """The jobs that a worker holds, those that run longest first; at most MOST_RUNNING."""
-    held = await connection.hkeys(keys.RUNNING + worker)  # type: ignore[misc]
+    held = await connection.hkeys(connection.key.RUNNING + worker)  # type: ignore[misc]
     ids = sorted(job_id.decode(errors="replace") for job_id in held)[:MOST_RUNNING]
     rows = [row for row in await rows_of(connection, ids) if row.state == "STARTED"]
     return sorted(rows, key=lambda row: (row.started is None, row.started))

@@ -74,13 +74,13 @@ async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
         if section == "running":
             found.append(Place(section, "these", states))
         elif section == "parked":
-            found.append(Place(section, "newest", states, keys.WORKFLOWS))
+            found.append(Place(section, "newest", states, connection.key.WORKFLOWS))
         elif section == "ended":
             found.append(Place(section, "newest", states, await _ended(connection, wanted), lowest, highest))
         else:
             queues = [wanted.queue] if wanted.queue else await queue_names(connection)
             found += [
-                Place(f"{section} {queue}", section, states, keys.queue_key(queue), lowest, highest)
+                Place(f"{section} {queue}", section, states, connection.key.queue_key(queue), lowest, highest)
                 for queue in queues
             ]
     return found
@@ -88,27 +88,27 @@ async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
 
 async def queue_names(connection: JobsRedis) -> list[str]:
     """Every queue that holds a call, or that a worker serves, the default one, and some that did."""
-    names = {name.decode(errors="replace") for name in await connection.smembers(keys.QUEUES)}  # type: ignore[misc]
+    names = {name.decode(errors="replace") for name in await connection.smembers(connection.key.QUEUES)}  # type: ignore[misc]
     return sorted(names | {keys.DEFAULT_QUEUE})
 
 
 async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
     """The ids of the jobs that workers, or one of them, hold; in the order of ids."""
-    names = [worker] if worker else [text(name) for name in await connection.zrange(keys.WORKERS, 0, -1)]
+    names = [worker] if worker else list(map(text, await connection.zrange(connection.key.WORKERS, 0, -1)))
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
-            pipe.hkeys(keys.RUNNING + name)
+            pipe.hkeys(connection.key.RUNNING + name)
         held = await pipe.execute()
     return sorted({job_id.decode(errors="replace") for ids in held for job_id in ids})
 
 
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:
     """The smallest index that holds all that are wanted."""
-    fitting = [keys.HISTORY]
+    fitting = [connection.key.HISTORY]
     if wanted.state in ("FAILURE", "REVOKED") and wanted.task not in WORKFLOW_TASKS:  # it holds few of these
-        fitting.append(keys.UNSUCCESSFUL)
+        fitting.append(connection.key.UNSUCCESSFUL)
     if wanted.task:
-        fitting.append(keys.ENDED + wanted.task)
+        fitting.append(connection.key.ENDED + wanted.task)
     sizes = [await connection.zcard(key) for key in fitting]
     return fitting[sizes.index(min(sizes))]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
-from ..store import keys
 from ..store.clock import now_ms
 from .counters import last_states
 from .queue_list import queues_served_by
@@ -70,6 +69,6 @@ async def overview(connection: JobsRedis) -> Overview:
         revoked_last_hour=hour.of("REVOKED"),
         retried_last_hour=hour.of("RETRY"),
         # from the history, not from the minutes: it does not begin at zero with each of them
-        per_s=float(await connection.zcount(keys.HISTORY, now - 60_000, "+inf")) / 60,
-        ended_kept=await connection.zcard(keys.HISTORY),
+        per_s=float(await connection.zcount(connection.key.HISTORY, now - 60_000, "+inf")) / 60,
+        ended_kept=await connection.zcard(connection.key.HISTORY),
     )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..client.connection import JobsRedis
-from ..store import keys
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import KnownTask, known_tasks
 from ..tasks.rate_limit import rate_text
@@ -43,7 +42,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     workers = await online(connection)
     known = (await known_tasks(connection)).tasks
     counts = await last_minutes(connection)
-    limits = texts(await connection.hgetall(keys.LIMITS))  # type: ignore[misc]
+    limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
     names = sorted({*known, *(name for name in counts if name)})
     return [
         _info(

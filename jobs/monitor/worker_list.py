@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..store import keys
 from ..store.clock import now_ms
 from ..store.stored_values import moment_of, text, texts, whole
 
@@ -46,25 +45,25 @@ class WorkerInfo:
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
     """The workers that answer: seen within SILENT_MS, and listening to their channel now, if Redis lets them."""
     since = await now_ms(connection) - SILENT_MS
-    names = list(map(text, await connection.zrange(keys.WORKERS, since, 2**62, byscore=True)))
+    names = list(map(text, await connection.zrange(connection.key.WORKERS, since, 2**62, byscore=True)))
     if not names:
         return []
-    listening = await connection.pubsub_numsub(*(keys.CONTROL + name for name in names))
+    listening = await connection.pubsub_numsub(*(connection.key.CONTROL + name for name in names))
     there = {channel for channel, count in listening if count}
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
-            pipe.hgetall(keys.WORKER + name)
+            pipe.hgetall(connection.key.WORKER + name)
         facts = await pipe.execute()
     return [
         _read(name, told)
         for name, told in sorted(zip(names, facts, strict=True))
-        if told and ((keys.CONTROL + name).encode() in there or told.get(b"deaf") == b"1")
+        if told and ((connection.key.CONTROL + name).encode() in there or told.get(b"deaf") == b"1")
     ]
 
 
 async def tell(connection: JobsRedis, worker: str, word: str) -> bool:
     """Say `quiet` or `shutdown` to a worker; False if it does not listen."""
-    return bool(await connection.publish(keys.CONTROL + worker, word))
+    return bool(await connection.publish(connection.key.CONTROL + worker, word))
 
 
 def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:

@@ -12,7 +12,7 @@ from typing import Any
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.stored_values import moment, number
 from ..tasks.declarations import KnownTasks, known_tasks
 from ..workflows import member_ids, members
@@ -75,7 +75,8 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
     first = number(cursor or "0")
     if first is None:
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
-    found = await connection.zrange(keys.WORKFLOWS, first, first + limit, desc=True, withscores=True)
+    last, newest = first + limit, connection.key.WORKFLOWS
+    found = await connection.zrange(newest, first, last, desc=True, withscores=True)
     shown = found[:limit]
     if not shown:
         return WorkflowPage([])

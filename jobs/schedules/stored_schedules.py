@@ -43,10 +43,10 @@ class ScheduleInfo:
 async def listed(connection: Store) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
     now = await now_ms(connection)
-    names = sorted(map(text, await connection.smembers(keys.SCHEDULES)))  # type: ignore[misc]
+    names = sorted(map(text, await connection.smembers(connection.key.SCHEDULES)))  # type: ignore[misc]
     async with connection.pipeline(transaction=False) as pipe:
         for name in names:
-            pipe.hgetall(keys.SCHEDULE + name)
+            pipe.hgetall(connection.key.SCHEDULE + name)
         stored = await pipe.execute()
     return [_read(name, about, now) for name, about in zip(names, stored, strict=True)]
 

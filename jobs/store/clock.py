@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from . import keys
 from .store import Store
 from .stored_values import whole
 
@@ -10,4 +9,4 @@ from .stored_values import whole
 async def now_ms(connection: Store) -> int:
     """Now, in ms since the epoch, as scripts see it."""
     seconds, microseconds = await connection.time()
-    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(keys.CLOCK)))
+    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(connection.key.CLOCK)))

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from redis.asyncio.connection import ConnectionPool
 
+from .keys import Keys
 from .notifications import Mailbox
 from .script_connection import Line, abandon
 from .sender import Sender
@@ -20,10 +21,10 @@ CLOSE_S = 2
 class LoopClient:
     """What a JobsRedis has in one event loop: sockets, locks and tasks, which no other loop may touch."""
 
-    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
-        self.mailbox = Mailbox(pool, patience_s)
-        self.sender = Sender(Line(pool), self.mailbox.name)
+        self.mailbox = Mailbox(pool, patience_s, key)
+        self.sender = Sender(Line(pool, key), self.mailbox.name)
         self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
         self._closed = False
 
@@ -62,10 +63,10 @@ class LoopClient:
 class Loops:
     """The LoopClients of one JobsRedis. The first loop that asks has *pool* itself, others have copies of it."""
 
-    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
-        self._patience_s = patience_s
-        self._first: LoopClient | None = LoopClient(pool, patience_s)
+        self._patience_s, self._key = patience_s, key
+        self._first: LoopClient | None = LoopClient(pool, patience_s, key)
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
         self._lock = threading.Lock()
 
@@ -78,7 +79,7 @@ class Loops:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:
                 self._clients.pop(other).abandon()
-            client = self._first or LoopClient(_copy_of(self.pool), self._patience_s)
+            client = self._first or LoopClient(_copy_of(self.pool), self._patience_s, self._key)
             self._first = None
             self._clients[loop] = client
         client.bind()

@@ -48,73 +48,13 @@ What waits, runs or is unfinished has no lifetime: the script that ends it sets 
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ..values import checks
 
 DEFAULT_QUEUE = "default"
-OURS = "jobs:"
-"""What every key and channel of ours begins with."""
-
-QUEUE = "arq:queue"
-JOB = "arq:job:"
-IN_PROGRESS = "arq:in-progress:"
-RETRY = "arq:retry:"
-RESULT = "arq:result:"
-ABORT = "arq:abort"
-
-RECORD = "jobs:job:"
-HISTORY = "jobs:history"
-ENDED = "jobs:ended:"
-UNSUCCESSFUL = "jobs:unsuccessful"
-WAITERS = "jobs:waiters:"
-RUNNING = "jobs:running:"
-WORKERS = "jobs:workers"
-WORKER = "jobs:worker:"
-WAKE = "jobs:wake:"
-STATS = "jobs:stats:"
-TOTALS = "jobs:totals"
-TASKS = "jobs:tasks"
-QUEUES = "jobs:queues"
-SERVED = "jobs:served"
-AUDIT = "jobs:audit"
-LISTENING = "jobs:listening"
-PAUSED = "jobs:paused"
-LIMITS = "jobs:limits"
-RATE = "jobs:rate:"
-PLACES = "jobs:places:"
-HOLDERS = "jobs:holders:"
-BLOCKED = "jobs:blocked:"
-TREE = "jobs:tree:"
-JOURNAL = "jobs:journal:"
-WORKFLOWS = "jobs:workflows"
-LEASES = "jobs:leases:"
-ALIVE = "jobs:alive"
-SCHEDULES = "jobs:schedules"
-SCHEDULE = "jobs:schedule:"
-CLOCK = "jobs:test:clock"
-ASIDE = "jobs:aside:"
-
-_OF_TYPE = {
-    "zset": (
-        QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS, LEASES,
-    ),
-    "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
-    "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE),
-    "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
-    "list": (WAKE,),
-    "stream": (AUDIT,),
-}  # fmt: skip
-TYPES = {key: kind for kind, of_kind in _OF_TYPE.items() for key in of_kind}
-"""The type of each key, or of each that begins so."""
-
-# channels
-REPLY = "jobs:reply:"
-CONTROL = "jobs:control:"
-PROGRESS = "jobs:progress:"
-NEWS = "jobs:news:"
-EVENTS = "jobs:events"
-ENDS = "jobs:ends:"
 
 POISON = 3
 """Crashes that end a job: see note_lapse in claim.lua."""
@@ -129,36 +69,113 @@ LAST_MS = 253_402_300_799_000
 RESULT_EXPIRES_MS = 86_400_000
 """One day, as Celery's `result_expires`."""
 
-LUA_CONSTANTS = {
-    name: value
-    for name, value in list(globals().items())
-    if name.isupper() and isinstance(value, str | int) and name != "DEFAULT_QUEUE"
-}
-"""Set as locals before the scripts that use them, so that no name is written twice. A text is a key or a channel."""
+
+@dataclass(frozen=True)
+class Keys:
+    """Every key and channel of an application: its *prefix*, then what the class says. Without a prefix, just that."""
+
+    prefix: str = ""
+
+    OURS = "jobs:"
+    QUEUE = "arq:queue"
+    JOB = "arq:job:"
+    IN_PROGRESS = "arq:in-progress:"
+    RETRY = "arq:retry:"
+    RESULT = "arq:result:"
+    ABORT = "arq:abort"
+
+    RECORD = "jobs:job:"
+    HISTORY = "jobs:history"
+    ENDED = "jobs:ended:"
+    UNSUCCESSFUL = "jobs:unsuccessful"
+    WAITERS = "jobs:waiters:"
+    RUNNING = "jobs:running:"
+    WORKERS = "jobs:workers"
+    WORKER = "jobs:worker:"
+    WAKE = "jobs:wake:"
+    STATS = "jobs:stats:"
+    TOTALS = "jobs:totals"
+    TASKS = "jobs:tasks"
+    QUEUES = "jobs:queues"
+    SERVED = "jobs:served"
+    AUDIT = "jobs:audit"
+    LISTENING = "jobs:listening"
+    PAUSED = "jobs:paused"
+    LIMITS = "jobs:limits"
+    RATE = "jobs:rate:"
+    PLACES = "jobs:places:"
+    HOLDERS = "jobs:holders:"
+    BLOCKED = "jobs:blocked:"
+    TREE = "jobs:tree:"
+    JOURNAL = "jobs:journal:"
+    WORKFLOWS = "jobs:workflows"
+    LEASES = "jobs:leases:"
+    ALIVE = "jobs:alive"
+    SCHEDULES = "jobs:schedules"
+    SCHEDULE = "jobs:schedule:"
+    CLOCK = "jobs:test:clock"
+    ASIDE = "jobs:aside:"
+
+    # channels
+    REPLY = "jobs:reply:"
+    CONTROL = "jobs:control:"
+    PROGRESS = "jobs:progress:"
+    NEWS = "jobs:news:"
+    EVENTS = "jobs:events"
+    ENDS = "jobs:ends:"
+
+    _OF_TYPE: ClassVar = {
+        "zset": (
+            QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
+            LEASES,
+        ),
+        "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
+        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE),
+        "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
+        "list": (WAKE,),
+        "stream": (AUDIT,),
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        vars(self).update({name: self.prefix + key for name, key in NAMES.items()})
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each key, or of each that begins so."""
+        return {self.prefix + key: kind for kind, of_kind in self._OF_TYPE.items() for key in of_kind}
+
+    def beginning_with(self, key: str) -> str:
+        """The pattern of all keys that begin with *key*, which has no prefix yet."""
+        return re.sub(r"[][*?\\]", r"\\\g<0>", self.prefix) + f"{key}*"
+
+    def queue_key(self, name: str) -> str:
+        """The sorted set of a queue: `default` is arq's own."""
+        if name.startswith("=") and not self.is_ours(self.prefix + name[1:]):
+            return self.prefix + name[1:]
+        return self.QUEUE if name == DEFAULT_QUEUE else f"{self.QUEUE}:{name}"
+
+    def is_ours(self, key: str) -> bool:
+        """Is this a key of ours, or of arq's, that is no queue? No name makes a queue of one."""
+        begin = (self.OURS, self.JOB, self.IN_PROGRESS, self.RETRY, self.RESULT)
+        return key == self.ABORT or key.startswith(begin)
+
+    def queue_name(self, key: str) -> str:
+        """The queue whose sorted set is *key*. arq lets a queue have any key: one that is not like ours is `=key`."""
+        key = key.removeprefix(self.prefix)
+        if key == Keys.QUEUE:
+            return DEFAULT_QUEUE
+        return key.removeprefix(f"{Keys.QUEUE}:") if key.startswith(f"{Keys.QUEUE}:") else f"={key}"
 
 
-def queue_key(name: str) -> str:
-    """The sorted set of a queue: `default` is arq's own."""
-    if name.startswith("=") and not is_ours(name[1:]):
-        return name[1:]
-    return QUEUE if name == DEFAULT_QUEUE else f"{QUEUE}:{name}"
+NAMES = {name: key for name, key in vars(Keys).items() if name.isupper() and isinstance(key, str)}
+NUMBERS = {name: n for name, n in list(globals().items()) if name.isupper() and isinstance(n, int)}
+"""Set as locals before the scripts that use them, as NAMES are, so that none is written twice."""
+NO_PREFIX = Keys()
 
 
 def checked_queue_key(option: str, value: Any) -> str:
     """A key that arq serves as a queue: none that holds something else of ours."""
     key = checks.name(option, value)
-    if is_ours(key):
+    if NO_PREFIX.is_ours(key):
         raise checks.out_of_range(option, value, "that key holds something else: give the queue another name")
     return key
-
-
-def is_ours(key: str) -> bool:
-    """Is this a key of ours, or of arq's, that is no queue? No name makes a queue of one."""
-    return key == ABORT or key.startswith((OURS, JOB, IN_PROGRESS, RETRY, RESULT))
-
-
-def queue_name(key: str) -> str:
-    """The queue whose sorted set is *key*. arq lets a queue have any key: one that is not like ours is `=key`."""
-    if key == QUEUE:
-        return DEFAULT_QUEUE
-    return key.removeprefix(f"{QUEUE}:") if key.startswith(f"{QUEUE}:") else f"={key}"

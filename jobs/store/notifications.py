@@ -14,8 +14,9 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from ..errors import NotConnected
-from . import keys, scripts
+from . import scripts
 from .cancellation import cancel_until_ended
+from .keys import Keys
 from .outage import denial, is_away, while_away
 from .script_connection import Line
 from .sender import refuse
@@ -48,16 +49,16 @@ class Entry:
 class Mailbox:
     """A reply channel of this process. Subscribe, then read, then wait; read again after every reconnect."""
 
-    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float]) -> None:
+    def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.name = uuid4().hex[:12]
         self._patience_s = patience_s
-        self._line = Line(pool)
+        self._line = Line(pool, key)
         self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
         self._asked: set[str] = set()
         self._failing = ""
         self._reader: asyncio.Task[None] | None = None
         self._subscription = Subscription(
-            pool, [keys.REPLY + self.name, keys.NEWS + self.name], hear=self._hear, look=self._look
+            pool, [key.REPLY + self.name, key.NEWS + self.name], hear=self._hear, look=self._look
         )
         self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], None]]] = {}
 
@@ -151,7 +152,7 @@ class Mailbox:
 
     def _hear(self, channel: bytes, message: bytes) -> None:
         words = [text(raw) for raw in msgpack.unpackb(message, raw=True)]
-        if channel.startswith(keys.NEWS.encode()):
+        if channel.startswith(self._line.key.NEWS.encode()):
             if words[0] in self._followed:
                 self._followed[words[0]][0](words[1:])
         else:

@@ -13,7 +13,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from . import keys
+from .keys import Keys
 from .outage import is_away
 from .scripts import Script
 
@@ -26,10 +26,9 @@ class Line:
     unless the address says otherwise) is a TimeoutError.
     """
 
-    def __init__(self, pool: ConnectionPool, key: str = keys.OURS) -> None:
+    def __init__(self, pool: ConnectionPool, key: Keys) -> None:
         self._pool = pool
-        self._key = key
-        """The one key of every script, see jobs/scripts."""
+        self.key = key
         self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
         self._connection: AbstractConnection | None = None
         self._lock = asyncio.Lock()
@@ -39,9 +38,9 @@ class Line:
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
         try:
-            return await self.command(b"EVALSHA", script.sha, 1, self._key, *args)
+            return await self.command(b"EVALSHA", script.sha, 1, self.key.OURS, *args)
         except NoScriptError:
-            return await self.command(b"EVAL", script.text, 1, self._key, *args)
+            return await self.command(b"EVAL", script.text, 1, self.key.OURS, *args)
 
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
         """Send one command and wait for its answer, *patience_s* longer than for others.

@@ -17,6 +17,7 @@ from ..values.must_await import all_awaited
 from . import scripts
 from .call import Call
 from .event_loops import Loops
+from .keys import Keys
 from .notifications import Mailbox
 from .pool import Pipeline
 
@@ -36,7 +37,12 @@ class Store(ArqRedis):
     wins = False
     """Is it used in place of every connection that is made while it is the default?"""
 
-    def __init__(self, pool_or_conn: ConnectionPool | None = None, **options: Any) -> None:
+    def __init__(
+        self, pool_or_conn: ConnectionPool | None = None, *, prefix: str = "", **options: Any
+    ) -> None:
+        """*prefix*: what every key and channel begins with; `{shop}:` keeps an application in one slot of a cluster."""
+        self.key = Keys(prefix)
+        options.setdefault("default_queue_name", self.key.QUEUE)
         self.dumps: Callable[[Any], bytes] = options.get("job_serializer") or encoding.dumps
         """What encodes calls and results: ours, unless another serializer was given."""
         options["job_serializer"] = self.dumps
@@ -74,7 +80,7 @@ class Store(ArqRedis):
 
     @connection_pool.setter
     def connection_pool(self, pool: ConnectionPool) -> None:
-        self._loops = Loops(pool, lambda: self.patience_s)
+        self._loops = Loops(pool, lambda: self.patience_s, self.key)
 
     @property
     def mailbox(self) -> Mailbox:

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from redis.exceptions import ResponseError
 
-from . import keys, scripts
+from . import scripts
+from .keys import Keys
 from .script_connection import Line
 
 T = TypeVar("T")
 AGAIN_S = 10
 """After a scan that found nothing, the next one waits so long: the error is of a key that is not ours."""
-_FAMILIES = [word for family in sorted(keys.TYPES.items(), key=lambda one: -len(one[0])) for word in family]
 _looked = float("-inf")
 
 logger = logging.getLogger("jobs.wrong_type")
@@ -35,10 +35,12 @@ async def put_aside(line: Line) -> bool:
     if time.monotonic() - _looked < AGAIN_S:
         return False
     found: list[bytes] = []
-    for pattern in ("jobs:*", "arq:*"):
+    types = sorted(line.key.types.items(), key=lambda one: -len(one[0]))
+    families = [word for family in types for word in family]
+    for pattern in map(line.key.beginning_with, (Keys.OURS, "arq:")):
         cursor = b""
         while cursor != b"0":
-            cursor, some = await line.run(scripts.ASIDE, [cursor or "0", pattern, *_FAMILIES])
+            cursor, some = await line.run(scripts.ASIDE, [cursor or "0", pattern, *families])
             found += some
     if found:
         names = ", ".join(key.decode(errors="replace") for key in found[:10])

@@ -61,14 +61,14 @@ class KnownTasks:
 
 async def known_tasks(connection: Store) -> KnownTasks:
     """What workers have declared. It stays when they are gone: so do the jobs."""
-    told: dict[bytes, bytes] = await connection.hgetall(keys.TASKS)  # type: ignore[misc]
+    told: dict[bytes, bytes] = await connection.hgetall(connection.key.TASKS)  # type: ignore[misc]
     read = {name.decode(errors="replace"): _read(about) for name, about in told.items()}
     return KnownTasks({name: known for name, known in read.items() if known})
 
 
 async def declared(connection: Store, names: list[str]) -> dict[str, Kept]:
     """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
-    found: list[bytes | None] = await connection.hmget(keys.TASKS, names)  # type: ignore[misc]
+    found: list[bytes | None] = await connection.hmget(connection.key.TASKS, names)  # type: ignore[misc]
     known = {name: _read(about) for name, about in zip(names, found, strict=True)}
     return {
         name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items() if about

@@ -27,7 +27,7 @@ def queue_of(key: str) -> str:
     """The queue whose sorted set has arq's `queue_name` as its key."""
     if key.startswith(("arq:", "jobs:")) and key != default_queue_name and not key.startswith("arq:queue:"):
         raise SettingsMistake(f"queue_name={key!r}: this key belongs to arq or to this library; give another")
-    return keys.queue_name(key)
+    return keys.NO_PREFIX.queue_name(key)
 
 
 class TaskDefaults:

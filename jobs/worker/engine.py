@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from ..client.submit import WORKFLOW_TASKS
 from ..errors import WorkerLost
-from ..store import default, keys
+from ..store import default
 from ..store.cancellation import Background
 from ..store.script_connection import Line
 from ..store.subscription import Subscription
@@ -73,16 +73,16 @@ class Engine:
         self._stopping = False
         self._background = Background()
         pool = redis.connection_pool
-        self._claim_line, self._finish_line, self._wake_line = Line(pool), Line(pool), Line(pool)
+        self._claim_line, self._finish_line, self._wake_line = (Line(pool, redis.key) for _ in range(3))
         self._claimer = Claimer(self._claim_line, self.name, self.queues, lease.hold_s)
         self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
         can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
         self._waker = Waker(self._wake_line, self.queues, poll_s, can_take, until_free)
         self._control = Subscription(
-            pool, [keys.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
+            pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
         self._keeper = Keeper(
-            line=lambda: Line(pool),
+            line=lambda: Line(pool, redis.key),
             worker=self.name,
             queues=self.queues,
             tasks=runner.declarations(),
@@ -242,7 +242,8 @@ class Engine:
             self._waker.wake()
 
     async def _is_anything_left(self) -> bool:
-        return bool(self.held) or any([await self._redis.zcard(keys.queue_key(name)) for name in self.queues])
+        queues = map(self._redis.key.queue_key, self.queues)
+        return bool(self.held) or any([await self._redis.zcard(queue) for queue in queues])
 
     async def _give_up_jobs(self) -> None:
         """We were cancelled, not told to stop: what runs is handed back, and does not go on beside its next run."""

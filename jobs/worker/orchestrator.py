@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from ..errors import QuarqError, QueueUnavailable, RemoteError
-from ..store import default, keys
+from ..store import default
 from ..store.call import Call
 from ..store.outage import explained, is_away
 from ..store.store import CLASH, REFUSED, Store
@@ -117,9 +117,9 @@ class Orchestration:
 
         async def ask() -> tuple[bytes | None, dict[bytes, bytes]]:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(keys.RECORD + self._id, "listener", self._redis.mailbox.name)
-                pipe.get(keys.TREE + self._id)
-                pipe.hgetall(keys.JOURNAL + self._id)
+                pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.mailbox.name)
+                pipe.get(self._redis.key.TREE + self._id)
+                pipe.hgetall(self._redis.key.JOURNAL + self._id)
                 _, tree, journal = await pipe.execute()
                 return tree, journal
 
@@ -129,7 +129,7 @@ class Orchestration:
         """Its calls and its members may hear of that before this evaluation does."""
 
         async def ask() -> bool:
-            return bool(await self._redis.hexists(keys.RECORD + self._id, "revoked"))  # type: ignore[misc]
+            return bool(await self._redis.hexists(self._redis.key.RECORD + self._id, "revoked"))  # type: ignore[misc]
 
         return self._refused or await self._until_answered(ask)
 
@@ -236,14 +236,14 @@ class Orchestration:
         self._start(self._compare)
 
     async def _compare(self) -> None:
-        length: int = await self._redis.execute_command("HLEN", keys.JOURNAL + self._id)
+        length: int = await self._redis.execute_command("HLEN", self._redis.key.JOURNAL + self._id)
         if length != len(self._seen):
             await self._read([place for place, future in self._waiting.items() if not future.done()])
 
     async def _read(self, places: list[str]) -> None:
         for first in range(0, len(places), 1000):
             some = places[first : first + 1000]
-            entries: list[bytes | None] = await self._redis.hmget(keys.JOURNAL + self._id, some)  # type: ignore[misc]
+            entries: list[bytes | None] = await self._redis.hmget(self._redis.key.JOURNAL + self._id, some)  # type: ignore[misc]
             for place, entry in zip(some, entries, strict=True):
                 if entry is not None and place not in self._seen:
                     self._seen.add(place)

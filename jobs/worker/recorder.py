@@ -203,7 +203,7 @@ class Recorder:
                 "et": call.enqueued or job.enqueued or job.received,
                 "st": job.received,
                 "ft": job.received + run_ms,
-                "q": keys.queue_key(job.queue),
+                "q": self._redis.key.queue_key(job.queue),
                 "id": job.id,
             }
         if job.is_member and len(job.payload) > CALL_KEPT:

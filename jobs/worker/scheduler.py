@@ -13,7 +13,7 @@ from arq.cron import CronJob
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..schedules.schedule import Schedule
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.outage import Link, is_away
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
@@ -55,7 +55,7 @@ class Scheduler:
     async def _catch_up(self) -> None:
         now = await self._now()
         for job in self._cron_jobs:
-            last = await self._redis.execute_command("HGET", keys.SCHEDULE + job.name, "last")
+            last = await self._redis.execute_command("HGET", self._redis.key.SCHEDULE + job.name, "last")
             missed = _latest(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, missed_before=True))
@@ -106,7 +106,7 @@ class Scheduler:
     async def _start(self, job: CronJob, job_id: str | None) -> None:
         """Enqueue one of arq's cron jobs; its own `job_id`, if it has one, makes it run once at a time."""
         await self._redis.enqueue_job(
-            job.name, _job_id=job.job_id or job_id, _queue_name=keys.queue_key(self._queue)
+            job.name, _job_id=job.job_id or job_id, _queue_name=self._redis.key.queue_key(self._queue)
         )
 
     async def _run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
@@ -133,7 +133,7 @@ class Scheduler:
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
         seconds, microseconds = await self._redis.time()
-        moved = await self._redis.get(keys.CLOCK)
+        moved = await self._redis.get(self._redis.key.CLOCK)
         return datetime.fromtimestamp(seconds + microseconds / 1e6 + whole(moved) / 1000, self._zone)
 
 

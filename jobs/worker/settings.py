@@ -56,7 +56,7 @@ def worker_settings(
     served = [arq_options.queue_of(options["queue_name"])] if "queue_name" in options else []
     if queues is not None or not served:
         served += option_checks.checked_queues(["default"] if queues is None else queues)
-    key = keys.queue_key(served[0])
+    key = keys.NO_PREFIX.queue_key(served[0])
     schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
     ours = as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN))
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..store import keys
 from ..store.cancellation import cancel_until_ended
 from ..store.outage import Link
 from ..store.script_connection import Line
@@ -51,7 +50,7 @@ class Waker:
             await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
-        names = [keys.WAKE + queue for queue in self.queues]
+        names = [self.line.key.WAKE + queue for queue in self.queues]
         pop = partial(self.line.command, b"BLPOP", *names, self.poll_s, patience_s=self.poll_s)
         while True:
             await self._wanted.wait()

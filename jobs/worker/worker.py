@@ -17,8 +17,9 @@ from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
 
 from ..client.connection import JobsRedis
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.cancellation import cancel_until_ended
+from ..store.keys import NO_PREFIX
 from ..store.outage import Link
 from ..values.exceptions import declare_exception
 from .arq_functions import TaskFunction, runnables
@@ -77,10 +78,11 @@ class Worker(arq.worker.Worker):
         self._ours = isinstance(pool, JobsRedis)
         if isinstance(pool, JobsRedis):  # else arq would use pickle wherever it reads or writes a job itself
             arq_options |= {"job_serializer": pool.dumps, "job_deserializer": pool.loads}
+        key = pool.key if isinstance(pool, JobsRedis) else NO_PREFIX
         if self._ours and queues:
-            arq_options["queue_name"] = keys.queue_key(queues[0])
+            arq_options["queue_name"] = key.queue_key(queues[0])
         super().__init__(functions, **arq_options)
-        self._queues = list(queues or [keys.queue_name(self.queue_name)])
+        self._queues = list(queues or [key.queue_name(self.queue_name)])
         self._around = around
         self._lease = Lease(lease, lease_renewal, loop_stuck)
         self._unknown_patience_s = unknown_task_patience

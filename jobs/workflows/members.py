@@ -8,8 +8,9 @@ from functools import cached_property
 
 import msgpack
 
-from ..store import keys, scripts
+from ..store import scripts
 from ..store.store import Store
+from ..store.stored_values import text
 from . import member_ids
 from .canvas import LINK_ERROR, Path
 from .stored_tree import Tree, along, kind_of, read
@@ -96,13 +97,13 @@ def places_of(node: Tree, above: str = "") -> list[str]:
 
 async def tree_of(connection: Store, workflow: str) -> Tree | None:
     """The stored tree; None if that is no workflow, or one whose result has ended."""
-    stored: bytes | None = await connection.get(keys.TREE + workflow)
+    stored: bytes | None = await connection.get(connection.key.TREE + workflow)
     return None if stored is None else read(stored)
 
 
 async def root_of(connection: Store, workflow: str) -> Tree | None:
     """The root of the stored tree without its members; None as `tree_of`."""
-    stored: bytes | None = await connection.get(keys.TREE + workflow)
+    stored: bytes | None = await connection.get(connection.key.TREE + workflow)
     nodes = None if stored is None else along(stored, "-")
     return nodes[0] if nodes else None
 
@@ -116,7 +117,7 @@ async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, a
 
 async def _callbacks_of(connection: Store, job_id: str) -> list[str]:
     """The ids of the callbacks that the end of a job has called."""
-    packed: bytes | None = await connection.hget(keys.RECORD + job_id, "children")  # type: ignore[misc]
+    packed: bytes | None = await connection.hget(connection.key.RECORD + job_id, "children")  # type: ignore[misc]
     try:
         return [] if packed is None else [str(job_id) for job_id in msgpack.unpackb(packed)]
     except (ValueError, TypeError, msgpack.UnpackException):  # somebody else wrote it
@@ -138,7 +139,7 @@ async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | 
     The member need not have been called yet.
     """
     for workflow, prefix in member_ids.possible_parents(job_id):
-        stored: bytes | None = await connection.get(keys.TREE + workflow)
+        stored: bytes | None = await connection.get(connection.key.TREE + workflow)
         place = job_id.removeprefix(prefix)
         nodes = along(stored, place) if stored else None
         if stored and nodes and "task" in nodes[-1] and prefix == member_ids.prefix_of(workflow, nodes[0]):
@@ -158,7 +159,7 @@ async def letters_of(connection: Store, workflow: str, prefix: str, paths: list[
 
 
 async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:
-    ended = {path.decode(errors="replace") for path in await connection.hkeys(keys.JOURNAL + workflow)}  # type: ignore[misc]
+    ended = set(map(text, await connection.hkeys(connection.key.JOURNAL + workflow)))  # type: ignore[misc]
     return [path for path in places_of(tree) if path not in ended]
 
 
@@ -170,17 +171,17 @@ async def newly_ended(
     """
     if messages is not None:
         told = [path for message in messages for path in msgpack.unpackb(message)[1:]]
-    elif await connection.hlen(keys.JOURNAL + workflow) == len(known):  # type: ignore[misc]
+    elif await connection.hlen(connection.key.JOURNAL + workflow) == len(known):  # type: ignore[misc]
         return []
     else:
-        ended = await connection.hkeys(keys.JOURNAL + workflow)  # type: ignore[misc]
+        ended = await connection.hkeys(connection.key.JOURNAL + workflow)  # type: ignore[misc]
         told = sorted((path.decode(errors="replace") for path in ended), key=_path)
     return [path for path in dict.fromkeys(told) if path not in known]
 
 
 async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended well, and those that were told of a failure."""
-    entries = await connection.hgetall(keys.JOURNAL + workflow)  # type: ignore[misc]
+    entries = await connection.hgetall(connection.key.JOURNAL + workflow)  # type: ignore[misc]
     journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}
     told = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [

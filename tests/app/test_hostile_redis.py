@@ -9,7 +9,8 @@ import pytest
 from quart import Quart
 from redis.asyncio import Redis
 
-from jobs.store import keys, wrong_type
+from jobs.store import wrong_type
+from jobs.store.keys import NO_PREFIX
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
 from tests.jobs.hostile import write_garbage, write_wrong, written_over
@@ -41,7 +42,7 @@ async def test_no_page_breaks(
         "/metrics",
     ]
     for path in pages:
-        for family, kind in keys.TYPES.items():
+        for family, kind in NO_PREFIX.types.items():
             await written_over(redis, family, kind, write)
         answer = await owner.get(path)
         assert not has_fault(path, answer.status_code), (path, await answer.get_data(as_text=True))

@@ -12,7 +12,7 @@ from quart import Quart
 from app import create_app
 from app.metrics.jobs import MOST
 from jobs import send_task
-from jobs.store import keys
+from jobs.store.keys import NO_PREFIX, Keys
 from settings import Settings
 from tests.app.scraping import TOKEN, scrape
 from tests.app.visitor import Visitor
@@ -110,8 +110,8 @@ async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, se
 async def test_hostile_names_stay_within_their_quotes(app: Quart) -> None:
     """No call takes such a queue; who writes to Redis can make one."""
     queue = 'a"} 1\nquarq_up{x="\\'
-    await app.extensions["redis"].zadd(keys.queue_key(queue), {"job": 1})
-    await app.extensions["redis"].sadd(keys.QUEUES, queue)
+    await app.extensions["redis"].zadd(NO_PREFIX.queue_key(queue), {"job": 1})
+    await app.extensions["redis"].sadd(Keys.QUEUES, queue)
 
     found = await scrape(app)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs import connect, group, monitor, signature
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.bench.rig import Rig
 from tests.bench.subjects import OURS, Subject
 from tests.bench.table import Figures, Target, at_most
@@ -110,13 +110,13 @@ async def fill(redis: JobsRedis) -> None:
         payload = redis.dumps(call | ({"s": True, "r": None} if ended else {}))
         for first in range(1 + ended * DEFERRED, 1 + ended * DEFERRED + n, 5_000):
             await redis.eval(FILL, 0, first, 5_000, ended, payload)  # type: ignore[misc]
-    await redis.sadd(keys.QUEUES, *(f"queue-{n}" for n in range(10)))  # type: ignore[misc]
+    await redis.sadd(Keys.QUEUES, *(f"queue-{n}" for n in range(10)))  # type: ignore[misc]
     minute = int(time.time() / 60)
     for past in range(60):
         whats = ("SUCCESS", *(f"run|{bucket}" for bucket in range(12)))
         counts = {f"bench.{n}|{what}": 5 for n in range(TASKS) for what in whats}
-        await redis.hset(f"{keys.STATS}{minute - past}", mapping=counts)  # type: ignore[misc]
+        await redis.hset(f"{Keys.STATS}{minute - past}", mapping=counts)  # type: ignore[misc]
     flow = group(signature("bench.0", (n, "明天")) for n in range(MEMBERS))
     await flow.apply_async(task_id="large", eta=None, countdown=timedelta(days=1).total_seconds())
     members = {str(n): b"S" + redis.dumps({"s": True, "r": n}) for n in range(MEMBERS - 100)}
-    await redis.hset(f"{keys.JOURNAL}large", mapping=members)  # type: ignore[misc]
+    await redis.hset(f"{Keys.JOURNAL}large", mapping=members)  # type: ignore[misc]

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs.store import keys
+from jobs.store.keys import Keys
 
 OFFSET = int(os.environ.get("OFFSET", "0"))
 
@@ -29,7 +29,7 @@ async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
     if kind == "hash":
         fields = await redis.hkeys(key)
         kept = (
-            {b"owner", b"state"} if key.startswith(keys.RECORD.encode()) else set()
+            {b"owner", b"state"} if key.startswith(Keys.RECORD.encode()) else set()
         )  # else it is nobody's job
         for n, name in enumerate(fields):
             if name not in kept:

@@ -7,7 +7,9 @@ import re
 from redis.asyncio import Redis
 
 from jobs.store import keys
+from jobs.store.keys import Keys
 
+CHANNELS = (Keys.REPLY, Keys.CONTROL, Keys.PROGRESS, Keys.NEWS, Keys.EVENTS, Keys.ENDS)
 TERMINAL = {b"SUCCESS", b"FAILURE", b"REVOKED"}
 HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:worker:")
 
@@ -51,22 +53,22 @@ async def assert_as_documented(redis: Redis) -> None:
 
 async def _left_by_ended_jobs(redis: Redis) -> list[str]:
     wrong = []
-    for record in await redis.keys(f"{keys.RECORD}*"):
+    for record in await redis.keys(f"{Keys.RECORD}*"):
         if await redis.hget(record, "state") not in TERMINAL:
             continue
-        job_id = record.decode().removeprefix(keys.RECORD)
-        gone = (keys.JOB, keys.IN_PROGRESS, keys.RETRY, keys.WAITERS)
+        job_id = record.decode().removeprefix(Keys.RECORD)
+        gone = (Keys.JOB, Keys.IN_PROGRESS, Keys.RETRY, Keys.WAITERS)
         wrong += [
             f"{key}{job_id} stays though the job has ended"
             for key in gone
             if await redis.exists(key + job_id)
         ]
-        for key in (keys.TREE, keys.JOURNAL):
+        for key in (Keys.TREE, Keys.JOURNAL):
             if await redis.exists(key + job_id) and await redis.ttl(key + job_id) == -1:
                 wrong.append(f"{key}{job_id} has no lifetime though the workflow has ended")
-        if await redis.zscore(keys.HISTORY, job_id) is None:
+        if await redis.zscore(Keys.HISTORY, job_id) is None:
             wrong.append(f"{job_id} has ended and is not in the history, which bounds its record")
-        for running in await redis.keys(f"{keys.RUNNING}*"):
+        for running in await redis.keys(f"{Keys.RUNNING}*"):
             if await redis.hexists(running, job_id):
                 wrong.append(f"{job_id} has ended and is still in {running.decode()}")
     return wrong

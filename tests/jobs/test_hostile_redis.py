@@ -13,10 +13,11 @@ from redis.asyncio import Redis
 
 from jobs import connect, every, group, monitor, worker_settings
 from jobs.client.connection import JobsRedis
-from jobs.store import keys, wrong_type
+from jobs.store import wrong_type
+from jobs.store.keys import NAMES, NO_PREFIX
 from tests.jobs.commands.conftest import run_command
 from tests.jobs.hostile import write_garbage, write_wrong, written_over
-from tests.jobs.key_table import table
+from tests.jobs.key_table import CHANNELS, table
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import stop_at_once
 from tests.jobs.worker.questions import questions
@@ -25,17 +26,12 @@ from tests.waiting import wait_until
 
 def test_the_types_are_those_of_the_table() -> None:
     documented = table()
-    for name, kind in keys.TYPES.items():
+    for name, kind in NO_PREFIX.types.items():
         key = f"{name}x" if name.endswith(":") else name
         fitting = max((p for p in documented if p.fullmatch(key)), key=lambda p: len(p.pattern))
         assert documented[fitting] == kind, name
-    assert {value for name, value in vars(keys).items() if name in LOOKED_UP} <= keys.TYPES.keys()
-
-
-LOOKED_UP = set(keys.LUA_CONSTANTS) - {
-    "OURS", "REPLY", "CONTROL", "PROGRESS", "NEWS", "EVENTS", "ENDS", "HISTORY_LENGTH", "AUDIT_LENGTH",
-    "ASIDE",     "STATS_KEPT_S", "WORKER_FORGOTTEN_MS", "SCHEDULE_GONE_MS", "RESULT_EXPIRES_MS", "LAST_MS", "POISON",
-}  # fmt: skip
+    lists = set(NAMES.values()) - {"jobs:", "jobs:aside:"} - set(CHANNELS)
+    assert lists <= NO_PREFIX.types.keys()
 
 
 @pytest.fixture
@@ -80,7 +76,7 @@ async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
 ) -> None:
     problems = {}
     things = await one_of_everything(busy)
-    for n, (family, kind) in enumerate(keys.TYPES.items()):
+    for n, (family, kind) in enumerate(NO_PREFIX.types.items()):
         await written_over(redis, family, kind, write)
         bad = await seen_badly(busy, redis_url, things, n)
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs import signature
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks.current import Request
 from jobs.tasks.declarations import KnownTask, known_tasks
 from jobs.tasks.masking import Secrets, secrets_of
@@ -21,7 +21,7 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
     async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     told = KnownTask("mail", secrets_of(create_user, bound=True))
-    await connection.hset(keys.TASKS, mapping={"elsewhere": told.told(), "plain": KnownTask().told()})
+    await connection.hset(Keys.TASKS, mapping={"elsewhere": told.told(), "plain": KnownTask().told()})
 
     known = await known_tasks(connection)
 
@@ -34,7 +34,7 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
 
 async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connection: JobsRedis) -> None:
     told = KnownTask(secrets=Secrets({0: "ssn"}, names=("iban",)))
-    await connection.hset(keys.TASKS, "elsewhere", told.told())
+    await connection.hset(Keys.TASKS, "elsewhere", told.told())
 
     known = await known_tasks(connection)
 
@@ -48,7 +48,7 @@ async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connect
 async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(
     connection: JobsRedis,
 ) -> None:
-    await connection.hset(keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).told())
+    await connection.hset(Keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).told())
     known = await known_tasks(connection)
     starmap = signature("elsewhere").starmap([("John", "pw1"), ("Jane", "pw2")])
     request = Request("id", "elsewhere", ("John", "pw3"), {})

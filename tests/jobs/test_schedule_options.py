@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from arq.connections import ArqRedis
 
 from jobs import connect, crontab, every, task
 from jobs.client.connection import JobsRedis
@@ -144,7 +145,7 @@ async def test_what_belongs_into_the_url_is_refused_beside_it(option: str) -> No
 
 @pytest.mark.parametrize("option", CONNECTION)
 async def test_every_option_of_a_connection_is_taken_or_refused(option: str) -> None:
-    arqs = inspect.signature(JobsRedis.__mro__[1].__init__).parameters.keys()
+    arqs = inspect.signature(ArqRedis.__init__).parameters.keys()
     assert CONNECTION.keys() == arqs - {"self", "pool_or_conn", "kwargs"}
     refused_everywhere(lambda **options: JobsRedis.at(URL, **options), option, CONNECTION[option])
     for value, _ in CONNECTION[option].right:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from jobs.store import keys, scripts
+from jobs.store import scripts
+from jobs.store.keys import NAMES, NUMBERS
 from jobs.store.scripts import Script
 
 FOLDER = Path(scripts.__file__).parent
@@ -57,20 +58,20 @@ def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(sc
     constants, own = script.text.decode().split("local PREFIX = KEYS[1]")
     given = set(re.findall(r"^local ([A-Z_]+) = ", constants, re.MULTILINE))
     code = re.sub(r"--.*|'[^'\n]*'", "", own.split(" end\n", 1)[1])
-    used = {name for name in keys.LUA_CONSTANTS if re.search(rf"\b{name}\b", code)}
+    used = {name for name in NAMES | NUMBERS if re.search(rf"\b{name}\b", code)}
 
     assert not re.search(r"""['"](jobs|arq):""", own)
     assert given == used
 
 
 async def test_every_name_in_a_script_begins_with_its_prefix(redis: Redis) -> None:
-    names = [name for name, value in keys.LUA_CONSTANTS.items() if isinstance(value, str)]
     text = scripts.whole(
-        f"return {{ {', '.join(names)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}"
+        f"return {{ {', '.join(NAMES)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}"
     )
-    values = [keys.LUA_CONSTANTS[name] for name in names]
     queues = ["arq:queue:mail", "own", "arq:queue:=jobs:x"]
 
     for prefix in ("", "{shop}:"):
         answer = await redis.eval(text, 1, f"{prefix}jobs:")
-        assert [raw.decode() for raw in answer] == [f"{prefix}{value}" for value in (*values, *queues)]
+        assert [raw.decode() for raw in answer] == [
+            f"{prefix}{value}" for value in (*NAMES.values(), *queues)
+        ]

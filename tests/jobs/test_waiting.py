@@ -10,7 +10,7 @@ import pytest
 from jobs import Signature, connect
 from jobs.client.connection import JobsRedis
 from jobs.monitor.control import PAGE, waiting
-from jobs.store import keys
+from jobs.store.keys import Keys
 
 
 @pytest.fixture
@@ -44,6 +44,6 @@ async def test_what_is_claimed_meanwhile_makes_none_be_passed_over(connection: J
         seen.append(job.id)
         if len(seen) == PAGE:  # the whole first page is claimed: its scores move behind all others
             future = 2**42
-            await connection.zadd(keys.QUEUE, dict.fromkeys(seen, future))
+            await connection.zadd(Keys.QUEUE, dict.fromkeys(seen, future))
 
     assert sorted(seen) == sorted(result.id for result in results)

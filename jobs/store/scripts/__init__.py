@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from ..keys import LUA_CONSTANTS, OURS
+from ..keys import NAMES, NUMBERS, Keys
 
 _folder = files(__name__)
-_WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(LUA_CONSTANTS)})\b")
+_WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")
 """Comments and texts, or a constant."""
 
 
@@ -44,10 +44,10 @@ def whole(lua: str) -> str:
     """
     body = f"{_read('prelude')}\n{lua}"
     used = sorted({word[1] for word in _WORDS.finditer(body) if word[1]})
-    constants = "".join(f"local {name} = {LUA_CONSTANTS[name]!r}\n" for name in used)
-    keys = [name for name in used if isinstance(LUA_CONSTANTS[name], str)]
+    constants = "".join(f"local {name} = {(NAMES | NUMBERS)[name]!r}\n" for name in used)
+    keys = [name for name in used if name in NAMES]
     with_prefix = f"{', '.join(keys)} = {', '.join(f'PREFIX .. {name}' for name in keys)}"
-    prefix = f"local PREFIX = KEYS[1]:sub(1, -{len(OURS) + 1})\nif PREFIX ~= '' then {with_prefix} end"
+    prefix = f"local PREFIX = KEYS[1]:sub(1, -{len(Keys.OURS) + 1})\nif PREFIX ~= '' then {with_prefix} end"
     return f"{constants}{prefix}\n{body}"
 
 

@@ -19,7 +19,6 @@ from arq.worker import JobExecutionFailed, RetryJob
 from ... import encoding
 from ...client.decorator import Task
 from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
-from ...store import keys
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
 from ...tasks.retry_delay import next_delay, retries_by_itself
@@ -153,7 +152,7 @@ class ArqRunnable:
     def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
         self._function = function
         self.runs_again = worker.retry_jobs
-        self.queue = keys.queue_name(worker.queue_name)
+        self.queue: str = worker.pool.key.queue_name(worker.queue_name)  # type: ignore[attr-defined]  # a Store
         self.secrets = secrets_of(function.coroutine, bound=True)
         self._max_tries = _given(function.max_tries, worker.max_tries)
         self._timeout_s = _given(function.timeout_s, worker.job_timeout_s)

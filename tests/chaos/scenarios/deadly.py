@@ -11,7 +11,8 @@ from app.embedded import processes
 from jobs import Result
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor.reasons import why
-from jobs.store import default, keys
+from jobs.store import default
+from jobs.store.keys import Keys
 from tests.chaos import deadly, invariants
 from tests.chaos.fleet import ARQ
 from tests.chaos.scenarios import scenario
@@ -66,10 +67,10 @@ def longest_gap(stage: Stage, began: float) -> float:
 @scenario("deadly", "one job of each kind that kills its worker")
 async def play(stage: Stage) -> None:
     lease, others = stage.size(15, 1), stage.size(1000, 60)
-    await stage.redis.hset(keys.ALIVE, mapping={"seen": int(time.time() * 1000), "back": 0})
+    await stage.redis.hset(Keys.ALIVE, mapping={"seen": int(time.time() * 1000), "back": 0})
     expires = await deadly.take.apply_async((deadly.Value("decode expired"),), expires=0.01)
     aborted = await deadly.take.delay(deadly.Value("decode aborted"))
-    await stage.redis.zadd(keys.ABORT, {aborted.id: 1})
+    await stage.redis.zadd(Keys.ABORT, {aborted.id: 1})
     later = await deadly.take.apply_async((deadly.Value("decode revoked"),), countdown=1)
     await later.revoke()
     calls = {f"job {n}": stage.rng.uniform(0.5, 1.5) for n in range(others)}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import ROOT
 from tests.waiting import wait_until
 
@@ -43,7 +43,7 @@ async def listener(redis_url: str, connection: JobsRedis, tmp_path: Path) -> Asy
 
     async def listens() -> bool:
         return bool(
-            await connection.exists(keys.LISTENING) and (await connection.pubsub_numsub(keys.EVENTS))[0][1]
+            await connection.exists(Keys.LISTENING) and (await connection.pubsub_numsub(Keys.EVENTS))[0][1]
         )
 
     await wait_until(listens, "the command to listen", timeout_s=20)

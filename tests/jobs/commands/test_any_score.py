@@ -15,6 +15,7 @@ from jobs.client.connection import JobsRedis
 from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.store.call import Call
+from jobs.store.keys import Keys
 from jobs.store.stored_values import moment, moment_of, whole_ms
 from jobs.testing import enqueued
 from tests.jobs.commands.conftest import Cli
@@ -33,10 +34,10 @@ async def plant(redis: Redis, scores: list[str]) -> list[str]:
         for kind in ("stock", "ours", "before"):
             job = await tasks.multiply.apply_async((2, 2), countdown=60, task_id=f"{kind} {score}")
             if kind == "stock":
-                await redis.delete(keys.RECORD + job.id)
+                await redis.delete(Keys.RECORD + job.id)
             elif kind == "before":
-                await redis.hset(keys.RECORD + job.id, mapping={"due": score, "expires": "inf"})
-            await redis.zadd(keys.QUEUE, {job.id: score})
+                await redis.hset(Keys.RECORD + job.id, mapping={"due": score, "expires": "inf"})
+            await redis.zadd(Keys.QUEUE, {job.id: score})
             ids.append(job.id)
     return ids
 
@@ -156,8 +157,8 @@ async def test_what_is_written_is_a_moment_whatever_is_sent(
         if await redis.type(key) == b"zset":
             for member, score in await redis.zrange(key, 0, -1, withscores=True):
                 assert 0 <= score <= keys.LAST_MS, (key, member, score)
-    for job_id, _ in await redis.zrange(keys.QUEUE, 0, -1, withscores=True):
-        record = await redis.hmget(keys.RECORD + job_id.decode(), "due", "expires")
+    for job_id, _ in await redis.zrange(Keys.QUEUE, 0, -1, withscores=True):
+        record = await redis.hmget(Keys.RECORD + job_id.decode(), "due", "expires")
         assert all(0 <= float(value) <= keys.LAST_MS for value in record if value is not None)
 
 

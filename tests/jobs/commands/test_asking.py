@@ -8,8 +8,8 @@ import pytest
 
 from jobs.client.connection import JobsRedis
 from jobs.commands import commands
-from jobs.store import keys
 from jobs.store.call import Call
+from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
@@ -170,7 +170,7 @@ async def test_the_clock_of_redis_is_the_clock(cli: Cli, connection: JobsRedis) 
     result = await tasks.log.apply_async(("x",), countdown=3600)
 
     assert result.id not in (await cli("inspect", "queued")).out
-    await connection.set(keys.CLOCK, 3601_000)
+    await connection.set(Keys.CLOCK, 3601_000)
     assert result.id in (await cli("inspect", "queued")).out
 
 

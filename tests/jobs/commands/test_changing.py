@@ -13,7 +13,7 @@ import pytest
 from jobs import Result, group
 from jobs.client.connection import JobsRedis
 from jobs.monitor import audit, control
-from jobs.store import keys
+from jobs.store.keys import NO_PREFIX, Keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -81,12 +81,12 @@ async def test_a_hundred_retries_at_once_are_one(connection: JobsRedis, start_on
     await start_online()
     result = await tasks.fail.delay()
     await _until(result, "FAILURE")
-    await connection.sadd(keys.PAUSED, "default")
+    await connection.sadd(Keys.PAUSED, "default")
 
     ids = await asyncio.gather(*(control.retry(connection, result.id) for _ in range(100)))
 
     assert set(ids) == {f"{result.id}~2"}
-    assert await connection.zcard(keys.QUEUE) == 1
+    assert await connection.zcard(Keys.QUEUE) == 1
     await control.resume(connection, "default")
     await _until(Result(ids[0]), "FAILURE")
     assert await control.retry(connection, result.id) == f"{result.id}~3"
@@ -129,7 +129,7 @@ async def mixed(connection: JobsRedis, start_online: StartOnline) -> dict[str, A
     retrying = await tasks.patient.delay()
     await _until(running, "STARTED")
     await _until(retrying, "RETRY")
-    await connection.sadd(keys.PAUSED, "default")
+    await connection.sadd(Keys.PAUSED, "default")
     return {
         "running": running,
         "retrying": retrying,
@@ -204,7 +204,7 @@ async def test_a_purged_member_ends_its_workflow(
     flow = await group(tasks.log.s(1).set(queue="elsewhere"), tasks.log.s(2)).delay()
 
     async def enqueued() -> bool:
-        return bool(await connection.zcard(keys.queue_key("elsewhere")))
+        return bool(await connection.zcard(NO_PREFIX.queue_key("elsewhere")))
 
     await wait_until(enqueued, "the member to wait")
 
@@ -247,11 +247,11 @@ async def test_control_revoke(cli: Cli, connection: JobsRedis, start_online: Sta
 async def test_control_rate_limit(cli: Cli, connection: JobsRedis) -> None:
     text = await cli("control", "rate_limit", "tests.log", "10/m")
     assert (text.code, text.out) == (0, "tests.log: 10/m\n")
-    assert await connection.hget(keys.LIMITS, "tests.log|override") == b"10 60000"
+    assert await connection.hget(Keys.LIMITS, "tests.log|override") == b"10 60000"
 
     data = await cli("control", "rate_limit", "tests.log", "none", "--json")
     assert data.json == {"task": "tests.log", "rate_limit": "none"}
-    assert await connection.hget(keys.LIMITS, "tests.log|override") == b""
+    assert await connection.hget(Keys.LIMITS, "tests.log|override") == b""
 
 
 async def test_control_pause_and_resume(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:

@@ -12,7 +12,7 @@ import sys
 
 from jobs.client.connection import JobsRedis
 from jobs.monitor.event_stream import events
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks
@@ -80,11 +80,11 @@ async def test_it_listens_as_long_as_it_is_told_to(cli: Cli, start_online: Start
 
 async def test_nothing_is_told_while_nobody_listens(connection: JobsRedis) -> None:
     pubsub = connection.pubsub()
-    await pubsub.subscribe(keys.EVENTS)
+    await pubsub.subscribe(Keys.EVENTS)
     await pubsub.get_message(timeout=5)
 
     await tasks.log.delay("unheard")
-    await connection.set(keys.LISTENING, 1, ex=60)
+    await connection.set(Keys.LISTENING, 1, ex=60)
     await tasks.log.delay("heard")
 
     first = await pubsub.get_message(timeout=5)
@@ -92,7 +92,7 @@ async def test_nothing_is_told_while_nobody_listens(connection: JobsRedis) -> No
     assert len(connection.loads(first["data"])[1]) == 1
     assert await pubsub.get_message(timeout=0.1) is None
     await pubsub.aclose()
-    await connection.delete(keys.LISTENING)
+    await connection.delete(Keys.LISTENING)
 
 
 async def test_listening_ends_whenever_it_is_told_to(redis_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import chord, crontab, every, group, task
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks import registry
 from jobs.tasks.declarations import known_tasks
 from jobs.tasks.masking import Secrets
@@ -252,7 +252,7 @@ async def test_the_list_of_workflows_forgets_those_whose_record_is_gone(
         await flows[-1].get(timeout=10)
         await flows[-1].forget()
 
-    assert await connection.zcard(keys.WORKFLOWS) <= 2
+    assert await connection.zcard(Keys.WORKFLOWS) <= 2
     assert (await cli("workflows", "--json")).json == []
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jobs import JsonLines, PrintableRecords, Signature, group
 from jobs.client.connection import JobsRedis
 from jobs.commands import commands
-from jobs.store import keys
 from jobs.store.call import Call
+from jobs.store.keys import Keys
 from jobs.values.untrusted_text import printable, printable_json
 from jobs.workflows.stored_tree import from_dict
 from tests.jobs.commands.conftest import Cli, StartOnline
@@ -34,8 +34,8 @@ async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
     await connection.enqueue(
         [Call(EVIL, EVIL, payload, EVIL), Call(EVIL + "2", EVIL, payload, EVIL, due="+60000")]
     )
-    await connection.hset(keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
-    await connection.sadd(keys.SCHEDULES, EVIL)  # type: ignore[misc]
+    await connection.hset(Keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
+    await connection.sadd(Keys.SCHEDULES, EVIL)  # type: ignore[misc]
     hostile = from_dict(
         {**Signature(EVIL).to_dict(), "options": {"queue": EVIL}}
     )  # as only another producer writes it

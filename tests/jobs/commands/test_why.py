@@ -9,7 +9,7 @@ import pytest
 
 from jobs import chain, group, signature
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -89,16 +89,16 @@ async def test_no_worker_knows_its_task(why: Why, start_online: StartOnline) -> 
 
 async def test_a_stock_producers_job(why: Why, start_online: StartOnline, connection: JobsRedis) -> None:
     await start_online()
-    await connection.sadd(keys.PAUSED, "default")
+    await connection.sadd(Keys.PAUSED, "default")
     payload = connection.dumps({"t": None, "f": "tests.of_tomorrow", "a": [], "k": {}, "et": 1})
-    await connection.set(keys.JOB + "stock", payload)
-    await connection.zadd(keys.QUEUE, {"stock": 1})
+    await connection.set(Keys.JOB + "stock", payload)
+    await connection.zadd(Keys.QUEUE, {"stock": 1})
 
     class stock:
         id = "stock"
 
     assert "queue 'default' is paused" in (await why(stock, "unknown-task")).out
-    await connection.delete(keys.JOB + "stock", keys.QUEUE)
+    await connection.delete(Keys.JOB + "stock", Keys.QUEUE)
 
 
 async def test_a_rate_limit(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:

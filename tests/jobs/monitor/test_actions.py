@@ -6,12 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from jobs.keys import Keys
 
 from jobs import group, monitor
 from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
-from jobs.store import keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -23,7 +23,7 @@ async def test_a_hundred_retries_at_once_run_it_once(
     await start_online()
     result = await tasks.fail.delay("again")
     await reach(result, "FAILURE")
-    await connection.sadd(keys.PAUSED, "default")  # the new run stays waiting while all ask
+    await connection.sadd(Keys.PAUSED, "default")  # the new run stays waiting while all ask
 
     async def click() -> str:
         new = await monitor.retry(connection, result.id)
@@ -33,7 +33,7 @@ async def test_a_hundred_retries_at_once_run_it_once(
     ids = await asyncio.gather(*(click() for _ in range(100)))
 
     assert set(ids) == {f"{result.id}~2"}
-    assert await connection.zcard(keys.QUEUE) == 1
+    assert await connection.zcard(Keys.QUEUE) == 1
     rows = (await monitor.audit(connection, limit=1000)).rows
     assert len(rows) == 100
     assert {row.result for row in rows} == {f"runs as {result.id}~2"}
@@ -49,8 +49,8 @@ async def test_a_queue_is_purged_in_steps_however_long(connection: JobsRedis) ->
     assert await anext(steps) == 500
     since = await tasks.log.delay("since it began")
     await steps.aclose()
-    assert await connection.zcard(keys.QUEUE) == 703
-    await connection.set(keys.CLOCK, 60_000)
+    assert await connection.zcard(Keys.QUEUE) == 703
+    await connection.set(Keys.CLOCK, 60_000)
     assert [n async for n in monitor.purge_queue(connection, "default")] == [500, 202]
 
     assert {await result.state() for result in (results[0], results[-1], since, later)} == {"REVOKED"}
@@ -63,7 +63,7 @@ async def test_what_comes_while_a_queue_is_purged_stays(connection: JobsRedis) -
     await tasks.log.apply_many([(n,) for n in range(600)])
     steps = monitor.purge_queue(connection, "default")
     assert await anext(steps) == 500
-    await connection.set(keys.CLOCK, 5)
+    await connection.set(Keys.CLOCK, 5)
     since = await tasks.log.delay("since it began")
 
     assert [n async for n in steps] == [100]

@@ -13,6 +13,7 @@ import pytest
 from jobs.client.connection import JobsRedis
 from jobs.monitor import QuarqError, audit, note, noted, purge
 from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 
 KILLED = """
@@ -38,7 +39,7 @@ async def test_an_action_whose_process_is_killed_stands_in_the_audit(
     killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, timeout=30)
 
     assert killed.returncode == -signal.SIGKILL
-    assert await connection.sismember(keys.PAUSED, "default")  # type: ignore[misc]
+    assert await connection.sismember(Keys.PAUSED, "default")  # type: ignore[misc]
     [entry] = (await audit(connection)).rows
     assert (entry.who, entry.what, entry.target) == ("owner", "pause queue", "default")
     assert entry.result.startswith("Begun.")
@@ -102,4 +103,4 @@ async def test_the_audit_is_bounded(connection: JobsRedis, monkeypatch: pytest.M
     for n in range(400):
         await note(connection, "owner", "retry", str(n), "ok")
 
-    assert await connection.xlen(keys.AUDIT) <= 300
+    assert await connection.xlen(Keys.AUDIT) <= 300

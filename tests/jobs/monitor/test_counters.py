@@ -7,8 +7,8 @@ import pytest
 from jobs import group
 from jobs.client.connection import JobsRedis
 from jobs.monitor import last_minutes, minutes, overview, percentile, totals
-from jobs.store import keys
 from jobs.store.clock import now_ms
+from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -54,10 +54,10 @@ async def test_a_minute_without_anything_is_empty_and_not_missing(connection: Jo
 
 
 async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online: StartOnline) -> None:
-    await connection.sadd(keys.PAUSED, "default")
+    await connection.sadd(Keys.PAUSED, "default")
     for _ in range(3):
         await tasks.log.delay("x")
-    await connection.set(keys.CLOCK, 2 * MINUTE_MS)
+    await connection.set(Keys.CLOCK, 2 * MINUTE_MS)
     await start_online()
 
     async def noted() -> bool:
@@ -68,7 +68,7 @@ async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online:
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
     assert await last_minutes(connection, 2) == {}
-    await connection.delete(keys.PAUSED)
+    await connection.delete(Keys.PAUSED)
 
 
 async def test_workers_note_how_much_is_due_where_nobody_serves(
@@ -79,8 +79,8 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
         await tasks.log.apply_async(("x",), queue="nobodys")
     await tasks.log.apply_async(("x",), queue="later", countdown=3600)
     await tasks.log.apply_async(("x",), queue="paused")
-    await connection.sadd(keys.PAUSED, "paused")
-    await connection.set(keys.CLOCK, 2 * MINUTE_MS)
+    await connection.sadd(Keys.PAUSED, "paused")
+    await connection.set(Keys.CLOCK, 2 * MINUTE_MS)
     await start_online()
 
     async def noted() -> bool:
@@ -93,14 +93,14 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
     now = await overview(connection)
     assert now.unserved == ("nobodys",)
     assert now.oldest_due_s >= 119
-    await connection.delete(keys.PAUSED)
+    await connection.delete(Keys.PAUSED)
 
 
 async def test_the_overview(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     for n in range(4):
         await tasks.log.apply_async((n,), countdown=3600)
     nobodys = await tasks.log.apply_async(("x",), queue="mail")
-    await connection.sadd(keys.PAUSED, "mail")
+    await connection.sadd(Keys.PAUSED, "mail")
     await start_online(MAX_JOBS="7")
     running = await tasks.nap.delay(30)
     await (await tasks.log.delay("x")).get(timeout=10)
@@ -118,13 +118,13 @@ async def test_the_overview(connection: JobsRedis, start_online: StartOnline, re
     assert now.paused == ("mail",)
     assert now.oldest_due_s > 0
     assert await nobodys.state() == "PENDING"
-    await connection.delete(keys.PAUSED)
+    await connection.delete(Keys.PAUSED)
 
 
 async def test_old_minutes_do_not_count(connection: JobsRedis, start_online: StartOnline) -> None:
     await start_online()
     await (await tasks.log.delay("x")).get(timeout=10)
-    await connection.set(keys.CLOCK, 61 * MINUTE_MS)
+    await connection.set(Keys.CLOCK, 61 * MINUTE_MS)
 
     assert (await overview(connection)).succeeded_last_hour == 0
     assert (await totals(connection))[""].of("SUCCESS") == 1

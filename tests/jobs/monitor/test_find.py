@@ -21,6 +21,7 @@ from jobs.client.connection import JobsRedis
 from jobs.monitor import JobRow, find
 from jobs.monitor.search_text import Needle
 from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
@@ -269,17 +270,17 @@ async def test_the_indexes_forget_with_the_history(
     for n in range(20):
         await (await tasks.log.apply_async((n,), countdown=60)).revoke()
     await (await tasks.nap.apply_async((1,), countdown=60)).revoke()
-    assert await connection.zcard(keys.HISTORY) == 5
+    assert await connection.zcard(Keys.HISTORY) == 5
     for n in range(20):
         await (await tasks.fail.apply_async((n,), countdown=60)).revoke()
 
-    in_history = set(await connection.zrange(keys.HISTORY, 0, -1))
+    in_history = set(await connection.zrange(Keys.HISTORY, 0, -1))
     assert len(in_history) == 5
     for key in (
-        keys.UNSUCCESSFUL,
-        f"{keys.ENDED}tests.log",
-        f"{keys.ENDED}tests.nap",
-        f"{keys.ENDED}tests.fail",
+        Keys.UNSUCCESSFUL,
+        f"{Keys.ENDED}tests.log",
+        f"{Keys.ENDED}tests.nap",
+        f"{Keys.ENDED}tests.fail",
     ):
         assert set(await connection.zrange(key, 0, -1)) <= in_history, key
     assert len(await all_of(connection)) == 5
@@ -294,10 +295,10 @@ async def test_a_job_that_is_forgotten_or_begins_again_stands_in_no_index(
     await reach(result, "FAILURE")
     await reach(flow, "FAILURE")
     await result.forget()
-    await connection.sadd(keys.PAUSED, "default")
+    await connection.sadd(Keys.PAUSED, "default")
     await flow.retry_failed()
 
-    for key in (keys.HISTORY, keys.UNSUCCESSFUL, f"{keys.ENDED}tests.fail", f"{keys.ENDED}jobs.workflow"):
+    for key in (Keys.HISTORY, Keys.UNSUCCESSFUL, f"{Keys.ENDED}tests.fail", f"{Keys.ENDED}jobs.workflow"):
         assert set(await connection.zrange(key, 0, -1)) <= {f"{flow.id}:1".encode()}, key
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from jobs.keys import Keys
 
 from jobs import Result, chain, chord, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor import find, job, workflow
-from jobs.store import keys
 from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
@@ -91,8 +91,8 @@ async def test_one_whose_record_is_history_no_more(connection: JobsRedis, start_
     await start_online()
     result = await tasks.log.delay("x")
     await result.get(timeout=10)
-    await connection.delete(keys.RECORD + result.id)
-    await connection.zrem(keys.HISTORY, result.id)
+    await connection.delete(Keys.RECORD + result.id)
+    await connection.zrem(Keys.HISTORY, result.id)
 
     found = await job(connection, result.id)
 
@@ -110,8 +110,8 @@ async def test_one_whose_result_has_ended(
     await start_online()
     result = await tasks.fail.delay()
     await reach(result, "FAILURE")
-    await connection.delete(keys.RESULT + result.id)
-    await connection.hset(keys.RECORD + result.id, "until", 1)
+    await connection.delete(Keys.RESULT + result.id)
+    await connection.hset(Keys.RECORD + result.id, "until", 1)
 
     found = await job(connection, result.id)
 
@@ -190,21 +190,21 @@ async def test_a_member_that_was_not_called_yet(connection: JobsRedis, start_onl
 
 @pytest.mark.parametrize("stored", [b"", b"\x81", b"nobody's bytes", b"\xc1\xff"])
 async def test_bytes_that_are_no_call_are_no_reason_to_fail(connection: JobsRedis, stored: bytes) -> None:
-    await connection.set(f"{keys.JOB}odd", stored)
-    await connection.zadd(keys.QUEUE, {"odd": 2**50})
+    await connection.set(f"{Keys.JOB}odd", stored)
+    await connection.zadd(Keys.QUEUE, {"odd": 2**50})
 
     found, page = await job(connection, "odd"), await find(connection)
 
     assert found
     assert found.state == "PENDING"
     assert [row.id for row in page.rows] == ["odd"]
-    await connection.delete(f"{keys.JOB}odd", keys.QUEUE)
+    await connection.delete(f"{Keys.JOB}odd", Keys.QUEUE)
 
 
 @pytest.mark.parametrize("stored", [b"\x05", b"\xc0", b"\x80", b"\x90", b"\xa1x", b"\x81\xa1s\xc3", b"\xc1"])
 async def test_bytes_that_are_no_result_are_no_reason_to_fail(connection: JobsRedis, stored: bytes) -> None:
-    await connection.set(f"{keys.RESULT}odd", stored)
-    await connection.set(f"{keys.TREE}odd", stored)
+    await connection.set(f"{Keys.RESULT}odd", stored)
+    await connection.set(f"{Keys.TREE}odd", stored)
 
     found = await job(connection, "odd")
 
@@ -213,4 +213,4 @@ async def test_bytes_that_are_no_result_are_no_reason_to_fail(connection: JobsRe
     assert await workflow(connection, "odd") is None
     with pytest.raises(EncodingError):
         await Result("odd").get(timeout=1)
-    await connection.delete(f"{keys.RESULT}odd", f"{keys.TREE}odd")
+    await connection.delete(f"{Keys.RESULT}odd", f"{Keys.TREE}odd")

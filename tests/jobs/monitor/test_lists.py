@@ -26,7 +26,7 @@ from jobs.monitor import (
 )
 from jobs.monitor.control import waiting
 from jobs.monitor.queue_list import MOST
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
 from tests.jobs.worker.conftest import StartWorker
@@ -90,14 +90,14 @@ async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Re
     nap = found["tests.nap"]
     assert (nap.rate_limit, nap.overridden, nap.max_concurrency) == ("5/s", False, 2)
     assert found["tests.fail"].run_p50 is not None
-    await connection.delete(keys.LIMITS)
+    await connection.delete(Keys.LIMITS)
 
 
 async def test_queues(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await some.log.apply_async((1,), queue="mail")
     await some.log.apply_async((1,), queue="mail", countdown=60)
     await (await some.log.apply_async((1,), queue="gone")).revoke()
-    await connection.sadd(keys.PAUSED, "still")
+    await connection.sadd(Keys.PAUSED, "still")
     await start_online()
     await reach(await some.nap.delay(30), "STARTED")
 
@@ -115,7 +115,7 @@ async def test_queues(connection: JobsRedis, start_online: StartOnline, reach: R
         replace(found["mail"], oldest_due_s=ANY),
         QueueInfo("gone", 0, 0, 0, 0.0, False, ()),
     ]
-    await connection.delete(keys.PAUSED)
+    await connection.delete(Keys.PAUSED)
 
 
 async def test_queues_whose_names_are_made_up_are_summed(connection: JobsRedis) -> None:
@@ -140,14 +140,14 @@ async def test_names_of_queues_that_hold_nothing_are_forgotten(
     made_up = [await some.log.apply_async((1,), queue=f"q-{n}") for n in range(120)]
     for result in made_up[:-1]:
         await result.revoke()
-    assert await connection.scard(keys.QUEUES) == 120  # type: ignore[misc]
+    assert await connection.scard(Keys.QUEUES) == 120  # type: ignore[misc]
     await start_worker(lease_renewal=0.05)
 
     async def forgotten() -> bool:
-        return set(await connection.smembers(keys.QUEUES)) == {b"default", b"q-119"}  # type: ignore[misc]
+        return set(await connection.smembers(Keys.QUEUES)) == {b"default", b"q-119"}  # type: ignore[misc]
 
     await wait_until(forgotten, "the names to be forgotten")
-    assert await connection.zrange(keys.SERVED, 0, -1) == [b"default"]
+    assert await connection.zrange(Keys.SERVED, 0, -1) == [b"default"]
 
 
 async def test_schedules_tell_their_next_five_moments(
@@ -169,7 +169,7 @@ async def test_schedules_tell_their_next_five_moments(
     assert {moment.isoweekday() for moment in weekly.coming} == {6}
     assert {moment.hour for moment in weekly.coming} <= {8, 9}
     assert daily.coming[4] - daily.coming[0] == timedelta(days=4)
-    await connection.set(keys.CLOCK, int(timedelta(days=2).total_seconds() * 1000))
+    await connection.set(Keys.CLOCK, int(timedelta(days=2).total_seconds() * 1000))
     assert [len(schedule.coming) for schedule in await schedules(connection)][1] == 3
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs import group, monitor
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 
 FORBIDDEN = {"keys", "scan", "hscan", "sscan", "zscan", "lrange"}
@@ -57,7 +57,7 @@ async def test_a_search_for_text_looks_at_so_many_and_no_more(connection: JobsRe
     assert page.next
     assert page.rows == []
     assert await connection.slowlog_len() == 0
-    assert await connection.zcard(keys.QUEUE) == 20_000
+    assert await connection.zcard(Keys.QUEUE) == 20_000
 
 
 async def test_the_page_of_one_member_does_not_ask_for_the_tree(connection: JobsRedis) -> None:
@@ -65,9 +65,9 @@ async def test_the_page_of_one_member_does_not_ask_for_the_tree(connection: Jobs
     flow = await group(tasks.log.s(n, "x" * 40) for n in range(5000)).delay()
     call = {"f": "tests.log", "a": (7,), "k": {}, "s": True, "r": 7}
     ended = {"parent": flow.id, "path": "7", "state": "SUCCESS", "task": "tests.log", "until": 2**50}
-    await connection.hset(f"{keys.JOURNAL}{flow.id}", "7", b"S" + connection.dumps(call))  # type: ignore[misc]
-    await connection.hset(f"{keys.RECORD}{flow.id}:7", mapping=ended)  # type: ignore[misc]
-    await connection.zadd(keys.HISTORY, {f"{flow.id}:7": 1})
+    await connection.hset(f"{Keys.JOURNAL}{flow.id}", "7", b"S" + connection.dumps(call))  # type: ignore[misc]
+    await connection.hset(f"{Keys.RECORD}{flow.id}:7", mapping=ended)  # type: ignore[misc]
+    await connection.zadd(Keys.HISTORY, {f"{flow.id}:7": 1})
     await connection.config_resetstat()
 
     found = await monitor.job(connection, f"{flow.id}:7")

@@ -7,7 +7,7 @@ import pytest
 from jobs import chord, group, signature
 from jobs.client.connection import JobsRedis
 from jobs.monitor import WorkflowNode, workflow, workflows
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 
@@ -65,7 +65,7 @@ async def test_ten_thousand_members_stay_readable_and_cost_little(connection: Jo
         countdown=60
     )
     done = {f"0.{n}": b"S" for n in range(9_000)} | {"0.9999": b"F"}
-    await connection.hset(keys.JOURNAL + flow.id, mapping=done)
+    await connection.hset(Keys.JOURNAL + flow.id, mapping=done)
 
     before = await _commands(connection)
     tree = await workflow(connection, flow.id)
@@ -79,7 +79,7 @@ async def test_ten_thousand_members_stay_readable_and_cost_little(connection: Jo
     assert page
     assert [member.state for member in page.members] == [""] * 9 + ["FAILURE"]
     assert _nodes(page) == 11
-    await connection.delete(keys.JOURNAL + flow.id)
+    await connection.delete(Keys.JOURNAL + flow.id)
 
 
 async def _commands(connection: JobsRedis) -> int:

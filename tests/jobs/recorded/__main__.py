@@ -15,7 +15,7 @@ from pathlib import Path
 from arq.worker import create_worker
 
 from jobs import Result, chain, chord, connect, group, signature, worker_settings
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.workflows.canvas import Node
 from jobs.workflows.node import FORMAT
 from tests.jobs.recorded.replay import calls_of, outcome_of
@@ -52,9 +52,9 @@ async def record(name: str, redis_url: str) -> None:
     async with connect(redis_url) as redis:
         result: Result = await WORKFLOWS[name].delay()
         await result.get(timeout=10, propagate=False)
-        tree = await redis.get(keys.TREE + result.id)
+        tree = await redis.get(Keys.TREE + result.id)
         await asyncio.sleep(0.2)  # callbacks
-        journal = await redis.hgetall(keys.JOURNAL + result.id)  # type: ignore[misc]
+        journal = await redis.hgetall(Keys.JOURNAL + result.id)  # type: ignore[misc]
     entries = {place.decode(): _without_paths(entry) for place, entry in sorted(journal.items())}
     what = {
         "format": FORMAT,

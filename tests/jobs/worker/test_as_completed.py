@@ -10,7 +10,8 @@ import pytest
 from jobs import Result, chain, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import ResultUnknown, TaskRevoked
-from jobs.store import keys, subscription
+from jobs.store import subscription
+from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -95,7 +96,7 @@ async def test_the_members_of_a_workflow_that_was_put_down_come(
     monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
     await start_worker()
     result = await group(nap.s(1.5), nap.s(60)).delay()
-    await wait_until(lambda: connection.hget(keys.RECORD + result.id, "parked"), "it to be put down")
+    await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "it to be put down")
 
     async with asyncio.timeout(4):
         async for part in result.as_completed():
@@ -104,11 +105,11 @@ async def test_the_members_of_a_workflow_that_was_put_down_come(
 
 
 async def test_lost_messages_cost_no_more_than_a_look(
-    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+    start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It listens where nobody speaks."""
     monkeypatch.setattr(subscription, "NET_S", 0.2)
-    monkeypatch.setattr(keys, "ENDS", "jobs:nobody:")
+    monkeypatch.setitem(vars(connection.key), "ENDS", "jobs:nobody:")
     await start_worker()
     result = await group(log.s(1), nap.s(60)).delay()
 

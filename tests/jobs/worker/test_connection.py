@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from jobs import Result, connect
 from jobs.client.connection import JobsRedis
 from jobs.errors import QueueUnavailable
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.redis_server import RedisServer
@@ -121,7 +121,7 @@ async def test_a_waiter_whose_subscription_was_cut_still_hears_of_the_end(
 ) -> None:
     result = await tasks.multiply.apply_async((2, 2), countdown=0.4)
     waiting = asyncio.create_task(result.get(timeout=10))
-    await wait_until(lambda: redis.pubsub_channels(f"{keys.REPLY}*"), "the subscription")
+    await wait_until(lambda: redis.pubsub_channels(f"{Keys.REPLY}*"), "the subscription")
 
     await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     began = time.monotonic()

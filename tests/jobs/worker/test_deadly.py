@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs.keys import Keys
 from redis.asyncio import Redis
 
 from jobs import Result, encoding, monitor, task
@@ -84,9 +85,9 @@ def nothing_ran() -> None:
 @pytest.fixture(autouse=True)
 async def redis_was_never_away(redis: Redis, nothing_ran: None) -> None:
     """Lapsed jobs may be taken over at once."""
-    await redis.hset(keys.ALIVE, "back", 0)
+    await redis.hset(Keys.ALIVE, "back", 0)
     await _claim(redis, "its first contact")
-    await redis.hset(keys.ALIVE, "back", 0)
+    await redis.hset(Keys.ALIVE, "back", 0)
 
 
 async def _claim(redis: Redis, worker: str) -> list[Any]:
@@ -98,15 +99,15 @@ async def _claim(redis: Redis, worker: str) -> list[Any]:
 
 async def _revoke(redis: Redis, job_id: str) -> None:
     """Found by the claim: stock arq's way."""
-    await redis.zadd(keys.ABORT, {job_id: 1})
+    await redis.zadd(Keys.ABORT, {job_id: 1})
 
 
 async def _expire(redis: Redis, job_id: str) -> None:
-    await redis.hset(keys.RECORD + job_id, "expires", 1)
+    await redis.hset(Keys.RECORD + job_id, "expires", 1)
 
 
 async def _poison(redis: Redis, job_id: str) -> None:
-    await redis.hset(keys.RECORD + job_id, mapping={"crashes": keys.POISON, "deaths": 3})
+    await redis.hset(Keys.RECORD + job_id, mapping={"crashes": keys.POISON, "deaths": 3})
 
 
 ENDS = {
@@ -159,7 +160,7 @@ async def test_a_job_that_is_ended_unstarted_is_not_decoded(
 
 
 async def _state(redis: Redis, job: Result) -> bool:
-    return bool(await redis.hget(keys.RECORD + job.id, "finished"))
+    return bool(await redis.hget(Keys.RECORD + job.id, "finished"))
 
 
 async def test_an_end_that_its_worker_does_not_live_to_record_is_found_again(
@@ -254,11 +255,11 @@ async def test_what_it_killed_is_said(redis: Redis, connection: JobsRedis, start
 
 
 async def _on_its_last_chance(redis: Redis, job: Result) -> None:
-    await redis.hset(keys.RECORD + job.id, mapping={"suspect": 1, "crashes": 1, "deaths": 2})
+    await redis.hset(Keys.RECORD + job.id, mapping={"suspect": 1, "crashes": 1, "deaths": 2})
 
 
 async def _is_alone(redis: Redis, job: Result) -> bool:
-    return await redis.hget(keys.RECORD + job.id, "alone") == b"1"
+    return await redis.hget(Keys.RECORD + job.id, "alone") == b"1"
 
 
 async def test_a_job_on_its_last_chance_runs_alone(
@@ -281,7 +282,7 @@ async def test_a_job_on_its_last_chance_runs_alone(
     began = ran.index("start suspect")
     assert ran[began : began + 2] == ["start suspect", "end suspect"]
     assert ran.index("end before") < began
-    assert await redis.hmget(keys.RECORD + suspect.id, "state") == [b"SUCCESS"]
+    assert await redis.hmget(Keys.RECORD + suspect.id, "state") == [b"SUCCESS"]
 
 
 async def test_a_suspect_starts_when_the_one_before_is_recorded(
@@ -358,7 +359,7 @@ async def test_a_new_worker_takes_no_suspect_and_few_jobs_until_one_has_ended(
 ) -> None:
     """Each time that a job kills it at once, another has ended before."""
     suspect = await work.delay("suspect")
-    await redis.hset(keys.RECORD + suspect.id, "suspect", 1)
+    await redis.hset(Keys.RECORD + suspect.id, "suspect", 1)
     others = [await work.delay(str(n), 0.05) for n in range(20)]
 
     await start_worker(tasks=TASKS, max_jobs=20)

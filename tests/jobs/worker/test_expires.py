@@ -12,8 +12,9 @@ from jobs import Result, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.monitor.reasons import why
-from jobs.store import keys, scripts
+from jobs.store import scripts
 from jobs.store.clock import now_ms
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until
@@ -58,7 +59,7 @@ class Clock:
 
     async def forward(self, seconds: float) -> None:
         self.moved += int(seconds * 1000)
-        await self.redis.set(keys.CLOCK, self.moved)
+        await self.redis.set(Keys.CLOCK, self.moved)
 
 
 Begin = Callable[[JobsRedis, Clock, str], Awaitable[None]]
@@ -91,7 +92,7 @@ async def died(connection: JobsRedis, clock: Clock, job_id: str) -> None:
 
 
 async def gone(connection: JobsRedis, job_id: str) -> bool:
-    return not await connection.exists(keys.IN_PROGRESS + job_id)
+    return not await connection.exists(Keys.IN_PROGRESS + job_id)
 
 
 async def unknown(connection: JobsRedis, clock: Clock, job_id: str) -> None:

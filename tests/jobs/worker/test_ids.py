@@ -12,8 +12,8 @@ from jobs.client.connection import JobsRedis
 from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
 from jobs.monitor.reasons import why
-from jobs.store import keys
 from jobs.store.call import Call
+from jobs.store.keys import Keys
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import fail, log, multiply, nap
@@ -117,8 +117,8 @@ async def test_a_worker_of_an_earlier_release_leaves_workflows_with_given_ids_to
     """It would call their members under other ids: again."""
     given, made = await submit(group(log.s(1)), "sync"), await group(log.s(1)).delay()
 
-    assert await connection.hget(keys.RECORD + given.id, "task") == NAMED_WORKFLOW.encode()
-    assert await connection.hget(keys.RECORD + made.id, "task") == WORKFLOW.encode()
+    assert await connection.hget(Keys.RECORD + given.id, "task") == NAMED_WORKFLOW.encode()
+    assert await connection.hget(Keys.RECORD + made.id, "task") == WORKFLOW.encode()
 
 
 async def stored_by_an_earlier_release(connection: JobsRedis, node: Node, job_id: str) -> Result:

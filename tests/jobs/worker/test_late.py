@@ -7,7 +7,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -20,7 +20,7 @@ async def test_a_job_runs_once_though_its_time_was_a_month_ago(
 ) -> None:
     path = f"{tmp_path}/record"
     result = await tasks.append.apply_async((path, "late"), countdown=3600)
-    await redis.set(keys.CLOCK, 30 * DAY_MS)
+    await redis.set(Keys.CLOCK, 30 * DAY_MS)
     assert await result.state() == "PENDING"
 
     await start_worker()

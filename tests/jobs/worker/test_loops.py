@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from jobs import Result, connect, send_task
 from jobs.client.connection import JobsRedis
 from jobs.errors import NotConnected
-from jobs.store import keys
+from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -137,7 +137,7 @@ async def test_one_run_after_the_other_uses_one_result(redis_url: str, start_wor
 def listens(redis_url: str) -> bool:
     """Does somebody listen for the ends of jobs?"""
     with SyncRedis.from_url(redis_url) as redis:
-        return bool(redis.pubsub_channels(f"{keys.REPLY}*"))
+        return bool(redis.pubsub_channels(f"{Keys.REPLY}*"))
 
 
 async def test_who_waits_in_another_loop_hears_that_the_owner_has_closed(redis_url: str) -> None:

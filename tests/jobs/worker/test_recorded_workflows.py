@@ -12,7 +12,7 @@ import pytest
 
 from jobs import encoding
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.workflows.stored_tree import from_dict
 from tests.jobs.recorded.replay import calls_of, outcome_of, replay
 from tests.jobs.worker.conftest import StartWorker
@@ -62,7 +62,7 @@ async def test_a_worker_ends_what_an_earlier_release_began(
     """It knows none of the tasks: all that they gave stands in the journal."""
     result = await from_dict(encoding.loads(recording.tree)).delay()
     if recording.journal:
-        await connection.hset(keys.JOURNAL + result.id, mapping=recording.journal)  # type: ignore[misc]
+        await connection.hset(Keys.JOURNAL + result.id, mapping=recording.journal)  # type: ignore[misc]
 
     await start_worker(tasks=[], unknown_task_patience=0)
 

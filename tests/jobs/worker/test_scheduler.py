@@ -19,7 +19,7 @@ from jobs import Result, crontab, every, task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake, UnknownSchedule
 from jobs.schedules.schedule import Schedule
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.worker import Worker
 from tests.jobs.key_table import assert_as_documented
 from tests.jobs.worker.conftest import StartWorker, WorkerProcess, stop_at_once
@@ -50,7 +50,7 @@ def job_id(name: str, moment: datetime) -> str:
 async def set_clock(redis: Redis, moment: datetime) -> None:
     """For every script and worker it is now *moment*, and time goes on from there."""
     seconds, microseconds = await redis.time()
-    await redis.set(keys.CLOCK, round(moment.timestamp() * 1000) - seconds * 1000 - microseconds // 1000)
+    await redis.set(Keys.CLOCK, round(moment.timestamp() * 1000) - seconds * 1000 - microseconds // 1000)
 
 
 async def stop(worker: Worker) -> None:
@@ -235,7 +235,7 @@ async def test_an_interrupted_run_runs_again(redis: Redis, start_process: Any, t
     environ = {"TICK": json.dumps([3600, [str(path), 1]]), "LEASE": "1.5", "LEASE_RENEWAL": "0.5"}
     await set_clock(redis, SATURDAY - MINUTE)
     knows = await start_process(**environ)
-    await wait_until(lambda: redis.exists(keys.SCHEDULE + "tick"), "the schedule to be known")
+    await wait_until(lambda: redis.exists(Keys.SCHEDULE + "tick"), "the schedule to be known")
     await kill(knows)
 
     await set_clock(redis, SATURDAY + MINUTE)
@@ -388,7 +388,7 @@ async def test_a_schedule_that_no_worker_has_is_told_as_gone_and_can_be_forgotte
     assert not await connection.forget_schedule("stays")
     assert await connection.forget_schedule("goes")
     assert [info.name for info in await connection.schedules()] == ["stays"]
-    assert not await redis.exists(f"{keys.SCHEDULE}goes")
+    assert not await redis.exists(f"{Keys.SCHEDULE}goes")
     with pytest.raises(UnknownSchedule):
         await connection.forget_schedule("goes")
 

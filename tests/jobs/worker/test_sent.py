@@ -13,7 +13,7 @@ from jobs import chain, chord, encoding, group, monitor, send_task, task
 from jobs.client.by_name import signature
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError, TooLarge
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks.current import Request
 from jobs.testing import eager
 from tests.jobs.values import wrapped
@@ -126,8 +126,8 @@ async def test_what_an_earlier_release_stored_deeper_still_runs(
 ) -> None:
     sent = wrapped("end", 100, 1)
     payload = encoding.pack({"t": None, "f": "sent.look", "a": [[sent]], "k": {}, "et": 1})
-    await connection.set(keys.JOB + "old", payload)
-    await connection.zadd(keys.QUEUE, {"old": 1})
+    await connection.set(Keys.JOB + "old", payload)
+    await connection.zadd(Keys.QUEUE, {"old": 1})
 
     await start_worker(tasks=TASKS)
 

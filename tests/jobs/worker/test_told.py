@@ -10,7 +10,7 @@ from arq.worker import func
 
 from jobs import Result, task
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks import registry
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 async def _tell(connection: JobsRedis, worker: str, word: str) -> None:
     async def heard() -> bool:
-        return bool(await connection.publish(keys.CONTROL + worker, word))
+        return bool(await connection.publish(Keys.CONTROL + worker, word))
 
     await wait_until(heard, "the worker to listen")
 
@@ -53,12 +53,12 @@ async def test_a_worker_that_is_told_to_shut_down_ends_well(
         return await running.state() == "STARTED"
 
     await wait_until(started, "the job to start")
-    [name] = await connection.zrange(keys.WORKERS, 0, -1)
+    [name] = await connection.zrange(Keys.WORKERS, 0, -1)
     await _tell(connection, name.decode(), "shutdown")
 
     assert await worker.wait_until_ended() == 0
     assert await running.get(timeout=5) == "rested"
-    assert await connection.zcard(keys.WORKERS) == 0
+    assert await connection.zcard(Keys.WORKERS) == 0
 
 
 async def test_secrets_stay_out_of_the_log(

@@ -11,7 +11,7 @@ import pytest
 
 from jobs import Result, Signature, chain, chord, group, signature
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.tasks import registry
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.applications import EXPIRES_S, tasks_of
@@ -55,7 +55,7 @@ async def applications(connection: JobsRedis, start_process: StartProcess) -> No
 
 
 async def _declared(connection: JobsRedis) -> bool:
-    return set(await connection.hmget(keys.TASKS, "a.log", "b.log")).isdisjoint({None})  # type: ignore[misc]
+    return set(await connection.hmget(Keys.TASKS, "a.log", "b.log")).isdisjoint({None})  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -107,9 +107,9 @@ def _called_back(folder: Path, caller: str) -> Iterator[Node]:
 
 async def _check_records(connection: JobsRedis) -> None:
     """No job was ever put into another queue than its task's; all of them expire an hour after their own call."""
-    assert await connection.smembers(keys.QUEUES) <= {b"a", b"b"}  # type: ignore[misc]
+    assert await connection.smembers(Keys.QUEUES) <= {b"a", b"b"}  # type: ignore[misc]
     found = 0
-    async for key in connection.scan_iter(f"{keys.RECORD}*"):
+    async for key in connection.scan_iter(f"{Keys.RECORD}*"):
         task, queue, enqueued, expires = await connection.hmget(  # type: ignore[misc]
             key, ["task", "queue", "enqueued", "expires"]
         )
@@ -134,8 +134,8 @@ async def test_what_was_given_wins_and_a_retry_changes_nothing(
     assert await result.retry_failed()
 
     second, third = (await result.children())[1:]
-    await wait_until(lambda: connection.exists(keys.RECORD + third.id), "the last step to be called")
+    await wait_until(lambda: connection.exists(Keys.RECORD + third.id), "the last step to be called")
     for member, queue, expires_ms in ((second, b"b", 60_000), (third, b"a", 5000)):
-        record = await connection.hmget(keys.RECORD + member.id, ["queue", "enqueued", "expires"])  # type: ignore[misc]
+        record = await connection.hmget(Keys.RECORD + member.id, ["queue", "enqueued", "expires"])  # type: ignore[misc]
         assert record[0] == queue
         assert int(float(record[2])) - int(record[1]) == expires_ms

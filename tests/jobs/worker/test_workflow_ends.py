@@ -13,6 +13,7 @@ from jobs import Result, Signature, chain, chord, connect, group, signature, tas
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -227,7 +228,7 @@ async def test_a_workflow_that_has_begun_does_not_expire(
     await start_worker()
     result = await chain(log.s(1), log.s().set(countdown=1)).apply_async(expires=0.5)
     await wait_until(
-        lambda: connection.hget(keys.RECORD + result.id, "parked"), "the workflow to be put down"
+        lambda: connection.hget(Keys.RECORD + result.id, "parked"), "the workflow to be put down"
     )
 
     assert await result.get(timeout=5) == 1
@@ -332,7 +333,7 @@ async def test_lost_messages_cost_no_more_than_a_look(
 ) -> None:
     """The worker listens where nobody speaks."""
     monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.3)
-    monkeypatch.setattr(keys, "NEWS", "jobs:nobody:")
+    monkeypatch.setitem(keys.NAMES, "NEWS", "jobs:nobody:")
     await start_worker()
 
     result = await chain(*(nap.si(0.05) for _ in range(4))).delay()

@@ -12,7 +12,7 @@ import pytest
 from jobs import Result, chain, chord, group
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker
@@ -60,7 +60,7 @@ async def test_a_workflow_revoked_at_any_moment_is_revoked(
 
 
 async def _nothing_left(connection: JobsRedis) -> bool:
-    return await connection.zcard(keys.QUEUE) == 0
+    return await connection.zcard(Keys.QUEUE) == 0
 
 
 @pytest.mark.parametrize("how", ["revoke", "abort"])
@@ -82,12 +82,12 @@ async def test_a_workflow_that_waits_is_revoked(
     first, *_ = await result.children()
     await wait_until(lambda: _is(first, "STARTED"), "the first member to run")
     if when == "put down":
-        await wait_until(lambda: connection.hexists(keys.RECORD + result.id, "parked"), "it to be put down")
+        await wait_until(lambda: connection.hexists(Keys.RECORD + result.id, "parked"), "it to be put down")
 
     if how == "revoke":
         assert await result.revoke() in ("PENDING", "STARTED")
     else:
-        for key in (keys.QUEUE, keys.ABORT):  # as arq's Job.abort()
+        for key in (Keys.QUEUE, Keys.ABORT):  # as arq's Job.abort()
             await connection.zadd(key, {result.id: 1})
 
     with pytest.raises(TaskRevoked):
@@ -106,7 +106,7 @@ async def test_a_message_that_does_not_reach_the_worker_changes_nothing(
     await wait_until(lambda: _is(first, "STARTED"), "the first member to run")
 
     await connection.hset(
-        keys.RECORD + result.id, "revoked", "terminate"
+        Keys.RECORD + result.id, "revoked", "terminate"
     )  # as revoke.lua does, and no message
 
     with pytest.raises(TaskRevoked):

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from jobs import Result, chain
 from jobs.client.connection import JobsRedis
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.worker import Worker, orchestrator
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append
@@ -37,10 +37,10 @@ async def test_every_worker_is_replaced_while_the_second_step_waits(
 
     assert await result.get(timeout=15) == 1
     assert report.read_text() == "start one\nend one\nstart two\nend two\n"
-    assert left.keys() >= {keys.TREE + result.id, keys.JOURNAL + result.id, keys.JOB + result.id}
-    assert keys.JOB + second_step.id in left
-    assert {name for name, ttl in left.items() if ttl != -1} <= {keys.RECORD + f"{result.id}:0"}
-    assert not [name for name in left if name.startswith(keys.IN_PROGRESS)]
+    assert left.keys() >= {Keys.TREE + result.id, Keys.JOURNAL + result.id, Keys.JOB + result.id}
+    assert Keys.JOB + second_step.id in left
+    assert {name for name, ttl in left.items() if ttl != -1} <= {Keys.RECORD + f"{result.id}:0"}
+    assert not [name for name in left if name.startswith(Keys.IN_PROGRESS)]
 
 
 async def test_a_step_due_in_ten_days(
@@ -56,16 +56,16 @@ async def test_a_step_due_in_ten_days(
     report = tmp_path / "report"
     called = await two_steps(report, countdown=10 * DAY_S).delay()
     result = Result(called.id, connection)  # that of the first worker closes with it
-    await wait_until(lambda: redis.hexists(keys.RECORD + result.id, "parked"), "it to be put down")
+    await wait_until(lambda: redis.hexists(Keys.RECORD + result.id, "parked"), "it to be put down")
     await first.close()
     for day in range(1, 10):
-        await redis.set(keys.CLOCK, day * DAY_S * 1000)
+        await redis.set(Keys.CLOCK, day * DAY_S * 1000)
         await _look_and_put_down(await start_worker())
-        assert -1 == await redis.ttl(keys.TREE + result.id) == await redis.ttl(keys.JOURNAL + result.id)
+        assert -1 == await redis.ttl(Keys.TREE + result.id) == await redis.ttl(Keys.JOURNAL + result.id)
     assert report.read_text() == "start one\nend one\n"
     assert await result.state() == "STARTED"
 
-    await redis.set(keys.CLOCK, 10 * DAY_S * 1000)
+    await redis.set(Keys.CLOCK, 10 * DAY_S * 1000)
     await start_worker()
 
     assert await result.get(timeout=10) == 1

@@ -9,7 +9,7 @@ import pytest
 from jobs import Result, chain, chord, group
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
-from jobs.store import keys
+from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append, fail, log, multiply, nap, note_error, read
@@ -199,11 +199,11 @@ async def test_a_member_stands_before_whatever_was_called_after_its_workflow(
 ) -> None:
     """Also before what was called in the very same millisecond: that has its place within the millisecond before."""
     result = await group(nap.si(0.3), nap.si(0.3)).delay()
-    due = int(await connection.hget(keys.RECORD + result.id, "due"))
+    due = int(await connection.hget(Keys.RECORD + result.id, "due"))
 
     await start_worker(max_jobs=1)
     waits = await wait_until(
-        lambda: connection.zscore(keys.QUEUE, f"{result.id}:1"), "the second member to wait for the slot"
+        lambda: connection.zscore(Keys.QUEUE, f"{result.id}:1"), "the second member to wait for the slot"
     )
 
     assert waits <= due - 1
@@ -218,7 +218,7 @@ async def test_with_too_many_workflows_idle_ones_are_put_down_early(
     results = [await chain(log.s(n), log.s().set(countdown=3)).delay() for n in range(5)]
 
     async def three_are_put_down() -> bool:
-        return sum([await connection.hexists(keys.RECORD + result.id, "parked") for result in results]) >= 3
+        return sum([await connection.hexists(Keys.RECORD + result.id, "parked") for result in results]) >= 3
 
     await wait_until(three_are_put_down, "all but two to be put down")
     assert [await result.get(timeout=10) for result in results] == list(range(5))
