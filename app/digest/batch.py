@@ -10,24 +10,22 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, exists, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.context import site
-from app.digest import mails
+from app.digest import mails, pausing
 from app.digest.ledger import current_ledger
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import (
-    GIVE_UP_AFTER,
     Connection,
     DeliveryFailed,
     FormLetter,
     HeaderRefused,
     Outcome,
     Parcel,
-    back_off,
     current_mailer,
     outbox,
 )
@@ -43,7 +41,6 @@ LARGEST = 500  # deliveries
 LONGEST_S = 15  # it begins no mail later than this, so that a worker that stops needs to break none off
 MORE_TRIES = 5
 EVERY = timedelta(seconds=300)
-MOST_FAILURES = 20  # one after the other
 
 MAY_HAVE_ARRIVED = "The mail server broke off before it confirmed the mail: it may have arrived."
 
@@ -74,13 +71,13 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
     if not recipients:
         return
     if not posts:
-        return await pause(digest_pk, "All of its posts were taken back: there is nothing to send.")
+        return await pausing.pause(digest_pk, "All of its posts were taken back: there is nothing to send.")
     if failed := await current_mailer().check_if_away():
-        return await note_host_fault(digest_pk, failed)
+        return await pausing.note_host_fault(digest_pk, failed)
     try:
         letter = (await mails.write(posts, digest.more)).letter()
     except HeaderRefused as error:
-        return await pause(digest_pk, str(error))
+        return await pausing.pause(digest_pk, str(error))
     batch = Batch(digest, letter, recipients)
     async with current_ledger().renewing():
         working = (batch.work() for _ in range(min(CONNECTIONS, len(recipients))))
@@ -141,12 +138,7 @@ class Batch:
         if self._said_well:
             return
         self._said_well = True
-        troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
-        async with database.session() as db:
-            going = Digest.id == self.digest.id, Digest.state == State.SENDING
-            well = update(Digest).where(*going, troubled)
-            await db.execute(well.values(failures=0, unreachable_since=None, reason=""))
-            await db.commit()
+        await pausing.note_success(self.digest.id)
 
 
 class Copy(Outgoing):
@@ -173,7 +165,7 @@ class Copy(Outgoing):
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
                 await current_ledger().settle(self._recipient.pk, db, step=Step.WAITING)
-        await note_host_fault(self._batch.digest.id, failed)
+        await pausing.note_host_fault(self._batch.digest.id, failed)
 
     async def not_now(self, failed: DeliveryFailed) -> None:
         more = self._recipient.attempts < MORE_TRIES
@@ -204,48 +196,8 @@ class Copy(Outgoing):
                 if failed.address_refused or failed.no_such_address:
                     await states.refused(db, self._recipient.subscriber.id, failed)
                 await current_ledger().settle(pk, db, **values)
-                if await _count_failure(db, digest_pk, failed.reason, since):
+                if await pausing.count_failure(db, digest_pk, failed.reason, since):
                     self._batch.halted = True
-
-
-async def pause(digest_pk: int, reason: str) -> None:
-    """It cannot go on without the owner."""
-    async with database.transaction() as db:
-        await _pause(db, digest_pk, reason)
-
-
-async def note_host_fault(digest_pk: int, failed: DeliveryFailed) -> None:
-    """A server that is away is waited for; one that refuses us needs the owner."""
-    async with database.transaction() as db:
-        if failed.outcome is Outcome.ACCOUNT:
-            return await _pause(db, digest_pk, failed.reason)
-        digest = await db.get_one(Digest, digest_pk, with_for_update=True)
-        now = datetime.now(UTC)
-        digest.unreachable_since = digest.unreachable_since or now
-        if now - digest.unreachable_since >= GIVE_UP_AFTER:
-            return await _pause(db, digest_pk, f"Given up after 4 days. {failed.reason}")
-        digest.reason = failed.reason
-        digest.next_try_at = now + back_off(now - digest.unreachable_since)
-
-
-async def _pause(db: AsyncSession, digest_pk: int, reason: str) -> None:
-    going = Digest.id == digest_pk, Digest.state == State.SENDING
-    await db.execute(update(Digest).where(*going).values(state=State.PAUSED, reason=reason))
-
-
-async def _count_failure(db: AsyncSession, digest_pk: int, reason: str, since: datetime) -> bool:
-    """Whether the digest has paused itself: so many in a row are no accident of single addresses.
-
-    *since* is the failure before; a mail that any batch has sent after it begins a new row.
-    """
-    one_sent = exists().where(Delivery.digest_id == digest_pk, Delivery.sent_at > since)
-    failures = case((one_sent, 1), else_=Digest.failures + 1)
-    count = update(Digest).where(Digest.id == digest_pk).values(failures=failures)
-    in_a_row = await db.scalar(count.returning(Digest.failures))
-    if in_a_row is None or in_a_row < MOST_FAILURES:
-        return False
-    await _pause(db, digest_pk, f"{in_a_row} mails in a row have failed. The last: {reason}")
-    return True
 
 
 async def _due(db: AsyncSession, digest: Digest, first: int, last: int) -> deque[Recipient]:
