@@ -1,16 +1,12 @@
-"""The SQL database: engine, sessions, the base class of every model. SQLite, or Postgres by URL."""
+"""The engine of the SQL database and its sessions."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from quart import current_app
-from sqlalchemy import DateTime, Dialect, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeDecorator
 
 from app.database import postgres, sqlite
 from app.database.erasing import Session
@@ -75,39 +71,3 @@ class Database:
     async def close(self) -> None:
         """Close every connection; without it SQLite's threads keep the process alive."""
         await self.engine.dispose()
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """A moment: refuses a naive datetime, keeps UTC, gives UTC back. SQLite alone would drop the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.utcoffset() is None:
-            raise ValueError(f"{value!r} has no time zone: use datetime.now(UTC) or .replace(tzinfo=...)")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Model(DeclarativeBase):
-    """The base class of every model; a feature's models stand in `app/<feature>/models.py`."""
-
-    # Names for every constraint, so that a migration can drop one again.
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012  (SQLAlchemy reads it from the class)
