@@ -93,7 +93,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of this process: the environment first, then `.env` beside this file."""
+        """The settings of this process: the environment first, then `.env` in this folder."""
         if environ is None:
             environ = read_env_file(ROOT / ".env") | dict(os.environ)
         given: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """A welcome mail after sign-up, by a callback.
 
-The callback gets the id of the committed row, and never a password or a whole user: what stands in Redis can be read by
-whoever may read Redis, and a user that was copied into a call is stale by the time the mail is written.
+The callback gets the id of the committed row, and never a password or a whole user: everybody who can
+read Redis can read what is in a call, and a user copied into a call is stale by the time the mail is written.
 
 arq examples.welcome.WorkerSettings         # in one terminal
 python -m examples.welcome                  # in another

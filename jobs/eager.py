@@ -39,7 +39,7 @@ from .workflows.stored_tree import from_dict
 from .workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
-"""A job that was retried so often will not end by itself."""
+"""Retries after which a job will not end without help."""
 
 
 @all_awaited

@@ -108,7 +108,7 @@ def loads_job(data: bytes) -> Any:
 
 
 def loads_inert(data: bytes) -> Any:
-    """Decode without running code of the application, which may be what kills whoever decodes the call.
+    """Decode without running code of the application, which may kill the process that decodes the call.
 
     An exception of the application becomes a RemoteError; a type of its own raises EncodingError.
     """
@@ -130,7 +130,7 @@ def loads_cut(data: bytes) -> dict[str, Any]:
                     found["k"][reader.unpack()] = reader.unpack()
             else:
                 found[name] = reader.unpack()
-    except Exception:  # the cut, or bytes that are nobody's: what was read stands
+    except Exception:  # cut off or damaged: what was read is kept
         return found
     return found
 
@@ -203,7 +203,7 @@ def _unpack(data: bytes, level: int, hooks: Hooks | None = None) -> Any:
 
 
 def _unpack_at(data: bytes, level: int, hooks: Hooks) -> Any:
-    """Decode what stands inside *level* tagged values. Below the first few the reader is no longer on the stack, where
+    """Decode what is inside *level* tagged values. Below the first few the reader is no longer on the stack, where
     it takes 42 kB for each level.
     """
     if level < _ON_THE_STACK:

@@ -79,7 +79,7 @@ class RemoteError(QuarqError):
     """What a task raised, where its class is not known here: `name` is the class, `message` its text.
 
     A class of an application comes back as itself if it is in the `raises=` (or `autoretry_for=`) of a task that this
-    process has: nothing is imported because of what stands in Redis.
+    process has: nothing is imported because of what is in Redis.
     """
 
     def __init__(self, name: str, message: str) -> None:

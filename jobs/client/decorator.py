@@ -79,7 +79,7 @@ class Task(Generic[P, R]):
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         job.thread = loop.run_in_executor(job.executor, lambda: context.run(self.run_now, job, args, kwargs))
-        job.thread.add_done_callback(_seen)
+        job.thread.add_done_callback(_retrieve_exception)
         try:
             value = await asyncio.shield(job.thread)
         except asyncio.CancelledError:
@@ -96,7 +96,7 @@ class Task(Generic[P, R]):
         enter_plain_task(self.name)
         try:
             return self.function(*self._with_self(job, args), **kwargs)
-        except StopIteration as error:  # a Future takes none: whoever awaits it would wait for ever
+        except StopIteration as error:  # a Future takes none: the caller would wait for ever
             raise RuntimeError(f"{self.name} raised StopIteration") from error
 
     def _with_self(self, job: CurrentJob, args: Sequence[Any]) -> Sequence[Any]:
@@ -124,7 +124,7 @@ class Task(Generic[P, R]):
         **unknown: Unpack[NoOption],
     ) -> Result:
         """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*. It never runs if it has
-        not started when it expires: at a time, or so many seconds from now.
+        not started when it expires: at a time, or that number of seconds from now.
 
         *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
         ending this one is one step. A naive *eta* is local time. The same *task_id* is one job until its result
@@ -272,8 +272,8 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     return decorate if function is None else decorate(function)
 
 
-def _seen(thread: asyncio.Future[Any]) -> None:
-    """Whoever waited for the thread may be gone: what it raises then is nobody's."""
+def _retrieve_exception(thread: asyncio.Future[Any]) -> None:
+    """Mark the exception as retrieved: asyncio logs one that nobody awaits any more."""
     if not thread.cancelled():
         thread.exception()
 

@@ -16,7 +16,7 @@ from ..store.stored_values import moment, moment_of, texts, whole
 
 @dataclass(frozen=True)
 class Attempt:
-    """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING handed back; LOST when
+    """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING if its worker released it; LOST if
     the worker died or lost its lease; STARTED while it runs. `text` is the traceback, or the reason.
     """
 
@@ -82,7 +82,7 @@ def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo
 
 
 NO_LOG = (ValueError, TypeError, IndexError, msgpack.UnpackException)
-"""What reading a log of attempts comes to where nobody of ours wrote on."""
+"""What reading a damaged log of attempts may raise."""
 
 
 def _attempts(log: bytes) -> tuple[Attempt, ...]:
@@ -90,7 +90,7 @@ def _attempts(log: bytes) -> tuple[Attempt, ...]:
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
     read: list[Attempt] = []
-    with contextlib.suppress(*NO_LOG):  # from here on nobody of ours wrote it
+    with contextlib.suppress(*NO_LOG):  # damaged from here on
         for number, worker, started, ended, outcome, text in unpacker:
             ends = moment_of(ended)
             read.append(Attempt(int(number), str(worker), moment_of(started), ends, str(outcome), str(text)))

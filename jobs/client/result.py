@@ -74,7 +74,7 @@ class Result:
             return entry.state
         try:
             success, value = self._decode(entry)
-        except EncodingError:  # another serializer's, or nobody's bytes: `get()` raises
+        except EncodingError:  # another serializer's, or damaged: `get()` raises
             return "FAILURE"
         return "SUCCESS" if success else "REVOKED" if isinstance(value, TaskRevoked) else "FAILURE"
 

@@ -27,7 +27,7 @@ class ScheduleInfo:
     next_run: datetime | None
     """The moment that comes next. One in the past: no worker has this schedule any more, or none runs."""
     coming: tuple[datetime, ...]
-    """The next five moments, as the worker told when it started or last fired; none of them has passed."""
+    """The next five moments, as the worker stored them when it started or last fired; none of them has passed."""
     last_run: datetime | None
     last_id: str
     """The job of the last run: `Result(info.last_id)`. It ends as results do."""

@@ -61,7 +61,7 @@ encoding.declare_type(
 
 @all_awaited
 class CurrentJob:
-    """One running of a task."""
+    """One run of a task."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ def running_job() -> CurrentJob | None:
 
 
 async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
-    """Await it. Inside a job its slot is free meanwhile: whoever waits never keeps others from running."""
+    """Await it. Inside a job its slot is free meanwhile: a job that waits keeps no other from running."""
     job = running_job()
     if job is None or job.without_slot is None:
         return await waiting

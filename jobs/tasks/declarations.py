@@ -28,8 +28,8 @@ class KnownTask:
     secrets: Secrets = NOTHING
     expires: float | None = None
 
-    def told(self) -> str:
-        """As it stands in Redis."""
+    def packed(self) -> str:
+        """As it is stored in Redis."""
         own = self.secrets
         about = {
             "queue": self.queue, "rest": own.rest, "places": own.places, "names": own.names,
@@ -61,8 +61,8 @@ class KnownTasks:
 
 async def known_tasks(connection: Store) -> KnownTasks:
     """What workers have declared. It stays when they are gone: so do the jobs."""
-    told: dict[bytes, bytes] = await connection.hgetall(connection.key.TASKS)  # type: ignore[misc]
-    read = {name.decode(errors="replace"): _read(about) for name, about in told.items()}
+    stored: dict[bytes, bytes] = await connection.hgetall(connection.key.TASKS)  # type: ignore[misc]
+    read = {name.decode(errors="replace"): _read(about) for name, about in stored.items()}
     return KnownTasks({name: known for name, known in read.items() if known})
 
 
@@ -75,10 +75,10 @@ async def declared(connection: Store, names: list[str]) -> dict[str, Kept]:
     }
 
 
-def _read(told: bytes | None) -> KnownTask | None:
-    """None: no worker has declared it, or those are nobody's bytes."""
+def _read(stored: bytes | None) -> KnownTask | None:
+    """None: no worker has declared it, or what is stored is damaged."""
     try:
-        about: dict[str, Any] = json.loads(told or b"")
+        about: dict[str, Any] = json.loads(stored or b"")
         places = {int(place): str(name) for place, name in about["places"].items()}
         secrets = Secrets(places, about["rest"], tuple(map(str, about["names"])))
         return KnownTask(str(about["queue"]), secrets, about.get("expires"))

@@ -15,7 +15,7 @@ TaskHook = Callable[[Any, Any], Any]
 
 
 class TaskKeywords(TypedDict, total=False):
-    """The options as keywords, so that a type checker knows them; what they mean stands in TaskOptions."""
+    """The options as keywords, so that a type checker knows them; TaskOptions says what they mean."""
 
     aliases: Iterable[str]
     queue: str

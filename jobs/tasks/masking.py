@@ -121,7 +121,7 @@ def masked(
 
 
 def without_secrets(value: Any, lookup: Lookup | None = None, most: int = MOST) -> Any:
-    """A copy of at most *most* values in which what stands under a secret's name is hidden."""
+    """A copy of at most *most* values in which each value under a secret's name is hidden."""
     return _Masker(lookup or secrets_of_task, most).value(value, DEEPEST)
 
 

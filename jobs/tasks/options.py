@@ -52,15 +52,15 @@ class TaskOptions:
     retry_jitter: bool = _option(checks.flag, True)
     """Of a backed-off delay, take a random part between nothing and all of it."""
     rate_limit: str | float | None = _option(_rate_limit, None)
-    """So many starts in the whole cluster: 5 (a second), "10/s", "5/m", "100/h"."""
+    """Maximum starts per period, across all workers: 5 (a second), "10/s", "5/m", "100/h"."""
     max_concurrency: int | None = _option(checks.or_none(checks.count, least=1), None)
-    """So many at a time in the whole cluster."""
+    """Maximum running at once, across all workers."""
     time_limit: float | None = _option(_SPAN, None)
-    """The code is ended after so many seconds: FAILURE, TimeLimitExceeded. A thread runs on, and keeps its slot."""
+    """Seconds after which the code is stopped: FAILURE, TimeLimitExceeded. A thread runs on, and keeps its slot."""
     soft_time_limit: float | None = _option(_SPAN, None)
-    """SoftTimeLimitExceeded is raised inside the code after so many seconds. Nothing can reach into a thread."""
+    """Seconds after which SoftTimeLimitExceeded is raised inside the code. Nothing can reach into a thread."""
     expires: float | None = _option(_SPAN, None)
-    """A job that has not started so many seconds after its call never does: REVOKED. One that has started may be tried
+    """Seconds after its call in which a job has to start; otherwise it is REVOKED. One that has started may be tried
     again later than that."""
     ignore_result: bool = _option(checks.flag, False)
     """What it returns is not stored; what it raises is."""
@@ -71,7 +71,7 @@ class TaskOptions:
     raises: tuple[type[BaseException], ...] = _option(checks.exceptions, ())
     """Exceptions that come back as their own class where the result is read."""
     process: bool = _option(checks.flag, False)
-    """A plain function runs in a process beside the worker, which is killed at its time limit and may crash alone. As
+    """A plain function runs in a process of its own, which is killed at its time limit and may crash alone. As
     many run at a time as there are processors; `around` and `self.ctx` stay with the worker."""
     on_success: TaskHook | None = _option(_HOOK, None)
     on_failure: TaskHook | None = _option(_HOOK, None)

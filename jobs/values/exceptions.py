@@ -35,8 +35,7 @@ _STORED_AS = {errors.__name__: "jobs.errors"}
 _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, int, Callable[[BaseException], bytes]], bytes]
-"""Encodes a value of at most so many levels, and the exceptions inside it by the function given; raises if it cannot
-travel."""
+"""Encodes a value with that number of levels at most, and exceptions in it by the function given; raises if it cannot."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class ExceptionPacker:
         return kept, self._value(kept, level)
 
     def _group(self, errors: list[BaseException], level: int, left: int) -> tuple[list[BaseException], bytes]:
-        """The exceptions of a group: so many of the first ones as there is room for."""
+        """The exceptions of a group: the first ones, as many as there is room for."""
         packed: list[bytes] = []
         for error in errors[:MOST]:
             packed.append(self._value(error, level))

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 DEEPEST = 64
-"""Levels of a nested value that are shown; below them stands `…`."""
+"""Levels of a nested value that are shown; below them `…` is shown."""
 CUT = "…"
 LONG_INT = 14_000
 """Bits of the longest number that is written in digits: Python refuses to write 4,300 of them."""

@@ -1,6 +1,6 @@
 """Workflows as values: signatures, and the groups, chains and chords made of them.
 
-A workflow is a tree of frozen nodes: what they have in common stands in partial.py. `evaluate` gives a tree its
+A workflow is a tree of frozen nodes: node.py has what they share. `evaluate` gives a tree its
 meaning. How a task is called is passed in: the same tree runs here (`await tree()`) and on workers (`await
 tree.delay()`).
 """
@@ -24,14 +24,14 @@ from .gathering import gather
 from .node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
 Path: TypeAlias = tuple[int, ...]
-"""Where a node stands in its tree. Job ids are made of it, so it means the same for ever: the root is (),
+"""The position of a node in its tree. Job ids are made of it, so it means the same for ever: the root is (),
 member i of a group and step i of a chain add (i,), a chord's header (0,) and its body (1,), callback i of a
 workflow (-1, i), its error callback i (-2, i)."""
 
 LINK, LINK_ERROR = -1, -2
 
 Call: TypeAlias = Callable[["Signature", Path], Awaitable[Any]]
-"""Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is dear."""
+"""Call one task. On workers it returns a bare future: an asyncio.Task for each of 100,000 members is too expensive."""
 
 logger = logging.getLogger("jobs.workflows")
 
@@ -121,7 +121,7 @@ class group(Workflow):
     """All at once; the result is the list of theirs, in the order given.
 
     It ends when every member has ended. If some failed, the first of them in order is raised;
-    with `return_exceptions=True` the errors stand in the list instead. `max_concurrency=n`: at most n
+    with `return_exceptions=True` the errors are in the list instead. `max_concurrency=n`: at most n
     are under way. The list of a group directly inside a group is part of its list, as in Celery.
     """
 
@@ -295,5 +295,5 @@ async def _call_back(
         args = (request, outcome, "".join(traceback.format_exception(outcome)))
     calls = [evaluate(callback, args, {}, call, path, request) for path, callback in callbacks]
     for ended in await asyncio.gather(*calls, return_exceptions=True):
-        if isinstance(ended, Exception):  # the result stands
+        if isinstance(ended, Exception):  # the result is kept
             logger.error("a callback (%s) of %r failed", option, node, exc_info=ended)

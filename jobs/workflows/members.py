@@ -30,7 +30,7 @@ STATES = {
 
 
 def place(path: Path) -> str:
-    """A path as it stands in ids and journals: `0.3`; `-` is the root."""
+    """A path as it is written in ids and journals: `0.3`; `-` is the root."""
     return ".".join(map(str, path)) or "-"
 
 
@@ -170,22 +170,24 @@ async def newly_ended(
     the order of the tree.
     """
     if messages is not None:
-        told = [path for message in messages for path in msgpack.unpackb(message)[1:]]
+        ended_now = [path for message in messages for path in msgpack.unpackb(message)[1:]]
     elif await connection.hlen(connection.key.JOURNAL + workflow) == len(known):  # type: ignore[misc]
         return []
     else:
         ended = await connection.hkeys(connection.key.JOURNAL + workflow)  # type: ignore[misc]
-        told = sorted((path.decode(errors="replace") for path in ended), key=_path)
-    return [path for path in dict.fromkeys(told) if path not in known]
+        ended_now = sorted((path.decode(errors="replace") for path in ended), key=_path)
+    return [path for path in dict.fromkeys(ended_now) if path not in known]
 
 
 async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]:
-    """The places whose tasks have not ended well, and those that were told of a failure."""
+    """The places whose tasks have not ended well, and those that heard of a failure."""
     entries = await connection.hgetall(connection.key.JOURNAL + workflow)  # type: ignore[misc]
     journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}
-    told = {path for path in journal if str(LINK_ERROR) in path.split(".")}
+    error_callbacks = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [
-        path for path in {*journal, *places_of(tree)} if path in told or journal.get(path, b"")[:1] != b"S"
+        path
+        for path in {*journal, *places_of(tree)}
+        if path in error_callbacks or journal.get(path, b"")[:1] != b"S"
     ]
 
 

@@ -21,7 +21,7 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
     async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     told = KnownTask("mail", secrets_of(create_user, bound=True))
-    await connection.hset(Keys.TASKS, mapping={"elsewhere": told.told(), "plain": KnownTask().told()})
+    await connection.hset(Keys.TASKS, mapping={"elsewhere": told.packed(), "plain": KnownTask().told()})
 
     known = await known_tasks(connection)
 
@@ -34,7 +34,7 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
 
 async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connection: JobsRedis) -> None:
     told = KnownTask(secrets=Secrets({0: "ssn"}, names=("iban",)))
-    await connection.hset(Keys.TASKS, "elsewhere", told.told())
+    await connection.hset(Keys.TASKS, "elsewhere", told.packed())
 
     known = await known_tasks(connection)
 
@@ -48,7 +48,7 @@ async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connect
 async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(
     connection: JobsRedis,
 ) -> None:
-    await connection.hset(Keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).told())
+    await connection.hset(Keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).packed())
     known = await known_tasks(connection)
     starmap = signature("elsewhere").starmap([("John", "pw1"), ("Jane", "pw2")])
     request = Request("id", "elsewhere", ("John", "pw3"), {})

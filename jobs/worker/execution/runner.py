@@ -51,7 +51,7 @@ class Runner:
     def declarations(self) -> dict[str, str]:
         """What processes without the code of these functions have to know of them: see known_tasks."""
         return {
-            name: KnownTask(function.queue, function.secrets, function.expires).told()
+            name: KnownTask(function.queue, function.secrets, function.expires).packed()
             for name, function in self.functions.items()
         }
 
