@@ -4,7 +4,28 @@ from .client.by_name import send_task, signature
 from .client.connection import JobsRedis, connect
 from .client.decorator import Task, task
 from .client.result import AsyncResult, Result, first
-from .errors import BadRedisURL, QueueUnavailable
+from .errors import (
+    BadRedisURL,
+    EncodingError,
+    MaxRetriesExceeded,
+    NotAwaited,
+    NotConnected,
+    NotRetried,
+    QuarqError,
+    QueueUnavailable,
+    RemoteError,
+    ResultUnknown,
+    Retry,
+    SettingsMistake,
+    SoftTimeLimitExceeded,
+    TaskRevoked,
+    TimeLimitExceeded,
+    TooLarge,
+    UnknownSchedule,
+    UnknownTask,
+    WorkerLost,
+    WrongValue,
+)
 from .schedules.schedule import crontab, every
 from .store.cancellation import cancel_until_ended
 from .store.redis_url import RedisURL
@@ -15,8 +36,11 @@ from .worker.settings import worker_settings
 from .workflows.canvas import Signature, chain, chord, group
 
 __all__ = [
-    "AsyncResult", "BadRedisURL", "CurrentJob", "JobsRedis", "JsonLines", "PrintableRecords",
-    "QueueUnavailable", "RedisURL", "Result", "Signature", "Task", "cancel_until_ended", "chain", "chord",
+    "AsyncResult", "BadRedisURL", "CurrentJob", "EncodingError", "JobsRedis", "JsonLines",
+    "MaxRetriesExceeded", "NotAwaited", "NotConnected", "NotRetried", "PrintableRecords", "QuarqError",
+    "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown", "Retry", "SettingsMistake",
+    "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded", "TooLarge",
+    "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "cancel_until_ended", "chain", "chord",
     "connect", "crontab", "current_job", "every", "first", "group", "send_task", "signature", "task",
     "worker_settings",
 ]  # fmt: skip

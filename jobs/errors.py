@@ -1,4 +1,4 @@
-"""Every exception of the library."""
+"""Every exception of the library; `jobs` exports them all. Their names are stored: `jobs.errors.TaskRevoked`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,10 @@ class TooLarge(EncodingError):
 
 class ResultUnknown(QuarqError):
     """Nobody has seen this id, or its result has ended."""
+
+
+class NotRetried(QuarqError):
+    """There is nothing that an operator could run again; the message says why."""
 
 
 class TaskRevoked(QuarqError):

@@ -1,7 +1,7 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
 from ..client.job_info import Attempt, JobInfo
-from ..errors import QuarqError
+from ..errors import NotRetried, QuarqError
 from ..schedules.stored_schedules import ScheduleInfo
 from ..schedules.stored_schedules import listed as schedules
 from ..values.short_text import text
@@ -17,7 +17,7 @@ from .actions import (
     shutdown,
 )
 from .audit_log import AuditEntry, AuditPage, audit, note, noted
-from .control import NotRetried, Purge, pause, purge, purge_queue, purgeable, resume, retry
+from .control import Purge, pause, purge, purge_queue, purgeable, resume, retry
 from .counters import Count, Minute, last_minutes, minutes, percentile, totals
 from .event_stream import Event, events
 from .job_detail import JobDetail, job

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..client.connection import JobsRedis
 from ..client.result import Result, revoke_all
 from ..client.submit import call_of
-from ..errors import QuarqError, ResultUnknown
+from ..errors import NotRetried, ResultUnknown
 from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.clock import now_ms
@@ -137,10 +137,6 @@ async def purge_queue(
             yield await purge(connection, ids)
             ids = []
     yield await purge(connection, ids)
-
-
-class NotRetried(QuarqError):
-    """There is nothing to run again; the message says why."""
 
 
 @awaited

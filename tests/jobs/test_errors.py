@@ -1,0 +1,54 @@
+"""Which exceptions there are, and that users can import each one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import jobs
+from jobs import errors, monitor
+
+INTERNAL = {
+    "jobs.workflows.journal": {
+        "PutDown",
+        "Revoked",
+        "MemberFailed",
+    },  # how an evaluation ends, inside a worker
+    "jobs.commands.frame": {"Unavailable"},  # click shows it, and makes exit code 69 of it
+}
+
+
+def exceptions_of(module: str) -> Iterator[type[BaseException]]:
+    for item in vars(importlib.import_module(module)).values():
+        if isinstance(item, type) and issubclass(item, BaseException) and item.__module__ == module:
+            yield item
+
+
+PUBLIC = sorted(exceptions_of("jobs.errors"), key=lambda error: error.__name__)
+
+
+@pytest.mark.parametrize("error", PUBLIC)
+def test_each_is_exported_with_a_docstring(error: type[Exception]) -> None:
+    assert error.__name__ in jobs.__all__
+    assert getattr(jobs, error.__name__) is error
+    assert error.__doc__
+    assert issubclass(error, jobs.QuarqError)
+
+
+def test_there_are_no_others() -> None:
+    modules = [
+        info.name for info in pkgutil.walk_packages(jobs.__path__, "jobs.") if info.name != "jobs.__main__"
+    ]
+    others = {
+        module: found
+        for module in modules
+        if module != "jobs.errors"
+        and (found := {e.__name__ for e in exceptions_of(module) if not e.__name__.startswith("_")})
+    }
+
+    assert len(modules) > 100
+    assert others == INTERNAL
+    assert monitor.NotRetried is errors.NotRetried
