@@ -167,6 +167,27 @@ def test_no_module_of_the_library_is_reached_from_itself() -> None:
     assert arrows == {}, f"a circle among {sorted(arrows)}: let the lower one say what it needs as a Protocol"
 
 
+def defined_in(path: Path) -> set[str]:
+    """The names that a module gives to something at its top level."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.ImportFrom) and path.name == "__init__.py":
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            found |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+    return found
+
+
+@every_file
+def test_no_module_of_the_library_has_the_name_of_what_it_defines(path: Path) -> None:
+    if relative(path).startswith("jobs/"):
+        inner = path.parent.iterdir() if path.name == "__init__.py" else [path]
+        modules = {module.stem for module in inner if module.suffix == ".py" or module.is_dir()}
+        assert not modules & defined_in(path), "`from x import name` gives the one or the other"
+
+
 @every_file
 def test_types_are_imported_like_everything_else(path: Path) -> None:
     hidden = [
