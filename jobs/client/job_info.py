@@ -16,8 +16,8 @@ from ..store.stored_values import moment, moment_of, texts, whole
 
 @dataclass(frozen=True)
 class Attempt:
-    """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING if its worker released it; LOST if
-    the worker died or lost its lease; STARTED while it runs. `text` is the traceback, or the reason.
+    """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING: released;
+    LOST: the worker died or lost its lease; STARTED: it runs. `text` is the traceback, or the reason.
     """
 
     number: int

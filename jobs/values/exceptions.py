@@ -35,7 +35,7 @@ _STORED_AS = {errors.__name__: "jobs.errors"}
 _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, int, Callable[[BaseException], bytes]], bytes]
-"""Encodes a value with that number of levels at most, and exceptions in it by the function given; raises if it cannot."""
+"""Encodes a value of that depth at most, and exceptions inside it by the function given; raises if it cannot travel."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
     async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     told = KnownTask("mail", secrets_of(create_user, bound=True))
-    await connection.hset(Keys.TASKS, mapping={"elsewhere": told.packed(), "plain": KnownTask().told()})
+    await connection.hset(Keys.TASKS, mapping={"elsewhere": told.packed(), "plain": KnownTask().packed()})
 
     known = await known_tasks(connection)
 
