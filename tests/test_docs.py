@@ -48,6 +48,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_every_file_that_is_named_exists() -> None:
+    """Decisions and the changelog name files of their time."""
+    named = re.compile(r"\b((?:app|examples|jobs|tests)/[\w/]*\w\.(?:py|lua|toml|txt))\b")
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    names = {(page.name, name) for page in pages for name in named.findall(page.read_text())}
+
+    assert len(names) > 10
+    assert [(page, name) for page, name in sorted(names) if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("index", [ROOT / "docs" / "index.md", ROOT / "docs" / "decisions" / "README.md"])
 def test_an_index_lists_every_page(index: Path) -> None:
     listed = {(index.parent / link).resolve() for link in links(index)}
