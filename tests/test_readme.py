@@ -76,7 +76,7 @@ def test_the_first_60_lines_say_how_to_start(command: str) -> None:
 
 
 def test_nobody_is_asked_to_install_the_package_of_somebody_else() -> None:
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "jobs").rglob("*.py")):
         assert not re.search(r"pip install ['\"]?quarq(?!-jobs)", page.read_text()), page
 
 

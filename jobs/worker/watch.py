@@ -21,7 +21,7 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
     try:
         from watchfiles import awatch
     except ImportError:
-        raise SettingsMistake("--watch needs watchfiles: pip install 'quarq[watch]'") from None
+        raise SettingsMistake("--watch needs watchfiles: pip install watchfiles") from None
     stopped = asyncio.Event()
     worker = await _start()
 
