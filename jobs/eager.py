@@ -19,7 +19,7 @@ from .errors import QuarqError
 from .store import scripts
 from .store.call import Call
 from .store.notifications import Entry
-from .store.script_connection import Line
+from .store.script_connection import ScriptConnection
 from .store.store import NEW, TAKEN
 from .tasks import registry
 from .tasks.current import Request
@@ -56,7 +56,7 @@ class EagerRedis(JobsRedis):
         self._entries: dict[str, Entry] = {}
         self._meta: dict[str, bytes] = {}
         self._recorder = Recorder(
-            self, Line(self._loops.pool, self.key), "eager", lambda running, recorded: None
+            self, ScriptConnection(self._loops.pool, self.key), "eager", lambda running, recorded: None
         )
         self._mailbox = EagerMailbox(self._entries)
 

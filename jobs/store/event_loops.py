@@ -11,7 +11,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from .keys import Keys
 from .notifications import Mailbox
-from .script_connection import Line, abandon
+from .script_connection import ScriptConnection, abandon
 from .sender import Sender
 
 CLOSE_S = 2
@@ -24,7 +24,7 @@ class LoopClient:
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
         self.mailbox = Mailbox(pool, patience_s, key)
-        self.sender = Sender(Line(pool, key), self.mailbox.name)
+        self.sender = Sender(ScriptConnection(pool, key), self.mailbox.name)
         self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
         self._closed = False
 

@@ -18,7 +18,7 @@ from . import scripts
 from .cancellation import cancel_until_ended
 from .keys import Keys
 from .outage import denial, is_away, while_away
-from .script_connection import Line
+from .script_connection import ScriptConnection
 from .sender import refuse
 from .stored_values import text
 from .subscription import Subscription
@@ -52,7 +52,7 @@ class Mailbox:
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.name = uuid4().hex[:12]
         self._patience_s = patience_s
-        self._line = Line(pool, key)
+        self._connection = ScriptConnection(pool, key)
         self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
         self._asked: set[str] = set()
         self._failing = ""
@@ -64,11 +64,11 @@ class Mailbox:
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
-        return await self.ask(lambda: self._line.run(script, args))
+        return await self.ask(lambda: self._connection.run(script, args))
 
     async def ask(self, do: Callable[[], Awaitable[T]]) -> T:
         """What *do* returns: it may safely run twice, and waits for Redis as `run` does."""
-        again = partial(with_own_keys, self._line, do)
+        again = partial(with_own_keys, self._connection, do)
         return await while_away(again, self._patience_s())
 
     async def read(self, ids: Sequence[str], channel: str = "") -> list[Entry]:
@@ -102,7 +102,7 @@ class Mailbox:
         self._settle(
             list(self._waiting), NotConnected("the connection was closed while the job had not ended")
         )
-        await self._line.close()
+        await self._connection.close()
 
     def _ask(self, ids: Iterable[str]) -> None:
         """Read these, with all others that are asked for in this turn of the loop."""
@@ -152,7 +152,7 @@ class Mailbox:
 
     def _hear(self, channel: bytes, message: bytes) -> None:
         words = [text(raw) for raw in msgpack.unpackb(message, raw=True)]
-        if channel.startswith(self._line.key.NEWS.encode()):
+        if channel.startswith(self._connection.key.NEWS.encode()):
             if words[0] in self._followed:
                 self._followed[words[0]][0](words[1:])
         else:

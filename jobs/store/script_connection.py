@@ -18,7 +18,7 @@ from .outage import is_away
 from .scripts import Script
 
 
-class Line:
+class ScriptConnection:
     """Runs scripts and commands on a connection made by *pool* and kept.
 
     After any error but the server's own answer, the connection is closed and the next call opens a new one: a reply

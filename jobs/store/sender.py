@@ -13,7 +13,7 @@ from ..errors import QueueUnavailable
 from . import scripts
 from .call import Call
 from .outage import while_away
-from .script_connection import Line
+from .script_connection import ScriptConnection
 from .wrong_type import with_own_keys
 
 TOGETHER = 500
@@ -23,10 +23,10 @@ Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 
 
 class Sender:
-    """Stores calls on one line. Their ends are published to the channel *reply*."""
+    """Stores calls on one connection. Their ends are published to the channel *reply*."""
 
-    def __init__(self, line: Line, reply: str) -> None:
-        self._line = line
+    def __init__(self, connection: ScriptConnection, reply: str) -> None:
+        self._connection = connection
         self._reply = reply
         self._patience_s = 0.0
         self.outbox: list[Unsent] = []
@@ -53,10 +53,10 @@ class Sender:
                 self.sending = False
 
     async def close(self) -> None:
-        """Close the line. Calls that were not answered yet raise."""
+        """Close the connection. Calls that were not answered yet raise."""
         if self._task is not None:
             self._task.cancel()
-        await self._line.close()
+        await self._connection.close()
 
     async def _send_all(self) -> None:
         """Send what was called while another call was under way, all together."""
@@ -94,7 +94,9 @@ class Sender:
         answers: list[int] = []
         for first in range(0, len(calls), TOGETHER):
             args = [self._reply, *(word for call in calls[first : first + TOGETHER] for word in call.words())]
-            store = partial(with_own_keys, self._line, partial(self._line.run, scripts.ENQUEUE, args))
+            store = partial(
+                with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args)
+            )
             answers += await while_away(
                 store, patience_s, "Redis did not take the call, it may or may not be stored"
             )

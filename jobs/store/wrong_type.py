@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from . import scripts
 from .keys import Keys
-from .script_connection import Line
+from .script_connection import ScriptConnection
 
 T = TypeVar("T")
 AGAIN_S = 10
@@ -26,7 +26,7 @@ def is_wrong_type(error: BaseException) -> bool:
     return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
 
 
-async def put_aside(line: Line) -> bool:
+async def put_aside(connection: ScriptConnection) -> bool:
     """Rename each key of ours that is of another type to `jobs:aside:<key>`, for a week; True if there was one.
 
     It looks at all keys, some at a time.
@@ -35,12 +35,12 @@ async def put_aside(line: Line) -> bool:
     if time.monotonic() - _looked < AGAIN_S:
         return False
     found: list[bytes] = []
-    types = sorted(line.key.types.items(), key=lambda one: -len(one[0]))
+    types = sorted(connection.key.types.items(), key=lambda one: -len(one[0]))
     families = [word for family in types for word in family]
-    for pattern in map(line.key.beginning_with, (Keys.OURS, "arq:")):
+    for pattern in map(connection.key.beginning_with, (Keys.OURS, "arq:")):
         cursor = b""
         while cursor != b"0":
-            cursor, some = await line.run(scripts.ASIDE, [cursor or "0", pattern, *families])
+            cursor, some = await connection.run(scripts.ASIDE, [cursor or "0", pattern, *families])
             found += some
     if found:
         names = ", ".join(key.decode(errors="replace") for key in found[:10])
@@ -52,11 +52,11 @@ async def put_aside(line: Line) -> bool:
     return bool(found)
 
 
-async def with_own_keys(line: Line, do: Callable[[], Awaitable[T]]) -> T:
+async def with_own_keys(connection: ScriptConnection, do: Callable[[], Awaitable[T]]) -> T:
     """What *do* returns; where a key was of another type, it is put aside, and *do* is tried once more."""
     try:
         return await do()
     except ResponseError as error:
-        if not is_wrong_type(error) or not await put_aside(line):
+        if not is_wrong_type(error) or not await put_aside(connection):
             raise
     return await do()

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..store import keys, scripts
 from ..store.outage import Link
-from ..store.script_connection import Line
+from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
 from ..store.wrong_type import is_wrong_type, put_aside
 from .execution.claimed_job import FAILURE, Claimed
@@ -32,8 +32,10 @@ class Batch:
 class Claimer:
     """Claims for one worker. A claim is never sent twice: when its reply is lost, what it took is handed back first."""
 
-    def __init__(self, line: Line, worker: str, queues: Sequence[str], lease_s: float) -> None:
-        self._line = line
+    def __init__(
+        self, connection: ScriptConnection, worker: str, queues: Sequence[str], lease_s: float
+    ) -> None:
+        self._connection = connection
         self._worker = worker
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
@@ -70,19 +72,19 @@ class Claimer:
 
     async def _put_aside(self) -> None:
         try:
-            await put_aside(self._line)
+            await put_aside(self._connection)
         except Exception as error:
             self._link.failed(error)
 
     async def hand_back_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
         known = [word for pair in mine.items() for word in pair]
-        for job_id in await self._line.run(scripts.HANDBACK, [self._worker, *known]):
+        for job_id in await self._connection.run(scripts.HANDBACK, [self._worker, *known]):
             logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int) -> Batch:
         token = f"{self._worker}:{next(self._numbers)}"
-        rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._line.run(
+        rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._connection.run(
             scripts.CLAIM,
             [self._worker, token, self._lease_ms, wanted, suspects, *self._queues],
         )
@@ -106,8 +108,8 @@ class Claimer:
         """No job looks like this one, and nothing could be said of it: it leaves no trace but a line in the log."""
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
         ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
-        await self._line.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
-        await self._line.run(scripts.FORGET, [job_id])
+        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
+        await self._connection.run(scripts.FORGET, [job_id])
 
 
 def _claimed(row: list[Any], token: str, now: float) -> Claimed:

@@ -16,7 +16,7 @@ from ..client.submit import WORKFLOW_TASKS
 from ..errors import WorkerLost
 from ..store import default
 from ..store.cancellation import Background
-from ..store.script_connection import Line
+from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer
@@ -73,16 +73,17 @@ class Engine:
         self._stopping = False
         self._background = Background()
         pool = redis.connection_pool
-        self._claim_line, self._finish_line, self._wake_line = (Line(pool, redis.key) for _ in range(3))
-        self._claimer = Claimer(self._claim_line, self.name, self.queues, lease.hold_s)
-        self._recorder = Recorder(redis, self._finish_line, self.name, self._settled)
+        self._connections = [ScriptConnection(pool, redis.key) for _ in range(3)]
+        claiming, finishing, waking = self._connections
+        self._claimer = Claimer(claiming, self.name, self.queues, lease.hold_s)
+        self._recorder = Recorder(redis, finishing, self.name, self._settled)
         can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
-        self._waker = Waker(self._wake_line, self.queues, poll_s, can_take, until_free)
+        self._waker = Waker(waking, self.queues, poll_s, can_take, until_free)
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
         self._keeper = Keeper(
-            line=lambda: Line(pool, redis.key),
+            connection=lambda: ScriptConnection(pool, redis.key),
             worker=self.name,
             queues=self.queues,
             tasks=runner.declarations(),
@@ -265,8 +266,8 @@ class Engine:
         await self._waker.close()
         await self._control.close()
         await self._background.stop()
-        for line in (self._claim_line, self._finish_line, self._wake_line):
-            await line.close()
+        for connection in self._connections:
+            await connection.close()
 
     def _obey(self, channel: bytes, message: bytes) -> None:
         command, _, rest = message.decode().partition(" ")

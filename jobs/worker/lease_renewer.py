@@ -16,7 +16,7 @@ from typing import Any
 
 from ..store import scripts
 from ..store.outage import Link
-from ..store.script_connection import Line
+from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 
 logger = logging.getLogger("arq.worker")
@@ -47,7 +47,7 @@ class Keeper:
     stood still as well (SIGSTOP, a frozen container) does not count: the loop may be in order.
     """
 
-    line: Callable[[], Line]
+    connection: Callable[[], ScriptConnection]
     worker: str
     queues: Sequence[str]
     tasks: Mapping[str, str]
@@ -83,27 +83,27 @@ class Keeper:
 
     async def _keep(self) -> None:
         self._thread_loop = asyncio.get_running_loop()
-        line = self.line()
+        connection = self.connection()
         renewed = -self.lease.renew_s
         while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
             if time.monotonic() - renewed >= self.lease.renew_s:
                 renewed = time.monotonic()
                 try:
-                    await self._renew(line)
+                    await self._renew(connection)
                 except Exception as error:
                     renewed += self._link.failed(error) - self.lease.renew_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LOOK_S, self.lease.renew_s / 2)):
                     await self._ended.wait()
-        await line.close()
+        await connection.close()
 
-    async def _renew(self, line: Line) -> None:
+    async def _renew(self, connection: ScriptConnection) -> None:
         held = dict(list(self.held().items()))
         tasks, facts, tokens = (_words(pairs) for pairs in (self.tasks, self.facts(), held))
         about = [self.worker, int(self.lease.hold_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
         args = [*about, *tasks, *facts, *tokens]
-        lost, revoked = await with_own_keys(line, lambda: line.run(scripts.RENEW, args))
+        lost, revoked = await with_own_keys(connection, lambda: connection.run(scripts.RENEW, args))
         self._link.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):

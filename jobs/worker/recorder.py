@@ -18,7 +18,7 @@ from ..errors import EncodingError, TooLarge
 from ..store import keys, scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.outage import Link
-from ..store.script_connection import Line
+from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 from ..values.exceptions import traceback_text, whole_text
 from ..values.sendable import DEPTH, check
@@ -56,10 +56,14 @@ class Recorder:
     """
 
     def __init__(
-        self, redis: JobsRedis, line: Line, worker: str, settled: Callable[[Running, bool], None]
+        self,
+        redis: JobsRedis,
+        connection: ScriptConnection,
+        worker: str,
+        settled: Callable[[Running, bool], None],
     ) -> None:
         self._redis = redis
-        self._line = line
+        self._connection = connection
         self._worker = worker
         self._settled = settled
         self._link = Link("record results")
@@ -102,7 +106,7 @@ class Recorder:
         for _, row in batch:
             args += row
         answers = await self._link.keep_trying(
-            lambda: with_own_keys(self._line, lambda: self._line.run(scripts.FINISH, args))
+            lambda: with_own_keys(self._connection, lambda: self._connection.run(scripts.FINISH, args))
         )
         for (running, _), answer in zip(batch, answers, strict=True):
             self._held.popleft()

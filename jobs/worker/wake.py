@@ -10,7 +10,7 @@ from functools import partial
 
 from ..store.cancellation import cancel_until_ended
 from ..store.outage import Link
-from ..store.script_connection import Line
+from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 
 
@@ -18,7 +18,7 @@ from ..store.wrong_type import with_own_keys
 class Waker:
     """Waits for wake tokens of *queues*, while the worker can take jobs. One token is given to one waiting worker."""
 
-    line: Line
+    connection: ScriptConnection
     queues: Sequence[str]
     poll_s: float
     can_take: Callable[[], bool]
@@ -50,20 +50,20 @@ class Waker:
             await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
-        names = [self.line.key.WAKE + queue for queue in self.queues]
-        pop = partial(self.line.command, b"BLPOP", *names, self.poll_s, patience_s=self.poll_s)
+        names = [self.connection.key.WAKE + queue for queue in self.queues]
+        pop = partial(self.connection.command, b"BLPOP", *names, self.poll_s, patience_s=self.poll_s)
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                token = await with_own_keys(self.line, pop)
+                token = await with_own_keys(self.connection, pop)
                 self._link.worked()
                 if token is None:
                     self._wanted.set()
                 elif self.can_take():
                     self._woken.set()
                 else:  # it is another worker's turn; if there is none, ours once we can take again
-                    await self.line.command(b"LPUSH", token[0], 1)
+                    await self.connection.command(b"LPUSH", token[0], 1)
                     while not self.can_take():
                         await self.until_slot_is_free()
                     self._wanted.set()
