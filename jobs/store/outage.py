@@ -130,7 +130,7 @@ async def while_away(
         delay = min(delay * 2, 0.5)
 
 
-class Link:
+class Outage:
     """How one kind of call to Redis is getting on: says once that it fails, and why, and once that it works again."""
 
     def __init__(self, what: str) -> None:

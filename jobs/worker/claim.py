@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import keys, scripts
-from ..store.outage import Link
+from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
 from ..store.wrong_type import is_wrong_type, put_aside
@@ -39,7 +39,7 @@ class Claimer:
         self._worker = worker
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
-        self._link = Link("claim jobs")
+        self._outage = Outage("claim jobs")
         self._numbers = itertools.count(1)
         self._reply_lost = True  # a worker of this name may have lived before
         self._warned = False
@@ -64,9 +64,9 @@ class Claimer:
                 if is_wrong_type(error):
                     await self._put_aside()
                 self._reply_lost = True  # also after a defect: running jobs are worth more than a clean end
-                await asyncio.sleep(self._link.failed(error))
+                await asyncio.sleep(self._outage.failed(error))
             else:
-                self._link.worked()
+                self._outage.worked()
                 return batch
         return Batch([], None, left_behind=False)
 
@@ -74,7 +74,7 @@ class Claimer:
         try:
             await put_aside(self._connection)
         except Exception as error:
-            self._link.failed(error)
+            self._outage.failed(error)
 
     async def hand_back_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import scripts
-from ..store.outage import Link
+from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 
@@ -57,7 +57,7 @@ class Keeper:
     stop_job: Callable[[str, str, str], None]
 
     def __post_init__(self) -> None:
-        self._link = Link("renew leases")
+        self._outage = Outage("renew leases")
         self._stopping = False
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
@@ -92,7 +92,7 @@ class Keeper:
                 try:
                     await self._renew(connection)
                 except Exception as error:
-                    renewed += self._link.failed(error) - self.lease.renew_s
+                    renewed += self._outage.failed(error) - self.lease.renew_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LOOK_S, self.lease.renew_s / 2)):
                     await self._ended.wait()
@@ -104,7 +104,7 @@ class Keeper:
         about = [self.worker, int(self.lease.hold_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
         args = [*about, *tasks, *facts, *tokens]
         lost, revoked = await with_own_keys(connection, lambda: connection.run(scripts.RENEW, args))
-        self._link.worked()
+        self._outage.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):
                 self._on_loop(self.stop_job, job_id, why, held[job_id])

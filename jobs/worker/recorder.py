@@ -17,7 +17,7 @@ from ..client.submit import WORKFLOW_TASKS, calls_that_follow
 from ..errors import EncodingError, TooLarge
 from ..store import keys, scripts
 from ..store.call import LARGE_LIMIT, Call
-from ..store.outage import Link
+from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 from ..values.exceptions import traceback_text, whole_text
@@ -66,7 +66,7 @@ class Recorder:
         self._connection = connection
         self._worker = worker
         self._settled = settled
-        self._link = Link("record results")
+        self._outage = Outage("record results")
         self._held: deque[tuple[Running, Row]] = deque()
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
@@ -105,7 +105,7 @@ class Recorder:
         args: Row = [self._worker, keys.HISTORY_LENGTH]
         for _, row in batch:
             args += row
-        answers = await self._link.keep_trying(
+        answers = await self._outage.keep_trying(
             lambda: with_own_keys(self._connection, lambda: self._connection.run(scripts.FINISH, args))
         )
         for (running, _), answer in zip(batch, answers, strict=True):

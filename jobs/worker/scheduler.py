@@ -14,7 +14,7 @@ from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..schedules.schedule import Schedule
 from ..store import scripts
-from ..store.outage import Link, is_away
+from ..store.outage import Outage, is_away
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
 
@@ -39,18 +39,18 @@ class Scheduler:
         self._queue = queue
         self._zone = zone or UTC
         self._next: dict[str, datetime] = {}
-        self._link = Link("fire schedules")
+        self._outage = Outage("fire schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)
 
     async def catch_up(self) -> None:
         """Fire what was missed while no worker ran, once each; to be called before `run_forever`."""
         if self._cron_jobs:
-            await self._link.keep_trying(self._catch_up)
+            await self._outage.keep_trying(self._catch_up)
 
     async def run_forever(self) -> None:
         """Fire each moment as it comes. Needs no Redis while nothing is due; while it is away, a moment stays due."""
         while self._cron_jobs:
-            await self._link.keep_trying(self._fire_due)
+            await self._outage.keep_trying(self._fire_due)
 
     async def _catch_up(self) -> None:
         now = await self._now()

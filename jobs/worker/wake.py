@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..store.cancellation import cancel_until_ended
-from ..store.outage import Link
+from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 
@@ -29,7 +29,7 @@ class Waker:
         self._woken = asyncio.Event()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._link = Link("listen for wake-ups, jobs are found by looking")
+        self._outage = Outage("listen for wake-ups, jobs are found by looking")
 
     async def wait(self, next_due_s: float | None) -> None:
         """Wait until a job may be due: a token, the moment of the next deferred job, or the poll."""
@@ -57,7 +57,7 @@ class Waker:
             self._wanted.clear()
             try:
                 token = await with_own_keys(self.connection, pop)
-                self._link.worked()
+                self._outage.worked()
                 if token is None:
                     self._wanted.set()
                 elif self.can_take():
@@ -68,6 +68,6 @@ class Waker:
                         await self.until_slot_is_free()
                     self._wanted.set()
             except Exception as error:
-                self._link.failed(error)
+                self._outage.failed(error)
                 await asyncio.sleep(0.5)  # the poll goes on meanwhile
                 self._wanted.set()

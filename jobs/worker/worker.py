@@ -20,7 +20,7 @@ from ..client.connection import JobsRedis
 from ..store import scripts
 from ..store.cancellation import cancel_until_ended
 from ..store.keys import NO_PREFIX
-from ..store.outage import Link
+from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from .arq_functions import TaskFunction, runnables
 from .arq_options import TaskDefaults, pickle_reader
@@ -133,9 +133,9 @@ class Worker(arq.worker.Worker):
         if not self._ours:
             return await super().main()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
-        link = Link("start")
-        await link.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
-        await link.keep_trying(self._declare_limits, only_away=True)
+        outage = Outage("start")
+        await outage.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
+        await outage.keep_trying(self._declare_limits, only_away=True)
         self.ctx["redis"] = self.pool
         check_memory(self._max_memory_mb)
         if self.on_startup:
@@ -205,16 +205,16 @@ class Worker(arq.worker.Worker):
 
     async def _beat(self, engine: Engine) -> None:
         """Write the health record that `arq --check` reads; it ends a second after `health_check_interval`."""
-        link = Link("write the health record")
+        outage = Outage("write the health record")
         while True:
             self._take_counts(engine)
             self._last_health_check = 0  # arq would leave out a beat that comes before its time
             self._last_health_check_log = None  # and log each change: here a line every few seconds
             try:
                 await self.record_health()
-                link.worked()
+                outage.worked()
             except Exception as error:
-                link.failed(error)
+                outage.failed(error)
             await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
 
     async def _leave(self, redis: JobsRedis, engine: Engine) -> None:
