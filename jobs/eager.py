@@ -58,11 +58,11 @@ class EagerRedis(JobsRedis):
         self._recorder = Recorder(
             self, ScriptConnection(self._loops.pool, self.key), "eager", lambda running, recorded: None
         )
-        self._mailbox = EagerMailbox(self._entries)
+        self._notifications = EagerNotifications(self._entries)
 
     @property
-    def mailbox(self) -> EagerMailbox:  # type: ignore[override]  # no Redis, no subscription
-        return self._mailbox
+    def notifications(self) -> EagerNotifications:  # type: ignore[override]  # no Redis, no subscription
+        return self._notifications
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Run each call to its end, unless its id has a result."""
@@ -147,8 +147,8 @@ class EagerRedis(JobsRedis):
 
 
 @dataclass
-class EagerMailbox:
-    """The part of a Mailbox that results use; every job has ended."""
+class EagerNotifications:
+    """The part of a Notifications that results use; every job has ended."""
 
     _entries: dict[str, Entry]
 

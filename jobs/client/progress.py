@@ -28,7 +28,7 @@ async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[l
         news.set()
 
     subscription = Subscription(connection.connection_pool, [channel], hear=hear, look=look)
-    ended = asyncio.ensure_future(connection.mailbox.wait_until_ended(job_id))
+    ended = asyncio.ensure_future(connection.notifications.wait_until_ended(job_id))
     ended.add_done_callback(look)
     subscription.start()
     try:

@@ -61,7 +61,7 @@ class Result:
         """
         checks.flag("propagate", propagate)
         async with asyncio.timeout(_seconds("timeout", timeout)):
-            entry = await without_slot(self._connection.mailbox.wait_until_ended(self.id))
+            entry = await without_slot(self._connection.notifications.wait_until_ended(self.id))
         success, value = self._decode(entry)
         if not success and propagate:
             raise value
@@ -175,7 +175,7 @@ class Result:
         await self._connection.run_script(scripts.FORGET, self.id)
 
     async def _read(self) -> Entry:
-        [entry] = await self._connection.mailbox.read([self.id])
+        [entry] = await self._connection.notifications.read([self.id])
         return entry
 
     def _decode(self, entry: Entry) -> tuple[bool, Any]:

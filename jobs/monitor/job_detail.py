@@ -118,7 +118,7 @@ async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:
     if state not in ENDED:
         return None, ""
-    [entry] = await connection.mailbox.read([job_id])
+    [entry] = await connection.notifications.read([job_id])
     if len(entry.result) > LONGEST:
         return f"<{len(entry.result):,} bytes>", ""
     try:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from redis.asyncio.connection import ConnectionPool
 
 from .keys import Keys
-from .notifications import Mailbox
+from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
 from .sender import Sender
 
@@ -23,8 +23,8 @@ class LoopClient:
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
-        self.mailbox = Mailbox(pool, patience_s, key)
-        self.sender = Sender(ScriptConnection(pool, key), self.mailbox.name)
+        self.notifications = Notifications(pool, patience_s, key)
+        self.sender = Sender(ScriptConnection(pool, key), self.notifications.name)
         self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
         self._closed = False
 
@@ -46,7 +46,7 @@ class LoopClient:
         """Close everything, in the loop that it belongs to; the pool's own connections may be left to another owner."""
         if not self._closed:
             self._closed = True
-            await self.mailbox.close()
+            await self.notifications.close()
             await self.sender.close()
             if self._until_the_loop_ends is not None:
                 with contextlib.suppress(StopIteration):

@@ -46,7 +46,7 @@ class Entry:
         return self.state in TERMINAL or self.state in ("ENDED", "UNKNOWN")
 
 
-class Mailbox:
+class Notifications:
     """A reply channel of this process. Subscribe, then read, then wait; read again after every reconnect."""
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:

@@ -18,7 +18,7 @@ from . import scripts
 from .call import Call
 from .event_loops import Loops
 from .keys import Keys
-from .notifications import Mailbox
+from .notifications import Notifications
 from .pool import Pipeline
 
 T = TypeVar("T")
@@ -61,14 +61,14 @@ class Store(ArqRedis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """What each command of redis-py calls, but those in a pipeline."""
         command = super().execute_command
-        return await self.mailbox.ask(lambda: command(*args, **options))  # type: ignore[no-untyped-call]
+        return await self.notifications.ask(lambda: command(*args, **options))  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """redis-py's: several commands at once."""
         return Pipeline(self, self._ask, transaction, shard_hint)
 
     async def _ask(self, do: Callable[[], Awaitable[T]]) -> T:
-        return await self.mailbox.ask(do)
+        return await self.notifications.ask(do)
 
     @property
     def connection_pool(self) -> ConnectionPool:
@@ -83,9 +83,9 @@ class Store(ArqRedis):
         self._loops = Loops(pool, lambda: self.patience_s, self.key)
 
     @property
-    def mailbox(self) -> Mailbox:
+    def notifications(self) -> Notifications:
         """What hears of the ends of jobs, in the running loop."""
-        return self._loops.here().mailbox
+        return self._loops.here().notifications
 
     @property
     def is_own_encoding(self) -> bool:
@@ -132,7 +132,7 @@ class Store(ArqRedis):
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
-        return await self.mailbox.run(script, args)
+        return await self.notifications.run(script, args)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""

@@ -81,7 +81,7 @@ class Orchestration:
     async def run(self) -> Any:
         """The workflow's result; or MemberFailed, PutDown or Revoked; or what went wrong with the workflow itself."""
         _under_way.add(self._id)
-        self._redis.mailbox.follow(self._id, self._hear, self._look)
+        self._redis.notifications.follow(self._id, self._hear, self._look)
         try:
             node = await self._begin()
             evaluation = asyncio.ensure_future(evaluate(node, call=self._call, request=self._job.request))
@@ -91,7 +91,7 @@ class Orchestration:
                 evaluation.cancel()
                 await asyncio.gather(evaluation, return_exceptions=True)
         finally:
-            self._redis.mailbox.unfollow(self._id)
+            self._redis.notifications.unfollow(self._id)
             _under_way.discard(self._id)
             for running in self._tasks:
                 running.cancel()
@@ -117,7 +117,7 @@ class Orchestration:
 
         async def ask() -> tuple[bytes | None, dict[bytes, bytes]]:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.mailbox.name)
+                pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.name)
                 pipe.get(self._redis.key.TREE + self._id)
                 pipe.hgetall(self._redis.key.JOURNAL + self._id)
                 _, tree, journal = await pipe.execute()

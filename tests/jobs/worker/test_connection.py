@@ -157,7 +157,7 @@ async def test_many_who_wait_for_one_job_all_hear(
         await start_worker()
 
         assert await asked == [4] * 40
-        assert other.mailbox._waiting == {}
+        assert other.notifications._waiting == {}
 
 
 async def test_who_gives_up_waiting_leaves_nothing_behind(connection: JobsRedis) -> None:
@@ -166,4 +166,4 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(connection: JobsRedis)
     with pytest.raises(TimeoutError):
         await result.get(timeout=0.1)
 
-    assert connection.mailbox._waiting == {}
+    assert connection.notifications._waiting == {}

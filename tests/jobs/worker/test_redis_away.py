@@ -70,7 +70,7 @@ async def test_a_result_is_heard_of_though_redis_took_no_question(
         waiting = asyncio.create_task(Result(result.id, caller).get(timeout=20))
         await asyncio.sleep(3)  # longer than a call is patient
         await caller.config_set("min-replicas-to-write", "0")
-        chatter = asyncio.create_task(_talk(connection, f"jobs:reply:{caller.mailbox.name}"))
+        chatter = asyncio.create_task(_talk(connection, f"jobs:reply:{caller.notifications.name}"))
         await start_worker(redis_url=server.url)
 
         try:
