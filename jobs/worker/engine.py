@@ -25,7 +25,7 @@ from .execution.held_job import Running
 from .execution.hooks import call_hook, ctx_for
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
-from .lease_renewer import Keeper, Lease
+from .lease_renewer import Lease, LeaseRenewer
 from .presence import process_facts
 from .recorder import Recorder
 from .statistics import Statistics
@@ -82,7 +82,7 @@ class Engine:
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
-        self._keeper = Keeper(
+        self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
             worker=self.name,
             queues=self.queues,
@@ -97,7 +97,7 @@ class Engine:
         """Claim and run jobs until `stop_claiming()` or *job_limit* were started; with *burst*, until none is left."""
         with default.connected(self._redis):
             self._caution.start()
-            self._keeper.start()
+            self._lease_renewer.start()
             self._control.start()
             self._background.start(self._recorder.write_forever())
             try:
@@ -261,7 +261,7 @@ class Engine:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(3):
                 await self._claimer.hand_back_all_but({})
-        self._keeper.stop()
+        self._lease_renewer.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._waker.close()
         await self._control.close()

@@ -39,7 +39,7 @@ class Lease:
 
 
 @dataclass(kw_only=True, eq=False)
-class Keeper:
+class LeaseRenewer:
     """Renews the leases of *held* jobs, while the loop turns.
 
     A loop that stands still for too long is given up: the process ends, and its jobs become due elsewhere. C code that
@@ -63,7 +63,7 @@ class Keeper:
         self._thread_loop: asyncio.AbstractEventLoop | None = None
         self._warned = False
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._keep()), name="lease-keeper", daemon=True
+            target=lambda: asyncio.run(self._keep()), name="lease-renewer", daemon=True
         )
 
     def start(self) -> None:
