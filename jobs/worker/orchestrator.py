@@ -24,7 +24,7 @@ from ..store.store import CLASH, REFUSED, Store
 from ..tasks.current import CurrentJob
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
-from ..workflows.journal import MemberFailed, PutDown, Revoked, read_entry
+from ..workflows.journal import MemberFailed, Parked, Revoked, read_entry
 from ..workflows.stored_tree import from_dict, read
 
 T = TypeVar("T")
@@ -34,14 +34,14 @@ logger = logging.getLogger("arq.worker")
 LOOK_AGAIN_S = 30
 """How often the journal is compared with what was heard of it: a lost message costs no more."""
 IDLE_S = 60
-"""A workflow that had nothing to do for so long is put down; the end of a member takes it up again."""
+"""A workflow that had nothing to do for so long is parked; the end of a member takes it up again."""
 MOST_AT_ONCE = 1_000
-"""With more workflows than that on one worker, idle ones are put down at once."""
+"""With more workflows than that on one worker, idle ones are parked at once."""
 REPORTS_A_SECOND = 5
 AWAY_S = 0.5
 """How long to wait before Redis is asked again for what it could not do."""
 NET_S = 3600
-"""A workflow that was put down looks again after this time, whatever happens."""
+"""A workflow that was parked looks again after this time, whatever happens."""
 
 _under_way: set[str] = set()
 
@@ -79,7 +79,7 @@ class Orchestration:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Any:
-        """The workflow's result; or MemberFailed, PutDown or Revoked; or what went wrong with the workflow itself."""
+        """The workflow's result; or MemberFailed, Parked or Revoked; or what went wrong with the workflow itself."""
         _under_way.add(self._id)
         self._redis.notifications.follow(self._id, self._hear, self._look)
         try:
@@ -162,7 +162,7 @@ class Orchestration:
             await self._guarded(self._compare)
             enough_s = IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
-                raise PutDown(len(self._seen))
+                raise Parked(len(self._seen))
         await self._guarded(self._report)
         error = evaluation.exception() if evaluation.done() else None
         if (error or not evaluation.done()) and await self._is_revoked():

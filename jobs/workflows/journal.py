@@ -8,7 +8,7 @@ from .. import encoding
 from ..errors import RemoteError, TaskRevoked
 
 
-class PutDown(Exception):
+class Parked(Exception):
     """The workflow has nothing to do but wait. *seen* of its members had ended when it looked last."""
 
     def __init__(self, seen: int) -> None:

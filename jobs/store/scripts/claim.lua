@@ -35,7 +35,7 @@ local function verdict(record, payload)
   if not payload then return 'missing' end
   if record.revoked then return 'revoked' end
   if record.parent and redis.call('HGET', RECORD .. record.parent, 'revoked') then return 'revoked' end
-  local begun = record.attempts > 0 or record.listener -- a workflow that was put down has no attempt used
+  local begun = record.attempts > 0 or record.listener -- a workflow that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
   if record.crashes >= POISON then return 'poison' end
   return ''

@@ -75,7 +75,7 @@ local function settle_endings()
 end
 
 -- Send what was gathered: one message for each caller, one for each workflow, to whoever evaluates it and to those who
--- follow it. A workflow that was put down is due again.
+-- follow it. A workflow that was parked is due again.
 local function tell_waiters()
   for channel, ids in pairs(told) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, paths in pairs(news) do

@@ -51,7 +51,7 @@ local function state_of(id)
   if is_terminal(state) and in_queue then state = 'PENDING' end -- a stock producer uses the id again
   if not is_terminal(state) then
     if redis.call('EXISTS', JOB .. id) == 0 then return end
-    if r[2] then state = 'STARTED' end -- a workflow that was put down goes on
+    if r[2] then state = 'STARTED' end -- a workflow that was parked goes on
   end
   if in_queue and state == 'STARTED' then return end
   if not is_wanted_state(state) then return end

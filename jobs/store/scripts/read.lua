@@ -15,7 +15,7 @@ for i = 2, #ARGV do
   if is_terminal(state) then
     if not result and (tonumber(r[2] or 0) or 0) <= now then state = 'UNKNOWN' end
   elseif redis.call('EXISTS', JOB .. id) == 1 then
-    state = r[7] and 'STARTED' or state or 'PENDING' -- a workflow that was put down goes on
+    state = r[7] and 'STARTED' or state or 'PENDING' -- a workflow that was parked goes on
     if channel ~= '' and r[3] ~= channel then
       redis.call('SADD', WAITERS .. id, channel)
       redis.call('HSET', RECORD .. id, 'waited', 1)

@@ -15,7 +15,7 @@ REVOKED = "REVOKED"
 RETRY = "RETRY"
 PENDING = "PENDING"
 PARKED = "PARKED"
-"""A workflow that waits for its members and is put down: it is due again when one ends."""
+"""A workflow that waits for its members and is parked: it is due again when one ends."""
 
 
 @dataclass(slots=True)

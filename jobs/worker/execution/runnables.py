@@ -23,7 +23,7 @@ from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
 from ...tasks.retry_delay import next_delay, retries_by_itself
 from ...values.short_text import said, text
-from ...workflows.journal import MemberFailed, PutDown, Revoked
+from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import NET_S
 from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
@@ -113,7 +113,7 @@ class TaskRunnable:
         return await time_limits.within(code, ref, options.time_limit, options.soft_time_limit)
 
     def judge(self, error: BaseException, job: Claimed) -> Outcome:
-        if isinstance(error, PutDown):
+        if isinstance(error, Parked):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
         if isinstance(error, MemberFailed):
             return Outcome(FAILURE, error.error, by_member=True)

@@ -89,14 +89,14 @@ async def test_a_revoked_workflow_gives_no_more(start_worker: StartWorker) -> No
         await result.get()
 
 
-async def test_the_members_of_a_workflow_that_was_put_down_come(
+async def test_the_members_of_a_workflow_that_was_parked_come(
     start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
     monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
     await start_worker()
     result = await group(nap.s(1.5), nap.s(60)).delay()
-    await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "it to be put down")
+    await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "it to be parked")
 
     async with asyncio.timeout(4):
         async for part in result.as_completed():

@@ -227,9 +227,7 @@ async def test_a_workflow_that_has_begun_does_not_expire(
     monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
     await start_worker()
     result = await chain(log.s(1), log.s().set(countdown=1)).apply_async(expires=0.5)
-    await wait_until(
-        lambda: connection.hget(Keys.RECORD + result.id, "parked"), "the workflow to be put down"
-    )
+    await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "the workflow to be parked")
 
     assert await result.get(timeout=5) == 1
 

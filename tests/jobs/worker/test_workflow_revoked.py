@@ -64,7 +64,7 @@ async def _nothing_left(connection: JobsRedis) -> bool:
 
 
 @pytest.mark.parametrize("how", ["revoke", "abort"])
-@pytest.mark.parametrize("when", ["waits for members", "put down"])
+@pytest.mark.parametrize("when", ["waits for members", "parked"])
 async def test_a_workflow_that_waits_is_revoked(
     connection: JobsRedis,
     start_worker: StartWorker,
@@ -73,7 +73,7 @@ async def test_a_workflow_that_waits_is_revoked(
     when: str,
     how: str,
 ) -> None:
-    if when == "put down":
+    if when == "parked":
         monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
         monkeypatch.setattr(orchestrator, "IDLE_S", 0.05)
     await start_worker(lease_renewal=0.2)
@@ -81,8 +81,8 @@ async def test_a_workflow_that_waits_is_revoked(
     result = await tree.delay()
     first, *_ = await result.children()
     await wait_until(lambda: _is(first, "STARTED"), "the first member to run")
-    if when == "put down":
-        await wait_until(lambda: connection.hexists(Keys.RECORD + result.id, "parked"), "it to be put down")
+    if when == "parked":
+        await wait_until(lambda: connection.hexists(Keys.RECORD + result.id, "parked"), "it to be parked")
 
     if how == "revoke":
         assert await result.revoke() in ("PENDING", "STARTED")

@@ -56,11 +56,11 @@ async def test_a_step_due_in_ten_days(
     report = tmp_path / "report"
     called = await two_steps(report, countdown=10 * DAY_S).delay()
     result = Result(called.id, connection)  # that of the first worker closes with it
-    await wait_until(lambda: redis.hexists(Keys.RECORD + result.id, "parked"), "it to be put down")
+    await wait_until(lambda: redis.hexists(Keys.RECORD + result.id, "parked"), "it to be parked")
     await first.close()
     for day in range(1, 10):
         await redis.set(Keys.CLOCK, day * DAY_S * 1000)
-        await _look_and_put_down(await start_worker())
+        await _look_and_park(await start_worker())
         assert -1 == await redis.ttl(Keys.TREE + result.id) == await redis.ttl(Keys.JOURNAL + result.id)
     assert report.read_text() == "start one\nend one\n"
     assert await result.state() == "STARTED"
@@ -85,11 +85,11 @@ async def _waits(result: Result) -> bool:
     return await result.state() == "PENDING"
 
 
-async def _look_and_put_down(worker: Worker) -> None:
+async def _look_and_park(worker: Worker) -> None:
 
-    def has_put_down() -> bool:
+    def has_parked() -> bool:
         now = worker.statistics()
         return now.started == 1 and not now.running
 
-    await wait_until(has_put_down, "it to be put down again")
+    await wait_until(has_parked, "it to be parked again")
     await worker.close()

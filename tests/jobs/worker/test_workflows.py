@@ -140,7 +140,7 @@ async def test_progress_does_not_stay_behind_while_nothing_more_ends(start_worke
     await wait_until(two_are_done, "the second report")
 
 
-async def test_progress_of_a_workflow_that_was_put_down_is_told_when_it_is_taken_up(
+async def test_progress_of_a_workflow_that_was_parked_is_told_when_it_is_taken_up(
     start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
@@ -210,30 +210,28 @@ async def test_a_member_stands_before_whatever_was_called_after_its_workflow(
     await result.get(timeout=10)
 
 
-async def test_with_too_many_workflows_idle_ones_are_put_down_early(
+async def test_with_too_many_workflows_idle_ones_are_parked_early(
     connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orchestrator, "MOST_AT_ONCE", 2)
     await start_worker()
     results = [await chain(log.s(n), log.s().set(countdown=3)).delay() for n in range(5)]
 
-    async def three_are_put_down() -> bool:
+    async def three_are_parked() -> bool:
         return sum([await connection.hexists(Keys.RECORD + result.id, "parked") for result in results]) >= 3
 
-    await wait_until(three_are_put_down, "all but two to be put down")
+    await wait_until(three_are_parked, "all but two to be parked")
     assert [await result.get(timeout=10) for result in results] == list(range(5))
 
 
-async def test_an_idle_workflow_is_put_down_and_taken_up_again(
+async def test_an_idle_workflow_is_parked_and_taken_up_again(
     connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
     monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
     worker = await start_worker()
     result = await chain(multiply.s(2, 2), log.s().set(countdown=1)).delay()
-    await wait_until(
-        lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be put down"
-    )
+    await wait_until(lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be parked")
 
     await wait_until(lambda: worker.statistics().running == 0, "no slot to be held")
     assert await result.state() == "STARTED"
