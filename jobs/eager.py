@@ -25,7 +25,7 @@ from .tasks import registry
 from .tasks.current import Request
 from .values import checks
 from .values.must_await import all_awaited
-from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, Claimed, Outcome
+from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
 from .worker.execution.held_job import Running
 from .worker.execution.hooks import Hooks
 from .worker.execution.runnables import Around, TaskRunnable
@@ -137,7 +137,7 @@ class EagerRedis(JobsRedis):
         return Runner(self, functions, Hooks(), {})
 
     def _running(self, call: Call, retries: int) -> Running:
-        job = Claimed(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
+        job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
         return Running(job, Slot(Slots(1)), self, None)

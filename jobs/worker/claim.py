@@ -15,7 +15,7 @@ from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
 from ..store.wrong_type import is_wrong_type, put_aside
-from .execution.claimed_job import FAILURE, Claimed
+from .execution.claimed_job import FAILURE, ClaimedJob
 
 logger = logging.getLogger("arq.worker")
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("arq.worker")
 class Batch:
     """What one claim brought: jobs to run now, the seconds until the next is due (None: none waits)."""
 
-    jobs: list[Claimed]
+    jobs: list[ClaimedJob]
     next_due_s: float | None
     left_behind: bool
 
@@ -112,10 +112,10 @@ class Claimer:
         await self._connection.run(scripts.FORGET, [job_id])
 
 
-def _claimed(row: list[Any], token: str, now: float) -> Claimed:
+def _claimed(row: list[Any], token: str, now: float) -> ClaimedJob:
     job_id, queue, payload, verdict, *numbers = row
     texts = job_id.decode(), queue.decode(), payload, verdict.decode()
-    return Claimed(*texts, token, now, *map(_number, numbers))
+    return ClaimedJob(*texts, token, now, *map(_number, numbers))
 
 
 def _number(text: bytes | int) -> int:

@@ -20,7 +20,7 @@ from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer
-from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, Claimed, Outcome
+from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, ClaimedJob, Outcome
 from .execution.held_job import Running
 from .execution.hooks import call_hook, ctx_for
 from .execution.runner import Runner
@@ -178,7 +178,7 @@ class Engine:
     def _claimable(self) -> int:
         return 0 if self.quiet else self._caution.jobs_allowed
 
-    def _start(self, job: Claimed) -> None:
+    def _start(self, job: ClaimedJob) -> None:
         running = Running(job, Slot(self._slots), self._redis, self._threads)
         self.held[job.id] = running
         self._tokens[job.id] = job.token

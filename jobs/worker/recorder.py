@@ -30,7 +30,7 @@ from .execution.claimed_job import (
     RETRY,
     SUCCESS,
     CallData,
-    Claimed,
+    ClaimedJob,
     Outcome,
     revoked,
 )
@@ -237,7 +237,7 @@ class Recorder:
         check(data["r"], encoding.WRAPPED if wrapped else DEPTH)
         return encoding.pack(data)
 
-    def _log_entry(self, job: Claimed, outcome: Outcome, run_ms: int) -> bytes:
+    def _log_entry(self, job: ClaimedJob, outcome: Outcome, run_ms: int) -> bytes:
         """One entry of the job's log of attempts; a first success needs none, its record says it all."""
         if outcome.state in (SUCCESS, PARKED):
             return b""

@@ -19,7 +19,7 @@ PARKED = "PARKED"
 
 
 @dataclass(slots=True)
-class Claimed:
+class ClaimedJob:
     """A row of claim.lua, in its order, with the token that owns it. Times are milliseconds by Redis' clock."""
 
     id: str

@@ -11,7 +11,7 @@ from ...client.connection import JobsRedis
 from ...store import scripts
 from ...store.outage import is_away
 from ...tasks.current import CurrentJob
-from .claimed_job import CallData, Claimed, Outcome
+from .claimed_job import CallData, ClaimedJob, Outcome
 from .slots import Slot
 
 logger = logging.getLogger("arq.worker")
@@ -23,7 +23,7 @@ UNKNOWN = CallData("<unknown>")
 class Running:
     """What the engine, the run path and the recorder know of one held job."""
 
-    job: Claimed
+    job: ClaimedJob
     slot: Slot
     _redis: JobsRedis
     executor: Executor | None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .claimed_job import CallData, Claimed
+from .claimed_job import CallData, ClaimedJob
 
 logger = logging.getLogger("arq.worker")
 
@@ -25,7 +25,7 @@ class Hooks:
     after_end: Hook | None = None
 
 
-def ctx_for(ctx: dict[Any, Any], job: Claimed, call: CallData) -> dict[Any, Any]:
+def ctx_for(ctx: dict[Any, Any], job: ClaimedJob, call: CallData) -> dict[Any, Any]:
     """The worker's ctx with what arq adds for one job."""
     return {
         **ctx,

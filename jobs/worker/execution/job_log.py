@@ -17,7 +17,7 @@ from .claimed_job import (
     STARTED,
     SUCCESS,
     CallData,
-    Claimed,
+    ClaimedJob,
     Outcome,
 )
 
@@ -32,7 +32,7 @@ LONGEST_TEXT = 10_000
 """Characters of an exception's text in the line that says so."""
 
 
-def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
+def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -47,7 +47,7 @@ def received(job: Claimed, call: CallData, secrets: masking.Secrets) -> None:
     _info("%6.2fs → %s(%s)%s", (waited_s, ref, shown, extra), fields)
 
 
-def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
+def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
     """← it returned, ! it failed, ↻ it will run again, ⊘ it was stopped."""
     ref = f"{job.id}:{call.task}"
     fields = _fields(job, call, outcome.state, run_s)
@@ -73,7 +73,7 @@ def ended(job: Claimed, call: CallData, outcome: Outcome, run_s: float, log_resu
             logger.error("%6.2fs ! %s failed, %s: %s", run_s, *words, exc_info=error, extra=fields)
 
 
-def refused(job: Claimed, call: CallData, outcome: Outcome) -> None:
+def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
     """A job that is not started, and why."""
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, outcome.state)
     late_s = (job.received - (job.enqueued or job.received)) / 1000
@@ -98,7 +98,7 @@ def _info(message: str, args: tuple[object, ...], fields: dict[str, Any]) -> Non
     logger.handle(record)
 
 
-def _fields(job: Claimed, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
+def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
     """What a line says for machines, too: see json_log."""
     fields: dict[str, Any] = {"job_id": job.id, "task": call.task, "state": state}
     if run_s is not None:

@@ -26,7 +26,7 @@ from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import NET_S
 from . import processes, time_limits
-from .claimed_job import FAILURE, PARKED, RETRY, CallData, Claimed, Outcome, revoked
+from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, Running
 from .hooks import call_hook
 
@@ -69,7 +69,7 @@ class TaskRunnable:
         self.expires = task.options.expires
         self.secrets = secrets_of(task.function, bound=task.options.bind)
 
-    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
+    def refuse(self, job: ClaimedJob, call: CallData) -> BaseException | None:
         """A task with acks_late=False is never run twice."""
         if job.lapsed and not self._task.options.acks_late:
             return WorkerLost(f"job {job.id}: its worker died, and {self._task.name} may not run twice")
@@ -85,7 +85,7 @@ class TaskRunnable:
         async with self._around(current):
             return await self._run_and_tell(current, running.job, running.call)
 
-    async def _run_and_tell(self, current: CurrentJob, job: Claimed, call: CallData) -> Any:
+    async def _run_and_tell(self, current: CurrentJob, job: ClaimedJob, call: CallData) -> Any:
         """The task's own hooks run where its code does: inside `around`."""
         options = self._task.options
         try:
@@ -112,7 +112,7 @@ class TaskRunnable:
         ref = f"{current.name}[{current.request.id}]"
         return await time_limits.within(code, ref, options.time_limit, options.soft_time_limit)
 
-    def judge(self, error: BaseException, job: Claimed) -> Outcome:
+    def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if isinstance(error, Parked):
             return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
         if isinstance(error, MemberFailed):
@@ -124,7 +124,7 @@ class TaskRunnable:
             return outcome
         return Outcome(FAILURE, error if outcome.value is None else outcome.value)
 
-    def _judge(self, error: BaseException, job: Claimed) -> Outcome:
+    def _judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
@@ -160,7 +160,7 @@ class ArqRunnable:
         keep_s = _given(function.keep_result_s, worker.keep_result_s)
         self.keep_result_s: float | None = float("inf") if forever else keep_s
 
-    def refuse(self, job: Claimed, call: CallData) -> BaseException | None:
+    def refuse(self, job: ClaimedJob, call: CallData) -> BaseException | None:
         tries = max(job.retries + 1, call.job_try or 0)
         if tries > self._max_tries:
             return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
@@ -172,7 +172,7 @@ class ArqRunnable:
         async with asyncio.timeout(self._timeout_s or None):
             return await self._function.coroutine(ctx, *call.args, **call.kwargs)
 
-    def judge(self, error: BaseException, job: Claimed) -> Outcome:
+    def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if self.runs_again and isinstance(error, arq.worker.Retry):
             return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
         if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
@@ -188,7 +188,7 @@ def _defer_s(error: BaseException) -> float:
     return (getattr(error, "defer_score", None) or 0) / 1000
 
 
-def request_of(job: Claimed, call: CallData) -> Request:
+def request_of(job: ClaimedJob, call: CallData) -> Request:
     """What a task is told of the job it runs in."""
     return Request(
         id=job.id,

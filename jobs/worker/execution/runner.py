@@ -22,7 +22,7 @@ from .claimed_job import (
     REVOKED,
     SUCCESS,
     CallData,
-    Claimed,
+    ClaimedJob,
     Outcome,
     revoked,
 )
@@ -113,7 +113,7 @@ class Runner:
             "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
         )
 
-    def _unknown(self, job: Claimed, name: str) -> Outcome:
+    def _unknown(self, job: ClaimedJob, name: str) -> Outcome:
         since = job.unknown_since or job.received
         if job.received - since >= self.unknown_patience_s * 1000:
             error = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")

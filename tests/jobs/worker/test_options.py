@@ -15,7 +15,7 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake
 from jobs.tasks.masking import NOTHING
 from jobs.worker.execution import job_log
-from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, Claimed, Outcome
+from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, ClaimedJob, Outcome
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.waiting import wait_until
@@ -116,7 +116,7 @@ class Detailed(RuntimeError):
 
 def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    job = Claimed("id", "default", b"")
+    job = ClaimedJob("id", "default", b"")
     call = CallData("tests.log", ("a" * 5000, Rude()), {"long": "b" * 5000})
 
     job_log.received(job, call, NOTHING)
