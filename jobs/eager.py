@@ -26,7 +26,7 @@ from .tasks.current import Request
 from .values import checks
 from .values.must_await import all_awaited
 from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
-from .worker.execution.held_job import Running
+from .worker.execution.held_job import HeldJob
 from .worker.execution.hooks import Hooks
 from .worker.execution.runnables import Around, TaskRunnable
 from .worker.execution.runner import Runner
@@ -56,7 +56,7 @@ class EagerRedis(JobsRedis):
         self._entries: dict[str, Entry] = {}
         self._meta: dict[str, bytes] = {}
         self._recorder = Recorder(
-            self, ScriptConnection(self._loops.pool, self.key), "eager", lambda running, recorded: None
+            self, ScriptConnection(self._loops.pool, self.key), "eager", lambda held, recorded: None
         )
         self._notifications = EagerNotifications(self._entries)
 
@@ -96,10 +96,10 @@ class EagerRedis(JobsRedis):
     async def _job(self, call: Call) -> None:
         """Run it until it ends: each retry at once."""
         for retries in range(ENDLESS):
-            running = self._running(call, retries)
-            outcome = await self._runner(call.task).run(running)
+            held = self._held(call, retries)
+            outcome = await self._runner(call.task).run(held)
             if outcome.ends:
-                return await self._end(running, outcome)
+                return await self._end(held, outcome)
             if outcome.state != "RETRY":
                 raise QuarqError(f"{call.task}: {outcome.why}")
         raise QuarqError(f"{call.task}: retried {ENDLESS} times and has not ended")
@@ -108,39 +108,39 @@ class EagerRedis(JobsRedis):
         def member(signature: Signature, path: Path) -> Awaitable[Any]:
             return self._member(member_call(self, signature, caller, place(path)))
 
-        running = self._running(call, 0)
+        held = self._held(call, 0)
         tree = encoding.loads_wrapped(call.tree)
         node, caller = from_dict(tree), Caller.of(call.id, tree)
-        running.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
+        held.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
         try:
             value = await evaluate(node, call=member, request=Request(call.id, call.task))
         except Exception as error:
-            await self._end(running, Outcome(FAILURE, error))
+            await self._end(held, Outcome(FAILURE, error))
         else:
-            await self._end(running, Outcome(SUCCESS, value))
+            await self._end(held, Outcome(SUCCESS, value))
 
     async def _member(self, call: Call) -> Any:
         await asyncio.create_task(self._job(call))
         return await Result(call.id, self).get()
 
-    async def _end(self, running: Running, outcome: Outcome) -> None:
-        job_id = running.job.id
-        result, outcome = self._recorder.result(running, outcome, 0)
+    async def _end(self, held: HeldJob, outcome: Outcome) -> None:
+        job_id = held.job.id
+        result, outcome = self._recorder.result(held, outcome, 0)
         if outcome.ignored or outcome.state == REVOKED:
             result = b""
         self._entries[job_id] = Entry(outcome.state, result, self._meta.get(job_id, b""))
-        await self.enqueue([make() for make in self._recorder.callbacks(running, outcome)])
+        await self.enqueue([make() for make in self._recorder.callbacks(held, outcome)])
 
     def _runner(self, name: str) -> Runner:
         task = dict(registry.registered()).get(name)
         functions = {name: TaskRunnable(task, self._around)} if isinstance(task, Task) else {}
         return Runner(self, functions, Hooks(), {})
 
-    def _running(self, call: Call, retries: int) -> Running:
+    def _held(self, call: Call, retries: int) -> HeldJob:
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
-        return Running(job, Slot(Slots(1)), self, None)
+        return HeldJob(job, Slot(Slots(1)), self, None)
 
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")

@@ -15,7 +15,7 @@ from ..client.submit import WORKFLOW_TASKS
 from ..errors import SettingsMistake
 from ..store import keys
 from .execution.claimed_job import CallData
-from .execution.held_job import Running
+from .execution.held_job import HeldJob
 
 logger = logging.getLogger("arq.worker")
 
@@ -55,7 +55,7 @@ class TaskDefaults:
         return task.with_options(**missing) if missing and task.name not in WORKFLOW_TASKS else task
 
 
-def pickle_reader() -> Callable[[Running], CallData]:
+def pickle_reader() -> Callable[[HeldJob], CallData]:
     """What reads the jobs that arq pickled, for a worker with `accept_pickle=True`. The log says what that means."""
     from . import pickled  # a worker that does not accept pickle never imports it
 

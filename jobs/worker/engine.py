@@ -21,7 +21,7 @@ from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer
 from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, ClaimedJob, Outcome
-from .execution.held_job import Running
+from .execution.held_job import HeldJob
 from .execution.hooks import call_hook, ctx_for
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
@@ -61,7 +61,7 @@ class Engine:
         self.quiet = False
         """Claims no more, because an operator said so; what runs goes on, and the process stays."""
         self._shut_down = shut_down
-        self.held: dict[str, Running] = {}
+        self.held: dict[str, HeldJob] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,8 +113,8 @@ class Engine:
         """Take no more jobs; those that run go on."""
         self._stopping = True
         self._claimer.stop()
-        for job_id, running in list(self.held.items()):
-            if running.call.task in WORKFLOW_TASKS:  # another worker goes on with it at once
+        for job_id, held in list(self.held.items()):
+            if held.call.task in WORKFLOW_TASKS:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")
         self._slots.nudge()
         self._waker.wake()
@@ -129,16 +129,16 @@ class Engine:
 
         With *token*, only the run that was claimed with it: the job may have been claimed here again meanwhile.
         """
-        running = self.held.get(job_id)
-        if running is None or running.task is None or running.outcome is not None or running.stopped:
+        held = self.held.get(job_id)
+        if held is None or held.task is None or held.outcome is not None or held.stopped:
             return
-        if token is not None and running.job.token != token:
+        if token is not None and held.job.token != token:
             return
-        running.stopped = why
+        held.stopped = why
         if why == "lost":
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
         # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
-        asyncio.get_running_loop().call_soon(running.task.cancel)
+        asyncio.get_running_loop().call_soon(held.task.cancel)
 
     async def wait_until_idle(self) -> None:
         while self._tasks:
@@ -179,67 +179,67 @@ class Engine:
         return 0 if self.quiet else self._caution.jobs_allowed
 
     def _start(self, job: ClaimedJob) -> None:
-        running = Running(job, Slot(self._slots), self._redis, self._threads)
-        self.held[job.id] = running
+        held = HeldJob(job, Slot(self._slots), self._redis, self._threads)
+        self.held[job.id] = held
         self._tokens[job.id] = job.token
         if job.suspect:
-            self._caution.add(running)
+            self._caution.add(held)
         self.started += 1
-        running.task = asyncio.create_task(self._run_one(running))
-        self._tasks.add(running.task)
-        running.task.add_done_callback(self._tasks.discard)
+        held.task = asyncio.create_task(self._run_one(held))
+        self._tasks.add(held.task)
+        held.task.add_done_callback(self._tasks.discard)
 
-    async def _run_one(self, running: Running) -> None:
+    async def _run_one(self, held: HeldJob) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
         try:
-            stopped = await self._caution.until_alone(running) if running.job.suspect else None
-            outcome = stopped or await self._runner.run(running)
+            stopped = await self._caution.until_alone(held) if held.job.suspect else None
+            outcome = stopped or await self._runner.run(held)
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
-            logger.exception("job %s: the worker itself failed", running.job.id)
+            logger.exception("job %s: the worker itself failed", held.job.id)
             outcome = Outcome(FAILURE, error, why=text(error, 1_000))
-        in_process = running.current is not None and running.current.task.options.process
+        in_process = held.current is not None and held.current.task.options.process
         if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
             outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
-            if outcome.state == PENDING and running.thread is not None:
-                await asyncio.wait([running.thread])  # else another worker would start it beside the thread
-            if running.stopped == "lost":
-                self._drop(running)
+            if outcome.state == PENDING and held.thread is not None:
+                await asyncio.wait([held.thread])  # else another worker would start it beside the thread
+            if held.stopped == "lost":
+                self._drop(held)
             else:
-                self._recorder.put(running, outcome)
-            if running.thread is not None:
-                await asyncio.wait([running.thread])
+                self._recorder.put(held, outcome)
+            if held.thread is not None:
+                await asyncio.wait([held.thread])
         finally:  # a cancellation that was on its way comes here at the latest
-            running.slot.end()
-            if running.job.suspect:
-                self._caution.ended(running)
+            held.slot.end()
+            if held.job.suspect:
+                self._caution.ended(held)
                 self._waker.wake()  # the next suspect may be waiting for this one
 
-    def _settled(self, running: Running, recorded: bool) -> None:
-        self._drop(running)
-        outcome = running.outcome
+    def _settled(self, held: HeldJob, recorded: bool) -> None:
+        self._drop(held)
+        outcome = held.outcome
         if not recorded or outcome is None:
             return
         if outcome.state not in (PENDING, PARKED) and not outcome.by_member:
-            if not running.job.verdict:
+            if not held.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
         after_end = self._runner.hooks.after_end
         if after_end is not None and outcome.ends:
-            ctx = ctx_for(self._runner.ctx, running.job, running.call)
-            self._background.start(call_hook(after_end, running.call.task, ctx))
+            ctx = ctx_for(self._runner.ctx, held.job, held.call)
+            self._background.start(call_hook(after_end, held.call.task, ctx))
 
     @property
     def _can_take(self) -> bool:
         """A token that wakes a worker which is stopping is another's."""
         return self._claimable > 0 and not self._stopping
 
-    def _drop(self, running: Running) -> None:
-        if self.held.get(running.job.id) is running:
-            del self.held[running.job.id]
-            del self._tokens[running.job.id]
-        if running.job.suspect:
-            self._caution.recorded(running)
+    def _drop(self, held: HeldJob) -> None:
+        if self.held.get(held.job.id) is held:
+            del self.held[held.job.id]
+            del self._tokens[held.job.id]
+        if held.job.suspect:
+            self._caution.recorded(held)
             self._waker.wake()
 
     async def _is_anything_left(self) -> bool:

@@ -13,27 +13,27 @@ from .. import encoding
 from ..errors import EncodingError
 from ..values.exceptions import whole_text
 from .execution.claimed_job import CallData
-from .execution.held_job import Running
+from .execution.held_job import HeldJob
 from .execution.runnables import decode_call
 
 SHOWN = 1000
 """Characters that are kept of an argument that only pickle can carry."""
 
 
-def read(running: Running) -> CallData:
+def read(held: HeldJob) -> CallData:
     """The call of a pickled job; DeserializationError if it is none.
 
-    `running.unpickled` has the arguments for the function. What is kept and shown of the call is ours: an argument that
+    `held.unpickled` has the arguments for the function. What is kept and shown of the call is ours: an argument that
     cannot be encoded is its repr there.
     """
-    call = running.unpickled = decode_call(running.job.payload, pickle.loads)
+    call = held.unpickled = decode_call(held.job.payload, pickle.loads)
     args, kwargs = (
         [_shown(arg) for arg in call.args],
         {str(name): _shown(arg) for name, arg in call.kwargs.items()},
     )
     shown = {"t": call.job_try, "f": call.task, "a": args, "k": kwargs, "et": call.enqueued}
-    running.job.payload = encoding.dumps(shown)
-    return decode_call(running.job.payload, encoding.loads_stored)
+    held.job.payload = encoding.dumps(shown)
+    return decode_call(held.job.payload, encoding.loads_stored)
 
 
 def _shown(value: Any) -> Any:

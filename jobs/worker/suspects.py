@@ -11,7 +11,7 @@ from ..client.connection import JobsRedis
 from ..store import scripts
 from ..store.outage import is_away
 from .execution.claimed_job import Outcome
-from .execution.held_job import Running
+from .execution.held_job import HeldJob
 from .execution.runner import stopped
 from .execution.slots import Slots
 
@@ -37,11 +37,11 @@ class Caution:
     def __init__(self, redis: JobsRedis, slots: Slots) -> None:
         self._redis = redis
         self._slots = slots
-        self._suspects: set[Running] = set()
+        self._suspects: set[HeldJob] = set()
         """Their code has not ended."""
-        self._unrecorded: set[Running] = set()
+        self._unrecorded: set[HeldJob] = set()
         """Their outcome is not in Redis: what kills the worker now is taken for their doing."""
-        self._last_chance: Running | None = None
+        self._last_chance: HeldJob | None = None
         self._opens = 0.0
         """From this monotonic moment on others start beside the job on its last chance."""
         self._is_alone = False
@@ -72,26 +72,26 @@ class Caution:
             self._settled = True
             self._slots.nudge()
 
-    def add(self, running: Running) -> None:
-        self._suspects.add(running)
-        self._unrecorded.add(running)
-        if running.job.crashes and not running.job.verdict:
-            self._last_chance, self._opens, self._is_alone = running, math.inf, False
+    def add(self, held: HeldJob) -> None:
+        self._suspects.add(held)
+        self._unrecorded.add(held)
+        if held.job.crashes and not held.job.verdict:
+            self._last_chance, self._opens, self._is_alone = held, math.inf, False
 
-    def ended(self, running: Running) -> None:
+    def ended(self, held: HeldJob) -> None:
         """The code of a suspect has ended."""
-        self._suspects.discard(running)
+        self._suspects.discard(held)
 
-    def recorded(self, running: Running) -> None:
+    def recorded(self, held: HeldJob) -> None:
         """Its outcome is in Redis, or is another worker's to record."""
-        self._unrecorded.discard(running)
-        if running is self._last_chance:
+        self._unrecorded.discard(held)
+        if held is self._last_chance:
             self._last_chance = None
         self._slots.nudge()
 
-    async def until_alone(self, running: Running) -> Outcome | None:
+    async def until_alone(self, held: HeldJob) -> Outcome | None:
         """Wait until a suspect may start; its outcome if it was stopped meanwhile."""
-        if running is not self._last_chance:
+        if held is not self._last_chance:
             return None
         try:
             with contextlib.suppress(TimeoutError):
@@ -99,9 +99,9 @@ class Caution:
                     while self._slots.used > 1:
                         await self._slots.wait_for_change()
             if self._slots.used <= 1:
-                await self._note_alone(running, True)
+                await self._note_alone(held, True)
         except asyncio.CancelledError:
-            return stopped(running)
+            return stopped(held)
         self._opens = time.monotonic() + ALONE_S
         asyncio.get_running_loop().call_later(ALONE_S, self._slots.nudge)
         return None
@@ -111,9 +111,9 @@ class Caution:
         if self._last_chance is not None and self._is_alone:
             await self._note_alone(self._last_chance, False)
 
-    async def _note_alone(self, running: Running, alone: bool) -> None:
+    async def _note_alone(self, held: HeldJob, alone: bool) -> None:
         try:
-            await self._redis.run_script(scripts.ALONE, running.job.id, running.job.token, int(alone))
+            await self._redis.run_script(scripts.ALONE, held.job.id, held.job.token, int(alone))
         except Exception as error:  # then a death counts as one crash instead of two, or the reverse
             if not is_away(error):
                 raise
@@ -121,6 +121,6 @@ class Caution:
             self._is_alone = alone
 
 
-def _is_busy(running: Running) -> bool:
+def _is_busy(held: HeldJob) -> bool:
     """Does it run, or has it ended without being recorded? One that waits for other jobs does neither."""
-    return running.slot.held or running.outcome is not None
+    return held.slot.held or held.outcome is not None

@@ -228,7 +228,7 @@ class Worker(arq.worker.Worker):
             logger.info("could not say goodbye to Redis: %s", error)
 
     def _take_counts(self, engine: Engine) -> None:
-        self.tasks = {job_id: running.task for job_id, running in engine.held.items() if running.task}
+        self.tasks = {job_id: held.task for job_id, held in engine.held.items() if held.task}
         self.jobs_complete, self.jobs_failed = engine.counts[SUCCESS], engine.counts[FAILURE]
         self.jobs_retried = engine.counts[RETRY]
 

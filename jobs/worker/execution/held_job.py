@@ -20,7 +20,7 @@ UNKNOWN = CallData("<unknown>")
 
 
 @dataclass(slots=True, eq=False)
-class Running:
+class HeldJob:
     """What the engine, the run path and the recorder know of one held job."""
 
     job: ClaimedJob

@@ -27,7 +27,7 @@ from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import NET_S
 from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
-from .held_job import UNKNOWN, Running
+from .held_job import UNKNOWN, HeldJob
 from .hooks import call_hook
 
 T = TypeVar("T")
@@ -75,15 +75,15 @@ class TaskRunnable:
             return WorkerLost(f"job {job.id}: its worker died, and {self._task.name} may not run twice")
         return None
 
-    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        request = request_of(running.job, running.call)
-        current = CurrentJob(self._task, request, ctx, running.slot.free_while, running.report)
-        current.executor = running.executor
-        running.current = current
+    async def run(self, held: HeldJob, ctx: dict[Any, Any]) -> Any:
+        request = request_of(held.job, held.call)
+        current = CurrentJob(self._task, request, ctx, held.slot.free_while, held.report)
+        current.executor = held.executor
+        held.current = current
         if self._around is None:
-            return await self._run_and_tell(current, running.job, running.call)
+            return await self._run_and_tell(current, held.job, held.call)
         async with self._around(current):
-            return await self._run_and_tell(current, running.job, running.call)
+            return await self._run_and_tell(current, held.job, held.call)
 
     async def _run_and_tell(self, current: CurrentJob, job: ClaimedJob, call: CallData) -> Any:
         """The task's own hooks run where its code does: inside `around`."""
@@ -166,8 +166,8 @@ class ArqRunnable:
             return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
         return None
 
-    async def run(self, running: Running, ctx: dict[Any, Any]) -> Any:
-        call = running.unpickled or running.call
+    async def run(self, held: HeldJob, ctx: dict[Any, Any]) -> Any:
+        call = held.unpickled or held.call
         # in no task of its own: SystemExit in that would end the loop
         async with asyncio.timeout(self._timeout_s or None):
             return await self._function.coroutine(ctx, *call.args, **call.kwargs)

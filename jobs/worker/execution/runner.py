@@ -26,7 +26,7 @@ from .claimed_job import (
     Outcome,
     revoked,
 )
-from .held_job import Running
+from .held_job import HeldJob
 from .hooks import Hooks, call_hook, ctx_for
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 
@@ -46,7 +46,7 @@ class Runner:
     ctx: dict[Any, Any]
     unknown_patience_s: float = 0
     log_results: bool = True
-    read_pickled: Callable[[Running], CallData] | None = None
+    read_pickled: Callable[[HeldJob], CallData] | None = None
 
     def declarations(self) -> dict[str, str]:
         """What processes without the code of these functions have to know of them: see known_tasks."""
@@ -55,59 +55,59 @@ class Runner:
             for name, function in self.functions.items()
         }
 
-    async def run(self, running: Running) -> Outcome:
+    async def run(self, held: HeldJob) -> Outcome:
         """Run the job, unless there is a reason not to; say so in the log; return what came of it."""
-        job = running.job
-        refusal = self._refusal(running)
+        job = held.job
+        refusal = self._refusal(held)
         if refusal is not None:
-            job_log.refused(job, running.call, refusal)
+            job_log.refused(job, held.call, refusal)
             return refusal
-        function = self.functions[running.call.task]
-        ctx = ctx_for(self.ctx, job, running.call)
-        job_log.received(job, running.call, function.secrets)
+        function = self.functions[held.call.task]
+        ctx = ctx_for(self.ctx, job, held.call)
+        job_log.received(job, held.call, function.secrets)
         began = time.monotonic()
         try:
-            await call_hook(self.hooks.start, running.call.task, ctx)
-            value = await function.run(running, ctx)
+            await call_hook(self.hooks.start, held.call.task, ctx)
+            value = await function.run(held, ctx)
         except (Exception, asyncio.CancelledError) as error:
-            outcome = self._judge(running, error, function)
+            outcome = self._judge(held, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
-        job_log.ended(job, running.call, outcome, time.monotonic() - began, self.log_results)
+        job_log.ended(job, held.call, outcome, time.monotonic() - began, self.log_results)
         with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
-            await call_hook(self.hooks.end, running.call.task, ctx)
+            await call_hook(self.hooks.end, held.call.task, ctx)
         return outcome
 
-    def _refusal(self, running: Running) -> Outcome | None:
+    def _refusal(self, held: HeldJob) -> Outcome | None:
         """Why the job is not started: what the claim found, or what only a look into the payload can tell."""
-        job = running.job
+        job = held.job
         if job.verdict:
-            return _ended_unstarted(running)
+            return _ended_unstarted(held)
         try:
-            running.call = self._decode(running)
-            running.sent = job.payload
+            held.call = self._decode(held)
+            held.sent = job.payload
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
-        function = self.functions.get(running.call.task)
+        function = self.functions.get(held.call.task)
         if function is None:
-            return self._unknown(job, running.call.task)
-        refused = function.refuse(job, running.call)
-        if running.unpickled is not None and not isinstance(function, ArqRunnable):
+            return self._unknown(job, held.call.task)
+        refused = function.refuse(job, held.call)
+        if held.unpickled is not None and not isinstance(function, ArqRunnable):
             refused = DeserializationError(
-                f"{running.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+                f"{held.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
             )
         if refused is None:
             return None
         return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
 
-    def _decode(self, running: Running) -> CallData:
+    def _decode(self, held: HeldJob) -> CallData:
         try:
-            return decode_call(running.job.payload, self.redis.loads)
+            return decode_call(held.job.payload, self.redis.loads)
         except DeserializationError:
-            if not running.job.payload.startswith(PICKLED):
+            if not held.job.payload.startswith(PICKLED):
                 raise
         if self.read_pickled is not None:
-            return self.read_pickled(running)
+            return self.read_pickled(held)
         raise DeserializationError(
             "unable to deserialize job: it was pickled, as arq does by default; "
             "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
@@ -121,34 +121,32 @@ class Runner:
         why = f"this worker does not know the task {name!r}"
         return Outcome(PENDING, delay_s=UNKNOWN_AGAIN_S, why=why, unknown_since=since)
 
-    def _judge(self, running: Running, error: BaseException, function: Runnable) -> Outcome:
-        if isinstance(error, asyncio.CancelledError) and running.stopped in ("shutdown", "revoked"):
-            if running.stopped == "revoked" or function.runs_again:
-                return stopped(running)
-            error = JobExecutionFailed(
-                f"job {running.job.id}: its worker was stopped, and it may not run again"
-            )
-        outcome = function.judge(error, running.job)
+    def _judge(self, held: HeldJob, error: BaseException, function: Runnable) -> Outcome:
+        if isinstance(error, asyncio.CancelledError) and held.stopped in ("shutdown", "revoked"):
+            if held.stopped == "revoked" or function.runs_again:
+                return stopped(held)
+            error = JobExecutionFailed(f"job {held.job.id}: its worker was stopped, and it may not run again")
+        outcome = function.judge(error, held.job)
         if not outcome.ends:
             return outcome
         return replace(outcome, keep_s=function.keep_result_s)
 
 
-def stopped(running: Running) -> Outcome:
+def stopped(held: HeldJob) -> Outcome:
     """The outcome of a job whose run we cancelled."""
-    if running.stopped == "revoked":
-        return revoked(running.job.id, " while it ran")
+    if held.stopped == "revoked":
+        return revoked(held.job.id, " while it ran")
     return Outcome(PENDING, why="its worker was stopped")
 
 
-def _ended_unstarted(running: Running) -> Outcome:
+def _ended_unstarted(held: HeldJob) -> Outcome:
     """The end of a job that the claim gave a verdict on. No code of the application runs here: decoding the arguments
     may be what kills workers.
     """
-    job = running.job
+    job = held.job
     if job.verdict == "missing":
         return Outcome(FAILURE, JobExecutionFailed("job expired"), why="its payload is gone")
-    running.call = inert_call(job.payload)
+    held.call = inert_call(job.payload)
     if job.verdict == "revoked":
         return revoked(job.id)
     if job.verdict == "expired":
