@@ -30,7 +30,7 @@ class Batch:
 
 
 class Claimer:
-    """Claims for one worker. A claim is never sent twice: when its reply is lost, what it took is handed back first."""
+    """Claims for one worker. A claim is never sent twice: when its reply is lost, what it took is released first."""
 
     def __init__(
         self, connection: ScriptConnection, worker: str, queues: Sequence[str], lease_s: float
@@ -57,7 +57,7 @@ class Claimer:
         while not self._stopped:
             try:
                 if self._reply_lost:
-                    await self.hand_back_all_but(mine())
+                    await self.release_all_but(mine())
                     self._reply_lost = False
                 batch = await self._claim(wanted, suspects)
             except Exception as error:
@@ -76,10 +76,10 @@ class Claimer:
         except Exception as error:
             self._outage.failed(error)
 
-    async def hand_back_all_but(self, mine: dict[str, str]) -> None:
+    async def release_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
         known = [word for pair in mine.items() for word in pair]
-        for job_id in await self._connection.run(scripts.HANDBACK, [self._worker, *known]):
+        for job_id in await self._connection.run(scripts.RELEASE, [self._worker, *known]):
             logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int) -> Batch:

@@ -120,7 +120,7 @@ class Engine:
         self._waker.wake()
 
     def cancel_all(self) -> None:
-        """Stop every running job; each is handed back once its code has ended, with no attempt used."""
+        """Stop every running job; each is released once its code has ended, with no attempt used."""
         for job_id in list(self.held):
             self.stop_job(job_id, "shutdown")
 
@@ -247,7 +247,7 @@ class Engine:
         return bool(self.held) or any([await self._redis.zcard(queue) for queue in queues])
 
     async def _give_up_jobs(self) -> None:
-        """We were cancelled, not told to stop: what runs is handed back, and does not go on beside its next run."""
+        """We were cancelled, not told to stop: what runs is released, and does not go on beside its next run."""
         if not self._tasks:
             return
         self.stop_claiming()
@@ -257,10 +257,10 @@ class Engine:
                 await self.wait_until_idle()
 
     async def _stop_background(self) -> None:
-        """Hand back what may still be ours, and close; Redis being away now must not keep the process."""
+        """Release what may still be ours, and close; Redis being away now must not keep the process."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(3):
-                await self._claimer.hand_back_all_but({})
+                await self._claimer.release_all_but({})
         self._lease_renewer.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._waker.close()

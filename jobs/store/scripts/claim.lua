@@ -60,7 +60,7 @@ local function look_again(id, queue, key, score, alive)
   if alive then redis.call('ZADD', LEASES .. queue, score, id) end
 end
 
-local function give(id, queue, key, record, payload, why)
+local function hand_over(id, queue, key, record, payload, why)
   redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
   local suspect, crashes = record.suspect and not record.tree, record.crashes
   if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
@@ -114,7 +114,7 @@ local function consider(id, queue, key)
     end
     return
   end
-  give(id, queue, key, record, payload, why)
+  hand_over(id, queue, key, record, payload, why)
 end
 
 -- A record that nobody of ours wrote must not stop the claims of others: it is looked at again much later. Keys of another

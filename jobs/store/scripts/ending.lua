@@ -47,7 +47,7 @@ local function gather_end(id, state, now, record, listed_already)
   end
   if limits_of(record.task) then
     redis.call('DEL', IN_PROGRESS .. id)
-    release(id, record.task)
+    give_back(id, record.task)
   end
 end
 

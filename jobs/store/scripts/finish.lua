@@ -2,7 +2,7 @@
 -- Recording the same outcome again changes nothing and is answered as done.
 --   SUCCESS, FAILURE, REVOKED   the job ends: result, record, history, counters, waiters; the calls that follow are stored
 --   RETRY                       due again after `delay`; one retry used
---   PENDING                     handed back, due after `delay`; no attempt used
+--   PENDING                     released, due after `delay`; no attempt used
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
 -- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed
@@ -22,7 +22,7 @@ local answers, settled, unleased, woken = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
-  release(id, task)
+  give_back(id, task)
   redis.call('ZADD', queue_key(queue), as_moment(tonumber(due) or now), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, unpack(changes))
   woken[queue] = true
@@ -58,7 +58,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     note_event(id, state, task, queue, worker)
     count(task, state, false, false)
   elseif state == 'PENDING' then
-    local due = delay == 0 and record.due or now + delay -- handed back, it keeps its place in the queue
+    local due = delay == 0 and record.due or now + delay -- released, it keeps its place in the queue
     if extra == '' then redis.call('HDEL', RECORD .. id, 'expires') end -- it had begun: see verdict in claim.lua
     requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, 'unknown', extra })
   elseif state == 'PARKED' then

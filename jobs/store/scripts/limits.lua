@@ -6,7 +6,7 @@
 -- TOLERANCE together make n + 1 starts in one window impossible, whatever the workers' delays.
 --
 -- Over its concurrency limit a job waits in a list of its own, by its original due time; whoever ends, retries or is
--- handed back calls the head, and so does one that was called but ends before it starts: calling one too many does no
+-- released calls the head, and so does one that was called but ends before it starts: calling one too many does no
 -- harm, as whoever finds no room waits again. A holder whose lease has ended holds nothing, but while leases may have
 -- lapsed because Redis was away.
 local SLOWER, TOLERANCE = 1.05, 0.04
@@ -112,7 +112,7 @@ local function admit(id, key, task, due, now, takeover)
 end
 
 -- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
-local function release(id, task)
+local function give_back(id, task)
   if not limits_of(task) then return end
   local place = redis.call('ZSCORE', PLACES .. task, id)
   if place then -- the last takes the place that is free now

@@ -32,7 +32,7 @@ class Slots:
         """Use one; whoever claims has looked at `free` before."""
         self.used += 1
 
-    def give(self) -> None:
+    def give_back(self) -> None:
         while self._returning:
             waiter = self._returning.popleft()
             if not waiter.done():
@@ -52,7 +52,7 @@ class Slots:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.give()
+                self.give_back()
             raise
 
     async def wait_for_change(self) -> None:
@@ -92,7 +92,7 @@ class Slot:
         if asyncio.get_running_loop() is not self._loop:
             return await waiting
         self._waits += 1
-        self._give()
+        self._give_back()
         try:
             result = await waiting
             await self._take_again()
@@ -100,22 +100,22 @@ class Slot:
         finally:
             self._waits -= 1
             if self._waits:
-                asyncio.get_running_loop().call_soon(self._give_if_waiting)
+                asyncio.get_running_loop().call_soon(self._give_back_if_waiting)
 
     def end(self) -> None:
         self._ended = True
         if self._taking is not None:
             self._taking.cancel()
-        self._give()
+        self._give_back()
 
-    def _give(self) -> None:
+    def _give_back(self) -> None:
         if self.held:
             self.held = False
-            self._slots.give()
+            self._slots.give_back()
 
-    def _give_if_waiting(self) -> None:
+    def _give_back_if_waiting(self) -> None:
         if self._waits:
-            self._give()
+            self._give_back()
 
     async def _take_again(self) -> None:
         """One taking serves all waits of the job that return while it lasts."""

@@ -100,7 +100,7 @@ async def unknown(connection: JobsRedis, clock: Clock, job_id: str) -> None:
 
 
 async def unheard(connection: JobsRedis, clock: Clock, job_id: str) -> None:
-    assert await connection.run_script(scripts.HANDBACK, "w") == [job_id.encode()]
+    assert await connection.run_script(scripts.RELEASE, "w") == [job_id.encode()]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 -- After a lost reply: whatever Redis thinks this worker runs and it does not is due again, with no attempt used.
--- ARGV: worker, then for each job that it does run id, token.   Returns the ids handed back.
+-- ARGV: worker, then for each job that it does run id, token.   Returns the ids released.
 -- flags: allow-oom
 -- include: limits
 local worker = ARGV[1]
@@ -13,7 +13,7 @@ for i = 1, #running, 2 do
     local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'due', 'attempts', 'task')
     if record[1] == token and record[2] == 'STARTED' then
       redis.call('DEL', IN_PROGRESS .. id)
-      release(id, record[6])
+      give_back(id, record[6])
       redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4] or now) or now), id)
       redis.call('ZREM', LEASES .. (record[3] or 'default'), id)
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', (tonumber(record[5] or 1) or 1) - 1)
