@@ -440,5 +440,26 @@ async def test_a_shutdown_right_after_the_answer_still_records_it(site: Site) ->
     await wait_until(state, "the record of what was sent")
 
 
+@pytest.mark.both_databases("a claim in SQL decides")
+async def test_a_shutdown_right_after_a_refusal_still_records_it(site: Site) -> None:
+    """Else it would look as if its worker had died after DATA, and be sent once more as uncertain."""
+    await site.add()
+    site.smtp.script["dot"] = "451 later"
+    site.smtp.delay_s = 0.2
+    sending = asyncio.create_task(site.deliver())
+    await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
+    async with writing_alone(site.database):
+        await wait_until(lambda: any("_settle" in repr(task) for task in asyncio.all_tasks()), "the record")
+        sending.cancel()
+        await asyncio.wait([sending])
+
+    async def state() -> bool:
+        return (await site.read()).state == State.SCHEDULED
+
+    await wait_until(state, "the record of the refusal")
+    reminder = await site.read()
+    assert (reminder.attempts, reminder.uncertain) == (1, 0)
+
+
 def test_its_repr_is_its_beginning() -> None:
     assert repr(Reminder(text="Water the plants on the balcony")) == "<Reminder 'Water the plants on '>"
