@@ -8,7 +8,6 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import inf
 from typing import (
     Any,
     Concatenate,
@@ -30,6 +29,7 @@ from ..tasks.current import CurrentJob, Request, set_current
 from ..tasks.keywords import ManyOptions, NoOption, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
+from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, enter_plain_task
 from ..workflows.canvas import Node, Signature, group
@@ -49,8 +49,7 @@ class Task(Generic[P, R]):
         self.options = options
         self.given: frozenset[str] = frozenset()
         """The options that it was given by name; the others have their defaults."""
-        self._parameters = inspect.signature(function)
-        self._fewest, self._most = _positional_counts(self._parameters, bound=options.bind)
+        self.parameters = Parameters(name, function, bound=options.bind)
         self.is_async = callables.is_async(function)
         self._check_how_it_runs()
         self.__name__ = getattr(function, "__name__", name)
@@ -192,19 +191,6 @@ class Task(Generic[P, R]):
         """A group of starmaps over *n* items each: a list of lists of results."""
         return self.s().chunks(items, n)
 
-    def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """TypeError if the function does not take these arguments."""
-        if kwargs or not self._fewest <= len(args) <= self._most:
-            self.bind_arguments(args, kwargs)
-
-    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The arguments by parameter name; TypeError if the function does not take them."""
-        own = (None, *args) if self.options.bind else args
-        try:
-            return self._parameters.bind(*own, **kwargs).arguments
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-
     def _check_how_it_runs(self) -> None:
         callables.refuse_generator(self.name, self.function)
         if self.options.process and self.is_async:
@@ -282,15 +268,3 @@ def _close_coroutine(thread: asyncio.Future[Any]) -> None:
     """Its job was stopped before it could be awaited."""
     if not thread.cancelled() and thread.exception() is None and inspect.iscoroutine(thread.result()):
         thread.result().close()
-
-
-def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:
-    """How many positional arguments alone make a whole call: (fewest, most). Saves most calls a slow look."""
-    kinds = [parameter.kind for parameter in signature.parameters.values()]
-    needed = [parameter.default is parameter.empty for parameter in signature.parameters.values()]
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if any(kind == inspect.Parameter.KEYWORD_ONLY and need for kind, need in zip(kinds, needed, strict=True)):
-        return inf, 0
-    fewest = sum(kind in plain and need for kind, need in zip(kinds, needed, strict=True))
-    most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in plain for kind in kinds)
-    return fewest - bound, most - bound

@@ -155,7 +155,7 @@ def _task_call(
     }
     task = registry.find(name)
     if task is not None:
-        task.takes(signature.args, signature.kwargs)
+        task.parameters.check(signature.args, signature.kwargs)
     try:
         payload = connection.encode_call(
             name, signature.args, signature.kwargs, options=callbacks, limit=limit
@@ -208,7 +208,7 @@ def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
     task = registry.find(name) if isinstance(node, Signature) else None
     if task is not None:
         with contextlib.suppress(TypeError):  # a partial lacks arguments
-            arguments = task.bind_arguments(node.args, node.kwargs)
+            arguments = task.parameters.bind(node.args, node.kwargs)
     for argument, value in arguments.items():
         try:
             encoding.dumps(value)

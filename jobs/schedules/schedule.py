@@ -45,7 +45,7 @@ class Schedule(CronJob):
             self.args, self.kwargs = checks.positional("args", args), checks.by_name("kwargs", kwargs)
             self.window = checks.span("window", window)
             if isinstance(task, RegisteredTask):
-                task.takes(self.args, self.kwargs)
+                task.parameters.check(self.args, self.kwargs)
             encoding.dumps([self.args, self.kwargs])
 
         async def run(ctx: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import SettingsMistake, UnknownTask
 from .options import TaskOptions
 from .origin import Origin, origin_of
+from .parameters import Parameters
 
 
 @runtime_checkable
@@ -18,16 +19,11 @@ class RegisteredTask(Protocol):
     function: Callable[..., Any]
     name: str
     options: TaskOptions
+    parameters: Parameters
     declared_in: str
     """The module that made it a task."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
-
-    def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """TypeError if the function does not take these arguments."""
-
-    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The arguments by parameter name; TypeError if the function does not take them."""
 
 
 T = TypeVar("T", bound=RegisteredTask)

@@ -1,0 +1,42 @@
+"""The parameters of a task's function: which arguments a call may have."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+
+class Parameters:
+    """Those of *function*, whose first argument is not the caller's if it is *bound*."""
+
+    def __init__(self, task: str, function: Callable[..., Any], *, bound: bool) -> None:
+        self._task, self._bound = task, bound
+        self._signature = inspect.signature(function)
+        self._fewest, self._most = _positional_counts(self._signature, bound=bound)
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """TypeError if the function does not take these arguments."""
+        if kwargs or not self._fewest <= len(args) <= self._most:
+            self.bind(args, kwargs)
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments by parameter name; TypeError if the function does not take them."""
+        own = (None, *args) if self._bound else args
+        try:
+            return self._signature.bind(*own, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self._task}: {error}") from None
+
+
+def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:
+    """How many positional arguments alone make a whole call: (fewest, most). Saves most calls a slow look."""
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    needed = [parameter.default is parameter.empty for parameter in signature.parameters.values()]
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(kind == inspect.Parameter.KEYWORD_ONLY and need for kind, need in zip(kinds, needed, strict=True)):
+        return inf, 0
+    fewest = sum(kind in plain and need for kind, need in zip(kinds, needed, strict=True))
+    most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in plain for kind in kinds)
+    return fewest - bound, most - bound
