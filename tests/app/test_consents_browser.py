@@ -121,7 +121,7 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
 
     await set_reminder(page, site, to="bob@example.org", seconds=30)
     await page.locator("[data-notice=asked-first]").wait_for()
-    await expect(page.locator(".badge")).to_have_text("waiting for consent")
+    await page.locator(".badge[data-state=waiting]").wait_for()
     reminder = page.url
 
     await open_mail(bob, site, "May this person send you reminders?")

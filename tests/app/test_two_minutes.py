@@ -36,7 +36,7 @@ async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(
         await page.get_by_text("Your reminder").first.click(
             timeout=60_000
         )  # the page looks for mail by itself
-        await expect(page.locator(".mail-text")).to_contain_text("10 seconds before it was mailed")
+        await expect(page.locator(".mail-text")).to_contain_text("10 seconds before it was sent")
     finally:
         site.kill_all()
 
