@@ -8,7 +8,7 @@ from app import create_app
 from app.background import worker_options
 from app.embedded.processes import StartError
 from app.embedded.valkey import require_running
-from app.private import own_settings
+from app.private_files import own_settings
 from jobs import worker_settings
 from settings import SettingsError
 

@@ -16,7 +16,7 @@ from app.mail import Mailer
 from app.migrations import upgrade
 from app.playground import pages as playground
 from app.privacy import pages as privacy
-from app.private import own_settings
+from app.private_files import own_settings
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from app import create_app, logs
-from app.private import own_settings
+from app.private_files import own_settings
 from app.web.server import run
 from settings import SettingsError
 

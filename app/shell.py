@@ -19,7 +19,7 @@ from app.background import TASKS
 from app.context import close
 from app.embedded.processes import StartError
 from app.embedded.valkey import require_running
-from app.private import own_settings
+from app.private_files import own_settings
 from jobs import connect
 from settings import Settings, SettingsError
 

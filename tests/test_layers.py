@@ -22,7 +22,7 @@ MAY_IMPORT = {
 PUBLIC = ("jobs", "jobs.monitor")
 """What of the library others may import from."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
-MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private\.py|app/monitor/__main__\.py")
+MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py")
 READS_PICKLE = "jobs/worker/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by nothing else."""
 FLOORS = (
@@ -255,7 +255,7 @@ def test_what_we_do_without_is_not_installed(name: str) -> None:
 
 
 FLOORS_OF_THE_SITE = [
-    {"context", "logs", "messages", "private", "tokens"},
+    {"context", "logs", "messages", "private_files", "tokens"},
     {"database", "mail", "times"},
     {"migrations", "web"},
     {"mail_limits", "security_log"},

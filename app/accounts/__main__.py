@@ -6,7 +6,7 @@ import sys
 from app.accounts.links import sign_in_link
 from app.mail.address import AddressRefused
 from app.migrations import upgrade
-from app.private import own_settings
+from app.private_files import own_settings
 from settings import SettingsError
 
 

@@ -7,7 +7,7 @@ import sys
 
 from app.embedded.processes import StartError
 from app.embedded.supervisor import supervise
-from app.private import own_settings
+from app.private_files import own_settings
 from settings import SettingsError
 
 if __name__ == "__main__":

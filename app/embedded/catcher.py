@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from app.private import make_private
+from app.private_files import make_private
 from settings import Settings
 
 KEPT_MAILS = 1000  # the oldest go first

@@ -19,7 +19,7 @@ from quart.typing import ResponseReturnValue
 from app import security_log
 from app.context import site
 from app.messages import Message
-from app.private import write_private
+from app.private_files import write_private
 from settings import Settings
 
 ADDRESS = "/inbox/"

@@ -21,7 +21,7 @@ from app.embedded import key, valkey
 from app.embedded.catcher import catching
 from app.embedded.processes import Service, StartError, running
 from app.migrations import upgrade
-from app.private import make_private
+from app.private_files import make_private
 from settings import Settings
 
 WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from app.embedded.processes import Service, StartError
-from app.private import make_private
+from app.private_files import make_private
 from settings import Settings
 
 START_S = 60  # a large append-only file takes its time to load

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from app.migrations import upgrade
-from app.private import own_settings
+from app.private_files import own_settings
 from settings import SettingsError
 
 if __name__ == "__main__":

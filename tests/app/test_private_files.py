@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.private import close_to_others
+from app.private_files import close_to_others
 from settings import ROOT, Settings, SettingsError
 from tests.app.running_site import RunningSite, environment
 from tests.waiting import wait_until
