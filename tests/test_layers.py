@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.floors import FLOORS
+
 ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "settings_readers": {"jobs"},  # they read a Redis address as the library does
@@ -25,20 +27,6 @@ LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "w
 MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py")
 READS_PICKLE = "jobs/worker/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by nothing else."""
-FLOORS = (
-    ("errors",),
-    ("values",),
-    ("encoding",),
-    ("store",),
-    ("tasks",),
-    ("workflows", "schedules"),
-    ("client",),
-    ("monitor",),
-    ("worker",),
-    ("commands", "eager"),
-    ("testing", "__init__", "__main__"),
-)
-"""The rooms of jobs/ from the ground up: each may import those below it, for types too."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from jobs import group, task, worker_settings
 from jobs.client.submit import WORKFLOW
 from jobs.worker.execution.claimed_job import Outcome
-from jobs.worker.execution.held_job import Running
+from jobs.worker.execution.held_job import HeldJob
 from jobs.worker.orchestrator import Orchestration
 from jobs.worker.recorder import Recorder
 from tests.chaos import ledger, tasks
@@ -90,16 +90,16 @@ class CrashingRecorder:
 
     _put, _settle = Recorder.put, Recorder._settle
 
-    def put(self: Any, running: Running, outcome: Outcome) -> None:
+    def put(self: Any, held: HeldJob, outcome: Outcome) -> None:
         if outcome.ends:
-            reach("before the end" if running.call.task == WORKFLOW else "member acted")
-        CrashingRecorder._put(self, running, outcome)
+            reach("before the end" if held.call.task == WORKFLOW else "member acted")
+        CrashingRecorder._put(self, held, outcome)
 
-    def settle(self: Any, running: Running, answer: int) -> None:
-        assert running.outcome is not None
-        if running.outcome.ends:
-            reach("after the end" if running.call.task == WORKFLOW else "member recorded")
-        CrashingRecorder._settle(self, running, answer)
+    def settle(self: Any, held: HeldJob, answer: int) -> None:
+        assert held.outcome is not None
+        if held.outcome.ends:
+            reach("after the end" if held.call.task == WORKFLOW else "member recorded")
+        CrashingRecorder._settle(self, held, answer)
 
 
 @task(name="chaos.body", bind=True)

@@ -13,7 +13,7 @@ from jobs import errors, monitor
 
 INTERNAL = {
     "jobs.workflows.journal": {
-        "PutDown",
+        "Parked",
         "Revoked",
         "MemberFailed",
     },  # how an evaluation ends, inside a worker

@@ -69,7 +69,7 @@ def opened(url: str, prefix: str) -> JobsRedis:
 @contextlib.asynccontextmanager
 async def working(url: str, prefix: str) -> AsyncIterator[JobsRedis]:
     """A connection with this prefix as the default one, and a worker that has it too."""
-    settings = worker_settings(
+    settings = worker_settings(job_completion_wait=0.2, 
         redis_url=url, tasks=[*tasks.ALL, total, single], handle_signals=False, poll_delay=0.1, lease=2,
         lease_renewal=0.2, cron_jobs=[every(total, timedelta(seconds=0.3), name="tick", args=([1],))],
     )  # fmt: skip
@@ -80,7 +80,6 @@ async def working(url: str, prefix: str) -> AsyncIterator[JobsRedis]:
         with default.connected(client):
             yield client
     finally:
-        worker._job_completion_wait = 0.2
         await worker.close()
         await asyncio.gather(running, return_exceptions=True)
         await client.aclose()

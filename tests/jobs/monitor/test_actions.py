@@ -6,12 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from jobs.keys import Keys
 
 from jobs import group, monitor
 from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
+from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

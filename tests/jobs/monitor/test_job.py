@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from jobs.keys import Keys
 
 from jobs import Result, chain, chord, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor import find, job, workflow
+from jobs.store.keys import Keys
 from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks

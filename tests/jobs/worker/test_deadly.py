@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs.keys import Keys
 from redis.asyncio import Redis
 
 from jobs import Result, encoding, monitor, task
@@ -19,6 +18,7 @@ from jobs.monitor import job as look_at
 from jobs.monitor.control import NotRetried, retry
 from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
+from jobs.store.keys import Keys
 from jobs.values import exceptions
 from jobs.worker import suspects
 from jobs.worker.execution.runnables import inert_call

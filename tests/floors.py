@@ -1,0 +1,16 @@
+"""The rooms of jobs/, in the order in which they may import each other."""
+
+FLOORS = (
+    ("errors",),
+    ("values",),
+    ("encoding",),
+    ("store",),
+    ("tasks",),
+    ("workflows", "schedules"),
+    ("client",),
+    ("monitor",),
+    ("worker",),
+    ("commands", "eager"),
+    ("testing", "__init__", "__main__"),
+)
+"""From the ground up: each may import those below it, for types too."""
