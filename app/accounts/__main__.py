@@ -1,4 +1,4 @@
-"""`python -m app.accounts [EMAIL]`: print a one-time sign-in link, for the owner if nobody is named."""
+"""`python -m app.accounts [EMAIL]`: print a one-time sign-in link, for the owner by default."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from settings import SettingsError
 
 
 async def main(email: str) -> None:
-    """Needs the database only: no Redis, no mail server, no worker, no running site."""
+    """Needs only the database: no Redis, no mail server, no worker, no running site."""
     settings = own_settings()
     await upgrade(settings)
     print(await sign_in_link(settings, email))

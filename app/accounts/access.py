@@ -1,4 +1,4 @@
-"""Who may open a page. Every view is marked with one of three words; a view without one answers nobody."""
+"""Who may open a page. Each view has one of three marks; a view without one answers nobody."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def public(view: View) -> View:
-    """Everybody."""
+    """Let everybody in."""
     return _mark(view, "public")
 
 
 def signed_in(view: View) -> View:
-    """Whoever has signed in; others are sent to sign in and come back."""
+    """Let signed-in users in. Send others to the sign-in page, and back afterwards."""
     return _mark(view, "signed_in")
 
 
 def owner_only(view: View) -> View:
-    """The owner of the site; other accounts get 403."""
+    """Let the owner of the site in. Other accounts get 403."""
     return _mark(view, "owner")
 
 
 def or_metrics_token(view: View) -> View:
-    """Besides whoever the mark below lets in: a program that sends METRICS_TOKEN as its bearer token."""
+    """Also let in a program that sends METRICS_TOKEN as its bearer token."""
     view.or_metrics_token = True  # type: ignore[attr-defined]
     return view
 
@@ -44,7 +44,7 @@ def is_owner(account: Account | None) -> bool:
 
 
 def protect(app: Quart) -> None:
-    """Refuse each view to those whom its mark leaves out, and say in every template whether the owner looks."""
+    """Enforce the mark of each view, and give every template `is_owner`."""
 
     @app.context_processor
     async def words() -> dict[str, object]:
@@ -53,7 +53,7 @@ def protect(app: Quart) -> None:
     @app.before_request
     async def check_access() -> ResponseReturnValue | None:
         if request.endpoint is None or request.endpoint == "static":
-            return None  # a 404, or a file that everybody may read
+            return None  # a 404 or a public file
         view = app.view_functions[request.endpoint]
         access = getattr(view, "access", None)
         if getattr(view, "or_metrics_token", False) and "Authorization" in request.headers:

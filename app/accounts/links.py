@@ -1,4 +1,4 @@
-"""Sign-in links: made for an address, good once and for ten minutes. Needs no Redis, mail or worker."""
+"""Sign-in links. Each is for one address and works once, for ten minutes. Needs no Redis, mail or worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEEP_OLD_LINKS = timedelta(days=1)
 
 
 async def sign_in_link(settings: Settings, email: str = "") -> str:
-    """A fresh link for this address (else for the owner), for somebody who sits at the machine."""
+    """A new link for this address, the owner's by default. For a command line, without a running app."""
     database = Database(settings.database_url)
     try:
         async with database.transaction() as db:
@@ -34,7 +34,7 @@ async def sign_in_link(settings: Settings, email: str = "") -> str:
 
 
 def parse_address(typed: str, settings: Settings) -> str:
-    """The address of an account, in lower case. `localhost` is only for the owner and for trying out."""
+    """The address of an account, in lower case. `localhost` is for the owner and for the embedded mail server."""
     owner = owner_address(settings)
     email = owner if typed == settings.owner_email else address.parse(typed).lower()
     if email.endswith("@localhost") and email != owner and not settings.embedded_mail:
@@ -50,12 +50,12 @@ def owner_address(settings: Settings) -> str:
 
 
 async def account_number(db: AsyncSession, email: str) -> int | None:
-    """The account of this (parsed) address; None if it has none."""
+    """The id of the account with this (parsed) address, or None."""
     return await db.scalar(select(Account.id).where(Account.email == email))
 
 
 async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:
-    """Add a link for this (parsed) address; old ones go."""
+    """Add a link for this (parsed) address, and delete links that expired a day ago or earlier."""
     now = datetime.now(UTC)
     await db.execute(delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS))
     nonce = secrets.token_urlsafe(24)
@@ -72,18 +72,18 @@ async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink
 
 
 def address_of(link: SignInLink, settings: Settings) -> str:
-    """The link's web address, below BASE_URL whatever Host was asked for. Each try mails the same."""
+    """The link's web address, always below BASE_URL, never the request's Host. The same for each try."""
     return f"{settings.base_url}/sign-in/{_token(settings.secret_key, link.nonce)}"
 
 
 async def find_link(db: AsyncSession, token: str) -> SignInLink | None:
-    """The link of this token, if it can still be used."""
+    """The link of this token, or None if it is used, expired or unknown."""
     query = select(SignInLink).where(SignInLink.token_hash == _hashed(token), *_usable())
     return (await db.scalars(query)).one_or_none()
 
 
 async def use_link(db: AsyncSession, token: str, timezone: str) -> tuple[Account | None, bool]:
-    """Use the link up, and give its account, and whether it was made now. None if somebody was faster."""
+    """Use the link up. Returns its account and whether it is new; None if the link is used, expired or unknown."""
     query = update(SignInLink).where(SignInLink.token_hash == _hashed(token), *_usable())
     used = await db.execute(query.values(used_at=datetime.now(UTC)).returning(SignInLink.email))
     email = used.scalar_one_or_none()
@@ -97,7 +97,7 @@ async def use_link(db: AsyncSession, token: str, timezone: str) -> tuple[Account
         async with db.begin_nested():
             account = Account(email=email, timezone=timezone, created_at=datetime.now(UTC))
             db.add(account)
-    except IntegrityError:  # two links of a new address, used at the same moment
+    except IntegrityError:  # two links of one new address, used at the same moment
         return (await db.scalars(account_query)).one(), False
     return account, True
 

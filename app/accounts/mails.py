@@ -16,7 +16,7 @@ from app.mail import compose, current_mailer
 
 
 async def sign_in_link(link_id: int) -> None:
-    """Mail this link, if it can still be used. Raises DeliveryFailed; every try is the same mail."""
+    """Mail this link if it can still be used. Raises DeliveryFailed. Each try has the same Message-ID."""
     async with database.session() as db:
         link = await db.get(SignInLink, link_id)
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Who may sign in, with which link, and in which browsers they are signed in now."""
+"""Accounts, their sign-in links, and the browsers in which they are signed in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_LIFETIME = timedelta(days=90)
 
 
 class Account(Model):
-    """A person, known by one mail address (normalised: see `app.accounts.addresses`)."""
+    """A person, identified by one email address (normalised: see `app.accounts.links.parse_address`)."""
 
     __tablename__ = "account"
 
@@ -29,7 +29,7 @@ class Account(Model):
 
 
 class SignInLink(Model):
-    """One mailed link. Its token is derived from `nonce` and SECRET_KEY, and kept only as a hash."""
+    """One mailed link. Its token is derived from `nonce` and SECRET_KEY. Only a hash of it is stored."""
 
     __tablename__ = "sign_in_link"
 
@@ -43,7 +43,7 @@ class SignInLink(Model):
 
 
 class SignIn(Model):
-    """One browser that is signed in. The cookie holds a token of which only the hash stands here."""
+    """One browser that is signed in. Its cookie holds a token. Only a hash of it is stored."""
 
     __tablename__ = "sign_in"
 

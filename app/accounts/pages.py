@@ -1,4 +1,4 @@
-"""Sign in, sign out, and the account's own page."""
+"""The pages to sign in and out, and the page of the account."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def sign_in() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 @public
 async def ask_for_link() -> ResponseReturnValue:
-    """The same answer for every address, known or not."""
+    """Mail a link. The answer does not show whether the address has an account."""
     typed = (await request.form).get("email", "")[:1000]
     try:
         email = links.parse_address(typed, site())
@@ -49,7 +49,7 @@ async def ask_for_link() -> ResponseReturnValue:
     async with database.session() as db:
         number = await links.account_number(db, email)
     known = number is not None or email == links.owner_address(site())
-    try:  # strangers may have used up what the site mails to strangers: nobody is locked out by that
+    try:  # known addresses skip the site's limit, so that strangers who use it up lock nobody out
         wait_s = await mail_limits.take("sign-in", recipient=email, shared=not known)
     except RateLimitsUnavailable:
         return await _sign_in_again(503, typed, NO_MAIL_NOW)
@@ -70,7 +70,7 @@ async def ask_for_link() -> ResponseReturnValue:
 @blueprint.get("/sign-in/<token>")
 @public
 async def open_link(token: str) -> ResponseReturnValue:
-    """Changes nothing: mail scanners open links too."""
+    """Changes nothing, because mail scanners open links too."""
     async with database.session() as db:
         link = await links.find_link(db, token)
     if link is None:
@@ -138,7 +138,7 @@ async def _sign_in_again(status: int, typed: str, error: Message) -> tuple[str, 
 
 
 async def _link_is_over() -> ResponseReturnValue:
-    if g.account:  # the button pressed twice, or the mail opened again
+    if g.account:  # the user pressed the button twice, or opened the mail again
         return redirect(_next_page(), 303)
     return await _sign_in_again(410, "", LINK_IS_OVER)
 
@@ -157,7 +157,7 @@ def _duration(seconds: int) -> str:
 
 
 def _next_page() -> str:
-    """Where this browser wanted to go; only ever a page of ours."""
+    """The page that sent this browser to sign in. Always a page of this site."""
     path = session.pop("next", "")
     ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if ours else url_for("blog.index")
@@ -169,5 +169,5 @@ def _choices() -> list[str]:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The zones that people know; the rest of the list are abbreviations and old names."""
+    """The zones with a name like Europe/Berlin, without abbreviations and old names."""
     return frozenset(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")

@@ -1,4 +1,4 @@
-"""Who is signed in. The cookie holds a token; SQL knows whose it is, and forgets it at sign-out."""
+"""Who is signed in. The cookie holds a token. SQL maps it to an account until the sign-out."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def current_account() -> Account:
 
 
 async def hold(db: AsyncSession, account: Account) -> bool:
-    """Have other changes to what this account owns wait until the transaction ends; False if it was deleted meanwhile.
+    """Lock the account, so that other changes to what it owns wait for this transaction. False if it was deleted.
 
-    To be called before anything else is locked.
+    Call this before you lock anything else.
     """
     query = select(Account.id).where(Account.id == account.id)
     return await db.scalar(query.with_for_update(key_share=True)) is not None
@@ -46,7 +46,7 @@ def prepare(app: Quart) -> None:
 
 
 async def start(db: AsyncSession, account: Account) -> None:
-    """Sign this browser in. Nothing of the cookie stays: what somebody planted there is worth nothing."""
+    """Sign this browser in. Clears the cookie first, so that a planted session or CSRF token is worth nothing."""
     now = datetime.now(UTC)
     await _forget(db, session.get("sign_in"))
     await db.execute(delete(SignIn).where(SignIn.expires_at < now))
@@ -62,21 +62,20 @@ async def start(db: AsyncSession, account: Account) -> None:
     )
     session.clear()
     session["sign_in"] = token
-    session["csrf"] = secrets.token_urlsafe(
-        24
-    )  # now: pages that are opened at once would each make their own
+    # Made now, because pages opened at the same time would each make their own.
+    session["csrf"] = secrets.token_urlsafe(24)
     session.permanent = True
 
 
 async def end(*, everywhere: bool = False) -> None:
-    """Sign out at once: the cookie is worth nothing afterwards, also a copy of it.
+    """Sign out at once. Afterwards the cookie is worth nothing, and neither is a copy of it.
 
-    *everywhere*: nothing that was given out before lets anybody in to this account, no mailed link either.
+    *everywhere* ends all sessions of the account and deletes its mailed links.
     """
     async with database.session() as db:
         if everywhere:
             account = current_account()
-            # Links first: whoever uses one at this moment has a session by the time that sessions are deleted.
+            # Links first: a link in use at this moment has become a session before the sessions are deleted.
             await db.execute(delete(SignInLink).where(SignInLink.email == account.email))
             await db.execute(delete(SignIn).where(SignIn.account_id == account.id))
         await _forget(db, session.get("sign_in"))

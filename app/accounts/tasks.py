@@ -1,4 +1,4 @@
-"""What accounts do in the background."""
+"""The background task of accounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs import task
     ignore_result=True,
 )
 async def send_sign_in_link(self: Any, link_id: int) -> None:
-    """Harmless to run twice: the same link under the same Message-ID, and nothing once it is used or over."""
+    """Mail a link. Safe to run twice: a repeat has the same Message-ID, and a used or expired link is not mailed."""
     try:
         await mails.sign_in_link(link_id)
     except DeliveryFailed as failed:
