@@ -1,6 +1,6 @@
-"""The blog: posts in Markdown, by the owner; the first page of the site and a feed."""
+"""The blog: the owner's posts in Markdown, the front page of the site and a feed."""
 
-from app.blog import writing  # its views stand on the same blueprint
+from app.blog import writing  # adds its views to the same blueprint
 from app.blog.models import Post
 from app.blog.pages import blueprint
 

@@ -1,4 +1,4 @@
-"""The form that a post is written in: what was typed, and what is wrong with it."""
+"""The form of a post: the values as typed, and an error for each field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.messages import Message
 
 @dataclass
 class Form:
-    """Every word that was typed, and a sentence for each field that cannot be taken."""
+    """The values as typed, and an error message for each invalid field."""
 
     title: str = ""
     text: str = ""
@@ -30,7 +30,7 @@ class Form:
 
     @classmethod
     async def read(cls, zone: ZoneInfo) -> Form:
-        """The form of this request. The moment counts only with the button that asks for it."""
+        """The form of this request. The time field counts only with the button that schedules the post."""
         sent = await request.form
         form = cls(
             title=" ".join(markdown.printable(sent.get("title", "")).split()),
@@ -48,7 +48,7 @@ class Form:
 
     @classmethod
     def of(cls, post: Post, zone: ZoneInfo) -> Form:
-        """The form of a post that is there already."""
+        """The form of an existing post."""
         waits = post.published_at is not None and post.state == "waiting"
         when = times.for_field(post.published_at, zone) if waits and post.published_at else ""
         return cls(post.title, post.text, when)

@@ -1,7 +1,7 @@
-"""From Markdown to HTML that can do no harm, and to plain text.
+"""Convert Markdown to sanitised HTML and to plain text.
 
-As a program it reads a text and writes both as JSON, within limits of CPU time and memory (see rendering.py).
-It imports nothing of the site, so that it starts in a tenth of a second.
+As a program it reads a text and writes both as JSON, with limits on CPU time and memory (see rendering.py).
+It imports nothing else of the site, so that it starts in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ ALLOWED = {
     "tr": set[str](),
     "ul": set[str](),
 }
-FOCUSABLE = {"tabindex": "0"}  # what may scroll sideways can be scrolled by keyboard
-ITS_OWN_WAY = {"dir": "auto"}  # each block is read from the left or the right, by its first letter
+FOCUSABLE = {"tabindex": "0"}  # lets the keyboard scroll a wide block sideways
+ITS_OWN_WAY = {"dir": "auto"}  # the first letter of each block decides its direction
 SET = {
     **{tag: FOCUSABLE for tag in ("pre", "div")},
     **{tag: ITS_OWN_WAY for tag in ("p", "ul", "ol", "blockquote", "h2", "h3", "h4", "h5", "h6")},
@@ -55,16 +55,16 @@ SET = {
 LONGEST_HTML = 1_000_000  # characters
 CPU_S, MEMORY = 2, 1 << 30
 
-# Control characters but tab and newline, lone surrogates, and the two that no XML may hold.
+# Control characters except tab and newline, lone surrogates, and the two characters that XML forbids.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
-markdown = MarkdownIt("js-default")  # HTML in a text is shown, not obeyed
+markdown = MarkdownIt("js-default")  # escapes HTML in a text
 
 
 def html(text: str) -> str:
-    """The text as HTML, sanitised. Its headings begin with an h2: the h1 of a page is the title.
+    """The text as sanitised HTML. Its headings begin at h2, because the h1 of a page is the title.
 
-    ValueError if it takes over 1,000,000 characters: a reference of 10 kB may be used 9,000 times.
+    ValueError if the HTML exceeds 1,000,000 characters: a text may use one reference of 10 kB 9,000 times.
     """
     tokens = markdown.parse(text)
     _place_headings(tokens)
@@ -75,7 +75,7 @@ def html(text: str) -> str:
 
 
 def clean(html: str, *, base: str | None = None) -> str:
-    """Only harmless tags and links. With *base*, links that name no host begin with it."""
+    """Remove all but harmless tags and links. Resolve links without a host against *base*, if given."""
     return nh3.clean(
         html,
         tags=set(ALLOWED),
@@ -87,12 +87,12 @@ def clean(html: str, *, base: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """The words of the text on one line, without marks, addresses and blocks of code."""
+    """The words of the text on one line, without markup, addresses and code blocks."""
     return " ".join("".join(_words(markdown.parse(text))).split())
 
 
 def printable(text: str) -> str:
-    """The text without the characters that no page, feed or mail can carry; lines end in a newline."""
+    """The text without the characters that pages, feeds and mails cannot hold. Lines end in a newline."""
     return UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -107,7 +107,7 @@ def _words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _place_headings(tokens: Sequence[Token]) -> None:
-    """Whatever levels were written, no level is left out: readers by ear go from heading to heading."""
+    """Close gaps between heading levels, because users of screen readers move from heading to heading."""
     above: list[str] = []
     for token in tokens:
         if token.type == "heading_open":

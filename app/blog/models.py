@@ -1,4 +1,4 @@
-"""What a post is: a draft, one that waits for its moment, or one that everybody reads."""
+"""A post: a draft, scheduled or published."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _now() -> datetime:
 
 
 class Post(Model):
-    """One post. Whoever sets `title` or `text`, in a page or a shell, sets what is made of them too."""
+    """One post. Setting `title` or `text` also sets what is derived from them, in a page and in a shell."""
 
     __tablename__ = "post"
-    # SQLite would give the number of a deleted post, and with it its address, to another one.
+    # Without it SQLite reuses the id of a deleted post, and so its address, for another post.
     __table_args__ = (Index("ix_post_published_at", "published_at"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -60,7 +60,7 @@ class Post(Model):
 
     @property
     def body(self) -> Markup:
-        """The HTML for a template."""
+        """The HTML, marked as safe for a template."""
         return Markup(self.html)
 
     @property
@@ -72,15 +72,15 @@ class Post(Model):
 
     @property
     def changed_at(self) -> datetime:
-        """When readers last saw it change."""
+        """When the published post last changed."""
         return max(self.published_at or self.edited_at, self.edited_at)
 
     @property
     def address(self) -> dict[str, Any]:
-        """For `url_for("blog.show", **post.address)`."""
+        """Arguments for `url_for("blog.show", **post.address)`."""
         return {"pk": self.id, "slug": self.slug} if self.slug else {"pk": self.id}
 
 
 def is_published() -> ColumnElement[bool]:
-    """What everybody may read now. Publishing at a time needs no task: the moment comes by itself."""
+    """For WHERE: published by now. Scheduled posts need no task, because each query compares the time."""
     return and_(Post.published_at.is_not(None), Post.published_at <= _now())

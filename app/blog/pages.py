@@ -1,4 +1,4 @@
-"""What everybody reads: the first page, each post, the feed."""
+"""The public pages: the front page, each post, the feed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ blueprint.add_app_template_filter(beginning, "beginning")
 @blueprint.get("/")
 @public
 async def index() -> ResponseReturnValue:
-    """What is published, newest first."""
+    """The published posts, newest first."""
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
     async with database.session() as db:
@@ -50,13 +50,13 @@ async def index() -> ResponseReturnValue:
 @blueprint.get("/posts/<int(max=2147483647):pk>-<slug>")
 @public
 async def show(pk: int, slug: str = "") -> ResponseReturnValue:
-    """The number finds the post; a wrong or old slug leads to the right one. Drafts are there for the owner only."""
+    """One post, found by its id. Redirects from a wrong or old slug. Only the owner sees drafts."""
     async with database.session() as db:
         post = await db.get(Post, pk)
     if post is None or (post.state != "published" and not is_owner(g.account)):
         abort(404)
     if slug != post.slug:
-        # Not for ever: browsers would keep it, and turn in a circle once the title is changed back.
+        # Not a permanent redirect: browsers would cache it, and loop once the title is changed back.
         return redirect(url_for("blog.show", **post.address), 302)
     address = site().base_url + url_for("blog.show", **post.address)
     page = await render_template("blog/show.html", post=post, address=address)
@@ -66,7 +66,7 @@ async def show(pk: int, slug: str = "") -> ResponseReturnValue:
 @blueprint.get("/feed.atom")
 @public
 async def feed() -> ResponseReturnValue:
-    """The newest posts for feed readers, whole up to a megabyte. One that has them already gets a 304."""
+    """The newest posts for feed readers, whole up to a megabyte. Answers 304 to a reader that has them already."""
     query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(IN_FEED)))
@@ -79,7 +79,7 @@ async def feed() -> ResponseReturnValue:
 
 
 def _for_elsewhere(posts: Sequence[Post]) -> dict[int, str]:
-    """The HTML of the newest posts by their numbers, with absolute links: as many as there is room for."""
+    """The HTML of the newest posts by id, with absolute links. Stops at MOST_IN_FEED characters."""
     room, bodies = MOST_IN_FEED, dict[int, str]()
     for post in posts:
         room -= len(post.html)

@@ -1,4 +1,4 @@
-"""Renders what somebody has typed, in a process with limits: some texts take Markdown minutes, or gigabytes."""
+"""Render untrusted Markdown in a process with limits: some texts would take minutes or gigabytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_S = 20
 
 
 class TextRefused(Refused):
-    """The text cannot be shown; says why."""
+    """The text cannot be shown. The message says why."""
 
 
 class Rendered(str):
@@ -36,12 +36,12 @@ class Rendered(str):
 
 
 def render_here(text: str) -> Rendered:
-    """Render in this process, without limits, for code that knows its texts. ValueError: over a megabyte of HTML."""
+    """Render in this process, without limits. Only for trusted texts. ValueError: over a megabyte of HTML."""
     return Rendered.of(text, markdown.html(text), markdown.plain(text))
 
 
 async def render(text: str) -> Rendered:
-    """Render in a process of its own. TextRefused if that takes over 2 s of CPU time or makes over 1 MB of HTML."""
+    """Render in a separate process. TextRefused if that takes over 2 s of CPU time or yields over 1 MB of HTML."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", str(Path(markdown.__file__))),
         stdin=asyncio.subprocess.PIPE,

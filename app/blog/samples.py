@@ -1,4 +1,4 @@
-"""Posts to try the site with: the files in `samples/`, whose first line is the title."""
+"""Posts to try the site with: the files in `samples/`. The first line of each is its title."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ APART = timedelta(hours=20)
 
 
 def posts(now: datetime) -> list[Post]:
-    """All of them, published one after the other, the first in the folder now."""
-    return [_read(file, now - place * APART) for place, file in enumerate(sorted(FOLDER.glob("*.md")))]
+    """All sample posts, with different publishing times: the first file is the newest, published at *now*."""
+    return [_read(file, now - index * APART) for index, file in enumerate(sorted(FOLDER.glob("*.md")))]
 
 
 def _read(file: Path, at: datetime) -> Post:

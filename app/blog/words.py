@@ -1,4 +1,4 @@
-"""Cut and shorten words of any script: the beginning of a text, the readable end of an address."""
+"""Shorten text of any script: the beginning of a text, the slug of an address."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import unicodedata
 LONGEST_SLUG = 60
 JOINER = "\u200d"
 FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
-# What is drawn with the character before it although it is no mark: joiners, the second parts of Thai, Lao, Korean
-# and half-width Japanese letters, skin colours, and the letters inside the flags of England, Scotland and Wales.
+# Characters drawn together with the one before, although they are no marks: joiners, second parts of Thai, Lao,
+# Korean and half-width Japanese letters, skin colours, letters inside the flags of England, Scotland and Wales.
 LEANS = re.compile(
     "[\u200c\u200d\u0e33\u0eb3\u1160-\u11ff\ud7b0-\ud7fb\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 )
-VIRAMA = 9  # Unicode's class of the signs that tie two consonants together
+VIRAMA = 9  # Unicode's combining class of the signs that join two consonants
 
 
 def slug(title: str) -> str:
-    """The letters and digits of a title, of whatever script, with hyphens between the words; may be empty."""
+    """The letters and digits of a title, of any script, with hyphens between the words. May be empty."""
     kept = "".join(
         character if unicodedata.category(character)[0] in "LMN" else " "
         for character in unicodedata.normalize("NFKC", title).casefold()
@@ -30,10 +30,10 @@ def slug(title: str) -> str:
 
 
 def beginning(text: str, length: int) -> str:
-    """At most *length* characters, the last of them an ellipsis if something was cut off.
+    """At most *length* characters. The last one is an ellipsis if the text was cut.
 
-    Cut at a blank if one stands in the last tenth, else between two characters as people see them: scripts
-    without blanks lose no more than others.
+    Cuts at a space in the last tenth, or else between two visible characters, so that scripts without
+    spaces lose no more than others.
     """
     if len(text) <= length:
         return text
@@ -45,22 +45,22 @@ def beginning(text: str, length: int) -> str:
 
 
 def _boundary(text: str, end: int) -> int:
-    """The last place not after *end* where no visible character is torn apart."""
-    for place in range(end, max(end - 40, 0), -1):  # a longer one is no character, but an attack
-        if not _torn(text, place):
-            return place
+    """The last index up to *end* that splits no visible character."""
+    for index in range(end, max(end - 40, 0), -1):  # a longer character is an attack
+        if not _torn(text, index):
+            return index
     return end
 
 
-def _torn(text: str, place: int) -> bool:
-    before, after = text[place - 1], text[place]
+def _torn(text: str, index: int) -> bool:
+    before, after = text[index - 1], text[index]
     if before == JOINER or LEANS.match(after) or unicodedata.category(after)[0] == "M":
         return True
     if unicodedata.combining(before) == VIRAMA and unicodedata.category(after)[0] == "L":
         return True
-    if FLAG.match(before) and FLAG.match(after):  # a flag is two of these
-        run = place
+    if FLAG.match(before) and FLAG.match(after):  # a flag is a pair of these
+        run = index
         while run and FLAG.match(text[run - 1]):
             run -= 1
-        return (place - run) % 2 == 1
+        return (index - run) % 2 == 1
     return False

@@ -1,4 +1,4 @@
-"""What the owner does: write, publish, take back, delete. On the same blueprint as the pages that are read."""
+"""The owner's pages: write, publish, unpublish, delete. On the same blueprint as the public pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.web.template_words import reader_zone
 @blueprint.get("/posts/drafts")
 @owner_only
 async def drafts() -> ResponseReturnValue:
-    """What nobody else sees yet: drafts, and posts that wait for their moment."""
+    """The unpublished posts: drafts and scheduled ones."""
     query = select(Post).where(~is_published() | Post.published_at.is_(None)).order_by(Post.edited_at.desc())
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(500)))
@@ -58,7 +58,7 @@ async def edit(pk: int) -> ResponseReturnValue:
 @blueprint.post("/posts/<int(max=2147483647):pk>/edit")
 @owner_only
 async def save(pk: int) -> ResponseReturnValue:
-    """What is published stays published since it was. A draft stays one unless a button says otherwise."""
+    """Save a post. A published post keeps its publishing time. A draft stays a draft unless a button publishes it."""
     form = await Form.read(reader_zone())
     async with database.transaction() as db:
         post = await _post(db, pk, lock=True)
@@ -83,7 +83,7 @@ async def publish(pk: int) -> ResponseReturnValue:
 @blueprint.post("/posts/<int(max=2147483647):pk>/withdraw")
 @owner_only
 async def withdraw(pk: int) -> ResponseReturnValue:
-    """Back to the drafts: its address is a 404 for everybody else."""
+    """Turn the post into a draft again: everybody but the owner gets a 404."""
     async with database.transaction() as db:
         post = await _post(db, pk, lock=True)
         post.published_at = None
@@ -93,7 +93,7 @@ async def withdraw(pk: int) -> ResponseReturnValue:
 @blueprint.post("/posts/<int(max=2147483647):pk>/delete")
 @owner_only
 async def delete(pk: int) -> ResponseReturnValue:
-    """For good, and so for drafts only: what people read is taken back first."""
+    """Delete a draft for good. A published post must be unpublished first."""
     async with database.transaction() as db:
         post = await _post(db, pk, lock=True)
         if post.published_at is not None:
@@ -109,7 +109,7 @@ async def delete(pk: int) -> ResponseReturnValue:
 @blueprint.post("/posts/samples")
 @owner_only
 async def add_samples() -> ResponseReturnValue:
-    """A few posts to look at, if there is none yet."""
+    """Add sample posts if there are no posts yet."""
     async with database.transaction() as db:
         if await db.scalar(select(Post.id).limit(1)) is not None:
             await notify(
@@ -131,7 +131,7 @@ async def _post(db: AsyncSession, pk: int, *, lock: bool = False) -> Post:
 
 
 async def _saved(post: Post, note: Message | None = None) -> ResponseReturnValue:
-    """Say who can read it from when on."""
+    """Show who can read the post, and from when."""
     if post.published_at is None:
         await notify(Message("draft", "Saved as draft. Only you can see it."))
     elif post.state == "waiting":
