@@ -1,6 +1,6 @@
-"""What is deleted leaves no bytes behind in SQLite's files: `secure_delete` zeroes it, and the log is emptied after it.
+"""Leave no bytes of deleted rows in SQLite's files: `secure_delete` zeroes them, and the log is emptied afterwards.
 
-Postgres writes over deleted rows when it vacuums; its files are its own.
+Postgres overwrites deleted rows when it vacuums.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ TRIES, PAUSE_S, BUSY_MS = 5, 0.05, 100
 
 
 class _SyncSession(orm.Session):
-    """Notes in `info` that something was deleted."""
+    """Notes in `info` that the session has deleted something."""
 
 
 class Session(AsyncSession):
-    """A session whose commit empties the write-ahead log if anything was deleted."""
+    """A session that empties the write-ahead log at its commit if it has deleted anything."""
 
     sync_session_class = _SyncSession
 
@@ -28,16 +28,16 @@ class Session(AsyncSession):
         await self.erase()
 
     async def erase(self) -> None:
-        """After a commit: see `empty_log`."""
+        """Empty the log if this session has deleted anything. Call it after a commit."""
         engine = self.bind
         if self.info.pop("erases", False) and isinstance(engine, AsyncEngine):
             await empty_log(engine)
 
 
 async def empty_log(engine: AsyncEngine) -> bool:
-    """Write SQLite's log into the database and cut it to nothing. False: others were reading or writing all the time.
+    """Checkpoint SQLite's log and truncate it. Returns False if readers or writers blocked every try.
 
-    Then the next call does it; workers make one once an hour.
+    Then the next call does it. Workers call this once an hour.
     """
     if engine.dialect.name != "sqlite":
         return True

@@ -1,4 +1,4 @@
-"""What every model shares: its base class, and moments in UTC."""
+"""The base class of every model, and its column type for moments in UTC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment: refuses a naive datetime, keeps UTC, gives UTC back. SQLite alone would drop the zone."""
+    """A moment: refuses a naive datetime, stores and returns UTC. SQLite's own type would drop the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -30,9 +30,9 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class Model(DeclarativeBase):
-    """The base class of every model; a feature's models stand in `app/<feature>/models.py`."""
+    """The base class of every model. A feature's models are in `app/<feature>/models.py`."""
 
-    # Names for every constraint, so that a migration can drop one again.
+    # Name every constraint, so that a migration can drop it.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

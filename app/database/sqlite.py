@@ -1,4 +1,4 @@
-"""How SQLite is used here: writers wait their turn, and what was committed outlives a power cut."""
+"""Set up SQLite: writers wait their turn, and committed data survives a power cut."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from sqlalchemy import Connection, Engine, event
 
 
 def prepare(engine: Engine, patience_s: float, foreign_keys: bool) -> None:
-    """Set up every connection of this engine, and the way its transactions begin."""
+    """Set up every connection of this engine, and how its transactions begin."""
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: object) -> None:
-        connection.isolation_level = None  # Python must not begin transactions behind our back
+        connection.isolation_level = None  # stops Python from beginning transactions of its own
         connection.run_async(set_up)
 
     async def set_up(connection: Any) -> None:
         await connection.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}")
         await _use_wal(connection, patience_s)
-        await connection.execute("PRAGMA synchronous = FULL")  # "saved" on a page outlives a power cut
+        await connection.execute("PRAGMA synchronous = FULL")  # "Saved" on a page survives a power cut
         await connection.execute("PRAGMA secure_delete = ON")  # see app/database/erasing.py
         await connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that has read cannot become a writer once another has written: "database is locked",
-        # whatever the time-out. Taking the write lock first makes it wait its turn instead.
+        # A transaction that has read cannot write once another has written: "database is locked", at any
+        # time-out. Taking the write lock first makes it wait its turn instead.
         immediate = connection.get_execution_options().get("read_then_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 async def _use_wal(connection: Any, patience_s: float) -> None:
-    """Of several processes that open a new file at once, one switches it; the others are told "locked" at once."""
+    """Switch to WAL. Retries, because SQLite answers "locked" at once while another process switches a new file."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
