@@ -1,4 +1,4 @@
-"""The web application: `create_app(settings)` puts the features together, for pages and for workers."""
+"""The web application: `create_app(settings)` combines the features, for pages and for workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> Quart:
-    """The app of these settings (else of the environment's). Nothing is opened before it is served."""
+    """The app with these settings, the environment's by default. Connects to nothing before it serves."""
     settings = settings or own_settings()
     app = Quart(__name__)
     app.secret_key = settings.secret_key

@@ -1,4 +1,4 @@
-"""What the site is for."""
+"""The page about the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker needs for this application's work: its tasks, their context, and what runs beside them."""
+"""The worker's part of the application: its tasks, its schedules, their context, and its background loops."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ TASKS = (
     unreliable,
 )
 
-BESIDE = (keep_armed, keep_going)
-"""What runs in every worker from its start to its end. Each goes on after any fault."""
+BACKGROUND_LOOPS = (keep_armed, keep_going)
+"""Loops that every worker runs from its start to its end. Each continues after any fault."""
 
 NICE = 5
-"""Pages go before background work on a machine that has both."""
+"""The niceness of workers, so that pages take precedence on a machine that runs both."""
 
 
 def worker_options(app: Quart) -> dict[str, Any]:
-    """For `worker_settings()`. *app* belongs to the worker alone: see `task_context`."""
+    """Options for `worker_settings()`. *app* must not serve pages: see `task_context`."""
 
     async def start(ctx: dict[Any, Any]) -> None:
         settings: Settings = app.extensions["settings"]
-        logs.configure(settings.log_level, settings.log_format)  # here, for arq's CLI has set its own
+        logs.configure(settings.log_level, settings.log_format)  # here, because arq's CLI sets its own first
         await upgrade(settings)
-        ctx["beside"] = [asyncio.create_task(_in_context(app, keep)) for keep in BESIDE]
+        ctx["loops"] = [asyncio.create_task(_in_context(app, loop)) for loop in BACKGROUND_LOOPS]
 
     async def stop(ctx: dict[Any, Any]) -> None:
-        await cancel_until_ended(ctx.pop("beside", []))
+        await cancel_until_ended(ctx.pop("loops", []))
         await close(app)
 
     hooks = {"around": task_context(app), "on_startup": start, "on_shutdown": stop}
@@ -69,7 +69,7 @@ def worker_options(app: Quart) -> dict[str, Any]:
 
 
 def schedules(settings: Settings) -> list[crontab | every]:
-    """What is done by the clock."""
+    """The schedules of the site."""
     return [
         weekly(digest, settings.timezone),
         every(send_overdue, timedelta(minutes=1)),
@@ -77,6 +77,6 @@ def schedules(settings: Settings) -> list[crontab | every]:
     ]
 
 
-async def _in_context(app: Quart, keep: Callable[[], Awaitable[None]]) -> None:
+async def _in_context(app: Quart, loop: Callable[[], Awaitable[None]]) -> None:
     async with app.app_context():
-        await keep()
+        await loop()

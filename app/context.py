@@ -1,4 +1,4 @@
-"""What code reaches through the running app: its settings, and the context that tasks run in."""
+"""The settings and the Redis connection of the running app, and the context of tasks."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from jobs import JobsRedis, connect
 from settings import Settings
 
 PATIENCE_S, ANSWER_S = 0.6, 1.3
-"""How long a page tries again while Redis is away, and waits for one answer: together less than 3 s."""
+"""How long a page retries while Redis is away, and how long it waits for one answer. Together less than 3 s."""
 
 
 def site() -> Settings:
-    """The settings of the running app; needs an app context."""
+    """The settings of the running app. Needs an app context."""
     settings: Settings = current_app.extensions["settings"]
     return settings
 
 
 def redis() -> JobsRedis:
-    """The connection of the running web process: the one that `.delay()` uses."""
+    """The Redis connection of the running web process, which `.delay()` uses too."""
     connection: JobsRedis = current_app.extensions["redis"]
     return connection
 
 
 @asynccontextmanager
 async def connected(app: Quart) -> AsyncIterator[None]:
-    """The connection of a web process, until the block ends. It gives up sooner than a worker's: somebody waits."""
+    """Open the Redis connection of a web process for the block. It gives up sooner than a worker's: a user waits."""
     async with connect(app.extensions["settings"].redis_url, answer_s=ANSWER_S) as connection:
         connection.patience_s = PATIENCE_S
         app.extensions["redis"] = connection
@@ -38,15 +38,15 @@ async def connected(app: Quart) -> AsyncIterator[None]:
 
 
 async def close(app: Quart) -> None:
-    """Close what the app holds open: at the end of the web process, and in the worker's `on_shutdown`."""
+    """Close the connections of the app. Call it at the end of the web process, and in the worker's `on_shutdown`."""
     await app.extensions["rate_limits"].close()
     await app.extensions["database"].close()
 
 
 def task_context(app: Quart) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """For the worker's `around=`: tasks run in the app's context, and `url_for()` begins with BASE_URL.
+    """The worker's `around=`: runs each task in the app's context, where `url_for()` begins with BASE_URL.
 
-    Only the worker's app may get this: with SERVER_NAME set, the web process would answer no other Host.
+    For the worker's app only: it sets SERVER_NAME, with which a web process would answer no other Host.
     """
     base = urlsplit(app.extensions["settings"].base_url)
     app.config["SERVER_NAME"] = base.netloc

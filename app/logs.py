@@ -1,4 +1,4 @@
-"""How log lines look: text for people, one JSON object per line for machines."""
+"""The format of log lines: text for people, or one JSON object per line for machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs import JsonLines, PrintableRecords
 
 
 def configure(level: str, form: str) -> None:
-    """Send every log line of this process to stderr in this form, arq's too."""
+    """Send every log line of this process to stderr in this format, arq's too."""
     handler = logging.StreamHandler()
     handler.addFilter(PrintableRecords())
     handler.setFormatter(
@@ -18,10 +18,10 @@ def configure(level: str, form: str) -> None:
     security = logging.getLogger("app.security_log")
     events = logging.StreamHandler()
     events.setFormatter(JsonLines())
-    security.handlers = [events]  # one JSON line each in either form, at every level
+    security.handlers = [events]  # always JSON lines, at every level
     security.setLevel("INFO")
     security.propagate = False
-    # Below it, it writes down every address that SQLite is given.
+    # Below this level aiosqlite logs the parameters of every statement, addresses too.
     logging.getLogger("aiosqlite").setLevel("WARNING")
-    logging.getLogger("alembic").setLevel("WARNING")  # it names the kind of database, at every start
-    logging.getLogger("arq").handlers.clear()  # its CLI has put one there; ours gets the lines by propagation
+    logging.getLogger("alembic").setLevel("WARNING")  # its INFO names the kind of database at every start
+    logging.getLogger("arq").handlers.clear()  # set by arq's CLI; the lines propagate to ours

@@ -1,7 +1,7 @@
-"""How much mail each action may cause: by one account, to one recipient, from one client, of the whole site.
+"""Limits on the mail that each action causes: per account, per recipient, per client, for the whole site.
 
-Every function that hands a mail over has a row here, and so has every route that leads to one: tests look for them.
-What is over a limit is refused where it was asked for, in a sentence, or it waits; docs/mail.md shows the table.
+Every function that sends a mail has a row here, and so has every route that leads to one. Tests check that.
+A request over a limit is refused with a message, or its mail waits. docs/mail.md shows the table.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from app.web.rate_limits import Limit, RateLimits
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHARE_OF_NETWORK = 4
-"""What all clients of one IPv6 /48 may cause together, in clients: a customer who has one has 65,536 of them."""
+"""The limit for an IPv6 /48, in multiples of one client's. A customer with a /48 has 65,536 clients."""
 
 Allowances = tuple[tuple[int, int], ...]
-"""Pairs: so many at once, and so many in each period (seconds) afterwards."""
+"""Pairs (n, period in seconds): n mails at once, then n more per period."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One kind of mail. The pairs are counted in Redis (see `Limit`); `besides` says what SQL or a sentence bounds."""
+    """One kind of mail. Redis counts the pairs (see `Limit`). `besides` describes limits that are kept elsewhere."""
 
     sent_by: str
-    """The function that hands the mail over."""
+    """The function that sends the mail."""
     routes: tuple[str, ...] = ()
-    """The endpoints of the pages that cause it."""
+    """The endpoints of the pages that cause the mail."""
     by_account: Allowances = ()
     by_recipient: Allowances = ()
     by_client: Allowances = ()
@@ -102,9 +102,9 @@ ACTIONS = {
 async def take(
     name: str, *, account: int | None = None, recipient: str | None = None, shared: bool = True
 ) -> int:
-    """Count one mail of this action against all of its limits: 0 if it may leave, else the seconds to wait.
+    """Count one mail of this action against all of its limits. Returns 0 if it may leave, or the seconds to wait.
 
-    Without *shared* nothing of the site's is taken. Raises RateLimitsUnavailable if Redis does not answer.
+    Without *shared* the limit of the site does not count. Raises RateLimitsUnavailable if Redis does not answer.
     """
     rate_limits: RateLimits = current_app.extensions["rate_limits"]
     found = [*_of(name, "account", ACTIONS[name].by_account, "" if account is None else str(account))]
@@ -116,12 +116,12 @@ async def take(
 
 
 def of_site(name: str) -> list[Limit]:
-    """What all people together may cause."""
+    """The limits of the whole site."""
     return [*_of(name, "site", ACTIONS[name].by_site, "all")]
 
 
 def of_clients(name: str) -> list[Limit]:
-    """What the client of this request may cause, and the network that it is in."""
+    """The limits of the client of this request, and of its network."""
     allowances = ACTIONS[name].by_client
     if not allowances:
         return []

@@ -1,5 +1,5 @@
-"""Sentences for people. Each has a code that pages carry in `data-error` or `data-notice` and that stays when the
-sentence is rewritten; docs/pages.md lists these attributes."""
+"""Sentences for people. Each has a code, which pages carry in `data-error` or `data-notice`. The code stays when the
+sentence is rewritten. docs/pages.md lists these attributes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Message(str):
 
 
 class Refused(ValueError):
-    """What a person typed cannot be taken. The message is for that person."""
+    """The input of a person is invalid. The message is for that person."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)

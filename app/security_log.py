@@ -1,8 +1,8 @@
-"""The log of what matters for security: who signs in and out, what is refused, what the owner does.
+"""The security log: sign-ins and sign-outs, refused requests, and the owner's actions.
 
-Each event is one JSON line, whatever LOG_LEVEL and LOG_FORMAT are. It holds the account's number and the rule of the
-address that was asked for: no mail address, no token, no typed word. `client` tells clients apart, and not where they
-are: it is a keyed hash of their network.
+Each event is one JSON line at every LOG_LEVEL and LOG_FORMAT. It holds the account's id and the requested route's
+rule, but no email address, no token and no typed word. `client` is a keyed hash of the client's network: it
+distinguishes clients and does not locate them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def note(event: str, account: int | None = None, **more: Any) -> None:
-    """Write the line of this event for the current request; *account* if it is not the one that is signed in."""
+    """Log this event of the current request. *account* is the account's id if it is not the signed-in account."""
     level, _ = EVENTS[event]
     signed_in = g.get("account")
     g.security_event = event
@@ -60,7 +60,7 @@ def note(event: str, account: int | None = None, **more: Any) -> None:
 
 
 def protect(app: Quart) -> None:
-    """Note what the answer alone tells: refusals that no other line has, and what the owner has done."""
+    """Log what only the response shows: refusals without a line of their own, and the owner's actions."""
 
     @app.after_request
     async def note_answer(response: Response) -> Response:
@@ -84,5 +84,5 @@ def _event(app: Quart, status: int) -> str:
 
 
 def _pseudonym(client: str) -> str:
-    """The same for a client as long as SECRET_KEY is; nobody without the key finds the client by trying all."""
+    """Constant for a client until SECRET_KEY changes. Nobody without the key can find the client by trial."""
     return hmac.digest(site().secret_key.encode(), f"client {client}".encode(), "sha256").hex()[:12]

@@ -1,4 +1,4 @@
-"""The web process: `python -m app.serve`."""
+"""`python -m app.serve`: run the web process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prompt of `make shell`: top-level await, the app's context, a connection to Redis, every task by its name."""
+"""The prompt of `make shell`, with top-level await, the app's context, a Redis connection and every task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BANNER = """Quarq: await log.delay("Message") sends a call to the workers. Here 
 
 
 class Shell(code.InteractiveConsole):
-    """Python's prompt, on an event loop that runs while a line does. All lines share one context."""
+    """Python's prompt, on an event loop that runs while a line runs. All lines share one context."""
 
     def __init__(self, names: dict[str, Any], runner: asyncio.Runner, context: Context) -> None:
         super().__init__(names)
@@ -50,7 +50,7 @@ class Shell(code.InteractiveConsole):
 
 @contextlib.asynccontextmanager
 async def ready(settings: Settings) -> AsyncIterator[dict[str, Any]]:
-    """The names that the prompt begins with, in the app's context."""
+    """The names that the prompt provides, in the app's context."""
     app = create_app(settings)
     library = {name: getattr(jobs, name) for name in jobs.__all__}
     async with app.app_context(), connect(settings.redis_url) as redis:

@@ -1,4 +1,4 @@
-"""From what a person types and means by it to a moment, and back: zones, clock changes, "in 3 hours"."""
+"""Convert what a person types to a moment, and back: zones, clock changes, "in 3 hours"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.messages import Message, Refused
 LOCAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0{1,3})?)?")
 FURTHEST_YEARS = 10
 MORNING = time(9)
-UNITS = (  # name, seconds, and from how many seconds on it is used
+UNITS = (  # name, its length in seconds, and the shortest distance that uses it
     ("year", 31_556_952, 2 * 31_556_952),
     ("month", 2_629_746, 3 * 2_629_746),
     ("day", 86_400, 2 * 86_400),
@@ -23,19 +23,19 @@ UNITS = (  # name, seconds, and from how many seconds on it is used
 
 
 class NotATime(Refused):
-    """What was typed is no moment that a reminder can have. The message is for the person who typed it."""
+    """The typed text is no moment that a reminder can have. The message is for the person who typed it."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment in UTC, and what there is to say about it."""
+    """A moment in UTC, and a note about it, for example on a clock change."""
 
     at: datetime
     note: Message | None = None
 
 
 def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
-    """The moment of a date-time field (`2026-12-01T10:30`, seconds allowed) in *zone*; NotATime if it is none."""
+    """The moment of a date-time field (`2026-12-01T10:30`, seconds allowed) in *zone*. NotATime if it is invalid."""
     found = LOCAL.fullmatch(typed.strip())
     if found is None:
         raise NotATime("no-time", "Enter a date and time, like 2026-12-01 10:30.")
@@ -75,7 +75,7 @@ def tomorrow_morning(zone: ZoneInfo, now: datetime) -> datetime:
 
 
 def local(at: datetime, zone: ZoneInfo) -> datetime:
-    """The moment in *zone*; at the ends of the calendar, where the zone has no date for it, as it is."""
+    """The moment in *zone*. Unchanged at the ends of the calendar, where the zone has no date for it."""
     try:
         return at.astimezone(zone)
     except OverflowError:
@@ -88,7 +88,7 @@ def for_field(at: datetime, zone: ZoneInfo) -> str:
 
 
 def spelled(at: datetime, zone: ZoneInfo) -> str:
-    """Day, time and zone: `Tuesday, 1 December 2026, 10:30 (Europe/Berlin)`; seconds only if there are any."""
+    """Day, time and zone: `Tuesday, 1 December 2026, 10:30 (Europe/Berlin)`. Seconds only if they are not 0."""
     here = local(at, zone)
     clock = here.strftime("%H:%M:%S").removesuffix(":00") if here.second else here.strftime("%H:%M")
     return f"{here:%A, %-d %B} {here.year}, {clock} ({here.tzinfo})"
@@ -97,11 +97,11 @@ def spelled(at: datetime, zone: ZoneInfo) -> str:
 def day(at: datetime, zone: ZoneInfo) -> str:
     """`1 December 2026`."""
     here = local(at, zone)
-    return f"{here:%-d %B} {here.year}"  # %Y gives 1 or 0001, as the Python is
+    return f"{here:%-d %B} {here.year}"  # %Y gives 1 or 0001, depending on the platform
 
 
 def distance(at: datetime, now: datetime) -> str:
-    """`in 3 hours`, `10 minutes ago`, `now`: rounded, in the unit that people would use."""
+    """`in 3 hours`, `10 minutes ago`, `now`: rounded, in the largest fitting unit."""
     seconds = round((at - now).total_seconds())
     if seconds == 0:
         return "now"

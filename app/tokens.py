@@ -1,6 +1,6 @@
-"""Tokens in mailed links: derived from SECRET_KEY, each good for one purpose, and stored nowhere.
+"""Tokens in mailed links: derived from SECRET_KEY, each valid for one purpose, and never stored.
 
-The task that mails a link needs only its row's id, and each try mails the same link.
+So the task that mails a link needs only the id of its row, and each try mails the same link.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import hmac
 
 
 def derive(secret_key: str, purpose: str, nonce: str) -> str:
-    """256 bits in 43 characters that may stand in an address. *purpose* names what the token may do, and for what."""
+    """256 bits in 43 URL-safe characters. *purpose* names what the token permits, and for which object."""
     digest = hmac.digest(secret_key.encode(), f"{purpose} {nonce}".encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def fits(token: str, secret_key: str, purpose: str, nonce: str) -> bool:
-    """Whether *token* is the one of this purpose and nonce; how nearly cannot be told from the time it takes."""
+    """Whether *token* belongs to this purpose and nonce. Compares in constant time."""
     return hmac.compare_digest(token.encode(), derive(secret_key, purpose, nonce).encode())

@@ -28,7 +28,7 @@ async def test_a_worker_ends_though_what_runs_beside_it_loses_its_cancellation(
                 if len(ended) == 2:
                     raise
 
-    monkeypatch.setattr(background, "BESIDE", (keep,))
+    monkeypatch.setattr(background, "BACKGROUND_LOOPS", (keep,))
     async with asyncio.timeout(20), working(settings):
         await wait_until(lambda: begun, "it to run")
 
