@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -40,6 +40,15 @@ async def make_site(tmp_path: Path) -> AsyncIterator[MakeSite]:
         site.kill_all()
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """A site for the tests that leave it as it was."""
+    site = RunningSite(tmp_path_factory.mktemp("running") / "var")
+    asyncio.run(site.start())
+    yield site
+    site.kill_all()
+
+
 async def test_one_command_starts_everything_and_ctrl_c_leaves_nothing(make_site: MakeSite) -> None:
     site = await make_site().start()
     await wait_until(lambda: all(map(site.pid_of, PARTS)), f"{PARTS} to run")
@@ -55,9 +64,8 @@ async def test_one_command_starts_everything_and_ctrl_c_leaves_nothing(make_site
     assert not list(site.data_dir.glob("*.sock"))
 
 
-async def test_the_printed_link_signs_in_the_owner_once(make_site: MakeSite) -> None:
-    site = await make_site().start()
-    [link] = [word for word in site.output.split() if "/sign-in/" in word]
+async def test_the_printed_link_signs_in_the_owner_once(running: RunningSite) -> None:
+    [link] = [word for word in running.output.split() if "/sign-in/" in word]
 
     async with httpx.AsyncClient() as browser:
         page = await browser.get(link)
@@ -75,16 +83,15 @@ async def test_sigterm_stops_it_as_ctrl_c_does(make_site: MakeSite) -> None:
     assert site.processes() == {}
 
 
-async def test_a_second_one_in_the_same_folder_is_one_sentence(make_site: MakeSite) -> None:
-    first = await make_site().start()
-    second = make_site().launch()
+async def test_a_second_one_in_the_same_folder_is_one_sentence(running: RunningSite) -> None:
+    second = RunningSite(running.data_dir).launch()
 
     assert await second.wait_ended() == 1
 
     assert second.output == (
-        f"Quarq already runs in {first.data_dir} (process {first.process.pid}): stop it, or set DATA_DIR\n"
+        f"Quarq already runs in {running.data_dir} (process {running.process.pid}): stop it, or set DATA_DIR\n"
     )
-    assert not first.ended
+    assert not running.ended
 
 
 async def test_a_busy_port_is_one_sentence_and_starts_nothing(make_site: MakeSite) -> None:
@@ -124,34 +131,17 @@ async def test_nothing_outlives_a_killed_parent_and_its_data_is_found_again(make
     assert await again.wait_ended() == 0
 
 
-@pytest.mark.parametrize("part", ["app.serve", "worker.WorkerSettings", "unixsocket"])
-async def test_a_part_that_dies_is_started_again(make_site: MakeSite, part: str) -> None:
-    site = await make_site().start()
-    before = await wait_until(lambda: site.pid_of(part), f"{part} to run")
-
-    os.kill(before, signal.SIGKILL)
-
-    await wait_until(lambda: site.pid_of(part) not in {None, before}, f"{part} to run again")
-    assert "has ended (SIGKILL); starting it again in 1 s." in site.output
-
-
-async def test_redis_and_mail_are_open_to_this_user_alone(make_site: MakeSite) -> None:
-    site = await make_site().start()
-
+async def test_redis_and_mail_are_open_to_this_user_alone(running: RunningSite) -> None:
     for name in ("redis.sock", "smtp.sock", "redis", "mail", "."):
-        assert stat.S_IMODE((site.data_dir / name).stat().st_mode) == 0o700, name
+        assert stat.S_IMODE((running.data_dir / name).stat().st_mode) == 0o700, name
 
 
-async def test_a_redis_of_ones_own_is_used_instead(make_site: MakeSite, redis_url: str) -> None:
-    site = await make_site(REDIS_URL=redis_url).start()
+async def test_servers_of_ones_own_are_used_instead(make_site: MakeSite, redis_url: str) -> None:
+    mail = {"SMTP_SERVER": "mail.example.org", "SMTP_FROM": "site@example.org"}
+    site = await make_site(REDIS_URL=redis_url, **mail).start()
 
     assert site.pid_of("unixsocket") is None
     assert not (site.data_dir / "redis.sock").exists()
-
-
-async def test_a_mail_server_of_ones_own_ends_catcher_and_inbox(make_site: MakeSite) -> None:
-    site = await make_site(SMTP_SERVER="mail.example.org", SMTP_FROM="site@example.org").start()
-
     async with httpx.AsyncClient(base_url=site.url) as browser:
         assert (await browser.get("/inbox/")).status_code == 404
     assert not (site.data_dir / "smtp.sock").exists()
@@ -185,12 +175,11 @@ async def test_a_worker_alone_says_what_to_start(tmp_path: Path) -> None:
     )
 
 
-async def test_a_second_worker_joins_from_another_terminal(make_site: MakeSite) -> None:
-    site = await make_site().start()
+async def test_a_second_worker_joins_from_another_terminal(running: RunningSite) -> None:
     worker = await asyncio.create_subprocess_exec(
         *(Path(sys.executable).parent / "arq", "worker.WorkerSettings"),
         cwd=ROOT,
-        env=environment(site.data_dir),
+        env=environment(running.data_dir),
         stderr=asyncio.subprocess.PIPE,
     )
     assert worker.stderr is not None
@@ -203,19 +192,28 @@ async def test_a_second_worker_joins_from_another_terminal(make_site: MakeSite) 
     assert worker.returncode == 0, said.decode()
 
 
-async def test_a_worker_passes_the_health_check_of_compose(make_site: MakeSite) -> None:
-    site = await make_site().start()
-
+async def test_a_worker_passes_the_health_check_of_compose(running: RunningSite) -> None:
     async def check() -> bool:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "arq", "--check", "worker.WorkerSettings"),
             cwd=ROOT,
-            env=environment(site.data_dir),
+            env=environment(running.data_dir),
             stderr=asyncio.subprocess.DEVNULL,
         )
         return await process.wait() == 0
 
     await wait_until(check, "the health check to pass", timeout_s=30)
+
+
+@pytest.mark.parametrize("part", ["app.serve", "worker.WorkerSettings", "unixsocket"])
+async def test_a_part_that_dies_is_started_again(running: RunningSite, part: str) -> None:
+    before = await wait_until(lambda: running.pid_of(part), f"{part} to run")
+    said = len(running.output)
+
+    os.kill(before, signal.SIGKILL)
+
+    await wait_until(lambda: running.pid_of(part) not in {None, before}, f"{part} to run again")
+    assert "has ended (SIGKILL); starting it again in 1 s." in running.output[said:]
 
 
 def test_without_the_wheel_a_server_on_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
