@@ -67,7 +67,6 @@ async def test_the_list_has_pages(app: Quart, visitor: Visitor) -> None:
         assert (await visitor.get(f"/?page={odd}")).status_code in (200, 404)
 
 
-@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_posts_of_one_moment_stand_on_one_page_each(app: Quart, visitor: Visitor) -> None:
     async with app.extensions["database"].session() as db:
         now = datetime.now(UTC)
@@ -142,7 +141,6 @@ async def test_what_is_not_published_is_not_there(app: Quart, visitor: Visitor, 
         assert (await visitor.get(quote(path))).status_code == 404
 
 
-@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_post_that_waits_appears_at_its_moment(app: Quart, visitor: Visitor) -> None:
     """Without a worker: nothing but the clock has to happen."""
     [post] = await publish(app, "Soon", ago=timedelta(hours=-1))

@@ -103,7 +103,6 @@ async def test_what_is_wrong_is_said_beside_the_field(
     assert await posts(app) == []
 
 
-@pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_every_typed_word_is_kept(app: Quart, owner: Visitor) -> None:
     await write(owner, "", "Line one\n  </textarea>**two** 字", do="then", when="2020-01-01T10:00")
 
@@ -132,7 +131,6 @@ async def test_a_long_post_in_any_script_fits_as_browsers_send_it(app: Quart, ow
     assert post.text == text
 
 
-@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_taken_back_and_deleted(app: Quart, owner: Visitor, visitor: Visitor) -> None:
     await write(owner, do="now")
     await owner.post("/posts/1/delete", page="/posts/1-a-title")

@@ -123,7 +123,6 @@ async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Databa
     assert owner.marks.notices == ["no-readers"]
 
 
-@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_its_page_counts_each_state_and_shows_what_went_wrong(
     app: Quart, owner: Visitor, database: Database
 ) -> None:
@@ -142,7 +141,6 @@ async def test_its_page_counts_each_state_and_shows_what_went_wrong(
     assert buttons(owner) == {"retry": "1", "sent": "1", "again": "1"}
 
 
-@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor, database: Database) -> None:
     pk = await begun(app, state=State.DONE)
     await change(database, Delivery, Delivery.id == 1, step=Step.FAILED, subscriber_id=None)

@@ -80,7 +80,6 @@ async def test_counters_count_what_ended_and_only_rise(app: Quart, settings: Set
     assert all(second[name] >= first[name] for name in rising)
 
 
-@pytest.mark.both_databases("the database counts the rows that a statement touched")
 async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:
     await alice.post("/reminders/new", text="Mine", **{"in": "1h"})
 

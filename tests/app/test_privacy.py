@@ -282,7 +282,6 @@ async def test_only_posts_from_the_page_delete_or_hand_out(app: Quart, alice: Vi
         assert await db.scalar(select(func.count(Account.id))) == 1
 
 
-@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_workers_erase_once_an_hour(settings: Settings) -> None:
     [found] = [schedule for schedule in schedules(settings) if schedule.name == erase_old.name]
 

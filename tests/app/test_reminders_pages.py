@@ -254,7 +254,6 @@ async def test_what_goes_wrong_is_shown(app: Quart, alice: Visitor) -> None:
     assert "next-try" in alice.marks.states
 
 
-@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_many_are_shown_page_by_page(app: Quart, alice: Visitor) -> None:
     database: Database = app.extensions["database"]
     async with database.session() as db:

@@ -41,7 +41,6 @@ async def test_signing_out_ends_a_copy_of_the_cookie_too(app: Quart, alice: Visi
     assert alice.marks.notices == ["signed-out"]
 
 
-@pytest.mark.both_databases("rows and what points to them are deleted")
 async def test_signing_out_everywhere_ends_every_browser(app: Quart, alice: Visitor) -> None:
     phone = Visitor(app)
     await phone.sign_in("alice@example.org")
@@ -126,7 +125,6 @@ async def test_signing_in_again_ends_the_sign_in_before(app: Quart, alice: Visit
         {"seen_at": -IDLE_LIFETIME},
     ],
 )
-@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_a_sign_in_ends_by_itself(app: Quart, alice: Visitor, values: dict[str, timedelta]) -> None:
     await change_sign_ins(app, **{name: datetime.now(UTC) + change for name, change in values.items()})
 

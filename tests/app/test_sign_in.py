@@ -132,7 +132,6 @@ async def test_an_invented_link_answers_like_an_old_one(visitor: Visitor) -> Non
     assert (await visitor.get("/sign-in/" + "x" * 43)).status_code == 410
 
 
-@pytest.mark.both_databases("it reads every table")
 async def test_neither_token_nor_address_is_written_to_redis_or_in_clear_to_sql(
     app: Quart, visitor: Visitor, redis: Redis
 ) -> None:

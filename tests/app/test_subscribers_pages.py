@@ -482,7 +482,6 @@ async def test_whatever_is_sought_is_no_fault(owner: Visitor, typed: str) -> Non
     assert (await owner.get(f"/subscribers?q={typed}")).status_code == 200
 
 
-@pytest.mark.both_databases("SQL orders or compares moments")
 async def test_many_subscribers_are_shown_by_pages(app: Quart, owner: Visitor) -> None:
     stored: Database = app.extensions["database"]
     async with stored.transaction() as db:
