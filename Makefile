@@ -20,11 +20,14 @@ shell: .venv/.site  ## A prompt with top-level await, the app's context, a conne
 	@exec $(PY) -m app.shell
 
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
-test: check  ## Everything that CI runs: check, then every test
+# Of arq's tests most wait, and mypy uses one core. The output of each is printed when it ends.
+TOGETHER = -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+test:  ## Everything that CI runs: check, then every test
+	@$(MAKE) --no-print-directory $(TOGETHER) check $(if $(TESTS),,arq-suite)
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
-	$(PY) -m pytest -n 3 --dist loadfile --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py --ignore tests/test_tests.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
-	$(if $(TESTS),,@$(MAKE) --no-print-directory arq-suite short-chaos)
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py --ignore tests/test_tests.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(if $(TESTS),,@$(MAKE) --no-print-directory short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
 QUICK = tests/test_compose.py tests/test_docs.py tests/test_mutants.py tests/test_settings.py tests/test_vendor.py \

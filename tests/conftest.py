@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -20,6 +22,19 @@ settings.load_profile("quarq")
 def pytest_configure() -> None:
     """A shell ignores SIGINT in what it starts in the background, and so would every process that a test starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes each takes a file at a time: those whose tests were given the most time go first.
+
+    Else the longest would run last, in one process alone.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        weight = Counter[Path]()
+        for item in items:
+            timeout = item.get_closest_marker("timeout")
+            weight[item.path] += int(timeout.args[0]) if timeout else 1
+        items.sort(key=lambda item: -weight[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
