@@ -102,7 +102,7 @@ async def test_large_bodies_are_refused_while_others_are_served_and_leave_nothin
             if name.startswith(("twice", "20 MB", "4 MB", "fields", "too many", "one field")):
                 assert status(answer) in (0, 413), (name, answer[:100])
 
-    slowest = p99(waits)
+    slowest, calm = p99(waits), max(calm, await server.calm())  # others may have begun to use the cores
     assert slowest < max(0.1, 3 * calm), (slowest, calm)
     assert server.memory_mb - before < 50
     assert list(tmp_path.iterdir()) == [], "a file that nobody needs any more"
