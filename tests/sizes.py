@@ -13,9 +13,12 @@ from statistics import median
 from jobs.tasks.options import TaskOptions
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY_LINES, FILE_LINES, FUNCTION_LINES, TASK_OPTIONS, REQUIRED = 15_000, 300, 40, 30, 6
+LIBRARY_LINES, FILE_LINES, MEDIAN_LINES, FUNCTION_LINES, TASK_OPTIONS, REQUIRED = 15_000, 300, 80, 40, 30, 6
+CANVAS, CANVAS_LINES = ("jobs/workflows/canvas.py", "jobs/workflows/gathering.py"), 320
 NOT_COUNTED = ("jobs/monitor_site/", "jobs/contrib/")
 """Parts of jobs/ that are no part of its size."""
+MIGRATIONS = "app/migrations/versions/"
+"""Their functions are data: what a table was at one time."""
 
 
 def files(*suffixes: str) -> list[Path]:
@@ -35,6 +38,8 @@ def lines_of(path: Path) -> int:
 def functions() -> Iterator[tuple[int, str]]:
     """Each function as (lines, where), its docstring not counted."""
     for path in files(".py"):
+        if name_of(path).startswith(MIGRATIONS):
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 first = node.body[0]
@@ -54,12 +59,16 @@ def main() -> int:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     largest, longest = max(python), max(functions())
     options = len(fields(TaskOptions)) + 1  # and its name
+    middle = median(size for size, _ in python)
+    canvas = sum(lines_of(ROOT / name) for name in CANVAS)
     print(f"jobs/: {library:,} lines; @task: {options} options; required dependencies: {len(required)}")
-    print(f"files: median {median(size for size, _ in python):g} lines, largest {largest[0]}: {largest[1]}")
+    print(f"files: median {middle:g} lines, largest {largest[0]}: {largest[1]}")
     print(f"longest function: {longest[0]} lines: {longest[1]}")
     limits = [
         (library, LIBRARY_LINES - 1, "lines in jobs/"),
         (largest[0], FILE_LINES, "lines in a file"),
+        (middle, MEDIAN_LINES, "lines in the median file"),
+        (canvas, CANVAS_LINES - 1, "lines in canvas.py and gathering.py"),
         (longest[0], FUNCTION_LINES, "lines in a function"),
         (options, TASK_OPTIONS - 1, "options of @task"),
         (len(required), REQUIRED, "required dependencies"),

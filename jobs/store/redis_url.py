@@ -88,23 +88,8 @@ def _parts(url: object) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError("holds a %-sequence that is no UTF-8") from None
     is_socket = parts.scheme == "unix"
-    place, in_path = parts.netloc.rpartition("@")[2], "" if is_socket else path.strip("/")
-    is_address = re.match("(redis|rediss|unix)://", url, re.IGNORECASE)
-    for wrong, why in (
-        (not url.isprintable(), "holds a line break or a control character: write it on one line"),
-        (not is_address, "is not an address: begin it with redis:// or rediss:// or unix://"),
-        ("#" in url, f"holds a #{ENCODE}"),
-        (is_socket and place, "names a socket without its whole path: write unix:///run/redis/redis.sock"),
-        (is_socket and not path.strip("/"), "names no socket: write unix:///run/redis/redis.sock"),
-        (port == 0, "has port 0: Redis listens on 6379 unless it was changed"),
-        (re.search(r"[\s,/@]", host), f"has a host that cannot be one: give one name or address{ENCODE}"),
-        (
-            not re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII),
-            f"has a database that is no number: write it like redis://host:6379/0{ENCODE}",
-        ),
-    ):
-        if wrong:
-            raise ValueError(why)
+    in_path = "" if is_socket else path.strip("/")
+    _refuse(url, parts.netloc.rpartition("@")[2], host, port, path, in_path, is_socket)
     options = _options(parts.scheme, parts.query)
     db = int(in_path or options.get("db", 0))
     if options.pop("db", db) != db:
@@ -119,6 +104,30 @@ def _parts(url: object) -> dict[str, Any]:
         "tls": parts.scheme == "rediss",
         "options": options,
     }
+
+
+def _refuse(
+    url: str, netloc: str, host: str, port: int | None, path: str, in_path: str, is_socket: bool
+) -> None:
+    """ValueError for what can be read and is no address all the same."""
+    for wrong, why in (
+        (not url.isprintable(), "holds a line break or a control character: write it on one line"),
+        (
+            not re.match("(redis|rediss|unix)://", url, re.IGNORECASE),
+            "is not an address: begin it with redis:// or rediss:// or unix://",
+        ),
+        ("#" in url, f"holds a #{ENCODE}"),
+        (is_socket and netloc, "names a socket without its whole path: write unix:///run/redis/redis.sock"),
+        (is_socket and not path.strip("/"), "names no socket: write unix:///run/redis/redis.sock"),
+        (port == 0, "has port 0: Redis listens on 6379 unless it was changed"),
+        (re.search(r"[\s,/@]", host), f"has a host that cannot be one: give one name or address{ENCODE}"),
+        (
+            not re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII),
+            f"has a database that is no number: write it like redis://host:6379/0{ENCODE}",
+        ),
+    ):
+        if wrong:
+            raise ValueError(why)
 
 
 def _options(scheme: str, query: str) -> dict[str, Any]:

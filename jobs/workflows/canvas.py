@@ -1,8 +1,7 @@
 """Workflows as values: signatures, and the groups, chains and chords made of them.
 
-A workflow is a tree of frozen nodes: node.py has what they share. `evaluate` gives a tree its
-meaning. How a task is called is passed in: the same tree runs here (`await tree()`) and on workers (`await
-tree.delay()`).
+A workflow is a tree of frozen nodes: node.py has what they share. `evaluate` gives a tree its meaning. How a task is
+called is passed in: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
 """
 
 from __future__ import annotations
@@ -187,8 +186,8 @@ class chord(Workflow):
 async def run_here(call: Signature, path: Path = ()) -> Any:
     """Call one task in this process and then its callbacks, as a worker would."""
 
-    async def run() -> Any:
-        return await registry.lookup(call.task)(*call.args, **call.kwargs)
+    def run() -> Awaitable[Any]:
+        return registry.lookup(call.task)(*call.args, **call.kwargs)
 
     return await _with_callbacks(call, run, run_here, path, None)
 
@@ -247,10 +246,8 @@ def _list(node: group, ended: list[asyncio.Future[Any]]) -> list[Any]:
     for member, future in zip(node.tasks, ended, strict=True):
         if node.options.get("return_exceptions") and (error := future.exception()) is not None:
             results.append(error)
-        elif isinstance(member, group):
-            results += future.result()
         else:
-            results.append(future.result())
+            results += future.result() if isinstance(member, group) else [future.result()]
     return results
 
 

@@ -69,9 +69,10 @@ def opened(url: str, prefix: str) -> JobsRedis:
 @contextlib.asynccontextmanager
 async def working(url: str, prefix: str) -> AsyncIterator[JobsRedis]:
     """A connection with this prefix as the default one, and a worker that has it too."""
-    settings = worker_settings(job_completion_wait=0.2, 
+    settings = worker_settings(
         redis_url=url, tasks=[*tasks.ALL, total, single], handle_signals=False, poll_delay=0.1, lease=2,
-        lease_renewal=0.2, cron_jobs=[every(total, timedelta(seconds=0.3), name="tick", args=([1],))],
+        lease_renewal=0.2, job_completion_wait=0.2,
+        cron_jobs=[every(total, timedelta(seconds=0.3), name="tick", args=([1],))],
     )  # fmt: skip
     settings.redis_pool = opened(url, prefix)  # type: ignore[attr-defined]
     worker, client = create_worker(settings), opened(url, prefix)
