@@ -13,11 +13,12 @@ from uuid import uuid4
 import msgpack
 from redis.asyncio.connection import ConnectionPool
 
-from ..errors import NotConnected
+from ..errors import NotConnected, QueueUnavailable
+from ..values.changes import Changes
 from . import scripts
 from .cancellation import cancel_until_ended
 from .keys import Keys
-from .outage import denial, is_away, while_away
+from .outage import while_away
 from .script_connection import ScriptConnection
 from .sender import refuse
 from .stored_values import text
@@ -27,8 +28,10 @@ from .wrong_type import with_own_keys
 T = TypeVar("T")
 logger = logging.getLogger("jobs.notifications")
 
-AGAIN_S = 0.5
-"""How long to wait before Redis is asked again for what it did not answer."""
+READ_AGAIN_S = 0.5
+"""How long to wait before states are read again that could not be read."""
+READ_TOGETHER = 500
+"""Jobs that one script reads."""
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 
@@ -55,7 +58,7 @@ class Notifications:
         self._connection = ScriptConnection(pool, key)
         self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
         self._asked: set[str] = set()
-        self._failing = ""
+        self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
         self._subscription = Subscription(
             pool, [key.REPLY + self.name, key.NEWS + self.name], hear=self._hear, look=self._look
@@ -112,27 +115,23 @@ class Notifications:
 
     async def _answer(self) -> None:
         while self._asked:
-            ids = [self._asked.pop() for _ in range(min(len(self._asked), 500))]
+            ids = [self._asked.pop() for _ in range(min(len(self._asked), READ_TOGETHER))]
             try:
-                entries = await self.read(ids, self.name)
+                entries = await while_away(partial(self.read, ids, self.name))
+            except QueueUnavailable as refused:  # no waiting would help
+                self._settle(ids, refused)
             except Exception as error:
-                self._failed(ids, error)
-                await asyncio.sleep(AGAIN_S)
-                continue
-            self._failing = ""
-            for job_id, entry in zip(ids, entries, strict=True):
-                if entry.ended:
-                    self._settle([job_id], entry)
-
-    def _failed(self, ids: Sequence[str], error: Exception) -> None:
-        """Ask again, for nobody who waits has a timeout of ours; but where Redis refuses us, say so to all of them."""
-        if not is_away(error) and self._failing != repr(error):
-            logger.error("the states of %d jobs cannot be read; trying again", len(ids), exc_info=error)
-        self._failing = repr(error)
-        if denial(error.__cause__ or error) is None:
-            self._asked.update(job_id for job_id in ids if job_id in self._waiting)
-        else:
-            self._settle(ids, error)
+                if self._failing.to(repr(error)):
+                    logger.error(
+                        "the states of %d jobs cannot be read; trying again", len(ids), exc_info=error
+                    )
+                self._asked.update(job_id for job_id in ids if job_id in self._waiting)
+                await asyncio.sleep(READ_AGAIN_S)
+            else:
+                self._failing.to("")
+                for job_id, entry in zip(ids, entries, strict=True):
+                    if entry.ended:
+                        self._settle([job_id], entry)
 
     def _settle(self, ids: Sequence[str], answer: Entry | Exception) -> None:
         for future in (future for job_id in ids for future in self._waiting.pop(job_id, [])):

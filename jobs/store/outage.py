@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from redis.exceptions import (
@@ -22,9 +23,13 @@ from redis.exceptions import (
 )
 
 from ..errors import QueueUnavailable
+from ..values.changes import Changes
 
 T = TypeVar("T")
 _worker_log = logging.getLogger("arq.worker")
+
+LONGEST_DELAY_S = 0.5
+"""How long to wait between two tries, at most."""
 
 _LOST = (ConnectionError, TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""
@@ -108,15 +113,30 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+class Backoff:
+    """The seconds to wait before each next try, the same wherever Redis is waited for: 0.02, then twice as long."""
+
+    def __init__(self) -> None:
+        self._delay_s = 0.0
+
+    def next_s(self) -> float:
+        self._delay_s = min(self._delay_s * 2 or 0.02, LONGEST_DELAY_S)
+        return self._delay_s
+
+    def reset(self) -> None:
+        self._delay_s = 0.0
+
+
 async def while_away(
     do: Callable[[], Awaitable[T]], patience_s: float = math.inf, what: str = "Redis does not answer"
 ) -> T:
-    """What *do* returns; it is tried again while Redis is away, for *patience_s* at most (without: however long).
+    """For callers: the result of *do*, tried again while Redis is away, for *patience_s* at most (default: no limit).
 
     Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
     """
-    first_try, delay = time.monotonic(), 0.02
+    first_try, backoff = time.monotonic(), Backoff()
     while True:
+        delay_s = backoff.next_s()
         try:
             return await do()
         except Exception as error:
@@ -124,59 +144,59 @@ async def while_away(
                 raise
             if denial(error):
                 raise QueueUnavailable(explained(error)) from error
-            if time.monotonic() - first_try + delay > patience_s:
+            if time.monotonic() - first_try + delay_s > patience_s:
                 raise QueueUnavailable(f"{what}: {explained(error)}") from error
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, 0.5)
+        await asyncio.sleep(delay_s)
 
 
 class Outage:
-    """How one kind of call to Redis is getting on: says once that it fails, and why, and once that it works again."""
+    """For workers: waits for Redis however long, a denial too. One for each kind of call, which it calls *what*.
+
+    Logs once for each cause that it fails, and once that it works again.
+    """
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._failing_since: float | None = None
-        self._said = ""
-        self._delay = 0.0
+        self._since = 0.0
+        self._cause = Changes()
+        self._backoff = Backoff()
 
     async def keep_trying(self, step: Callable[[], Awaitable[T]], *, only_away: bool = False) -> T:
-        """What *step* returns, however often it fails first. *only_away*: an error that is not Redis' own is raised."""
+        """The result of *step*, however often it fails first. *only_away*: an error that is not of Redis is raised."""
         while True:
-            try:
-                done = await step()
-            except Exception as error:
-                if only_away and not is_away(error):
-                    raise
-                await asyncio.sleep(self.failed(error))
-            else:
-                self.worked()
-                return done
+            async with self.attempt(only_away=only_away):
+                return await step()
+
+    @contextlib.asynccontextmanager
+    async def attempt(self, *, only_away: bool = False) -> AsyncIterator[None]:
+        """What fails in this block is logged, and ends it after a while: the block belongs into a loop."""
+        try:
+            yield
+        except Exception as error:
+            if only_away and not is_away(error):
+                raise
+            await asyncio.sleep(self.failed(error))
+        else:
+            self.worked()
 
     def failed(self, error: BaseException) -> float:
-        """Note a failure, logged once for each cause; returns the seconds to wait before the next try."""
-        now = time.monotonic()
-        cause = denial(error) or state(error) or f"{type(error).__name__} {'' if is_away(error) else error}"
-        if cause != self._said:
-            self._log(error)
-            self._said = cause
-        if self._failing_since is None:
-            self._failing_since = now
-        self._delay = min(max(self._delay * 2, 0.05), 1)
-        return self._delay
-
-    def _log(self, error: BaseException) -> None:
-        if reason := denial(error):
-            _worker_log.error("Redis refuses us, cannot %s, will keep trying: %s", self._what, reason)
-        elif is_away(error):
-            _worker_log.warning(
-                "Redis is away, cannot %s, will keep trying: %s", self._what, explained(error)
-            )
-        else:  # a defect, or data that nobody of ours wrote
-            _worker_log.error("cannot %s, will keep trying", self._what, exc_info=error)
+        """Note a failure; returns the seconds to wait before the next try."""
+        if not self._cause.last:
+            self._since = time.monotonic()
+        away = is_away(error)
+        if self._cause.to(denial(error) or state(error) or f"{type(error).__name__} {'' if away else error}"):
+            if reason := denial(error):
+                _worker_log.error("Redis refuses us, cannot %s, will keep trying: %s", self._what, reason)
+            elif away:
+                why = explained(error)
+                _worker_log.warning("Redis is away, cannot %s, will keep trying: %s", self._what, why)
+            else:  # a defect, or data that nobody of ours wrote
+                _worker_log.error("cannot %s, will keep trying", self._what, exc_info=error)
+        return self._backoff.next_s()
 
     def worked(self) -> None:
-        if self._failing_since is not None:
-            _worker_log.warning(
-                "Redis is back, can %s again after %.1f s", self._what, time.monotonic() - self._failing_since
-            )
-            self._failing_since, self._said, self._delay = None, "", 0
+        """Note a success."""
+        if self._cause.to(""):
+            away_s = time.monotonic() - self._since
+            _worker_log.warning("Redis is back, can %s again after %.1f s", self._what, away_s)
+            self._backoff.reset()

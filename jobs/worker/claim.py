@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..store import keys, scripts
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
-from ..store.wrong_type import is_wrong_type, put_aside
+from ..store.wrong_type import put_aside, with_own_keys
 from .execution.claimed_job import FAILURE, ClaimedJob
 
 logger = logging.getLogger("arq.worker")
@@ -55,26 +55,9 @@ class Claimer:
         Waits for a Redis that is away, until `stop()`.
         """
         while not self._stopped:
-            try:
-                if self._reply_lost:
-                    await self.release_all_but(mine())
-                    self._reply_lost = False
-                batch = await self._claim(wanted, suspects)
-            except Exception as error:
-                if is_wrong_type(error):
-                    await self._put_aside()
-                self._reply_lost = True  # also after a defect: running jobs are worth more than a clean end
-                await asyncio.sleep(self._outage.failed(error))
-            else:
-                self._outage.worked()
-                return batch
+            async with self._outage.attempt():
+                return await with_own_keys(self._connection, partial(self._claim, wanted, suspects, mine))
         return Batch([], None, left_behind=False)
-
-    async def _put_aside(self) -> None:
-        try:
-            await put_aside(self._connection)
-        except Exception as error:
-            self._outage.failed(error)
 
     async def release_all_but(self, mine: dict[str, str]) -> None:
         """Make due again whatever Redis thinks this worker runs, but what it does."""
@@ -82,14 +65,20 @@ class Claimer:
         for job_id in await self._connection.run(scripts.RELEASE, [self._worker, *known]):
             logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
 
-    async def _claim(self, wanted: int, suspects: int) -> Batch:
+    async def _claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
+        if self._reply_lost:
+            await self.release_all_but(mine())
+        self._reply_lost = (
+            True  # until it is here, and after a defect: running jobs are worth more than a clean end
+        )
         token = f"{self._worker}:{next(self._numbers)}"
         rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._connection.run(
             scripts.CLAIM,
             [self._worker, token, self._lease_ms, wanted, suspects, *self._queues],
         )
         if wrong_type:
-            await self._put_aside()
+            async with self._outage.attempt():
+                await put_aside(self._connection)
         for job_id, why in unreadable:
             logger.error("job %r cannot be read, it is left for a minute: %r", job_id, why)
         if foreign and not self._warned:
@@ -102,6 +91,7 @@ class Claimer:
                 jobs.append(_claimed(row, token, now))
             except ValueError as error:  # an id that is not text, a number that is none
                 await self._drop(row[0], token, error)
+        self._reply_lost = False
         return Batch(jobs, None if next_due_ms < 0 else next_due_ms / 1000, bool(left_behind))
 
     async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:

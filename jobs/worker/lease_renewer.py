@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -18,6 +19,7 @@ from ..store import scripts
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
+from ..values.changes import Changes
 
 logger = logging.getLogger("arq.worker")
 
@@ -61,7 +63,7 @@ class LeaseRenewer:
         self._stopping = False
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
-        self._warned = False
+        self._blocked = Changes(False)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._keep()), name="lease-renewer", daemon=True
         )
@@ -84,15 +86,15 @@ class LeaseRenewer:
     async def _keep(self) -> None:
         self._thread_loop = asyncio.get_running_loop()
         connection = self.connection()
-        renewed = -self.lease.renew_s
+        renewed = -math.inf
         while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
-            if time.monotonic() - renewed >= self.lease.renew_s:
-                renewed = time.monotonic()
+            if (now := time.monotonic()) - renewed >= self.lease.renew_s:
                 try:
                     await self._renew(connection)
-                except Exception as error:
-                    renewed += self._outage.failed(error) - self.lease.renew_s
+                    renewed = now
+                except Exception as error:  # tried again after the next look
+                    self._outage.failed(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LOOK_S, self.lease.renew_s / 2)):
                     await self._ended.wait()
@@ -121,11 +123,9 @@ class LeaseRenewer:
             )
             logging.shutdown()
             os._exit(1)
-        if stuck_s > WARN_AFTER_S and not self._warned:
-            self._warned = True
+        is_blocked = stuck_s > WARN_AFTER_S
+        if self._blocked.to(is_blocked) and is_blocked:
             logger.warning("the event loop is blocked, since %.1f s. It is in\n%s", stuck_s, self._stack())
-        elif stuck_s <= WARN_AFTER_S:
-            self._warned = False
         self._on_loop(self._tick)
 
     def _tick(self) -> None:

@@ -12,22 +12,20 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from ..errors import QuarqError, QueueUnavailable, RemoteError
+from ..errors import QuarqError, RemoteError
 from ..store import default
 from ..store.call import Call
-from ..store.outage import explained, is_away
+from ..store.outage import Outage, is_away
 from ..store.store import CLASH, REFUSED, Store
 from ..tasks.current import CurrentJob
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
 from ..workflows.journal import MemberFailed, Parked, Revoked, read_entry
 from ..workflows.stored_tree import from_dict, read
-
-T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker")
 
@@ -38,12 +36,11 @@ IDLE_S = 60
 MOST_AT_ONCE = 1_000
 """With more workflows than that on one worker, idle ones are parked at once."""
 REPORTS_A_SECOND = 5
-AWAY_S = 0.5
-"""How long to wait before Redis is asked again for what it could not do."""
 NET_S = 3600
 """A workflow that was parked looks again after this time, whatever happens."""
 
 _under_way: set[str] = set()
+_outage = Outage("go on with workflows")
 
 
 @task(name=WORKFLOW, aliases=[NAMED_WORKFLOW], bind=True, max_retries=None)
@@ -123,7 +120,7 @@ class Orchestration:
                 _, tree, journal = await pipe.execute()
                 return tree, journal
 
-        return await self._until_answered(ask)
+        return await _outage.keep_trying(ask, only_away=True)
 
     async def _is_revoked(self) -> bool:
         """Its calls and its members may hear of that before this evaluation does."""
@@ -131,17 +128,7 @@ class Orchestration:
         async def ask() -> bool:
             return bool(await self._redis.hexists(self._redis.key.RECORD + self._id, "revoked"))  # type: ignore[misc]
 
-        return self._refused or await self._until_answered(ask)
-
-    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await ask()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                logger.warning("workflow %s cannot go on yet: %s", self._id, error)
-                await asyncio.sleep(AWAY_S)
+        return self._refused or await _outage.keep_trying(ask, only_away=True)
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0
@@ -206,17 +193,12 @@ class Orchestration:
     async def _send(self) -> None:
         """Enqueue all that was asked for in this turn of the loop, in bulk."""
         calls, self._outbox = self._outbox, []
-        answers = None
-        while answers is None:
-            try:
-                answers = await self._redis.enqueue(calls)
-            except QueueUnavailable as error:
-                logger.warning("workflow %s cannot go on yet: %s", self._id, error)
-                await asyncio.sleep(AWAY_S)
-            except Exception as error:  # Redis takes no such call, now or later
-                for call in calls:
-                    self._waiting[call.path].set_exception(error)
-                return
+        try:
+            answers = await _outage.keep_trying(partial(self._redis.enqueue, calls), only_away=True)
+        except Exception as error:  # Redis takes no such call, now or later
+            for call in calls:
+                self._waiting[call.path].set_exception(error)
+            return
         for call, answer in zip(calls, answers, strict=True):
             future = self._waiting[call.path]
             if answer == CLASH and not future.done():
@@ -286,6 +268,8 @@ class Orchestration:
             await step()
         except Exception as error:
             if is_away(error):
-                logger.warning("workflow %s: looking again in a moment: %s", self._id, explained(error))
+                _outage.failed(error)
             else:
                 logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
+        else:
+            _outage.worked()

@@ -55,19 +55,15 @@ class Waker:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            try:
+            async with self._outage.attempt():  # the poll goes on meanwhile
                 token = await with_own_keys(self.connection, pop)
-                self._outage.worked()
-                if token is None:
-                    self._wanted.set()
-                elif self.can_take():
+                if token is not None and self.can_take():
                     self._woken.set()
-                else:  # it is another worker's turn; if there is none, ours once we can take again
+                    continue
+                if (
+                    token is not None
+                ):  # it is another worker's turn; if there is none, ours once we can take again
                     await self.connection.command(b"LPUSH", token[0], 1)
                     while not self.can_take():
                         await self.until_slot_is_free()
-                    self._wanted.set()
-            except Exception as error:
-                self._outage.failed(error)
-                await asyncio.sleep(0.5)  # the poll goes on meanwhile
-                self._wanted.set()
+            self._wanted.set()

@@ -210,11 +210,8 @@ class Worker(arq.worker.Worker):
             self._take_counts(engine)
             self._last_health_check = 0  # arq would leave out a beat that comes before its time
             self._last_health_check_log = None  # and log each change: here a line every few seconds
-            try:
+            async with outage.attempt():
                 await self.record_health()
-                outage.worked()
-            except Exception as error:
-                outage.failed(error)
             await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
 
     async def _leave(self, redis: JobsRedis, engine: Engine) -> None:
