@@ -15,9 +15,9 @@ logger = logging.getLogger("arq.worker")
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel, and wait until all have ended; their errors are dropped.
 
-    For what goes on beside a worker or a server: start it in `on_startup`, end it so in `on_shutdown`. To cancel once
+    For background tasks of a worker or a server: start them in `on_startup`, end them so in `on_shutdown`. To cancel once
     is not enough: a cancellation that meets a library's own time-out in the same moment is lost there (redis-py and
-    asyncpg on Python 3.11), and a loop that was told to end goes on for ever.
+    asyncpg on Python 3.11), and a loop that was cancelled goes on for ever.
     """
     pending = set(tasks)
     while pending:
@@ -30,7 +30,7 @@ async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 class Background:
-    """Tasks that go on beside others. One that fails says so in the log."""
+    """Background tasks. One that fails is logged."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -93,7 +93,7 @@ class Loops:
             for loop, client in list(self._clients.items()):
                 if loop.is_closed():
                     self._clients.pop(loop).abandon()
-                elif loop.is_running():  # one that stands still keeps its client, and closes it at its end
+                elif loop.is_running():  # one that is not running keeps its client, and closes it at its end
                     elsewhere.append(asyncio.run_coroutine_threadsafe(client.close(), loop))
                     del self._clients[loop]
         if own is not None:

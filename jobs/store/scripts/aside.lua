@@ -8,7 +8,7 @@ local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', LOOKED_AT_O
 local aside = {}
 
 local function type_of_ours(key)
-  if key:find(':health%-check$') then return end -- arq's, a string beside its queues
+  if key:find(':health%-check$') then return end -- arq's, a string among its queues
   for i = 3, #ARGV, 2 do
     local name = ARGV[i]
     if key == name or name:sub(-1) == ':' and key:sub(1, #name) == name then return ARGV[i + 1] end

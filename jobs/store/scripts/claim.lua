@@ -117,8 +117,8 @@ local function consider(id, queue, key)
   hand_over(id, queue, key, record, payload, why)
 end
 
--- A record that nobody of ours wrote must not stop the claims of others: it is looked at again much later. Keys of another
--- type are put aside by the worker, see aside.lua.
+-- A damaged record must not stop the claims of others: it is tried again much later. The worker moves keys of another
+-- type aside, see aside.lua.
 local function consider_safely(id, queue, key)
   local read_well, why = pcall(consider, id, queue, key)
   if read_well then return end

@@ -1,7 +1,7 @@
--- What the end of a job is, whoever causes it: its keys go, its record and result stay for their time, and whoever has to
--- hear of it does: those who wait for its result, and the workflow that it is a member of.
+-- How a job ends, whatever ends it. Its keys go; its record and result stay for their time. Callers that wait for its result
+-- get a message, and so does the workflow that it is a member of.
 
-local told = {} -- channel -> ids, so that a caller hears of a whole batch in one message
+local replies = {} -- channel -> ids, so that a caller hears of a whole batch in one message
 local news = {} -- workflow -> paths that ended
 local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
 local by_task, unsuccessful = {}, {} -- the same of the indexes that pages read
@@ -18,7 +18,7 @@ local function read_record(id)
 end
 
 local function tell(channel, id)
-  if channel and channel ~= '' then add_to(told, channel, id) end
+  if channel and channel ~= '' then add_to(replies, channel, id) end
 end
 
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
@@ -74,10 +74,10 @@ local function settle_endings()
   for task, entries in pairs(by_task) do in_bulk('ZADD', ENDED .. task, entries) end
 end
 
--- Send what was gathered: one message for each caller, one for each workflow, to whoever evaluates it and to those who
--- follow it. A workflow that was parked is due again.
+-- Send what was gathered: one message for each caller, one for each workflow: to the worker that evaluates it, and to its
+-- followers. A workflow that was parked is due again.
 local function tell_waiters()
-  for channel, ids in pairs(told) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
+  for channel, ids in pairs(replies) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, paths in pairs(news) do
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
     local message = cmsgpack.pack({ workflow, unpack(paths) })

@@ -1,14 +1,13 @@
 -- Rate limits and concurrency limits of tasks, for all workers together.
 --
--- A rate of n in a window is kept by spacing: each waiting job reserves a place of its own, SLOWER * window / n after the
--- one before, and its score moves there, so that it holds no slot and hides no other. A start is allowed while it is not
--- earlier than `tat` (when the next start is due if all keep their spacing) by more than TOLERANCE * window. SLOWER and
--- TOLERANCE together make n + 1 starts in one window impossible, whatever the workers' delays.
+-- A rate of n in a window is kept by spacing. Each waiting job reserves a start, SLOWER * window / n after the one before.
+-- Its score moves there, so it holds no slot and hides no other job. A start is allowed while it is not earlier than `tat`
+-- (when the next start is due if all keep their spacing) by more than TOLERANCE * window. SLOWER and TOLERANCE together
+-- make n + 1 starts in one window impossible, whatever the workers' delays.
 --
--- Over its concurrency limit a job waits in a list of its own, by its original due time; whoever ends, retries or is
--- released calls the head, and so does one that was called but ends before it starts: calling one too many does no
--- harm, as whoever finds no room waits again. A holder whose lease has ended holds nothing, but while leases may have
--- lapsed because Redis was away.
+-- Over its concurrency limit a job waits in a list for its task, by its original due time. A job that ends, retries or is
+-- released calls the head of the list; so does one that was called but ends before it starts. One call too many does no
+-- harm: a job that finds no room waits again. A holder whose lease has lapsed holds nothing, unless Redis was away.
 local SLOWER, TOLERANCE = 1.05, 0.04
 local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
 
@@ -20,7 +19,7 @@ local function limits_of(task)
     local all = redis.call('HGETALL', LIMITS)
     for i = 1, #all, 2 do
       local name, what = all[i]:match('^(.*)|(%a+)$')
-      if name then -- else nobody of ours wrote it
+      if name then -- else it is damaged
         limits_of_tasks[name] = limits_of_tasks[name] or {}
         limits_of_tasks[name][what] = all[i + 1]
       end
@@ -81,7 +80,7 @@ local function let_go(id, task)
   if limits_of(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end
 end
 
--- True if the job may run beside those of its task that do; otherwise it waits for one of them to end.
+-- True if the job may run with those of its task that do; otherwise it waits for one of them to end.
 local looked_at = {}
 local function keep_concurrency(id, key, task, limits, due, now, takeover)
   local holders = HOLDERS .. task

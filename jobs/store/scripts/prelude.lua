@@ -41,7 +41,7 @@ local function moment(text, now)
   return as_moment(relative and now + ms or ms)
 end
 
--- One token is enough: whoever takes it claims all it can, and pushes the next if something stays behind.
+-- One token is enough: the worker that takes it claims all it can, and pushes the next if something stays behind.
 local function wake(queue)
   if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('LPUSH', WAKE .. queue, 1) end
 end
@@ -73,7 +73,7 @@ local function is_terminal(state)
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end
 
--- A job that had ended begins again, or is forgotten: it stands in no index any more.
+-- A job that had ended begins again, or is forgotten: it is in no index any more.
 local function unlist(id)
   redis.call('ZREM', ENDED .. (redis.call('HGET', RECORD .. id, 'task') or '?'), id)
   redis.call('ZREM', HISTORY, id)
@@ -85,7 +85,7 @@ local function forget_record(id)
   return redis.call('UNLINK', RECORD .. id)
 end
 
--- What happens to jobs is told in one message for each script, and only while somebody listens.
+-- What happens to jobs is published in one message for each script, and only while somebody listens.
 local events
 local function note_event(id, state, task, queue, worker)
   if events == nil then events = redis.call('EXISTS', LISTENING) == 1 and {} end

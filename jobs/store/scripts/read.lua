@@ -7,7 +7,7 @@ for i = 2, #ARGV do
   local id = ARGV[i]
   local r = redis.call('HMGET', RECORD .. id, 'state', 'until', 'reply', 'meta', 'parent', 'path', 'parked')
   local result = redis.call('GET', RESULT .. id)
-  if not result and r[5] and is_terminal(r[1]) then -- a member's result stands in the journal, behind its state
+  if not result and r[5] and is_terminal(r[1]) then -- a member's result is in the journal, behind its state
     local entry = redis.call('HGET', JOURNAL .. r[5], r[6])
     result = entry and entry:sub(2)
   end

@@ -1,5 +1,5 @@
 -- Keep the leases of a worker's jobs, and say that the worker lives. A lapsed lease that nobody took is kept too.
--- Note beside the minute's counters how much is due in the worker's queues, and for how long; under the empty name, the same of
+-- Note with the minute's counters how much is due in the worker's queues, and for how long; under the empty name, the same of
 -- queues that nobody serves. Forget names of queues that hold nothing and that nobody has served for as long as these counters
 -- are kept, some at a time.
 -- ARGV: worker, lease ms, its queues with commas, number of words about its tasks, of facts about itself, those words and

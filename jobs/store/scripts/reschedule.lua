@@ -10,5 +10,5 @@ local due = moment(ARGV[2], now) or now
 give_back(id, record[3]) -- what its limits had it wait for no longer counts: it begins to wait anew when it is due
 redis.call('ZADD', queue_key(queue), due, id)
 redis.call('HSET', RECORD .. id, 'due', due)
-wake(queue) -- whoever waits for the head of the queue looks at it again
+wake(queue) -- a worker that waits for the head of the queue reads it again
 return 1

@@ -4,8 +4,8 @@ local CALL_WORDS = 5
 local woken_by_store, earliest_by_queue, queues_of_store = {}, {}, {}
 local last_place
 
--- First come, first served: within a millisecond the score says who came first. It is never later than now. (A script's
--- TIME stands still; half a microsecond is the step that a score as large as this can show.)
+-- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
+-- TIME does not advance; half a microsecond is the step that a score as large as this can show.)
 local function place_in_line(now)
   last_place = last_place or now - 1 + redis.call('TIME')[2] % 1000 / 1000
   last_place = math.min(last_place + 0.0005, now)
@@ -19,7 +19,7 @@ local TAKEN, STORED, REFUSED, CLASH = 0, 1, 2, 3
 local function same_or_clash(record_parent, parent) return (record_parent or '') == parent and TAKEN or CLASH end
 
 -- Is this id that of a job, or of a result that has not ended? TAKEN, CLASH, or nothing if it is free. A member's end
--- stands in the journal of its workflow: what else there is of its id was left by an earlier life of that workflow.
+-- is in the journal of its workflow: what else there is of its id was left by an earlier life of that workflow.
 local function taken(id, parent, path, now)
   if redis.call('EXISTS', JOB .. id) == 1 then
     return same_or_clash(redis.call('HGET', RECORD .. id, 'parent'), parent)
