@@ -25,7 +25,7 @@ INSTEAD = {
     r"mend(?:s|ed|ing)?": "fix",
     r"beside": "next to, with",
     r"dear": "expensive",
-    r"look in": "watch, check",
+    r"(?<!, )look in": "watch, check",
     r"(?:put|puts|putting) away": "remove, archive",
     r"(?:put|puts|putting) down": "park",
     r"(?<!e-)mail address(?:es)?": "email address",

@@ -15,8 +15,8 @@ logger = logging.getLogger("arq.worker")
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel, and wait until all have ended; their errors are dropped.
 
-    For background tasks of a worker or a server: start them in `on_startup`, end them so in `on_shutdown`. To cancel once
-    is not enough: a cancellation that meets a library's own time-out in the same moment is lost there (redis-py and
+    For background tasks of a worker or a server: start them in `on_startup`, end them so in `on_shutdown`. To cancel
+    once is not enough: a cancellation that meets a library's own time-out in the same moment is lost there (redis-py,
     asyncpg on Python 3.11), and a loop that was cancelled goes on for ever.
     """
     pending = set(tasks)

@@ -27,7 +27,7 @@ SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
 
 TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
-"""What became of a call: see enqueue.lua."""
+"""The answer to a call: see enqueue.lua."""
 
 
 @all_awaited

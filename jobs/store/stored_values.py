@@ -39,7 +39,7 @@ def moment_of(ms: bytes | str | float) -> datetime:
 
 
 def whole_ms(ms: bytes | str | float | None) -> int:
-    """A time as Redis has it, in ms; 0 for none. One that is no time must not hide those beside it: it is the first or
+    """A time as Redis has it, in ms; 0 for none. One that is no time must not hide the others: it is the first or
     the last that there is.
     """
     try:
@@ -50,5 +50,5 @@ def whole_ms(ms: bytes | str | float | None) -> int:
 
 
 def number(word: str, digits: int = 18) -> int | None:
-    """The whole number that *word* is, in ASCII and with at most so many digits; None if it is none."""
+    """The whole number that *word* is, in ASCII, with *digits* digits at most; None if it is none."""
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= digits else None

@@ -46,7 +46,7 @@ class Subscription:
         """Why Redis does not let us listen; '' if it does, or has not been asked."""
 
     def start(self) -> bool:
-        """Begin to listen, once. True if the subscription stands now; if not, `look` will be called when it does."""
+        """Begin to listen, once. True if it is subscribed now; if not, `look` will be called when it is."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
         return self._subscribed
