@@ -16,7 +16,7 @@ from ..store.call import moment
 from ..store.notifications import Entry
 from ..store.outage import while_away
 from ..store.store import Store
-from ..store.stored_values import text
+from ..store.stored_values import chunked, text
 from ..tasks.current import without_slot
 from ..values import checks
 from ..values.must_await import all_awaited, awaited
@@ -212,9 +212,9 @@ async def revoke_all(
     """Revoke many jobs; returns the states they were in. With *only_waiting*, one that has started is left alone."""
     how: str | int = "waiting" if only_waiting else int(terminate)
     states: list[str] = []
-    for first in range(0, len(ids), 500):
+    for some in chunked(ids):
         args: list[str | bytes | int] = [how, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, 6]
-        for job_id in ids[first : first + 500]:
+        for job_id in some:
             revoked = TaskRevoked(f"job {job_id} was revoked")
             rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
             args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
 from ..store.clock import now_ms
-from ..store.stored_values import whole
+from ..store.stored_values import moment_of, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
@@ -165,7 +165,7 @@ def _minute(number: int, values: Sequence[bytes | None], depths: Sequence[bytes 
             count.add(what.split("|"), whole(n))
     due, oldest = ([whole(n) for n in some if n is not None] for some in (depths[::2], depths[1::2]))
     return Minute(
-        at=datetime.fromtimestamp(number * 60, UTC),
+        at=moment_of(number * 60_000),
         succeeded=count.of("SUCCESS"),
         failed=count.of("FAILURE"),
         retried=count.of("RETRY"),

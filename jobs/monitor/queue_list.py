@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..store import scripts
+from ..store.stored_values import chunked
 from .search_indexes import queue_names
 from .worker_list import WorkerInfo, online
 
@@ -14,8 +15,6 @@ MOST = 200
 """Queues that no worker serves and that are told one by one, the fullest: whoever enqueues may make up names."""
 LOOKED_AT = 2_000
 """Such queues that are looked at, in the order of their names."""
-STEP = 500
-"""Queues that one script looks at, so that it keeps Redis for a few milliseconds only."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[Queu
 
 async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInfo]) -> list[QueueInfo]:
     infos: list[QueueInfo] = []
-    for first in range(0, len(names), STEP):
-        some = names[first : first + STEP]
+    for some in chunked(names):
         rows = await connection.run_script(scripts.QUEUES, *some)
         infos += [_info(name, workers, *row) for name, row in zip(some, rows, strict=True)]
     return infos

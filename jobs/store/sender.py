@@ -14,6 +14,7 @@ from . import scripts
 from .call import Call
 from .outage import while_away
 from .script_connection import ScriptConnection
+from .stored_values import chunked
 from .wrong_type import with_own_keys
 
 TOGETHER = 500
@@ -92,8 +93,8 @@ class Sender:
 
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         answers: list[int] = []
-        for first in range(0, len(calls), TOGETHER):
-            args = [self._reply, *(word for call in calls[first : first + TOGETHER] for word in call.words())]
+        for some in chunked(calls, TOGETHER):
+            args = [self._reply, *(word for call in some for word in call.words())]
             store = partial(
                 with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args)
             )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from . import keys
 
+T = TypeVar("T")
 _WHOLE = re.compile(rb"-?[0-9]{1,18}")
 
 
@@ -52,3 +54,9 @@ def whole_ms(ms: bytes | str | float | None) -> int:
 def number(word: str, digits: int = 18) -> int | None:
     """The whole number that *word* is, in ASCII, with *digits* digits at most; None if it is none."""
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= digits else None
+
+
+def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """The items, *size* at a time: one script, or one command, keeps Redis for a few milliseconds only."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]

@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
 from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
+from ..store.stored_values import moment
 from ..values import checks
 from ..values.must_await import all_awaited
 from .registry import RegisteredTask
@@ -51,7 +52,7 @@ class Request:
     @property
     def eta(self) -> datetime | None:
         """When it was due, in UTC; None for a direct call."""
-        return datetime.fromtimestamp(self.due_ms / 1000, UTC) if self.due_ms else None
+        return moment(self.due_ms)
 
 
 encoding.declare_type(

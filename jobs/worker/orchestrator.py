@@ -21,6 +21,7 @@ from ..store import default
 from ..store.call import Call
 from ..store.outage import Outage, is_away
 from ..store.store import CLASH, REFUSED, Store
+from ..store.stored_values import chunked
 from ..tasks.current import CurrentJob
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
@@ -223,9 +224,10 @@ class Orchestration:
             await self._read([place for place, future in self._waiting.items() if not future.done()])
 
     async def _read(self, places: list[str]) -> None:
-        for first in range(0, len(places), 1000):
-            some = places[first : first + 1000]
-            entries: list[bytes | None] = await self._redis.hmget(self._redis.key.JOURNAL + self._id, some)  # type: ignore[misc]
+        for some in chunked(places, 1000):
+            entries: list[bytes | None] = await self._redis.hmget(
+                self._redis.key.JOURNAL + self._id, list(some)
+            )  # type: ignore[misc]
             for place, entry in zip(some, entries, strict=True):
                 if entry is not None and place not in self._seen:
                     self._seen.add(place)

@@ -10,13 +10,11 @@ import msgpack
 
 from ..store import scripts
 from ..store.store import Store
-from ..store.stored_values import text
+from ..store.stored_values import chunked, text
 from . import member_ids
 from .canvas import LINK_ERROR, Path
 from .stored_tree import Tree, along, kind_of, read
 
-AT_ONCE = 500
-"""How many members one script looks at, so that it keeps Redis for a moment only."""
 STATES = {
     "S": "SUCCESS",
     "F": "FAILURE",
@@ -150,8 +148,7 @@ async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | 
 async def letters_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> str:
     """The states of the tasks at these places, a letter for each: see STATES."""
     letters = ""
-    for first in range(0, len(paths), AT_ONCE):
-        some = paths[first : first + AT_ONCE]
+    for some in chunked(paths):
         letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some)).decode(
             errors="replace"
         )

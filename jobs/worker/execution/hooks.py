@@ -6,9 +6,9 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from ...store.stored_values import moment_of
 from .claimed_job import CallData, ClaimedJob
 
 logger = logging.getLogger("arq.worker")
@@ -31,7 +31,7 @@ def ctx_for(ctx: dict[Any, Any], job: ClaimedJob, call: CallData) -> dict[Any, A
         **ctx,
         "job_id": job.id,
         "job_try": max(job.retries + 1, call.job_try or 0),
-        "enqueue_time": datetime.fromtimestamp((call.enqueued or job.enqueued) / 1000, UTC),
+        "enqueue_time": moment_of(call.enqueued or job.enqueued),
         "score": job.due,
     }
 
