@@ -223,6 +223,33 @@ def test_a_module_says_what_it_is_for_and_its_name_too(path: Path) -> None:
     assert path.stem not in {"utils", "helpers", "common", "base", "misc"}
 
 
+OF_THE_COMMANDS = {
+    "jobs.commands", "jobs.monitor", "jobs.values", "jobs.errors",
+    "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
+    "jobs.client.result",  # to wait for one
+    "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task
+}  # fmt: skip
+"""What the commands may import: they read and act through `jobs.monitor`, as the pages do."""
+
+
+@every_file
+def test_commands_see_only_what_pages_see(path: Path) -> None:
+    if not relative(path).startswith("jobs/commands/"):
+        return
+
+    for module, names in imports(path):
+        reached = (
+            {f"{module}.{name}" for name in names}
+            if module in ("jobs", "jobs.store", "jobs.tasks")
+            else {module}
+        )
+        for inner in (inner for inner in reached if inner.startswith("jobs.")):
+            allowed = inner in OF_THE_COMMANDS or inner.startswith(("jobs.commands.", "jobs.values."))
+            assert allowed, f"{relative(path)} may not import {inner}: let jobs.monitor offer it"
+        if module == "jobs.monitor":
+            assert set(names) <= public_names(module)
+
+
 def test_workflows_know_neither_arq_nor_redis() -> None:
     canvas = ROOT / "jobs" / "canvas.py"
     modules = {module.split(".")[0] for module, _ in imports(canvas)} if canvas.exists() else set()

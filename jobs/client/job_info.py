@@ -1,4 +1,4 @@
-"""What is known of one job: its record, with every attempt."""
+"""What Redis keeps of a job: its record, and every attempt. Other views of a job are made of the same fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import msgpack
 
 from ..store import keys
-from ..store.stored_values import moment, moment_of, texts, whole
+from ..store.stored_values import moment, moment_of, text, whole
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,27 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class JobInfo:
-    """The record of a job. Times are in UTC, by Redis' clock."""
+class JobRecord:
+    """What each view of a job has. Times are in UTC, by Redis' clock; `run_s`: its last attempt."""
 
     id: str
     state: str
     task: str
     queue: str
+    worker: str
     enqueued: datetime | None
     due: datetime | None
     started: datetime | None
     finished: datetime | None
     run_s: float | None
-    worker: str
     attempts: int
     retries: int
+
+
+@dataclass(frozen=True)
+class JobInfo(JobRecord):
+    """The record of a job, with every attempt."""
+
     crashes: int
     deaths: int
     """Workers that died, or lost their lease, while they ran it, since it last came to an outcome."""
@@ -52,45 +58,37 @@ class JobInfo:
     history: tuple[Attempt, ...]
 
 
+def read_record(job_id: str, state: str, record: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The fields of a JobRecord, by name, from a record as it is stored."""
+    task, queue, worker = (text(record.get(name)) for name in (b"task", b"queue", b"worker"))
+    names = (b"enqueued", b"due", b"received", b"finished")
+    enqueued, due, started, finished = (moment(record.get(name)) for name in names)
+    return {
+        "id": job_id, "state": state, "task": task, "queue": queue, "worker": worker,
+        "enqueued": enqueued, "due": due, "started": started, "finished": finished,
+        "run_s": whole(record[b"run"]) / 1000 if record.get(b"run") else None,
+        "attempts": whole(record.get(b"attempts")), "retries": whole(record.get(b"retries")),
+    }  # fmt: skip
+
+
 def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo:
-    said = texts(record)
-    history = _attempts(record.get(b"log", b""))
-    started = moment(said["received"])
-    attempts = whole(said["attempts"])
-    if started is not None and state in ("SUCCESS", "STARTED") and attempts:
-        history = (*history, Attempt(attempts, said["worker"], started, moment(said["finished"]), state, ""))
-    crashes = whole(said["crashes"])
-    deaths = whole(said["deaths"]) or (crashes + 1 if b"suspect" in record else 0)
-    return JobInfo(
-        id=job_id,
-        state=state,
-        task=said["task"],
-        queue=said["queue"],
-        enqueued=moment(said["enqueued"]),
-        due=moment(said["due"]),
-        started=started,
-        finished=moment(said["finished"]),
-        run_s=whole(said["run"]) / 1000 if b"run" in record else None,
-        worker=said["worker"],
-        attempts=attempts,
-        retries=whole(said["retries"]),
-        crashes=crashes,
-        deaths=deaths,
-        killed=deaths if state == "FAILURE" and crashes >= keys.POISON else 0,
-        history=history,
-    )
+    own = JobRecord(**read_record(job_id, state, record))
+    history = attempts_of(record.get(b"log", b""))
+    if own.started is not None and state in ("SUCCESS", "STARTED") and own.attempts:
+        history = (*history, Attempt(own.attempts, own.worker, own.started, own.finished, state, ""))
+    crashes = whole(record.get(b"crashes"))
+    deaths = whole(record.get(b"deaths")) or (crashes + 1 if b"suspect" in record else 0)
+    killed = deaths if state == "FAILURE" and crashes >= keys.POISON else 0
+    return JobInfo(**vars(own), crashes=crashes, deaths=deaths, killed=killed, history=history)
 
 
-NO_LOG = (ValueError, TypeError, IndexError, msgpack.UnpackException)
-"""What reading a damaged log of attempts may raise."""
-
-
-def _attempts(log: bytes) -> tuple[Attempt, ...]:
+def attempts_of(log: bytes) -> tuple[Attempt, ...]:
     """The log is one packed list after another, as scripts append them."""
     unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(log)
     read: list[Attempt] = []
-    with contextlib.suppress(*NO_LOG):  # damaged from here on
+    # up to what something else has written there
+    with contextlib.suppress(ValueError, TypeError, IndexError, msgpack.UnpackException):
         for number, worker, started, ended, outcome, text in unpacker:
             ends = moment_of(ended)
             read.append(Attempt(int(number), str(worker), moment_of(started), ends, str(outcome), str(text)))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..errors import EncodingError
-from ..monitor.worker_list import online
+from ..monitor import workers
 from ..tasks import registry
 from ..values import checks
 from ..workflows.canvas import Signature
@@ -39,7 +39,7 @@ async def call_command(
     """Call a task on a worker; prints the job's id."""
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)
-    known = registry.find(task) or any(task in w.tasks for w in await online(asked.redis))
+    known = registry.find(task) or any(task in w.tasks for w in await workers(asked.redis))
     if not known:
         click.echo(
             f"Warning: no task or worker here knows {task!r}; the job waits for one that does.", err=True

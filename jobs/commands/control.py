@@ -9,9 +9,7 @@ from typing import TypeVar
 
 import click
 
-from ..client.result import Result
-from ..monitor import worker_list
-from ..monitor.control import pause, purge, purgeable, resume, retry
+from .. import monitor
 from ..values import checks
 from .frame import UNAVAILABLE, Answer, Asked, asks, queue_option
 from .show import count, joined
@@ -58,20 +56,23 @@ async def control_command(asked: Asked, action: str, words: tuple[str, ...], ter
 async def purge_command(asked: Asked, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
     """End the due jobs of all queues, or of some, as REVOKED. What runs is left alone."""
     names = await asked.queues(queues)
-    found = await purgeable(asked.redis, names)
+    found = await monitor.purgeable(asked.redis, names)
     click.echo(
-        f"In {joined(names)}: {count(len(found.due), 'due job')}, {len(found.scheduled):,} scheduled "
+        f"In {joined(names)}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
         f"(ETA jobs, retries, workflows){'' if scheduled else ', which stay without --scheduled'}.",
         err=True,
     )
-    ids = found.due + (found.scheduled if scheduled else [])
-    if ids and not force:
-        click.confirm(f"End {count(len(ids), 'job')}?", abort=True, err=True)
+    n = found.due + (found.scheduled if scheduled else 0)
+    if n and not force:
+        click.confirm(f"End {count(n, 'job')}?", abort=True, err=True)
     what = "purge with scheduled" if scheduled else "purge"
-    purged = await asked.noted(
-        what, joined(names), lambda: purge(asked.redis, ids), lambda n: f"{n:,} jobs ended"
-    )
-    data = {"due": len(found.due), "scheduled": len(found.scheduled), "purged": purged, "queues": names}
+
+    async def end() -> int:
+        queues = [monitor.purge_queue(asked.redis, name, scheduled, found) for name in names]
+        return sum([ended for steps in queues async for ended in steps])
+
+    purged = await asked.noted(what, joined(names), end, lambda n: f"{n:,} jobs ended")
+    data = {"due": found.due, "scheduled": found.scheduled, "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])
 
 
@@ -80,15 +81,17 @@ async def purge_command(asked: Asked, queues: tuple[str, ...], force: bool, sche
 @asks
 async def retry_command(asked: Asked, job_id: str) -> Answer:
     """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
-    new = await asked.noted("retry", job_id, lambda: retry(asked.redis, job_id), lambda new: f"runs as {new}")
+    new = await asked.noted(
+        "retry", job_id, lambda: monitor.retry(asked.redis, job_id), lambda new: f"runs as {new}"
+    )
     return Answer({"id": new, "retry_of": job_id}, [new])
 
 
 _OF_QUEUES = {
-    "pause": ("pause queue", pause, "paused", "was paused already"),
-    "resume": ("resume queue", resume, "resumed", "was not paused"),
+    "pause": ("pause queue", monitor.pause, "paused", "was paused already"),
+    "resume": ("resume queue", monitor.resume, "resumed", "was not paused"),
 }
-_OF_WORKERS = {"quiet": "quiet worker", "shutdown": "stop worker"}
+_OF_WORKERS = {"quiet": ("quiet worker", monitor.quiet), "shutdown": ("stop worker", monitor.shutdown)}
 
 
 async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer:
@@ -97,7 +100,7 @@ async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer
         asked,
         "terminate" if terminate else "revoke",
         ids,
-        lambda job_id: Result(job_id, asked.redis).revoke(terminate),
+        partial(monitor.revoke, asked.redis, terminate=terminate),
         partial(_revoked, terminate=terminate),
     )
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
@@ -109,7 +112,7 @@ async def _rate_limit(asked: Asked, words: tuple[str, ...]) -> Answer:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
     checks.name("TASK", task)
-    limit = partial(asked.redis.set_rate_limit, task, None if rate == "none" else rate)
+    limit = partial(monitor.set_rate_limit, asked.redis, task, None if rate == "none" else rate)
     await asked.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
@@ -118,12 +121,9 @@ async def _tell(asked: Asked, word: str, words: tuple[str, ...]) -> Answer:
     if words:
         raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
     names = [worker.name for worker in await asked.workers()]
+    what, do = _OF_WORKERS[word]
     answer = await _each(
-        asked,
-        _OF_WORKERS[word],
-        names,
-        partial(worker_list.tell, asked.redis, word=word),
-        lambda heard: "OK" if heard else "does not listen",
+        asked, what, names, partial(do, asked.redis), lambda heard: "OK" if heard else "does not listen"
     )
     return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
 

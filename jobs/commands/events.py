@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import click
 
-from ..monitor.event_stream import Event, events
+from ..monitor import Event, events
 from ..values.untrusted_text import printable_json
 from .frame import Asked, asks
 

@@ -17,14 +17,11 @@ from typing import Any, TypeVar
 
 import click
 
+from .. import monitor
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
-from ..monitor.audit_log import noted
-from ..monitor.search_indexes import queue_names
-from ..monitor.worker_list import WorkerInfo, online
 from ..store import default
 from ..store.outage import explained, is_away
-from ..tasks.declarations import KnownTasks, known_tasks
 from ..values.short_text import CUT, DEEPEST, said, text
 from ..values.untrusted_text import printable, printable_json
 from .values import names, seconds
@@ -92,11 +89,10 @@ class Asked:
     settings: Any
     timeout_s: float | None
     destination: tuple[str, ...]
-    tasks_known: KnownTasks | None = None
 
-    async def workers(self) -> list[WorkerInfo]:
+    async def workers(self) -> list[monitor.WorkerInfo]:
         """The live workers that are meant; Unavailable if there are none."""
-        workers = await online(self.redis)
+        workers = await monitor.workers(self.redis)
         meant = [worker for worker in workers if not self.destination or worker.name in self.destination]
         if missing := set(self.destination) - {worker.name for worker in meant}:
             raise Unavailable(f"no such worker answers: {', '.join(sorted(missing))}")
@@ -108,23 +104,17 @@ class Asked:
         """The queues given; else all that there are in Redis, or that a live worker or the settings serve."""
         if given:
             return list(given)
-        known = {queue for worker in await online(self.redis) for queue in worker.queues}
+        known = {queue for worker in await monitor.workers(self.redis) for queue in worker.queues}
         if self.settings is not None:
             known.update(self.settings.queues)
-        return sorted({*known, *await queue_names(self.redis)})
+        return sorted({*known, *await monitor.queue_names(self.redis)})
 
     async def noted(
         self, what: str, target: str, doing: Callable[[], Awaitable[T]], said: Callable[[T], str]
     ) -> T:
         """Do it, and have it in the audit that this was done from here, and what is *said* of the result."""
         who = f"command line on {socket.gethostname()}"
-        return await noted(self.redis, who, what, target, doing, said)
-
-    async def known_tasks(self) -> KnownTasks:
-        """What workers say of their tasks, asked once: it keeps secrets out of what is shown."""
-        if self.tasks_known is None:
-            self.tasks_known = await known_tasks(self.redis)
-        return self.tasks_known
+        return await monitor.noted(self.redis, who, what, target, doing, said)
 
 
 @dataclass(frozen=True)

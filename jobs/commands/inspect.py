@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
 import click
 
-from ..monitor.control import Waiting, waiting
-from ..monitor.job_row import JobRow
-from ..monitor.search import find
-from ..monitor.worker_list import WorkerInfo
-from ..store.clock import now_ms
-from ..store.stored_values import moment, whole
+from .. import monitor
 from .frame import Answer, Asked, asks, queue_option
-from .show import calls_of, count, line, span, time_text
+from .show import as_data, count, line, span, time_text
 from .values import limit_option
 
 
@@ -60,7 +56,9 @@ async def status_command(asked: Asked) -> Answer:
 
 
 def _by_worker(
-    workers: list[WorkerInfo], data: Callable[[WorkerInfo], Any], text: Callable[[Any], list[str]]
+    workers: list[monitor.WorkerInfo],
+    data: Callable[[monitor.WorkerInfo], Any],
+    text: Callable[[Any], list[str]],
 ) -> Answer:
     told = {worker.name: data(worker) for worker in workers}
     lines = []
@@ -79,13 +77,13 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _about(worker: WorkerInfo, *names: str) -> dict[str, Any]:
+def _about(worker: monitor.WorkerInfo, *names: str) -> dict[str, Any]:
     return {name: getattr(worker, name) for name in names}
 
 
 _STATS = ("running", "busy", "up_s", "pid", "memory_mb")
 _CONF = ("queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq")
-_OF_WORKERS: dict[str, tuple[Callable[[WorkerInfo], Any], Callable[[Any], list[str]]]] = {
+_OF_WORKERS: dict[str, tuple[Callable[[monitor.WorkerInfo], Any], Callable[[Any], list[str]]]] = {
     "ping": (lambda worker: "pong", lambda value: [value]),
     "registered": (lambda worker: worker.tasks, _indented),
     "stats": (lambda worker: {**worker.counts} | _about(worker, *_STATS), _indented),
@@ -94,34 +92,21 @@ _OF_WORKERS: dict[str, tuple[Callable[[WorkerInfo], Any], Callable[[Any], list[s
 
 
 async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    now = await now_ms(asked.redis)
+    now = await monitor.now(asked.redis)
     data: dict[str, list[dict[str, Any]]] = {}
     lines: list[str] = []
     for worker in await asked.workers():
-        rows = await _running(asked, worker.name, queues, limit)
-        data[worker.name] = rows
+        held = await monitor.running(asked.redis, worker.name)
+        rows = [row for row in held if not queues or row.queue in queues][:limit]
+        calls = await monitor.unfinished_calls(asked.redis, [row.id for row in rows])
+        data[worker.name] = []
         lines.append(f"{worker.name}: {count(len(rows), 'job')}")
-        for row in rows:
-            since = f"since {span(now / 1000 - row['started'].timestamp())}" if row["started"] else ""
-            lines.append("  " + line(row["id"], row, since))
+        for row, call in zip(rows, calls, strict=True):
+            times = {"queue": row.queue, "started": row.started, "attempts": row.attempts or 1}
+            data[worker.name].append({"id": row.id, **as_data(call), **times})
+            since = f"since {span((now - row.started).total_seconds())}" if row.started else ""
+            lines.append("  " + line(row.id, call, since))
     return Answer(data, lines)
-
-
-async def _running(asked: Asked, worker: str, queues: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
-    held = await asked.redis.hkeys(asked.redis.key.RUNNING + worker)  # type: ignore[misc]
-    ids = [job_id.decode(errors="replace") for job_id in held]
-    async with asked.redis.pipeline(transaction=False) as pipe:
-        for job_id in ids:
-            pipe.hmget(asked.redis.key.RECORD + job_id, ["queue", "received", "attempts"])
-        records = await pipe.execute()
-    calls = await calls_of(asked, ids)
-    rows = [
-        {"id": job_id, **calls[job_id], "queue": (queue or b"").decode(errors="replace"), "started": moment(since),
-         "attempts": whole(attempts) or 1}
-        for job_id, (queue, since, attempts) in zip(ids, records, strict=True)
-    ]  # fmt: skip
-    rows.sort(key=lambda row: (row["started"] is None, row["started"]))
-    return [row for row in rows if not queues or row["queue"] in queues][:limit]
 
 
 async def _waiting(
@@ -129,39 +114,37 @@ async def _waiting(
     queues: tuple[str, ...],
     limit: int,
     which: Literal["due", "later"],
-    wanted: Callable[[Waiting], bool] = lambda job: True,
+    wanted: Callable[[monitor.JobRow], bool] = lambda row: True,
 ) -> Answer:
-    found: list[Waiting] = []
+    now = await monitor.now(asked.redis)
+    found: list[tuple[datetime, monitor.JobRow]] = []
     for queue in await asked.queues(queues):
         before = len(found)
-        async for job in waiting(asked.redis, queue, which):
-            if wanted(job):
-                found.append(job)
+        async for row in monitor.waiting(asked.redis, queue, which):
+            if row.due and wanted(row):
+                found.append((row.due, row))
             if len(found) - before > limit:
                 break
-    found.sort(key=lambda job: job.due)
+    found.sort(key=lambda job: job[0])
     shown = found[:limit]
-    calls = await calls_of(asked, [job.id for job in shown])
-    data = [
-        {"id": job.id, "queue": job.queue, **calls[job.id], "state": job.state, "kind": job.kind, "due": job.due,
-         "age_s": round(job.age_s, 3)}
-        for job in shown
-    ]  # fmt: skip
-    lines = [line(job.id, calls[job.id], job.queue, job.state, _when(job)) for job in shown]
+    calls = await monitor.unfinished_calls(asked.redis, [row.id for _, row in shown])
+    data, lines = [], []
+    for (due, row), call in zip(shown, calls, strict=True):
+        age_s = (now - due).total_seconds()
+        data.append({"id": row.id, "queue": row.queue, **as_data(call), "state": row.state, "kind": row.kind,
+                     "due": due, "age_s": round(age_s, 3)})  # fmt: skip
+        when = f"due since {span(age_s)}" if age_s >= 0 else f"at {time_text(due)}"
+        lines.append(line(row.id, call, row.queue, row.state, when))
     more = f", and more (-n {limit * 10})" if len(found) > limit else ""
     return Answer(data, lines, [f"{count(len(shown), 'job')}{more}."])
 
 
-def _when(job: Waiting) -> str:
-    return f"due since {span(job.age_s)}" if job.age_s >= 0 else f"at {time_text(job.due)}"
-
-
 async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
     """Of the jobs that ended; the newest first."""
-    rows: list[JobRow] = []
+    rows: list[monitor.JobRow] = []
     cursor = ""
     while len(rows) < limit:
-        page = await find(asked.redis, state="REVOKED", cursor=cursor, limit=limit)
+        page = await monitor.find(asked.redis, state="REVOKED", cursor=cursor, limit=limit)
         rows += [row for row in page.rows if not queues or row.queue in queues]
         cursor = page.next
         if not cursor:
@@ -177,7 +160,7 @@ async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
 _OF_JOBS: dict[str, Callable[[Asked, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
     "queued": partial(_waiting, which="due"),
-    "scheduled": partial(_waiting, which="later", wanted=lambda job: not (job.held or job.unknown)),
-    "reserved": partial(_waiting, which="later", wanted=lambda job: job.held or job.unknown),
+    "scheduled": partial(_waiting, which="later", wanted=lambda row: not (row.held or row.unknown)),
+    "reserved": partial(_waiting, which="later", wanted=lambda row: row.held or row.unknown),
     "revoked": _revoked,
 }

@@ -8,14 +8,12 @@ from typing import Any
 
 import click
 
-from ..client.job_info import JobInfo
+from .. import monitor
 from ..client.result import Result
 from ..errors import ResultUnknown
-from ..monitor.job_row import error_text
-from ..monitor.reasons import why
 from ..values.short_text import text
 from .frame import Answer, Asked, asks
-from .show import call_of
+from .show import as_data
 
 SHOWN = 10_000
 """Characters of a result that are shown as text."""
@@ -43,16 +41,15 @@ async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Ans
         info = await result.info()
         data |= {"task": info.task, "queue": info.queue, "worker": info.worker, "attempts": info.attempts,
                  "enqueued": info.enqueued, "started": info.started, "finished": info.finished}  # fmt: skip
-    key = asked.redis.key
-    stored = await asked.redis.get(key.RESULT + job_id) or await asked.redis.get(key.JOB + job_id)
-    if stored:
-        data |= await call_of(asked, stored)
+    call = await monitor.call_of(asked.redis, job_id)
+    if call:
+        data |= as_data(call)
     if state not in ("SUCCESS", "FAILURE", "REVOKED"):
         return Answer(data, [f"{job_id}: {state}"], code=1)
     value = await result.get(propagate=False)
     if state == "SUCCESS":
         return Answer(data | {"result": value}, [text(value, SHOWN)])
-    error = error_text(value, SHOWN)
+    error = monitor.error_text(value, SHOWN)
     lines = [f"{job_id}: {state}: {error}"]
     if with_traceback:
         data["traceback"] = _traceback(info, value)
@@ -65,13 +62,13 @@ async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Ans
 @asks
 async def why_command(asked: Asked, job_id: str) -> Answer:
     """Why a job has not started: every reason there is. Exit code 1 for an id that nobody knows."""
-    reasons = await why(asked.redis, job_id)
+    reasons = await monitor.why(asked.redis, job_id)
     data = [{"code": reason.code, "text": reason.text, "until": reason.until} for reason in reasons]
     unknown = reasons[0].code == "unknown"
     return Answer(data, [f"{job_id}: {reason.text}" for reason in reasons], code=int(unknown))
 
 
-def _traceback(info: JobInfo | None, error: BaseException) -> str:
+def _traceback(info: monitor.JobInfo | None, error: BaseException) -> str:
     """Of each attempt that has one; else what came with the exception."""
     attempts = [] if info is None else [attempt for attempt in info.history if attempt.text]
     if not attempts:

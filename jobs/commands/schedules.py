@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from ..schedules.stored_schedules import ScheduleInfo
+from .. import monitor
 from .frame import Answer, Asked, asks
 from .show import count, time_text
 
@@ -15,7 +15,7 @@ from .show import count, time_text
 @asks
 async def schedules_command(asked: Asked) -> Answer:
     """Every schedule that workers have: when it is due, its last and its next run."""
-    found = await asked.redis.schedules()
+    found = await monitor.schedules(asked.redis)
     return Answer(
         [asdict(info) for info in found],
         [_line(info) for info in found],
@@ -23,7 +23,7 @@ async def schedules_command(asked: Asked) -> Answer:
     )
 
 
-def _line(info: ScheduleInfo) -> str:
+def _line(info: monitor.ScheduleInfo) -> str:
     last = f"last {time_text(info.last_run)}" if info.last_run else "never run"
     coming = (
         "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from ..monitor.masked_call import shown_call
-from ..tasks.masking import call_text
+from ..monitor import MaskedCall
 from ..values.short_text import cut
 from ..values.untrusted_text import printable
-from .frame import Asked
 
 ARGUMENTS = 60
 """Characters of a call's arguments in a line."""
 
 
-async def calls_of(asked: Asked, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Task and masked arguments of jobs that have not ended, by id."""
-    calls: dict[str, dict[str, Any]] = {}
-    for first in range(0, len(ids), 500):
-        some = ids[first : first + 500]
-        payloads = await asked.redis.mget([asked.redis.key.JOB + job_id for job_id in some])
-        for job_id, payload in zip(some, payloads, strict=True):
-            calls[job_id] = await call_of(asked, payload)
-    return calls
+def as_data(call: MaskedCall) -> dict[str, Any]:
+    """Task and masked arguments, for JSON."""
+    return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs}
 
 
-async def call_of(asked: Asked, payload: bytes | None) -> dict[str, Any]:
-    """Task and masked arguments of a stored call or result; those that can be read."""
-    shown = shown_call(asked.redis, await asked.known_tasks(), payload or b"")
-    if shown is None:  # gone meanwhile, or nobody's bytes
-        return {"task": "?", "args": [], "kwargs": {}}
-    return {"task": shown.task, "args": shown.args, "kwargs": shown.kwargs}
-
-
-def line(job_id: str, call: dict[str, Any], *more: str) -> str:
+def line(job_id: str, call: MaskedCall, *more: str) -> str:
     """`id  task(arguments)  and more`."""
-    shown = f"{call['task']}({call_text(call['args'], call['kwargs'], ARGUMENTS)})"
+    shown = f"{call.task or '?'}({call.text(ARGUMENTS)})"
     return "  ".join([job_id, shown, *(word for word in more if word)])
 
 

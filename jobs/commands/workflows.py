@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from ..client.result import Result
-from ..monitor.workflow_list import workflows
-from ..workflows import member_ids, members
-from ..workflows.members import States
-from ..workflows.stored_tree import Tree, kind_of
+from .. import monitor
 from .frame import Answer, Asked, asks
 from .show import count, time_text
 from .values import limit_option
 
+EVERY = sys.maxsize
 MOST_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""
 NOT_CALLED = "-"
@@ -33,7 +31,7 @@ async def workflows_command(asked: Asked, workflow_id: str | None, limit: int) -
 
 
 async def _latest(asked: Asked, limit: int) -> Answer:
-    rows = (await workflows(asked.redis, limit=limit)).rows
+    rows = (await monitor.workflows(asked.redis, limit=limit)).rows
     lines = []
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"
@@ -41,40 +39,35 @@ async def _latest(asked: Asked, limit: int) -> Answer:
     return Answer([asdict(row) for row in rows], lines, [f"{count(len(rows), 'workflow')}."])
 
 
-async def _one(asked: Asked, workflow: str) -> Answer:
-    tree = await members.tree_of(asked.redis, workflow)
-    if tree is None:
+async def _one(asked: Asked, workflow_id: str) -> Answer:
+    root = await monitor.workflow(asked.redis, workflow_id, limit=EVERY, inner=EVERY)
+    if root is None:
         raise click.ClickException(
-            f"no workflow {workflow!r}: nobody has seen this id, or its result has ended"
+            f"no workflow {workflow_id!r}: nobody has seen this id, its result has ended, or another version stored it"
         )
-    state = await Result(workflow, asked.redis).state()
-    states = await members.states_of(asked.redis, workflow, member_ids.prefix_of(workflow, tree), tree)
-    counts = {state or NOT_CALLED: n for state, n in states.below("").items()}
+    counts = {state or NOT_CALLED: n for state, n in root.states.items()}
     summary = ", ".join(f"{n:,} {_NAMES.get(state, state)}" for state, n in sorted(counts.items()))
-    data = {"id": workflow, "state": state, "states": counts, "tree": _as_data(tree, "", states)}
-    return Answer(data, [f"{workflow}: {state}", *_lines(tree, "", states, "")], [f"{summary}."])
+    data = {"id": workflow_id, "state": root.state, "states": counts, "tree": _as_data(root)}
+    return Answer(data, [f"{workflow_id}: {root.state}", *_lines(root, "")], [f"{summary}."])
 
 
-def _lines(node: Tree, place: str, states: States, indent: str) -> Iterator[str]:
-    kind = kind_of(node)
-    if kind == "task":
-        yield f"{indent}{node[kind]}  {states.of(place) or NOT_CALLED}  [{place or '-'}]"
+def _lines(node: monitor.WorkflowNode, indent: str) -> Iterator[str]:
+    if node.kind == "task":
+        yield f"{indent}{node.task}  {node.state or NOT_CALLED}  [{node.path or '-'}]"
         return
-    inner = dict(members.inside(node, place))
-    yield f"{indent}{kind} of {f'{len(inner):,}' if inner else 'nothing'}"
-    shown = list(inner)
-    if len(inner) > MOST_DRAWN:
-        shown = sorted(inner, key=lambda place: set(states.below(place)) <= {"SUCCESS"})[:MOST_DRAWN]
+    yield f"{indent}{node.kind} of {f'{node.size:,}' if node.size else 'nothing'}"
+    shown = node.members
+    if node.size > MOST_DRAWN:
+        shown = sorted(shown, key=lambda member: set(member.states) <= {"SUCCESS"})[:MOST_DRAWN]
     below = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
     for member in shown:
-        last = member == shown[-1] and len(shown) == len(inner)
-        yield from _lines(inner[member], member, states, below + ("└─ " if last else "├─ "))
-    if rest := len(inner) - len(shown):
+        last = member is shown[-1] and len(shown) == node.size
+        yield from _lines(member, below + ("└─ " if last else "├─ "))
+    if rest := node.size - len(shown):
         yield f"{below}└─ ... {rest:,} more"
 
 
-def _as_data(node: Tree, place: str, states: States) -> dict[str, Any]:
-    kind = kind_of(node)
-    if kind == "task":
-        return {"task": node[kind], "path": place or "-", "state": states.of(place) or None}
-    return {kind: [_as_data(member, inner, states) for inner, member in members.inside(node, place)]}
+def _as_data(node: monitor.WorkflowNode) -> dict[str, Any]:
+    if node.kind == "task":
+        return {"task": node.task, "path": node.path or "-", "state": node.state or None}
+    return {node.kind: [_as_data(member) for member in node.members]}

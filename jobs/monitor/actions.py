@@ -1,17 +1,26 @@
-"""What operators do, as the commands do it; none of it is noted in the audit by itself: see `noted`."""
+"""What operators do to jobs, queues, tasks and workers. None of it is in the audit by itself: see `noted`."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
+from typing import Any
 
 from ..client.connection import JobsRedis
-from ..client.result import Result
-from ..schedules import stored_schedules
+from ..client.result import Result, revoke_all
+from ..client.submit import call_of
+from ..errors import NotRetried, ResultUnknown
+from ..store import scripts
+from ..store.call import LARGE_LIMIT, Call
+from ..store.clock import now
+from ..store.store import TAKEN
 from ..values.must_await import awaited
-from .worker_list import tell
+from ..workflows.canvas import Signature
+from .search import row_of
+from .waiting_list import Purge, is_plain, waiting
 
-pause_schedule, resume_schedule = awaited(stored_schedules.pause), awaited(stored_schedules.resume)
-forget_schedule = awaited(stored_schedules.forget)
+STEP = 500
+"""Jobs that one step of a long purge ends."""
 
 
 @awaited
@@ -36,16 +45,93 @@ async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> 
 @awaited
 async def quiet(connection: JobsRedis, worker: str) -> bool:
     """Have a worker claim no more jobs; False if it does not listen."""
-    return await tell(connection, worker, "quiet")
+    return bool(await connection.publish(connection.key.CONTROL + worker, "quiet"))
 
 
 @awaited
 async def shutdown(connection: JobsRedis, worker: str) -> bool:
     """Have a worker end its jobs, and then itself; False if it does not listen."""
-    return await tell(connection, worker, "shutdown")
+    return bool(await connection.publish(connection.key.CONTROL + worker, "shutdown"))
 
 
 @awaited
-async def run_schedule(connection: JobsRedis, name: str) -> str:
-    """Run it now; returns the id of the job. UnknownSchedule if there is none."""
-    return (await connection.run_schedule(name)).id
+async def pause(connection: JobsRedis, queue: str) -> bool:
+    """Claim nothing more of a queue, on any worker, until `resume`. False if it was paused already."""
+    return bool(await connection.run_script(scripts.PAUSE, queue, 1))
+
+
+@awaited
+async def resume(connection: JobsRedis, queue: str) -> bool:
+    """Claim jobs of a paused queue again, at once. False if it was not paused."""
+    return bool(await connection.run_script(scripts.PAUSE, queue, 0))
+
+
+@awaited
+async def purge(connection: JobsRedis, ids: Iterable[str]) -> int:
+    """End waiting jobs as REVOKED, and tell those who wait for them; returns how many. One that has started since is
+    left alone."""
+    states = await revoke_all(connection, list(ids), only_waiting=True)
+    return sum(state in ("PENDING", "RETRY") for state in states)
+
+
+async def purge_queue(
+    connection: JobsRedis, queue: str, scheduled: bool = False, counted: Purge | None = None
+) -> AsyncGenerator[int, None]:
+    """The same for a queue, however long: ends STEP jobs at a time, and yields how many each step ended.
+
+    Ended are plain jobs that were due when it began; with *scheduled*, all that waits. With what `purgeable` has
+    *counted*: only those, due ones that a limit holds back too. Stop it anywhere: what has not ended waits on.
+    """
+    at, ids = counted.at if counted else await now(connection), list[str]()
+    async for row in waiting(connection, queue, "all" if scheduled or counted else "due"):
+        is_newer = counted is not None and row.enqueued is not None and row.enqueued > at
+        if not is_newer and (scheduled or is_plain(row, at)):
+            ids.append(row.id)
+        if len(ids) == STEP:
+            yield await purge(connection, ids)
+            ids = []
+    yield await purge(connection, ids)
+
+
+@awaited
+async def retry(connection: JobsRedis, job_id: str) -> str:
+    """Run a job again that failed or was revoked; returns the id under which it runs.
+
+    A workflow goes on under its own id, from what failed. A single job is called anew as `<id>~2`, `~3` and so on, with
+    the arguments it had; its callbacks are not called again. However many ask at once, it runs once.
+    """
+    result = Result(job_id, connection)
+    if await result.retry_failed():
+        return job_id
+    state = await result.state()
+    if state not in ("FAILURE", "REVOKED"):
+        raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
+    row = await row_of(connection, job_id)
+    if row and row.parent:
+        raise NotRetried(f"job {job_id} is a member of workflow {row.parent}: retry that")
+    if row and row.kind == "workflow":
+        raise NotRetried(f"workflow {job_id} cannot be begun again: its tree is gone")
+    stored = await connection.get(connection.key.RESULT + job_id)
+    if not stored:
+        raise ResultUnknown(f"the result of job {job_id}, which holds its arguments, is gone")
+    call = connection.loads(stored)
+    if call.get("cut"):
+        raise NotRetried(
+            f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew"
+        )
+    queue = (row.queue if row else "") or connection.key.queue_name(call["q"])
+    return await _call_again(connection, job_id, call, queue)
+
+
+async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any], queue: str) -> str:
+    """The first of `<id>~2`, `~3` ... that is free, or has not ended badly: that one is this retry already."""
+    origin, _, number = job_id.rpartition("~")
+    base, n = (origin, int(number)) if origin and number.isdecimal() else (job_id, 1)
+    while True:
+        n += 1
+        options = {"task_id": f"{base}~{n}", "queue": queue}
+        again = Signature(stored["f"], stored["a"], stored["k"])
+        call: Call = call_of(connection, again, options, limit=LARGE_LIMIT)
+        [answer] = await connection.enqueue([call])
+        if answer != TAKEN or await Result(call.id, connection).state() not in ("FAILURE", "REVOKED"):
+            return call.id

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgpack
@@ -14,8 +14,9 @@ import msgpack
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
 from ..store.cancellation import cancel_until_ended
-from ..store.clock import now_ms
+from ..store.clock import now
 from ..store.outage import denial, is_away
+from ..store.stored_values import moment_of
 from ..store.subscription import Subscription
 from .worker_list import online
 
@@ -79,7 +80,7 @@ async def _watch(
                 raise QueueUnavailable(f"Redis refuses us: {subscription.denied}")
             await connection.set(connection.key.LISTENING, 1, ex=LISTENS_S)
             there = {worker.name for worker in await online(connection)}
-            at = datetime.fromtimestamp(await now_ms(connection) / 1000, UTC)
+            at = await now(connection)
         except Exception as error:
             if not is_away(error) or denial(error) or subscription.denied:
                 return await heard.put(error)
@@ -92,7 +93,7 @@ async def _watch(
 
 def _read(message: bytes) -> list[Event]:
     told: Any = msgpack.unpackb(message)
-    at = datetime.fromtimestamp(int(told[0]) / 1000, UTC)
+    at = moment_of(told[0])
     return [
         Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in told[1]
     ]

@@ -10,13 +10,11 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
-from ..tasks.declarations import known_tasks
 from ..tasks.masking import without_secrets
 from ..values.short_text import text
-from ..workflows import member_ids, members
+from ..workflows import members
 from .job_row import JobRow, error_text
-from .masked_call import Shown, shown_call
-from .masked_member import member_call
+from .masked_member import LONGEST, call_of
 from .reasons import Reason, why
 from .search import row_of, rows_of
 
@@ -24,8 +22,6 @@ RESULT = 10_000
 """Characters of a result that are shown."""
 ARGUMENTS = 2_000
 """Values among the arguments that are shown, and in what it reports of its progress."""
-LONGEST = 4 * 1024 * 1024
-"""Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
 CHILDREN = 100
 """Children that are listed."""
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
@@ -78,7 +74,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     parent = row.parent if row else ""
     if not row and not state and (member := await members.member_of(connection, job_id)):
         parent = member[0]
-    call = await _call(connection, job_id, parent)
+    call = await call_of(connection, job_id, parent, ARGUMENTS)
     children: list[str] = []
     with contextlib.suppress(EncodingError):  # a workflow of another version
         children = await members.children_of(connection, job_id)
@@ -102,17 +98,6 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         can_revoke=state not in ("", *ENDED),
         can_reschedule=state in ("PENDING", "RETRY"),
     )
-
-
-async def _call(connection: JobsRedis, job_id: str, parent: str) -> Shown | None:
-    known, path = await known_tasks(connection), member_ids.place_in(parent, job_id)
-    async with connection.pipeline(transaction=False) as pipe:
-        pipe.getrange(connection.key.JOB + job_id, 0, LONGEST - 1)
-        pipe.getrange(connection.key.RESULT + job_id, 0, LONGEST - 1)
-        pipe.hget(connection.key.JOURNAL + parent, path)
-        waiting, result, entry = await pipe.execute()
-    call = shown_call(connection, known, waiting or result or (entry or b"")[1:], ARGUMENTS)
-    return await member_call(connection, known, parent, path) if call is None and parent else call
 
 
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import msgpack
-
 from ..client.connection import JobsRedis
-from ..client.job_info import NO_LOG
-from ..store.stored_values import moment, whole
+from ..client.job_info import JobRecord, attempts_of, read_record
+from ..store.stored_values import moment
+from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
 from ..values.short_text import cut, said, text
-from .masked_call import Shown, shown_call
+from .index_step import RawRow
+from .masked_call import MaskedCall, masked_call_of
 from .search_text import Needle
 
 ERROR = 200
@@ -23,25 +20,13 @@ ERROR = 200
 
 
 @dataclass(frozen=True)
-class JobRow:
-    """A job in a list. Times are in UTC, by Redis' clock; `run_s`: its last attempt."""
+class JobRow(JobRecord):
+    """A job in a list."""
 
-    id: str
-    state: str
-    task: str
-    queue: str
-    worker: str
     args: str
     """In one line, without secrets; '' also where nothing is kept of them."""
     error: str
     """Of one that failed, was revoked or waits for its retry: the first line of why."""
-    enqueued: datetime | None
-    due: datetime | None
-    started: datetime | None
-    finished: datetime | None
-    run_s: float | None
-    attempts: int
-    retries: int
     kind: str
     """workflow, member (of one), retry (it waits for one); or '' for a plain call."""
     parent: str
@@ -57,47 +42,30 @@ class Found:
     """A row, and what a search for text has to look at besides."""
 
     row: JobRow
-    call: Shown | None
+    call: MaskedCall | None
     log: bytes
 
     def holds(self, needle: Needle) -> bool:
         """Does *needle* stand in what may be seen of this job? Never because of a secret."""
         if not needle.typed:
             return True
-        seen = (self.row.id, self.row.task, *(text for _, text in log_of(self.log)))
+        seen = (self.row.id, self.row.task, *(attempt.text for attempt in attempts_of(self.log)))
         return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
-def read_row(connection: JobsRedis, known: KnownTasks, raw: Sequence[Any]) -> Found:
-    """Make sense of a row of find.lua."""
-    job_id, state, fields, held, stored = raw
-    (task, queue, worker, enqueued, due, received, finished, run, attempts, retries, tree, parent, _, log) = (
-        fields
-    )
-    call = shown_call(connection, known, stored)
-    name, shown_state = (
-        task.decode(errors="replace") or (call.task if call else ""),
-        state.decode(errors="replace"),
-    )
+def read_row(connection: JobsRedis, known: KnownTasks, raw: RawRow) -> Found:
+    """The row, with its arguments masked."""
+    call = masked_call_of(connection, known, raw.call)
+    fields = read_record(raw.id, raw.state, raw.record)
+    tree, parent, log = (raw.record[name] for name in (b"tree", b"parent", b"log"))
     row = JobRow(
-        id=job_id.decode(errors="replace"),
-        state=shown_state,
-        task=name,
-        queue=queue.decode(errors="replace"),
-        worker=worker.decode(errors="replace"),
+        **fields | {"task": fields["task"] or (call.task if call else "")},
         args=call.line if call else "",
-        error=error_of(log) if shown_state in ("FAILURE", "REVOKED", "RETRY") else "",
-        enqueued=moment(enqueued),
-        due=moment(due),
-        started=moment(received),
-        finished=moment(finished),
-        run_s=whole(run) / 1000 if run else None,
-        attempts=whole(attempts),
-        retries=whole(retries),
-        kind="workflow" if tree else "member" if parent else "retry" if shown_state == "RETRY" else "",
-        parent=parent.decode(errors="replace"),
-        held=held == 1,
-        unknown=held == 2,
+        error=error_of(log) if raw.state in ("FAILURE", "REVOKED", "RETRY") else "",
+        kind="workflow" if tree else "member" if parent else "retry" if raw.state == "RETRY" else "",
+        parent=text_of(parent),
+        held=raw.held == 1,
+        unknown=raw.held == 2,
     )
     return Found(row, call, log)
 
@@ -112,7 +80,7 @@ def row_of_result(
         value, enqueued, tries = told["r"], int(told["et"]), int(told["t"])
     except Exception:  # nobody's bytes
         return None
-    call = shown_call(connection, known, stored)
+    call = masked_call_of(connection, known, stored)
     error = "" if state == "SUCCESS" else error_text(value, ERROR)
     return JobRow(
         id=job_id, state=state, task=call.task if call else "", queue=queue, worker="",
@@ -128,21 +96,10 @@ def error_text(error: Any, limit: int) -> str:
     return cut(f"{type(error).__name__}: {shown}", limit)
 
 
-def log_of(log: bytes) -> list[tuple[str, str]]:
-    """Outcome and text of each attempt that a record's log holds."""
-    unpacker: Any = msgpack.Unpacker(raw=False, strict_map_key=False)
-    unpacker.feed(log)
-    read: list[tuple[str, str]] = []
-    with contextlib.suppress(*NO_LOG):
-        for entry in unpacker:
-            read.append((str(entry[4]), str(entry[5])))
-    return read
-
-
 def error_of(log: bytes) -> str:
     """The first line of what the last attempt says; of a traceback, the first line of its exception."""
-    entries = log_of(log)
-    lines = entries[-1][1].splitlines() if entries else []
+    attempts = attempts_of(log)
+    lines = attempts[-1].text.splitlines() if attempts else []
     frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]
     after = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] if frames else lines
     return cut(after[0], ERROR) if after else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import encoding
 from ..client.connection import JobsRedis
-from ..tasks.declarations import KnownTasks
+from ..store.stored_values import chunked
+from ..tasks.declarations import KnownTasks, known_tasks
 from ..tasks.masking import MOST, call_text
 from ..values.short_text import said, text
 from .search_text import Needle
@@ -20,7 +21,7 @@ SOUGHT = 10_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class MaskedCall:
     """A call without its secrets. `whole`: nothing of its arguments is missing."""
 
     task: str = ""
@@ -30,15 +31,21 @@ class Shown:
 
     @property
     def line(self) -> str:
-        text = call_text(self.args, self.kwargs, SHOWN)
+        text = self.text(SHOWN)
         return text if self.whole or text.endswith("…") else f"{text}…"
+
+    def text(self, limit: int) -> str:
+        """The arguments in one line of at most *limit* characters."""
+        return call_text(self.args, self.kwargs, limit)
 
     def holds(self, needle: Needle) -> bool:
         """Does *needle* stand in one of the arguments that may be seen?"""
         return any(map(needle.is_value, _values([self.args, self.kwargs])))
 
 
-def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> Shown | None:
+def masked_call_of(
+    connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST
+) -> MaskedCall | None:
     """What may be seen of a stored call or result; None if there is none, or a result that keeps no call.
 
     At most *most* values of its arguments.
@@ -54,7 +61,16 @@ def shown_call(connection: JobsRedis, known: KnownTasks, stored: bytes, most: in
         return None
     task = text_of(call.get("f", ""))
     args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)
-    return Shown(task, args, kwargs, whole or "r" in call or "et" in call)
+    return MaskedCall(task, args, kwargs, whole or "r" in call or "et" in call)
+
+
+async def unfinished_calls(connection: JobsRedis, ids: Sequence[str]) -> list[MaskedCall]:
+    """The calls of jobs that have not ended, in this order; an empty one for a job that has, and for nobody's bytes."""
+    known, calls = await known_tasks(connection), list[MaskedCall]()
+    for some in chunked(ids):
+        payloads = await connection.mget([connection.key.JOB + job_id for job_id in some])
+        calls += [masked_call_of(connection, known, payload or b"") or MaskedCall() for payload in payloads]
+    return calls
 
 
 def text_of(name: Any) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
-from ..client.job_info import read_info
+from ..client.job_info import JobRecord, read_info, read_record
 from ..client.result import Result
 from ..store import keys
-from ..store.clock import now_ms
+from ..store.clock import now
 from ..store.notifications import TERMINAL
-from ..store.stored_values import moment_of, text, whole, whole_ms
+from ..store.stored_values import moment, moment_of, text, whole_ms
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
 from .worker_list import WorkerInfo, online
@@ -30,22 +30,21 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What Redis says of a job that waits."""
+class _Waiting:
+    """What Redis says of a job that waits, besides its record."""
 
-    state: str
-    task: str
-    queue: str
-    due: int
-    place: float | None
+    record: JobRecord
+    due: datetime
+    expires: datetime | None
+    """When it may start no more; None: never."""
+    reserved: datetime | None
+    """The start that a rate limit has reserved for it."""
     blocked: bool
     limit: str
     holders: int
     paused: bool
     before: int
     """Due jobs of its queue that come first."""
-    expires: int
-    """When it may start no more; 0: never."""
 
 
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
@@ -55,54 +54,54 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
         return [await _not_enqueued(connection, job_id)]
     if state == "STARTED" or state in TERMINAL:
         return [await _begun(connection, job_id, state)]
-    job, now = await _read(connection, job_id, state), await now_ms(connection)
-    reasons = list(_held_back(job, now, await online(connection)))
+    job, at = await _read(connection, job_id, state), await now(connection)
+    reasons = list(_held_back(job, at, await online(connection)))
     if not reasons:
         reasons.append(Reason("next", f"nothing holds it back; {_before_it(job.before)}"))
     if job.expires:
         meaning = f"it expires at {_time(job.expires)}, if it has not started"
-        if job.expires <= now:
+        if job.expires <= at:
             meaning = f"it expired at {_time(job.expires)}: the next worker that looks at its queue ends it as REVOKED"
-        reasons.append(Reason("expires", meaning, moment_of(job.expires)))
+        reasons.append(Reason("expires", meaning, job.expires))
     return reasons
 
 
-def _held_back(job: _Job, now: int, workers: list[WorkerInfo]) -> Iterator[Reason]:
-    if job.due > now:
-        what = "its retry is due" if job.state == "RETRY" else "it is due"
-        yield Reason("due", f"{what} at {_time(job.due)}", moment_of(job.due))
+def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterator[Reason]:
+    task, queue = job.record.task, job.record.queue
+    if job.due > at:
+        what = "its retry is due" if job.record.state == "RETRY" else "it is due"
+        yield Reason("due", f"{what} at {_time(job.due)}", job.due)
     if job.paused:
-        yield Reason("paused", f"queue {job.queue!r} is paused")
-    serving = [worker for worker in workers if job.queue in worker.queues and not worker.quiet]
-    knowing = [worker for worker in serving if job.task in worker.tasks]
+        yield Reason("paused", f"queue {queue!r} is paused")
+    serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
+    knowing = [worker for worker in serving if task in worker.tasks]
     if not serving:
-        quiet = any(job.queue in worker.queues for worker in workers)
+        quiet = any(queue in worker.queues for worker in workers)
         yield Reason(
-            "no-worker", f"no live worker serves queue {job.queue!r}{' but quiet ones' if quiet else ''}"
+            "no-worker", f"no live worker serves queue {queue!r}{' but quiet ones' if quiet else ''}"
         )
     elif not knowing:
-        yield Reason("unknown-task", f"no worker that serves queue {job.queue!r} knows the task {job.task!r}")
+        yield Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}")
     if job.blocked:
         yield Reason(
-            "concurrency-limit", f"the concurrency limit of {job.task}: {job.holders} of {job.limit} run"
+            "concurrency-limit", f"the concurrency limit of {task}: {job.holders} of {job.limit} run"
         )
-    elif job.place is not None and job.place > now:
-        until = whole_ms(job.place)
-        yield Reason("rate-limit", f"the rate limit of {job.task}, until {_time(until)}", moment_of(until))
-    if job.due <= now and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
+    elif job.reserved and job.reserved > at:
+        yield Reason("rate-limit", f"the rate limit of {task}, until {_time(job.reserved)}", job.reserved)
+    if job.due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
         yield Reason(
             "busy", f"all {slots} slots of {_workers(len(knowing))} are busy; {_before_it(job.before)}"
         )
 
 
-async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
+async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
     key = connection.key
-    record = await connection.hmget(key.RECORD + job_id, ["task", "queue", "due", "expires", "attempts"])  # type: ignore[misc]
-    task, queue, due, expires, attempts = map(text, record)
-    if not task:  # a stock producer's, that no worker has looked at: only its payload says
-        task = _task_of(connection, await connection.get(key.JOB + job_id))
-    queue = queue or keys.DEFAULT_QUEUE
+    stored: Any = await connection.execute_command("HGETALL", key.RECORD + job_id)
+    record = JobRecord(**read_record(job_id, state, stored))
+    # a stock producer's, that no worker has looked at: only its payload says
+    task = record.task or _task_of(connection, await connection.get(key.JOB + job_id))
+    queue = record.queue or keys.DEFAULT_QUEUE
     async with connection.pipeline(transaction=False) as pipe:
         pipe.zscore(key.queue_key(queue), job_id)
         pipe.zrank(key.queue_key(queue), job_id)
@@ -111,12 +110,13 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Job:
         pipe.zscore(key.BLOCKED + task, job_id)
         pipe.hget(key.LIMITS, f"{task}|holders")
         pipe.scard(key.HOLDERS + task)
-        score, rank, paused, place, blocked, limit, holders = await pipe.execute()
-    due_ms = whole_ms(due or score)
-    return _Job(
-        state=state, task=task, queue=queue, due=due_ms, place=place,
-        blocked=blocked is not None, limit=text(limit or b"?"), holders=holders, paused=bool(paused),
-        before=rank or 0, expires=0 if whole(attempts) else whole_ms(expires),
+        score, rank, paused, reserved, blocked, limit, holders = await pipe.execute()
+    return _Waiting(
+        record=replace(record, task=task, queue=queue),
+        due=record.due or moment_of(score or 0),
+        expires=None if record.attempts else moment(whole_ms(stored.get(b"expires"))),
+        reserved=moment(reserved), blocked=blocked is not None, limit=text(limit or b"?"), holders=holders,
+        paused=bool(paused), before=rank or 0,
     )  # fmt: skip
 
 
@@ -179,5 +179,5 @@ def _before_it(n: int) -> str:
     return f"{n:,} job{' comes' if n == 1 else 's come'} before it"
 
 
-def _time(ms: int) -> str:
-    return f"{moment_of(ms):%Y-%m-%d %H:%M:%S} UTC"
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

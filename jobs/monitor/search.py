@@ -8,13 +8,12 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
-from ..store import scripts
-from ..store.stored_values import moment
+from ..store.stored_values import chunked, moment
 from ..tasks.declarations import KnownTasks, known_tasks
+from .index_step import RawRow, step_along
 from .job_row import JobRow, read_row, row_of_result
 from .search_indexes import Place, Wanted, ids_running, places
 
@@ -92,22 +91,21 @@ class _Search:
         return Page(self.rows)
 
     async def _step(self, place: Place, last: str, last_id: str) -> tuple[str, str, bool]:
-        room = self.limit - len(self.rows)
-        ids: list[str] = []
+        room, ids = self.limit - len(self.rows), list[str]()
         if place.how == "these":
             held = await ids_running(self.connection, self.wanted.worker)
             ids = [job_id for job_id in held if job_id > last_id][:room]
-        _, score, reached, at_end, rows = await self.connection.run_script(
-            scripts.FIND, place.how, place.key, last, last_id, place.lowest, place.highest, STEP, room,
-            place.states, *self.wanted.filters(), *ids,
+        step = await step_along(
+            self.connection, place.how, place.key, last, last_id, (place.lowest, place.highest), STEP, room,
+            place.states, self.wanted.filters(), ids,
         )  # fmt: skip
-        self._take(rows)
+        self._take(step.rows)
         if place.how == "these":
             return "", ids[-1] if ids else "", len(ids) < room
-        self.back_to = moment(score) or self.back_to
-        return score.decode(errors="replace"), reached.decode(errors="replace"), at_end == 1
+        self.back_to = moment(step.last) or self.back_to
+        return step.last, step.last_id, step.at_end
 
-    def _take(self, rows: list[Any]) -> None:
+    def _take(self, rows: list[RawRow]) -> None:
         for raw in rows:
             found = read_row(self.connection, self.known, raw)
             # of a stock producer's only the payload says which task it is
@@ -131,11 +129,10 @@ async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
 async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     """The jobs of these ids that there are, in this order."""
     known = await known_tasks(connection)
-    nowhere = ("these", "", "", "", "-inf", "+inf", 0, 0, "", "", "", "", "")
     rows: list[JobRow] = []
-    for first in range(0, len(ids), STEP):
-        answer = await connection.run_script(scripts.FIND, *nowhere, *ids[first : first + STEP])
-        rows += [read_row(connection, known, raw).row for raw in answer[4]]
+    for some in chunked(ids, STEP):
+        step = await step_along(connection, "these", ids=some)
+        rows += [read_row(connection, known, raw).row for raw in step.rows]
     return rows
 
 

@@ -61,11 +61,6 @@ async def online(connection: JobsRedis) -> list[WorkerInfo]:
     ]
 
 
-async def tell(connection: JobsRedis, worker: str, word: str) -> bool:
-    """Say `quiet` or `shutdown` to a worker; False if it does not listen."""
-    return bool(await connection.publish(connection.key.CONTROL + worker, word))
-
-
 def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
     told = texts(facts)
     return WorkerInfo(

@@ -18,7 +18,7 @@ from ..tasks.declarations import KnownTasks, known_tasks
 from ..workflows import member_ids, members
 from ..workflows.members import States
 from ..workflows.stored_tree import Tree, kind_of
-from .masked_call import Shown
+from .masked_call import MaskedCall
 
 MEMBERS = 50
 """Members of one node that are shown at a time; of a node inside another, INNER."""
@@ -90,9 +90,15 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
 
 
 async def workflow(
-    connection: JobsRedis, workflow_id: str, path: str = "", start: int = 0, limit: int = MEMBERS
+    connection: JobsRedis,
+    workflow_id: str,
+    path: str = "",
+    start: int = 0,
+    limit: int = MEMBERS,
+    inner: int = INNER,
 ) -> WorkflowNode | None:
-    """The tree of a workflow, from the node at *path* on, and *limit* of that node's members, from *start* on.
+    """The tree of a workflow, from the node at *path* on, and *limit* of that node's members, from *start* on; of each
+    node below it *inner* members at most.
 
     Each node counts the states of all tasks below it. None: that is no workflow that this version can read, or its
     result has ended, or it has no such node.
@@ -107,7 +113,7 @@ async def workflow(
     states = await members.states_of(connection, workflow_id, prefix, node, path)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
-    drawn = _Drawing(prefix, known, states).draw(node, path, max(start, 0), limit)
+    drawn = _Drawing(prefix, known, states, inner).draw(node, path, max(start, 0), limit)
     return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode(errors="replace"))
 
 
@@ -117,13 +123,14 @@ class _Drawing:
     """What the ids of its members begin with."""
     known: KnownTasks
     states: States
+    inner: int
 
     def draw(self, node: Tree, place: str, start: int, limit: int) -> WorkflowNode:
         kind = kind_of(node)
         if kind == "task":
             return self._task(node, place)
         shown = [
-            self.draw(member, inner, 0, min(INNER, limit))
+            self.draw(member, inner, 0, min(self.inner, limit))
             for inner, member in islice(members.inside(node, place), start, start + limit)
         ]
         size, states = len(node[kind]), self.states.below(place)
@@ -131,7 +138,7 @@ class _Drawing:
 
     def _task(self, node: Tree, place: str) -> WorkflowNode:
         args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
-        line = Shown(node["task"], args, kwargs, whole=True).line
+        line = MaskedCall(node["task"], args, kwargs, whole=True).line
         state = self.states.of(place)
         job_id = f"{self.prefix}{place or '-'}"
         return WorkflowNode("task", place, job_id, node["task"], line, state, {state: 1}, 0, 0)

@@ -12,6 +12,7 @@ from ..store.clock import now_ms
 from ..store.store import Store
 from ..store.stored_values import moment, moment_of, text, texts, whole
 from ..values import checks
+from ..values.must_await import awaited
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class ScheduleInfo:
     """When a worker last said that it has it, a minute old at most."""
 
 
-async def listed(connection: Store) -> list[ScheduleInfo]:
+@awaited
+async def schedules(connection: Store) -> list[ScheduleInfo]:
     """Every schedule that a worker has ever declared, by name."""
     now = await now_ms(connection)
     names = sorted(map(text, await connection.smembers(connection.key.SCHEDULES)))  # type: ignore[misc]
@@ -55,24 +57,33 @@ async def steer(connection: Store, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
     answer: bytes | None = await connection.run_script(scripts.STEER, checks.storable("name", name), what)
     if answer is None:
-        known = ", ".join(info.name for info in await listed(connection)) or "none yet"
+        known = ", ".join(info.name for info in await schedules(connection)) or "none yet"
         raise UnknownSchedule(f"no worker has a schedule called {checks.shown(name)}; there are: {known}")
     return text(answer)
 
 
-async def pause(connection: Store, name: str) -> None:
+@awaited
+async def pause_schedule(connection: Store, name: str) -> None:
     """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
     await steer(connection, name, "pause")
 
 
-async def resume(connection: Store, name: str) -> None:
+@awaited
+async def resume_schedule(connection: Store, name: str) -> None:
     """The next moment fires again; those that passed meanwhile are not made up for."""
     await steer(connection, name, "resume")
 
 
-async def forget(connection: Store, name: str) -> bool:
+@awaited
+async def forget_schedule(connection: Store, name: str) -> bool:
     """Forget one that no worker has any more; False if one has it. Its jobs stay."""
     return await steer(connection, name, "forget") == "forgotten"
+
+
+@awaited
+async def run_schedule(connection: Store, name: str) -> str:
+    """Run it now, paused or not, and return the id of the job; its own moments stay as they are."""
+    return await steer(connection, name, "now")
 
 
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:

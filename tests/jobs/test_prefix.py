@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from jobs import every, group, monitor, task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
-from jobs.monitor.worker_list import online, tell
+from jobs.monitor.worker_list import online
 from jobs.store import default, wrong_type
 from jobs.store.pool import POOL_OPTIONS
 from jobs.store.redis_url import RedisURL
@@ -148,7 +148,7 @@ async def test_every_key_and_channel_begins_with_the_prefix(
                 await redis.set(f"{prefix}jobs:paused", "somebody else's")
                 await wait_until(lambda: _kept_aside(client), "it to be put aside")
                 [worker] = await online(client)
-                assert await tell(client, worker.name, "quiet")
+                assert await monitor.quiet(client, worker.name)
                 await wait_until(lambda: _is_quiet(client), "the worker to hear it")
             left = {key.decode() for key in await redis.keys()}
             listening.cancel()

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import Signature, connect
 from jobs.client.connection import JobsRedis
-from jobs.monitor.control import PAGE, waiting
+from jobs.monitor.waiting_list import PAGE, waiting
 from jobs.store.keys import Keys
 
 

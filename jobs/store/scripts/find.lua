@@ -6,8 +6,8 @@
 --   its key, score and id that the step before ended with or '', lowest and highest score, how many to look at at most,
 --   how many rows at most, states with commas or '', task, worker and queue, each or '', what is sought (packed byte strings
 --   in lower case, of which a row has to hold one) or '', ids ...
--- Returns how many were looked at, the last score and id, 1 if there is no more, rows.
---   row: id, its state, fields of its record as FIELDS says, why it is held back, bytes of its call
+-- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
+--   row: id, its state, those fields of its record, why it is held back, bytes of its call
 local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lowest, highest = ARGV[5], ARGV[6]
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -18,7 +18,7 @@ local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'fini
 local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
-local rows, looked_at, at_end = {}, 0, 0
+local rows, at_end = {}, 0
 
 local function range(from, to, ...)
   local words = { from, to, 'WITHSCORES', ... }
@@ -90,21 +90,22 @@ end
 local function look(id, score)
   local state = state_of(id)
   if not state then return end
-  local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
+  local values, record = redis.call('HMGET', RECORD .. id, unpack(FIELDS)), {}
+  for i, name in ipairs(FIELDS) do record[name] = values[i] end
   local call = ''
-  if how == 'waiting' then fields[14] = '' else call = stored_call(id, state, fields[12], fields[13]) end
-  if needles and not has_one(call) and not has_one(fields[14] or '') and not has_one(id) then return end
-  local due = tonumber(fields[5]) or in_queue and score
-  fields[5] = due and as_text(as_moment(due))
-  for i = 1, #FIELDS do fields[i] = fields[i] or '' end
-  rows[#rows + 1] = { id, state, fields, held_back(id, fields[1], due, score), call }
+  if how == 'waiting' then record.log = nil else call = stored_call(id, state, record.parent, record.path) end
+  if needles and not has_one(call) and not has_one(record.log or '') and not has_one(id) then return end
+  local due = tonumber(record.due) or in_queue and score
+  record.due = due and as_text(as_moment(due))
+  for i, name in ipairs(FIELDS) do values[i] = record[name] or '' end
+  rows[#rows + 1] = { id, state, values, held_back(id, record.task, due, score), call }
 end
 
 if how == 'these' then
   for i = 14, #ARGV do look(ARGV[i], 0) end
-  return { #ARGV - 13, '', '', 1, rows }
+  return { '', '', 1, FIELDS, rows }
 end
-if redis.call('TYPE', key).ok ~= 'zset' then return { 0, '', '', 1, rows } end
+if redis.call('TYPE', key).ok ~= 'zset' then return { '', '', 1, FIELDS, rows } end
 local page = read_page()
 if #page < 2 * look_at then at_end = 1 end
 for i = 1, #page, 2 do
@@ -113,11 +114,11 @@ for i = 1, #page, 2 do
     at_end = 1
     break
   end
-  looked_at, last, last_id = looked_at + 1, page[i + 1], page[i]
+  last, last_id = page[i + 1], page[i]
   look(page[i], score)
   if #rows == wanted then
     if i + 2 <= #page then at_end = 0 end
     break
   end
 end
-return { looked_at, last, last_id, at_end, rows }
+return { last, last_id, at_end, FIELDS, rows }

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from app.embedded import processes
 from jobs import Result
 from jobs.errors import TaskRevoked, WorkerLost
-from jobs.monitor.reasons import why
+from jobs.monitor import why
 from jobs.store import default
 from jobs.store.keys import Keys
 from tests.chaos import deadly, invariants

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from jobs import Result, chain, monitor
 from jobs.client.connection import JobsRedis
-from jobs.monitor.reasons import why
+from jobs.monitor import why
 from jobs.store import keys, scripts
 from jobs.store.call import Call
 from jobs.store.keys import Keys

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, group
+from jobs import Result, group, monitor
 from jobs.client.connection import JobsRedis
-from jobs.monitor import audit, control
+from jobs.monitor import audit
 from jobs.store.keys import NO_PREFIX, Keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
@@ -83,15 +83,15 @@ async def test_a_hundred_retries_at_once_are_one(connection: JobsRedis, start_on
     await _until(result, "FAILURE")
     await connection.sadd(Keys.PAUSED, "default")
 
-    ids = await asyncio.gather(*(control.retry(connection, result.id) for _ in range(100)))
+    ids = await asyncio.gather(*(monitor.retry(connection, result.id) for _ in range(100)))
 
     assert set(ids) == {f"{result.id}~2"}
     assert await connection.zcard(Keys.QUEUE) == 1
-    await control.resume(connection, "default")
+    await monitor.resume(connection, "default")
     await _until(Result(ids[0]), "FAILURE")
-    assert await control.retry(connection, result.id) == f"{result.id}~3"
+    assert await monitor.retry(connection, result.id) == f"{result.id}~3"
     await _until(Result(f"{result.id}~3"), "FAILURE")
-    assert await control.retry(connection, f"{result.id}~3") == f"{result.id}~4"
+    assert await monitor.retry(connection, f"{result.id}~3") == f"{result.id}~4"
 
 
 async def test_retry_of_a_workflow(

@@ -71,6 +71,19 @@ async def test_what_comes_while_a_queue_is_purged_stays(connection: JobsRedis) -
     assert await since.state() == "PENDING"
 
 
+async def test_a_purge_ends_what_was_counted_and_nothing_newer(connection: JobsRedis) -> None:
+    due, later = await tasks.log.delay("due"), await tasks.log.apply_async(("later",), countdown=60)
+    counted = await monitor.purgeable(connection, ["default"])
+    await connection.set(Keys.CLOCK, 10)
+    newer = [await tasks.log.delay("newer"), await tasks.log.apply_async(("newer",), countdown=60)]
+
+    ended = [n async for n in monitor.purge_queue(connection, "default", scheduled=True, counted=counted)]
+
+    assert (counted.due, counted.scheduled, ended) == (1, 1, [2])
+    assert [await result.state() for result in (due, later)] == ["REVOKED", "REVOKED"]
+    assert [await result.state() for result in newer] == ["PENDING", "PENDING"]
+
+
 async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
     connection: JobsRedis, start_online: StartOnline
 ) -> None:
@@ -83,7 +96,7 @@ async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
 
     await wait_until(runs, "all slots to be busy")
     found = await monitor.purgeable(connection, ["default"])
-    purged = await monitor.purge(connection, found.due)
+    purged = sum([n async for n in monitor.purge_queue(connection, "default", counted=found)])
 
     states = []
     for result in results:

@@ -22,9 +22,9 @@ from jobs.monitor import (
     running,
     schedules,
     tasks,
+    waiting,
     workers,
 )
-from jobs.monitor.control import waiting
 from jobs.monitor.queue_list import MOST
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline

@@ -14,9 +14,8 @@ from redis.asyncio import Redis
 from jobs import Result, encoding, monitor, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, WorkerLost
+from jobs.monitor import NotRetried, retry, why
 from jobs.monitor import job as look_at
-from jobs.monitor.control import NotRetried, retry
-from jobs.monitor.reasons import why
 from jobs.store import keys, scripts
 from jobs.store.keys import Keys
 from jobs.values import exceptions

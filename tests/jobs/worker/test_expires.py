@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from jobs import Result, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
-from jobs.monitor.reasons import why
+from jobs.monitor import why
 from jobs.store import scripts
 from jobs.store.clock import now_ms
 from jobs.store.keys import Keys

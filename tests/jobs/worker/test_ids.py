@@ -11,7 +11,7 @@ from jobs import Result, chain, chord, encoding, group, monitor
 from jobs.client.connection import JobsRedis
 from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
-from jobs.monitor.reasons import why
+from jobs.monitor import why
 from jobs.store.call import Call
 from jobs.store.keys import Keys
 from jobs.workflows.canvas import Node

@@ -154,7 +154,11 @@ def public_coroutine_functions() -> Iterator[tuple[str, Any]]:
     """What `jobs`, `jobs.testing` and the actions of `jobs.monitor` offer, and what a job or a connection has."""
     offered = [getattr(module, name) for module in (jobs, jobs.testing) for name in module.__all__]
     seen = [getattr(jobs.monitor, name) for name in jobs.monitor.__all__]
-    acting = [item for item in seen if item.__module__ in ("jobs.monitor.actions", "jobs.monitor.control")]
+    acting = [
+        item
+        for item in seen
+        if item.__module__ in ("jobs.monitor.actions", "jobs.schedules.stored_schedules")
+    ]
     for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.workflows.canvas.Node]:
         members = (
             vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []

@@ -1,0 +1,66 @@
+"""What waits in a queue, read page by page, and how much of it a purge would end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from ..client.connection import JobsRedis
+from ..store.clock import now, now_ms
+from ..tasks.declarations import KnownTasks
+from ..values.must_await import awaited
+from .index_step import step_along
+from .job_row import JobRow, read_row
+
+PAGE = 500
+"""Waiting jobs that are read at once."""
+
+
+async def waiting(
+    connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
+) -> AsyncIterator[JobRow]:
+    """The waiting jobs of a queue by their times: those that may start now, those that come later, or all.
+
+    Their arguments and errors are not read; `due` is never None.
+    """
+    ms = await now_ms(connection)
+    between = f"({ms}" if which == "later" else "-inf", str(ms) if which == "due" else "+inf"
+    last, last_id, at_end = "", "", False
+    key, nothing_to_mask = connection.key.queue_key(queue), KnownTasks()
+    seen: set[str] = set()
+    while not at_end:
+        step = await step_along(connection, "waiting", key, last, last_id, between, PAGE, PAGE)
+        for raw in step.rows:
+            if raw.id not in seen:
+                yield replace(read_row(connection, nothing_to_mask, raw).row, queue=queue)
+        page = {raw.id for raw in step.rows}
+        seen = seen | page if step.last == last else page
+        last, last_id, at_end = step.last, step.last_id, step.at_end
+
+
+@dataclass(frozen=True)
+class Purge:
+    """How many jobs waited at a moment: plain due ones, and those that a purge ends only if it is asked to."""
+
+    at: datetime
+    due: int
+    scheduled: int
+    """Jobs with a later time, retries, workflows and their members."""
+
+
+@awaited
+async def purgeable(connection: JobsRedis, queues: Iterable[str]) -> Purge:
+    """What waits in these queues now."""
+    at, due, scheduled = await now(connection), 0, 0
+    for queue in queues:
+        async for row in waiting(connection, queue, "all"):
+            plain = is_plain(row, at)
+            due, scheduled = due + plain, scheduled + (not plain)
+    return Purge(at, due, scheduled)
+
+
+def is_plain(row: JobRow, at: datetime) -> bool:
+    """Is it a call that was due then, and no part of anything? A purge ends those without being asked for more."""
+    return row.due is not None and row.due <= at and not row.kind
