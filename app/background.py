@@ -12,7 +12,7 @@ from quart import Quart
 from app import logs
 from app.accounts.tasks import send_sign_in_link
 from app.context import close, task_context
-from app.digest.keeping import keep_going
+from app.digest.recovery import keep_recovering
 from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
 from app.playground.tasks import log, multiply, total, unreliable
@@ -44,7 +44,7 @@ TASKS = (
     unreliable,
 )
 
-BACKGROUND_LOOPS = (keep_armed, keep_going)
+BACKGROUND_LOOPS = (keep_armed, keep_recovering)
 """Loops that every worker runs from its start to its end. Each continues after any fault."""
 
 NICE = 5

@@ -1,1 +1,1 @@
-"""The weekly digest: what was published, mailed to every subscriber once."""
+"""The weekly digest: new posts, mailed once to every subscriber."""

@@ -1,4 +1,4 @@
-"""Send some deliveries of a digest: over a few connections, each used for many mails, and no faster than allowed."""
+"""Send a batch of a digest's deliveries over a few connections, within the rate limit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 2  # batches of all workers together
 CONNECTIONS = 8  # of one batch
 LARGEST = 500  # deliveries
-LONGEST_S = 15  # it begins no mail later than this, so that a worker that stops needs to break none off
+LONGEST_S = 15  # it begins no mail later than this, so that a stopping worker need not interrupt one
 MORE_TRIES = 5
 EVERY = timedelta(seconds=300)
 
@@ -47,7 +47,7 @@ MAY_HAVE_ARRIVED = "The mail server broke off before it confirmed the mail: it m
 
 @dataclass(frozen=True)
 class Recipient:
-    """A delivery that waits, and what its mail needs."""
+    """A waiting delivery, with the data for its mail."""
 
     pk: int
     attempts: int
@@ -55,14 +55,14 @@ class Recipient:
 
 
 def size() -> int:
-    """As many as a batch can send in its time."""
+    """How many deliveries a batch can send in its time."""
     return max(min(int(_rate() * LONGEST_S), LARGEST), 1)
 
 
 async def send_batch(digest_pk: int, first: int, last: int) -> None:
-    """Send what is due among the deliveries with these ids; harmless to run twice, at once or later.
+    """Send the due deliveries among these ids. Safe to run twice, at the same time or later.
 
-    What cannot be sent now stays as it is. A worker that dies leaves at most CONNECTIONS mails of it uncertain.
+    Deliveries that cannot be sent now stay as they are. A dead worker leaves at most CONNECTIONS mails uncertain.
     """
     async with database.session() as db:
         digest = await db.get_one(Digest, digest_pk)
@@ -81,13 +81,13 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
     batch = Batch(digest, letter, recipients)
     async with current_ledger().renewing():
         working = (batch.work() for _ in range(min(CONNECTIONS, len(recipients))))
-        ended = await asyncio.gather(*working, return_exceptions=True)  # whatever one does, the others finish
+        ended = await asyncio.gather(*working, return_exceptions=True)  # if one fails, the others finish
     for fault in filter(None, ended):
         raise fault
 
 
 class Batch:
-    """What the connections of one batch share."""
+    """State that the connections of one batch share."""
 
     def __init__(self, digest: Digest, letter: FormLetter, recipients: deque[Recipient]) -> None:
         self.digest = digest
@@ -97,11 +97,11 @@ class Batch:
         self._next_at = 0.0
         self.halted = False
         self.failed_at = datetime.now(UTC)
-        """When the last mail failed; at first, when it began."""
-        self._said_well = False
+        """When the last mail failed. Initially when the batch began."""
+        self._success_noted = False
 
     async def work(self) -> None:
-        """Send one after the other over one connection, as long as there is something to send and the time for it."""
+        """Send over one connection until no recipient is left or the batch is over."""
         with current_mailer().connection() as connection:
             while self._recipients and not self._over:
                 recipient = self._recipients.popleft()
@@ -134,10 +134,10 @@ class Batch:
             self.halted = True
 
     async def _note_success(self) -> None:
-        """What went wrong before is over. In SQL that is said once; the next failure finds out by itself."""
-        if self._said_well:
+        """Clear earlier failures of the digest, once per batch. `count_failure` sees later successes in SQL."""
+        if self._success_noted:
             return
-        self._said_well = True
+        self._success_noted = True
         await pausing.note_success(self.digest.id)
 
 
@@ -159,9 +159,9 @@ class Copy(Outgoing):
         await current_ledger().sent(self._recipient.pk)
 
     async def unreachable(self, failed: DeliveryFailed) -> None:
-        """It concerns all: the batch ends, and the digest waits for the server or the owner."""
+        """It concerns the whole digest: end the batch, and wait for the server or the owner."""
         self._batch.halted = True
-        # Even if it was the answer to the text: the server refuses us, not this mail.
+        # An account-level refusal after DATA concerns the whole batch too, not this mail.
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
                 await current_ledger().settle(self._recipient.pk, db, step=Step.WAITING)
@@ -178,7 +178,7 @@ class Copy(Outgoing):
         await self._settle(failed, Step.UNCERTAIN, MAY_HAVE_ARRIVED)
 
     async def lost(self) -> None:
-        """Its subscriber has left, or the digest is not being sent any more: then the batch ends."""
+        """The subscriber has left, or the digest is no longer being sent. In the second case end the batch."""
         digest_pk = self._batch.digest.id
         async with database.session() as db:
             state = await db.scalar(select(Digest.state).where(Digest.id == digest_pk))
@@ -192,7 +192,7 @@ class Copy(Outgoing):
         since, self._batch.failed_at = self._batch.failed_at, now
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:
-                # The subscriber first: whoever deletes it at this moment locks them in this order, too.
+                # The subscriber first: a transaction that deletes it locks in the same order.
                 if failed.address_refused or failed.no_such_address:
                     await states.refused(db, self._recipient.subscriber.id, failed)
                 await current_ledger().settle(pk, db, **values)

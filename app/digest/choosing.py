@@ -1,4 +1,4 @@
-"""Which posts the next digest holds and who gets it, and the one transaction that makes it so."""
+"""Choose the posts and the recipients of the next digest, and create it in one transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.subscribers.models import Subscriber, is_confirmed
 MOST_SHOWN = 20
 FIRST_GOES_BACK = timedelta(days=7)
 MOST_A_DAY = 10
-"""Digests; what is published beyond them waits for the next day, or for Saturday."""
+"""Digests. Later posts wait for the next day, or for Saturday."""
 
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice:
-    """Posts that are published and in no digest yet: what a digest shows, newest first, and the rest it takes."""
+    """The published posts that are in no digest yet, by id: those that the digest shows, newest first, and the rest."""
 
     shown: Sequence[int]
     more: Sequence[int]
-    """Left out because there are too many; the reader is told how many."""
+    """Left out, because there are too many. The mail gives their number."""
     too_old: Sequence[int]
-    """From before the site had a digest: they are news to nobody."""
+    """Published long before the first digest. It takes them without mentioning them."""
 
 
 async def choose(db: AsyncSession) -> Choice:
-    """What a digest made now would hold."""
+    """The posts that a digest created now would hold."""
     unsent = is_published() & ~exists().where(DigestPost.post_id == Post.id)
     newest_first = Post.published_at.desc(), Post.id.desc()
     found = (await db.execute(select(Post.id, Post.published_at).where(unsent).order_by(*newest_first))).all()
@@ -50,7 +50,7 @@ async def choose(db: AsyncSession) -> Choice:
 
 
 async def preview(db: AsyncSession, digest: Digest | None) -> mails.Written:
-    """What a digest says; without one, what it would say if it were made now."""
+    """The mail of *digest*, or of the digest that would be created now."""
     if digest is not None:
         return await mails.write(await mails.posts_of(db, digest), digest.more)
     choice = await choose(db)
@@ -60,27 +60,27 @@ async def preview(db: AsyncSession, digest: Digest | None) -> mails.Written:
 
 
 async def readers(db: AsyncSession) -> int:
-    """How many would get it now."""
+    """How many subscribers would get a digest now."""
     return await db.scalar(select(func.count()).where(is_confirmed())) or 0
 
 
 async def is_enough_for_today(db: AsyncSession) -> bool:
-    """Whether there were as many digests within 24 hours as there may be."""
+    """Whether the last 24 hours had the maximum number of digests."""
     since = datetime.now(UTC) - timedelta(days=1)
     lately = await db.scalar(select(func.count()).where(Digest.created_at > since))
     return (lately or 0) >= MOST_A_DAY
 
 
 async def begin(run: str) -> int | None:
-    """The digest of this run: the one it has created before, or a new one with its posts and deliveries.
+    """The id of the digest of this run: created by an earlier try, or now, with its posts and deliveries.
 
-    None, and nothing is written: there is no new post, nobody to read it, or there were enough today. A post that is
-    committed later is in the next one, whatever publishing time it has.
+    Returns None and writes nothing without new posts, without subscribers, or beyond the daily limit. A post that is
+    committed later is in the next digest, even with an earlier publishing time.
     """
     try:
         async with database.transaction() as db:
             return await _of(db, run) or await _create(db, run)
-    except IntegrityError:  # on Postgres another run has taken the same posts at the same moment
+    except IntegrityError:  # on Postgres, another run took the same posts at the same moment
         async with database.session() as db:
             return await _of(db, run)
 
@@ -95,7 +95,7 @@ async def _create(db: AsyncSession, run: str) -> int | None:
         return None
     if await is_enough_for_today(db):
         log.warning(
-            "no digest is begun: there were %s within a day; its posts are in the next one", MOST_A_DAY
+            "no digest created: the limit is %s a day. The next digest will hold its posts", MOST_A_DAY
         )
         return None
     digest = Digest(run=run, more=len(choice.more))

@@ -1,4 +1,4 @@
-"""Claims and results of deliveries, in SQL: what many connections write at about the same time is one transaction."""
+"""Claims and results of deliveries, in SQL. Writes from many connections share one transaction."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from app.subscribers.models import Subscriber, is_confirmed
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=30)  # after a worker's death, what it was sending is uncertain this much later
+CLAIM = timedelta(seconds=30)  # a dead worker's deliveries become uncertain this much later
 RENEW_S = 10
 
-# Written once: to put a statement together costs more time than to execute it.
+# Built once: building a statement takes longer than executing it.
 _wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
 _going = exists().where(Digest.id == Delivery.digest_id, Digest.state == State.SENDING)
 _these = Delivery.id.in_(bindparam("pks", expanding=True))
@@ -38,7 +38,7 @@ CLAIM_THEM = (
     .values(step=Step.SENDING, claimed_by=bindparam("me"), claimed_until=bindparam("until"))
     .returning(Delivery.id)
 )
-# Whoever leaves at this moment waits for the claim, or the claim for them.
+# A subscriber who leaves at this moment waits for the claim, or the claim waits for them.
 HOLD_READERS = (
     select(Subscriber.id)
     .join(Delivery, Delivery.subscriber_id == Subscriber.id)
@@ -56,13 +56,13 @@ RENEW = update(Delivery).where(_these, _mine).values(claimed_until=bindparam("un
 
 
 def current_ledger() -> Ledger:
-    """The one of the running app, for all its batches together; needs an app context."""
+    """The ledger of the running app, shared by all its batches. Needs an app context."""
     ledger: Ledger = current_app.extensions.setdefault("digest_ledger", Ledger())
     return ledger
 
 
 class Ledger:
-    """What one process claims and settles."""
+    """The claims and results of one process."""
 
     def __init__(self) -> None:
         self._me = secrets.token_hex(8)
@@ -73,26 +73,26 @@ class Ledger:
 
     @contextlib.asynccontextmanager
     async def holding(self, pk: int) -> AsyncIterator[None]:
-        """A claim that is made inside the block is renewed until its end, however long an answer takes."""
+        """Renew a claim made inside the block until the block ends, however long the server takes to answer."""
         self._held[pk] += 1
         try:
             yield
         finally:
             self._held[pk] -= 1
-            self._held += Counter()  # which forgets those at 0
+            self._held += Counter()  # drops the entries at 0
 
     async def claim(self, pk: int) -> None:
-        """Before the text leaves. LostClaim: it was sent or claimed, its subscriber left, or the digest is paused."""
+        """Claim before DATA. LostClaim: it was sent or claimed, its subscriber left, or the digest is paused."""
         if pk in self._claims or not await self._written(self._claims, pk):
             raise LostClaim(pk)
 
     async def sent(self, pk: int) -> None:
-        """The server has taken it."""
+        """Record that the server has accepted it."""
         if not await self._written(self._sent, pk):
-            log.error("delivery %s was taken over while it was sent", pk)
+            log.error("delivery %s was taken over during its sending", pk)
 
     async def settle(self, pk: int, db: AsyncSession, **values: Any) -> None:
-        """Its end, or its next try, in a transaction of the caller's. LostClaim: somebody else has settled it."""
+        """Record its result or its next try in the caller's transaction. LostClaim: another process has settled it."""
         untouched = Delivery.step == Step.WAITING
         mine = (Delivery.step == Step.SENDING) & (Delivery.claimed_by == self._me)
         still = Delivery.id == pk, untouched | mine
@@ -101,7 +101,7 @@ class Ledger:
             raise LostClaim(pk)
 
     def renewing(self) -> AbstractAsyncContextManager[None]:
-        """While it is open, say every 10 s that this process lives."""
+        """Renew the claims of this process every 10 s inside the block."""
         return outbox.renewing(self._renew, RENEW_S)
 
     async def _written(self, wishes: dict[int, asyncio.Future[bool]], pk: int) -> bool:
@@ -111,7 +111,7 @@ class Ledger:
         return await asyncio.shield(wishes[pk])
 
     async def _write(self) -> None:
-        """Until nobody waits: what has come in during one transaction is the next one."""
+        """Write until no caller waits. Requests that arrive during one transaction form the next one."""
         while self._claims or self._sent:
             claims, self._claims = self._claims, {}
             sent, self._sent = self._sent, {}

@@ -1,4 +1,4 @@
-"""What a digest says: written once, and made each subscriber's own by the links at its end."""
+"""The mail of a digest: written once, personal to each subscriber by the links at its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_BEGINNING = 500  # characters
 
 @dataclass(frozen=True)
 class Entry:
-    """A post as a digest shows it; everything in it is plain text."""
+    """A post as a digest shows it, in plain text."""
 
     title: str
     beginning: str
@@ -37,14 +37,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Written:
-    """A digest as text and HTML; `link` stands in them where the subscriber's own one belongs."""
+    """A digest as text and HTML. `link` in them is a placeholder for each subscriber's link."""
 
     text: str
     html: str
     link: str
 
     def as_test(self) -> EmailMessage:
-        """The mail for the owner to look at; its link leads to the page of the digests."""
+        """A test mail to the owner. Its link leads to the page of the digests."""
         page = f"{site().base_url}/digest/"
         return compose(
             sender=current_mailer().sender,
@@ -56,14 +56,14 @@ class Written:
         )
 
     def letter(self) -> FormLetter:
-        """For many subscribers. HeaderRefused: the sender's name may not stand in a header."""
+        """The mail as a form letter. HeaderRefused: the sender's name is invalid in a header."""
         return FormLetter(
             sender=current_mailer().sender, subject=SUBJECT, text=self.text, html=self.html, link=self.link
         )
 
 
 def copy(letter: FormLetter, subscriber: Subscriber, message_id: str) -> Parcel:
-    """The mail for one subscriber. The same Message-ID is the same mail: all tries of a delivery have it."""
+    """The mail for one subscriber. All tries of a delivery have the same Message-ID."""
     return letter.copy(
         subscriber.email,
         message_id=message_id,
@@ -73,18 +73,18 @@ def copy(letter: FormLetter, subscriber: Subscriber, message_id: str) -> Parcel:
 
 
 async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:
-    """What it shows, newest first: as the posts are now, without those that were taken back meanwhile."""
+    """The posts that it shows, newest first, in their present form and without unpublished ones."""
     its_own = DigestPost.digest_id == digest.id, DigestPost.shown
     query = select(Post).join(DigestPost, DigestPost.post_id == Post.id).where(*its_own, is_published())
     return (await db.scalars(query.order_by(Post.published_at.desc(), Post.id.desc()))).all()
 
 
 async def write(posts: Sequence[Post], more: int) -> Written:
-    """The digest of these posts, and of so many more that it only counts."""
+    """The digest of these posts. *more* is the number of further posts, which it only counts."""
     entries = [
         Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), _address(post)) for post in posts
     ]
-    link = f"https://{secrets.token_hex(16)}.invalid/"  # no post can hold it
+    link = f"https://{secrets.token_hex(16)}.invalid/"  # random, so that no post contains it
     words = {"entries": entries, "more": more, "blog": site().base_url + "/", "unsubscribe": link}
     return Written(
         text=await render_template("digest/mails/digest.txt", **words),
@@ -94,7 +94,7 @@ async def write(posts: Sequence[Post], more: int) -> Written:
 
 
 async def trouble(digest: Digest, sentence: str) -> EmailMessage:
-    """Tell the owner that a digest needs somebody."""
+    """The mail to the owner that a digest needs attention."""
     words = {"sentence": sentence, "url": f"{site().base_url}/digest/{digest.id}"}
     return compose(
         sender=current_mailer().sender,
@@ -107,12 +107,12 @@ async def trouble(digest: Digest, sentence: str) -> EmailMessage:
 
 
 def message_id(digest: Digest, delivery_pk: int) -> str:
-    """Named after what it is, and when the digest was made, so that a database that begins anew repeats none."""
+    """Made of both ids and the time of creation, so that a new database, with the same ids, repeats none."""
     return f"<digest.{digest.id}.{delivery_pk}.{int(digest.created_at.timestamp())}@{mail_domain()}>"
 
 
 def mail_domain() -> str:
-    """The site's name in Message-IDs."""
+    """The domain of Message-IDs."""
     return urlsplit(site().base_url).hostname or "localhost"
 
 

@@ -1,4 +1,4 @@
-"""A digest, the posts that it took, and one delivery for each of its subscribers."""
+"""A digest, its posts, and one delivery for each of its subscribers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from app.database import Model
 
 
 class State(StrEnum):
-    """Where a digest stands. Mails leave only while it is SENDING."""
+    """The state of a digest. Mails leave only while it is SENDING."""
 
     SENDING = "sending"
 
     PAUSED = "paused"
-    """By the owner, or (`reason` says why) by itself."""
+    """By the owner, or automatically, with a `reason`."""
 
     STOPPED = "stopped"
-    """The owner let nobody else get it."""
+    """By the owner. The subscribers who have not got it will not get it."""
 
     DONE = "done"
 
 
 class Step(StrEnum):
-    """Where a delivery stands. Only WAITING and SENDING lead on by themselves."""
+    """The state of a delivery. Only WAITING and SENDING change without the owner."""
 
     WAITING = "waiting"
     """For its turn, or for the next try."""
 
     SENDING = "sending"
-    """Its text is being handed to the mail server: from before DATA until the answer is recorded."""
+    """From before DATA until the answer of the mail server is recorded."""
 
     SENT = "sent"
     FAILED = "failed"
@@ -49,36 +49,36 @@ def _now() -> datetime:
 
 
 class Digest(Model):
-    """One digest. It has its posts and deliveries from the moment on that it exists."""
+    """One digest. Created together with its posts and deliveries, in one transaction."""
 
     __tablename__ = "digest"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run: Mapped[str] = mapped_column(String(128), unique=True)
-    """The job that created it: run again, that job finds this digest instead of making another."""
+    """The id of the job that created it. A rerun of that job finds this digest and creates no other."""
     state: Mapped[str] = mapped_column(String(10), default=State.SENDING)
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """What keeps it from being sent, as a sentence for the owner."""
+    """Why it cannot be sent: a sentence for the owner."""
     more: Mapped[int] = mapped_column(default=0)
-    """So many posts are in it without being shown: it would be too long."""
+    """The number of its posts that the mail only counts, because it would be too long."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
     began_at: Mapped[datetime] = mapped_column(default=_now)
-    """When it was last set going: created, or resumed by the owner."""
+    """When it was last started: created, or resumed by the owner."""
     ended_at: Mapped[datetime | None]
 
     round: Mapped[int] = mapped_column(default=0)
-    """How often all that could be sent was given to batches."""
+    """How many rounds have ended. In each round batches send all that is due."""
     failures: Mapped[int] = mapped_column(default=0)
-    """How many mails have failed one after the other, without one that was sent between them."""
+    """How many mails have failed in a row, with none sent between them."""
     unreachable_since: Mapped[datetime | None]
     next_try_at: Mapped[datetime] = mapped_column(default=_now)
-    """Not before this moment is the mail server tried again."""
+    """The mail server is not tried again before this moment."""
 
     told_at: Mapped[datetime | None]
-    """When the owner was mailed that it needs somebody."""
+    """When the owner was mailed that it needs attention."""
     seen_at: Mapped[datetime | None]
-    """When the owner put its banner away."""
+    """When the owner dismissed its banner."""
 
     def __repr__(self) -> str:
         return f"<Digest {self.id} {self.state}>"
@@ -90,7 +90,7 @@ class Digest(Model):
 
 
 class DigestPost(Model):
-    """A post is in one digest at most, and in none twice: `post_id` is the key."""
+    """A post of a digest. `post_id` is the key, so a post is in one digest at most."""
 
     __tablename__ = "digest_post"
 
@@ -100,7 +100,7 @@ class DigestPost(Model):
 
 
 class Delivery(Model):
-    """One digest for one subscriber. Whoever forgets the subscriber keeps the row, which then names nobody."""
+    """One digest for one subscriber. The row outlives the subscriber, with `subscriber_id` None."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -118,9 +118,9 @@ class Delivery(Model):
     """How often a mail server has answered "not now"."""
     next_try_at: Mapped[datetime] = mapped_column(default=_now)
     claimed_by: Mapped[str] = mapped_column(String(32), default="")
-    """The batch that sends it; whoever is another one has lost it."""
+    """The process that sends it. Any other process has lost the claim."""
     claimed_until: Mapped[datetime | None]
-    """Renewed by that batch; when it lies in the past, its worker is dead."""
+    """Renewed by that process. A time in the past means that the process is dead."""
     sent_at: Mapped[datetime | None]
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the owner sees of the digests, and does with them."""
+"""The owner's pages of the digests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from app.web.rate_limits import RateLimitsUnavailable
 MOST_LISTED = 100
 MOST_FAILURES_LISTED = 100
 
-# What a button does, and what is said of the deliveries that it touched.
+# The action of each button, and its message with the number of changed deliveries.
 ACTIONS: dict[str, tuple[steering.Action, Message]] = {
     "pause": (steering.pause, Message("paused", "Paused. {} wait until you resume.")),
     "resume": (steering.resume, Message("resumed", "Resumed. {} will be sent.")),
@@ -54,7 +54,7 @@ TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
 QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 
 MAILING = {"resume", "retry", "again"}
-"""Those after which mails leave."""
+"""The actions that send mails."""
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("digest", __name__, template_folder="templates", url_prefix="/digest")
@@ -63,7 +63,7 @@ blueprint = Blueprint("digest", __name__, template_folder="templates", url_prefi
 @blueprint.get("/")
 @owner_only
 async def index() -> ResponseReturnValue:
-    """What the next one would hold, and those there were, newest first."""
+    """What the next digest would hold, and the earlier digests, newest first."""
     async with database.session() as db:
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         digests = (await db.scalars(select(Digest).order_by(Digest.id.desc()).limit(MOST_LISTED))).all()
@@ -77,20 +77,20 @@ async def index() -> ResponseReturnValue:
 @blueprint.get("/run")
 @owner_only
 async def ask_run() -> ResponseReturnValue:
-    """To how many it would go, and a field to type their number into."""
+    """Show how many subscribers would get it, and a field to type that number into."""
     return await _ask_run()
 
 
 @blueprint.post("/run")
 @owner_only
 async def run_now() -> ResponseReturnValue:
-    """A digest of what is new now, for as many as the owner has been asked about; Saturday's holds what comes after."""
+    """Send a digest of the new posts now, if the owner has typed the number of subscribers."""
     typed = (await request.form).get("typed", "")[:100]
     return await _ask_run(typed, sent=True)
 
 
 async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValue:
-    """Send it if the number of its readers was typed, ask for the number otherwise."""
+    """Send it if *typed* is the number of subscribers. Otherwise ask for the number."""
     async with database.session() as db:
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         enough = await choosing.is_enough_for_today(db)
@@ -116,7 +116,7 @@ async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValu
 @blueprint.get("/<int(max=2147483647):pk>")
 @owner_only
 async def show(pk: int) -> ResponseReturnValue:
-    """How far it is, what failed and why, what can be done."""
+    """The progress of a digest, its failures with reasons, and the possible actions."""
     async with database.session() as db:
         digest = await db.get(Digest, pk) or abort(404)
         counts = await _counts(db, pk)
@@ -141,7 +141,7 @@ async def show(pk: int) -> ResponseReturnValue:
 @blueprint.get("/<int(max=2147483647):pk>/html")
 @owner_only
 async def html(pk: int) -> ResponseReturnValue:
-    """The HTML of its mail alone, for the frame on its page; 0 is the one that would be made now."""
+    """The HTML of the mail alone, for the frame on its page. 0 is the digest that would be created now."""
     async with database.session() as db:
         digest = await db.get(Digest, pk) or abort(404) if pk else None
         written = await choosing.preview(db, digest)
@@ -151,7 +151,7 @@ async def html(pk: int) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/test")
 @owner_only
 async def test(pk: int) -> ResponseReturnValue:
-    """The mail to the owner alone; 0 is the one that would be made now."""
+    """Send the mail to the owner only. 0 is the digest that would be created now."""
     if wait_s := await mail_limits.take("digest-test", account=current_account().id):
         abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
     await send_test.delay(pk or None)
@@ -162,7 +162,7 @@ async def test(pk: int) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/<any(pause,resume,stop,retry,sent,again):action>")
 @owner_only
 async def act(pk: int, action: str) -> ResponseReturnValue:
-    """Saved first; if Redis is away now, a worker takes it up once it is back."""
+    """Commit the change, then start the digest. If Redis is away, a worker starts it later."""
     do, said = ACTIONS[action]
     if action in MAILING and (wait_s := await _wait_s()):
         abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
@@ -179,7 +179,7 @@ async def act(pk: int, action: str) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/seen")
 @owner_only
 async def seen(pk: int) -> ResponseReturnValue:
-    """Put its banner away, until it is set going again."""
+    """Dismiss its banner until the digest is started again."""
     async with database.transaction() as db:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         digest.seen_at = datetime.now(UTC)
@@ -188,18 +188,18 @@ async def seen(pk: int) -> ResponseReturnValue:
 
 @blueprint.app_context_processor
 async def banners() -> dict[str, Any]:
-    """For base.html, on every page of the owner's."""
+    """The banners that base.html shows the owner on every page."""
     if not is_owner(g.get("account")):
         return {"digest_troubles": ()}
     try:
         async with database.session() as db:
             return {"digest_troubles": await trouble.all_of(db)}
-    except OperationalError:  # the page that says so shall appear
+    except OperationalError:  # the error page must still appear
         return {"digest_troubles": ()}
 
 
 async def _wait_s() -> int:
-    """Seconds until mails of a digest may be set going again; 0 while Redis, which counts, is away."""
+    """Seconds until the owner may start a digest again. 0 while Redis, which counts, is away."""
     try:
         return await mail_limits.take("digest", account=current_account().id)
     except RateLimitsUnavailable:
@@ -209,8 +209,8 @@ async def _wait_s() -> int:
 async def _start(pk: int) -> None:
     try:
         await start(pk)
-    except Exception as error:  # whatever keeps Redis from it: the row is changed, and a worker finds it
-        log.warning("digest %s is to be sent but not started: %s", pk, error)
+    except Exception as error:  # after any fault a worker finds the committed row
+        log.warning("digest %s could not be started, a worker will start it: %s", pk, error)
         await notify(QUEUE_AWAY, "warning")
 
 
@@ -221,7 +221,7 @@ async def _counts(db: AsyncSession, pk: int) -> dict[str, int]:
 
 
 async def _unsettled(db: AsyncSession, pk: int) -> Sequence[Row[Delivery, str]]:
-    """The first of those that failed, or that nobody knows of, with their addresses."""
+    """The first failed and uncertain deliveries, with their addresses."""
     which = Delivery.digest_id == pk, Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
     query = select(Delivery, Subscriber.email).outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
     rows = await db.execute(query.where(*which).order_by(Delivery.id).limit(MOST_FAILURES_LISTED))

@@ -1,4 +1,4 @@
-"""A digest that cannot go on now: it waits for the mail server, or pauses until the owner has looked at it."""
+"""Stop a digest that cannot be sent now: it waits for the mail server, or is paused until the owner resumes it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from app import database
 from app.digest.models import Delivery, Digest, State
 from app.mail import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off
 
-MOST_FAILURES = 20  # one after the other
+MOST_FAILURES = 20  # in a row
 
 
 async def pause(digest_pk: int, reason: str) -> None:
-    """It cannot go on without the owner."""
+    """Pause the digest until the owner resumes it."""
     async with database.transaction() as db:
         await _pause(db, digest_pk, reason)
 
 
 async def note_host_fault(digest_pk: int, failed: DeliveryFailed) -> None:
-    """A server that is away is waited for; one that refuses us needs the owner."""
+    """Wait for a mail server that is away. Pause the digest if the server refuses the site's account."""
     async with database.transaction() as db:
         if failed.outcome is Outcome.ACCOUNT:
             return await _pause(db, digest_pk, failed.reason)
@@ -40,9 +40,9 @@ async def _pause(db: AsyncSession, digest_pk: int, reason: str) -> None:
 
 
 async def count_failure(db: AsyncSession, digest_pk: int, reason: str, since: datetime) -> bool:
-    """Whether the digest has paused itself: so many in a row are no accident of single addresses.
+    """Count a failed mail, and pause the digest after MOST_FAILURES in a row. Returns whether it is paused.
 
-    *since* is the failure before; a mail that any batch has sent after it begins a new row.
+    *since* is the moment of the previous failure. A mail that any batch has sent after it restarts the count.
     """
     one_sent = exists().where(Delivery.digest_id == digest_pk, Delivery.sent_at > since)
     failures = case((one_sent, 1), else_=Digest.failures + 1)
@@ -55,7 +55,7 @@ async def count_failure(db: AsyncSession, digest_pk: int, reason: str, since: da
 
 
 async def note_success(digest_pk: int) -> None:
-    """A mail has got through: what went wrong before is over."""
+    """Clear the failures of the digest, because a mail was sent."""
     troubled = (Digest.failures > 0) | Digest.unreachable_since.is_not(None)
     async with database.session() as db:
         going = Digest.id == digest_pk, Digest.state == State.SENDING

@@ -1,4 +1,4 @@
-"""Lead a digest to its end: again and again give what can be sent to batches, until nothing is left."""
+"""Send a digest in rounds: each divides the due deliveries into batches, until none is left."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from app.digest import batch
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
-BETWEEN = timedelta(seconds=5)  # rounds that have left something undone although it was due
+BETWEEN = timedelta(seconds=5)  # rounds, at least, although deliveries are due
 LAPSED = "The worker that sent it died before it heard whether the mail was taken: it may have arrived."
 WENT = "The subscriber left before it was sent."
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round gives to batches: the first and last id of each."""
+    """The batches of one round: the first and last id of each."""
 
     number: int
     batches: list[tuple[int, int]]
 
 
 async def next_round(digest_pk: int) -> Round:
-    """What can be sent now; empty if the digest is not to be sent, or not yet."""
+    """The deliveries that are due now. Empty if the digest is paused, stopped, done or not yet due."""
     async with database.transaction() as db:
         digest = await db.get_one(Digest, digest_pk)
         await _tidy(db, digest_pk)
@@ -41,7 +41,7 @@ async def next_round(digest_pk: int) -> Round:
 
 
 async def end_round(digest_pk: int) -> timedelta | None:
-    """How long to wait until the next one; None: the digest is done, paused or stopped."""
+    """End a round. Returns the wait until the next one; None if the digest is done, paused or stopped."""
     now = datetime.now(UTC)
     async with database.transaction() as db:
         digest = await db.get_one(Digest, digest_pk, with_for_update=True)
@@ -63,7 +63,7 @@ async def end_round(digest_pk: int) -> timedelta | None:
 
 
 async def _tidy(db: AsyncSession, digest_pk: int) -> None:
-    """Settle what no batch will: subscribers who have left, and mails whose worker is dead."""
+    """Settle the deliveries of subscribers who have left and of dead workers, because no batch will."""
     wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
     left = update(Delivery).where(_of(digest_pk, Step.WAITING), ~wanted)
     await db.execute(left.values(step=Step.LEFT, reason=WENT))

@@ -1,4 +1,4 @@
-"""What the owner does with a digest. Each answers how many deliveries it touched; whoever calls it starts the rest."""
+"""The owner's actions on a digest. Each returns how many deliveries it concerns. The caller starts the sending."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ STOPPED = "The digest was stopped before it was sent."
 
 
 async def pause(db: AsyncSession, digest: Digest) -> int:
-    """No further mail leaves until it is resumed."""
+    """Send no further mail until the owner resumes it."""
     if digest.state == State.SENDING:
         digest.state, digest.reason = State.PAUSED, ""
     return await _count(db, digest, Step.WAITING)
 
 
 async def resume(db: AsyncSession, digest: Digest) -> int:
-    """What waits is sent, now: also if it waits for a mail server, or for its next try."""
+    """Send all waiting deliveries now, even those that wait for a mail server or for their next try."""
     if digest.state in (State.PAUSED, State.SENDING):
-        _set_going(digest)
+        _start(digest)
         waiting = _its(digest, Step.WAITING)
         await db.execute(update(Delivery).where(*waiting).values(next_try_at=datetime.now(UTC)))
     return await _count(db, digest, Step.WAITING)
 
 
 async def stop(db: AsyncSession, digest: Digest) -> int:
-    """Who has not got it does not get it. What is being handed over at this moment arrives."""
+    """End the digest. Waiting deliveries will not be sent. A mail in transfer at this moment still arrives."""
     if digest.state not in (State.SENDING, State.PAUSED):
         return 0
     digest.state, digest.ended_at, digest.reason = State.STOPPED, datetime.now(UTC), ""
@@ -42,38 +42,38 @@ async def stop(db: AsyncSession, digest: Digest) -> int:
 
 
 async def retry_failed(db: AsyncSession, digest: Digest) -> int:
-    """Those who still want it are tried again, with five tries as before."""
+    """Try the failed deliveries to confirmed subscribers again, with all tries anew."""
     touched = await _move(
         db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC)
     )
     if touched:
-        _set_going(digest)
+        _start(digest)
     return touched
 
 
 async def mark_sent(db: AsyncSession, digest: Digest) -> int:
-    """The uncertain ones have arrived."""
+    """Record the uncertain deliveries as sent."""
     values = {"step": Step.SENT, "sent_at": datetime.now(UTC)}
     return await _move(db, _its(digest, Step.UNCERTAIN), **values)
 
 
 async def send_again(db: AsyncSession, digest: Digest) -> int:
-    """The uncertain ones once more, under their old Message-IDs: some people may get it twice."""
+    """Send the uncertain deliveries again, under the same Message-IDs. Some people may get the mail twice."""
     touched = await _move(
         db, _its(digest, Step.UNCERTAIN), step=Step.WAITING, next_try_at=datetime.now(UTC), reason=""
     )
     if touched:
-        _set_going(digest)
+        _start(digest)
     return touched
 
 
 def can_be_retried(digest: Digest) -> tuple[ColumnElement[bool], ...]:
-    """The failed ones whose subscribers still want it: for WHERE."""
+    """For WHERE: failed deliveries of this digest to confirmed subscribers."""
     wanted = exists().where(Subscriber.id == Delivery.subscriber_id, is_confirmed())
     return (*_its(digest, Step.FAILED), wanted)
 
 
-def _set_going(digest: Digest) -> None:
+def _start(digest: Digest) -> None:
     now = datetime.now(UTC)
     digest.state, digest.reason, digest.failures = State.SENDING, "", 0
     digest.began_at, digest.next_try_at = now, now

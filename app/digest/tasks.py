@@ -1,4 +1,4 @@
-"""What the digest does in the background: begin one each week, lead it to its end, send its batches."""
+"""The background tasks of the digest: create one each week, send it in rounds, send its batches."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ QUEUE = "digest"
     name="digest.weekly", bind=True, queue=QUEUE, max_retries=20, retry_backoff=5, autoretry_for=(Exception,)
 )
 async def digest(self: Any) -> int | None:
-    """Begin a digest, and return its id; None if there is nothing new, or nobody to read it.
+    """Create a digest and start it. Returns its id; None without new posts or without subscribers.
 
-    Run again under the same id it goes on with the digest that it has begun.
+    A rerun under the same job id continues with the digest that the first run created.
     """
     pk = await choosing.begin(self.request.id)
     if pk is not None:
@@ -30,7 +30,7 @@ async def digest(self: Any) -> int | None:
 
 @task(name="digest.send", bind=True, queue=QUEUE, max_retries=None, ignore_result=True)
 async def send(self: Any, pk: int) -> None:
-    """Lead digest *pk* to its end. SQL says how far it is, so it may die and begin again at any place."""
+    """Send digest *pk* to its end. SQL holds the progress, so the job may die and restart at any point."""
     this = await rounds.next_round(pk)
     if this.batches:
         batches = group(send_batch.s(pk, first, last) for first, last in this.batches)
@@ -43,13 +43,13 @@ async def send(self: Any, pk: int) -> None:
 
 @task(name="digest.send_batch", queue=QUEUE, max_concurrency=batch.AT_ONCE, max_retries=0, ignore_result=True)
 async def send_batch(pk: int, first: int, last: int) -> None:
-    """The deliveries with these ids. What it leaves undone is in the next round."""
+    """Send the due deliveries among these ids. The next round gets the rest."""
     await batch.send_batch(pk, first, last)
 
 
 @task(name="digest.send_test", queue="mail", ignore_result=True)
 async def send_test(pk: int | None = None) -> None:
-    """The mail of digest *pk*, else of the one that would be made now, to the owner alone."""
+    """Mail digest *pk* to the owner only. By default the one that would be created now."""
     async with database.session() as db:
         digest = await db.get_one(Digest, pk) if pk is not None else None
         written = await choosing.preview(db, digest)
@@ -58,7 +58,7 @@ async def send_test(pk: int | None = None) -> None:
 
 @task(name="digest.tell_owner", bind=True, queue="mail", max_retries=None, ignore_result=True)
 async def tell_owner(self: Any, pk: int) -> None:
-    """That digest *pk* needs somebody: one mail, once mail can be sent."""
+    """Mail the owner that digest *pk* needs attention. Sends one mail, as soon as mail can be sent."""
     try:
         await trouble.tell_owner(pk)
     except DeliveryFailed as failed:
@@ -68,8 +68,8 @@ async def tell_owner(self: Any, pk: int) -> None:
 
 
 async def start(pk: int) -> None:
-    """Send it now, whether its job has ended, waits for its next round, or was lost."""
+    """Start the job of the digest now, whether it has ended, waits for its next round, or was lost."""
     job = Result(Digest(id=pk).job_id)
-    await job.forget()  # an earlier run that has ended would keep the id taken
+    await job.forget()  # the result of an earlier run would occupy the id
     await send.apply_async((pk,), task_id=job.id)
     await job.reschedule(datetime.now(UTC))

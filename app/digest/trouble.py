@@ -1,4 +1,4 @@
-"""Which digests need the owner, and why: for the banner on every page, and for one mail."""
+"""The digests that need the owner's attention, and why. For the banner on every page, and for one mail."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from app.messages import Message
 from app.subscribers.models import Subscriber, is_confirmed
 
 TOO_LONG = timedelta(minutes=30)
-FORGOTTEN_AFTER = timedelta(days=30)  # what is left over of a digest that is older is news to nobody
+FORGOTTEN_AFTER = timedelta(days=30)  # unsent mails of an older digest raise no banner
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A digest that needs the owner; `sentence` says why."""
+    """A digest that needs the owner's attention. `sentence` says why."""
 
     digest: Digest
     sentence: Message
 
 
 async def all_of(db: AsyncSession) -> Sequence[Trouble]:
-    """Those whose banner the owner has not put away, oldest first."""
+    """The troubles whose banner the owner has not dismissed."""
     digests = (await db.scalars(select(Digest).where(Digest.seen_at.is_(None), _suspect()))).all()
     found = [(digest, await sentence(db, digest)) for digest in digests]
     return [Trouble(digest, words) for digest, words in found if words]
 
 
 async def sentence(db: AsyncSession, digest: Digest) -> Message | None:
-    """What is wrong with it; None if nothing is."""
+    """What is wrong with the digest; None if nothing is."""
     if digest.state == State.PAUSED and digest.reason:
         return Message("paused", f"The digest was paused automatically. {digest.reason}")
     if digest.state == State.SENDING and datetime.now(UTC) - digest.began_at > TOO_LONG:
@@ -58,7 +58,7 @@ def _mails(count: int) -> str:
 
 
 async def tell_owner(pk: int) -> None:
-    """Mail the owner about it, unless that was done or it has passed. Raises DeliveryFailed; tries are one mail."""
+    """Mail the owner about it, unless mailed or resolved. Raises DeliveryFailed. All tries share a Message-ID."""
     async with database.session() as db:
         digest = await db.get_one(Digest, pk)
         words = await sentence(db, digest)
@@ -72,7 +72,7 @@ async def tell_owner(pk: int) -> None:
 
 
 def _suspect() -> ColumnElement[bool]:
-    """Those worth a closer look: few, so that every page can ask."""
+    """For WHERE: digests that may be in trouble. They are few, so `sentence` can check each for every page."""
     unfinished = and_(Digest.state == State.SENDING, Digest.began_at < datetime.now(UTC) - TOO_LONG)
     paused = and_(Digest.state == State.PAUSED, Digest.reason != "")
     unsettled = Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
@@ -85,7 +85,7 @@ def _suspect() -> ColumnElement[bool]:
 
 
 async def _left_over(db: AsyncSession, digest_pk: int) -> tuple[int, int]:
-    """Failed mails to people who still want them, and uncertain ones."""
+    """The numbers of failed mails to confirmed subscribers and of uncertain mails."""
     failed = case((and_(Delivery.step == Step.FAILED, is_confirmed()), 1), else_=0)
     uncertain = case((Delivery.step == Step.UNCERTAIN, 1), else_=0)
     query = select(func.sum(failed), func.sum(uncertain)).outerjoin(

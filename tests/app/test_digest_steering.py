@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.database import Database
-from app.digest import keeping, steering, trouble
+from app.digest import recovery, steering, trouble
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.steering import Action
 from app.subscribers import models as subscribers
@@ -179,13 +179,13 @@ async def test_a_sweep_starts_what_nobody_sends_and_calls_the_owner(
     pk = await site.begin()
     async with connect(settings.redis_url):
         assert await Result(f"digest:{pk}").state() == "UNKNOWN"
-        await keeping.sweep()
-        await keeping.sweep()
+        await recovery.sweep()
+        await recovery.sweep()
         assert await Result(f"digest:{pk}").state() == "PENDING"
 
         await site.change(Digest, state=State.PAUSED, reason="Something.")
         occasion = int((await site.digest(pk)).began_at.timestamp())
-        await keeping.sweep()
+        await recovery.sweep()
         assert await Result(f"digest-trouble:{pk}:{occasion}").state() == "PENDING"
 
 
@@ -196,11 +196,11 @@ async def test_a_sweep_goes_on_once_the_mail_server_is_back(site: DigestSite, se
     await site.change(Digest, unreachable_since=datetime.now(UTC), next_try_at=later, reason="No connection.")
     async with connect(settings.redis_url):
         site.smtp.script["banner"] = DROP
-        await keeping.sweep()
+        await recovery.sweep()
         assert (await site.digest(pk)).next_try_at == later
 
         site.smtp.script.clear()
-        await keeping.sweep()
+        await recovery.sweep()
 
     digest = await site.digest(pk)
     assert digest.next_try_at <= datetime.now(UTC)

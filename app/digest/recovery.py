@@ -1,4 +1,4 @@
-"""Beside every worker: start digests that nobody sends, try again for a mail server that is back, call the owner."""
+"""Recover digests: restart those whose job is lost or that wait for a mail server that is back, and mail the owner."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SOON = timedelta(seconds=5)
 ENDED = ("UNKNOWN", "SUCCESS", "FAILURE", "REVOKED")
 
 
-async def keep_going() -> None:
-    """Run in every worker until it is cancelled; any number may run at once. A fault is logged, never the end."""
+async def keep_recovering() -> None:
+    """Recover digests every 30 s until cancelled. Runs in every worker at once. Logs a fault and continues."""
     fault = ""
     while True:
         try:
@@ -32,12 +32,12 @@ async def keep_going() -> None:
             fault = ""
         except Exception as error:
             if fault != (fault := f"{type(error).__name__}: {error}"):
-                log.warning("digests could not be looked after, trying again each 30 s: %s", fault)
+                log.warning("cannot recover digests, retrying every 30 s: %s", fault)
         await asyncio.sleep(SWEEP_S)
 
 
 async def sweep() -> None:
-    """Whatever Redis has lost and whoever died: SQL says what is to be sent."""
+    """Restart what SQL says is to be sent, although Redis has lost its job or its worker died."""
     async with database.session() as db:
         sending = (await db.scalars(select(Digest).where(Digest.state == State.SENDING))).all()
         troubles = await trouble.all_of(db)
@@ -54,7 +54,7 @@ async def sweep() -> None:
 
 
 async def _release(waiting: Sequence[Digest]) -> None:
-    """If the mail server is back, go on with those that wait for it."""
+    """If the mail server is back, send the digests that wait for it."""
     if not waiting or await current_mailer().check() is not None:
         return
     now = datetime.now(UTC)
