@@ -1,4 +1,4 @@
-"""Mail: what a message is made of, how it is handed to the SMTP server, and what each failure means."""
+"""Mail: write a message, send it to the SMTP server, and classify failures."""
 
 from app.mail.address import AddressRefused
 from app.mail.failures import GIVE_UP_AFTER, DeliveryFailed, Outcome, back_off

@@ -1,4 +1,4 @@
-"""One mail address, as typed by a person: what is accepted, and how it is stored."""
+"""One email address, as typed by a person: check it, and convert it to its stored form."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=
 
 
 class AddressRefused(Refused):
-    """Not one mail address that we can send to. The message is a sentence for the person who typed it."""
+    """Not exactly one deliverable email address. The message is for the person who typed it."""
 
 
 def parse(typed: str) -> str:
-    """The one address in *typed*, its domain in A-labels and lower case. Two are refused, not split.
+    """The address in *typed*, its domain in A-labels and lower case. Refuses two addresses instead of splitting them.
 
-    The result holds only printable ASCII without spaces, commas, quotes or brackets, so it can stand in a
-    header and on an SMTP command line as it is. Parsing a result again gives the same result.
+    The result holds only printable ASCII without spaces, commas, quotes or brackets, so it is safe in a
+    header and on an SMTP command line. Parsing a result again gives the same result.
     """
     address = typed.strip(" ")
     local, at, domain = address.rpartition("@")
@@ -51,7 +51,7 @@ def parse(typed: str) -> str:
 
 
 def shown(address: str) -> str:
-    """The address with its domain in the letters of its language."""
+    """The address for display: its domain in Unicode."""
     local, _, domain = address.rpartition("@")
     try:
         return f"{local}@{idna.decode(domain)}"
@@ -60,7 +60,7 @@ def shown(address: str) -> str:
 
 
 def stored(part: str) -> str:
-    """A part of an address as it stands in addresses that are stored, to search for: whole labels in A-labels."""
+    """A part of an address in its stored form, for a search. Converts whole labels to A-labels."""
     local, at, domain = part.lower().rpartition("@")
     labels = [_a_label(label) for label in domain.split(".")]
     return local + at + ".".join(labels)
@@ -74,7 +74,7 @@ def _a_label(label: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """IDNA 2008 with the mapping of UTS 46, as browsers do; Python's own codec turns ß into ss."""
+    """IDNA 2008 with the mapping of UTS 46, as in browsers. Python's own codec turns ß into ss."""
     if domain.lower() == "localhost":
         return "localhost"
     try:
@@ -90,5 +90,5 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _short(domain: str) -> str:
-    """The domain for an error message, without what could break out of a line."""
+    """The domain for an error message, without unprintable characters."""
     return "".join(character if character.isprintable() else "?" for character in domain[:60])

@@ -1,4 +1,4 @@
-"""One mail for many people: written and encoded once; each copy differs in a few headers and one link."""
+"""One mail for many recipients, encoded once. The copies differ in a few headers and one link."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 from app.mail.message import Parcel, check_block, checked_ascii, compose, pack, plain_address
 
-LINE = 57  # bytes that make one line of base64
+LINE = 57  # bytes in one line of base64
 
 
 class FormLetter:
-    """What `compose` and `pack` would give for each recipient, in a hundredth of the time."""
+    """Makes the same mail as `compose` and `pack` for each recipient, in a hundredth of the time."""
 
     def __init__(self, *, sender: str, subject: str, text: str, html: str, link: str) -> None:
-        """*link* stands once in *text* and in *html*, in neither on the first line. HeaderRefused: as `compose`."""
+        """*text* and *html* each contain *link* once, not on the first line. HeaderRefused: as `compose`."""
         sample = pack(compose(sender=sender, to="sample@example.org", subject=subject, text=""))
         self._sender = sample.sender
         boundary = f"==={secrets.token_hex(16)}==="
@@ -38,13 +38,13 @@ class FormLetter:
 
 
 class _Part:
-    """A text whose beginning, up to the line that holds the link, is encoded already."""
+    """A text, encoded up to the line that holds the link."""
 
     def __init__(self, kind: str, content: str, link: str) -> None:
         before, _, after = content.partition(link)
         cut = before.rindex("\n")
         beginning, self._line, self._after = _wire_lines(before[:cut]), before[cut:], after
-        beginning += b" " * (-len(beginning) % LINE)  # at the end of a line, where nobody sees it
+        beginning += b" " * (-len(beginning) % LINE)  # invisible at the end of a line
         head = f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
         self._encoded = head.encode() + _base64(beginning)
 
@@ -53,16 +53,16 @@ class _Part:
 
 
 def _shared_headers(wire: bytes) -> tuple[bytes, list[str]]:
-    """The header lines of a sample that do not depend on the recipient or the text, and their names."""
+    """The header lines of a sample that are the same for every recipient and text, and their names."""
     kept: list[bytes] = []
     names: list[str] = []
-    keeping = False
+    shared = False
     for line in wire.partition(b"\r\n\r\n")[0].split(b"\r\n"):
         if line[:1] not in (b" ", b"\t"):
             name = line.partition(b":")[0].decode("ascii")
-            keeping = name not in ("To", "MIME-Version") and not name.startswith("Content-")
-            names += [name] * keeping
-        kept += [line + b"\r\n"] * keeping
+            shared = name not in ("To", "MIME-Version") and not name.startswith("Content-")
+            names += [name] * shared
+        kept += [line + b"\r\n"] * shared
     return b"".join(kept), names
 
 

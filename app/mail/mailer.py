@@ -1,4 +1,4 @@
-"""The mail server as the whole process sees it: while it is away, nobody waits for it twice."""
+"""The connection of this process to the mail server. While the server is away, only one mail at a time tries it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 def current_mailer() -> Mailer:
-    """The mailer of the running app; needs an app context."""
+    """The mailer of the running app. Needs an app context."""
     mailer: Mailer = current_app.extensions["mailer"]
     return mailer
 
 
 class Mailer:
-    """Hands mails to one server. After a host fault every other mail fails at once for `pause_s`, then one of
-    them tries again, alone: a server that lets connections hang costs one wait, not a thousand."""
+    """Sends mails to one server. After a host fault every mail fails at once for `pause_s`. Then a single mail tries
+    again, so that a server that lets connections hang costs one wait and not a thousand."""
 
     def __init__(self, server: smtp.MailServer, *, sender: str, pause_s: float = 15) -> None:
         self.server = server
@@ -38,7 +38,7 @@ class Mailer:
 
     @classmethod
     def of(cls, settings: Settings) -> Mailer:
-        """The mailer of these settings: their server, or the catcher that `make run` starts."""
+        """The mailer for these settings: for their server, or for the catcher of `make run`."""
         return cls(
             smtp.MailServer(
                 host=settings.smtp_server,
@@ -59,7 +59,7 @@ class Mailer:
         over: smtp.Connection | None = None,
         before_data: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Return once the server has taken *message*, over a `connection()` or one of its own.
+        """Return once the server has accepted *message*, over a `connection()` or over a new connection.
 
         Raises DeliveryFailed; see `smtp.Connection.send`.
         """
@@ -76,7 +76,7 @@ class Mailer:
 
     @contextmanager
     def connection(self) -> Iterator[smtp.Connection]:
-        """A connection that many mails are sent over one after the other."""
+        """A connection for many mails, sent one after the other."""
         connection = smtp.Connection(self.server)
         try:
             yield connection
@@ -84,11 +84,11 @@ class Mailer:
             connection.leave()
 
     async def check_if_away(self) -> DeliveryFailed | None:
-        """None if the last mail got through; else ask the server again, as `check` does."""
+        """None if the last mail reached the server. Otherwise `check` the server."""
         return await self.check() if self._fault is not None else None
 
     async def check(self) -> DeliveryFailed | None:
-        """Ask the server now, pause or not: None if it would listen to a mail, else why not."""
+        """Connect to the server now, even in a pause. Returns None if it would accept a mail, or the failure."""
         try:
             await smtp.check(self.server)
         except DeliveryFailed as failed:
@@ -103,11 +103,11 @@ class Mailer:
         now = time.monotonic()
         if now < self._closed_until:
             raise DeliveryFailed(self._fault.outcome, self._fault.reason, self._fault.stage)
-        self._closed_until = now + self._pause_s  # this mail is the one that tries; the others go on waiting
+        self._closed_until = now + self._pause_s  # only this mail tries now
 
     def _note(self, failed: DeliveryFailed | None) -> None:
-        """Log a change once, not once per mail."""
-        if failed is None or not failed.outcome.host_fault:  # it answered, so it is there
+        """Log once per change, not once per mail."""
+        if failed is None or not failed.outcome.host_fault:  # the server answered
             if self._fault is not None:
                 log.warning("the mail server is back")
             self._fault = None

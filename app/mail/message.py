@@ -1,4 +1,4 @@
-"""What a mail is made of, and its bytes on the wire: one recipient, and no header that we did not write."""
+"""Write a mail and its bytes on the wire: to one recipient, and with no header that we did not set."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
-MAX_HEADER = (
-    250  # characters; a line of an SMTP message ends at 998 bytes, encoded words need up to 12 per character
-)
-
-LINE_WITH_WORDS = 76  # characters; RFC 2047, 2. A line of a header without encoded words may have 998
+# Characters. A line of an SMTP message has at most 998 bytes, and encoded words take up to 12 per character.
+MAX_HEADER = 250
+LINE_WITH_WORDS = 76  # characters; RFC 2047, 2. A header line without encoded words may have 998
 
 
 class Wire(EmailPolicy):
-    """Subject and sender in lines of 76, in encoded words if they need it; every other header on one line.
+    """Folds Subject and From at 76 characters, with encoded words if needed. Keeps every other header on one line.
 
-    The standard policies fold a long List-Unsubscribe link into an encoded word, which no mail program opens.
+    The standard policies fold a long List-Unsubscribe link into an encoded word, which mail programs cannot open.
     """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        """The header as it is sent, with the end of its line."""
+        """The header on the wire, with its line end."""
         if name == "Subject":
             return f"{name}: {_folded(name, str(value))}\r\n".encode("ascii")
         if name == "From" and not _is_plain(name, str(value)) and value.addresses[0].display_name:
@@ -48,7 +46,7 @@ HEADER_NAME = re.compile(rb"([!-9;-~]+):[ \t]")
 
 
 class HeaderRefused(ValueError):
-    """A value that may not stand in a header, or a message that does not read back as it was written."""
+    """A value is invalid in a header, or a message does not parse to the headers that were set."""
 
 
 def compose(
@@ -61,10 +59,10 @@ def compose(
     message_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> EmailMessage:
-    """A mail to exactly one person, as text and, if given, HTML. *sender* may be `Name <address>`.
+    """A mail to exactly one recipient, as text and, if given, HTML. *sender* may be `Name <address>`.
 
-    *to* is an address as `app.mail.address.parse` gives it, domain in A-labels. *headers* are further ones,
-    in ASCII: each stands on one line, as it was given. HeaderRefused: something that may not stand in a header.
+    *to* is an address that `app.mail.address.parse` has returned. *headers* are further headers in ASCII,
+    each kept on one line. HeaderRefused: a value is invalid in a header.
     """
     name, sender_address = parseaddr(checked("From", sender))
     message = EmailMessage(policy=WIRE)
@@ -73,7 +71,7 @@ def compose(
         "To": Address(addr_spec=plain_address(to)),
         "Subject": checked("Subject", subject),
         "Date": format_datetime(datetime.now(UTC)),
-        "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday notice answers it
+        "Auto-Submitted": "auto-generated",  # RFC 3834: prevents holiday notices
     }
     if message_id is not None:
         fields["Message-ID"] = checked_ascii("Message-ID", message_id)
@@ -88,10 +86,10 @@ def compose(
 
 
 def checked(name: str, value: str) -> str:
-    """*value*, if it can stand in a header as it is.
+    """*value*, if it is safe in a header. HeaderRefused otherwise.
 
-    `=?` begins an encoded word. Python before 3.11.10 and 3.12.5 decodes it and writes the line breaks inside
-    as they are (CVE-2024-6923), and a reader could show a subject that nobody wrote.
+    `=?` begins an encoded word. Python before 3.11.10 and 3.12.5 decodes it and writes its line breaks
+    unchanged (CVE-2024-6923), and a mail program could show a subject that nobody wrote.
     """
     if "=?" in value:
         raise HeaderRefused(f"{name} may not hold the characters =?: leave one of them out.")
@@ -103,21 +101,21 @@ def checked(name: str, value: str) -> str:
 
 
 def checked_ascii(name: str, value: str) -> str:
-    """The same for a header that programs read: nothing of it may have to be written as an encoded word."""
+    """`checked` for a header that programs read: it must not need encoded words."""
     if not value.isascii():
         raise HeaderRefused(f"{name} may only hold letters without accents, digits and signs.")
     return checked(name, value)
 
 
 def plain_address(value: str) -> str:
-    """*value*, if it is one bare address: nothing in it can name a second recipient or end the line."""
+    """*value*, if it is one bare address, which cannot add a recipient or end the line. HeaderRefused otherwise."""
     if len(value) > 254 or "=?" in value or not ADDRESS.fullmatch(value):
         raise HeaderRefused(f"{value[:60]!r} is not one plain email address.")
     return value
 
 
 def to_bytes(message: EmailMessage) -> bytes:
-    """The message as it is sent, read once more: the headers that were set, each once, in clean lines."""
+    """The message on the wire, checked to hold exactly the headers that were set."""
     try:
         wire = message.as_bytes(policy=WIRE)
     except (MessageError, UnicodeError) as error:
@@ -127,7 +125,7 @@ def to_bytes(message: EmailMessage) -> bytes:
 
 
 def check_block(block: bytes, names: Iterable[str]) -> None:
-    """Refuse a header block that holds anything but these headers, each once, in clean lines."""
+    """Refuse a header block unless it holds exactly these headers, each once, in lines of printable ASCII."""
     lines = block.split(b"\r\n")
     if any(re.search(rb"[^\t\x20-\x7e]", line) or len(line) > 998 for line in lines):
         raise HeaderRefused(
@@ -147,7 +145,7 @@ def check_block(block: bytes, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a mail server is handed: from whom, to whom, and the bytes of the message."""
+    """A mail for a mail server: sender, recipient, and the bytes of the message."""
 
     sender: str
     to: str
@@ -155,18 +153,18 @@ class Parcel:
 
 
 def pack(message: EmailMessage) -> Parcel:
-    """*message*, ready to be sent to the one address that it is for. HeaderRefused: it may not be sent at all."""
+    """*message* as a parcel to its one recipient. HeaderRefused: it is unsafe to send."""
     [to], [sender] = message["To"].addresses, message["From"].addresses
     return Parcel(str(sender.addr_spec), str(to.addr_spec), to_bytes(message))
 
 
 def _is_plain(name: str, value: str) -> bool:
-    """Whether it can stand on one line as it is."""
+    """Whether the header fits on one line without encoded words."""
     return value.isascii() and len(f"{name}: {value}") <= LINE_WITH_WORDS
 
 
 def _folded(name: str, value: str, *, as_words: bool = False) -> str:
-    """*value* as it is if it is plain, else in as many encoded words as it takes, one a line."""
+    """*value* unchanged if it is plain, otherwise in encoded words, one on each line."""
     if _is_plain(name, value) and not as_words:
         return value
     return Header(value, "utf-8", LINE_WITH_WORDS, name).encode(linesep="\r\n")

@@ -1,9 +1,9 @@
-"""Send a mail that has a row in SQL: claimed before its text leaves, settled after the answer.
+"""Send a mail that has a row in SQL: claim the row before DATA, settle it after the answer.
 
-    compose -> connect, MAIL, RCPT -> claim -> DATA -> the answer -> sent, or what the outcome asks for
+    compose -> connect, MAIL, RCPT -> claim -> DATA -> the answer -> sent, or the method of the outcome
 
-A process that dies before the claim has sent nothing, and the row is due as before. One that dies after it may have
-sent the mail: the claim is in the row, and each kind of mail decides whether it is sent once more.
+A process that dies before the claim has sent nothing, and the row stays due. A process that dies after the claim may
+have sent the mail. The claim is in the row, and each kind of mail decides whether to send it again.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ class LostClaim(Exception):
 
 
 class Outgoing(ABC):
-    """One mail: how it is written, and what each end of its delivery means for its row."""
+    """One mail: how to write it, and how each outcome of its delivery changes its row."""
 
     @abstractmethod
     async def compose(self) -> EmailMessage | Parcel:
-        """The message. HeaderRefused: it may not be sent at all."""
+        """The message. HeaderRefused: it is unsafe to send."""
 
     @abstractmethod
     async def claim(self) -> None:
-        """Commit that the mail is being sent, if it still may be. LostClaim: it may not.
+        """Commit that the mail is being sent. LostClaim: it may no longer be sent.
 
-        The server has agreed to sender and recipient by then. Whatever this raises stops the mail.
+        Called after the server has accepted sender and recipient. Any exception stops the mail before DATA.
         """
 
     def renewing(self) -> AbstractAsyncContextManager[None]:
-        """Keeps the claim while the answer is awaited; nothing by default, for a claim that has no end."""
+        """Renew the claim until the answer arrives. By default nothing, for a claim that does not expire."""
         return nullcontext()
 
     async def sent(self) -> None:
-        """250: the server has taken it. Nothing by default: the claim counts as sent."""
+        """250: the server has accepted it. By default nothing: the claim counts as sent."""
         return
 
     async def unreachable(self, failed: DeliveryFailed) -> None:
-        """UNREACHABLE or ACCOUNT: nothing was said about this mail. Try again, and count no try."""
+        """UNREACHABLE or ACCOUNT: the server did not judge this mail. Try again without counting a try."""
         await self.not_now(failed)
 
     @abstractmethod
@@ -62,19 +62,19 @@ class Outgoing(ABC):
         """PERMANENT: never try again."""
 
     async def uncertain(self, failed: DeliveryFailed) -> None:
-        """UNCERTAIN: it may have been delivered. Nothing by default: the claim counts as sent."""
+        """UNCERTAIN: it may have been delivered. By default nothing: the claim counts as sent."""
         return
 
     async def lost(self) -> None:
-        """`claim`, or a change after the answer, has raised LostClaim: the row belongs to another by now."""
+        """`claim`, or a change after the answer, has raised LostClaim: another process owns the row now."""
         return
 
 
 async def deliver(mail: Outgoing, *, over: Connection | None = None) -> bool:
-    """Send *mail* once, over this connection or one of its own. True: the server has taken it.
+    """Send *mail* once, over this connection or a new one. Returns whether the server has accepted it.
 
-    False: it has not, or nobody knows, and the row says what follows. HeaderRefused comes out, with nothing sent,
-    and so does what `claim` raises besides LostClaim. Every end is recorded even if the caller is cancelled meanwhile.
+    After False its row says what happens next. Raises HeaderRefused, and anything but LostClaim that `claim` raises,
+    with nothing sent. Records every outcome, even if the caller is cancelled meanwhile.
     """
     try:
         return await _send(mail, over)
@@ -88,7 +88,7 @@ async def _send(mail: Outgoing, over: Connection | None) -> bool:
     try:
         async with mail.renewing():
             await current_mailer().send(message, over=over, before_data=mail.claim)
-            # Shielded: a worker that is stopped now must not make the next one send it again.
+            # Shielded: if this worker stops now, the next one must not send the mail again.
             await asyncio.shield(_record_sent(mail))
             return True
     except DeliveryFailed as failed:
@@ -97,7 +97,7 @@ async def _send(mail: Outgoing, over: Connection | None) -> bool:
 
 
 async def _record_sent(mail: Outgoing) -> None:
-    """Five tries: a mail that went out and is not recorded would go out again, or nobody would know of it."""
+    """Try five times: a sent mail without a record would be sent again, or never be recorded."""
     for more in (True, True, True, True, False):
         try:
             return await mail.sent()
@@ -108,7 +108,7 @@ async def _record_sent(mail: Outgoing) -> None:
 
 
 async def _settle(mail: Outgoing, failed: DeliveryFailed) -> None:
-    """The table of docs/mail.md."""
+    """Call the method for this outcome: the table of docs/mail.md."""
     match failed.outcome:
         case Outcome.UNREACHABLE | Outcome.ACCOUNT:
             await mail.unreachable(failed)
@@ -122,9 +122,9 @@ async def _settle(mail: Outgoing, failed: DeliveryFailed) -> None:
 
 @asynccontextmanager
 async def renewing(renew: Callable[[], Awaitable[None]], every_s: float) -> AsyncIterator[None]:
-    """While the block runs, *renew* claims again and again: the answer to a text may take eleven minutes.
+    """Call *renew* periodically during the block, because the answer to DATA may take eleven minutes.
 
-    A renewal that fails is no fault: the next one may work, and the change after the answer finds out.
+    A failed renewal is ignored: the next one may work, and the change after the answer detects a lost claim.
     """
 
     async def keep() -> None:
@@ -133,8 +133,8 @@ async def renewing(renew: Callable[[], Awaitable[None]], every_s: float) -> Asyn
             with suppress(LostClaim, OperationalError):
                 await renew()
 
-    keeping = asyncio.create_task(keep())
+    renewal = asyncio.create_task(keep())
     try:
         yield
     finally:
-        await cancel_until_ended([keeping])
+        await cancel_until_ended([renewal])

@@ -1,4 +1,4 @@
-"""Hand mails to the SMTP server, and know what became of each."""
+"""Send mails to the SMTP server, and learn the outcome of each."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from app.mail.message import Parcel, pack
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mail is handed over, and how long we wait for each answer, in seconds."""
+    """The address and login of a mail server, and the time-outs for its answers, in seconds."""
 
     host: str = "localhost"
     port: int = 25
     user: str = ""
     password: str = field(default="", repr=False)
     tls: str = "starttls"  # or "tls" from the first byte, or "none"
-    socket_path: Path | None = None  # the local mail catcher; host, port and tls do not count then
-    local_hostname: str = "localhost"  # what we call ourselves; asking DNS for it can take 30 s
+    socket_path: Path | None = None  # the local mail catcher; overrides host, port and tls
+    local_hostname: str = "localhost"  # our name in EHLO; a DNS query for it can take 30 s
     connect_s: float = 15
     command_s: float = 60
-    data_s: float = 660  # RFC 5321, 4.5.3.2.6: ten minutes. Giving up earlier sends mails twice
+    data_s: float = 660  # RFC 5321, 4.5.3.2.6: ten minutes. A shorter one sends mails twice
 
 
 async def send(
@@ -36,7 +36,7 @@ async def send(
     *,
     before_data: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Hand over one mail on a connection of its own; see `Connection.send`."""
+    """Send one mail over a new connection; see `Connection.send`."""
     connection = Connection(server)
     try:
         await connection.send(message, before_data=before_data)
@@ -45,7 +45,7 @@ async def send(
 
 
 async def check(server: MailServer) -> None:
-    """Connect, sign in and leave: would a mail be listened to now? Raises DeliveryFailed if not."""
+    """Connect, sign in and leave. Raises DeliveryFailed if the server would not accept a mail now."""
     connection = Connection(server)
     try:
         await connection.open()
@@ -54,28 +54,28 @@ async def check(server: MailServer) -> None:
 
 
 class Connection:
-    """One conversation with the server, for any number of mails one after the other; the first one opens it."""
+    """One SMTP conversation for any number of mails, one after the other. The first mail opens it."""
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
         self._smtp: SMTP | None = None
-        self._begun = False  # a mail was begun that the server has not taken
+        self._begun = False  # the server has not accepted the mail that was begun last
 
     async def send(
         self, message: EmailMessage | Parcel, *, before_data: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Return once the server has taken the responsibility for *message* (250). Raises DeliveryFailed.
+        """Return once the server has accepted the responsibility for *message* (250). Raises DeliveryFailed.
 
-        It goes to the one address that it is for. A message that may not be sent at all raises HeaderRefused
-        before anything is connected. *before_data* is awaited when the server has agreed to sender and recipient:
-        before it the mail cannot have gone out, after it nobody knows until the answer. What it raises comes out.
+        An unsafe message raises HeaderRefused before anything connects. *before_data* is awaited once the server has
+        accepted sender and recipient. Before it the mail cannot have been delivered; after it only the answer tells.
+        Its exceptions propagate.
         """
         parcel = message if isinstance(message, Parcel) else pack(message)
         if self._smtp is not None:
             try:
                 return await self._hand_over(self._smtp, parcel, before_data)
             except DeliveryFailed as failed:
-                # Servers end a conversation after so many mails or seconds: that says nothing of this one.
+                # Servers end a conversation after a number of mails or seconds. That does not concern this mail.
                 if not failed.outcome.host_fault or failed.stage is Stage.DATA:
                     raise
         await self._hand_over(await self.open(), parcel, before_data)
@@ -114,14 +114,14 @@ class Connection:
             failed = classify(stage, error)
             if failed.outcome.host_fault or failed.outcome is Outcome.UNCERTAIN:
                 self.leave()
-            raise failed from None  # its traceback is logged and kept; what the server said may hold addresses
+            raise failed from None  # tracebacks are stored, and the answer may hold addresses
         except BaseException:
-            if stage is Stage.DATA:  # stopped in the middle of the text
+            if stage is Stage.DATA:  # cancelled in the middle of the text
                 self.leave()
             raise
 
     def leave(self) -> None:
-        """Say goodbye without waiting for the answer: a mail that was taken is taken, whatever happens now."""
+        """Send QUIT and close, without waiting for the answer. It changes nothing for accepted mails."""
         if self._smtp is None:
             return
         if self._smtp.protocol is not None:
@@ -132,7 +132,7 @@ class Connection:
 
 
 def _connection(server: MailServer) -> SMTP:
-    """Not connected yet. STARTTLS and the login are our own steps, so that we know which of them failed."""
+    """A client, not yet connected. STARTTLS and the login are separate steps, to know which of them failed."""
     if server.socket_path is not None:
         return SMTP(
             socket_path=str(server.socket_path), start_tls=False, local_hostname=server.local_hostname
