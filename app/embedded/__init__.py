@@ -1,1 +1,1 @@
-"""What `make run` brings along, so that nothing needs installing: Redis, a mail catcher, its inbox page."""
+"""The embedded servers of `make run`: Redis, a mail catcher and its inbox page. Nothing else needs installing."""

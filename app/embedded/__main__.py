@@ -1,4 +1,4 @@
-"""`make run`: Redis, the database, the mail catcher, one worker and the web server, until Ctrl-C."""
+"""`make run`: run Redis, the mail catcher, one worker and the web server until Ctrl-C."""
 
 from __future__ import annotations
 

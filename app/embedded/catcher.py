@@ -1,4 +1,4 @@
-"""The embedded mail server: takes every mail, sends none, keeps each as one `.eml` file in `var/mail`."""
+"""The embedded mail server: accepts every mail, sends none, stores each as one `.eml` file in `var/mail`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from app.private_files import make_private
 from settings import Settings
 
-KEPT_MAILS = 1000  # the oldest go first
+KEPT_MAILS = 1000  # the newest ones
 LONGEST_MAIL = 10 * 1024 * 1024
 
 
 @contextlib.asynccontextmanager
 async def catching(settings: Settings) -> AsyncIterator[None]:
-    """Inside this block, mail to `settings.smtp_socket` is caught."""
+    """Catch mail to `settings.smtp_socket` inside this block."""
     folder = settings.data_dir / "mail"
     for private in (folder, settings.socket_dir):
         make_private(private)
@@ -39,7 +39,7 @@ async def catching(settings: Settings) -> AsyncIterator[None]:
 
 
 class Catcher:
-    """aiosmtpd's handler: a mail is on disk, whole, before its sender hears 250."""
+    """aiosmtpd's handler: writes the whole mail to disk before it answers 250."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,7 +50,7 @@ class Catcher:
 
 
 def store(folder: Path, sender: str, recipients: list[str], content: bytes | str) -> Path:
-    """Write one mail as `<nanoseconds>-<random>.eml`, so that names sort by arrival; drop what is too old."""
+    """Write one mail as `<nanoseconds>-<random>.eml`, so that names sort by arrival. Delete the oldest mails."""
     raw = content if isinstance(content, bytes) else content.encode()
     head = f"Return-Path: <{sender}>\r\n" + "".join(f"Delivered-To: {to}\r\n" for to in recipients)
     path = folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.eml"

@@ -1,6 +1,6 @@
-"""The inbox page: what the mail catcher has caught, for the browser that has the key (`app.embedded.key`).
+"""The inbox page: the caught mails, for the browser that has the key (`app.embedded.key`).
 
-It exists only while no mail server is set.
+It exists only without SMTP_SERVER.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ blueprint = Blueprint("inbox", __name__, template_folder="templates", url_prefix
 
 @dataclass(frozen=True)
 class Mail:
-    """One caught mail, as far as pages show it."""
+    """The parts of a caught mail that pages show."""
 
     name: str
     arrived: datetime
@@ -44,7 +44,7 @@ class Mail:
 
 @blueprint.before_request
 def not_through_a_proxy() -> None:
-    """Whoever says to come through a proxy does not sit at this machine, and needs no inbox here."""
+    """Answer 404 to requests through a proxy: their users do not sit at this machine."""
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
         abort(404)
 
@@ -69,7 +69,7 @@ async def show(name: str) -> ResponseReturnValue:
 @blueprint.get("/<name>/html")
 @public
 async def html(name: str) -> ResponseReturnValue:
-    """The mail's HTML alone, for the frame on its page; harmless when opened by itself too."""
+    """The mail's HTML alone, for the frame on its page. Harmless when opened outside of it."""
     mail = await find(name)
     return frames.mail(mail.html)
 
@@ -84,13 +84,13 @@ async def find(name: str) -> Mail:
 
 
 def names_before(folder: Path, before: str) -> list[str]:
-    """The names of the mails older than `before` (all, if empty), newest first."""
+    """The names of the mails older than *before* (all if it is empty), newest first."""
     names = sorted((path.stem for path in folder.glob("*.eml")), reverse=True)
     return [name for name in names if not before or name < before]
 
 
 def read_mail(folder: Path, name: str) -> Mail | None:
-    """The mail of this name, or None if there is none (any more)."""
+    """The mail of this name, or None if it does not exist (any more)."""
     try:
         raw = (folder / f"{name}.eml").read_bytes()
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def read_mail(folder: Path, name: str) -> Mail | None:
 def header(message: EmailMessage, name: str) -> str:
     try:
         return str(message.get(name, ""))
-    except Exception:  # what the standard library raises for a malformed header has no common class
+    except Exception:  # the standard library has no common class for malformed headers
         return "(cannot be read)"
 
 
@@ -127,7 +127,7 @@ def body(message: EmailMessage, kind: str) -> str:
 
 
 def linked(text: str) -> Markup:
-    """The text with its web addresses as links, everything else escaped."""
+    """The text as HTML: web addresses become links, everything else is escaped."""
     parts, end = [], 0
     for match in LINK.finditer(text):
         link = escape(match[0])

@@ -1,7 +1,7 @@
-"""The key of the inbox: made anew by each `make run`, and printed there as a part of the inbox's address.
+"""The key of the inbox. Each `make run` makes a new one, and prints it as a part of the inbox's address.
 
-The inbox shows sign-in links. Every user of this machine can reach the site, and a proxy lets the whole internet look
-like this machine: no client address and no header proves anything here, only the key does.
+The inbox shows sign-in links. Every user of this machine can reach the site, and behind a proxy every client seems to
+be this machine. So a client's address and headers prove nothing: only the key does.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ NO_KEY = Message("no-key", "Open the inbox with the address that `make run` prin
 
 
 @contextmanager
-def keeping(settings: Settings) -> Iterator[None]:
-    """The inbox has a key inside this block: a new one, so that those of earlier runs open nothing."""
+def new_key(settings: Settings) -> Iterator[None]:
+    """Give the inbox a new key inside this block. Keys of earlier runs open nothing."""
     make_key(settings)
     try:
         yield
@@ -37,7 +37,7 @@ def keeping(settings: Settings) -> Iterator[None]:
 
 
 def make_key(settings: Settings) -> str:
-    """Write a new key into the data folder, where the web process finds it."""
+    """Write a new key to the data folder, where the web process reads it."""
     key = secrets.token_urlsafe(32)
     write_private(_file(settings), key)
     return key
@@ -49,7 +49,7 @@ def address(settings: Settings) -> str:
 
 
 def protect(app: Quart) -> None:
-    """Answer 404 to everything below `/inbox` that does not bring the key, whatever the method."""
+    """Answer 404 to every request below `/inbox` without the key, for every method."""
 
     @app.before_request
     async def require_key() -> ResponseReturnValue | None:
@@ -64,7 +64,7 @@ def protect(app: Quart) -> None:
 
 
 def _let_in() -> ResponseReturnValue:
-    """The key moves from the address, which browsers remember and show, into a cookie."""
+    """Move the key from the address, which browsers show and store, to a cookie."""
     response = redirect(ADDRESS, 303)
     response.set_cookie(
         _cookie(),
@@ -83,12 +83,12 @@ def _fits(given: str) -> bool:
 
 
 def _cookie() -> str:
-    """Browsers keep cookies for a host, not for a port: two sites on one machine need two names."""
+    """The cookie's name. Browsers share cookies between ports, so two sites on one machine need two names."""
     return f"inbox-{site().port}"
 
 
 def _read(settings: Settings) -> str:
-    """Empty while `make run` does not run: then nothing opens the inbox."""
+    """The key. Empty while `make run` is not running: then nothing opens the inbox."""
     try:
         return _file(settings).read_text().strip()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Keep programs running, and end them in order: nothing we start outlives us, whatever happens to us."""
+"""Keep programs running, and end them in order. No program outlives this process, even if it is killed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 3.0
-"""Before a program is started again. A long one would stop all jobs because one kills its worker."""
+"""The pause before a restart. Short, because a job that kills its worker must not stop all others."""
 LONG_LIVED_S = 30.0
-"""After a program that lived longer, the pause is the first again."""
+"""A program that ran longer than this restarts after the first pause."""
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
 class StartError(Exception):
-    """Something cannot be started. The message is one sentence: what is wrong and what to do."""
+    """A part cannot start. The message is one sentence: what is wrong and what to do."""
 
 
 class Service:
-    """One program. It is started again when it ends by itself, after a pause that doubles up to 3 s."""
+    """One program. `keep` restarts it whenever it ends, after a pause that doubles up to 3 s."""
 
     def __init__(
         self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()
@@ -43,12 +43,12 @@ class Service:
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             pass_fds=self._keep_open,
-            start_new_session=True,  # Ctrl-C reaches only us: we stop the programs, in order
+            start_new_session=True,  # Ctrl-C reaches only this process, which stops the programs in order
             preexec_fn=_die_with_parent(os.getpid()),
         )
 
     async def keep(self) -> None:
-        """Start it again whenever it has ended, until cancelled."""
+        """Restart it whenever it has ended, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while self._process is not None:
             started = time.monotonic()
@@ -62,7 +62,7 @@ class Service:
             await self.start()
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL if it has not ended within its grace."""
+        """Send SIGTERM, and SIGKILL if it has not ended within its grace period."""
         if self._process is None or not self.running:
             return
         self._process.terminate()
@@ -73,14 +73,14 @@ class Service:
             await self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL: whoever waits in `stop` goes on at once."""
+        """Send SIGKILL. A pending `stop` then returns at once."""
         if self._process is not None and self.running:
             self._process.kill()
 
 
 @contextlib.asynccontextmanager
 async def running(*services: Service) -> AsyncIterator[None]:
-    """The services run inside this block and have ended after it, all asked to stop at the same time."""
+    """Run the services inside this block. They stop at its end, all at the same time."""
     keepers = []
     try:
         for service in services:
@@ -95,13 +95,13 @@ async def running(*services: Service) -> AsyncIterator[None]:
 
 
 def _die_with_parent(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes the program: ask for SIGTERM when we die (Linux only)."""
+    """A `preexec_fn` that has the kernel send the child SIGTERM when this process dies (Linux only)."""
     if sys.platform != "linux":
         return None
 
     def follow() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # we died before the kernel knew
+        if os.getppid() != parent:  # the parent died before the prctl
             os._exit(1)
 
     return follow

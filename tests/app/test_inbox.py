@@ -168,7 +168,7 @@ async def test_every_address_of_it_is_a_404_without_the_key_of_this_run(
                 assert {response.status_code for response in tried} == {404}, (path, wrong)
 
     await try_all(key.make_key(settings))
-    with key.keeping(settings):
+    with key.new_key(settings):
         pass
     await try_all("")
 
@@ -177,7 +177,7 @@ async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(
     app: Quart, settings: Settings
 ) -> None:
     client = app.test_client()
-    with key.keeping(settings):
+    with key.new_key(settings):
         printed = urlsplit(key.address(settings))
 
         opened = await client.get(f"{printed.path}?{printed.query}")
@@ -188,7 +188,7 @@ async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(
         assert (await client.get("/inbox/")).status_code == 200
         assert stat.S_IMODE((settings.data_dir / "inbox_key").stat().st_mode) == 0o600
     assert (await client.get("/inbox/")).status_code == 404
-    with key.keeping(settings):
+    with key.new_key(settings):
         assert (await client.get("/inbox/")).status_code == 404, "each run has a key of its own"
 
 
@@ -252,7 +252,7 @@ async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(
     (settings.data_dir / "mail").mkdir(exist_ok=True)
     name = store(settings.data_dir / "mail", "", ["alice@example.org"], message.as_bytes()).stem
     page = await tab(browser)
-    with key.keeping(settings):
+    with key.new_key(settings):
         await page.goto(key.address(settings))
         assert page.url == f"{settings.base_url}/inbox/", "the key has left the address"
 
