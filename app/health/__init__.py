@@ -1,4 +1,4 @@
-"""Whether the site works: pages for machines, and what they look at."""
+"""The health of the site: its checks, and the pages that show them to machines."""
 
 from app.health.pages import blueprint
 

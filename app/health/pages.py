@@ -1,4 +1,4 @@
-"""Pages for machines: is this process alive, and is what it needs there?"""
+"""The health pages for machines: is this process alive, and are its dependencies available?"""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 @public
 async def alive() -> tuple[str, dict[str, str]]:
-    """The process answers; it says nothing of Redis or the database, whose failure no restart mends."""
+    """Answers while the process lives. Does not check Redis or the database, because a restart does not fix them."""
     return "ok\n", PLAIN
 
 
 @blueprint.get("/readyz")
 @public
 async def ready() -> tuple[str, int, dict[str, str]]:
-    """One line for each part the site needs, `ok` or what is wrong with it; 503 if any is not ok.
+    """One line for each part that the site needs: `ok` or its fault. Status 503 if any part has a fault.
 
-    Answers within 3 seconds, whatever hangs. Everybody may ask, so it names no address and no job.
+    Answers within 3 seconds, even if a part hangs. It is public, so it names no address and no job.
     """
     parts = await look()
     text = "".join(f"{part.name}: {part.fault or 'ok'}\n" for part in parts)

@@ -1,4 +1,4 @@
-"""What the site needs, looked at part by part: Redis, the database, workers, and that no job waits too long."""
+"""Check the parts that the site needs: Redis, the database, workers, and that no job waits too long."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from jobs import monitor
 
 PATIENCE_S = 2
 LONGEST_DUE_S = 600
-"""A job that has been due for longer says that the workers do not get along."""
-FRESH_S = 1  # everybody may ask: however many do, each part is looked at once a second
+"""A job that has been due for longer shows that the workers do not keep up."""
+FRESH_S = 1  # the page is public, so its clients share one check a second
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the site; `fault` is empty, or says in a few words what is wrong, to strangers too."""
+    """A part of the site. `fault` is empty, or a few words on what is wrong. It is public."""
 
     name: str
     fault: str = ""
 
 
 async def look() -> list[Part]:
-    """All parts, as they are now or were within the last second. Needs an app context."""
+    """All parts, checked now or within the last second. Needs an app context."""
     latest: _Looking = current_app.extensions.setdefault("readiness", _Looking())
     return await latest.parts()
 
@@ -49,7 +49,7 @@ async def database_part() -> str:
 
 
 async def workers_part() -> str:
-    """Each queue of the site needs a worker that is online and not about to stop."""
+    """The fault if a queue of the site has no worker that is online and takes new jobs."""
     served = {
         queue for worker in await monitor.workers(redis()) if not worker.quiet for queue in worker.queues
     }
@@ -58,7 +58,7 @@ async def workers_part() -> str:
 
 
 async def jobs_part() -> str:
-    """A queue that somebody has paused may wait."""
+    """The fault if a job has been due for too long. Paused queues do not count."""
     queues = await monitor.queues_named(redis(), site().queues)
     oldest = max((queue.oldest_due_s for queue in queues if not queue.paused), default=0)
     return f"the oldest due one waits since {oldest:.0f} s" if oldest > LONGEST_DUE_S else ""
@@ -74,7 +74,7 @@ PARTS: dict[str, Callable[[], Awaitable[str]]] = {
 
 @dataclass
 class _Looking:
-    """The one look that all who ask at the same time share."""
+    """The check that concurrent requests share."""
 
     began: float = 0
     look: asyncio.Task[list[Part]] | None = None
@@ -90,7 +90,7 @@ class _Looking:
     async def _all(self) -> list[Part]:
         asked = {name: asyncio.create_task(_ask(name, look)) for name, look in PARTS.items()}
         _, late = await asyncio.wait(asked.values(), timeout=PATIENCE_S)
-        for task in late:  # what it holds may take its time to close: nobody waits for that
+        for task in late:  # cancelled without waiting, because closing its connection may hang
             task.cancel()
             self.cut_off.add(task)
             task.add_done_callback(self.cut_off.discard)
@@ -98,11 +98,11 @@ class _Looking:
             Part(name, f"no answer within {PATIENCE_S} s" if task in late else task.result())
             for name, task in asked.items()
         ]
-        self._tell(found)
+        self._log_changes(found)
         return found
 
-    def _tell(self, found: list[Part]) -> None:
-        """In the log, once for each change: whoever asks every second fills no disk."""
+    def _log_changes(self, found: list[Part]) -> None:
+        """Log once per change, because probes ask every second."""
         for part in found:
             if part.name not in self.faulty and part.fault:
                 logger.warning("not ready: %s: %s", part.name, part.fault)
