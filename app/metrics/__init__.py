@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus reads. All figures come from Redis and SQL, so any web process tells the same."""
+"""`/metrics` for Prometheus. All figures come from Redis and SQL, so every web process reports the same."""
 
 from app.metrics.pages import blueprint
 

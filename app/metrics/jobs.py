@@ -1,4 +1,4 @@
-"""What is measured of jobs, workers, queues, schedules and Redis: no argument, no id, no address, no worker's name."""
+"""Metrics of jobs, workers, queues, schedules and Redis. Without arguments, ids, addresses and names of workers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.metrics.text import Family
 from jobs import monitor
 
 MOST = 200
-"""Tasks, queues and schedules that get labels of their own: whoever makes names from data floods nobody's disk."""
+"""Tasks, queues and schedules with labels of their own. Bounds label cardinality when names are made from data."""
 OTHERS = "(others)"
 T = TypeVar("T")
 
 
 async def measured() -> list[Family]:
-    """Everything, as it is now in Redis."""
+    """All these metrics, as they are now in Redis."""
     connection = redis()
     now = datetime.fromtimestamp((await connection.time())[0], UTC)
     known = {task.name for task in await monitor.tasks(connection) if task.declared}
@@ -31,7 +31,7 @@ async def measured() -> list[Family]:
 
 
 def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[Family]:
-    """Counters of all time: they fall only when Redis is emptied, which Prometheus takes for a restart."""
+    """All-time counters. They decrease only when Redis is emptied, which Prometheus treats as a restart."""
     finished = Family("quarq_jobs_finished_total", "counter", "Jobs that ended, by outcome.")
     retried = Family("quarq_jobs_retried_total", "counter", "Attempts that ended in a retry.")
     waits = Family("quarq_job_wait_seconds", "histogram", "From the moment a job was due to its start.")
@@ -46,7 +46,7 @@ def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[F
 
 
 def _bounded(totals: dict[str, monitor.Count], known: Iterable[str]) -> dict[str, monitor.Count]:
-    """Tasks that a worker knows or knew, and all others together: anybody who enqueues may make up names."""
+    """The counts by declared task, and the sum of all others, because producers can invent task names."""
     named = {task: totals[task] for task in _some(sorted(known)) if task in totals}
     strange = [count for task, count in totals.items() if task and task not in named]
     if strange:
@@ -73,8 +73,8 @@ def _queues(queues: list[monitor.QueueInfo], workers: list[monitor.WorkerInfo]) 
     oldest = Family("quarq_queue_oldest_due_seconds", "gauge", "How long the oldest due job has been due.")
     paused = Family("quarq_queue_paused", "gauge", "1 while nothing is taken from the queue.")
     served_first = sorted(queues, key=lambda queue: not queue.workers)
-    told, rest = served_first[:MOST], served_first[MOST:]
-    for queue in told:
+    labelled, rest = served_first[:MOST], served_first[MOST:]
+    for queue in labelled:
         taking = [worker for worker in workers if queue.name in worker.queues and not worker.quiet]
         serving.add(len(taking), queue=queue.name)
         for state in ("due", "scheduled", "running"):

@@ -1,4 +1,4 @@
-"""What is measured of mails, from SQL: how many stand where, and whether a digest does not get done."""
+"""Metrics of mails, from SQL: how many are in each state, and the age of unfinished digests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNDER_WAY = Digest.state.in_((DigestState.SENDING, DigestState.PAUSED))
 
 
 async def measured() -> list[Family]:
-    """Reminders by state, mails of the digests under way by state, and the age of the oldest such digest."""
+    """Reminders by state, mails of unfinished digests by state, and the age of the oldest such digest."""
     mails = Family("quarq_mails", "gauge", "Reminders, and mails of digests under way, by state.")
     unfinished = Family(
         "quarq_digest_unfinished_seconds", "gauge", "Age of the oldest unfinished digest; 0: none."

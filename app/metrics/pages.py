@@ -1,4 +1,4 @@
-"""The page that Prometheus reads."""
+"""The page of metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ blueprint = Blueprint("metrics", __name__)
 @or_metrics_token
 @owner_only
 async def show() -> tuple[str, dict[str, str]]:
-    """What is away leaves its figures out, and says 0 under `quarq_up`: the rest is still told."""
+    """All metrics. A part that is away has no figures and a 0 in `quarq_up`. The others are reported."""
     parts = {part.name: part for part in await look()}
     families = [_up(parts)]
     for name, measure in ("redis", jobs.measured), ("database", mails.measured):
@@ -43,6 +43,6 @@ async def _measured(name: str, measure: Callable[[], Awaitable[list[Family]]]) -
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await measure()
-    except Exception as error:  # it went away since the look
-        logger.warning("no figures of %s: %s", name, error)
+    except Exception as error:  # it went away after the check
+        logger.warning("no metrics of %s: %s", name, error)
         return []

@@ -1,4 +1,4 @@
-"""Prometheus' text format 0.0.4: families of samples, written out."""
+"""Prometheus' text format 0.0.4: write families of samples."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_BUCKETS = 24
-"""Times are counted by powers of two of a millisecond; the last bucket ends at 2^23 ms, about 2.3 hours."""
+"""Buckets end at powers of two of a millisecond. The last one ends at 2^23 ms, about 2.3 hours."""
 
 
 @dataclass
 class Family:
-    """A metric: its name, `counter`, `gauge` or `histogram`, what it says, and its samples."""
+    """A metric: its name, its kind (`counter`, `gauge` or `histogram`), its help text and its samples."""
 
     name: str
     kind: str
@@ -20,11 +20,11 @@ class Family:
     lines: list[str] = field(default_factory=list)
 
     def add(self, value: float, **labels: str) -> None:
-        """One sample."""
+        """Add one sample."""
         self._line(self.name, labels, value)
 
     def add_times(self, buckets: Mapping[int, int], sum_s: float, **labels: str) -> None:
-        """A histogram of times: bucket n holds how many took less than 2^n ms."""
+        """Add a histogram of times. Bucket n holds how many took less than 2^n ms."""
         seen = 0
         for bucket in range(MOST_BUCKETS):
             seen += buckets.get(bucket, 0)
@@ -40,7 +40,7 @@ class Family:
 
 
 def written(families: Iterable[Family]) -> str:
-    """The whole answer; a family without samples is left out."""
+    """The whole response. Omits families without samples."""
     lines: list[str] = []
     for family in families:
         if family.lines:
