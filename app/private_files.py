@@ -1,4 +1,4 @@
-"""Files that only this user can read: what the site writes, and what an earlier version of it has written."""
+"""Keep the site's files readable by this user only, including files that earlier versions wrote."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from settings import Settings, SettingsError
 
 OTHERS = 0o077
 NAMES = ("secret_key", "inbox_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
-"""What the site writes into DATA_DIR."""
+"""The site's files in DATA_DIR."""
 WORKED = {"mail", "redis", "site.db"}
-"""One of them is there once the site has worked in a folder that it keeps anything in."""
+"""A data folder in use holds at least one of them."""
 
 _UNUSABLE = "{} cannot be used ({}): set DATA_DIR to a folder of yours"
 
 
 def own_settings() -> Settings:
-    """The settings of this process. From here on it writes files, folders and sockets for its user alone.
+    """The settings of this process. Afterwards all its new files, folders and sockets are private to its user.
 
-    Raises SettingsError, also if others can read what was written before and this cannot be changed.
+    Raises SettingsError, also if others can read existing files and their permissions cannot be changed.
     """
     os.umask(OTHERS)
     settings = Settings.from_env()
@@ -33,7 +33,7 @@ def own_settings() -> Settings:
 
 
 def close_to_others(settings: Settings) -> None:
-    """Take everybody else's permissions off the data folder and what the site has written."""
+    """Remove the permissions of other users from the data folder and the site's files."""
     if settings.data_dir.exists() and _is_used(settings):
         _refuse_shared(settings.data_dir)
         make_private(settings.data_dir, foreign=True)
@@ -42,7 +42,7 @@ def close_to_others(settings: Settings) -> None:
 
 
 def make_private(folder: Path, *, foreign: bool = False) -> None:
-    """Make the folder, for this user alone; refuse one that everybody writes into, and a *foreign* one if not said."""
+    """Make the folder, private to this user. Refuses a sticky folder, and another user's unless *foreign*."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
@@ -58,7 +58,7 @@ def make_private(folder: Path, *, foreign: bool = False) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file atomically, readable by this user only."""
     handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(text)
@@ -66,9 +66,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _refuse_shared(folder: Path) -> None:
-    """Refuse a folder that others may open, with files that are not ours: `/`, `/home`. They would be locked out.
+    """Refuse a folder that others can open and that holds files of others, such as `/` or `/home`: it would be locked.
 
-    A folder in which the site has worked before is the site's.
+    Accepts a folder that the site has used before.
     """
     try:
         names = set(os.listdir(folder))
@@ -84,7 +84,7 @@ def _refuse_shared(folder: Path) -> None:
 
 
 def _is_used(settings: Settings) -> bool:
-    """Whether anything of this site is, or will be, in the data folder."""
+    """Whether the site stores, or will store, anything in the data folder."""
     in_it = (settings.data_dir / "secret_key").exists() or str(settings.data_dir) in settings.database_url
     return in_it or settings.embedded_mail or settings.embedded_redis
 
@@ -93,7 +93,7 @@ def _written(settings: Settings) -> Iterator[Path]:
     yield from (settings.data_dir / name for name in NAMES)
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database:
-        file = os.path.realpath(url.database)  # SQLite writes its log beside the file itself
+        file = os.path.realpath(url.database)  # SQLite writes its log next to the real file
         yield from (Path(file + end) for end in ("", "-wal", "-shm"))
 
 

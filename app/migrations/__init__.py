@@ -1,4 +1,4 @@
-"""Bring the database to the newest schema: `await upgrade(settings)`, or `python -m app.migrations`."""
+"""Upgrade the database to the newest schema: `await upgrade(settings)`, or `python -m app.migrations`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sqlalchemy import Connection, text
 from app.database import Database
 from settings import Settings
 
-LOCK = 7_164_101  # any fixed number: the advisory lock that migrations of this site take on Postgres
+LOCK = 7_164_101  # any fixed number: the advisory lock of these migrations on Postgres
 WAIT_FOR_OTHERS_S = 60
 
 
 async def upgrade(settings: Settings) -> None:
-    """Run each migration not yet run, in one transaction: all or nothing. Several processes may call it."""
+    """Run all pending migrations in one transaction. Several processes may call it at the same time."""
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    # Batch mode rebuilds tables, which with foreign keys on would delete the rows that point to them.
+    # Batch mode rebuilds tables. With foreign keys on, that would delete the rows that refer to them.
     database = Database(settings.database_url, patience_s=WAIT_FOR_OTHERS_S, foreign_keys=False)
     try:
         async with database.writer.begin() as connection:  # on SQLite BEGIN IMMEDIATE, which is the lock
@@ -34,7 +34,7 @@ async def upgrade(settings: Settings) -> None:
 
 
 def config(connection: Connection) -> Config:
-    """Alembic's configuration, without a file."""
+    """Alembic's configuration, made without a file."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
@@ -43,15 +43,15 @@ def config(connection: Connection) -> Config:
 
 @cache
 def newest() -> str | None:
-    """The newest revision that this code knows."""
+    """The newest revision in this code."""
     return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
 
 
 def _upgrade(connection: Connection) -> None:
     if MigrationContext.configure(connection).get_current_revision() == newest():
-        return  # as at nearly every start; alembic would load its environment to find that out
+        return  # the usual case, found without loading alembic's environment
     command.upgrade(config(connection), "head")
     if connection.dialect.name == "sqlite" and (
         broken := connection.execute(text("PRAGMA foreign_key_check")).all()
     ):
-        raise RuntimeError(f"a migration would leave rows that point to nothing: {broken[:5]}")
+        raise RuntimeError(f"a migration would leave rows that refer to missing ones: {broken[:5]}")

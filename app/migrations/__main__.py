@@ -1,4 +1,4 @@
-"""`python -m app.migrations`: bring the database of these settings to the newest schema."""
+"""`python -m app.migrations`: upgrade the database of these settings to the newest schema."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What Alembic runs for each command: migrate on the connection that `app.migrations` gives."""
+"""Alembic runs this for each command. Migrates on the connection from `app.migrations`."""
 
 from alembic import context
 

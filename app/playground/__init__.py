@@ -1,1 +1,1 @@
-"""Examples to run with one click, and their tasks: from `make shell` too, and to watch in the monitor."""
+"""Examples to run with one click, and their tasks. They also run from `make shell`, and the monitor shows them."""

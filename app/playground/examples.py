@@ -1,4 +1,4 @@
-"""What the playground can run: the page shows the very lines of these functions."""
+"""The examples of the playground. The page shows the source of these functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs import chain, chord, group
 
 @dataclass(frozen=True)
 class Example:
-    """One button. `a_minute`: how often the owner may press it."""
+    """One button. The owner may press it `a_minute` times a minute."""
 
     name: str
     title: str
@@ -24,7 +24,7 @@ class Example:
 
     @property
     def code(self) -> str:
-        """The lines that run."""
+        """The source of the example."""
         lines = inspect.getsource(self.run).splitlines(keepends=True)
         begin = next(number for number, line in enumerate(lines) if line.startswith("async def")) + 1
         return textwrap.dedent("".join(lines[begin:]))
@@ -34,7 +34,7 @@ EXAMPLES: dict[str, Example] = {}
 
 
 def example(title: str, about: str, *, a_minute: int = 20) -> Callable[..., None]:
-    """Put the function below on the page. It takes nothing: no form decides what runs, or how much of it."""
+    """Add the decorated function to the page. It takes no arguments, so a request cannot change what runs."""
 
     def add(run: Callable[[], Awaitable[Any]]) -> None:
         name = run.__name__.strip("_")

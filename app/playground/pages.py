@@ -1,4 +1,4 @@
-"""The playground: run an example with one click, and see it run."""
+"""The page of the playground: run an example with one click, and see its progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("playground", __name__, template_folder="templates", url_p
 @blueprint.get("/")
 @owner_only
 async def index() -> str:
-    """Every example, and under it the run that this browser has started last."""
+    """Every example, with the last run that this browser has started."""
     runs = await _runs(session.get("runs", {}))
     under_way = any(not run.ended for run in runs.values())
     return await render_template(
@@ -33,7 +33,7 @@ async def index() -> str:
 @blueprint.post("/<name>")
 @owner_only
 async def run(name: str) -> ResponseReturnValue:
-    """Run this example; what runs is fixed, and how often is limited."""
+    """Run this example. Rate limited."""
     if (example := EXAMPLES.get(name)) is None:
         abort(404)
     limits: RateLimits = current_app.extensions["rate_limits"]
@@ -46,7 +46,7 @@ async def run(name: str) -> ResponseReturnValue:
 
 
 async def _runs(ids: dict[str, str]) -> dict[str, Run]:
-    """The last run of each example, as far as Redis knows it still."""
+    """The last run of each example that Redis still has."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             runs = {name: await read(job_id) for name, job_id in ids.items() if name in EXAMPLES}

@@ -1,4 +1,4 @@
-"""How far a run of an example is, as the page shows it."""
+"""The progress of an example's run, for the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_SHOWN = 200  # characters of a result
 
 @dataclass(frozen=True)
 class Run:
-    """What is known of one job or workflow. `done` of `total` members have ended; `total` 0: it is a single job."""
+    """The progress of one job or workflow. `done` of `total` members have finished. `total` is 0 for a single job."""
 
     id: str
     state: str
@@ -28,7 +28,7 @@ class Run:
 
 
 async def read(job_id: str) -> Run | None:
-    """None if nobody knows the job any more."""
+    """The progress of this job; None if its record has expired."""
     job = Result(job_id)
     if await job.state() == "UNKNOWN":
         return None

@@ -1,4 +1,4 @@
-"""The tasks of every tutorial, and what the playground needs besides."""
+"""The tasks of every tutorial, and further tasks of the playground."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from jobs import CurrentJob, task
 
 @task(name="demo.log")
 async def log(message: Any) -> Any:
-    """Returns what it is given; the worker's log shows it."""
+    """Returns its argument. The worker's log shows it."""
     return message
 
 
 @task(name="demo.multiply")
 async def multiply(x: int, y: int) -> int:
-    """Small enough that only the way to a worker and back takes time."""
+    """So fast that only the way to a worker and back takes time."""
     return x * y
 
 
 @task(name="demo.total")
 async def total(numbers: list[int]) -> int:
-    """What a chord ends with: one number made of all its members' results."""
+    """A chord's callback: one number from the results of all members."""
     return sum(numbers)
 
 
 @task(name="demo.unreliable", bind=True, max_retries=3, default_retry_delay=2)
 async def unreliable(self: CurrentJob, failures: int) -> str:
-    """Fails so many times, each 2 seconds after the last."""
+    """Fails *failures* times, each 2 seconds after the last, and then succeeds."""
     if self.request.retries < failures:
         self.retry(exc=OSError("the network is away"))
     return f"it worked after {self.request.retries} retries"

@@ -1,1 +1,1 @@
-"""What the site knows about a person: shown, handed out, erased on request and after a time."""
+"""A person's data: shown, exported, erased on request and after a time."""

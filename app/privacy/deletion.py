@@ -1,4 +1,4 @@
-"""Delete an account and all that belongs to it, at once."""
+"""Delete an account and all its data at once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 async def delete_account(account: Account) -> None:
-    """Once this returns nothing of the account is left but what the privacy page names, and no mail is begun.
+    """When this returns, only the data that the privacy page names is left, and no further mail is sent.
 
-    Redis is only tidied up: an alarm that stays, because Redis is away, rings for nothing.
+    Also removes the alarms from Redis. If Redis is away they stay, and do nothing when they are due.
     """
     async with database.transaction() as db:
         await hold(db, account)
@@ -37,13 +37,13 @@ async def delete_account(account: Account) -> None:
     try:
         await asyncio.gather(*(_remove(job_id) for job_id in jobs))
     except Exception as error:
-        log.warning("%s alarms of a deleted account may ring for nothing: %s", len(jobs), error)
+        log.warning("%s alarms of a deleted account stay in Redis, without effect: %s", len(jobs), error)
 
 
 async def _end_consents(db: AsyncSession, account: Account) -> None:
-    """Nobody reminds this address any more, or asks it; and the turn that its own requests took stays taken."""
+    """Decline every consent for this address. Keep the account's own requests of the last day: they still count."""
     either = or_(Consent.email == account.email, Consent.account_id == account.id)
-    # Locked before reminders, as answers do.
+    # Lock them before the reminders, in the same order as `answers`.
     query = select(Consent).where(either).order_by(Consent.id).with_for_update()
     for consent in (await db.scalars(query)).all():
         if consent.email == account.email:
@@ -54,7 +54,7 @@ async def _end_consents(db: AsyncSession, account: Account) -> None:
 
 
 async def _delete_reminders(db: AsyncSession, account: Account) -> list[str]:
-    """The ids of the alarms that were set for them."""
+    """Delete the account's reminders. Returns the ids of their alarms."""
     mine = owned_by(account)
     armed = Reminder.armed_at.is_not(None), Reminder.state.in_((State.SCHEDULED, State.SENDING))
     jobs = [reminder.job_id for reminder in await db.scalars(select(Reminder).where(mine, *armed))]

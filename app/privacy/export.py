@@ -1,4 +1,4 @@
-"""Everything that is stored about one account, for the person it belongs to."""
+"""Export all data of an account."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LINK = ("created_at", "expires_at", "used_at")
 
 
 async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
-    """For `json.dumps`. Of tokens nothing is stored that would be of use to anybody, so none is in it."""
+    """All data of the account, for `json.dumps`. Leaves out hashes and nonces: the tokens themselves are not stored."""
     asked_by = (
         select(Consent, Account.email)
-        .outerjoin(Account, Account.id == Consent.account_id)  # none for a day, if it was deleted
+        .outerjoin(Account, Account.id == Consent.account_id)  # None for a day after the account was deleted
         .where(Consent.email == account.email)
         .order_by(Consent.id)
     )

@@ -1,4 +1,4 @@
-"""The privacy page, the download of everything, and the end of an account."""
+"""The privacy page, the export of an account's data, and its deletion."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def show() -> str:
 @blueprint.post("/account/export")
 @signed_in
 async def download() -> ResponseReturnValue:
-    """Of somebody with many reminders it is a hundred megabytes, so it is not to be had all the time."""
+    """The account's data as a file. Rate limited, because many reminders make a hundred megabytes."""
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit("export", str(current_account().id), times=EXPORTS_AN_HOUR, period_s=3600)
     if wait_s := await limits.take(allowance):

@@ -1,4 +1,4 @@
-"""Erase what has been kept long enough. What is kept how long stands on the privacy page."""
+"""Erase data at the end of its retention. The privacy page lists what is kept for how long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 async def erase_old() -> dict[str, int]:
-    """What was erased, and how many of it. Run twice, or by two at once, it does no harm."""
+    """Erase old data. Returns the number erased of each kind. Safe to run twice, and by two workers at once."""
     now = datetime.now(UTC)
     ended = func.coalesce(Reminder.sent_at, Reminder.date) < now - timedelta(days=site().reminder_days)
     over = Reminder.state.not_in(OPEN), Reminder.text != "", ended
@@ -37,14 +37,14 @@ async def erase_old() -> dict[str, int]:
     async with database.transaction() as db:
         unconfirmed = now - timedelta(days=site().unconfirmed_days)
         erased["unconfirmed subscribers"] = await states.delete_unconfirmed(db, unconfirmed)
-    await empty_log(database.current_database().engine)  # also what a deletion before could not empty
+    await empty_log(database.current_database().engine)  # also the rest of earlier deletions
     if found := {what: count for what, count in erased.items() if count}:
         log.info("erased: %s", ", ".join(f"{count} {what}" for what, count in found.items()))
     return erased
 
 
 async def _run(statement: Any) -> int:
-    """Each in a transaction of its own, so that nobody waits for all of them."""
+    """Run one statement in its own transaction, so that locks are short."""
     async with database.session() as db:
         done = await db.execute(statement, execution_options={"synchronize_session": False})
         await db.commit()

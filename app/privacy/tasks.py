@@ -1,4 +1,4 @@
-"""What is erased in the background."""
+"""The background task that erases old data."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from jobs import task
 
 @task(name="privacy.erase_old", ignore_result=True)
 async def erase_old() -> None:
-    """Once an hour, by whichever worker is free."""
+    """Erase old data. Runs once an hour."""
     await retention.erase_old()

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("reminder", sa.Column("told_at", UTCDateTime(), nullable=True))
-    # Those that were missed before this release are old news.
+    # Reminders missed before this release send no mail.
     op.execute("UPDATE reminder SET told_at = date WHERE state = 'missed'")
 
 
