@@ -19,7 +19,6 @@ from .errors import QuarqError
 from .store import scripts
 from .store.call import Call
 from .store.notifications import Entry
-from .store.script_connection import ScriptConnection
 from .store.store import NEW, TAKEN
 from .tasks import registry
 from .tasks.current import Request
@@ -28,11 +27,11 @@ from .values.must_await import all_awaited
 from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
 from .worker.execution.held_job import HeldJob
 from .worker.execution.hooks import Hooks
+from .worker.execution.outcome_encoding import OutcomeEncoder
 from .worker.execution.runnables import Around, TaskRunnable
 from .worker.execution.runner import Runner
 from .worker.execution.slots import Slot, Slots
 from .worker.option_checks import around as check_around
-from .worker.recorder import Recorder
 from .workflows.canvas import Path, Signature, evaluate
 from .workflows.members import place
 from .workflows.stored_tree import from_dict
@@ -55,9 +54,7 @@ class EagerRedis(JobsRedis):
         self._around = around
         self._entries: dict[str, Entry] = {}
         self._meta: dict[str, bytes] = {}
-        self._recorder = Recorder(
-            self, ScriptConnection(self._loops.pool, self.key), "eager", lambda held, recorded: None
-        )
+        self._encoder = OutcomeEncoder(self)
         self._notifications = EagerNotifications(self._entries)
 
     @property
@@ -125,11 +122,11 @@ class EagerRedis(JobsRedis):
 
     async def _end(self, held: HeldJob, outcome: Outcome) -> None:
         job_id = held.job.id
-        result, outcome = self._recorder.result(held, outcome, 0)
+        result, outcome = self._encoder.result(held, outcome, 0)
         if outcome.ignored or outcome.state == REVOKED:
             result = b""
         self._entries[job_id] = Entry(outcome.state, result, self._meta.get(job_id, b""))
-        await self.enqueue([make() for make in self._recorder.callbacks(held, outcome)])
+        await self.enqueue([make() for make in self._encoder.callbacks(held, outcome)])
 
     def _runner(self, name: str) -> Runner:
         task = dict(registry.registered()).get(name)

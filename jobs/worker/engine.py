@@ -23,6 +23,7 @@ from .claim import Claimer
 from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, ClaimedJob, Outcome
 from .execution.held_job import HeldJob
 from .execution.hooks import call_hook, ctx_for
+from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
 from .lease_renewer import Lease, LeaseRenewer
@@ -76,7 +77,7 @@ class Engine:
         self._connections = [ScriptConnection(pool, redis.key) for _ in range(3)]
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, lease.hold_s)
-        self._recorder = Recorder(redis, finishing, self.name, self._settled)
+        self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
         can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
         self._waker = Waker(waking, self.queues, poll_s, can_take, until_free)
         self._control = Subscription(

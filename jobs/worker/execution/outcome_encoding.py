@@ -1,0 +1,179 @@
+"""What is stored of an outcome: its result, its entry in the log of attempts, its callbacks. Asks Redis nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ... import encoding
+from ...client.submit import WORKFLOW_TASKS, calls_that_follow
+from ...errors import EncodingError, TooLarge
+from ...store import keys
+from ...store.call import LARGE_LIMIT, Call
+from ...store.store import Store
+from ...values.exceptions import traceback_text, whole_text
+from ...values.sendable import DEPTH, check
+from ...values.short_text import said, text
+from ...workflows.canvas import LINK, LINK_ERROR
+from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
+from .held_job import HeldJob
+from .runnables import decode_call, request_of
+
+logger = logging.getLogger("arq.worker")
+
+KEPT_CALL_BYTES = 65_536
+"""A member's call up to this size is kept with its outcome, where pages look for it."""
+FOREVER_MS = 100 * 365 * 86_400_000
+
+Row: TypeAlias = list[str | bytes | int]
+"""The words of finish.lua for one job."""
+
+
+@dataclass(frozen=True)
+class OutcomeEncoder:
+    """Encodes the outcomes of the jobs of *worker*, with the serializer and the limits of *store*."""
+
+    store: Store
+    worker: str = ""
+
+    def row(self, held: HeldJob, outcome: Outcome) -> Row:
+        """The row of an outcome. One that cannot be encoded becomes a FAILURE that says so, `held.outcome` too."""
+        held.outcome = outcome
+        try:
+            return self._row(held, outcome)
+        except Exception as error:  # a payload or an exception made to hurt: its job must end all the same
+            logger.exception("job %s: what came of it cannot be written", held.job.id)
+            return self._bare_failure(held, error)
+
+    def result(self, held: HeldJob, outcome: Outcome, run_ms: int) -> tuple[bytes, Outcome]:
+        """The result as it is stored, with its outcome: a FAILURE if it cannot be encoded."""
+        try:
+            return self._result(held, outcome, run_ms), outcome
+        except Exception as error:
+            kind = type(error) if isinstance(error, EncodingError) else EncodingError
+            refusal = kind(f"the result of {held.call.task} cannot be stored: {said(error, 500)}")
+            logger.warning("job %s: %s", held.job.id, refusal)
+            failure = Outcome(FAILURE, refusal, keep_s=outcome.keep_s, why=str(refusal))
+            return self._result(held, failure, run_ms), failure
+
+    def callbacks(self, held: HeldJob, outcome: Outcome) -> list[Callable[[], Call]]:
+        """What makes the calls that its `link` or `link_error` asks for."""
+        options = held.call.options
+        if outcome.state == SUCCESS:
+            linked = options.get("link", ())
+            return calls_that_follow(self.store, held.job.id, LINK, linked, (outcome.value,))
+        error = outcome.value
+        args = (request_of(held.job, self._as_sent(held)), error, traceback_text(error))
+        return calls_that_follow(self.store, held.job.id, LINK_ERROR, options.get("link_error", ()), args)
+
+    def _row(self, held: HeldJob, outcome: Outcome) -> Row:
+        job = held.job
+        run_ms = int((time.monotonic() - job.started) * 1000)
+        result, ttl_ms = b"", _ttl_ms(outcome)
+        if outcome.ends and (job.is_member or (ttl_ms > 0 and not outcome.ignored)):
+            result, outcome = self.result(held, outcome, run_ms)
+        held.outcome = outcome
+        log_entry, times = (
+            self._log_entry(job, outcome, run_ms),
+            (ttl_ms, int(outcome.delay_s * 1000), run_ms),
+        )
+        following = self._what_follows(held, outcome)
+        return [job.id, job.token, outcome.state, result, *times, log_entry, _extra(outcome), *following]
+
+    def _bare_failure(self, held: HeldJob, error: Exception) -> Row:
+        """A FAILURE without a result: nothing in it is the job's own but its id."""
+        why = f"what came of it cannot be written: {text(error, 500)}"
+        held.outcome = outcome = Outcome(FAILURE, why=why)
+        entry = self._log_entry(held.job, outcome, 0)
+        return [held.job.id, held.job.token, FAILURE, b"", _ttl_ms(outcome), 0, 0, entry, "", 0]
+
+    def _what_follows(self, held: HeldJob, outcome: Outcome) -> Row:
+        """The number of callbacks to be stored in the same step as the end, and their words."""
+        if not held.call.options or not outcome.ends:
+            return [0]
+        calls: list[Call] = []
+        with _logged("job %s: its callbacks cannot be called", held.job.id):
+            for number, make in enumerate(self.callbacks(held, outcome)):
+                with _logged("job %s: its callback %d cannot be called", held.job.id, number):
+                    calls.append(make())
+        return [len(calls), *(word for call in calls for word in call.words())]
+
+    def _as_sent(self, held: HeldJob) -> CallData:
+        """The call as it was sent: the task may have changed its arguments since."""
+        return decode_call(held.sent, self.store.loads) if held.sent else held.call
+
+    def _result(self, held: HeldJob, outcome: Outcome, run_ms: int) -> bytes:
+        """arq's result: the same fields, so that `arq.jobs.Job` reads it. In a journal only the outcome matters.
+
+        The call is kept with it, as it was sent, for people who look. Not a long one of a member: that holds the
+        results of a group, which are kept in the journal too.
+        """
+        job, call = held.job, held.call
+        new: dict[str, Any] = {"s": outcome.state == SUCCESS, "r": outcome.value}
+        if not job.is_member:
+            new |= {
+                "t": max(job.retries + 1, call.job_try or 0),
+                "et": call.enqueued or job.enqueued or job.received,
+                "st": job.received,
+                "ft": job.received + run_ms,
+                "q": self.store.key.queue_key(job.queue),
+                "id": job.id,
+            }
+        if job.is_member and len(job.payload) > KEPT_CALL_BYTES:
+            encoded = self._dumps(new, held)
+        elif held.sent and self.store.is_own_encoding:
+            encoded = encoding.joined(held.sent, self._dumps(new, held))
+        else:
+            sent = self._as_sent(held)
+            kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs}
+            encoded = self._dumps(kept | ({"cut": True} if sent.cut else {}) | new, held)
+        limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self.store.size_limit
+        if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, held))) > limit:
+            raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
+        return encoded
+
+    def _dumps(self, data: dict[str, Any], held: HeldJob) -> bytes:
+        """A journal is the library's own: whatever serializer the worker was given, another one reads it."""
+        if not (self.store.is_own_encoding or held.job.is_member):
+            return self.store.dumps(data)
+        # everything else in it is the library's own, or was decoded
+        wrapped = held.call.task in WORKFLOW_TASKS
+        check(data["r"], encoding.WRAPPED if wrapped else DEPTH)
+        return encoding.pack(data)
+
+    def _log_entry(self, job: ClaimedJob, outcome: Outcome, run_ms: int) -> bytes:
+        """One entry of the job's log of attempts; a first success needs none, its record says it all."""
+        if outcome.state in (SUCCESS, PARKED):
+            return b""
+        why = outcome.why
+        raised = outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException)
+        if raised and why != "cancelled":
+            why = traceback_text(outcome.value)
+        entry = [job.attempts, self.worker, job.received, job.received + run_ms, outcome.state]
+        return encoding.dumps([*entry, whole_text(why)])
+
+
+def _ttl_ms(outcome: Outcome) -> int:
+    if outcome.keep_s is None:
+        return keys.RESULT_EXPIRES_MS
+    return FOREVER_MS if math.isinf(outcome.keep_s) else int(outcome.keep_s * 1000)
+
+
+def _extra(outcome: Outcome) -> str | int:
+    if outcome.state == PARKED:
+        return outcome.members_seen
+    return "by member" if outcome.by_member else outcome.unknown_since or ""
+
+
+@contextlib.contextmanager
+def _logged(message: str, *args: object) -> Iterator[None]:
+    """What fails in here is logged, and nothing else."""
+    try:
+        yield
+    except Exception:
+        logger.exception(message, *args)
