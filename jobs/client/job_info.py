@@ -60,14 +60,14 @@ class JobInfo(JobRecord):
 
 def read_record(job_id: str, state: str, record: Mapping[bytes, bytes]) -> dict[str, Any]:
     """The fields of a JobRecord, by name, from a record as it is stored."""
-    task, queue, worker = (text(record.get(name)) for name in (b"task", b"queue", b"worker"))
-    names = (b"enqueued", b"due", b"received", b"finished")
-    enqueued, due, started, finished = (moment(record.get(name)) for name in names)
+    get = record.get
     return {
-        "id": job_id, "state": state, "task": task, "queue": queue, "worker": worker,
-        "enqueued": enqueued, "due": due, "started": started, "finished": finished,
-        "run_s": whole(record[b"run"]) / 1000 if record.get(b"run") else None,
-        "attempts": whole(record.get(b"attempts")), "retries": whole(record.get(b"retries")),
+        "id": job_id, "state": state,
+        "task": text(get(b"task")), "queue": text(get(b"queue")), "worker": text(get(b"worker")),
+        "enqueued": moment(get(b"enqueued")), "due": moment(get(b"due")),
+        "started": moment(get(b"received")), "finished": moment(get(b"finished")),
+        "run_s": whole(run) / 1000 if (run := get(b"run")) else None,
+        "attempts": whole(get(b"attempts")), "retries": whole(get(b"retries")),
     }  # fmt: skip
 
 

@@ -34,7 +34,8 @@ async def waiting(
         step = await step_along(connection, "waiting", key, last, last_id, between, PAGE, PAGE)
         for raw in step.rows:
             if raw.id not in seen:
-                yield replace(read_row(connection, nothing_to_mask, raw).row, queue=queue)
+                row = read_row(connection, nothing_to_mask, raw).row
+                yield row if row.queue == queue else replace(row, queue=queue)
         page = {raw.id for raw in step.rows}
         seen = seen | page if step.last == last else page
         last, last_id, at_end = step.last, step.last_id, step.at_end

@@ -15,6 +15,8 @@ local states, task, worker, queue = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log' }
+local AT = {}
+for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
@@ -90,15 +92,14 @@ end
 local function look(id, score)
   local state = state_of(id)
   if not state then return end
-  local values, record = redis.call('HMGET', RECORD .. id, unpack(FIELDS)), {}
-  for i, name in ipairs(FIELDS) do record[name] = values[i] end
-  local call = ''
-  if how == 'waiting' then record.log = nil else call = stored_call(id, state, record.parent, record.path) end
-  if needles and not has_one(call) and not has_one(record.log or '') and not has_one(id) then return end
-  local due = tonumber(record.due) or in_queue and score
-  record.due = due and as_text(as_moment(due))
-  for i, name in ipairs(FIELDS) do values[i] = record[name] or '' end
-  rows[#rows + 1] = { id, state, values, held_back(id, record.task, due, score), call }
+  local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
+  local task, call = fields[AT.task], ''
+  if how == 'waiting' then fields[AT.log] = '' else call = stored_call(id, state, fields[AT.parent], fields[AT.path]) end
+  if needles and not has_one(call) and not has_one(fields[AT.log] or '') and not has_one(id) then return end
+  local due = tonumber(fields[AT.due]) or in_queue and score
+  fields[AT.due] = due and as_text(as_moment(due))
+  for i = 1, #FIELDS do fields[i] = fields[i] or '' end
+  rows[#rows + 1] = { id, state, fields, held_back(id, task, due, score), call }
 end
 
 if how == 'these' then
