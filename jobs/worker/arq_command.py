@@ -11,6 +11,7 @@ import arq.worker
 from ..errors import SettingsMistake
 from .watch import watch_reload
 from .worker import Worker
+from .worker_options import WorkerOptions
 
 SUPPORTED_ARQ = "0.28.0"
 
@@ -24,15 +25,14 @@ def use_our_worker() -> None:
         raise SettingsMistake(
             f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
         )
-    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc]
+    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
     arq.cli.watch_reload = watch_reload
 
 
 _parameters = {
     **inspect.signature(arq.worker.Worker.__init__).parameters,
-    **inspect.signature(Worker.__init__).parameters,
+    **inspect.signature(WorkerOptions).parameters,
 }
-_parameters.pop("arq_options")
 _parameters.pop("self")
 Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
 """arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""

@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -26,12 +26,13 @@ from .execution.hooks import call_hook, ctx_for
 from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
-from .lease_renewer import Lease, LeaseRenewer
-from .presence import process_facts
+from .lease_renewer import LeaseRenewer
+from .presence import Presence, process_facts
 from .recorder import Recorder
 from .statistics import Statistics
 from .suspects import Caution
 from .wake import Waker
+from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker")
 
@@ -41,21 +42,20 @@ LAST_WAIT_S = 4
 
 
 class Engine:
-    """Runs the jobs of *queues*, in that order of priority, up to *max_jobs* at a time."""
+    """Runs the jobs of the queues in *options*, in that order of priority, up to *max_jobs* at a time."""
 
     def __init__(
         self,
         runner: Runner,
+        options: WorkerOptions,
         *,
-        queues: Sequence[str],
         max_jobs: int,
         poll_s: float,
-        lease: Lease,
         counts: dict[str, int],
         shut_down: Callable[[], None],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-        self.queues = list(queues)
+        self.queues = list(options.queues)
         self.max_jobs = max_jobs
         self.counts = counts
         self.started = 0
@@ -76,7 +76,7 @@ class Engine:
         pool = redis.connection_pool
         self._connections = [ScriptConnection(pool, redis.key) for _ in range(3)]
         claiming, finishing, waking = self._connections
-        self._claimer = Claimer(claiming, self.name, self.queues, lease.hold_s)
+        self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
         can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
         self._waker = Waker(waking, self.queues, poll_s, can_take, until_free)
@@ -85,12 +85,9 @@ class Engine:
         )
         self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
-            worker=self.name,
-            queues=self.queues,
-            tasks=runner.declarations(),
-            lease=lease,
+            presence=Presence(self.name, self.queues, runner.declarations(), self._facts),
+            options=options,
             held=lambda: self._tokens,
-            facts=self._facts,
             stop_job=self.stop_job,
         )
 

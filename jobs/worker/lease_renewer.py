@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 from ..values.changes import Changes
+from .presence import Presence, words
+from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker")
 
@@ -29,15 +31,6 @@ STOOD_STILL_S = 8.0
 """Two looks that are further apart than a renewal may take: nothing of this process ran in between."""
 WARN_AFTER_S = 3.0
 """A loop that has not turned for so long is worth a line in the log."""
-
-
-@dataclass(frozen=True)
-class Lease:
-    """How long jobs are held without a sign of life, how often one is given, and how long the loop may stand still."""
-
-    hold_s: float
-    renew_s: float
-    stuck_s: float
 
 
 @dataclass(kw_only=True, eq=False)
@@ -50,12 +43,9 @@ class LeaseRenewer:
     """
 
     connection: Callable[[], ScriptConnection]
-    worker: str
-    queues: Sequence[str]
-    tasks: Mapping[str, str]
-    lease: Lease
+    presence: Presence
+    options: WorkerOptions
     held: Callable[[], Mapping[str, str]]
-    facts: Callable[[], Mapping[str, str | int]]
     stop_job: Callable[[str, str, str], None]
 
     def __post_init__(self) -> None:
@@ -89,22 +79,20 @@ class LeaseRenewer:
         renewed = -math.inf
         while not self._stopping and not self._loop.is_closed():  # a loop that was closed is not stuck
             self._watch_the_loop()
-            if (now := time.monotonic()) - renewed >= self.lease.renew_s:
+            if (now := time.monotonic()) - renewed >= self.options.lease_renewal:
                 try:
                     await self._renew(connection)
                     renewed = now
                 except Exception as error:  # tried again after the next look
                     self._outage.failed(error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_S, self.lease.renew_s / 2)):
+                async with asyncio.timeout(min(LOOK_S, self.options.lease_renewal / 2)):
                     await self._ended.wait()
         await connection.close()
 
     async def _renew(self, connection: ScriptConnection) -> None:
         held = dict(list(self.held().items()))
-        tasks, facts, tokens = (_words(pairs) for pairs in (self.tasks, self.facts(), held))
-        about = [self.worker, int(self.lease.hold_s * 1000), ",".join(self.queues), len(tasks), len(facts)]
-        args = [*about, *tasks, *facts, *tokens]
+        args = [*self.presence.words(self.options.lease), *words(held)]
         lost, revoked = await with_own_keys(connection, lambda: connection.run(scripts.RENEW, args))
         self._outage.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
@@ -117,7 +105,7 @@ class LeaseRenewer:
             self._ticked = min(self._ticked + now - self._looked, now)
         self._looked = now
         stuck_s = now - self._ticked
-        if stuck_s > self.lease.stuck_s:
+        if stuck_s > self.options.loop_stuck:
             logger.critical(
                 "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
             )
@@ -138,7 +126,3 @@ class LeaseRenewer:
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._loop_thread)
         return "".join(traceback.format_stack(frame)) if frame else "an unknown place"
-
-
-def _words(pairs: Mapping[str, Any]) -> list[Any]:
-    return [word for pair in pairs.items() for word in pair]

@@ -9,6 +9,8 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +20,28 @@ LOOK_S = 1.0
 """How often the memory is looked at."""
 _born = time.monotonic()
 _started_ms = int(time.time() * 1000)
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What a worker reports of itself each time it renews its leases."""
+
+    name: str
+    queues: Sequence[str]
+    tasks: Mapping[str, str]
+    """What processes without the code have to know of each task."""
+    facts: Callable[[], Mapping[str, str | int]]
+    """What it does now, for the monitor."""
+
+    def words(self, lease_s: float) -> list[str | int]:
+        """The first words of renew.lua."""
+        tasks, facts = words(self.tasks), words(self.facts())
+        queues = ",".join(self.queues)
+        return [self.name, int(lease_s * 1000), queues, len(tasks), len(facts), *tasks, *facts]
+
+
+def words(pairs: Mapping[str, str | int] | Mapping[str, str]) -> list[str | int]:
+    return [word for pair in pairs.items() for word in pair]
 
 
 def process_facts() -> dict[str, str | int]:

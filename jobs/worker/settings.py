@@ -44,8 +44,8 @@ def worker_settings(
 
     *tasks* are ours, *functions* arq's; *queues* are served in the order given, the first always before the second
     (default: `default`). arq's `queue_name=` is a key of Redis, served before them; without *queues* it alone.
-    Other options are those of `jobs.worker.Worker` and of arq's Worker; `arq_options.TaskDefaults` says what arq's are
-    for tasks.
+    Other options are those of `worker_options.WorkerOptions` and of arq's Worker; `arq_options.TaskDefaults` says what
+    arq's are for tasks.
 
     SettingsMistake: an option that neither has, or a value that it cannot have.
     """

@@ -1,0 +1,40 @@
+"""The options of a worker that are ours, next to those of arq."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from .execution.runnables import Around
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What `worker_settings()` takes besides arq's options, handed on as it is. Times in seconds."""
+
+    queues: Sequence[str] = ()
+    """Served in this order; without any, arq's `queue_name` is."""
+    around: Around | None = None
+    """A function that is given the CurrentJob and returns an async context manager; the code of each task runs in it.
+    `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
+    """
+    lease: float = 15
+    """How long jobs are held without a sign of life from their worker."""
+    lease_renewal: float = 5
+    loop_stuck: float = 60
+    """How long the event loop may be blocked before the process ends itself."""
+    unknown_task_patience: float = 3600
+    """How long a job waits for a worker that knows its task."""
+    max_jobs_total: int | None = None
+    """The worker ends after it has started this many jobs, once they have ended; its supervisor starts another."""
+    max_memory: float | None = None
+    """In MB: the worker ends, as above, once its process takes more."""
+    log_format: str = "text"
+    """text or json."""
+    nice: int = 0
+    """0 to 19: lets other processes of the machine, such as its web server, go first."""
+    accept_pickle: bool = False
+    """Run what arq pickled, for `functions` alone; then, whoever can write to Redis can run any code."""
+
+
+OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))
