@@ -20,15 +20,7 @@ from ..values import sendable
 from ..workflows import member_ids
 from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict
-from ..workflows.task_table import (
-    NOTHING,
-    Settled,
-    callbacks_of,
-    first_queue,
-    own_of,
-    read_settled,
-    settled,
-)
+from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -62,12 +54,7 @@ def call_of(
 
 
 def _call_of(
-    connection: Store,
-    node: Node,
-    options: Mapping[str, Any],
-    known: Settled,
-    job_id: str,
-    limit: int | None,
+    connection: Store, node: Node, options: Mapping[str, Any], known: Settled, job_id: str, limit: int | None
 ) -> Call:
     """The same with options as they were checked when they were given; '' has an id made."""
     if isinstance(node, Signature):

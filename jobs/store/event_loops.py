@@ -104,7 +104,5 @@ class Loops:
 
 def _copy_of(pool: ConnectionPool) -> ConnectionPool:
     return type(pool)(
-        connection_class=pool.connection_class,
-        max_connections=pool.max_connections,
-        **pool.connection_kwargs,
+        connection_class=pool.connection_class, max_connections=pool.max_connections, **pool.connection_kwargs
     )

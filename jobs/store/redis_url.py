@@ -159,11 +159,7 @@ _Option = tuple[str, Callable[[str], Any], str]
 _TEXT: _Option = ("(?s:.*)", str, "text")
 _NUMBER: _Option = (r"\d{1,9}", int, "a whole number")
 _SECONDS: _Option = (r"(?=.*[1-9])\d{1,9}(\.\d{1,9})?", float, "seconds, more than 0")
-_FLAG: _Option = (
-    "1|0|true|false|yes|no|t|f|y|n",
-    lambda text: text[0].lower() in "1ty",
-    "true or false",
-)
+_FLAG: _Option = ("1|0|true|false|yes|no|t|f|y|n", lambda text: text[0].lower() in "1ty", "true or false")
 _OPTIONS: Mapping[str, _Option] = {
     "db": _NUMBER,
     "username": _TEXT,

@@ -73,8 +73,7 @@ class Claimer:
         )
         token = f"{self._worker}:{next(self._numbers)}"
         rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._connection.run(
-            scripts.CLAIM,
-            [self._worker, token, self._lease_ms, wanted, suspects, *self._queues],
+            scripts.CLAIM, [self._worker, token, self._lease_ms, wanted, suspects, *self._queues]
         )
         if wrong_type:
             async with self._outage.attempt():

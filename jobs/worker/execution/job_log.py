@@ -9,17 +9,7 @@ from typing import Any
 from ...tasks import masking
 from ...values.short_text import said, text
 from ...values.untrusted_text import PrintableRecords
-from .claimed_job import (
-    PARKED,
-    PENDING,
-    RETRY,
-    REVOKED,
-    STARTED,
-    SUCCESS,
-    CallData,
-    ClaimedJob,
-    Outcome,
-)
+from .claimed_job import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, ClaimedJob, Outcome
 
 logger = logging.getLogger("arq.worker")
 logger.addFilter(PrintableRecords())

@@ -16,16 +16,7 @@ from ...client.connection import JobsRedis
 from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
 from . import job_log
-from .claimed_job import (
-    FAILURE,
-    PENDING,
-    REVOKED,
-    SUCCESS,
-    CallData,
-    ClaimedJob,
-    Outcome,
-    revoked,
-)
+from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
 from .hooks import Hooks, call_hook, ctx_for
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
