@@ -11,16 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    ConnectionError,
-    InvalidResponse,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-    TimeoutError,
-)
+from redis import exceptions
 
 from ..errors import QueueUnavailable
 from ..values.changes import Changes
@@ -31,7 +22,7 @@ _worker_log = logging.getLogger("arq.worker")
 LONGEST_DELAY_S = 0.5
 """How long to wait between two tries, at most."""
 
-_LOST = (ConnectionError, TimeoutError, OSError)
+_LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""
 
 _STATES = {
@@ -48,9 +39,9 @@ _STATES = {
 """What a server says of itself while it takes nothing, and what that means. It may end by itself."""
 _CODE = re.compile(rf"\b({'|'.join(_STATES)})\b")
 _CODE_OF: dict[type[BaseException], str] = {
-    ReadOnlyError: "READONLY",
-    OutOfMemoryError: "OOM",
-    BusyLoadingError: "LOADING",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.BusyLoadingError: "LOADING",
 }
 """redis-py takes these codes out of the text."""
 
@@ -75,7 +66,7 @@ def is_away(error: BaseException) -> bool:
 
 def state(error: BaseException) -> str | None:
     """The code of the state in which the server refuses everybody, if that is what happened."""
-    if not isinstance(error, ResponseError | ConnectionError):
+    if not isinstance(error, exceptions.ResponseError | exceptions.ConnectionError):
         return None
     for one in _causes(error):
         if code := _CODE_OF.get(type(one)):
@@ -87,14 +78,16 @@ def state(error: BaseException) -> str | None:
 
 def denial(error: BaseException) -> str | None:
     """Why the server does not let us in, or not do this, in words; None if it does."""
-    if not isinstance(error, ResponseError | ConnectionError | InvalidResponse | OSError):
+    if not isinstance(
+        error, exceptions.ResponseError | exceptions.ConnectionError | exceptions.InvalidResponse | OSError
+    ):
         return None
     causes = list(_causes(error))
     words = " ".join(f"{type(one).__name__} {one}" for one in causes)
     for pattern, meaning in _DENIALS.items():
         if re.search(pattern, words):
             return meaning.format(text=causes[-1])
-    return f"it does not let us in: {error}" if isinstance(error, AuthenticationError) else None
+    return f"it does not let us in: {error}" if isinstance(error, exceptions.AuthenticationError) else None
 
 
 def explained(error: BaseException) -> str:

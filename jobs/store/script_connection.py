@@ -65,19 +65,14 @@ class ScriptConnection:
                     await self.close()
                 raise
             except builtins.TimeoutError:
-                late = TimeoutError(f"no answer within {self._timeout_s + patience_s:g} s")
-                await self._fail(late)
-                raise late from None
-            except Exception as error:
-                await self._fail(error)
-                raise
-            except BaseException:
+                self._failure = TimeoutError(f"no answer within {self._timeout_s + patience_s:g} s")
+                await self.close()
+                raise self._failure from None
+            except BaseException as error:
+                if isinstance(error, Exception):
+                    self._failure = error
                 await self.close()
                 raise
-
-    async def _fail(self, error: Exception) -> None:
-        self._failure = error
-        await self.close()
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""

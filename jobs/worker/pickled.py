@@ -27,10 +27,7 @@ def read(held: HeldJob) -> CallData:
     cannot be encoded is its repr there.
     """
     call = held.unpickled = decode_call(held.job.payload, pickle.loads)
-    args, kwargs = (
-        [_shown(arg) for arg in call.args],
-        {str(name): _shown(arg) for name, arg in call.kwargs.items()},
-    )
+    args, kwargs = [*map(_shown, call.args)], {str(name): _shown(arg) for name, arg in call.kwargs.items()}
     shown = {"t": call.job_try, "f": call.task, "a": args, "k": kwargs, "et": call.enqueued}
     held.job.payload = encoding.dumps(shown)
     return decode_call(held.job.payload, encoding.loads_stored)

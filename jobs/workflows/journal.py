@@ -31,12 +31,9 @@ class MemberFailed(Exception):
 def read_entry(entry: bytes) -> tuple[bool, Any]:
     """(True, result) or (False, exception) of an entry of the journal: the first letter of a state, then a result."""
     letter, result = entry[:1], entry[1:]
-    if not result and letter == b"S":
-        return True, None
     if not result:
-        return False, TaskRevoked("it was revoked") if letter == b"R" else RemoteError(
-            "Exception", "it failed"
-        )
+        failed = TaskRevoked("it was revoked") if letter == b"R" else RemoteError("Exception", "it failed")
+        return (True, None) if letter == b"S" else (False, failed)
     stored = encoding.loads_wrapped(result)
     value = stored["r"]
     if stored["s"] or isinstance(value, Exception):
