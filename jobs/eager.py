@@ -18,7 +18,7 @@ from .client.submit import Caller, member_call
 from .errors import QuarqError
 from .store import scripts
 from .store.call import Call
-from .store.notifications import Entry
+from .store.notifications import JobState
 from .store.store import NEW, TAKEN
 from .tasks import registry
 from .tasks.current import Request
@@ -52,10 +52,10 @@ class EagerRedis(JobsRedis):
             checks.or_none(check_around)("around", around)
         super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
         self._around = around
-        self._entries: dict[str, Entry] = {}
+        self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
-        self._notifications = EagerNotifications(self._entries)
+        self._notifications = EagerNotifications(self._jobs)
 
     @property
     def notifications(self) -> EagerNotifications:  # type: ignore[override]  # no Redis, no subscription
@@ -70,7 +70,7 @@ class EagerRedis(JobsRedis):
         if script is scripts.PROGRESS:
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
         elif script is scripts.FORGET:
-            self._entries.pop(str(args[0]), None)
+            self._jobs.pop(str(args[0]), None)
         else:
             self._refuse(script.name)
 
@@ -84,7 +84,7 @@ class EagerRedis(JobsRedis):
         self._refuse("pipeline")
 
     async def _take(self, call: Call) -> int:
-        if call.id in self._entries:
+        if call.id in self._jobs:
             return TAKEN
         # a task of its own: what runs in it must not become the caller's current job
         await asyncio.create_task(self._workflow(call) if call.tree else self._job(call))
@@ -125,7 +125,7 @@ class EagerRedis(JobsRedis):
         result, outcome = self._encoder.result(held, outcome, 0)
         if outcome.ignored or outcome.state == REVOKED:
             result = b""
-        self._entries[job_id] = Entry(outcome.state, result, self._meta.get(job_id, b""))
+        self._jobs[job_id] = JobState(outcome.state, result, self._meta.get(job_id, b""))
         await self.enqueue([make() for make in self._encoder.callbacks(held, outcome)])
 
     def _runner(self, name: str) -> Runner:
@@ -147,13 +147,13 @@ class EagerRedis(JobsRedis):
 class EagerNotifications:
     """The part of a Notifications that results use; every job has ended."""
 
-    _entries: dict[str, Entry]
+    _jobs: dict[str, JobState]
 
-    async def read(self, ids: Sequence[str]) -> list[Entry]:
-        return [self._entries.get(job_id, Entry("UNKNOWN", b"", b"")) for job_id in ids]
+    async def read(self, ids: Sequence[str]) -> list[JobState]:
+        return [self._jobs.get(job_id, JobState("UNKNOWN", b"", b"")) for job_id in ids]
 
-    async def wait_until_ended(self, job_id: str) -> Entry:
-        [entry] = await self.read([job_id])
-        return entry
+    async def wait_until_ended(self, job_id: str) -> JobState:
+        [job] = await self.read([job_id])
+        return job
 
     async def close(self) -> None: ...

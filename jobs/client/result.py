@@ -13,7 +13,7 @@ from .. import encoding
 from ..errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
 from ..store import default, keys, scripts
 from ..store.call import moment
-from ..store.notifications import Entry
+from ..store.notifications import JobState
 from ..store.outage import while_away
 from ..store.store import Store
 from ..store.stored_values import chunked, text
@@ -61,19 +61,19 @@ class Result:
         """
         checks.flag("propagate", propagate)
         async with asyncio.timeout(_seconds("timeout", timeout)):
-            entry = await without_slot(self._connection.notifications.wait_until_ended(self.id))
-        success, value = self._decode(entry)
+            job = await without_slot(self._connection.notifications.wait_until_ended(self.id))
+        success, value = self._decode(job)
         if not success and propagate:
             raise value
         return value
 
     async def state(self) -> str:
         """PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED; or UNKNOWN, which is not PENDING."""
-        entry = await self._read()
-        if entry.state != "ENDED":
-            return entry.state
+        job = await self._read()
+        if job.state != "ENDED":
+            return job.state
         try:
-            success, value = self._decode(entry)
+            success, value = self._decode(job)
         except EncodingError:  # another serializer's, or damaged: `get()` raises
             return "FAILURE"
         return "SUCCESS" if success else "REVOKED" if isinstance(value, TaskRevoked) else "FAILURE"
@@ -139,16 +139,16 @@ class Result:
 
     async def meta(self) -> Any:
         """What the job last said by `self.update_state(meta=...)`; None if nothing."""
-        entry = await self._read()
-        return encoding.loads(entry.meta) if entry.meta else None
+        job = await self._read()
+        return encoding.loads(job.meta) if job.meta else None
 
     async def progress(self) -> AsyncIterator[Any]:
         """Each meta that the job reports, from the latest on, until it has ended. One that is slow may skip some."""
         seen = b""
         async for _ in heard(self._connection, self._connection.key.PROGRESS + self.id, self.id):
-            entry = await while_away(self._read)
-            if entry.meta and entry.meta != seen:
-                seen = entry.meta
+            job = await while_away(self._read)
+            if job.meta and job.meta != seen:
+                seen = job.meta
                 yield encoding.loads(seen)
 
     async def as_completed(self) -> AsyncIterator[Result]:
@@ -174,25 +174,25 @@ class Result:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
         await self._connection.run_script(scripts.FORGET, self.id)
 
-    async def _read(self) -> Entry:
-        [entry] = await self._connection.notifications.read([self.id])
-        return entry
+    async def _read(self) -> JobState:
+        [job] = await self._connection.notifications.read([self.id])
+        return job
 
-    def _decode(self, entry: Entry) -> tuple[bool, Any]:
-        if entry.result:
+    def _decode(self, job: JobState) -> tuple[bool, Any]:
+        if job.result:
             try:
-                stored = self._connection.loads(entry.result)
+                stored = self._connection.loads(job.result)
                 success, value = stored["s"], stored["r"]
             except (TypeError, KeyError) as error:
                 raise EncodingError(f"what is kept as the result of job {self.id} is none") from error
             if success or isinstance(value, BaseException):
                 return success, value
             return False, RemoteError("SerializationError", str(value))
-        if entry.state == "SUCCESS":
+        if job.state == "SUCCESS":
             return True, None
-        if entry.state == "REVOKED":
+        if job.state == "REVOKED":
             return False, TaskRevoked(f"job {self.id} was revoked")
-        if entry.state == "UNKNOWN":
+        if job.state == "UNKNOWN":
             return False, ResultUnknown(
                 f"no job {self.id!r}: nobody has seen this id, or its result has ended"
             )

@@ -103,9 +103,9 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:
     if state not in ENDED:
         return None, ""
-    [entry] = await connection.notifications.read([job_id])
-    if len(entry.result) > LONGEST:
-        return f"<{len(entry.result):,} bytes>", ""
+    [found] = await connection.notifications.read([job_id])
+    if len(found.result) > LONGEST:
+        return f"<{len(found.result):,} bytes>", ""
     try:
         value = await Result(job_id, connection).get(propagate=False)
     except EncodingError as error:  # nobody's bytes

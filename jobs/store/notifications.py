@@ -36,7 +36,7 @@ TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 
 @dataclass(frozen=True)
-class Entry:
+class JobState:
     """What Redis says of a job: its state, the bytes of its result (empty: none) and of its progress."""
 
     state: str
@@ -56,7 +56,7 @@ class Notifications:
         self.name = uuid4().hex[:12]
         self._patience_s = patience_s
         self._connection = ScriptConnection(pool, key)
-        self._waiting: dict[str, list[asyncio.Future[Entry]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[JobState]]] = {}
         self._asked: set[str] = set()
         self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
@@ -74,17 +74,17 @@ class Notifications:
         again = partial(with_own_keys, self._connection, do)
         return await while_away(again, self._patience_s())
 
-    async def read(self, ids: Sequence[str], channel: str = "") -> list[Entry]:
+    async def read(self, ids: Sequence[str], channel: str = "") -> list[JobState]:
         """What Redis says of each job now. *channel* hears of the ends of those that have not ended."""
         answers = await self.run(scripts.READ, [channel, *ids])
-        return [Entry(text(state), result, meta) for state, result, meta in answers]
+        return [JobState(text(state), result, meta) for state, result, meta in answers]
 
-    async def wait_until_ended(self, job_id: str) -> Entry:
+    async def wait_until_ended(self, job_id: str) -> JobState:
         """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for.
 
         QueueUnavailable where Redis refuses us: no waiting would help.
         """
-        future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[JobState] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, []).append(future)
         if self._subscription.start():
             self._ask([job_id])
@@ -117,7 +117,7 @@ class Notifications:
         while self._asked:
             ids = [self._asked.pop() for _ in range(min(len(self._asked), READ_TOGETHER))]
             try:
-                entries = await while_away(partial(self.read, ids, self.name))
+                found = await while_away(partial(self.read, ids, self.name))
             except QueueUnavailable as refused:  # no waiting would help
                 self._settle(ids, refused)
             except Exception as error:
@@ -129,11 +129,11 @@ class Notifications:
                 await asyncio.sleep(READ_AGAIN_S)
             else:
                 self._failing.to("")
-                for job_id, entry in zip(ids, entries, strict=True):
-                    if entry.ended:
-                        self._settle([job_id], entry)
+                for job_id, job in zip(ids, found, strict=True):
+                    if job.ended:
+                        self._settle([job_id], job)
 
-    def _settle(self, ids: Sequence[str], answer: Entry | Exception) -> None:
+    def _settle(self, ids: Sequence[str], answer: JobState | Exception) -> None:
         for future in (future for job_id in ids for future in self._waiting.pop(job_id, [])):
             if isinstance(answer, Exception):
                 refuse(future, answer)
