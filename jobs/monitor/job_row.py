@@ -38,7 +38,7 @@ class JobRow(JobRecord):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """A row, and what a search for text has to look at besides."""
 
     row: JobRow
@@ -53,7 +53,7 @@ class Found:
         return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
-def read_row(connection: JobsRedis, known: KnownTasks, raw: RawRow) -> Found:
+def read_row(connection: JobsRedis, known: KnownTasks, raw: RawRow) -> SearchHit:
     """The row, with its arguments masked."""
     call = masked_call_of(connection, known, raw.call)
     fields = read_record(raw.id, raw.state, raw.record)
@@ -67,7 +67,7 @@ def read_row(connection: JobsRedis, known: KnownTasks, raw: RawRow) -> Found:
         held=raw.held == 1,
         unknown=raw.held == 2,
     )
-    return Found(row, call, log)
+    return SearchHit(row, call, log)
 
 
 def row_of_result(
