@@ -15,7 +15,7 @@ from ..store.stored_values import chunked, moment
 from ..tasks.declarations import KnownTasks, known_tasks
 from .index_step import RawRow, step_along
 from .job_row import JobRow, read_row, row_of_result
-from .search_indexes import Place, Wanted, ids_running, places
+from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
 STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
@@ -78,29 +78,29 @@ class _Search:
     async def run(self, start: tuple[str, str, str]) -> Page:
         began = time.monotonic()
         name, last, last_id = start
-        everywhere = await places(self.connection, self.wanted)
-        names = [place.name for place in everywhere]
+        indexes = await indexes_for(self.connection, self.wanted)
+        names = [index.name for index in indexes]
         number = names.index(name) if name in names else 0
-        while number < len(everywhere):
-            last, last_id, at_end = await self._step(everywhere[number], last, last_id)
+        while number < len(indexes):
+            last, last_id, at_end = await self._step(indexes[number], last, last_id)
             if at_end:
                 number, last, last_id = number + 1, "", ""
             spent = len(self.rows) >= self.limit or time.monotonic() - began > PATIENCE_S
-            if spent and number < len(everywhere):
+            if spent and number < len(indexes):
                 return Page(self.rows, _cursor(names[number], last, last_id), self.back_to)
         return Page(self.rows)
 
-    async def _step(self, place: Place, last: str, last_id: str) -> tuple[str, str, bool]:
+    async def _step(self, index: SearchIndex, last: str, last_id: str) -> tuple[str, str, bool]:
         room, ids = self.limit - len(self.rows), list[str]()
-        if place.how == "these":
+        if index.how == "these":
             held = await ids_running(self.connection, self.wanted.worker)
             ids = [job_id for job_id in held if job_id > last_id][:room]
         step = await step_along(
-            self.connection, place.how, place.key, last, last_id, (place.lowest, place.highest), STEP, room,
-            place.states, self.wanted.filters(), ids,
+            self.connection, index.how, index.key, last, last_id, (index.lowest, index.highest), STEP, room,
+            index.states, self.wanted.filters(), ids,
         )  # fmt: skip
         self._take(step.rows)
-        if place.how == "these":
+        if index.how == "these":
             return "", ids[-1] if ids else "", len(ids) < room
         self.back_to = moment(step.last) or self.back_to
         return step.last, step.last_id, step.at_end
@@ -147,8 +147,8 @@ async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
 _SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|[+-]?inf")
 
 
-def _cursor(*place: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+def _cursor(*position: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> tuple[str, str, str]:

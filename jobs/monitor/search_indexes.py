@@ -32,7 +32,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchIndex:
     """An index that find.lua steps along."""
 
     name: str
@@ -63,24 +63,28 @@ _STATES = {
 }
 
 
-async def places(connection: JobsRedis, wanted: Wanted) -> list[Place]:
-    """All places where such a job may be. ValueError for a state that cannot be."""
+async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex]:
+    """All indexes that may hold such a job. ValueError for a state that cannot be."""
     if wanted.state not in _SECTIONS:
         raise ValueError(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
     lowest, highest = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
-    found: list[Place] = []
+    found: list[SearchIndex] = []
     for section in _SECTIONS[wanted.state]:
         states = wanted.state if wanted.state.isupper() else _STATES[section]
         if section == "running":
-            found.append(Place(section, "these", states))
+            found.append(SearchIndex(section, "these", states))
         elif section == "parked":
-            found.append(Place(section, "newest", states, connection.key.WORKFLOWS))
+            found.append(SearchIndex(section, "newest", states, connection.key.WORKFLOWS))
         elif section == "ended":
-            found.append(Place(section, "newest", states, await _ended(connection, wanted), lowest, highest))
+            found.append(
+                SearchIndex(section, "newest", states, await _ended(connection, wanted), lowest, highest)
+            )
         else:
             queues = [wanted.queue] if wanted.queue else await queue_names(connection)
             found += [
-                Place(f"{section} {queue}", section, states, connection.key.queue_key(queue), lowest, highest)
+                SearchIndex(
+                    f"{section} {queue}", section, states, connection.key.queue_key(queue), lowest, highest
+                )
                 for queue in queues
             ]
     return found
