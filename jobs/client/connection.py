@@ -78,7 +78,7 @@ class JobsRedis(Store):
         **kwargs: Any,
     ) -> Job | None:
         """arq's `enqueue_job`, on our script; None if the id is taken. `_expires` counts from now, as arq's does; a job
-        without it expires only if the connection was given `expires_extra_ms`: so long after it is due.
+        without it expires only if the connection was given `expires_extra_ms`: this long after it is due.
 
         TypeError: an option of the wrong type. WrongValue: one with a value that it cannot have.
         """
@@ -118,13 +118,13 @@ class JobsRedis(Store):
     async def declare_limits(
         self, task: str, rate_limit: str | float | None, max_concurrency: int | None
     ) -> None:
-        """What a worker says of a task at its start: for all workers, until an operator says otherwise."""
+        """Store the limits that a worker declares at its start, for all workers; a rate set by an operator stays."""
         holders = "" if max_concurrency is None else max_concurrency
         while await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), holders, 0):
             pass
 
     async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
-        """Change a task's rate for all workers, for good; waiting jobs get new places. None: no limit."""
+        """Change a task's rate for all workers, for good; waiting jobs get new reservations. None: no limit."""
         rate = as_stored(parse_rate_limit(rate_limit))
         await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
 

@@ -106,7 +106,7 @@ class Result:
         # the workflow first: from then on none of its members is enqueued or started
         [state] = await revoke_all(self._connection, [self.id], terminate=True)
         prefix = member_ids.prefix_of(self.id, tree)
-        unended = [prefix + place for place in await members.unended(self._connection, self.id, tree)]
+        unended = [prefix + path for path in await members.unended(self._connection, self.id, tree)]
         await revoke_all(self._connection, unended, terminate)
         return state
 
@@ -138,7 +138,7 @@ class Result:
         return read_info(self.id, state, record)
 
     async def meta(self) -> Any:
-        """What the job last said by `self.update_state(meta=...)`; None if nothing."""
+        """What the job last reported by `self.update_state(meta=...)`; None if nothing."""
         job = await self._read()
         return encoding.loads(job.meta) if job.meta else None
 
@@ -165,10 +165,10 @@ class Result:
         given: set[str] = set()
         async for messages in heard(connection, connection.key.ENDS + self.id, self.id):
             look = partial(members.newly_ended, connection, self.id, messages, given)
-            for place in await while_away(look):
-                given.add(place)
-                if not members.is_callback(place):
-                    yield Result(prefix + place, connection)
+            for path in await while_away(look):
+                given.add(path)
+                if not members.is_callback(path):
+                    yield Result(prefix + path, connection)
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""

@@ -1,4 +1,4 @@
-"""The commands of `python -m jobs`: all of them asked and answered the same way (see frame)."""
+"""The commands of `python -m jobs`: all with the same options and exit codes (see frame)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ for command in (
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one command, and end the process: 0 as asked, 1 not so, 64 wrong usage, 69 nobody answers."""
+    """Run one command, and end the process. Exit code 0: done, 1: not done, 64: wrong usage, 69: no answer."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -87,8 +87,8 @@ def main(words: list[str] | None = None) -> None:
                 raise click.UsageError(f"{checks.shown(word)} is not UTF-8")
         code = commands.main(words, prog_name="python -m jobs", standalone_mode=False)
     except click.ClickException as error:
-        said = printable(error.format_message())  # click quotes what was typed as it is
-        error.format_message = lambda: said  # type: ignore[method-assign]  # its show() asks for it
+        message = printable(error.format_message())  # click quotes what was typed as it is
+        error.format_message = lambda: message  # type: ignore[method-assign]  # its show() asks for it
         error.show()
         code = USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.Abort:

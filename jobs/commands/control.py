@@ -11,7 +11,7 @@ import click
 
 from .. import monitor
 from ..values import checks
-from .frame import UNAVAILABLE, Answer, Asked, asks, queue_option
+from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
 from .show import count, joined
 
 T = TypeVar("T")
@@ -21,8 +21,8 @@ T = TypeVar("T")
 @click.argument("action", type=click.Choice(["revoke", "rate_limit", "pause", "resume", "quiet", "shutdown"]))
 @click.argument("words", nargs=-1, metavar="[WORDS]...")
 @click.option("--terminate", is_flag=True, help="revoke: stop it if it runs.")
-@asks
-async def control_command(asked: Asked, action: str, words: tuple[str, ...], terminate: bool) -> Answer:
+@command_body
+async def control_command(context: Context, action: str, words: tuple[str, ...], terminate: bool) -> Answer:
     """Change what workers do.
 
     \b
@@ -36,27 +36,27 @@ async def control_command(asked: Asked, action: str, words: tuple[str, ...], ter
     if terminate and action != "revoke":
         raise click.UsageError("--terminate goes with revoke")
     if action == "revoke":
-        return await _revoke(asked, words, terminate)
+        return await _revoke(context, words, terminate)
     if action == "rate_limit":
-        return await _rate_limit(asked, words)
+        return await _rate_limit(context, words)
     if action in _OF_QUEUES:
         _need(words, "queues")
         what, do, done, undone = _OF_QUEUES[action]
         return await _each(
-            asked, what, words, partial(do, asked.redis), lambda changed: done if changed else undone
+            context, what, words, partial(do, context.redis), lambda changed: done if changed else undone
         )
-    return await _tell(asked, action, words)
+    return await _tell(context, action, words)
 
 
 @click.command("purge")
 @queue_option
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option("--scheduled", is_flag=True, help="ETA jobs, retries, workflows and their members too.")
-@asks
-async def purge_command(asked: Asked, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
+@command_body
+async def purge_command(context: Context, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
     """End the due jobs of all queues, or of some, as REVOKED. What runs is left alone."""
-    names = await asked.queues(queues)
-    found = await monitor.purgeable(asked.redis, names)
+    names = await context.queues(queues)
+    found = await monitor.purgeable(context.redis, names)
     click.echo(
         f"In {joined(names)}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
         f"(ETA jobs, retries, workflows){'' if scheduled else ', which stay without --scheduled'}.",
@@ -68,21 +68,21 @@ async def purge_command(asked: Asked, queues: tuple[str, ...], force: bool, sche
     what = "purge with scheduled" if scheduled else "purge"
 
     async def end() -> int:
-        queues = [monitor.purge_queue(asked.redis, name, scheduled, found) for name in names]
+        queues = [monitor.purge_queue(context.redis, name, scheduled, found) for name in names]
         return sum([ended for steps in queues async for ended in steps])
 
-    purged = await asked.noted(what, joined(names), end, lambda n: f"{n:,} jobs ended")
+    purged = await context.noted(what, joined(names), end, lambda n: f"{n:,} jobs ended")
     data = {"due": found.due, "scheduled": found.scheduled, "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])
 
 
 @click.command("retry")
 @click.argument("job_id", metavar="ID")
-@asks
-async def retry_command(asked: Asked, job_id: str) -> Answer:
+@command_body
+async def retry_command(context: Context, job_id: str) -> Answer:
     """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
-    new = await asked.noted(
-        "retry", job_id, lambda: monitor.retry(asked.redis, job_id), lambda new: f"runs as {new}"
+    new = await context.noted(
+        "retry", job_id, lambda: monitor.retry(context.redis, job_id), lambda new: f"runs as {new}"
     )
     return Answer({"id": new, "retry_of": job_id}, [new])
 
@@ -94,50 +94,50 @@ _OF_QUEUES = {
 _OF_WORKERS = {"quiet": ("quiet worker", monitor.quiet), "shutdown": ("stop worker", monitor.shutdown)}
 
 
-async def _revoke(asked: Asked, ids: tuple[str, ...], terminate: bool) -> Answer:
+async def _revoke(context: Context, ids: tuple[str, ...], terminate: bool) -> Answer:
     _need(ids, "the ids of jobs")
     answer = await _each(
-        asked,
+        context,
         "terminate" if terminate else "revoke",
         ids,
-        partial(monitor.revoke, asked.redis, terminate=terminate),
+        partial(monitor.revoke, context.redis, terminate=terminate),
         partial(_revoked, terminate=terminate),
     )
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
     return replace(answer, code=int(ended.issuperset(answer.data.values())))
 
 
-async def _rate_limit(asked: Asked, words: tuple[str, ...]) -> Answer:
+async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
     if len(words) != 2:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
     checks.name("TASK", task)
-    limit = partial(monitor.set_rate_limit, asked.redis, task, None if rate == "none" else rate)
-    await asked.noted("change rate limit", task, limit, lambda _: rate)
+    limit = partial(monitor.set_rate_limit, context.redis, task, None if rate == "none" else rate)
+    await context.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
 
-async def _tell(asked: Asked, word: str, words: tuple[str, ...]) -> Answer:
+async def _tell(context: Context, word: str, words: tuple[str, ...]) -> Answer:
     if words:
         raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
-    names = [worker.name for worker in await asked.workers()]
+    names = [worker.name for worker in await context.workers()]
     what, do = _OF_WORKERS[word]
     answer = await _each(
-        asked, what, names, partial(do, asked.redis), lambda heard: "OK" if heard else "does not listen"
+        context, what, names, partial(do, context.redis), lambda heard: "OK" if heard else "does not listen"
     )
     return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
 
 
 async def _each(
-    asked: Asked,
+    context: Context,
     what: str,
     targets: Iterable[str],
     do: Callable[[str], Awaitable[T]],
-    said: Callable[[T], str],
+    summary: Callable[[T], str],
 ) -> Answer:
-    """Do it to each target, with a line in the audit for each, which has what is *said* of the result."""
-    results = {target: await asked.noted(what, target, partial(do, target), said) for target in targets}
-    return Answer(results, [f"{target}: {said(result)}" for target, result in results.items()])
+    """Do it to each target, with a line in the audit for each, which has the *summary* of the result."""
+    results = {target: await context.noted(what, target, partial(do, target), summary) for target in targets}
+    return Answer(results, [f"{target}: {summary(result)}" for target, result in results.items()])
 
 
 def _need(words: tuple[str, ...], what: str) -> None:

@@ -13,24 +13,24 @@ import click
 
 from ..monitor import Event, events
 from ..values.untrusted_text import printable_json
-from .frame import Asked, asks
+from .frame import Context, command_body
 
 
 @click.command("events")
-@asks
-async def events_command(asked: Asked) -> None:
+@command_body
+async def events_command(context: Context) -> None:
     """What happens from now on, one JSON object a line: jobs that come to a state, workers that come and go.
 
     Until Ctrl-C, or -t seconds; -d: only what these workers do.
     """
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):  # Ctrl-C cancels, and is no error
         async with (
-            asyncio.timeout(asked.timeout_s),
-            contextlib.aclosing(events(asked.redis)) as happens,
+            asyncio.timeout(context.timeout_s),
+            contextlib.aclosing(events(context.redis)) as happens,
         ):
             async for event in happens:
                 actor = event.id if event.kind == "worker" else event.worker
-                if asked.destination and actor not in asked.destination:
+                if context.destination and actor not in context.destination:
                     continue
                 try:
                     click.echo(_line(event))
@@ -40,5 +40,5 @@ async def events_command(asked: Asked) -> None:
 
 
 def _line(event: Event) -> str:
-    told = {name: value for name, value in asdict(event).items() if value != ""}
-    return printable_json(json.dumps(told | {"at": event.at.isoformat()}, ensure_ascii=False))
+    fields = {name: value for name, value in asdict(event).items() if value != ""}
+    return printable_json(json.dumps(fields | {"at": event.at.isoformat()}, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""What all commands have in common: whom they ask, their options, how answers are printed, exit codes."""
+"""What all commands have in common: which Redis they ask, their options, how answers are printed, exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .values import names, seconds
 USAGE, UNAVAILABLE = 64, 69
 """Exit codes, as in sysexits.h."""
 PATIENCE_S = 5.0
-"""How long Redis may take to answer, unless -t says."""
+"""How long Redis may take to answer, unless -t is given."""
 DEFAULT_APP = "worker.WorkerSettings"
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ class Unavailable(click.ClickException):
 
 @dataclass(frozen=True)
 class Target:
-    """Which system is asked: `-A` and `--redis-url`, or else the environment's REDIS_URL."""
+    """Which Redis to ask: `-A` and `--redis-url`, or else the environment's REDIS_URL."""
 
     app: str | None
     redis_url: str | None
     environment_url: str | None = None
 
     def redis(self, settings: Any) -> JobsRedis:
-        """The Redis that is asked."""
+        """A connection to it."""
         if self.redis_url is None and settings is not None:
             redis: JobsRedis = settings.redis_pool
             return redis
@@ -69,7 +69,7 @@ class Target:
             return None
         try:
             settings = getattr(importlib.import_module(module), name)
-        except SystemExit as refusal:  # a module that says in one sentence why it does not start
+        except SystemExit as refusal:  # a module that explains in one sentence why it does not start
             raise Unavailable(f"{path}: {refusal}") from refusal
         except Exception as error:  # whatever the module does
             why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
@@ -82,8 +82,8 @@ class Target:
 
 
 @dataclass
-class Asked:
-    """One command, as it was asked."""
+class Context:
+    """What one command works with."""
 
     redis: JobsRedis
     settings: Any
@@ -110,18 +110,18 @@ class Asked:
         return sorted({*known, *await monitor.queue_names(self.redis)})
 
     async def noted(
-        self, what: str, target: str, doing: Callable[[], Awaitable[T]], said: Callable[[T], str]
+        self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]
     ) -> T:
-        """Do it, and have it in the audit that this was done from here, and what is *said* of the result."""
+        """Do it, with an entry in the audit: done from this host, and the *summary* of the result."""
         who = f"command line on {socket.gethostname()}"
-        return await monitor.noted(self.redis, who, what, target, doing, said)
+        return await monitor.noted(self.redis, who, what, target, doing, summary)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: `data` as JSON, `lines` for people, `notes` that -q leaves out.
+    """What a command answers: `data` as JSON, `lines` for people, `notes` that -q leaves out.
 
-    Nothing in a line is obeyed by a terminal: a newline in it shows as `\\n`.
+    No control character of a line reaches the terminal: a newline in it shows as `\\n`.
     """
 
     data: Any
@@ -130,7 +130,7 @@ class Answer:
     code: int = 0
 
 
-def asks(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
+def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
     """Make the body of a command of *function*, with the options that all have; it returns the exit code.
 
     A *function* that has printed its answer itself returns None.
@@ -166,7 +166,7 @@ def asks(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int
                 with default.connected(redis):
                     async with asyncio.timeout(timeout or PATIENCE_S):
                         await redis.ping()
-                    return await function(Asked(redis, settings, timeout, destination), **own)
+                    return await function(Context(redis, settings, timeout, destination), **own)
             finally:
                 await redis.aclose()
 
@@ -202,7 +202,7 @@ def json_text(value: Any) -> str:
 
 
 def _sentence(error: Exception) -> click.ClickException | None:
-    """What is said of an expected error, with its exit code."""
+    """The message for an expected error, with its exit code."""
     if isinstance(error, QueueUnavailable):
         return Unavailable(str(error))
     if isinstance(error, WrongValue | SettingsMistake):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from .. import monitor
-from .frame import Answer, Asked, asks, queue_option
+from .frame import Answer, Context, command_body, queue_option
 from .show import as_data, count, line, span, time_text
 from .values import limit_option
 
@@ -24,8 +24,8 @@ from .values import limit_option
 )
 @queue_option
 @limit_option("Jobs", 100)
-@asks
-async def inspect_command(asked: Asked, action: str, queues: tuple[str, ...], limit: int) -> Answer:
+@command_body
+async def inspect_command(context: Context, action: str, queues: tuple[str, ...], limit: int) -> Answer:
     """What workers and queues hold now.
 
     \b
@@ -41,15 +41,15 @@ async def inspect_command(asked: Asked, action: str, queues: tuple[str, ...], li
     conf          how each worker is set up
     """
     if action in _OF_WORKERS:
-        return _by_worker(await asked.workers(), *_OF_WORKERS[action])
-    return await _OF_JOBS[action](asked, queues, limit)
+        return _by_worker(await context.workers(), *_OF_WORKERS[action])
+    return await _OF_JOBS[action](context, queues, limit)
 
 
 @click.command("status")
-@asks
-async def status_command(asked: Asked) -> Answer:
+@command_body
+async def status_command(context: Context) -> Answer:
     """Which workers are online; exit code 69 if none is."""
-    workers = await asked.workers()
+    workers = await context.workers()
     lines = [f"{worker.name}: OK{' (quiet)' if worker.quiet else ''}" for worker in workers]
     data = [_about(worker, "name", "quiet", "queues") for worker in workers]
     return Answer(data, lines, [f"{count(len(workers), 'node')} online."])
@@ -60,12 +60,12 @@ def _by_worker(
     data: Callable[[monitor.WorkerInfo], Any],
     text: Callable[[Any], list[str]],
 ) -> Answer:
-    told = {worker.name: data(worker) for worker in workers}
+    answers = {worker.name: data(worker) for worker in workers}
     lines = []
-    for name, value in told.items():
+    for name, value in answers.items():
         shown = text(value)
         lines += [f"{name}: {shown[0]}"] if len(shown) == 1 else [f"{name}:", *shown]
-    return Answer(told, lines)
+    return Answer(answers, lines)
 
 
 def _indented(value: Any) -> list[str]:
@@ -91,14 +91,14 @@ _OF_WORKERS: dict[str, tuple[Callable[[monitor.WorkerInfo], Any], Callable[[Any]
 }
 
 
-async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
-    now = await monitor.now(asked.redis)
+async def _active(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
+    now = await monitor.now(context.redis)
     data: dict[str, list[dict[str, Any]]] = {}
     lines: list[str] = []
-    for worker in await asked.workers():
-        held = await monitor.running(asked.redis, worker.name)
+    for worker in await context.workers():
+        held = await monitor.running(context.redis, worker.name)
         rows = [row for row in held if not queues or row.queue in queues][:limit]
-        calls = await monitor.unfinished_calls(asked.redis, [row.id for row in rows])
+        calls = await monitor.unfinished_calls(context.redis, [row.id for row in rows])
         data[worker.name] = []
         lines.append(f"{worker.name}: {count(len(rows), 'job')}")
         for row, call in zip(rows, calls, strict=True):
@@ -110,24 +110,24 @@ async def _active(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
 
 
 async def _waiting(
-    asked: Asked,
+    context: Context,
     queues: tuple[str, ...],
     limit: int,
     which: Literal["due", "later"],
     wanted: Callable[[monitor.JobRow], bool] = lambda row: True,
 ) -> Answer:
-    now = await monitor.now(asked.redis)
+    now = await monitor.now(context.redis)
     found: list[tuple[datetime, monitor.JobRow]] = []
-    for queue in await asked.queues(queues):
+    for queue in await context.queues(queues):
         before = len(found)
-        async for row in monitor.waiting(asked.redis, queue, which):
+        async for row in monitor.waiting(context.redis, queue, which):
             if row.due and wanted(row):
                 found.append((row.due, row))
             if len(found) - before > limit:
                 break
     found.sort(key=lambda job: job[0])
     shown = found[:limit]
-    calls = await monitor.unfinished_calls(asked.redis, [row.id for _, row in shown])
+    calls = await monitor.unfinished_calls(context.redis, [row.id for _, row in shown])
     data, lines = [], []
     for (due, row), call in zip(shown, calls, strict=True):
         age_s = (now - due).total_seconds()
@@ -139,12 +139,12 @@ async def _waiting(
     return Answer(data, lines, [f"{count(len(shown), 'job')}{more}."])
 
 
-async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
+async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
     """Of the jobs that ended; the newest first."""
     rows: list[monitor.JobRow] = []
     cursor = ""
     while len(rows) < limit:
-        page = await monitor.find(asked.redis, state="REVOKED", cursor=cursor, limit=limit)
+        page = await monitor.find(context.redis, state="REVOKED", cursor=cursor, limit=limit)
         rows += [row for row in page.rows if not queues or row.queue in queues]
         cursor = page.next
         if not cursor:
@@ -157,7 +157,7 @@ async def _revoked(asked: Asked, queues: tuple[str, ...], limit: int) -> Answer:
     return Answer(data, lines, [f"{count(len(rows), 'job')}."])
 
 
-_OF_JOBS: dict[str, Callable[[Asked, tuple[str, ...], int], Awaitable[Answer]]] = {
+_OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
     "queued": partial(_waiting, which="due"),
     "scheduled": partial(_waiting, which="later", wanted=lambda row: not (row.held or row.unknown)),

@@ -1,4 +1,4 @@
-"""`result` and `why`: what came of a job, and why it has not started."""
+"""`result` and `why`: how a job ended, and why it has not started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import monitor
 from ..client.result import Result
 from ..errors import ResultUnknown
 from ..values.short_text import text
-from .frame import Answer, Asked, asks
+from .frame import Answer, Context, command_body
 from .show import as_data
 
 SHOWN = 10_000
@@ -24,14 +24,14 @@ SHOWN = 10_000
 @click.option(
     "--traceback", "with_traceback", is_flag=True, help="The traceback of a failure, and of earlier attempts."
 )
-@asks
-async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Answer:
+@command_body
+async def result_command(context: Context, job_id: str, with_traceback: bool) -> Answer:
     """What a job returned; exit code 1 if it has not ended well. With -t it is waited for."""
-    result = Result(job_id, asked.redis)
+    result = Result(job_id, context.redis)
     state = await result.state()
-    if asked.timeout_s and state not in ("UNKNOWN", "SUCCESS", "FAILURE", "REVOKED"):
+    if context.timeout_s and state not in ("UNKNOWN", "SUCCESS", "FAILURE", "REVOKED"):
         with contextlib.suppress(TimeoutError):
-            await result.get(timeout=asked.timeout_s, propagate=False)
+            await result.get(timeout=context.timeout_s, propagate=False)
         state = await result.state()
     data: dict[str, Any] = {"id": job_id, "state": state, "result": None}
     if state == "UNKNOWN":
@@ -41,7 +41,7 @@ async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Ans
         info = await result.info()
         data |= {"task": info.task, "queue": info.queue, "worker": info.worker, "attempts": info.attempts,
                  "enqueued": info.enqueued, "started": info.started, "finished": info.finished}  # fmt: skip
-    call = await monitor.call_of(asked.redis, job_id)
+    call = await monitor.call_of(context.redis, job_id)
     if call:
         data |= as_data(call)
     if state not in ("SUCCESS", "FAILURE", "REVOKED"):
@@ -59,10 +59,10 @@ async def result_command(asked: Asked, job_id: str, with_traceback: bool) -> Ans
 
 @click.command("why")
 @click.argument("job_id", metavar="ID")
-@asks
-async def why_command(asked: Asked, job_id: str) -> Answer:
-    """Why a job has not started: every reason there is. Exit code 1 for an id that nobody knows."""
-    reasons = await monitor.why(asked.redis, job_id)
+@command_body
+async def why_command(context: Context, job_id: str) -> Answer:
+    """Why a job has not started: every reason there is. Exit code 1 for an unknown id."""
+    reasons = await monitor.why(context.redis, job_id)
     data = [{"code": reason.code, "text": reason.text, "until": reason.until} for reason in reasons]
     unknown = reasons[0].code == "unknown"
     return Answer(data, [f"{job_id}: {reason.text}" for reason in reasons], code=int(unknown))

@@ -7,15 +7,15 @@ from dataclasses import asdict
 import click
 
 from .. import monitor
-from .frame import Answer, Asked, asks
+from .frame import Answer, Context, command_body
 from .show import count, time_text
 
 
 @click.command("schedules")
-@asks
-async def schedules_command(asked: Asked) -> Answer:
+@command_body
+async def schedules_command(context: Context) -> Answer:
     """Every schedule that workers have: when it is due, its last and its next run."""
-    found = await monitor.schedules(asked.redis)
+    found = await monitor.schedules(context.redis)
     return Answer(
         [asdict(info) for info in found],
         [_line(info) for info in found],

@@ -65,7 +65,7 @@ def json_of(kind: type, example: str) -> Callable[[str], Any]:
 
 
 def time(text: str) -> datetime:
-    """A time, local unless it says."""
+    """A time, local unless it has an offset."""
     try:
         return checks.moment("time", datetime.fromisoformat(text))
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .. import monitor
-from .frame import Answer, Asked, asks
+from .frame import Answer, Context, command_body
 from .show import count, time_text
 from .values import limit_option
 
@@ -24,14 +24,14 @@ _NAMES = {NOT_CALLED: "not called yet"}
 @click.command("workflows")
 @click.argument("workflow_id", required=False, metavar="[ID]")
 @limit_option("Workflows", 50)
-@asks
-async def workflows_command(asked: Asked, workflow_id: str | None, limit: int) -> Answer:
+@command_body
+async def workflows_command(context: Context, workflow_id: str | None, limit: int) -> Answer:
     """The latest workflows; or one, drawn as a tree with the states of its tasks."""
-    return await _latest(asked, limit) if workflow_id is None else await _one(asked, workflow_id)
+    return await _latest(context, limit) if workflow_id is None else await _one(context, workflow_id)
 
 
-async def _latest(asked: Asked, limit: int) -> Answer:
-    rows = (await monitor.workflows(asked.redis, limit=limit)).rows
+async def _latest(context: Context, limit: int) -> Answer:
+    rows = (await monitor.workflows(context.redis, limit=limit)).rows
     lines = []
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"
@@ -39,8 +39,8 @@ async def _latest(asked: Asked, limit: int) -> Answer:
     return Answer([asdict(row) for row in rows], lines, [f"{count(len(rows), 'workflow')}."])
 
 
-async def _one(asked: Asked, workflow_id: str) -> Answer:
-    root = await monitor.workflow(asked.redis, workflow_id, limit=EVERY, inner=EVERY)
+async def _one(context: Context, workflow_id: str) -> Answer:
+    root = await monitor.workflow(context.redis, workflow_id, limit=EVERY, inner=EVERY)
     if root is None:
         raise click.ClickException(
             f"no workflow {workflow_id!r}: nobody has seen this id, its result has ended, or another version stored it"

@@ -41,9 +41,9 @@ class AuditPage:
 async def note(
     connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = ""
 ) -> str:
-    """Add an entry, or put it in the place of another, in one step; returns its id. No secrets, no addresses."""
-    said = {"who": who, "what": what, "target": target, "result": result}
-    fields = [part for name, word in said.items() for part in (name, cut(word, LONGEST))]
+    """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
+    words = {"who": who, "what": what, "target": target, "result": result}
+    fields = [part for name, word in words.items() for part in (name, cut(word, LONGEST))]
     added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
     return added.decode(errors="replace")
 
@@ -54,11 +54,11 @@ async def noted(
     what: str,
     target: str,
     doing: Callable[[], Awaitable[T]],
-    said: Callable[[T], str] = str,
+    summary: Callable[[T], str] = str,
 ) -> T:
     """Do it, with an entry from before it begins: whatever kills this process, nothing is done without one.
 
-    The entry says BEGUN until that is replaced by what is *said* of the result, or by why it was refused.
+    The entry reads BEGUN until the *summary* of the result replaces it, or the reason why it was refused.
     """
     begun = await note(connection, who, what, target, BEGUN)
     try:
@@ -66,14 +66,14 @@ async def noted(
     except (QuarqError, ValueError) as error:
         await note(connection, who, what, target, str(error), instead_of=begun)
         raise
-    await note(connection, who, what, target, said(done), instead_of=begun)
+    await note(connection, who, what, target, summary(done), instead_of=begun)
     return done
 
 
 async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> AuditPage:
     """The entries, the newest first. ValueError for a cursor that cannot be."""
-    ms, _, place = cursor.partition("-")
-    if cursor and (number(ms) is None or number(place) is None):
+    ms, _, sequence = cursor.partition("-")
+    if cursor and (number(ms) is None or number(sequence) is None):
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)

@@ -122,12 +122,12 @@ async def _last(connection: JobsRedis, n: int, fields: list[str] | None = None) 
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
-    """What was counted since ever, by task; '' is all together. Never goes down, but when Redis is emptied."""
+    """What was counted since the beginning, by task; '' is all together. Goes down only when Redis is emptied."""
     return _counted(await connection.hgetall(connection.key.TOTALS))  # type: ignore[misc]
 
 
 def percentile(buckets: Buckets, share: float) -> float | None:
-    """The time in seconds that *share* of all stay below, as exactly as the buckets tell; None of none."""
+    """The time in seconds that *share* of all stay below, as exactly as the buckets allow; None if they are empty."""
     total = sum(buckets.values())
     left = total * share
     if left <= 0:

@@ -1,4 +1,4 @@
-"""What happens, as it happens. Scripts tell of it only while somebody listens."""
+"""Events, as they happen. Scripts publish them only while somebody listens."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..store.subscription import Subscription
 from .worker_list import online
 
 LISTENS_S = 15
-"""So long after its last sign of life a listener counts as gone, and nothing is told any more."""
-LOOK_S = 2.0
-"""How often is looked which workers are online, and a sign of life given."""
-HELD = 10_000
+"""A listener that has not renewed its flag for this long counts as gone: scripts publish nothing more."""
+WATCH_INTERVAL_S = 2.0
+"""How often to check which workers are online, and to renew the flag that somebody listens."""
+MAX_QUEUED = 10_000
 """Events that wait for a slow listener; later ones are dropped."""
 
 
@@ -44,10 +44,10 @@ class Event:
 async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     """Each change of a job's state, and workers that come and go, from now on and until the caller stops.
 
-    The workers that are online already are told of as well. A Redis that is away is waited for; what happens meanwhile
-    is not told, nor is what a listener is too slow for. QueueUnavailable where Redis does not let this user listen.
+    Workers that are online already come first. While Redis is away it waits, and misses what happens; a listener that
+    is too slow misses events, too. QueueUnavailable where Redis does not let this user listen.
     """
-    heard: asyncio.Queue[Event | Exception] = asyncio.Queue(HELD)
+    heard: asyncio.Queue[Event | Exception] = asyncio.Queue(MAX_QUEUED)
 
     def hear(_: bytes, message: bytes) -> None:
         for event in _read(message):
@@ -72,7 +72,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
 async def _watch(
     connection: JobsRedis, subscription: Subscription, heard: asyncio.Queue[Event | Exception]
 ) -> None:
-    """Say that somebody listens, and tell of workers that have come or gone; an error is told of and ends it."""
+    """Renew the flag that somebody listens, and report workers that come and go; an error is reported, and ends it."""
     before: set[str] = set()
     while True:
         try:
@@ -88,12 +88,12 @@ async def _watch(
             for name in sorted(there ^ before):
                 await heard.put(Event(at, "worker", name, "online" if name in there else "offline"))
             before = there
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(WATCH_INTERVAL_S)
 
 
 def _read(message: bytes) -> list[Event]:
-    told: Any = msgpack.unpackb(message)
-    at = moment_of(told[0])
+    sent: Any = msgpack.unpackb(message)
+    at = moment_of(sent[0])
     return [
-        Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in told[1]
+        Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in sent[1]
     ]

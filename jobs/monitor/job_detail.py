@@ -40,14 +40,14 @@ class JobDetail:
     row: JobRow | None
     """None of a member that has not been called yet."""
     info: JobInfo | None
-    """None too where its record is history's no more, while its result is kept."""
+    """None too where its record is forgotten, while its result is kept."""
     task: str
     args: list[Any] | None
     kwargs: dict[str, Any] | None
     result: str | None
     """The result as text, cut; None: it has none yet, has failed, or its result is not kept."""
     error: str
-    """`ValueError: no luck`, of one that failed or was revoked; the tracebacks stand in `info.history`."""
+    """`ValueError: no luck`, of one that failed or was revoked; the tracebacks are in `info.history`."""
     parent: str
     """The workflow that it is a member of."""
     children: list[JobRow]
@@ -108,7 +108,7 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
         return f"<{len(found.result):,} bytes>", ""
     try:
         value = await Result(job_id, connection).get(propagate=False)
-    except EncodingError as error:  # nobody's bytes
+    except EncodingError as error:  # not written by us
         value = error
     if isinstance(value, ResultUnknown):
         return None, ""
@@ -120,7 +120,7 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
 async def _progress(handle: Result) -> Any:
     try:
         return without_secrets(await handle.meta(), most=ARGUMENTS)
-    except EncodingError:  # nobody's bytes
+    except EncodingError:  # not written by us
         return None
 
 

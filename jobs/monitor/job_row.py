@@ -39,14 +39,14 @@ class JobRow(JobRecord):
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A row, and what a search for text has to look at besides."""
+    """A row, and what else a search for text has to look at."""
 
     row: JobRow
     call: MaskedCall | None
     log: bytes
 
     def holds(self, needle: Needle) -> bool:
-        """Does *needle* stand in what may be seen of this job? Never because of a secret."""
+        """Is *needle* in what may be seen of this job? Never because of a secret."""
         if not needle.typed:
             return True
         seen = (self.row.id, self.row.task, *(attempt.text for attempt in attempts_of(self.log)))
@@ -75,10 +75,10 @@ def row_of_result(
 ) -> JobRow | None:
     """The row of a job of which only the result is left; None if those bytes are no result."""
     try:
-        told = connection.loads(stored)
-        queue, began, ended = connection.key.queue_name(told["q"]), int(told["st"]), int(told["ft"])
-        value, enqueued, tries = told["r"], int(told["et"]), int(told["t"])
-    except Exception:  # nobody's bytes
+        result = connection.loads(stored)
+        queue, began, ended = connection.key.queue_name(result["q"]), int(result["st"]), int(result["ft"])
+        value, enqueued, tries = result["r"], int(result["et"]), int(result["t"])
+    except Exception:  # not written by us
         return None
     call = masked_call_of(connection, known, stored)
     error = "" if state == "SUCCESS" else error_text(value, ERROR)
@@ -97,7 +97,7 @@ def error_text(error: Any, limit: int) -> str:
 
 
 def error_of(log: bytes) -> str:
-    """The first line of what the last attempt says; of a traceback, the first line of its exception."""
+    """The first line of the last attempt's text; of a traceback, the first line of its exception."""
     attempts = attempts_of(log)
     lines = attempts[-1].text.splitlines() if attempts else []
     frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]

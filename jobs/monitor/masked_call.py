@@ -1,4 +1,4 @@
-"""The arguments of a stored call as people may see them, also where the call is cut off or nobody's bytes."""
+"""The arguments of a stored call as people may see them, also where the call is cut off, or not written by us."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MaskedCall:
         return call_text(self.args, self.kwargs, limit)
 
     def holds(self, needle: Needle) -> bool:
-        """Does *needle* stand in one of the arguments that may be seen?"""
+        """Is *needle* in one of the arguments that may be seen?"""
         return any(map(needle.is_value, _values([self.args, self.kwargs])))
 
 
@@ -55,7 +55,7 @@ def masked_call_of(
     whole = True
     try:
         call = connection.loads(stored)
-    except Exception:  # cut off, nested deeper than what is read, or nobody's bytes
+    except Exception:  # cut off, nested deeper than what is read, or not written by us
         call, whole = encoding.loads_cut(stored), False
     if not isinstance(call, Mapping) or "a" not in call or call.get("cut"):
         return None
@@ -65,7 +65,7 @@ def masked_call_of(
 
 
 async def unfinished_calls(connection: JobsRedis, ids: Sequence[str]) -> list[MaskedCall]:
-    """The calls of jobs that have not ended, in this order; an empty one for a job that has, and for nobody's bytes."""
+    """The calls of jobs that have not ended, in this order; an empty one where none can be read."""
     known, calls = await known_tasks(connection), list[MaskedCall]()
     for some in chunked(ids):
         payloads = await connection.mget([connection.key.JOB + job_id for job_id in some])

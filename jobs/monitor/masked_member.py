@@ -36,7 +36,7 @@ async def call_of(
 
 
 class FromBefore:
-    """Stands for the results that a group before this step handed on: there may be 10,000 of them."""
+    """A placeholder for the results that a group before this step handed on: there may be 10,000 of them."""
 
     def __repr__(self) -> str:
         return "<results of the step before>"
@@ -63,10 +63,10 @@ async def member_call(
     return MaskedCall(nodes[-1]["task"], args, kwargs, whole=True)
 
 
-async def _result_of(connection: JobsRedis, workflow: str, place: str) -> Any:
+async def _result_of(connection: JobsRedis, workflow: str, path: str) -> Any:
     """What a task has handed on; of a group there is no single entry."""
-    entry = await connection.hget(connection.key.JOURNAL + workflow, place)  # type: ignore[misc]
+    entry = await connection.hget(connection.key.JOURNAL + workflow, path)  # type: ignore[misc]
     try:
         return FromBefore() if entry is None else read_entry(entry)[1]
-    except EncodingError:  # nobody's bytes
+    except EncodingError:  # not written by us
         return FromBefore()

@@ -11,9 +11,9 @@ from ..store.stored_values import chunked
 from .search_indexes import queue_names
 from .worker_list import WorkerInfo, online
 
-MOST = 200
-"""Queues that no worker serves and that are told one by one, the fullest: whoever enqueues may make up names."""
-LOOKED_AT = 2_000
+MAX_LISTED = 200
+"""Unserved queues that are listed one by one, the fullest first. Bounded, because callers can invent names."""
+MAX_COUNTED = 2_000
 """Such queues that are looked at, in the order of their names."""
 
 
@@ -22,7 +22,7 @@ class QueueInfo:
     """A queue. `workers`: names of those online that serve it, quiet ones too."""
 
     name: str
-    """'' for all that are not told one by one: see `others`."""
+    """'' for all that are not listed one by one: see `others`."""
     due: int
     scheduled: int
     """Those that come later, by their time or for a retry; those that a limit holds back; workflows that wait."""
@@ -32,18 +32,18 @@ class QueueInfo:
     paused: bool = False
     workers: tuple[str, ...] = ()
     others: int = 0
-    """How many queues this row stands for, if it is not one by itself."""
+    """How many queues this row sums up; 0: it is one queue."""
 
     @property
     def is_of_interest(self) -> bool:
-        """One that is empty, and that nobody serves, is history."""
+        """Does it hold something, is it paused, or does a worker serve it?"""
         return bool(self.due + self.scheduled + self.running + self.paused) or self.workers != ()
 
 
 async def queues(connection: JobsRedis) -> list[QueueInfo]:
-    """Every queue that a worker serves, and the fullest MOST of others that hold something or are paused, by name.
+    """Every queue that a worker serves, and MAX_LISTED others that hold something or are paused, by name.
 
-    What the rest of them holds stands in one row at the end, with the name '': as far as they were looked at.
+    The last row, with the name '', sums up the rest, as far as they were counted.
     """
     return await queues_served_by(connection, await online(connection))
 
@@ -53,12 +53,12 @@ async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> 
     served = {queue for worker in workers for queue in worker.queues}
     paused = {name.decode(errors="replace") for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
     others = sorted({*await queue_names(connection), *paused} - served)
-    looked_at = await _look(connection, others[:LOOKED_AT], [])
+    looked_at = await _look(connection, others[:MAX_COUNTED], [])
     full = sorted((info for info in looked_at if info.is_of_interest), key=_fullest_first)
-    told = [*await _look(connection, sorted(served), workers), *full[:MOST]]
-    told.sort(key=lambda info: info.name)
-    rest, unseen = full[MOST:], max(len(others) - LOOKED_AT, 0)
-    return [*told, _together(rest, len(rest) + unseen)] if rest or unseen else told
+    listed = [*await _look(connection, sorted(served), workers), *full[:MAX_LISTED]]
+    listed.sort(key=lambda info: info.name)
+    rest, unseen = full[MAX_LISTED:], max(len(others) - MAX_COUNTED, 0)
+    return [*listed, _together(rest, len(rest) + unseen)] if rest or unseen else listed
 
 
 async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[QueueInfo]:

@@ -1,4 +1,4 @@
-"""Why a job has not started: every reason that holds it back now, the first to go away last."""
+"""Why a job has not started: every reason that holds it back now."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """What Redis says of a job that waits, besides its record."""
+    """What Redis has of a job that waits, its record included."""
 
     record: JobRecord
     due: datetime
@@ -48,7 +48,7 @@ class _Waiting:
 
 
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
-    """The reasons; one that says so if it runs, has ended, or is not known."""
+    """The reasons; a single one if it runs, has ended, or is unknown."""
     state = await Result(job_id, connection).state()
     if state == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
@@ -99,7 +99,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
     key = connection.key
     stored: Any = await connection.execute_command("HGETALL", key.RECORD + job_id)
     record = JobRecord(**read_record(job_id, state, stored))
-    # a stock producer's, that no worker has looked at: only its payload says
+    # stock arq has called it, and no worker has seen it yet: only its payload names the task
     task = record.task or _task_of(connection, await connection.get(key.JOB + job_id))
     queue = record.queue or keys.DEFAULT_QUEUE
     async with connection.pipeline(transaction=False) as pipe:
@@ -123,7 +123,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
 def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
     try:
         return str(connection.loads(payload or b"")["f"])
-    except Exception:  # nobody's bytes, or gone meanwhile
+    except Exception:  # not written by us, or gone
         return "?"
 
 
@@ -160,7 +160,7 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
 
 
 def _before(node: Tree, path: str) -> list[str]:
-    """The places of the tasks that must have ended before the one at *path* is called."""
+    """The paths of the tasks that must have ended before the one at *path* is called."""
     found: list[str] = []
     above = ""
     for here in map(int, path.split(".")):

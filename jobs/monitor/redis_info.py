@@ -14,7 +14,7 @@ NEAR = 0.8
 
 @dataclass(frozen=True)
 class Broker:
-    """What a Redis says of itself. Memory is in bytes, `uptime` in seconds."""
+    """What a Redis reports about itself. Memory is in bytes, `uptime` in seconds."""
 
     name: str
     """Redis or Valkey."""
@@ -36,29 +36,29 @@ class Broker:
 
 
 async def broker(connection: JobsRedis) -> Broker:
-    """Its figures, and what somebody should change."""
-    told: dict[str, Any] = await connection.info("all")
-    valkey = told.get("valkey_version")
+    """Its figures, and what an operator should change."""
+    info: dict[str, Any] = await connection.info("all")
+    valkey = info.get("valkey_version")
     found = Broker(
         name="Valkey" if valkey else "Redis",
-        version=str(valkey or told.get("redis_version", "?")),
-        memory=int(told.get("used_memory", 0)),
-        peak=int(told.get("used_memory_peak", 0)),
-        limit=int(told.get("maxmemory", 0)),
-        clients=int(told.get("connected_clients", 0)),
-        persistence=await _persistence(connection, told),
-        uptime=int(told.get("uptime_in_seconds", 0)),
-        policy=str(told.get("maxmemory_policy", "?")),
-        keys=sum(db["keys"] for name, db in told.items() if name.startswith("db") and isinstance(db, dict)),
-        per_s=int(told.get("instantaneous_ops_per_sec", 0)),
+        version=str(valkey or info.get("redis_version", "?")),
+        memory=int(info.get("used_memory", 0)),
+        peak=int(info.get("used_memory_peak", 0)),
+        limit=int(info.get("maxmemory", 0)),
+        clients=int(info.get("connected_clients", 0)),
+        persistence=await _persistence(connection, info),
+        uptime=int(info.get("uptime_in_seconds", 0)),
+        policy=str(info.get("maxmemory_policy", "?")),
+        keys=sum(db["keys"] for name, db in info.items() if name.startswith("db") and isinstance(db, dict)),
+        per_s=int(info.get("instantaneous_ops_per_sec", 0)),
         warnings=[],
     )
-    found.warnings.extend(_warnings(found, told))
+    found.warnings.extend(_warnings(found, info))
     return found
 
 
-async def _persistence(connection: JobsRedis, told: Mapping[str, Any]) -> str:
-    ways = ["AOF"] if told.get("aof_enabled") else []
+async def _persistence(connection: JobsRedis, info: Mapping[str, Any]) -> str:
+    ways = ["AOF"] if info.get("aof_enabled") else []
     try:
         if (await connection.config_get("save")).get("save"):
             ways.append("RDB")
@@ -67,7 +67,7 @@ async def _persistence(connection: JobsRedis, told: Mapping[str, Any]) -> str:
     return " and ".join(ways) or "none"
 
 
-def _warnings(found: Broker, told: Mapping[str, Any]) -> Iterator[str]:
+def _warnings(found: Broker, info: Mapping[str, Any]) -> Iterator[str]:
     if found.policy not in ("noeviction", "?"):
         yield (
             f"maxmemory-policy is {found.policy}: when memory is full, Redis throws jobs away. "
@@ -77,13 +77,13 @@ def _warnings(found: Broker, told: Mapping[str, Any]) -> Iterator[str]:
         yield "nothing is written to disk: a restart of Redis loses every job. Set appendonly yes"
     elif found.persistence == "RDB":
         yield "only snapshots are written: a crash loses what came after the last one. Set appendonly yes"
-    if told.get("aof_last_write_status", "ok") != "ok" or told.get("rdb_last_bgsave_status", "ok") != "ok":
+    if info.get("aof_last_write_status", "ok") != "ok" or info.get("rdb_last_bgsave_status", "ok") != "ok":
         yield "the last write to disk failed: look at the disk, and at Redis' log"
     if found.limit and found.memory > NEAR * found.limit:
         yield f"{found.memory / found.limit:.0%} of the memory limit is used: when it is full, calls are refused"
-    if told.get("role") == "slave":
+    if info.get("role") == "slave":
         yield "this is a replica: nothing can be written to it"
-    if _number(str(told.get("redis_version", "7"))) < (7, 0):
+    if _number(str(info.get("redis_version", "7"))) < (7, 0):
         yield f"Redis {found.version} is too old: at least Redis 7.0 or Valkey 7.2 is needed"
 
 

@@ -1,4 +1,4 @@
-"""Find jobs: a page at a time along an index, never by looking at all of them."""
+"""Finds jobs, page by page along an index; nothing looks at all of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP = 250
 MOST_RUNNING = 1_000
 """Running jobs of a worker that are listed."""
 PATIENCE_S = 0.04
-"""After so long a page ends as it is, and says how far it came."""
+"""A page that takes longer ends as it is, and reports how far it came."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Search:
     def _take(self, rows: list[RawRow]) -> None:
         for raw in rows:
             found = read_row(self.connection, self.known, raw)
-            # of a stock producer's only the payload says which task it is
+            # where stock arq has called it, only the payload names the task
             fits = self.wanted.task in ("", found.row.task) and found.holds(self.wanted.needle)
             if fits and found.row.id not in self.seen:
                 self.seen.add(found.row.id)

@@ -1,4 +1,4 @@
-"""What is sought among jobs, and where: which indexes hold such jobs, in which order."""
+"""What to search for, and which indexes hold such jobs, in which order."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class TaskInfo:
     rate_limit: str
     """`10/s`, `5/m`; '' for none."""
     overridden: bool
-    """The rate was set by an operator: what the code says does not count."""
+    """An operator has set the rate: it counts instead of the declared one."""
     max_concurrency: int | None
     states: Mapping[str, int] = field(default_factory=dict)
     """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED in the last hour."""

@@ -1,4 +1,4 @@
-"""Which workers are there, and what each says of itself."""
+"""Which workers are online, and what each reports about itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..store.clock import now_ms
 from ..store.stored_values import moment_of, text, texts, whole
 
 SILENT_MS = 15_000
-"""A worker that was not seen for so long does not count as one that serves its queues."""
+"""A worker that was not seen for this long does not count as one that serves its queues."""
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """A worker in its own words, a few seconds old at most."""
+    """What a worker has reported about itself, a few seconds ago at most."""
 
     name: str
     host: str
@@ -55,33 +55,33 @@ async def online(connection: JobsRedis) -> list[WorkerInfo]:
             pipe.hgetall(connection.key.WORKER + name)
         facts = await pipe.execute()
     return [
-        _read(name, told)
-        for name, told in sorted(zip(names, facts, strict=True))
-        if told and ((connection.key.CONTROL + name).encode() in there or told.get(b"deaf") == b"1")
+        _read(name, about)
+        for name, about in sorted(zip(names, facts, strict=True))
+        if about and ((connection.key.CONTROL + name).encode() in there or about.get(b"deaf") == b"1")
     ]
 
 
-def _read(name: str, facts: Mapping[bytes, bytes]) -> WorkerInfo:
-    told = texts(facts)
+def _read(name: str, about: Mapping[bytes, bytes]) -> WorkerInfo:
+    facts = texts(about)
     return WorkerInfo(
         name=name,
-        host=told["host"],
-        pid=whole(told["pid"]),
-        python=told["python"],
-        arq=told["arq"],
-        quarq=told["quarq"],
-        memory_mb=whole(told["memory_mb"]),
-        started=moment_of(told["started"]),
-        queues=_words(told["queues"]),
-        tasks=_words(told["tasks"]),
-        max_jobs=whole(told["max_jobs"]),
-        running=whole(told["running"]),
-        busy=whole(told["busy"]),
-        quiet=told["quiet"] == "1",
-        up_s=whole(told["up_s"]),
-        seen=moment_of(told["seen"]),
+        host=facts["host"],
+        pid=whole(facts["pid"]),
+        python=facts["python"],
+        arq=facts["arq"],
+        quarq=facts["quarq"],
+        memory_mb=whole(facts["memory_mb"]),
+        started=moment_of(facts["started"]),
+        queues=_words(facts["queues"]),
+        tasks=_words(facts["tasks"]),
+        max_jobs=whole(facts["max_jobs"]),
+        running=whole(facts["running"]),
+        busy=whole(facts["busy"]),
+        quiet=facts["quiet"] == "1",
+        up_s=whole(facts["up_s"]),
+        seen=moment_of(facts["seen"]),
         counts={
-            fact.removeprefix("count_"): whole(n) for fact, n in told.items() if fact.startswith("count_")
+            fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")
         },
     )
 

@@ -52,7 +52,7 @@ class WorkflowNode:
     kind: str
     """group, chain, chord or task."""
     path: str
-    """Its place: `0.3`; '' is the root."""
+    """From the root to it: `0.3`; '' is the root."""
     id: str
     """Of a task: its job, which need not have been called yet."""
     task: str
@@ -125,40 +125,40 @@ class _Drawing:
     states: States
     inner: int
 
-    def draw(self, node: Tree, place: str, start: int, limit: int) -> WorkflowNode:
+    def draw(self, node: Tree, path: str, start: int, limit: int) -> WorkflowNode:
         kind = kind_of(node)
         if kind == "task":
-            return self._task(node, place)
+            return self._task(node, path)
         shown = [
             self.draw(member, inner, 0, min(self.inner, limit))
-            for inner, member in islice(members.inside(node, place), start, start + limit)
+            for inner, member in islice(members.inside(node, path), start, start + limit)
         ]
-        size, states = len(node[kind]), self.states.below(place)
-        return WorkflowNode(kind, place, "", "", "", "", states, size, start, shown)
+        size, states = len(node[kind]), self.states.below(path)
+        return WorkflowNode(kind, path, "", "", "", "", states, size, start, shown)
 
-    def _task(self, node: Tree, place: str) -> WorkflowNode:
+    def _task(self, node: Tree, path: str) -> WorkflowNode:
         args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
         line = MaskedCall(node["task"], args, kwargs, whole=True).line
-        state = self.states.of(place)
-        job_id = f"{self.prefix}{place or '-'}"
-        return WorkflowNode("task", place, job_id, node["task"], line, state, {state: 1}, 0, 0)
+        state = self.states.of(path)
+        job_id = f"{self.prefix}{path or '-'}"
+        return WorkflowNode("task", path, job_id, node["task"], line, state, {state: 1}, 0, 0)
 
 
 def _node_at(tree: Tree, path: str) -> Tree | None:
     node = tree
     for word in path.split(".") if path else ():
-        kind, place = kind_of(node), number(word)
-        if kind == "task" or place is None or place >= len(node[kind]):
+        kind, position = kind_of(node), number(word)
+        if kind == "task" or position is None or position >= len(node[kind]):
             return None
-        node = node[kind][place]
+        node = node[kind][position]
     return node
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:
     progress: Mapping[str, Any] = {}
-    with contextlib.suppress(EncodingError):  # nobody's bytes
-        told = encoding.loads(meta) if meta else {}
-        progress = told if isinstance(told, Mapping) else {}
-    reported = (progress.get(name) for name in ("done", "failed", "total"))
-    counts = (count if isinstance(count, int) else None for count in reported)
+    with contextlib.suppress(EncodingError):  # not written by us
+        reported = encoding.loads(meta) if meta else {}
+        progress = reported if isinstance(reported, Mapping) else {}
+    counts = (progress.get(name) for name in ("done", "failed", "total"))
+    counts = (count if isinstance(count, int) else None for count in counts)
     return WorkflowRow(workflow_id, state, moment(called), *counts)

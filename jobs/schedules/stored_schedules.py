@@ -22,7 +22,7 @@ class ScheduleInfo:
     name: str
     task: str
     when: str
-    """When it is due, as its declaration says: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`."""
+    """When it is due, as declared: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`."""
     queue: str
     paused: bool
     next_run: datetime | None
@@ -38,7 +38,7 @@ class ScheduleInfo:
     gone: bool
     """No worker has it: it is no longer in the code, or none that has it runs."""
     seen: datetime | None
-    """When a worker last said that it has it, a minute old at most."""
+    """When a worker last declared it, a minute old at most."""
 
 
 @awaited
@@ -87,19 +87,19 @@ async def run_schedule(connection: Store, name: str) -> str:
 
 
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
-    said = texts(about)
+    fields = texts(about)
     return ScheduleInfo(
         name=name,
-        task=said["task"],
-        when=said["when"],
-        queue=said["queue"],
-        paused="paused" in said,
-        next_run=moment(said["next"]),
-        coming=tuple(moment_of(whole(ms)) for ms in said["coming"].split(",") if ms and whole(ms) > now),
-        last_run=moment(said["last_run"]),
-        last_id=said["last_id"],
-        skipped=whole(said["skipped"]),
-        last_skipped=moment(said["last_skipped"]),
-        gone=now - whole(said["seen"]) > keys.SCHEDULE_GONE_MS,
-        seen=moment(said["seen"]),
+        task=fields["task"],
+        when=fields["when"],
+        queue=fields["queue"],
+        paused="paused" in fields,
+        next_run=moment(fields["next"]),
+        coming=tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now),
+        last_run=moment(fields["last_run"]),
+        last_id=fields["last_id"],
+        skipped=whole(fields["skipped"]),
+        last_skipped=moment(fields["last_skipped"]),
+        gone=now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS,
+        seen=moment(fields["seen"]),
     )

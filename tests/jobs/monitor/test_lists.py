@@ -25,7 +25,7 @@ from jobs.monitor import (
     waiting,
     workers,
 )
-from jobs.monitor.queue_list import MOST
+from jobs.monitor.queue_list import MAX_LISTED
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
@@ -119,19 +119,19 @@ async def test_queues(connection: JobsRedis, start_online: StartOnline, reach: R
 
 
 async def test_queues_whose_names_are_made_up_are_summed(connection: JobsRedis) -> None:
-    for n in range(MOST + 30):
+    for n in range(MAX_LISTED + 30):
         for _ in range(1 + (n < 5)):
             await some.log.apply_async((1,), queue=f"q-{n:03}")
 
     found = await queues(connection)
 
-    assert len(found) == MOST + 1
+    assert len(found) == MAX_LISTED + 1
     assert [queue.name for queue in found[:6]] == [f"q-{n:03}" for n in range(6)]
     assert [queue.due for queue in found[:6]] == [2, 2, 2, 2, 2, 1]
     rest = found[-1]
     assert (rest.name, rest.others, rest.due, rest.scheduled, rest.running) == ("", 30, 30, 0, 0)
     assert rest.oldest_due_s > 0
-    assert (await overview(connection)).due == MOST + 35
+    assert (await overview(connection)).due == MAX_LISTED + 35
 
 
 async def test_names_of_queues_that_hold_nothing_are_forgotten(
