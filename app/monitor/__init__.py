@@ -1,4 +1,4 @@
-"""The monitor: pages that show what the workers do, and change it. They need Redis, and neither SQL nor mail."""
+"""The monitor: pages that show jobs, queues and workers, and act on them. They need only Redis, no SQL and no mail."""
 
 from app.monitor import (
     audit,

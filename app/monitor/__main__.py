@@ -18,8 +18,8 @@ from app.web.server import run
 from settings import Settings, SettingsError, is_loopback
 
 
-def asked(arguments: list[str] | None = None) -> argparse.Namespace:
-    """What the command line says."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m app.monitor", description=__doc__)
     address = parser.add_mutually_exclusive_group()
     address.add_argument(
@@ -39,8 +39,8 @@ def asked(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def where(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    """The address from the command line, a file or the environment."""
+def find_redis_url(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    """The URL of Redis, from the command line, a file or the environment."""
     if options.redis_url_file:
         try:
             return str(options.redis_url_file.read_text(encoding="utf-8")).strip()
@@ -55,7 +55,7 @@ def where(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
 
 
 def settings_of(redis_url: str, host: str, port: str) -> Settings:
-    """Settings that ask for nothing else: a key of this process, and no mail, so none is caught either."""
+    """Settings that need nothing else: a key for this process, and a mail server, so that no mail catcher is needed."""
     given = {
         "REDIS_URL": redis_url,
         "HOST": host,
@@ -71,8 +71,8 @@ def settings_of(redis_url: str, host: str, port: str) -> Settings:
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    options = asked()
-    settings = settings_of(where(options, os.environ), options.host, options.port)
+    options = parse_arguments()
+    settings = settings_of(find_redis_url(options, os.environ), options.host, options.port)
     logs.configure("WARNING", "text")
     require_free_port(settings)
     app = create_alone(settings)

@@ -1,4 +1,4 @@
-"""The monitor by itself, for any Redis with Quarq's jobs: no SQL, no mail, no file, and one person who has the link."""
+"""The monitor as a program, for any Redis with Quarq's jobs: no SQL, no mail, no files, one user with the link."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from app.messages import Message, notify
 from app.web import error_pages, template_words
 from settings import Settings
 
-# Under this name, pages find here what they otherwise find in the site's accounts.
+# Has the name of the site's blueprint, so that pages find their sign-in and sign-out here.
 accounts = Blueprint("accounts", __name__, template_folder="templates")
 
 
 class Door:
-    """Lets in the browser that comes first with the link. All is forgotten when the process ends."""
+    """Lets in the first browser with the link. Keeps everything in memory, until the process ends."""
 
     def __init__(self) -> None:
         self.link = secrets.token_urlsafe(32)
@@ -42,11 +42,11 @@ class Door:
         self._inside: set[bytes] = set()
 
     def fits(self, link: str) -> bool:
-        """Is this the link, and not used yet?"""
+        """Whether this is the link, and it is unused."""
         return hmac.compare_digest(link.encode(), self.link.encode()) and not self._spent
 
     def enter(self, link: str) -> str | None:
-        """What the browser has to show from now on; None if the link does not fit."""
+        """Use the link up. Returns the browser's token; None if the link does not fit."""
         if not self.fits(link):
             return None
         self._spent = True
@@ -55,16 +55,16 @@ class Door:
         return token
 
     def knows(self, token: str) -> bool:
-        """Was this given to a browser that has not left?"""
+        """Whether this token belongs to a signed-in browser."""
         return _hashed(token) in self._inside
 
     def leave(self, token: str) -> None:
-        """The token is worth nothing afterwards, also a copy of it."""
+        """Revoke the token, and so every copy of it."""
         self._inside.discard(_hashed(token))
 
 
 def create_alone(settings: Settings) -> Quart:
-    """The app, with its `Door` under `extensions["door"]`. Nothing is opened before it is served."""
+    """The app, with its `Door` in `extensions["door"]`. Connects to nothing before it serves."""
     app = Quart("app")
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings
@@ -111,7 +111,7 @@ async def sign_in() -> str:
 @accounts.get("/sign-in/<link>")
 @public
 async def open_link(link: str) -> ResponseReturnValue:
-    """Changes nothing: only the button signs in."""
+    """Changes nothing. Only the button signs in."""
     if not _door().fits(link):
         return await _over()
     return await render_template("alone/sign_in.html", fits=True)
@@ -142,7 +142,7 @@ async def sign_out() -> ResponseReturnValue:
 
 
 async def _over() -> ResponseReturnValue:
-    if g.account:  # the button pressed twice
+    if g.account:  # the user pressed the button twice
         return redirect(url_for("monitor.overview"), 303)
     return await render_template("alone/sign_in.html", over=True), 410
 

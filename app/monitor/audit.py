@@ -1,4 +1,4 @@
-"""Who did what in the monitor, and what came of it."""
+"""The audit log: who did what in the monitor, with which outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -17,11 +17,11 @@ from jobs import monitor
 @blueprint.get("/audit")
 @owner_only
 async def audit() -> ResponseReturnValue:
-    """The newest first."""
+    """The entries of the audit log, newest first."""
 
     async def look() -> dict[str, Any]:
         try:
-            return {"page": await monitor.audit(redis(), asked.words("cursor"))}
+            return {"page": await monitor.audit(redis(), request_args.words("cursor"))}
         except ValueError:
             abort(404, "This page of the log does not exist. Start at the first page.")
 

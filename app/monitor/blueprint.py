@@ -1,4 +1,4 @@
-"""The monitor's one blueprint: each module of pages adds its own to it. All are for the owner, none asks SQL."""
+"""The monitor's one blueprint, to which each module adds its pages. All are for the owner, and none reads SQL."""
 
 from __future__ import annotations
 

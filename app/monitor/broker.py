@@ -1,4 +1,4 @@
-"""The Redis that holds all this, and whether it is fit to."""
+"""Redis: version, memory, persistence, eviction policy, and what to fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One job: what it is, what became of it, why it has not started; run it again, revoke it, move it."""
+"""One job: its call, its outcome, why it has not started. Retry it, revoke it, reschedule it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app import times
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message, Refused
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.web.template_words import reader_zone
@@ -25,11 +25,11 @@ ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 @blueprint.get("/job")
 @owner_only
 async def job() -> ResponseReturnValue:
-    job_id = asked.query("id")
+    job_id = request_args.query("id")
 
     async def look() -> dict[str, Any]:
         found = await monitor.job(redis(), job_id)
-        return {"job": found or asked.nowhere()}
+        return {"job": found or request_args.not_found()}
 
     return await live.page("monitor/job.html", look)
 
@@ -37,8 +37,8 @@ async def job() -> ResponseReturnValue:
 @blueprint.post("/job/retry")
 @owner_only
 async def retry_job() -> ResponseReturnValue:
-    """Leads to the job that runs now: a new one, or the same workflow."""
-    job_id = await asked.form("id")
+    """Queue the job again. Redirects to the job that runs now: a new one, or the same workflow."""
+    job_id = await request_args.form("id")
     runs = job_id
 
     async def do() -> Message:
@@ -52,8 +52,8 @@ async def retry_job() -> ResponseReturnValue:
 @blueprint.post("/job/revoke")
 @owner_only
 async def revoke_job() -> ResponseReturnValue:
-    """With `terminate`, one that runs is stopped; without, it only never runs again."""
-    job_id = await asked.form("id")
+    """Revoke the job. With `terminate` a running attempt is stopped; without, it ends, and no further one starts."""
+    job_id = await request_args.form("id")
     terminate = (await request.form).get("terminate") == "1"
 
     async def do() -> Message:
@@ -71,11 +71,11 @@ async def revoke_job() -> ResponseReturnValue:
 @blueprint.post("/job/reschedule")
 @owner_only
 async def reschedule_job() -> ResponseReturnValue:
-    job_id = await asked.form("id")
+    job_id = await request_args.form("id")
     typed = (await request.form).get("when", "")[:100]
 
     async def do() -> Message:
-        eta = asked.moment(typed)
+        eta = request_args.moment(typed)
         if eta is None:
             raise Refused("no-time", "Enter a date and time.")
         if not await monitor.reschedule(redis(), job_id, eta):

@@ -1,4 +1,4 @@
-"""Find jobs: by id, task, worker, queue, state, time, or a text in arguments and errors; page by page."""
+"""Find jobs by id, task, worker, queue, state, time, or a text in arguments and errors, in pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message, Refused
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -35,13 +35,13 @@ WORDS = ("text", "task", "worker", "queue")
 @blueprint.get("/jobs")
 @owner_only
 async def jobs() -> ResponseReturnValue:
-    """The newest first. A search for a text looks back as far as it can at once, and says how far that was."""
-    filters: dict[str, Any] = {name: asked.words(name) for name in ("state", *WORDS)}
-    typed = {"since": asked.words("since"), "until": asked.words("until")}
+    """The matching jobs, newest first. A search for a text is limited in time, and shows how far back it looked."""
+    filters: dict[str, Any] = {name: request_args.words(name) for name in ("state", *WORDS)}
+    typed = {"since": request_args.words("since"), "until": request_args.words("until")}
     if filters["state"] not in dict(STATES):
-        asked.nowhere()
+        request_args.not_found()
     try:
-        filters |= {name: asked.moment(value) for name, value in typed.items()}
+        filters |= {name: request_args.moment(value) for name, value in typed.items()}
     except Refused as error:
         return await _nothing(filters | typed, error.message)
 
@@ -55,8 +55,8 @@ async def jobs() -> ResponseReturnValue:
 @blueprint.get("/scheduled")
 @owner_only
 async def scheduled() -> ResponseReturnValue:
-    """What comes later, soonest first: by its time, for a retry, or because a limit holds it back."""
-    queue = asked.words("queue")
+    """The jobs that are due later, soonest first: by their ETA, for a retry, or because of a limit."""
+    queue = request_args.words("queue")
 
     async def look() -> dict[str, Any]:
         page = await _page(state="scheduled", queue=queue)
@@ -66,9 +66,9 @@ async def scheduled() -> ResponseReturnValue:
 
 
 async def _page(**filters: str | datetime | None) -> monitor.Page:
-    """One page. On a slow machine a search may come back with nothing yet: it goes on, a few times."""
+    """One page of jobs. Continues a search that has found few jobs in its time, up to MOST_STEPS times."""
     rows: list[monitor.JobRow] = []
-    cursor = asked.words("cursor")
+    cursor = request_args.words("cursor")
     for _ in range(MOST_STEPS):
         try:
             page = await monitor.find(
@@ -91,7 +91,7 @@ def _words(page: monitor.Page, filters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _next(page: monitor.Page) -> str:
-    """The address of the page after this one; '' if there is none."""
+    """The address of the next page, or ''."""
     if not page.next:
         return ""
     given: dict[str, Any] = {

@@ -1,8 +1,8 @@
-"""Live pages: a page's own address, asked for as an event stream, sends its live part anew each time that it changed.
+"""Live pages: the address of a page, requested as an event stream, sends the live part of the page at each change.
 
-All who watch share one look: one task of the process goes round the watched pages, at most once a second, and only
-while somebody watches. It rests so long that looking takes at most LOAD of the time, so a page that is dear to draw
-comes less often. Each part is rendered once, whoever waits for it.
+All viewers share one task of the process, which renders each watched page at most once a second, and only while it
+has viewers. The task sleeps enough to spend at most LOAD of the time on rendering, so expensive pages update less
+often. It renders each part once for all its viewers.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from app.web.template_words import reader_zone
 EVERY_S = 1.0
 LOAD = 0.08
 PATIENCE_S = 5
-"""A look that takes longer says that Redis does not answer."""
+"""After a longer look the page shows that Redis does not respond."""
 HEARTBEAT_S = 10
-"""So often a stream shows that it lives, and whoever watches has to be allowed to, still."""
+"""Seconds between heartbeats. Each one checks the viewer's permission again."""
 MOST_STREAMS = 200
 MOST_PAGES = 50
-"""Different pages (addresses with their filters) that are watched at once."""
+"""Different pages (addresses with filters) that are watched at once."""
 
 Look = Callable[[], Awaitable[Mapping[str, Any]]]
 logger = logging.getLogger(__name__)
 
 
 async def page(template: str, look: Look) -> ResponseReturnValue:
-    """The page of what *look* finds; or the stream of its block `live`, if the browser asks for one."""
+    """The page with the results of *look*, or the stream of its block `live` for a request for an event stream."""
     if request.method == "GET" and request.headers.get("Accept", "").startswith("text/event-stream"):
         return await _stream(template, look)
     words = await look()
@@ -54,7 +54,7 @@ async def page(template: str, look: Look) -> ResponseReturnValue:
 
 
 class Watched:
-    """One page that somebody watches. `event` is what its viewers were sent last."""
+    """One watched page. `event` is the last event for its viewers."""
 
     def __init__(self, render: Callable[[], Awaitable[str]]) -> None:
         self._render = render
@@ -63,18 +63,18 @@ class Watched:
         self._news = asyncio.Event()
 
     async def look(self) -> None:
-        """Render it, and tell the viewers if it is not what it was."""
+        """Render the page, and send it to the viewers if it has changed."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                self.tell(_event("part", await self._render()))
+                self.publish(_event("part", await self._render()))
         except HTTPException:
-            self.tell(_event("over", "This page no longer exists."))
-        except Exception as error:  # whatever it is, the next look may go well
+            self.publish(_event("over", "This page no longer exists."))
+        except Exception as error:  # the next look may succeed after any fault
             if not self.event.startswith(b"event: away"):
-                logger.error("a live page cannot be drawn: %r", error)
-            self.tell(_event("away", "Redis is not responding. This page shows older data."))
+                logger.error("cannot render a live page: %r", error)
+            self.publish(_event("away", "Redis is not responding. This page shows older data."))
 
-    def tell(self, event: bytes) -> None:
+    def publish(self, event: bytes) -> None:
         if event != self.event:
             self.event = event
             self._news.set()
@@ -86,7 +86,7 @@ class Watched:
 
 
 class Live:
-    """The watched pages of this process, and the one task that looks at them."""
+    """The watched pages of this process, and the one task that renders them."""
 
     def __init__(self, closing: asyncio.Event) -> None:
         self._closing = closing
@@ -99,19 +99,19 @@ class Live:
         return sum(watched.viewers for watched in self._pages.values())
 
     def has_room(self, key: object) -> bool:
-        """May one more watch this page?"""
+        """Whether the page may have one more viewer."""
         return self.streams < MOST_STREAMS and (key in self._pages or len(self._pages) < MOST_PAGES)
 
     def join(self, key: object, render: Callable[[], Awaitable[str]]) -> Watched:
-        """Begin to watch."""
+        """Add a viewer."""
         watched = self._pages.setdefault(key, Watched(render))
         watched.viewers += 1
-        if self._looking is None:  # without this viewer's context: every page brings its own
+        if self._looking is None:  # without this viewer's context: each page has its own
             self._looking = asyncio.create_task(self._look_on(), context=Context())
         return watched
 
     def leave(self, key: object, watched: Watched) -> None:
-        """The last one stops the looking."""
+        """Remove a viewer. The last one stops the task."""
         watched.viewers -= 1
         if not watched.viewers:
             del self._pages[key]
@@ -134,11 +134,11 @@ class Live:
                 async with asyncio.timeout(max(EVERY_S, spent / LOAD - spent)):
                     await self._closing.wait()
         for watched in self._pages.values() if self.closing else ():
-            watched.tell(_event("closing", ""))
+            watched.publish(_event("closing", ""))
 
 
 def of_this_process() -> Live:
-    """The one of the running app."""
+    """The `Live` of the running app."""
     if "live" not in current_app.extensions:
         current_app.extensions["live"] = Live(cast(asyncio.Event, current_app.shutdown_event))
     live: Live = current_app.extensions["live"]
@@ -149,9 +149,9 @@ async def _stream(template: str, look: Look) -> Response:
     @copy_current_app_context
     @copy_current_request_context
     async def render() -> str:
-        """Without what other features add to every page: a look asks nothing but Redis."""
+        """Render without the context processors of other features, so that a look reads only Redis."""
         words = {**await look(), "zone": reader_zone().key, "layout": "monitor/part.html"}
-        words["csrf_token"] = lambda: ""  # one part for all browsers: each puts its own in
+        words["csrf_token"] = lambda: ""  # all browsers get the same part, and each adds its own
         return await current_app.jinja_env.get_template(template).render_async(words)
 
     live = of_this_process()
@@ -167,7 +167,7 @@ async def _stream(template: str, look: Look) -> Response:
 async def _events(
     live: Live, key: object, render: Callable[[], Awaitable[str]]
 ) -> AsyncGenerator[bytes, None]:
-    """What one viewer is sent. A slow one skips what has changed again meanwhile."""
+    """The events for one viewer. A slow viewer skips outdated ones."""
     watched, sent, checked = live.join(key, render), b"", time.monotonic()
     try:
         yield b"retry: 3000\n\n"
@@ -190,9 +190,9 @@ async def _events(
 
 
 async def _is_refused() -> bool:
-    """Ask again what was asked before the page was shown: a sign-out ends the streams, too.
+    """Repeat the checks of the first request, so that a sign-out ends the streams too.
 
-    Where nobody can tell, the error ends the stream, and the browser comes again.
+    If a check fails, its error ends the stream, and the browser reconnects.
     """
     try:
         return await current_app.preprocess_request() is not None

@@ -1,4 +1,4 @@
-"""Everything at a glance: figures, charts of the last hour, what failed last."""
+"""The overview: figures, charts of the last hour, and the latest failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queues: how much waits, for how long; pause, resume, empty one."""
+"""The queues: their depth and latency. Pause, resume and purge one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
 PRESS_S = 5
-"""How long one press of the button ends jobs: what takes longer than a browser waits would be cut off anywhere."""
+"""How long one press of the button may purge. A longer request would exceed the browser's time-out."""
 PAUSED = Message("paused", "Paused. Its jobs do not start.")
 WAS_PAUSED = Message("paused-already", "The queue was already paused.")
 RESUMED = Message("resumed", "Resumed. Its jobs start again.")
@@ -38,7 +38,7 @@ async def queues() -> ResponseReturnValue:
 @blueprint.post("/queue/pause")
 @owner_only
 async def pause_queue() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         done = await monitor.pause(redis(), name)
@@ -50,7 +50,7 @@ async def pause_queue() -> ResponseReturnValue:
 @blueprint.post("/queue/resume")
 @owner_only
 async def resume_queue() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         done = await monitor.resume(redis(), name)
@@ -62,31 +62,31 @@ async def resume_queue() -> ResponseReturnValue:
 @blueprint.get("/queue/purge")
 @owner_only
 async def ask_purge() -> ResponseReturnValue:
-    """What would be ended, and a field to type the queue's name into."""
-    return await _ask(asked.query("name"))
+    """Show how many jobs a purge would end, and a field to type the queue's name."""
+    return await _ask(request_args.query("name"))
 
 
 @blueprint.post("/queue/purge")
 @owner_only
 async def purge_queue() -> ResponseReturnValue:
-    """Ends what waits as revoked; what runs is left alone.
+    """Revoke the waiting jobs. Running jobs continue.
 
-    Of a long queue a press ends some; the page that it answers with goes on with the next. That is no address of its
-    own: nobody can be led to one that empties a queue.
+    On a long queue one press purges a part, and the answer is a page that continues. That page has no address of its
+    own, so that no link can lead the owner to one that purges a queue.
     """
-    name = await asked.form("name")
+    name = await request_args.form("name")
     form = await request.form
     if form.get("typed", "").strip() != name:
         return await _ask(name, WRONG_NAME), 400
-    too, before = form.get("scheduled") == "1", asked.whole(form.get("ended", ""))
+    too, before = form.get("scheduled") == "1", request_args.whole(form.get("ended", ""))
     ended, goes_on = before, False
 
     async def do() -> Message:
         nonlocal ended, goes_on
         now, goes_on = await _purge(name, too)
         ended += now
-        said = f"{now:,} job{'' if now == 1 else 's'} purged{f', {ended:,} in total' if before else ''}."
-        return Message("purged", said + (" More remain." if goes_on else await _what_stays(name)))
+        text = f"{now:,} job{'' if now == 1 else 's'} purged{f', {ended:,} in total' if before else ''}."
+        return Message("purged", text + (" More remain." if goes_on else await _what_stays(name)))
 
     what = "purge queue, scheduled jobs too" if too else "purge queue"
     done = await act(what, name, do, url_for("monitor.queues"))
@@ -94,7 +94,7 @@ async def purge_queue() -> ResponseReturnValue:
 
 
 async def _purge(name: str, too: bool) -> tuple[int, bool]:
-    """How many have ended, and whether there are more."""
+    """Purge for PRESS_S. Returns how many jobs it has ended, and whether more remain."""
     ended, until = 0, time.monotonic() + PRESS_S
     async with aclosing(monitor.purge_queue(redis(), name, too)) as steps:
         async for n in steps:
@@ -113,5 +113,5 @@ async def _what_stays(name: str) -> str:
 async def _ask(name: str, error: Message | None = None, **words: Any) -> str:
     [queue] = await monitor.queues_named(redis(), [name])
     if not queue.is_of_interest and not words:
-        asked.nowhere()
+        request_args.not_found()
     return await render_template("monitor/purge.html", queue=queue, error=error, **words)

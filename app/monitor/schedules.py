@@ -1,4 +1,4 @@
-"""The schedules: what ran last, what comes next; pause, resume, run one now."""
+"""The schedules: their last and next runs. Pause, resume and forget one, or run it now."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message, Refused
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
 ASKED_ELSEWHERE = {"weekly-digest": "digest.ask_run"}
-"""Schedules that mail many people: the page that asks first, on a site that has it."""
+"""Schedules that mail many people, with the page that asks for confirmation, on a site that has it."""
 
 
 @blueprint.get("/schedules")
@@ -31,7 +31,7 @@ async def schedules() -> ResponseReturnValue:
 @blueprint.post("/schedule/pause")
 @owner_only
 async def pause_schedule() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         await monitor.pause_schedule(redis(), name)
@@ -43,7 +43,7 @@ async def pause_schedule() -> ResponseReturnValue:
 @blueprint.post("/schedule/resume")
 @owner_only
 async def resume_schedule() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         await monitor.resume_schedule(redis(), name)
@@ -55,8 +55,8 @@ async def resume_schedule() -> ResponseReturnValue:
 @blueprint.post("/schedule/forget")
 @owner_only
 async def forget_schedule() -> ResponseReturnValue:
-    """One that is no longer in the code would be listed, and late, for ever."""
-    name = await asked.form("name")
+    """Forget a schedule that is no longer in the code. Otherwise it would be listed, and overdue, for ever."""
+    name = await request_args.form("name")
 
     async def do() -> Message:
         if not await monitor.forget_schedule(redis(), name):
@@ -69,7 +69,7 @@ async def forget_schedule() -> ResponseReturnValue:
 @blueprint.post("/schedule/run")
 @owner_only
 async def run_schedule() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
     question = ASKED_ELSEWHERE.get(name, "")
     if question in current_app.view_functions:
         return redirect(url_for(question), 303)

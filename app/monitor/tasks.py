@@ -1,4 +1,4 @@
-"""The tasks: how they fared in the last hour; one of them with charts, and its rate limit to change."""
+"""The tasks with their last hour, and one task with charts and its rate limit, which the owner can change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.monitor.overview import MINUTES
@@ -32,12 +32,12 @@ async def tasks() -> ResponseReturnValue:
 @blueprint.get("/task")
 @owner_only
 async def task() -> ResponseReturnValue:
-    name = asked.query("name")
+    name = request_args.query("name")
 
     async def look() -> dict[str, Any]:
         found = [info for info in await monitor.tasks(redis()) if info.name == name]
         if not found:
-            asked.nowhere()
+            request_args.not_found()
         return {"task": found[0], "minutes": await monitor.minutes(redis(), MINUTES, name)}
 
     return await live.page("monitor/task.html", look)
@@ -46,8 +46,8 @@ async def task() -> ResponseReturnValue:
 @blueprint.post("/task/rate")
 @owner_only
 async def change_rate() -> ResponseReturnValue:
-    """For all workers, for good: what the code says does not count any more."""
-    name = await asked.form("name")
+    """Set the rate limit for all workers. It permanently overrides the one in the code."""
+    name = await request_args.form("name")
     rate = (await request.form).get("rate", "").strip()[:50]
 
     async def do() -> Message:

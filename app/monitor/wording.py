@@ -1,4 +1,4 @@
-"""How the monitor's pages say figures and times."""
+"""The format of figures and times on the monitor's pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def figure(n: float | None) -> str:
 
 @blueprint.app_template_filter()
 def cell(n: float | None) -> str:
-    """The same for charts to read: no commas, three decimals at most."""
+    """`figure` for charts: no commas, at most three decimals."""
     return "–" if n is None else f"{n:.3f}".rstrip("0").rstrip(".") if isinstance(n, float) else str(n)
 
 
@@ -46,7 +46,7 @@ def share(n: float | None) -> str:
 
 @blueprint.app_template_filter()
 def memory(size: float) -> str:
-    """Bytes as `3.4 MB`, in powers of 1,024."""
+    """A size in bytes as `3.4 MB`, in powers of 1,024."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1024:
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
@@ -56,7 +56,7 @@ def memory(size: float) -> str:
 
 @blueprint.app_template_filter()
 def clock(at: datetime) -> str:
-    """`26 Nov 07:30:12` in the reader's zone, with the year if it is not this one."""
+    """`26 Nov 07:30:12` in the reader's zone, with the year unless it is the current one."""
     local = times.local(at, reader_zone())
     year = "" if local.year == datetime.now(UTC).year else f" {local.year}"
     return f"{local:%-d %b}{year} {local:%H:%M:%S}"
@@ -70,5 +70,5 @@ def for_field(at: datetime) -> str:
 
 @blueprint.app_template_filter()
 def shown(value: object) -> str:
-    """An argument as Python writes it, cut; whatever its repr() does."""
+    """The repr of an argument, shortened. Never raises, even if its repr() does."""
     return monitor.text(value, LONGEST_VALUE)

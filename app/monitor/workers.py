@@ -1,4 +1,4 @@
-"""The workers that are online, and one of them: what it runs, on what; quiet it, stop it."""
+"""The online workers, and one worker with its jobs and its machine. Quiet it, stop it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from quart.typing import ResponseReturnValue
 from app.accounts import owner_only
 from app.context import redis
 from app.messages import Message, Refused
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
 SHOWN = 100
-"""Running jobs that are listed, those that run longest first."""
+"""Running jobs in the list, the longest running first."""
 DEAF = "The worker is not responding: it has stopped or lost its connection. Nothing was done."
 
 
@@ -32,8 +32,8 @@ async def workers() -> ResponseReturnValue:
 @blueprint.get("/worker")
 @owner_only
 async def worker() -> ResponseReturnValue:
-    """One worker. It stays open after the worker has gone, and says so."""
-    name = asked.query("name")
+    """One worker. After the worker has gone, the page stays and shows that."""
+    name = request_args.query("name")
 
     async def look() -> dict[str, Any]:
         online = {info.name: info for info in await monitor.workers(redis())}
@@ -46,7 +46,7 @@ async def worker() -> ResponseReturnValue:
 @blueprint.post("/worker/quiet")
 @owner_only
 async def quiet_worker() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         if not await monitor.quiet(redis(), name):
@@ -61,7 +61,7 @@ async def quiet_worker() -> ResponseReturnValue:
 @blueprint.post("/worker/stop")
 @owner_only
 async def stop_worker() -> ResponseReturnValue:
-    name = await asked.form("name")
+    name = await request_args.form("name")
 
     async def do() -> Message:
         if not await monitor.shutdown(redis(), name):

@@ -1,4 +1,4 @@
-"""The workflows, and one as a tree that stays readable however many members it has."""
+"""The workflows, and one as a tree, in pages so that it stays readable with many members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.monitor import asked, live
+from app.monitor import live, request_args
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
@@ -22,7 +22,7 @@ PATH = re.compile(r"\d{1,6}(\.\d{1,6}){0,50}")
 async def workflows() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
         try:
-            return {"page": await monitor.workflows(redis(), asked.words("cursor"))}
+            return {"page": await monitor.workflows(redis(), request_args.words("cursor"))}
         except ValueError:
             abort(404, "This page of workflows does not exist. Start at the first page.")
 
@@ -32,15 +32,19 @@ async def workflows() -> ResponseReturnValue:
 @blueprint.get("/workflow")
 @owner_only
 async def workflow() -> ResponseReturnValue:
-    """The tree, or what is below the node at `path`, from its member number `start` on."""
-    workflow_id, path, start = asked.query("id"), asked.words("path"), asked.number("start")
+    """The tree, or the members of the node at `path`, from number `start` on."""
+    workflow_id, path, start = (
+        request_args.query("id"),
+        request_args.words("path"),
+        request_args.number("start"),
+    )
     if path and not PATH.fullmatch(path):
-        asked.nowhere()
+        request_args.not_found()
 
     async def look() -> dict[str, Any]:
-        tree = await monitor.workflow(redis(), workflow_id, path, start) or asked.nowhere()
+        tree = await monitor.workflow(redis(), workflow_id, path, start) or request_args.not_found()
         found = (await monitor.find(redis(), text=workflow_id, limit=1)).rows
-        row = found[0] if found and found[0].id == workflow_id else None  # its record may have ended
+        row = found[0] if found and found[0].id == workflow_id else None  # its record may have expired
         return {"id": workflow_id, "tree": tree, "row": row}
 
     return await live.page("monitor/workflow.html", look)

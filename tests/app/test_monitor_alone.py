@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Browser, expect
 from quart import Quart
 
-from app.monitor.__main__ import asked, settings_of, where
+from app.monitor.__main__ import find_redis_url, parse_arguments, settings_of
 from app.monitor.alone import create_alone
 from jobs import connect, group, monitor
 from jobs.client.by_name import signature
@@ -211,11 +211,14 @@ async def test_its_redis_can_be_given_where_no_list_of_processes_shows_it(
 ) -> None:
     (tmp_path / "url").write_text(f"{redis_url}\n")
 
-    assert where(asked(["--redis-url-file", str(tmp_path / "url")]), {}) == redis_url
-    assert where(asked([]), {"REDIS_URL": redis_url}) == redis_url
-    assert where(asked(["--redis-url", redis_url]), {"REDIS_URL": "redis://other"}) == redis_url
+    assert find_redis_url(parse_arguments(["--redis-url-file", str(tmp_path / "url")]), {}) == redis_url
+    assert find_redis_url(parse_arguments([]), {"REDIS_URL": redis_url}) == redis_url
+    assert (
+        find_redis_url(parse_arguments(["--redis-url", redis_url]), {"REDIS_URL": "redis://other"})
+        == redis_url
+    )
     with pytest.raises(SettingsError, match="cannot be read"):
-        where(asked(["--redis-url-file", str(tmp_path / "none")]), {})
+        find_redis_url(parse_arguments(["--redis-url-file", str(tmp_path / "none")]), {})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a request asks for, taken only if it can be meant: ids and names of jobs, workers, queues come from outside."""
+"""Read the arguments of a request. Ids and names of jobs, workers and queues are untrusted, so they are checked."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ NOTHING = Message("gone", "Nothing with this name or id exists, or its record ha
 
 
 def query(name: str) -> str:
-    """The id or name in the address; 404 if there is none, or it cannot be one."""
+    """The id or name in the query string. 404 if it is missing or invalid."""
     return _checked(request.args.get(name, ""))
 
 
 async def form(name: str) -> str:
-    """The id or name in the form that was sent; 404 if there is none, or it cannot be one."""
+    """The id or name in the form. 404 if it is missing or invalid."""
     return _checked((await request.form).get(name, ""))
 
 
 def words(name: str) -> str:
-    """A filter, which may be empty; cut where it is longer than anything that could be found."""
+    """A filter, which may be empty. Cut at the length of the longest possible match."""
     return request.args.get(name, "").replace("\0", "").strip()[:LONGEST]
 
 
 def number(name: str, most: int = 10_000_000) -> int:
-    """A whole number in the address; 0 if there is none."""
+    """A whole number in the query string, at most *most*. 0 if it is missing or invalid."""
     return min(whole(request.args.get(name, "")), most)
 
 
 def whole(given: str) -> int:
-    """The whole number that *given* is; 0 if it is none."""
+    """*given* as a whole number. 0 if it is none."""
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
 
 
 def moment(typed: str) -> datetime | None:
-    """The moment of a date-time field in the reader's zone, None of an empty one; Refused says what is wrong."""
+    """The moment of a date-time field in the reader's zone. None if the field is empty, Refused if it is invalid."""
     if not typed:
         return None
     try:
@@ -57,12 +57,12 @@ def moment(typed: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=reader_zone())
 
 
-def nowhere() -> NoReturn:
-    """There is no such thing (any more)."""
+def not_found() -> NoReturn:
+    """Answer 404: nothing with this name or id exists (any more)."""
     abort(404, NOTHING)
 
 
 def _checked(word: str) -> str:
     if not word or len(word) > LONGEST or not word.isprintable():
-        nowhere()
+        not_found()
     return word
