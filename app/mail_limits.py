@@ -77,7 +77,7 @@ ACTIONS = {
         besides="at most 20 to an address in 24 hours from all accounts (the next one waits), with its consent only",
     ),
     "missed": Action(
-        sent_by="app.reminders.missed.tell",
+        sent_by="app.reminders.missed.mail_author",
         besides="at most one an hour to an account, which lists all that were missed",
     ),
     "digest": Action(

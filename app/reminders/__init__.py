@@ -1,1 +1,1 @@
-"""Reminders: a text that is mailed to its owner at a set time. SQL is the truth, Redis only the alarm clock."""
+"""Reminders: texts mailed at a set time. SQL holds the truth; Redis is only the alarm clock."""

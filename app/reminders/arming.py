@@ -1,9 +1,9 @@
-"""Put alarms into Redis: at once for what a page saves, within a second for what anything else commits, again for
-whatever Redis has lost.
+"""Set the alarms of reminders in Redis: at once when a page saves one, within a second when anything else commits one,
+and again when Redis has lost one.
 
-What guarantees that a committed reminder is mailed: every worker looks into SQL each second for rows without an
-alarm, and each 30 s for those whose time has come and for alarms that Redis has forgotten. An alarm too many does
-nothing: it has the same id as the one that is there, and the row decides.
+This guarantees that a committed reminder is mailed: every worker queries SQL each second for rows without an alarm, and
+every 30 s for overdue rows and for alarms that Redis has lost. An extra alarm does nothing: it has the same job id as
+the first one, and the row decides what to do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app import database
 from app.mail import current_mailer
 from app.reminders.consents.tasks import mail_due
 from app.reminders.models import MISSED, Reminder, State
-from app.reminders.tasks import remind, tell_authors
+from app.reminders.tasks import mail_authors, remind
 from jobs import Result
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ BACK = "The mail server is back."
 
 
 async def keep_armed() -> None:
-    """Run in every worker until it is cancelled; any number may run at once. A fault is logged, never the end."""
+    """Arm reminders every second, and sweep every 30 s, until cancelled. Runs in every worker at once. Logs a fault and
+    continues."""
     next_sweep = 0.0
     clock = asyncio.get_running_loop().time
     fault = ""
@@ -49,12 +50,12 @@ async def keep_armed() -> None:
             fault = ""
         except Exception as error:
             if fault != (fault := f"{type(error).__name__}: {error}"):
-                log.warning("reminders could not be armed, trying again each second: %s", fault)
+                log.warning("cannot arm reminders, retrying every second: %s", fault)
         await asyncio.sleep(TICK_S)
 
 
 async def arm(reminders: Sequence[Reminder]) -> None:
-    """Give each its alarm, at its next try. One that has it already keeps it."""
+    """Set an alarm for each at its next try. An existing alarm stays as it is."""
     await asyncio.gather(
         *(
             remind.apply_async((reminder.id,), eta=reminder.next_try_at, task_id=reminder.job_id)
@@ -64,13 +65,13 @@ async def arm(reminders: Sequence[Reminder]) -> None:
     now = datetime.now(UTC)
     async with database.session() as db:
         for revision, ids in _by_revision(reminders).items():
-            rows = Reminder.id.in_(ids), Reminder.revision == revision  # not those edited meanwhile
+            rows = Reminder.id.in_(ids), Reminder.revision == revision  # skips those edited meanwhile
             await db.execute(update(Reminder).where(*rows).values(armed_at=now))
         await db.commit()
 
 
 async def arm_new() -> int:
-    """Arm what is due within a day and has no alarm yet; how many those were."""
+    """Arm the reminders that are due within a day and have no alarm. Returns their number."""
     due = datetime.now(UTC) + AHEAD
     return await _arm_all(
         Reminder.state == State.SCHEDULED, Reminder.armed_at.is_(None), Reminder.next_try_at <= due
@@ -78,17 +79,17 @@ async def arm_new() -> int:
 
 
 async def sweep() -> None:
-    """Find what Redis has lost, what is overdue, what waits for a mail server that has come back or for consent."""
+    """Handle lost alarms, overdue reminders, reminders that wait for a mail server or for consent, and due requests."""
     await _disarm_if_forgotten()
     await _arm_overdue()
     await _release_waiting()
     await _close_missed()
-    await tell_authors()
+    await mail_authors()
     await mail_due()
 
 
 async def _disarm_if_forgotten() -> None:
-    """Ask Redis for the alarms set last (a crash loses those first) and those due next; one gone: all are doubtful."""
+    """Check the latest alarms, which a crash loses first, and the next ones. If one is lost, set all of them again."""
     armed = (Reminder.state == State.SCHEDULED, Reminder.armed_at.is_not(None))
     async with database.session() as db:
         newest = select(Reminder).where(*armed).order_by(Reminder.armed_at.desc()).limit(5)
@@ -100,11 +101,11 @@ async def _disarm_if_forgotten() -> None:
     async with database.session() as db:
         await db.execute(update(Reminder).where(*armed).values(armed_at=None))
         await db.commit()
-    log.warning("Redis has lost alarms of reminders: all of them are set again")
+    log.warning("Redis has lost alarms of reminders, setting all of them again")
 
 
 async def _arm_overdue() -> None:
-    """Whatever became of their alarms: it is past their time, and nobody sends them."""
+    """Arm the overdue reminders again, whatever the state of their alarms."""
     late = datetime.now(UTC) - OVERDUE
     overdue = or_(
         and_(Reminder.state == State.SCHEDULED, Reminder.next_try_at < late),
@@ -113,14 +114,14 @@ async def _arm_overdue() -> None:
     async with database.session() as db:
         query = select(Reminder).where(overdue).order_by(Reminder.next_try_at).limit(CHUNK)
         late_ones = (await db.scalars(query)).all()
-    # A result that was kept, of a run that failed, would keep the id taken; a job that waits or runs stays.
+    # The result of a failed run would occupy the id. A job that waits or runs stays.
     await asyncio.gather(*(Result(reminder.job_id).forget() for reminder in late_ones))
     if late_ones:
         await arm(late_ones)
 
 
 async def _release_waiting() -> None:
-    """If the mail server is back, let those go that wait for it: oldest first, not all at once."""
+    """If the mail server is back, send the reminders that wait for it: oldest first, RELEASED_PER_SECOND."""
     waiting = (
         Reminder.state == State.SCHEDULED,
         Reminder.unreachable_since.is_not(None),
@@ -133,17 +134,17 @@ async def _release_waiting() -> None:
         return
     now = datetime.now(UTC)
     async with database.transaction() as db:
-        for place, reminder in enumerate(found):
-            reminder.next_try_at = now + timedelta(seconds=place / RELEASED_PER_SECOND)
+        for index, reminder in enumerate(found):
+            reminder.next_try_at = now + timedelta(seconds=index / RELEASED_PER_SECOND)
             still = Reminder.id == reminder.id, Reminder.revision == reminder.revision, *waiting
             values = {"next_try_at": reminder.next_try_at, "reason": BACK, "armed_at": None}
             await db.execute(update(Reminder).where(*still).values(**values))
-    # Their alarms are minutes away: they are set forward; one that Redis has lost is found by arm_new().
+    # Move their alarms, which are minutes away, to now. arm_new() sets those that Redis has lost.
     await asyncio.gather(*(Result(reminder.job_id).reschedule(reminder.next_try_at) for reminder in found))
 
 
 async def _close_missed() -> None:
-    """The consent has not come in time."""
+    """Mark reminders as missed whose consent did not arrive in time."""
     missed = Reminder.state == State.WAITING, Reminder.date <= datetime.now(UTC)
     async with database.session() as db:
         await db.execute(update(Reminder).where(*missed).values(state=State.MISSED, reason=MISSED))

@@ -1,4 +1,4 @@
-"""Send one reminder: claimed in SQL before its text leaves, settled after the answer, never sent by two at once."""
+"""Send one reminder: claim it in SQL before DATA, settle it after the answer. Two workers never send it at once."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=30)  # after a worker's death, what it was sending is taken over this much later
+CLAIM = timedelta(seconds=30)  # another worker takes over from a dead one this much later
 RENEW_S = 10
 AFTER_UNCERTAIN = timedelta(minutes=1)
 AFTER_BUSY = timedelta(seconds=5)
-EARLY = timedelta(seconds=60)  # an alarm this early waits for the time; an earlier one is of an old revision
+EARLY = timedelta(seconds=60)  # an alarm up to this early waits; an earlier one is of an old revision
 
 ENOUGH_TODAY = "This address has got enough reminders from others today. It is mailed later."
 MAY_HAVE_ARRIVED = "The mail server broke off twice before it confirmed the mail: it may have arrived."
@@ -33,14 +33,14 @@ MAY_HAVE_ARRIVED = "The mail server broke off twice before it confirmed the mail
 
 @dataclass(frozen=True)
 class Tries:
-    """How often a mail server may answer "not now", and how long to wait after it did."""
+    """How often a mail server may refuse for now, and how long to wait after each refusal."""
 
     more: int
     every: timedelta
 
 
 class HasToWait(Exception):
-    """Its address has got enough from others meanwhile."""
+    """Its address has meanwhile got the maximum from others."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(wait)
@@ -48,10 +48,10 @@ class HasToWait(Exception):
 
 
 async def deliver(pk: int, tries: Tries) -> timedelta | None:
-    """Send reminder *pk* if it is due. Answers when to call this again; None: nothing is left to do.
+    """Send reminder *pk* if it is due. Returns when to call this again; None if nothing is left to do.
 
-    Called for one that is sent, cancelled, edited or gone, or from two places at once, it does no harm: the row
-    decides. A worker that dies before DATA has sent nothing; one that dies after it is repeated once.
+    Safe to call for a reminder that is sent, cancelled, edited or gone, and twice at once: the row decides.
+    If a worker dies before DATA, nothing was sent. If it dies after DATA, the mail is sent once more.
     """
     try:
         async with database.session() as db:
@@ -60,7 +60,7 @@ async def deliver(pk: int, tries: Tries) -> timedelta | None:
     except LostClaim:
         return None
     except OperationalError as error:
-        log.warning("the database could not take reminder %s now: %s", pk, error.orig)
+        log.warning("the database could not record reminder %s now: %s", pk, error.orig)
         return AFTER_BUSY
 
 
@@ -89,7 +89,7 @@ async def _deliver(reminder: Reminder, tries: Tries) -> timedelta | None:
 
 
 class _Mail(Outgoing):
-    """A reminder that is due; `wait` says when to call `deliver` again, None that nothing is left to do."""
+    """A reminder that is due. `wait` is what `deliver` returns."""
 
     def __init__(self, reminder: Reminder, tries: Tries) -> None:
         self.reminder = reminder
@@ -105,7 +105,7 @@ class _Mail(Outgoing):
         async with database.transaction() as db:
             if wait := await limits.wait_before(db, self.reminder):
                 raise HasToWait(wait)
-            # It may have been withdrawn a moment ago.
+            # The consent may have been withdrawn a moment ago.
             await _change_in(db, self.reminder, may_be_mailed(), **sending)
 
     def renewing(self) -> AbstractAsyncContextManager[None]:
@@ -120,7 +120,8 @@ class _Mail(Outgoing):
             await _change(self.reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
         except LostClaim:
             log.error(
-                "%s was taken over or deleted while it was sent: it may be mailed twice", self.reminder.job_id
+                "%s was taken over or deleted during its sending: it may be mailed twice",
+                self.reminder.job_id,
             )
 
     async def unreachable(self, failed: DeliveryFailed) -> None:
@@ -179,7 +180,7 @@ async def _has_to_wait(reminder: Reminder) -> timedelta | None:
 
 
 async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: Any) -> None:
-    """Change the row if it still is as it was read, and *only_if*; else LostClaim."""
+    """Change the row if nobody has changed it since it was read, and *only_if* holds. LostClaim otherwise."""
     async with database.session() as db:
         await _change_in(db, reminder, *only_if, **values)
         await db.commit()

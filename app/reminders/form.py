@@ -1,4 +1,4 @@
-"""The form of a reminder: read, checked, and given back with every word that was typed."""
+"""The form of a reminder: the values as typed, and an error for each field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedel
 
 @dataclass
 class Form:
-    """What was typed, every word of it, and what is wrong with it."""
+    """The values as typed, and an error message for each invalid field."""
 
     text: str = ""
     when: str = ""
@@ -33,11 +33,11 @@ class Form:
     note: Message | None = None
     at: datetime | None = None
     email: str = ""
-    """The address in `to`; empty if nothing was typed there."""
+    """The parsed address in `to`. Empty if the field is empty."""
 
     @classmethod
     async def read(cls, zone: ZoneInfo) -> Form:
-        """The form of this request. A quick button counts more than the field."""
+        """The form of this request. A quick button overrides the time field."""
         sent = await request.form
         form = cls(
             text=sent.get("text", "").replace("\r\n", "\n"),

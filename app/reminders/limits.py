@@ -1,4 +1,4 @@
-"""How many reminders there may be: of one account, to one address, and for other people of the whole site."""
+"""Limits on the number of reminders: of one account, to one address, and to other people from the whole site."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from app.reminders.consents.models import Consent
 from app.reminders.models import OPEN, Reminder, State
 from app.web.rate_limits import RateLimitsUnavailable
 
-MOST_OPEN = 2_000  # reminders that one account may have waiting
+MOST_OPEN = 2_000  # upcoming reminders of one account
 MOST_TO_OTHERS = 20
 WITHIN = timedelta(hours=24)
 
 
 async def take(account: Account, email: str) -> int:
-    """Before *account* sets a reminder to *email*: 0 if it may; else the seconds to wait.
+    """Count a reminder of *account* to *email*. Returns 0 if it is allowed, or the seconds to wait.
 
-    With Redis away nobody counts, and reminders are set all the same: SQL bounds them.
+    Allows it while Redis is away, because SQL limits reminders too.
     """
     try:
         name = "reminder" if email == account.email else "reminder-to-others"
@@ -32,7 +32,7 @@ async def take(account: Account, email: str) -> int:
 
 
 async def take_request(account: Account, email: str) -> int:
-    """Before *account* asks *email* for consent: 0 if it may, or need not ask; else the seconds to wait.
+    """Count a request of *account* to *email*, if one is needed. Returns 0 if it is allowed, or the seconds to wait.
 
     Raises RateLimitsUnavailable if Redis does not answer.
     """
@@ -43,13 +43,13 @@ async def take_request(account: Account, email: str) -> int:
 
 
 async def has_room(db: AsyncSession, account: Account) -> bool:
-    """Whether the account may have one more waiting. Call `hold(db, account)` before."""
+    """Whether the account may have one more upcoming reminder. Call `hold(db, account)` before."""
     mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
     return (await db.scalar(select(func.count()).where(*mine)) or 0) < MOST_OPEN
 
 
 async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetime, pk: int = 0) -> bool:
-    """Whether *email*, if it is not the account's own, gets enough reminders around this time; *pk* is not counted."""
+    """Whether *email* gets the maximum of reminders from others around this time, not counting *pk*."""
     if email == account.email:
         return False
     near = Reminder.date > at - WITHIN, Reminder.date < at + WITHIN
@@ -59,10 +59,10 @@ async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetim
 
 
 async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
-    """How long a reminder that is due has to wait, because its address has had enough from others; None: it need not.
+    """How long a due reminder must wait, because its address has got the maximum from others. None if it need not.
 
-    The form refuses what it can foresee; a consent may set many going at once. In the transaction that claims the
-    reminder this counts what others send at the same moment: they wait here for its end.
+    The form refuses what it can foresee, but one consent may start many reminders at once. Call this in the
+    transaction that claims the reminder: it locks the address, so claims of others wait for its end and count.
     """
     author = select(Account.email).where(Account.id == reminder.account_id)
     if reminder.account_id is None or await db.scalar(author) == reminder.email:
@@ -79,6 +79,6 @@ async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
 
 
 def _from_others(email: str) -> tuple[ColumnElement[bool], ...]:
-    """For WHERE: it goes to this address, and another account has set it."""
+    """For WHERE: reminders to this address from other accounts."""
     own = select(Account.id).where(Account.email == email).scalar_subquery()
     return Reminder.email == email, Reminder.account_id != func.coalesce(own, 0)

@@ -1,4 +1,4 @@
-"""The messages that reminders send: the reminder itself, and to its author that it was missed."""
+"""The mails of reminders: the reminder itself, and the mail to its author that it was missed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
 
 MOST_SHOWN = 20
-"""Missed reminders that one mail shows."""
+"""Missed reminders in one mail. It counts the rest."""
 SHORTENED = 300
-"""Characters of each, if there are several."""
+"""Characters of each, if the mail shows several."""
 
 
 async def reminder(reminder: Reminder) -> EmailMessage:
     """The mail of this reminder. All tries of one revision have the same Message-ID.
 
-    One to somebody else says whose it is, and how to get no more of them.
+    A reminder to another person names its author, and has a link to stop further ones.
     """
     words: dict[str, Any] = {"text": reminder.text, "date": reminder.date}
     headers: dict[str, str] = {}
@@ -47,7 +47,7 @@ async def reminder(reminder: Reminder) -> EmailMessage:
 
 
 async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
-    """To their author: nobody agreed in time. Several are shortened, and only the first of many are shown."""
+    """The mail to their author that the consents came too late. Shortens the texts of several, and shows MOST_SHOWN."""
     number = len(missed)
     words: dict[str, Any] = {
         "shown": missed[:MOST_SHOWN],
@@ -66,7 +66,7 @@ async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
 
 
 async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
-    """The consent that lets it out and the address of its account; None for a reminder to oneself."""
+    """The consent to the reminder and the address of its author. None for a reminder to the author's own address."""
     query = (
         select(Consent, Account.email)
         .join(Account, Account.id == Consent.account_id)
@@ -78,7 +78,7 @@ async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
 
 
 def message_id(reminder: Reminder) -> str:
-    """Named after what it is, and when it was made, so that a database that begins anew repeats none."""
+    """Made of its id, revision and time of creation, so that a new database, with the same ids, repeats none."""
     return _named("reminder", reminder)
 
 

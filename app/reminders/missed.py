@@ -1,6 +1,6 @@
-"""Tell the authors of missed reminders: each by one mail, and no second one, wherever a worker dies.
+"""Mail the authors of missed reminders. Each reminder is in one mail and never in two, even if a worker dies.
 
-An author gets one such mail an hour at most: it names all that were missed since the one before.
+An author gets at most one such mail an hour. It lists all reminders missed since the mail before.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from app.reminders.models import Reminder, State
 
 CHUNK = 500
 MOST = 500
-"""Reminders that one mail tells of; those beyond it are told an hour later."""
+"""Reminders in one mail. The rest is in the mail an hour later."""
 EVERY = timedelta(hours=1)
 
 
-async def untold() -> Sequence[Reminder]:
+async def due() -> Sequence[Reminder]:
     """One missed reminder of each author who is to be mailed now."""
     now = datetime.now(UTC)
-    told = aliased(Reminder)
-    lately = exists().where(told.account_id == Reminder.account_id, told.told_at > now - EVERY)
-    due = *_untold(now), Reminder.next_try_at <= now, Reminder.account_id.is_not(None), ~lately
-    firsts = select(func.min(Reminder.id)).where(*due).group_by(Reminder.account_id).limit(CHUNK)
+    mailed = aliased(Reminder)
+    lately = exists().where(mailed.account_id == Reminder.account_id, mailed.told_at > now - EVERY)
+    unmailed = *_unmailed(now), Reminder.next_try_at <= now, Reminder.account_id.is_not(None), ~lately
+    firsts = select(func.min(Reminder.id)).where(*unmailed).group_by(Reminder.account_id).limit(CHUNK)
     async with database.session() as db:
         return (await db.scalars(select(Reminder).where(Reminder.id.in_(firsts)))).all()
 
 
-async def tell(pk: int) -> None:
-    """Mail the author of reminder *pk* that it was missed, and which others; nothing if it is told, or not missed."""
+async def mail_author(pk: int) -> None:
+    """Mail the author of reminder *pk* that it and others were missed. Nothing if it was mailed, or is not missed."""
     async with database.session() as db:
         reminder = await db.get(Reminder, pk)
         author = await db.get(Account, reminder.account_id) if reminder and reminder.account_id else None
@@ -49,7 +49,7 @@ async def tell(pk: int) -> None:
             or reminder.told_at is not None
         ):
             return
-        query = select(Reminder).where(Reminder.account_id == author.id, *_untold(datetime.now(UTC)))
+        query = select(Reminder).where(Reminder.account_id == author.id, *_unmailed(datetime.now(UTC)))
         missed = (await db.scalars(query.order_by(Reminder.date, Reminder.id).limit(MOST))).all()
     if not missed:
         return
@@ -57,7 +57,7 @@ async def tell(pk: int) -> None:
 
 
 class _Mail(Outgoing):
-    """To the author, about the missed ones. A mail that may have arrived is not sent again."""
+    """The mail to the author. If it may have arrived, it is not sent again."""
 
     def __init__(self, author: Account, missed: Sequence[Reminder]) -> None:
         self._author = author
@@ -68,7 +68,7 @@ class _Mail(Outgoing):
         return await mails.missed(self._missed, self._author)
 
     async def claim(self) -> None:
-        """LostClaim: one of them was changed or deleted meanwhile, or its author was mailed from elsewhere."""
+        """LostClaim: a reminder was changed or deleted meanwhile, or another worker has mailed the author."""
         now = datetime.now(UTC)
         lately = exists().where(Reminder.account_id == self._author.id, Reminder.told_at > now - EVERY)
         async with database.transaction() as db:
@@ -92,14 +92,14 @@ class _Mail(Outgoing):
             await self._change(db, **values)
 
     async def _change(self, db: AsyncSession, **values: datetime | None) -> int:
-        """Change those that are missed still, and told as they were; how many. An edited one is missed no more."""
-        await hold(db, self._author)  # whoever deletes it, edits or tells of one comes before or after
-        told = Reminder.told_at == self._told_at if self._told_at else Reminder.told_at.is_(None)
-        same = Reminder.id.in_([one.id for one in self._missed]), Reminder.state == State.MISSED, told
+        """Change the reminders that are still missed and have the same `told_at`. Returns their number."""
+        await hold(db, self._author)  # serialises this with edits, deletions and other mails
+        unchanged = Reminder.told_at == self._told_at if self._told_at else Reminder.told_at.is_(None)
+        same = Reminder.id.in_([one.id for one in self._missed]), Reminder.state == State.MISSED, unchanged
         changed = await db.execute(update(Reminder).where(*same).values(**values))
         assert isinstance(changed, CursorResult)
         return changed.rowcount
 
 
-def _untold(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _unmailed(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Reminder.state == State.MISSED, Reminder.told_at.is_(None), Reminder.date > now - GIVE_UP_AFTER

@@ -1,4 +1,4 @@
-"""What a reminder is, the states it can be in, and to whom it may be mailed."""
+"""A reminder, its states, and the condition to mail it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MISSED = "There was no consent when its time came, so it was not mailed."
 
 
 class State(StrEnum):
-    """Where a reminder stands. Only SCHEDULED, SENDING and WAITING lead on."""
+    """The state of a reminder. Only SCHEDULED, SENDING and WAITING change automatically."""
 
     SCHEDULED = "scheduled"
     """Waits for its time, or for the next try."""
 
     SENDING = "sending"
-    """Its text is being handed to the mail server: from before DATA until the answer is recorded."""
+    """From before DATA until the answer of the mail server is recorded."""
 
     SENT = "sent"
     FAILED = "failed"
@@ -48,18 +48,18 @@ class State(StrEnum):
     """Its address has not yet agreed to get reminders from this account."""
 
     DECLINED = "declined"
-    """Its address wants none from this account, or no more."""
+    """Its address has declined reminders from this account."""
 
     MISSED = "missed"
-    """Its time came before the consent: it is not mailed late, and its author is told."""
+    """Its time came before the consent. It is not mailed late, and its author gets a mail."""
 
 
 OPEN = (State.SCHEDULED, State.SENDING, State.WAITING)
-"""What may still be mailed."""
+"""The states from which a reminder may still be mailed."""
 
 
 def _date(context: Any) -> datetime:
-    """The first try of a new reminder is at its date."""
+    """The first try of a new reminder: its date."""
     date: datetime = context.get_current_parameters()["date"]
     return date
 
@@ -71,7 +71,7 @@ def _now() -> datetime:
 class Reminder(Model):
     """One reminder. `Reminder(date=..., email=..., text=...)`, added and committed, is mailed at `date`.
 
-    Whoever changes date, email or text makes a new revision: an alarm of the old one does nothing.
+    A change of date, email or text makes a new revision. Alarms of older revisions do nothing.
     """
 
     __tablename__ = "reminder"
@@ -79,7 +79,7 @@ class Reminder(Model):
         Index("ix_reminder_unarmed", "state", "armed_at", "next_try_at"),
         Index("ix_reminder_due", "state", "next_try_at"),
         Index("ix_reminder_account", "account_id", "date"),
-        {"sqlite_autoincrement": True},  # the alarm of a deleted one never rings for another
+        {"sqlite_autoincrement": True},  # no reuse of ids: the alarm of a deleted one would fit another
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -91,42 +91,42 @@ class Reminder(Model):
 
     state: Mapped[str] = mapped_column(String(10), default=State.SCHEDULED)
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """What went wrong at the last try; a sentence for the owner."""
+    """Why the last try failed: a sentence for the author."""
     revision: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
-    """How often a mail server has answered "not now" to this revision."""
+    """How often a mail server has refused this revision for now."""
     next_try_at: Mapped[datetime] = mapped_column(default=_date)
     unreachable_since: Mapped[datetime | None]
-    """Since when every try has found no mail server to talk to."""
+    """Since when no try has reached a mail server."""
     sent_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
-    """When its author was mailed that it was missed: set before that mail's text leaves."""
+    """When its author was mailed that it was missed. Set before the DATA of that mail."""
 
     armed_at: Mapped[datetime | None]
-    """When its alarm was last put into Redis; None: it has none yet."""
+    """When its alarm was last set in Redis. None if it has none."""
     claims: Mapped[int] = mapped_column(default=0)
-    """Counts the times it became SENDING: whoever holds another number than this has lost it."""
+    """How often it became SENDING. A worker that has read another number has lost its claim."""
     claimed_until: Mapped[datetime | None]
-    """Renewed by the worker that sends; when it lies in the past, that worker is dead."""
+    """Renewed by the worker that sends it. A time in the past means that the worker is dead."""
     uncertain: Mapped[int] = mapped_column(default=0)
-    """How often nobody can say whether the mail of this revision went out."""
+    """How often a try of this revision ended with an unknown outcome."""
 
     def __repr__(self) -> str:
         return f"<Reminder {self.text[:20]!r}>"
 
     @property
     def job_id(self) -> str:
-        """The id of its alarm: one for each revision."""
+        """The job id of its alarm. Each revision has its own."""
         return f"reminder:{self.id}:{self.revision}"
 
     @property
     def can_change(self) -> bool:
-        """Not while it is being sent, and not once it was."""
+        """Whether the account may edit or cancel it: not during or after its sending."""
         return self.state in (State.SCHEDULED, State.FAILED, State.WAITING, State.MISSED)
 
 
 def may_be_mailed() -> ColumnElement[bool]:
-    """For WHERE: it goes to its account's own address, or to one that has agreed, or a shell has made it."""
+    """For WHERE: to the account's own address, or to one that has agreed, or made in a shell."""
     own = select(Account.email).where(Account.id == Reminder.account_id).scalar_subquery()
     agreed = exists().where(
         Consent.account_id == Reminder.account_id,
@@ -137,7 +137,7 @@ def may_be_mailed() -> ColumnElement[bool]:
 
 
 def owned_by(account: Account) -> ColumnElement[bool]:
-    """The reminders of an account: those it made, and those that a shell made for its address."""
+    """For WHERE: the reminders of an account, and those made in a shell for its address."""
     made_elsewhere = and_(Reminder.account_id.is_(None), Reminder.email == account.email)
     return or_(Reminder.account_id == account.id, made_elsewhere)
 

@@ -1,4 +1,4 @@
-"""List, set, change and cancel reminders."""
+"""The pages to list, set, change and cancel reminders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ blueprint = Blueprint("reminders", __name__, template_folder="templates", url_pr
 @blueprint.get("/")
 @signed_in
 async def index() -> ResponseReturnValue:
-    """What is to come, soonest first, and below it what was, newest first."""
+    """The upcoming reminders, soonest first, and the past ones, newest first."""
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     mine = owned_by(current_account())
     open_ = Reminder.state.in_(OPEN)
@@ -82,9 +82,9 @@ async def new() -> ResponseReturnValue:
 @blueprint.post("/new")
 @signed_in
 async def create() -> ResponseReturnValue:
-    """Saved first, armed then: once this answers, the reminder is mailed whatever happens to Redis.
+    """Commit the reminder, then arm it. Once this answers, the reminder will be mailed, even if Redis fails.
 
-    One to somebody else waits until they have agreed.
+    A reminder to another person waits for their consent.
     """
     form = await Form.read(_zone())
     account = current_account()
@@ -103,7 +103,7 @@ async def create() -> ResponseReturnValue:
             form.when_error = CROWDED
             return await _form_page(form), 429
         reminder = Reminder(date=form.at, email=email, text=form.text, account_id=account.id)
-        reminder.state, consent = await _standing(db, email)
+        reminder.state, consent = await _state_for(db, email)
         if reminder.state == State.DECLINED:
             form.to_error = REFUSED
             return await _form_page(form), 400
@@ -136,13 +136,13 @@ async def edit(pk: int) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/edit")
 @signed_in
 async def save(pk: int) -> ResponseReturnValue:
-    """A new revision, mailed at the new time only. Too late once it is being sent."""
+    """Save a new revision, which is mailed only at the new time. Refused once the reminder is being sent."""
     form = await Form.read(_zone())
     async with database.session() as db:
         reminder = await _mine(db, pk)
     if not form.good or form.at is None:
         return await _form_page(form, reminder), 400
-    # One that waits causes a mail whether it is changed or not; one that is over causes another.
+    # Only a change of a past reminder causes a further mail, so only that counts.
     is_over = reminder.state not in OPEN
     if is_over and (status := await _cannot_set(form, reminder.email)):
         return await _form_page(form, reminder), status
@@ -151,11 +151,11 @@ async def save(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         if not await hold(db, current_account()):
             abort(403, DELETED)
-        standing, consent = await _standing(db, reminder.email)  # first: an answer locks in this order, too
+        state, consent = await _state_for(db, reminder.email)  # first: an answer locks in the same order
         reminder = await _mine(db, pk, lock=True)
         if not reminder.can_change:
             return await _too_late(reminder)
-        if standing == State.DECLINED:
+        if state == State.DECLINED:
             await notify(REFUSED, "warning")
             return redirect(url_for("reminders.show", pk=pk), 303)
         moved = form.at != reminder.date
@@ -164,8 +164,8 @@ async def save(pk: int) -> ResponseReturnValue:
             return await _form_page(form, reminder), 429
         old_job = reminder.job_id
         reminder.text, reminder.date = form.text, form.at
-        if reminder.state == State.MISSED or standing == State.WAITING:
-            reminder.state = standing
+        if reminder.state == State.MISSED or state == State.WAITING:
+            reminder.state = state
     if reminder.job_id != old_job:
         await _revoke(old_job)
     return await _saved(reminder, form, consent)
@@ -174,7 +174,7 @@ async def save(pk: int) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/cancel")
 @signed_in
 async def cancel(pk: int) -> ResponseReturnValue:
-    """Once this answers "cancelled", no mail leaves."""
+    """Cancel the reminder. Once this answers, no mail is sent."""
     async with database.transaction() as db:
         reminder = await _mine(db, pk, lock=True)
         if not reminder.can_change:
@@ -186,14 +186,14 @@ async def cancel(pk: int) -> ResponseReturnValue:
 
 
 async def _mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
-    """The reminder, if this account owns it; somebody else's does not exist."""
+    """The reminder, if this account owns it. 404 otherwise."""
     query = select(Reminder).where(Reminder.id == pk, owned_by(current_account()))
     found = (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
     return found or abort(404)
 
 
 async def _cannot_set(form: Form, email: str) -> int:
-    """Whether this account has set enough reminders for now: the status to answer with; 0 if all is well."""
+    """The status to refuse the reminder with, because the account has set too many. 0 if it is allowed."""
     wait_s = await limits.take(current_account(), email)
     if wait_s:
         form.text_error = ENOUGH.format(-(-wait_s // 60))
@@ -201,7 +201,7 @@ async def _cannot_set(form: Form, email: str) -> int:
 
 
 async def _cannot_ask(form: Form, email: str) -> int:
-    """Whether *email* would have to be asked and may not be now: the status to answer with; 0 if all is well."""
+    """The status to refuse the reminder with, because its request for consent is not allowed now. 0 if it is."""
     account = current_account()
     if email == account.email:
         return 0
@@ -215,8 +215,8 @@ async def _cannot_ask(form: Form, email: str) -> int:
     return 429 if wait_s else 0
 
 
-async def _standing(db: AsyncSession, email: str) -> tuple[State, Consent | None]:
-    """The state of a new reminder to *email*, and the consent that it depends on; asks for it if need be."""
+async def _state_for(db: AsyncSession, email: str) -> tuple[State, Consent | None]:
+    """The state of a new reminder to *email*, and its consent. Requests the consent if needed."""
     account = current_account()
     if email == account.email:
         return State.SCHEDULED, None
@@ -226,7 +226,7 @@ async def _standing(db: AsyncSession, email: str) -> tuple[State, Consent | None
 
 
 async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> ResponseReturnValue:
-    """Say when it comes, in the reader's zone and from now; and arm it, if Redis is there."""
+    """Show when it will be sent, and arm it or request the consent now, if Redis is available."""
     assert form.at is not None
     when = f"{times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}."
     if reminder.state == State.WAITING:
@@ -240,14 +240,14 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
             await arming.arm([reminder])
         elif consent is not None and consent.mail_due_at is not None:
             await ask_soon(consent)
-    except Exception as error:  # whatever keeps Redis from it: the row is safe, and a worker takes it up
+    except Exception as error:  # after any fault a worker finds the committed row
         log.warning("%s is saved but not armed: %s", reminder.job_id, error)
         await notify(QUEUE_AWAY, "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
 
 
 async def _revoke(job_id: str) -> None:
-    """Tidy up: an alarm that stays rings for nothing."""
+    """Remove an alarm. One that stays does nothing."""
     try:
         await Result(job_id).revoke()
     except Exception as error:
@@ -266,13 +266,13 @@ async def _form_page(form: Form, reminder: Reminder | None = None) -> str:
 
 
 async def _some(db: AsyncSession, query: object, page: int) -> Sequence[Reminder]:
-    """One page of it, and one more row to know whether there is another page."""
+    """One page of the query, and one more row, which shows that there is another page."""
     some = query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)  # type: ignore[attr-defined]
     return list(await db.scalars(some))
 
 
 def _refresh_s(reminders: Sequence[Reminder]) -> int:
-    """How soon the page may have changed: 0 if nothing on it can change within ten minutes."""
+    """How often to refresh the page. 0 if nothing on it can change within ten minutes."""
     moments = [r.next_try_at for r in reminders if r.state in OPEN]
     if not moments:
         return 0

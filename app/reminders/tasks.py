@@ -1,4 +1,4 @@
-"""What reminders do in the background."""
+"""The background tasks of reminders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs import Result, task
 
 MORE_TRIES = 5
 EVERY_S = 300
-AT_ONCE = 16  # of all workers together; docs/mail.md has every kind's
+AT_ONCE = 16  # across all workers; docs/mail.md lists it for every kind of mail
 
 
 @task(
@@ -24,9 +24,9 @@ AT_ONCE = 16  # of all workers together; docs/mail.md has every kind's
     ignore_result=True,
 )
 async def remind(self: Any, pk: int) -> None:
-    """Harmless to run twice, too early or too late: the row says whether there is something to send.
+    """Mail a reminder that is due. Safe to run twice, too early or too late, because the row decides.
 
-    Only answers to this mail count as tries, so they are counted there; a server that is away uses none.
+    Counts its tries in the row, because only refusals of this mail count, and not a server that is away.
     """
     wait = await deliver(pk, Tries(more=MORE_TRIES, every=timedelta(seconds=EVERY_S)))
     if wait is not None:
@@ -35,17 +35,17 @@ async def remind(self: Any, pk: int) -> None:
 
 @task(name="reminders.tell_missed", queue="mail", max_concurrency=4, ignore_result=True)
 async def tell_missed(pk: int) -> None:
-    """Harmless to run twice: the row says whether its author is told. It is called again by the sweep."""
-    await missed.tell(pk)
+    """Mail the author of a missed reminder. Safe to run twice, because the row decides. The sweep repeats the call."""
+    await missed.mail_author(pk)
 
 
-async def tell_authors() -> None:
-    """Call the task for each missed reminder whose author is to be told. Any number of workers may do so at once."""
+async def mail_authors() -> None:
+    """Call the task for each author of missed reminders. Several workers may do so at once."""
     await asyncio.gather(
-        *(_tell_soon(f"missed:{one.id}:{one.revision}", one.id) for one in await missed.untold())
+        *(_mail_soon(f"missed:{one.id}:{one.revision}", one.id) for one in await missed.due())
     )
 
 
-async def _tell_soon(job_id: str, pk: int) -> None:
-    await Result(job_id).forget()  # of a run that failed, say; a job that waits or runs stays
+async def _mail_soon(job_id: str, pk: int) -> None:
+    await Result(job_id).forget()  # the result of a failed run; a job that waits or runs stays
     await tell_missed.apply_async((pk,), task_id=job_id)

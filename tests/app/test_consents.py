@@ -271,11 +271,11 @@ async def test_one_that_nobody_answers_is_missed(app: Quart, alice: Visitor, smt
     assert reminder.state == State.WAITING
 
 
-async def tell_authors(app: Quart) -> None:
+async def mail_authors(app: Quart) -> None:
     """What workers do with the reminders that were missed."""
     async with app.app_context():
-        for reminder in await missed.untold():
-            await missed.tell(reminder.id)
+        for reminder in await missed.due():
+            await missed.mail_author(reminder.id)
 
 
 @pytest.mark.both_databases("a claim in SQL decides")
@@ -289,9 +289,9 @@ async def test_its_author_is_told_once_each_time(
         await arming.sweep()
     assert b"missed:1:0" in await redis.zrange("arq:queue:mail", 0, -1)
 
-    await tell_authors(app)
+    await mail_authors(app)
     async with app.app_context():
-        await asyncio.gather(missed.tell(1), missed.tell(1), missed.tell(99))
+        await asyncio.gather(missed.mail_author(1), missed.mail_author(1), missed.mail_author(99))
 
     [mail] = smtp.accepted
     assert mail.recipients == ["alice@example.org"]
@@ -305,12 +305,12 @@ async def test_its_author_is_told_once_each_time(
     assert "给植物浇水 &lt;b&gt;🧺&lt;/b&gt;</td>" in html.get_content()
 
     await alice.post("/reminders/1/edit", text="Water my plants", **{"in": "1h"})
-    await tell_authors(app)
+    await mail_authors(app)
     assert len(smtp.accepted) == 1
     await change(app, date=datetime.now(UTC), next_try_at=datetime.now(UTC))
     async with app.app_context():
         await arming.sweep()
-    await tell_authors(app)
+    await mail_authors(app)
     _, again = smtp.accepted
     assert again.message_id != mail.message_id
 
@@ -327,15 +327,15 @@ async def test_its_author_is_told_again_only_if_the_mail_did_not_go_out(
     past = datetime.now(UTC)
     await change(app, state=State.MISSED, date=past, next_try_at=past)
     smtp.script[stage] = does
-    await tell_authors(app)
+    await mail_authors(app)
     smtp.script.clear()
     before = len(smtp.accepted)
-    await tell_authors(app)
+    await mail_authors(app)
     assert len(smtp.accepted) == before, "not before its next try"
     assert await app.extensions["mailer"].check() is None
 
     await change(app, next_try_at=past)
-    await tell_authors(app)
+    await mail_authors(app)
 
     assert len(smtp.accepted) - before == again
     assert {mail.recipients[0] for mail in smtp.accepted} <= {"alice@example.org"}
@@ -367,9 +367,9 @@ async def test_many_that_were_missed_are_one_mail_an_hour_to_their_author(
             await db.commit()
 
     async with app.app_context():
-        await asyncio.gather(*(missed.tell(pk) for pk in (1, 7, 1)))
-        await missed.tell(1)  # it began when the first had ended
-    await tell_authors(app)
+        await asyncio.gather(*(missed.mail_author(pk) for pk in (1, 7, 1)))
+        await missed.mail_author(1)  # it began when the first had ended
+    await mail_authors(app)
 
     mail, other = smtp.accepted
     assert (mail.recipients, other.recipients) == (["alice@example.org"], ["charlie@example.org"])
@@ -383,13 +383,13 @@ async def test_many_that_were_missed_are_one_mail_an_hour_to_their_author(
     assert "And 480 more: http://127.0.0.1:8000/reminders/\r\n" in plain.get_content()
 
     await move_mails(timedelta(minutes=59))
-    await tell_authors(app)
+    await mail_authors(app)
     assert len(smtp.accepted) == 2
     await move_mails(timedelta(minutes=2))
-    await tell_authors(app)
+    await mail_authors(app)
     rest = smtp.accepted[2].message
     assert rest["Subject"] == "101 reminders were not sent"
-    await tell_authors(app)
+    await mail_authors(app)
     assert len(smtp.accepted) == 3
 
 

@@ -1,1 +1,1 @@
-"""Consent: this account may remind this address, because whoever reads mail there has agreed to it."""
+"""Consents: the reader of an address has agreed to get reminders from an account."""

@@ -1,4 +1,4 @@
-"""What is asked and answered, each in the caller's transaction, and what becomes of the pair's reminders by it."""
+"""Request and answer consents, and change the reminders of the pair accordingly, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
 
 
 async def of_pair(db: AsyncSession, account_id: int, email: str, *, lock: bool = False) -> Consent | None:
-    """What *email* has answered to this account; None if it was never asked."""
+    """The consent of *email* to this account. None if it was never requested."""
     query = select(Consent).where(Consent.account_id == account_id, Consent.email == email)
     return (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
 def needs_request(consent: Consent | None) -> bool:
-    """Whether a mail has to ask: nothing was answered, none is on its way, and none left within a day."""
+    """Whether to mail a request: there is no answer, none is due, and none was sent within a day."""
     if consent is None:
         return True
     if consent.answer != Answer.NONE or consent.mail_due_at is not None:
@@ -28,14 +28,14 @@ def needs_request(consent: Consent | None) -> bool:
 
 
 async def ask(db: AsyncSession, account_id: int, email: str) -> Consent:
-    """The pair's consent, locked, and its request put on its way if one is needed and may be."""
+    """The pair's consent, locked. Makes its request due, at the address's next turn, if one is needed."""
     consent = await of_pair(db, account_id, email, lock=True)
     if consent is None:
         try:
             async with db.begin_nested():
                 consent = Consent(account_id=account_id, email=email, answer=Answer.NONE)
                 db.add(consent)
-        except IntegrityError:  # two reminders to a new address, set at the same moment
+        except IntegrityError:  # two reminders to one new address at the same moment
             consent = await of_pair(db, account_id, email, lock=True)
             assert consent is not None
     if needs_request(consent):
@@ -45,14 +45,14 @@ async def ask(db: AsyncSession, account_id: int, email: str) -> Consent:
 
 
 async def next_turn(db: AsyncSession, email: str) -> datetime:
-    """From when on this address may get a request, whoever asks: now, or a day after the last one."""
+    """When this address may get the next request, from any account: now, or a day after the last one."""
     last = await db.scalar(select(func.max(Consent.asked_at)).where(Consent.email == email))
     now = datetime.now(UTC)
     return max(now, last + ONE_REQUEST_PER) if last else now
 
 
 async def agree(db: AsyncSession, consent: Consent) -> None:
-    """Reminders of the pair that are still to come are mailed; those whose time has passed are not."""
+    """Schedule the upcoming reminders of the pair. Those whose time has passed become MISSED."""
     _answer(consent, Answer.AGREED)
     now = datetime.now(UTC)
     waiting = (*_of(consent), Reminder.state == State.WAITING)
@@ -61,7 +61,7 @@ async def agree(db: AsyncSession, consent: Consent) -> None:
 
 
 async def decline(db: AsyncSession, consent: Consent) -> None:
-    """From the commit on no mail of the pair is begun."""
+    """Decline the open reminders of the pair. After the commit no further mail of it is sent."""
     _answer(consent, Answer.DECLINED)
     open_ = Reminder.state.in_((State.WAITING, State.SCHEDULED))
     await _move(db, (*_of(consent), open_), state=State.DECLINED, reason=NO_CONSENT)

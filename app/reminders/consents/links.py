@@ -1,4 +1,4 @@
-"""The two links of a consent: one answers the request, one ends it. Each names its row; SECRET_KEY vouches for it."""
+"""The two links of a consent: to answer the request, and to stop. Each has the row's id and a token of SECRET_KEY."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ STOP = "stop who reminds"
 
 
 def answer_url(consent: Consent, settings: Settings) -> str:
-    """Agrees and declines, as often as somebody changes their mind."""
+    """The link to agree and to decline, any number of times."""
     return f"{settings.base_url}/consents/{consent.id}/{_token(settings, ANSWER, consent)}"
 
 
 def stop_url(consent: Consent, settings: Settings) -> str:
-    """Only ends it: this link stands in every reminder, and a reminder may be passed on."""
+    """The link in every reminder. It can only decline, because a reminder may be forwarded."""
     return f"{settings.base_url}/no-more/{consent.id}/{_token(settings, STOP, consent)}"
 
 
 def stop_headers(consent: Consent, settings: Settings) -> dict[str, str]:
-    """For `compose(headers=...)`: the mail program's own button does the same (RFC 2369, 8058)."""
+    """Headers for `compose()`: the stop link for the button of mail programs (RFC 2369, 8058)."""
     return {
         "List-Unsubscribe": f"<{stop_url(consent, settings)}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -33,7 +33,7 @@ def stop_headers(consent: Consent, settings: Settings) -> dict[str, str]:
 async def find(
     db: AsyncSession, pk: int, token: str, purpose: str, settings: Settings, *, lock: bool = False
 ) -> Consent | None:
-    """The consent whose link of this purpose it is; None for a wrong link and for one whose account is gone."""
+    """The consent of this link. None if the token is wrong or the account was deleted."""
     consent = await db.get(Consent, pk, with_for_update=lock or None)
     nonce = consent.nonce if consent else ""
     if not tokens.fits(token, settings.secret_key, purpose, nonce):

@@ -1,4 +1,4 @@
-"""The one message that asks. No word in it was written by the account that asks, but its address."""
+"""The mail that requests consent. The account that asks controls only its address in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer somebody who wants to remind you, and stop somebody who does: GET shows, POST acts."""
+"""The pages to answer a request and to stop reminders. GET shows, POST acts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ blueprint = Blueprint("consents", __name__, template_folder="templates")
 @blueprint.get("/consents/")
 @signed_in
 async def index() -> ResponseReturnValue:
-    """Who may remind this account's address, and whom it may remind. Newest first."""
+    """The consents of this account's address, and the consents to this account, newest first."""
     account = current_account()
     asked_by = (
         select(Consent, Account.email)
@@ -45,7 +45,7 @@ async def index() -> ResponseReturnValue:
 @blueprint.get("/consents/<int(max=2147483647):pk>/<token>")
 @public
 async def show(pk: int, token: str) -> ResponseReturnValue:
-    """Changes nothing: mail scanners open links too."""
+    """Changes nothing, because mail scanners open links too."""
     return await _page("consents/answer.html", pk, token, links.ANSWER)
 
 
@@ -63,7 +63,7 @@ async def answer(pk: int, token: str) -> ResponseReturnValue:
 @blueprint.get("/no-more/<int(max=2147483647):pk>/<token>")
 @public
 async def show_stop(pk: int, token: str) -> ResponseReturnValue:
-    """Changes nothing."""
+    """Changes nothing, for the same reason."""
     return await _page("consents/stop.html", pk, token, links.STOP)
 
 
@@ -71,7 +71,7 @@ async def show_stop(pk: int, token: str) -> ResponseReturnValue:
 @public
 @without_csrf
 async def stop(pk: int, token: str) -> ResponseReturnValue:
-    """Mail programs POST here, without a cookie: the token is the proof. They want no redirect (RFC 8058)."""
+    """Decline. Mail programs POST here without a cookie, and want no redirect (RFC 8058). The token is the proof."""
     async with database.transaction() as db:
         consent = await links.find(db, pk, token, links.STOP, site(), lock=True) or abort(404, GONE)
         await answers.decline(db, consent)

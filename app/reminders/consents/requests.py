@@ -1,4 +1,4 @@
-"""Mail the requests: each once, one a day to an address, and none that no reminder waits for."""
+"""Mail the requests for consent: each once, at most one a day to an address, and only while a reminder waits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ AGAIN_AFTER = timedelta(minutes=5)
 
 
 async def due() -> list[Consent]:
-    """The requests that are to be mailed now."""
+    """The requests that are due now."""
     async with database.session() as db:
         query = select(Consent).where(Consent.mail_due_at <= datetime.now(UTC)).order_by(Consent.mail_due_at)
         return list(await db.scalars(query.limit(500)))
 
 
 async def send(pk: int) -> None:
-    """Mail this request if it is its turn. Called twice, too early or too late, it does no harm: the row decides."""
+    """Mail this request if it is due. Safe to call twice, too early or too late, because the row decides."""
     async with database.session() as db:
         consent = await db.get(Consent, pk)
         asker = await db.get(Account, consent.account_id) if consent and consent.account_id else None
@@ -38,9 +38,9 @@ async def send(pk: int) -> None:
 
 
 class _Mail(Outgoing):
-    """A request. What was refused for good, or may have gone out, counts as asked; the rest is tried again.
+    """The mail of a request. If it was refused for good, or may have arrived, it counts as sent. Else it stays due.
 
-    Nothing of it counts if the request was mailed from elsewhere meanwhile, or changed.
+    Changes nothing if another worker has mailed the request, or the row has changed.
     """
 
     def __init__(self, consent: Consent, asker: Account) -> None:
@@ -54,7 +54,7 @@ class _Mail(Outgoing):
     async def claim(self) -> None:
         self._claimed_at = await _claim(self._consent.id, self._consent.email)
         if self._claimed_at is None:
-            raise LostClaim  # the row says when to look again
+            raise LostClaim  # the row says when the request is due
 
     async def not_now(self, failed: DeliveryFailed) -> None:
         due_at, asked_at = datetime.now(UTC) + AGAIN_AFTER, self._consent.asked_at
@@ -75,9 +75,9 @@ class _Mail(Outgoing):
 
 
 async def _claim(pk: int, email: str) -> datetime | None:
-    """Take the address's turn of the day, and say when that was; None: it is not its turn.
+    """Take the address's turn of the day. Returns the moment; None if it is not this request's turn.
 
-    Committed before the text leaves: whoever dies then has asked.
+    Committed before DATA, so that a request counts as sent even if its worker dies.
     """
     async with database.transaction() as db:
         same_address = select(Consent).where(Consent.email == email).order_by(Consent.id).with_for_update()
