@@ -135,5 +135,5 @@ def of_clients(name: str) -> list[Limit]:
 
 def _of(name: str, whose: str, allowances: Allowances, subject: str) -> Iterator[Limit]:
     for times, period_s in allowances:
-        assert subject, f"{name} is limited by {whose}: say whose mail it is"
+        assert subject, f"{name} is limited by {whose}: pass its {whose}"
         yield Limit(f"{name}-{whose}-{period_s}", subject, times=times, period_s=period_s)

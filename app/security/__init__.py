@@ -1,4 +1,4 @@
-"""What protects every page, whatever feature it belongs to: `protect(app)` switches all of it on."""
+"""The protection of every page of every feature. `protect(app)` installs all of it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ Protector = Callable[[Quart], None]
 
 
 def protect(app: Quart, *, find_account: Protector, check_access: Protector, cookie: str = "session") -> None:
-    """Limits, cookies, Host, account, CSRF, access and headers, in the order a request meets them.
+    """Install limits, cookies, Host, account, CSRF, access and headers, in the order in which a request passes them.
 
-    *find_account* sets `g.account` for each request, *check_access* refuses a view to those who may not see it.
-    Browsers keep cookies for a host, not for a port: two apps that may run on one machine need two names of the
-    *cookie*.
+    *find_account* sets `g.account` for each request. *check_access* enforces the mark of each view.
+    Browsers share cookies between ports, so two apps on one machine need different names of the *cookie*.
     """
     settings: Settings = app.extensions["settings"]
     https = urlsplit(settings.base_url).scheme == "https"
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_LIMIT,
         BODY_TIMEOUT=10,
-        # The cookie is signed: it holds the sign-in token, the CSRF token and messages for the next page.
+        # The signed cookie holds the sign-in token, the CSRF token and messages for the next page.
         SESSION_COOKIE_NAME=f"__Host-{cookie}" if https else cookie,
         SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_HTTPONLY=True,

@@ -1,4 +1,4 @@
-"""No other site can make a browser do something here: a token in every form, and where it came from."""
+"""Protection against CSRF: a token in every form, and a check of the form's origin."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def protect(app: Quart) -> None:
         if _comes_from_elsewhere():
             security_log.note("csrf_refused")
             abort(403, Message("other-site", "The form was sent from another site, so it was rejected."))
-        if getattr(view, "in_nobody_s_name", False) and _comes_from_here():
+        if getattr(view, "anonymous_form", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
         if not _is_token(given):
@@ -41,7 +41,7 @@ def protect(app: Quart) -> None:
 
 
 def csrf_token() -> str:
-    """The token of this browser, made when first asked for; signing in and out changes it."""
+    """The token of this browser, made at the first call. Signing in and out changes it."""
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     token: str = session["csrf"]
@@ -49,20 +49,20 @@ def csrf_token() -> str:
 
 
 def without_csrf(view: Any) -> Any:
-    """Mark a view that other programs may POST to; what it does must be harmless or carry its own proof."""
+    """Mark a view that other programs may POST to. Its action must be harmless, or need a proof in the request."""
     view.without_csrf = True
     return view
 
 
-def in_nobody_s_name(view: Any) -> Any:
-    """Mark a view that looks at no session. Its form needs no token, so that pages for readers set no cookie:
-    it is enough that the browser says that the form was sent from this site."""
-    view.in_nobody_s_name = True
+def anonymous_form(view: Any) -> Any:
+    """Mark a view that reads no session. Its form needs no token, so that public pages set no cookie: the Origin
+    header is sufficient proof."""
+    view.anonymous_form = True
     return view
 
 
 def _comes_from_here() -> bool:
-    """Whether the browser says so; every one sends Origin with a POST."""
+    """Whether the browser names an origin, which `_comes_from_elsewhere` has checked. Browsers do with a POST."""
     return "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
 
 

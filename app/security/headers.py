@@ -1,4 +1,4 @@
-"""Headers of every answer: what a page may load, who may frame it, who may keep it."""
+"""Headers of every response: what a page may load, who may frame it, who may cache it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ HEADERS = {
 def protect(app: Quart, *, https: bool) -> None:
     @app.after_request
     async def add_headers(response: Response) -> Response:
-        """A view may set one of these itself, and then keeps it; but what a session saw is never stored."""
+        """Add the headers. A view may set its own instead, except that a response within a session is never cached."""
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.endpoint != "static":
-            # Quart never sets Vary for a page that only reads the session (0.22).
+            # Quart 0.22 sets no Vary for a page that only reads the session.
             response.vary.add("Cookie")
             if session:
                 response.headers["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""Which Host names the site answers to, and which one its redirects name."""
+"""The Host names that the site accepts, and the one in its redirects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.context import site
 from app.messages import Message
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes ask by whatever address they know
+FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes use any address of the machine
 
 
 def protect(app: Quart) -> None:
@@ -21,8 +21,8 @@ def protect(app: Quart) -> None:
     base = urlsplit(app.extensions["settings"].base_url)
 
     def create_url_adapter(request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """Routing redirects to BASE_URL. Quart 0.22 would take host, port and scheme of the request, which behind a
-        proxy are another's, and answers 500 where Host is no name.
+        """Have routing redirect to BASE_URL. Quart 0.22 uses the host, port and scheme of the request, which are wrong
+        behind a proxy, and answers 500 to an invalid Host.
         """
         if request is None:
             return usual(None)
@@ -38,7 +38,7 @@ def protect(app: Quart) -> None:
 
     @app.before_request
     async def refuse_foreign_hosts() -> None:
-        """A page of another site whose name is made to point at this machine must not read anything here."""
+        """Refuse other Host names, so that a page whose name was rebound to this machine reads nothing."""
         try:
             host = urlsplit(f"//{request.host}").hostname
         except ValueError:

@@ -1,4 +1,4 @@
-"""Limits on what a request may bring: bytes of a body (chunked ones too), fields of a form, no NUL, names of files."""
+"""Limits on requests: bytes of a body (chunked ones too), fields of a form, no NUL, length of file names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 MOST_FIELDS = 1_000
 LONGEST_BOUNDARY = 70
-"""Characters between the parts of a multipart body (RFC 2046, 5.1.1). A long one takes seconds to look for."""
+"""Characters of a multipart boundary (RFC 2046, 5.1.1). The search for a longer one takes seconds."""
 LONGEST_FILE = 255
-"""Bytes of the address of a static file: a file system refuses a longer name in words of its own."""
+"""Bytes of the path of a static file. The file system would raise an error for a longer name."""
 
 
 def protect(app: Quart) -> None:
@@ -28,7 +28,7 @@ def protect(app: Quart) -> None:
 
 
 class LimitedBody(Body):
-    """Quart 0.22 counts only what waits unread, so a chunked upload parsed as it comes has no limit."""
+    """Counts all bytes of a body. Quart 0.22 counts only unread ones, so a chunked upload would have no limit."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
@@ -51,7 +51,7 @@ class LimitedBody(Body):
 
 
 class LimitedFormParser(FormDataParser):
-    """A million `a=&` would hold up all other requests while they are parsed; Postgres refuses a NUL."""
+    """Limits fields, because parsing a million `a=&` would block all other requests. Refuses NUL, as Postgres does."""
 
     async def parse(
         self,
@@ -76,7 +76,7 @@ class LimitedFormParser(FormDataParser):
 
 
 class LimitedRequest(Request):
-    """The request of every page."""
+    """The request class of every page."""
 
     body_class = LimitedBody
     form_data_parser_class = LimitedFormParser

@@ -1,4 +1,4 @@
-"""What a request may ask for: a path, or a whole address whose path counts."""
+"""The target of a request: a path, or a whole address, of which only the path counts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def protect(app: Quart) -> None:
 
 
 class _Request(ASGIHTTPConnection):
-    """In Quart 0.22 `GET ?` and `GET http://[` are faults of ours, before anything of the application is asked."""
+    """Normalises the target. Quart 0.22 answers 500 to `GET ?` and `GET http://[` before the application runs."""
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None:
         whole: HTTPScope = {**scope, "path": _path(scope["path"])}
         super().__init__(app, whole)
 
 
-def _path(asked: str) -> str:
-    if asked.startswith("/"):
-        return asked
+def _path(target: str) -> str:
+    if target.startswith("/"):
+        return target
     try:
-        return "/" + urlsplit(asked).path.lstrip("/")
+        return "/" + urlsplit(target).path.lstrip("/")
     except ValueError:
         return "/"

@@ -1,4 +1,4 @@
-"""How long an answer takes must not tell what was found on the way to it."""
+"""Hide from the duration of a response which case it was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def no_sooner_than(seconds: float) -> AsyncIterator[None]:
-    """The block ends so long after it began, or later, whichever way it went through it. An error passes at once."""
+    """Make the block last at least *seconds*. An exception passes at once."""
     end = time.monotonic() + seconds
     yield
     await asyncio.sleep(end - time.monotonic())

@@ -1,4 +1,4 @@
-"""No WebSocket is spoken here: pages that live are fed by server-sent events."""
+"""Refuse WebSockets. Live pages use server-sent events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from quart import Quart
 
 
 def refuse(app: Quart) -> None:
-    """Answer every handshake with 403. What protects pages is made for requests, and would fail at one."""
+    """Answer every handshake with 403, because the protection of pages handles only requests."""
     app.asgi_websocket_class = _Refusal
 
 

@@ -1,6 +1,6 @@
-"""Who gets the weekly digest: asked for, confirmed by mail, and gone again with one click."""
+"""The subscribers of the weekly digest: they ask, confirm by mail, and unsubscribe with one click."""
 
-from app.subscribers import owner  # its views stand on the same blueprint
+from app.subscribers import owner  # adds its views to the same blueprint
 from app.subscribers.pages import blueprint
 
 __all__ = ["blueprint", "owner"]

@@ -1,6 +1,6 @@
-"""Send confirmation mails: one for each asking and no second one, wherever a worker dies.
+"""Send confirmation mails: one for each request and no second one, even if a worker dies.
 
-SQL says which mails are due. A page sends its own at once; what did not leave then, a sweep takes up.
+SQL holds the due mails. A page sends its own at once, and a sweep sends those that did not leave.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHUNK = 500
 
 
 async def send(pk: int) -> None:
-    """Mail the confirmation that is due to subscriber *pk*, if one is. What can be tried again stays due."""
+    """Mail the confirmation of subscriber *pk* if one is due. After a temporary failure it stays due."""
     async with database.session() as db:
         subscriber = await db.get(Subscriber, pk)
     if subscriber is None or subscriber.mail_due_at is None:
@@ -32,7 +32,7 @@ async def send(pk: int) -> None:
 
 
 async def overdue() -> Sequence[int]:
-    """The subscribers whose mail should have left by now; each is due again in 1, 2, 4 ... 30 minutes."""
+    """The ids of subscribers with an overdue mail. Each is due again after 1, 2, 4 ... 30 minutes."""
     now = datetime.now(UTC)
     query = select(Subscriber).where(Subscriber.mail_due_at <= now).order_by(Subscriber.mail_due_at)
     found = []
@@ -48,7 +48,7 @@ async def overdue() -> Sequence[int]:
 
 
 class _Mail(Outgoing):
-    """A confirmation. A mail that may have arrived is not sent again."""
+    """The mail of a confirmation. If it may have arrived, it is not sent again."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
@@ -59,7 +59,7 @@ class _Mail(Outgoing):
         return await mails.confirmation(self._subscriber)
 
     async def claim(self) -> None:
-        """LostClaim: somebody else sends it, or it has been asked for anew."""
+        """LostClaim: another worker sends it, or there is a newer request."""
         due = update(Subscriber).where(*self._same, Subscriber.mail_due_at.is_not(None))
         async with database.session() as db:
             changed = await db.execute(due.values(mail_due_at=None))
@@ -77,7 +77,9 @@ class _Mail(Outgoing):
     async def refused(self, failed: DeliveryFailed) -> None:
         async with database.transaction() as db:
             await self._change(db, mail_due_at=None, reason=failed.reason)
-            if failed.address_refused or failed.no_such_address:  # else it was said of us, or of the text
+            if (
+                failed.address_refused or failed.no_such_address
+            ):  # else the server refuses the site or the text
                 await states.refused(db, self._subscriber.id, failed)
 
     async def _change(self, db: AsyncSession, **values: Any) -> None:

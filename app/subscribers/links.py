@@ -1,4 +1,4 @@
-"""The two links of a subscriber: one confirms, one unsubscribes. Each names its row; SECRET_KEY vouches for it."""
+"""The two links of a subscriber: to confirm and to unsubscribe. Each has the row's id and a token of SECRET_KEY."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ CONFIRM = "confirm the digest"
 
 
 def confirm_url(subscriber: Subscriber, settings: Settings) -> str:
-    """Good until it is asked for again, or for UNCONFIRMED_DAYS."""
+    """The confirmation link. Valid until the next request, for at most UNCONFIRMED_DAYS."""
     token = tokens.derive(settings.secret_key, CONFIRM, _asking(subscriber))
     return f"{settings.base_url}/subscribe/{subscriber.id}/{token}"
 
 
 def unsubscribe_url(subscriber: Subscriber, settings: Settings) -> str:
-    """The same in every mail, and good for as long as the subscriber's row is there."""
+    """The unsubscribe link. The same in every mail, and valid as long as the subscriber's row exists."""
     token = tokens.derive(settings.secret_key, UNSUBSCRIBE, subscriber.nonce)
     return f"{settings.base_url}/unsubscribe/{subscriber.id}/{token}"
 
 
 def list_headers(subscriber: Subscriber, settings: Settings) -> dict[str, str]:
-    """What a mail of the digest carries, for `compose(headers=...)`: RFC 2919, 2369 and 8058."""
+    """The list headers of a digest mail, for `compose()`: RFC 2919, 2369 and 8058."""
     return {
         "List-Id": f"<weekly-digest.{urlsplit(settings.base_url).hostname}>",
         "List-Unsubscribe": f"<{unsubscribe_url(subscriber, settings)}>",
@@ -37,7 +37,7 @@ def list_headers(subscriber: Subscriber, settings: Settings) -> dict[str, str]:
 
 
 async def find_asked(db: AsyncSession, pk: int, token: str, settings: Settings) -> Subscriber | None:
-    """The subscriber whose confirmation link this is, locked; None if the link is over or is none."""
+    """The subscriber of this confirmation link, locked. None if the link has expired or is invalid."""
     subscriber = await db.get(Subscriber, pk, with_for_update=True)
     fits = tokens.fits(token, settings.secret_key, CONFIRM, _asking(subscriber))
     if subscriber is None or subscriber.asked_at is None or not fits:
@@ -47,12 +47,12 @@ async def find_asked(db: AsyncSession, pk: int, token: str, settings: Settings) 
 
 
 async def find_subscribed(db: AsyncSession, pk: int, token: str, settings: Settings) -> Subscriber | None:
-    """The subscriber whose unsubscribe link this is, locked, whatever its state."""
+    """The subscriber of this unsubscribe link, locked, in any state. None if the link is invalid."""
     subscriber = await db.get(Subscriber, pk, with_for_update=True)
     nonce = subscriber.nonce if subscriber else ""
     return subscriber if tokens.fits(token, settings.secret_key, UNSUBSCRIBE, nonce) else None
 
 
 def _asking(subscriber: Subscriber | None) -> str:
-    """Another one each time that the address is asked for."""
+    """The nonce of the confirmation link. It changes with each request."""
     return f"{subscriber.nonce} {subscriber.asked_at}" if subscriber else ""

@@ -1,4 +1,4 @@
-"""The one message that subscribing sends."""
+"""The confirmation mail."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from app.subscribers.when import next_digest_spelled
 
 
 async def confirmation(subscriber: Subscriber) -> EmailMessage:
-    """The link to confirm with; for one that gets the digest already, that it does. Nothing in it was typed by anybody.
+    """The mail with the confirmation link, or with the news that the address already gets the digest.
 
-    All tries for one asking have the same Message-ID.
+    It contains nothing that a visitor has typed. All tries of one request have the same Message-ID.
     """
     words = {
         "state": subscriber.state,

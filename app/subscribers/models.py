@@ -1,4 +1,4 @@
-"""A subscriber of the digest, and the four states one can be in."""
+"""A subscriber of the digest, and its four states."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from app.database import Model
 
 
 class State(StrEnum):
-    """Only CONFIRMED ones get mail."""
+    """The state of a subscriber. Only CONFIRMED ones get the digest."""
 
     ASKED = "asked"
-    """Somebody typed the address; the link in the confirmation mail was not used yet."""
+    """A visitor typed the address. The link in the confirmation mail is unused."""
 
     CONFIRMED = "confirmed"
     UNSUBSCRIBED = "unsubscribed"
 
     SUPPRESSED = "suppressed"
-    """A mail server has refused the address for good; `reason` says how."""
+    """A mail server has refused the address for good. `reason` is its answer."""
 
 
 def _now() -> datetime:
@@ -30,7 +30,7 @@ def _now() -> datetime:
 
 
 class Subscriber(Model):
-    """One address. Its links are made of `nonce` and SECRET_KEY, so the tokens stand nowhere."""
+    """One address. Its tokens are derived from `nonce` and SECRET_KEY, and not stored."""
 
     __tablename__ = "subscriber"
     __table_args__ = (
@@ -41,26 +41,26 @@ class Subscriber(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
-    """Parsed by `app.mail.address`, lower case."""
+    """Parsed by `app.mail.address` and in lower case."""
     state: Mapped[str] = mapped_column(String(12), default=State.ASKED)
     nonce: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_urlsafe(24))
     created_at: Mapped[datetime] = mapped_column(default=_now)
     asked_at: Mapped[datetime | None]
-    """When somebody last asked for a confirmation mail, and was given one."""
+    """When a confirmation mail was last requested and granted."""
     mail_due_at: Mapped[datetime | None]
-    """While that mail has not left: when a sweep looks after it. None from the moment before its text leaves."""
+    """When a sweep sends that mail, if it has not left before. None from before its DATA."""
     confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     """When it became UNSUBSCRIBED or SUPPRESSED."""
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """What a mail server said when it last refused the address; a sentence for the owner."""
+    """The answer of the mail server that last refused the address: a sentence for the owner."""
     refusals: Mapped[int] = mapped_column(default=0)
-    """How many mails to it were refused for good."""
+    """How many mails to it mail servers have refused for good."""
 
     def __repr__(self) -> str:
         return f"<Subscriber {self.id} {self.state}>"
 
 
 def is_confirmed() -> ColumnElement[bool]:
-    """For WHERE: who gets the digest."""
+    """For WHERE: subscribers that get the digest."""
     return Subscriber.state == State.CONFIRMED

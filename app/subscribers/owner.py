@@ -1,4 +1,4 @@
-"""The owner's pages: who gets the digest, who is suppressed and why."""
+"""The owner's pages: the subscribers, and the suppressed ones with their reasons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PER_PAGE = 50
 @blueprint.get("/subscribers")
 @owner_only
 async def index() -> ResponseReturnValue:
-    """Newest first, 50 to a page; how many there are in each state."""
+    """The subscribers, newest first, in pages of 50, and their number in each state."""
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     q, state = request.args.get("q", "").replace("\0", "").strip()[:254], request.args.get("state", "")
     query = select(Subscriber).where(*_which(q, state)).order_by(Subscriber.id.desc())
@@ -63,7 +63,7 @@ async def lift(pk: int) -> ResponseReturnValue:
 @blueprint.post("/subscribers/<int(max=2147483647):pk>/remove")
 @owner_only
 async def remove(pk: int) -> ResponseReturnValue:
-    """Delete the row, and with it everything that points to it."""
+    """Delete the subscriber. Its deliveries keep their rows, without it."""
     async with database.transaction() as db:
         await db.delete(await db.get(Subscriber, pk, with_for_update=True) or abort(404))
     await notify(Message("removed", "Subscriber removed."))
@@ -80,6 +80,6 @@ def _which(q: str, state: str) -> list[ColumnElement[bool]]:
 
 
 async def _counts(db: AsyncSession) -> dict[str, int]:
-    """Of every state, also of one in which nobody is."""
+    """The number of subscribers in every state, including 0."""
     found = await db.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
     return dict.fromkeys((str(state) for state in State), 0) | {state: count for state, count in found}

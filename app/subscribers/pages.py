@@ -1,4 +1,4 @@
-"""Subscribe, confirm, unsubscribe, be forgotten: for everybody, signed in or not."""
+"""The public pages to subscribe, confirm, unsubscribe and delete an address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
 from app.messages import Message
-from app.security.csrf import in_nobody_s_name, without_csrf
+from app.security.csrf import anonymous_form, without_csrf
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.models import Subscriber
@@ -25,7 +25,7 @@ NO_MAIL_NOW = Message(
 TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
 LINK_IS_OVER = Message("link-over", "This link has expired, or it is incomplete. Request a new one here.")
 ANSWER_S = 0.05
-"""Several times of what it takes to write a new address, which is the longest way."""
+"""Several times the duration of storing a new address, which is the slowest case."""
 NO_SUCH_LINK = Message(
     "no-such-link",
     "This link is not valid. It is incomplete, or the address was deleted and gets no email.",
@@ -42,9 +42,9 @@ async def form() -> ResponseReturnValue:
 
 @blueprint.post("/subscribe")
 @public
-@in_nobody_s_name
+@anonymous_form
 async def ask() -> ResponseReturnValue:
-    """The same answer for every address, whatever is known of it. A mail that cannot be queued now goes later."""
+    """Request a subscription. The answer is the same for every address. A mail that cannot be queued is sent later."""
     typed = (await request.form).get("email", "")[:1000]
     try:
         email = parse_address(typed, site())
@@ -97,7 +97,7 @@ async def leaving(pk: int, token: str) -> ResponseReturnValue:
 @public
 @without_csrf
 async def unsubscribe(pk: int, token: str) -> ResponseReturnValue:
-    """By the button on the page, or by a mail program's one click (RFC 8058), which brings no cookie."""
+    """Unsubscribe, with the button of the page or of a mail program (RFC 8058), which sends no cookie."""
     async with database.transaction() as db:
         subscriber = await links.find_subscribed(db, pk, token, site())
         if subscriber is not None:
@@ -108,7 +108,7 @@ async def unsubscribe(pk: int, token: str) -> ResponseReturnValue:
 @blueprint.post("/unsubscribe/<int(max=2147483647):pk>/<token>/forget")
 @public
 async def forget(pk: int, token: str) -> ResponseReturnValue:
-    """Delete the row, and with it everything that points to it."""
+    """Delete the subscriber. Its deliveries keep their rows, without it."""
     async with database.transaction() as db:
         subscriber = await links.find_subscribed(db, pk, token, site())
         if subscriber is not None:
@@ -120,7 +120,7 @@ async def _queue(subscriber: Subscriber) -> None:
     try:
         await send_confirmation.delay(subscriber.id)
     except Exception:
-        current_app.logger.exception("a confirmation mail could not be queued: the sweep sends it")
+        current_app.logger.exception("a confirmation mail could not be queued, the sweep will send it")
 
 
 async def _form_page(typed: str = "", error: Message | None = None) -> str:

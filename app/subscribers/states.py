@@ -1,6 +1,6 @@
-"""What happens to a subscriber, each in the caller's transaction. The digest goes to CONFIRMED ones only.
+"""The changes of a subscriber's state, in the caller's transaction. The digest goes to CONFIRMED ones only.
 
-ASKED, CONFIRMED, UNSUBSCRIBED, and ASKED again; SUPPRESSED by a mail server's refusals, until the owner lifts it.
+ASKED -> CONFIRMED -> UNSUBSCRIBED -> ASKED. Refusals of mail servers lead to SUPPRESSED, until the owner lifts it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MOST_REFUSALS = 3
 
 
 async def ask(db: AsyncSession, email: str) -> Subscriber | None:
-    """Somebody typed this (parsed) address: its subscriber, if a mail is to be sent to it now.
+    """A visitor typed this (parsed) address. Returns its subscriber if a mail is to be sent to it now.
 
-    An address gets one mail in 24 h, unless it has answered the last one; a suppressed address gets none.
+    An address gets one mail in 24 h, unless it has answered the last one. A suppressed address gets none.
     """
     subscriber = await _of_address(db, email)
     now = datetime.now(UTC)
@@ -35,22 +35,24 @@ async def ask(db: AsyncSession, email: str) -> Subscriber | None:
 
 
 def confirm(subscriber: Subscriber) -> None:
-    """It gets the digest from now on. Once more changes nothing."""
+    """Begin to send it the digest. Idempotent."""
     if subscriber.state == State.ASKED:
         subscriber.state, subscriber.confirmed_at = State.CONFIRMED, datetime.now(UTC)
         subscriber.mail_due_at, subscriber.reason, subscriber.refusals = None, "", 0
 
 
 def unsubscribe(subscriber: Subscriber) -> None:
-    """It gets nothing any more. Once more changes nothing."""
+    """Send it nothing any more. Idempotent."""
     if subscriber.state != State.UNSUBSCRIBED:
         subscriber.state, subscriber.ended_at = State.UNSUBSCRIBED, datetime.now(UTC)
         subscriber.mail_due_at = None
 
 
 async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) -> None:
-    """A mail server has refused a mail to it for good (PERMANENT). The third such mail suppresses the address,
-    and the first does if the server says that there is no such address."""
+    """Count a mail that a mail server has refused for good (PERMANENT). The third one suppresses the address.
+
+    The first one does if the server says that there is no such address.
+    """
     if failed.no_such_address:
         await suppress(db, subscriber_id, failed.reason)
         return
@@ -68,7 +70,7 @@ async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) 
 
 
 async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
-    """No mail goes to it any more, for this reason: a sentence for the owner. It is not unsubscribed by that."""
+    """Send it no mail any more. *reason* is a sentence for the owner. It does not become unsubscribed."""
     values = {
         "state": State.SUPPRESSED,
         "ended_at": datetime.now(UTC),
@@ -81,14 +83,14 @@ async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
 
 
 def lift(subscriber: Subscriber) -> None:
-    """Back to what it was before it was suppressed."""
+    """Restore the state from before the suppression."""
     if subscriber.state == State.SUPPRESSED:
         subscriber.state = State.CONFIRMED if subscriber.confirmed_at else State.ASKED
         subscriber.ended_at, subscriber.reason, subscriber.refusals = None, "", 0
 
 
 async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
-    """Delete the addresses that were last asked for earlier than *before* and never confirmed; how many it were."""
+    """Delete the addresses that were last requested before *before* and never confirmed. Returns how many."""
     asked = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
     deleted = await db.execute(
         delete(Subscriber).where(Subscriber.state == State.ASKED, asked < before),
@@ -99,7 +101,7 @@ async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
 
 
 async def _of_address(db: AsyncSession, email: str) -> Subscriber:
-    """The subscriber of this address, made now if it is new; locked."""
+    """The subscriber of this address, locked. Created if it is new."""
     query = select(Subscriber).where(Subscriber.email == email).with_for_update()
     found = (await db.scalars(query)).one_or_none()
     if found is None:
@@ -107,7 +109,7 @@ async def _of_address(db: AsyncSession, email: str) -> Subscriber:
             async with db.begin_nested():
                 found = Subscriber(email=email)
                 db.add(found)
-        except IntegrityError:  # asked for twice at the same moment
+        except IntegrityError:  # requested twice at the same moment
             found = (await db.scalars(query)).one()
     return found
 
@@ -120,5 +122,5 @@ def _may_be_mailed(subscriber: Subscriber, now: datetime) -> bool:
 
 
 def is_reachable() -> ColumnElement[bool]:
-    """For WHERE: no mail server has suppressed it, and nobody has said that it wants nothing."""
+    """For WHERE: neither suppressed nor unsubscribed."""
     return Subscriber.state.in_((State.ASKED, State.CONFIRMED))

@@ -1,4 +1,4 @@
-"""What subscribing does in the background."""
+"""The background tasks of subscribers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from jobs import task
 
 @task(name="subscribers.send_confirmation", queue="mail", max_concurrency=4, ignore_result=True)
 async def send_confirmation(pk: int) -> None:
-    """Harmless to run twice: the row says whether a mail is due."""
+    """Mail a confirmation that is due. Safe to run twice, because the row decides."""
     await delivery.send(pk)
 
 
 @task(name="subscribers.send_overdue", queue="mail", ignore_result=True)
 async def send_overdue() -> None:
-    """Send what has not left: the queue was away, a worker died, the mail server did not take it."""
+    """Send overdue confirmations, after a failure of Redis, a worker or the mail server."""
     await asyncio.gather(*(send_confirmation.delay(pk) for pk in await delivery.overdue()))

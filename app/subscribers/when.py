@@ -1,4 +1,4 @@
-"""When the weekly digest is sent."""
+"""The schedule of the weekly digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SATURDAY = 6
 
 
 def weekly(task: Any, zone: str | ZoneInfo) -> crontab:
-    """The schedule of the digest: each Saturday at 10:00 on the clocks of *zone*; caught up within six days."""
+    """The digest's schedule: every Saturday at 10:00 in *zone*. A missed run is caught up within six days."""
     return crontab(
         task,
         name="weekly-digest",
@@ -27,11 +27,11 @@ def weekly(task: Any, zone: str | ZoneInfo) -> crontab:
 
 
 def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment of that schedule after *now*."""
+    """The first moment of the schedule after *now*."""
     return weekly("digest.weekly", zone).next_after(now)
 
 
 def next_digest_spelled() -> str:
-    """The next one's day, time and zone, for pages and mails: on the clocks of the site, whoever reads it."""
+    """The day, time and zone of the next digest, for pages and mails. Always in the site's time zone."""
     zone = ZoneInfo(site().timezone)
     return times.spelled(next_digest(datetime.now(UTC), zone), zone)
