@@ -1,1 +1,1 @@
-"""What serves every page, and belongs to no feature."""
+"""The parts of the web server that belong to no feature."""

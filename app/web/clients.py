@@ -1,4 +1,4 @@
-"""Where a request came from, for rate limits and the log."""
+"""The client of a request, for rate limits and the log."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from app.context import site
 
 
 def client_address() -> str:
-    """The address that asks, for rate limits: see `client_networks`."""
+    """The client's address or /64, for rate limits: see `client_networks`."""
     return client_networks()[0]
 
 
 def client_networks() -> tuple[str, ...]:
-    """Who asks, and the network that they are in, for rate limits. X-Forwarded-For counts only as far as our own
-    proxies wrote it.
+    """The client and its network, for rate limits. Reads X-Forwarded-For only as far as trusted proxies wrote it.
 
-    Of an IPv6 address that is its /64, which one customer gets, and its /48, which one customer may get; of an IPv4
-    address itself alone.
+    For an IPv6 address these are its /64, which every customer gets, and its /48, which one customer may get.
+    For an IPv4 address it is only the address.
     """
     client = request.scope.get("client")
     chain = [client[0] if client else "local"]
@@ -31,7 +30,7 @@ def client_networks() -> tuple[str, ...]:
     except ValueError:
         return (chain[0],)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        # A socket for both kinds names IPv4 clients so; one /64 would hold them all.
+        # A dual-stack socket maps IPv4 clients like this. They would all be in one /64.
         return (str(address.ipv4_mapped),)
     if isinstance(address, ipaddress.IPv6Address):
         return tuple(str(ipaddress.ip_network((address, bits), strict=False)) for bits in (64, 48))

@@ -1,4 +1,4 @@
-"""How the web server takes connections: many at once, in HTTP/1.1 alone, and none for ever."""
+"""The connections of the web server: many at once, HTTP/1.1 only, and none for ever."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 
 WAITING = 2_048
-"""As many may wait to be accepted; who comes after them waits a second or more, whoever it is."""
+"""Accept backlog. A client beyond it waits until its SYN is sent again, after a second or more."""
 UNREAD_S = 30
-"""A client that takes nothing of its answer for so long is gone."""
+"""Seconds after which a client that reads nothing of its response is disconnected."""
 
 logger = logging.getLogger(__name__)
 
 
 class Connections(Config):
-    """Hypercorn's settings, and those that it has no words for."""
+    """Hypercorn's settings, and socket options for which it has no setting."""
 
     backlog = WAITING
 
@@ -37,11 +37,11 @@ class Connections(Config):
 
 
 class OnlyHttp1(H11Protocol):
-    """No upgrade to HTTP/2: browsers ask for that over TLS, which ends at the proxy. Whoever asks here gets HTTP/1.1,
-    where Hypercorn 0.18 would write a traceback for each request that asks in the wrong way."""
+    """Never upgrades to HTTP/2, which browsers request only over TLS, and that ends at the proxy. Hypercorn 0.18 would
+    log a traceback for each malformed upgrade."""
 
     async def handle(self, event: Event) -> None:
-        if isinstance(event, Closed):  # else it stays half open for as long as a client may be idle
+        if isinstance(event, Closed):  # else it stays half open until the idle time-out
             await self.send(Updated(idle=False))
         await super().handle(event)
 
@@ -50,20 +50,20 @@ class OnlyHttp1(H11Protocol):
 
 
 class Connection(TCPServer):
-    """One client's. What a page raises is caught and logged further in; what comes this far is a client that went away
-    in a moment that Hypercorn 0.18 does not expect, and no client shall fill the log."""
+    """A client's connection. Logs its errors at DEBUG only, because a client must not be able to fill the log. Errors
+    of pages are logged elsewhere. The ones here are clients that left at a moment unexpected by Hypercorn 0.18."""
 
     async def run(self) -> None:
         try:
             await super().run()
         except Exception:
-            logger.debug("a connection was broken off", exc_info=True)
+            logger.debug("a connection broke", exc_info=True)
 
 
 def prepare() -> None:
-    """Once, before the server starts: its two classes, and all the open files that the system allows this process."""
+    """Install both classes, and raise the limit of open files to the maximum. Call once, before the server starts."""
     hypercorn.asyncio.run.TCPServer = Connection  # type: ignore[attr-defined]
     hypercorn.protocol.H11Protocol = OnlyHttp1  # type: ignore[attr-defined]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS names more than it gives
+    with contextlib.suppress(ValueError, OSError):  # macOS reports more than it allows
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

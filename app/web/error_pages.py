@@ -1,4 +1,4 @@
-"""The page that is shown when something is wrong."""
+"""The pages for errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs import QueueUnavailable
 
 logger = logging.getLogger(__name__)
 
-# Title and sentence of each error; an `abort(403, "why")` brings its own sentence.
+# Title and sentence of each error. `abort(403, "why")` replaces the sentence.
 ERRORS = {
     400: ("Bad request", "The server cannot read this request. Go back and try again."),
     403: ("Not allowed", "You cannot open this page, or the form was not sent from this site."),
@@ -41,7 +41,7 @@ REDIS_AWAY = Message("redis-away", "Redis is not responding, and this page needs
 
 
 def prepare(app: Quart) -> None:
-    """Give every error of *app* its page, and log what is our fault."""
+    """Give every error of *app* its page, and log faults of the site."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OperationalError, _database_error)
     for unavailable in (QueueUnavailable, RateLimitsUnavailable, RedisError):
@@ -51,7 +51,7 @@ def prepare(app: Quart) -> None:
 
 
 async def error_page(code: int, sentence: str | None = None, detail: str = "") -> ResponseReturnValue:
-    """The page for this status: in one sentence what is wrong and what to do; *detail* is for the owner alone."""
+    """The page for this status. *sentence* says what is wrong and what to do. Only the owner sees *detail*."""
     title, standard = ERRORS.get(code, ERRORS[500 if code >= 500 else 400])
     words = {"code": code, "title": title, "sentence": sentence or standard, "detail": detail}
     return await render_template("error.html", **words), code
@@ -65,12 +65,12 @@ async def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 async def _database_error(error: OperationalError) -> ResponseReturnValue:
-    logger.error("the database failed a page: %s", error.orig)
+    logger.error("a page failed, the database is unavailable: %s", error.orig)
     return await error_page(503, DATABASE_AWAY)
 
 
 async def _redis_error(error: Exception) -> ResponseReturnValue:
-    logger.error("Redis failed a page: %s", error)
+    logger.error("a page failed, Redis is unavailable: %s", error)
     return await error_page(503, REDIS_AWAY, detail=str(error))
 
 
@@ -79,6 +79,6 @@ async def _fault(error: Exception) -> ResponseReturnValue:
 
 
 def _log_fault(exception_info: Any) -> None:
-    """With the rule of its address, not the address: that may be a mailed link."""
+    """Log the rule of the route, not the path, which may be a mailed link."""
     what = f"{request.method} {request.url_rule}" if has_request_context() else "a background task"
     logger.error("%s failed", what, exc_info=exception_info)

@@ -1,4 +1,4 @@
-"""How often something may be done, counted in Redis for all web processes together."""
+"""Rate limits, counted in Redis for all web processes together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError, RedisError
 
 from jobs import RedisURL
 
-# Each key holds the moment (ms) at which its allowance is full again; taking one moves it a step further.
-# Either every limit is taken or none is. Answers the milliseconds to wait: 0 means taken.
+# Each key holds the moment (ms) at which its allowance is full again. Each use moves it one step further.
+# Takes from every limit or from none. Returns the milliseconds to wait; 0 means taken.
 TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,12 +35,12 @@ ANSWER_S = 1.0
 
 
 class RateLimitsUnavailable(Exception):
-    """Redis does not answer, so nobody knows how often this was done: refuse it."""
+    """Redis does not answer, so the limit is unknown. Refuse the request."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`times` at once, then one more every `period_s / times` seconds, for each `subject` of this `name`."""
+    """`times` uses at once, then one more every `period_s / times` seconds, for each `subject` of this `name`."""
 
     name: str
     subject: str
@@ -48,28 +48,30 @@ class Limit:
     period_s: float
 
     def key(self, secret_key: str) -> str:
-        """The subject, an address for example, cannot be read in Redis, nor found by trying all that there are."""
+        """The key in Redis. Nobody without the secret key can find the subject, such as an address, by trial."""
         digest = hmac.digest(secret_key.encode(), f"limit {self.subject}".encode(), "sha256")
         return f"app:limit:{self.name}:{digest.hex()[:32]}"
 
 
 class RateLimits:
-    """The counters. Connects at the first use, and gives up on a dead Redis within seconds."""
+    """The counters. Connects at the first use. Gives up on an unresponsive Redis within seconds."""
 
     def __init__(self, redis_url: str, secret_key: str) -> None:
         self._secret_key = secret_key
         pool = RedisURL.read(redis_url).pool(
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
-            retry=Retry(
-                NoBackoff(), 1, supported_errors=(ConnectionError,)
-            ),  # a connection that Redis has closed
+            # One retry, for a connection that Redis has closed.
+            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
         self._redis = Redis.from_pool(pool)
         self._take = self._redis.register_script(TAKE)
 
     async def take(self, *limits: Limit) -> int:
-        """Count one use against every limit, or against none: then answer the seconds to wait."""
+        """Count one use against every limit, and return 0.
+
+        If any limit is exceeded, count nothing, and return the seconds to wait.
+        """
         try:
             wait_ms: int = await self._take(
                 keys=[limit.key(self._secret_key) for limit in limits],

@@ -1,4 +1,4 @@
-"""Hypercorn, with a stop that waits for no stream."""
+"""Run Hypercorn. It stops without waiting for streams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRACE_S = 10
 
 
 async def run(app: Quart, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM: streams end at once (by `app.shutdown_event`), requests finish."""
+    """Serve until SIGINT or SIGTERM. Then streams end at once (by `app.shutdown_event`), and requests finish."""
     connections.prepare()
     config = connections.Connections()
     config.bind = [
@@ -25,12 +25,12 @@ async def run(app: Quart, settings: Settings) -> None:
     config.graceful_timeout = GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")
-    asked = asyncio.Event()
+    stopping = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, asked.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
 
     async def shutdown_trigger() -> None:
-        await asked.wait()
-        app.shutdown_event.set()  # Quart itself sets it only after the grace
+        await stopping.wait()
+        app.shutdown_event.set()  # Quart sets it only after the grace period
 
     await serve(app, config, shutdown_trigger=shutdown_trigger)

@@ -1,4 +1,4 @@
-"""The words and filters that every template knows."""
+"""The variables and filters of every template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.mail import address
 
 
 def prepare(app: Quart) -> None:
-    """Give every template of *app* its words. `is_owner` comes from the accounts."""
+    """Add the variables and filters to *app*. The accounts add `is_owner`."""
     has_page = app.view_functions.__contains__
 
     @app.context_processor
@@ -27,6 +27,6 @@ def prepare(app: Quart) -> None:
 
 
 def reader_zone() -> ZoneInfo:
-    """The time zone of the account that looks; of a stranger, the site's."""
+    """The time zone of the signed-in account, or the site's."""
     account = g.get("account")
     return ZoneInfo(account.timezone if account else site().timezone)
