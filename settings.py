@@ -1,4 +1,4 @@
-"""Every setting of the site, read from the environment and `.env` once; nothing else reads them."""
+"""Every setting of the site, read once from the environment and `.env`. No other module reads these."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from settings_readers import (
 
 ROOT = Path(__file__).resolve().parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SOCKET_PATH_LIMIT = 100  # bytes; the kernel refuses a longer path at 108, and names are added to ours
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit of 108, without the names of the sockets
 
 
 class SettingsError(ValueError):
@@ -43,13 +43,13 @@ class SettingsError(ValueError):
 
 
 def setting(default: Any, read: Callable[[str], Any], meaning: str, *, hide: bool = False) -> Any:
-    """A setting: its default, how its text is read (a ValueError says what is wrong), what it is for."""
+    """A setting: its default, the reader of its text (a ValueError says what is wrong), and its meaning."""
     return field(default=default, repr=not hide, metadata={"read": read, "meaning": meaning})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator may choose. Nothing needs to be set: what is empty here is filled in below."""
+    """The settings of an operator. All are optional: `__post_init__` fills in the empty ones."""
 
     base_url: str = setting("", web_address, "The site's address in mails; `http://HOST:PORT` if empty")
     host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
@@ -93,7 +93,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of this process: the environment first, then `.env` in this folder."""
+        """The settings of this process. The environment overrides `.env` in this folder."""
         if environ is None:
             environ = read_env_file(ROOT / ".env") | dict(os.environ)
         given: dict[str, Any] = {}
@@ -107,7 +107,7 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together, fill in what was left empty."""
+        """Refuse contradictions, and fill in empty settings."""
         object.__setattr__(self, "data_dir", (ROOT / self.data_dir).resolve())
         if self.embedded_mail:
             self._keep_the_inbox_private()
@@ -132,17 +132,17 @@ class Settings:
 
     @property
     def embedded_mail(self) -> bool:
-        """Mail is caught by `make run` and shown on the inbox page, instead of being sent."""
+        """Whether `make run` catches mail and shows it on the inbox page, instead of sending it."""
         return not self.smtp_server
 
     @property
     def embedded_redis(self) -> bool:
-        """Redis is the one that `make run` starts."""
+        """Whether Redis is the one of `make run`."""
         return self.redis_url == self._embedded_redis_url
 
     @property
     def socket_dir(self) -> Path:
-        """Where the embedded servers listen: the data folder, or a short one if its path suits no URL."""
+        """The folder of the embedded servers' sockets: the data folder, or a short one if a URL cannot hold that."""
         path = str(self.data_dir)
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT - len("/redis.sock") and not set(path) & set("%?#"):
             return self.data_dir
@@ -150,7 +150,7 @@ class Settings:
 
     @property
     def smtp_socket(self) -> Path:
-        """Where the embedded mail catcher listens."""
+        """The socket of the embedded mail catcher."""
         return self.socket_dir / "smtp.sock"
 
     @property
@@ -163,7 +163,7 @@ class Settings:
                 object.__setattr__(self, name, value)
 
     def _keep_the_inbox_private(self) -> None:
-        """The inbox shows everyone's sign-in links, so it may only be reached from this machine."""
+        """Refuse settings that open the inbox to other machines, because it shows everyone's sign-in links."""
         for name, value in ("HOST", self.host), ("BASE_URL", self.base_url):
             if value and not is_loopback(urlsplit(value).hostname or value):
                 raise SettingsError(
@@ -180,7 +180,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The NAME=value lines of a `.env` file; quotes and `export` are optional, `#` begins a comment line."""
+    """The NAME=value lines of a `.env` file. Quotes and `export` are optional. `#` begins a comment line."""
     known = {item.name.upper() for item in fields(Settings)}
     found: dict[str, str] = {}
     for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], start=1):
@@ -199,7 +199,7 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def _shown(public: bool, value: str) -> str:
-    """The value for an error message; of a secret URL only how it begins, of another secret nothing."""
+    """The value for an error message: only the scheme of a secret URL, and nothing of other secrets."""
     if public:
         return repr(value)
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://", value)
@@ -207,7 +207,7 @@ def _shown(public: bool, value: str) -> str:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret in this file; made, readable by its owner only, when there is none yet."""
+    """The secret in this file. If the file does not exist, makes one that only its owner can read."""
     if not path.exists():
         try:
             _make_secret(path)
@@ -234,7 +234,7 @@ def _make_secret(path: Path) -> None:
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_urlsafe(48))
     try:
-        os.link(draft, path)  # never over the one that another process has just made
+        os.link(draft, path)  # does not overwrite a file that another process has just made
     except FileExistsError:
         pass
     finally:

@@ -1,4 +1,4 @@
-"""Readers of settings: from the text of one setting to its value. A ValueError says what is wrong with the text."""
+"""Readers of settings: each converts the text of a setting to its value. A ValueError says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def web_address(value: str) -> str:
 
 
 def sql_address(value: str) -> str:
-    """SQLite or Postgres; the driver may be left out."""
+    """A URL of SQLite or Postgres. The driver is optional."""
     read = address("sqlite", "postgresql", "sqlite+aiosqlite", "postgresql+asyncpg")
     scheme, rest = read(value).split("://", 1)
     return f"{'sqlite+aiosqlite' if scheme.startswith('sqlite') else 'postgresql+asyncpg'}://{rest}"

@@ -1,1 +1,1 @@
-"""Programs of library users, each one idea; tests run them."""
+"""Programs with the library, one idea each. Tests run them."""

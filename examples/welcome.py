@@ -1,7 +1,7 @@
 """A welcome mail after sign-up, by a callback.
 
-The callback gets the id of the committed row, and never a password or a whole user: everybody who can
-read Redis can read what is in a call, and a user copied into a call is stale by the time the mail is written.
+The callback gets the id of the committed row, never a password or a whole user. Everybody who can read Redis
+can read the arguments of a call, and a copy of a user is stale when the mail is written.
 
 arq examples.welcome.WorkerSettings         # in one terminal
 python -m examples.welcome                  # in another
@@ -20,7 +20,7 @@ DATABASE = os.environ.get("USERS", "users.db")
 
 @task(name="welcome.create_user")
 def create_user(name: str, email: str) -> int:
-    """A plain function runs in a thread: sqlite3 may take its time. Harmless to run twice: one row for each address."""
+    """A plain function runs in a thread, so sqlite3 may block. Safe to run twice: one row for each address."""
     with closing(sqlite3.connect(DATABASE)) as database, database:
         database.execute(
             "CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE)"
@@ -32,7 +32,7 @@ def create_user(name: str, email: str) -> int:
 
 @task(name="welcome.send_mail", autoretry_for=(OSError,), retry_backoff=True)
 def send_mail(user_id: int) -> str:
-    """Reads the row now; the log of the worker stands for a mail server here."""
+    """Reads the row now. The worker's log replaces a mail server here."""
     with closing(sqlite3.connect(DATABASE)) as database:
         name, email = database.execute("SELECT name, email FROM user WHERE id = ?", (user_id,)).fetchone()
     return f"To: {email}: Welcome, {name}!"

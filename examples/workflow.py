@@ -1,4 +1,4 @@
-"""A group, a chord's body, a schedule, and options: the whole of a library user's program.
+"""A complete program: a group, a chord's callback, a schedule, and options.
 
 arq examples.workflow.WorkerSettings        # in one terminal
 python -m examples.workflow                 # in another

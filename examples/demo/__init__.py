@@ -1,1 +1,1 @@
-"""`make demo`: workers are killed while they work; Redis then says which jobs were done, and how often."""
+"""`make demo`: kill workers during their work, and count in Redis which jobs were done, and how often."""

@@ -17,11 +17,11 @@ from settings import Settings
 
 KILL_EVERY_S, MAX_S = 2, 90
 IDLE_S = 3
-"""arq is idle when it has done no job for this long: a job takes 0.05 s, and arq looks for new ones as often."""
+"""arq is idle if it has done no job for this long. A job takes 0.05 s, and arq polls at the same interval."""
 
 
 async def demo(jobs: int) -> bool:
-    """Returns whether Quarq has done every job, and its workflow has the right result."""
+    """Run the demo. Returns whether Quarq has done every job, and its workflow has the right result."""
     async with two_sides() as (ours, arq):
         print(f"{jobs:,} jobs for each library; Quarq has a workflow of {quarq.MEMBERS + 1} tasks as well")
         await asyncio.gather(ours.start(), arq.start())
@@ -42,7 +42,7 @@ async def demo(jobs: int) -> bool:
 
 @asynccontextmanager
 async def two_sides() -> AsyncIterator[tuple[Side, Side]]:
-    """A Redis in a folder that is deleted afterwards; each library has a database of it."""
+    """Run a Redis in a temporary folder, with a database for each library."""
     with tempfile.TemporaryDirectory(prefix="quarq-demo-") as folder:
         settings = Settings.from_env({"DATA_DIR": folder})
         with only_one(settings) as lock:
@@ -57,7 +57,7 @@ async def two_sides() -> AsyncIterator[tuple[Side, Side]]:
 
 
 async def kill_until_done(ours: Side, arq: Side) -> float:
-    """Returns after how many seconds Quarq had nothing left to do."""
+    """Kill workers until Quarq has done all jobs. Returns how many seconds that took."""
     began = time.monotonic()
     while (counted := await ours.count()).unfinished and time.monotonic() - began < MAX_S:
         if time.monotonic() - began > (ours.killed + 1) * KILL_EVERY_S:
@@ -71,7 +71,7 @@ async def kill_until_done(ours: Side, arq: Side) -> float:
 
 
 async def until_idle(side: Side) -> None:
-    """Nobody is killed any more: what still waits then waits for something else than a worker."""
+    """Wait, without kills, until the library does no more jobs. The rest does not wait for workers."""
     last, changed = await side.count(), time.monotonic()
     while last.unfinished and time.monotonic() - changed < IDLE_S:
         await asyncio.sleep(0.1)

@@ -1,10 +1,10 @@
-"""The worker with Quarq: one task for the jobs, two for the workflow."""
+"""The worker of Quarq: one task for the jobs, two for the workflow."""
 
 from examples.demo.work import MAX_JOBS, REDIS_URL, work
 from jobs import connect, group, task, worker_settings
 
 LEASE_S = 5
-"""After a kill, other workers take the jobs over within this time. It is 15 s by default."""
+"""After a kill, other workers take over the jobs within this time. The default is 15 s."""
 MEMBERS = 100
 
 
@@ -35,7 +35,7 @@ WorkerSettings = worker_settings(
 
 
 async def send(redis_url: str, jobs: int) -> str:
-    """Returns the id of the workflow."""
+    """Send the workflow and the jobs. Returns the id of the workflow."""
     async with connect(redis_url):
         workflow = await (group(square.s(n) for n in range(MEMBERS)) | total.s()).delay()
         await job.apply_many([(n,) for n in range(jobs)])

@@ -1,4 +1,4 @@
-"""One library: its workers, and what Redis has counted of its jobs."""
+"""One library: its workers, and the counts of its jobs in Redis."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ class Counted(NamedTuple):
     done: int
     twice: int  # done more than once
     cut_off: int  # started and not done: the worker was killed
-    unfinished: int  # what the queue still holds
+    unfinished: int  # still in the queue
 
 
 @dataclass
 class Side:
-    """Three workers of one library, with a database of their own."""
+    """Three workers of one library, with their own database."""
 
     module: str
     redis_url: str
@@ -37,7 +37,7 @@ class Side:
             await self._start_worker()
 
     async def kill_one(self) -> None:
-        """SIGKILL for the oldest worker; a new one starts at once."""
+        """Kill the oldest worker with SIGKILL, and start a new one at once."""
         await self._kill(self.workers.pop(0))
         self.killed += 1
         await self._start_worker()

@@ -1,4 +1,4 @@
-"""The worker with arq as it is, and the same jobs."""
+"""The worker of unchanged arq, with the same jobs."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ class WorkerSettings:
     functions = (job,)
     redis_settings = RedisSettings.from_dsn(REDIS_URL)
     max_jobs = MAX_JOBS
-    poll_delay = 0.05  # 0.5 s by default: these short jobs would take a minute
+    poll_delay = 0.05  # with the default of 0.5 s these short jobs would take a minute
 
 
 async def send(redis_url: str, jobs: int) -> None:

@@ -1,4 +1,4 @@
-"""What each job does, whichever library runs it: count its start, work for a while, count its end."""
+"""The work of each job, for both libraries: count its start, work for a while, count its end."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ counts = Redis.from_url(REDIS_URL)
 
 
 async def work(job: str) -> None:
-    """A start without an end was cut off by a kill. Two ends are a job that was done twice."""
+    """A start without an end means that a kill cut the job off. Two ends mean that the job was done twice."""
     await counts.hincrby(STARTED, job, 1)
     await asyncio.sleep(WORK_S)
     await counts.hincrby(DONE, job, 1)
