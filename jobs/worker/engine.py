@@ -114,6 +114,7 @@ class Engine:
         for job_id, held in list(self.held.items()):
             if held.call.task in WORKFLOW_TASKS:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")
+                self._background.start(self._stop_for_certain(held))
         self._slots.nudge()
         self._waker.wake()
 
@@ -137,6 +138,13 @@ class Engine:
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
         # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
         asyncio.get_running_loop().call_soon(held.task.cancel)
+
+    async def _stop_for_certain(self, held: HeldJob) -> None:
+        """Cancel a workflow again until it stops: see `cancel_until_ended`. It runs no code that this could harm."""
+        while held.task is not None and held.outcome is None and not held.task.done():
+            await asyncio.wait([held.task], timeout=1)
+            if held.outcome is None:
+                held.task.cancel()
 
     async def wait_until_idle(self) -> None:
         while self._tasks:

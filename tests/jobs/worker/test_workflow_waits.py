@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from jobs import Result, chain
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from jobs.worker import Worker, orchestrator
+from jobs.worker.orchestrator import Orchestration
+from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import append
 from tests.waiting import wait_until
@@ -93,3 +96,29 @@ async def _look_and_park(worker: Worker) -> None:
 
     await wait_until(has_parked, "it to be parked again")
     await worker.close()
+
+
+async def test_a_workflow_that_misses_its_cancellation_does_not_hold_up_a_shutdown(
+    connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py on Python 3.11 can lose one that meets a time-out of its own."""
+    wait, missed = Orchestration._until_ended, []
+
+    async def wait_again(self: Orchestration, evaluation: asyncio.Future[Any]) -> Any:
+        try:
+            return await wait(self, evaluation)
+        except asyncio.CancelledError:
+            missed.append(self)
+            return await wait(self, evaluation)
+
+    monkeypatch.setattr(Orchestration, "_until_ended", wait_again)
+    worker = await start_worker(job_completion_wait=0)
+    workflow = await chain(tasks.nap.s(60), tasks.log.s()).delay()
+    await wait_until(lambda: worker.statistics().running == 2, "both to start")
+
+    async with asyncio.timeout(20):
+        worker.handle_sig(signal.SIGTERM)
+        await asyncio.wait([worker.main_task])  # type: ignore[list-item]  # it was set by main
+
+    assert missed
+    assert await workflow.state() == "PENDING"
