@@ -169,11 +169,14 @@ def defined_in(path: Path) -> set[str]:
 
 
 @every_file
-def test_no_module_of_the_library_has_the_name_of_what_it_defines(path: Path) -> None:
+def test_no_module_has_the_name_of_what_it_defines(path: Path) -> None:
     if relative(path).startswith("jobs/"):
         inner = path.parent.iterdir() if path.name == "__init__.py" else [path]
         modules = {module.stem for module in inner if module.suffix == ".py" or module.is_dir()}
         assert not modules & defined_in(path), "`from x import name` gives the one or the other"
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    defined = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, functions)}
+    assert path.stem not in defined, "`from x import name` gives the one or the other"
 
 
 @every_file

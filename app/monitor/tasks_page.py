@@ -13,7 +13,7 @@ from app.messages import Message
 from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
-from app.monitor.overview import MINUTES
+from app.monitor.overview_page import MINUTES
 from jobs import monitor
 
 RATE_SET = Message("rate-set", "Rate limit set to {}.")
