@@ -10,6 +10,7 @@ from typing import TypeVar
 import click
 
 from .. import monitor
+from ..client.connection import JobsRedis
 from ..values import checks
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
 from .show import count, joined
@@ -39,13 +40,13 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
         return await _revoke(context, words, terminate)
     if action == "rate_limit":
         return await _rate_limit(context, words)
-    if action in _OF_QUEUES:
+    if action in ("pause", "resume"):
         _need(words, "queues")
-        what, do, done, undone = _OF_QUEUES[action]
-        return await _each(
-            context, what, words, partial(do, context.redis), lambda changed: done if changed else undone
-        )
-    return await _tell(context, action, words)
+        return await _each(context, words, *_ACTIONS[action])
+    if words:
+        raise click.UsageError(f"{action} takes no {words[0]!r}: name workers with -d")
+    answer = await _each(context, [worker.name for worker in await context.workers()], *_ACTIONS[action])
+    return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
 
 
 @click.command("purge")
@@ -87,22 +88,19 @@ async def retry_command(context: Context, job_id: str) -> Answer:
     return Answer({"id": new, "retry_of": job_id}, [new])
 
 
-_OF_QUEUES = {
-    "pause": ("pause queue", monitor.pause, "paused", "was paused already"),
-    "resume": ("resume queue", monitor.resume, "resumed", "was not paused"),
+_ACTIONS: dict[str, tuple[str, Callable[[JobsRedis, str], Awaitable[bool]], Callable[[bool], str]]] = {
+    "pause": ("pause queue", monitor.pause, ("was paused already", "paused").__getitem__),
+    "resume": ("resume queue", monitor.resume, ("was not paused", "resumed").__getitem__),
+    "quiet": ("quiet worker", monitor.quiet, ("does not listen", "OK").__getitem__),
+    "shutdown": ("stop worker", monitor.shutdown, ("does not listen", "OK").__getitem__),
 }
-_OF_WORKERS = {"quiet": ("quiet worker", monitor.quiet), "shutdown": ("stop worker", monitor.shutdown)}
+"""What each is called in the audit, what does it, and how its False and True read."""
 
 
 async def _revoke(context: Context, ids: tuple[str, ...], terminate: bool) -> Answer:
     _need(ids, "the ids of jobs")
-    answer = await _each(
-        context,
-        "terminate" if terminate else "revoke",
-        ids,
-        partial(monitor.revoke, context.redis, terminate=terminate),
-        partial(_revoked, terminate=terminate),
-    )
+    what, do = "terminate" if terminate else "revoke", partial(monitor.revoke, terminate=terminate)
+    answer = await _each(context, ids, what, do, partial(_revoked, terminate=terminate))
     ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
     return replace(answer, code=int(ended.issuperset(answer.data.values())))
 
@@ -117,26 +115,18 @@ async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
 
 
-async def _tell(context: Context, word: str, words: tuple[str, ...]) -> Answer:
-    if words:
-        raise click.UsageError(f"{word} takes no {words[0]!r}: name workers with -d")
-    names = [worker.name for worker in await context.workers()]
-    what, do = _OF_WORKERS[word]
-    answer = await _each(
-        context, what, names, partial(do, context.redis), lambda heard: "OK" if heard else "does not listen"
-    )
-    return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
-
-
 async def _each(
     context: Context,
-    what: str,
     targets: Iterable[str],
-    do: Callable[[str], Awaitable[T]],
+    what: str,
+    do: Callable[[JobsRedis, str], Awaitable[T]],
     summary: Callable[[T], str],
 ) -> Answer:
     """Do it to each target, with a line in the audit for each, which has the *summary* of the result."""
-    results = {target: await context.noted(what, target, partial(do, target), summary) for target in targets}
+    results = {
+        target: await context.noted(what, target, partial(do, context.redis, target), summary)
+        for target in targets
+    }
     return Answer(results, [f"{target}: {summary(result)}" for target, result in results.items()])
 
 
