@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-AGAIN_S = 0.5
+CANCEL_AGAIN_S = 0.5
 
 logger = logging.getLogger("arq.worker")
 
@@ -23,7 +23,7 @@ async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     while pending:
         for task in pending:
             task.cancel()
-        ended, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        ended, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         for task in ended:
             if not task.cancelled():
                 task.exception()  # looked at: asyncio need not complain of it

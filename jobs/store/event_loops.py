@@ -14,7 +14,7 @@ from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
 from .sender import Sender
 
-CLOSE_S = 2
+CLOSE_LOOPS_S = 2
 """How long the closing of a connection waits for the loops of other threads."""
 
 
@@ -99,7 +99,7 @@ class Loops:
         if own is not None:
             await own.close(pool_too=pool_too)
         if elsewhere:
-            await asyncio.wait([asyncio.wrap_future(future) for future in elsewhere], timeout=CLOSE_S)
+            await asyncio.wait([asyncio.wrap_future(future) for future in elsewhere], timeout=CLOSE_LOOPS_S)
 
 
 def _copy_of(pool: ConnectionPool) -> ConnectionPool:

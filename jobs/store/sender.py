@@ -17,8 +17,6 @@ from .script_connection import ScriptConnection
 from .stored_values import chunked
 from .wrong_type import with_own_keys
 
-TOGETHER = 500
-"""Calls that one script stores."""
 Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 """Calls that wait, who waits for their answers, and since when."""
 
@@ -93,7 +91,7 @@ class Sender:
 
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         answers: list[int] = []
-        for some in chunked(calls, TOGETHER):
+        for some in chunked(calls):
             args = [self._reply, *(word for call in some for word in call.words())]
             store = partial(
                 with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args)

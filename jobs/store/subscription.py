@@ -14,16 +14,16 @@ from .script_connection import unpooled
 
 logger = logging.getLogger("jobs.subscription")
 
-POLL_S = 1
-NET_S = 5
+LOOK_WHEN_DENIED_S = 1
+LOOK_WHEN_SILENT_S = 5
 """After this many silent seconds the listener looks by itself, so that a lost message costs no more."""
 
 
 class Subscription:
     """Calls *hear* with each message, and *look* whenever messages may have been lost: after every (re)connect, and
-    after each NET_S seconds of silence, when it also makes sure that the connection still answers.
+    after each LOOK_WHEN_SILENT_S seconds of silence, when it also makes sure that the connection still answers.
 
-    Where Redis does not let this user listen, `denied` says so and *look* is called every POLL_S instead.
+    Where Redis does not let this user listen, `denied` says so and *look* is called every LOOK_WHEN_DENIED_S instead.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Subscription:
         *,
         hear: Callable[[bytes, bytes], None],
         look: Callable[[], None],
-        without: str = f"looking every {POLL_S} s instead",
+        without: str = f"looking every {LOOK_WHEN_DENIED_S} s instead",
     ) -> None:
         self._pool = pool
         self._channels = channels
@@ -81,15 +81,15 @@ class Subscription:
             logger.warning("cannot listen on %s, %s: %s", self._channels[0], self._without, reason)
         self.denied = reason
         self._look()
-        return POLL_S
+        return LOOK_WHEN_DENIED_S
 
     async def _receive(self, connection: AbstractConnection) -> None:
         try:
-            async with asyncio.timeout(NET_S):
+            async with asyncio.timeout(LOOK_WHEN_SILENT_S):
                 answer = await connection.read_response(disconnect_on_error=False)
         except TimeoutError:
             self._look()
-            async with asyncio.timeout(NET_S):
+            async with asyncio.timeout(LOOK_WHEN_SILENT_S):
                 await connection.send_command("PING", check_health=False)
                 answer = await connection.read_response(disconnect_on_error=False)
         try:

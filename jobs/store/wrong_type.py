@@ -14,7 +14,7 @@ from .keys import Keys
 from .script_connection import ScriptConnection
 
 T = TypeVar("T")
-AGAIN_S = 10
+SCAN_AGAIN_S = 10
 """After a scan that found nothing, the next one waits so long: the error is of a key that is not ours."""
 _looked = float("-inf")
 
@@ -32,7 +32,7 @@ async def put_aside(connection: ScriptConnection) -> bool:
     It looks at all keys, some at a time.
     """
     global _looked
-    if time.monotonic() - _looked < AGAIN_S:
+    if time.monotonic() - _looked < SCAN_AGAIN_S:
         return False
     found: list[bytes] = []
     types = sorted(connection.key.types.items(), key=lambda one: -len(one[0]))

@@ -10,7 +10,7 @@ from typing import Any
 from ..values.short_text import text
 from ..values.untrusted_text import printable_json
 
-SHOWN = 1_000
+SHOWN_CHARS = 1_000
 """Characters of a value that JSON has no form for."""
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
@@ -38,7 +38,9 @@ def _json(line: dict[str, Any]) -> str:
     try:
         return json.dumps(line, ensure_ascii=False, default=text)
     except Exception:  # names that are no texts, a value that holds itself or is nested too deep
-        plain = {name: value if type(value) in _PLAIN else text(value, SHOWN) for name, value in line.items()}
+        plain = {
+            name: value if type(value) in _PLAIN else text(value, SHOWN_CHARS) for name, value in line.items()
+        }
         return json.dumps(plain, ensure_ascii=False)
 
 

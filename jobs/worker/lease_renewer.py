@@ -25,11 +25,11 @@ from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker")
 
-LOOK_S = 1.0
+WATCH_LOOP_S = 1.0
 """How often the thread looks at the loop."""
 STOOD_STILL_S = 8.0
 """Two looks that are further apart than a renewal may take: nothing of this process ran in between."""
-WARN_AFTER_S = 3.0
+BLOCKED_WARNING_S = 3.0
 """A loop that has not turned for so long is worth a line in the log."""
 
 
@@ -86,7 +86,7 @@ class LeaseRenewer:
                 except Exception as error:  # tried again after the next look
                     self._outage.failed(error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_S, self.options.lease_renewal / 2)):
+                async with asyncio.timeout(min(WATCH_LOOP_S, self.options.lease_renewal / 2)):
                     await self._ended.wait()
         await connection.close()
 
@@ -111,7 +111,7 @@ class LeaseRenewer:
             )
             logging.shutdown()
             os._exit(1)
-        is_blocked = stuck_s > WARN_AFTER_S
+        is_blocked = stuck_s > BLOCKED_WARNING_S
         if self._blocked.to(is_blocked) and is_blocked:
             logger.warning("the event loop is blocked, since %.1f s. It is in\n%s", stuck_s, self._stack())
         self._on_loop(self._tick)

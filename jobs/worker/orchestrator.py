@@ -30,14 +30,14 @@ from ..workflows.stored_tree import from_dict, read
 
 logger = logging.getLogger("arq.worker")
 
-LOOK_AGAIN_S = 30
+COMPARE_S = 30
 """How often the journal is compared with what was heard of it: a lost message costs no more."""
-IDLE_S = 60
+PARK_AFTER_S = 60
 """A workflow that had nothing to do for so long is parked; the end of a member takes it up again."""
-MOST_AT_ONCE = 1_000
+MANY_WORKFLOWS = 1_000
 """With more workflows than that on one worker, idle ones are parked at once."""
 REPORTS_A_SECOND = 5
-NET_S = 3600
+PARKED_S = 3600
 """A workflow that was parked looks again after this time, whatever happens."""
 
 _under_way: set[str] = set()
@@ -136,7 +136,7 @@ class Orchestration:
         evaluation.add_done_callback(lambda _: self._news.set())
         while not evaluation.done():
             self._news.clear()
-            patience_s = LOOK_AGAIN_S if len(_under_way) <= MOST_AT_ONCE else 1
+            patience_s = COMPARE_S if len(_under_way) <= MANY_WORKFLOWS else 1
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
                     await self._news.wait()
@@ -148,7 +148,7 @@ class Orchestration:
                 continue
             idle_s += patience_s
             await self._guarded(self._compare)
-            enough_s = IDLE_S if len(_under_way) <= MOST_AT_ONCE else 1
+            enough_s = PARK_AFTER_S if len(_under_way) <= MANY_WORKFLOWS else 1
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise Parked(len(self._seen))
         await self._guarded(self._report)

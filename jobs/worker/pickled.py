@@ -16,7 +16,7 @@ from .execution.claimed_job import CallData
 from .execution.held_job import HeldJob
 from .execution.runnables import decode_call
 
-SHOWN = 1000
+SHOWN_CHARS = 1000
 """Characters that are kept of an argument that only pickle can carry."""
 
 
@@ -37,5 +37,5 @@ def _shown(value: Any) -> Any:
     try:
         encoding.dumps(value)
     except EncodingError:
-        return whole_text(repr(value)[:SHOWN])
+        return whole_text(repr(value)[:SHOWN_CHARS])
     return value

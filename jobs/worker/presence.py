@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import SettingsMistake
 
-LOOK_S = 1.0
+WATCH_MEMORY_S = 1.0
 """How often the memory is looked at."""
 _born = time.monotonic()
 _started_ms = int(time.time() * 1000)
@@ -70,7 +70,7 @@ async def until_over(max_memory_mb: float) -> float:
     while True:
         if (taken_mb := memory_mb()) > max_memory_mb:
             return taken_mb
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(WATCH_MEMORY_S)
 
 
 def check_memory(max_memory_mb: float | None) -> None:

@@ -22,9 +22,9 @@ logger = logging.getLogger("arq.worker")
 
 LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
-DECLARED_AGAIN_S = 60
+DECLARE_AGAIN_S = 60
 """How often a worker says that it has its schedules: those of which none says so are told as gone."""
-COMING = 5
+MOMENTS_SHOWN = 5
 """How many of a schedule's next moments are told."""
 
 
@@ -78,7 +78,7 @@ class Scheduler:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
                 await self._alone(job, self._fire(job, latest, now, missed_before=False))
                 self._next[job.name] = job.next_run = _after(job, now)
-        if abs(now - self._declared) >= timedelta(seconds=DECLARED_AGAIN_S):
+        if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
         wait_s = (min(self._next.values()) - now).total_seconds()
         await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
@@ -155,7 +155,7 @@ def _after(job: CronJob, moment: datetime) -> datetime:
 def _coming(job: CronJob, now: datetime) -> list[int]:
     """The next moments, in ms: pages show them without having the worker's code."""
     moments = [_after(job, now)]
-    while len(moments) < COMING:
+    while len(moments) < MOMENTS_SHOWN:
         moments.append(_after(job, moments[-1].astimezone(now.tzinfo)))
     return [_ms(moment) for moment in moments]
 

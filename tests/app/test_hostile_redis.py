@@ -27,7 +27,7 @@ async def test_no_page_breaks(
     write: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wrong_type, "AGAIN_S", 0)
+    monkeypatch.setattr(wrong_type, "SCAN_AGAIN_S", 0)
     routes = [route for route in await furnish(app) if route.method == "GET"]
     job = await app.extensions["redis"].enqueue_job("f", 1)
     await redis.sadd("jobs:queues", "=jobs:tasks", "=app:other", "default")

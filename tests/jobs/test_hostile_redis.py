@@ -37,7 +37,7 @@ def test_the_types_are_those_of_the_table() -> None:
 @pytest.fixture
 async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JobsRedis]:
     """A Redis where one of everything is, and a worker that goes on through all of it."""
-    monkeypatch.setattr(wrong_type, "AGAIN_S", 0)
+    monkeypatch.setattr(wrong_type, "SCAN_AGAIN_S", 0)
     async with connect(redis_url) as connection:
         settings = worker_settings(
             redis_url=redis_url, tasks=tasks.ALL, handle_signals=False, poll_delay=0.1, max_jobs=20,

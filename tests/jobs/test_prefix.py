@@ -136,7 +136,7 @@ async def _kept_aside(client: JobsRedis) -> bool:
 async def test_every_key_and_channel_begins_with_the_prefix(
     prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wrong_type, "AGAIN_S", 0)
+    monkeypatch.setattr(wrong_type, "SCAN_AGAIN_S", 0)
     server = RedisServer(tmp_path, config={"notify-keyspace-events": "KA"}).start()
     try:
         async with Redis.from_url(server.url) as redis:

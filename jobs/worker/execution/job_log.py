@@ -16,9 +16,9 @@ logger.addFilter(PrintableRecords())
 
 _RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
 
-SHOWN = 80
+SHOWN_CHARS = 80
 """Characters of arguments or results that a line shows, and values that are looked at for them."""
-LONGEST_TEXT = 10_000
+ERROR_CHARS = 10_000
 """Characters of an exception's text in the line that says so."""
 
 
@@ -26,8 +26,8 @@ def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    seen = masking.masked(call.task, call.args, call.kwargs, most=SHOWN, secrets=secrets)
-    shown = masking.call_text(*seen, SHOWN)
+    seen = masking.masked(call.task, call.args, call.kwargs, most=SHOWN_CHARS, secrets=secrets)
+    shown = masking.call_text(*seen, SHOWN_CHARS)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:
@@ -43,7 +43,7 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
     fields = _fields(job, call, outcome.state, run_s)
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
-            shown = "" if outcome.value is None or not log_results else text(outcome.value, SHOWN)
+            shown = "" if outcome.value is None or not log_results else text(outcome.value, SHOWN_CHARS)
             _info("%6.2fs ← %s ● %s", (run_s, ref, shown), fields)
     elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
@@ -55,7 +55,7 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
         logger.info("%6.2fs ⊘ %s aborted", run_s, ref, extra=fields)
     else:
         error = outcome.value
-        words = ref, type(error).__name__, said(error, LONGEST_TEXT)
+        words = ref, type(error).__name__, said(error, ERROR_CHARS)
         if outcome.by_member:
             logger.warning("%6.2fs ! %s failed with a member, %s: %s", run_s, *words, extra=fields)
         else:

@@ -24,7 +24,7 @@ from ...tasks.masking import secrets_of
 from ...tasks.retry_delay import next_delay, retries_by_itself
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
-from ..orchestrator import NET_S
+from ..orchestrator import PARKED_S
 from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, HeldJob
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker")
 
-WHY = 1_000
+REASON_CHARS = 1_000
 """Characters of the reason that the log of attempts has for a retry."""
 CRASHES = 2
 """A job whose own process dies with it is run again so often, at once; each time is one of its retries."""
@@ -114,7 +114,7 @@ class TaskRunnable:
 
     def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if isinstance(error, Parked):
-            return Outcome(PARKED, delay_s=NET_S, members_seen=error.seen)
+            return Outcome(PARKED, delay_s=PARKED_S, members_seen=error.seen)
         if isinstance(error, MemberFailed):
             return Outcome(FAILURE, error.error, by_member=True)
         if isinstance(error, Revoked):
@@ -128,18 +128,20 @@ class TaskRunnable:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
-            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=text(error.exc, WHY))
+            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=text(error.exc, REASON_CHARS))
         options = self._task.options
         if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:
-            return Outcome(RETRY, error, why=said(error, WHY))
+            return Outcome(RETRY, error, why=said(error, REASON_CHARS))
         left = options.max_retries is None or job.retries < options.max_retries
         if isinstance(error, arq.worker.Retry | RetryJob):
             if left:  # as in a function of arq
-                return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
+                return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, REASON_CHARS))
             allowed = f"{job.retries} retries, {options.max_retries} are allowed"
             return Outcome(FAILURE, MaxRetriesExceeded(f"{self._task.name}[{job.id}]: {allowed}"))
         if left and retries_by_itself(options, error):
-            return Outcome(RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, WHY))
+            return Outcome(
+                RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, REASON_CHARS)
+            )
         return Outcome(FAILURE, error)
 
 
@@ -174,7 +176,7 @@ class ArqRunnable:
 
     def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if self.runs_again and isinstance(error, arq.worker.Retry):
-            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, WHY))
+            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, REASON_CHARS))
         if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
             return Outcome(RETRY, error, why="cancelled")
         return Outcome(FAILURE, error)
@@ -214,7 +216,7 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
             data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {}
         )
     except Exception as error:
-        raise DeserializationError(f"unable to deserialize job: {said(error, WHY)}") from error
+        raise DeserializationError(f"unable to deserialize job: {said(error, REASON_CHARS)}") from error
 
 
 def inert_call(payload: bytes) -> CallData:

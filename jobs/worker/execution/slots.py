@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 R = TypeVar("R")
-LOOK_AGAIN_S = 1
+LOOK_AT_SLOTS_S = 1
 """The recorder may have emptied meanwhile, which nudges nobody."""
 
 
@@ -56,10 +56,10 @@ class Slots:
             raise
 
     async def wait_for_change(self) -> None:
-        """Wait until a slot was freed, or `nudge` was called; for LOOK_AGAIN_S at most."""
+        """Wait until a slot was freed, or `nudge` was called; for LOOK_AT_SLOTS_S at most."""
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_AGAIN_S):
+            async with asyncio.timeout(LOOK_AT_SLOTS_S):
                 await self._changed.wait()
 
     def nudge(self) -> None:

@@ -92,8 +92,8 @@ async def test_a_revoked_workflow_gives_no_more(start_worker: StartWorker) -> No
 async def test_the_members_of_a_workflow_that_was_parked_come(
     start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+    monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)
     await start_worker()
     result = await group(nap.s(1.5), nap.s(60)).delay()
     await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "it to be parked")
@@ -108,7 +108,7 @@ async def test_lost_messages_cost_no_more_than_a_look(
     start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It listens where nobody speaks."""
-    monkeypatch.setattr(subscription, "NET_S", 0.2)
+    monkeypatch.setattr(subscription, "LOOK_WHEN_SILENT_S", 0.2)
     monkeypatch.setitem(vars(connection.key), "ENDS", "jobs:nobody:")
     await start_worker()
     result = await group(log.s(1), nap.s(60)).delay()

@@ -135,7 +135,7 @@ async def test_a_notice_that_was_lost_costs_a_few_seconds(
     connection: JobsRedis, redis: Redis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The net: nothing is heard, the connection stands, and the end is found all the same."""
-    monkeypatch.setattr("jobs.store.subscription.NET_S", 0.3)
+    monkeypatch.setattr("jobs.store.subscription.LOOK_WHEN_SILENT_S", 0.3)
     result = await tasks.multiply.apply_async((2, 2), countdown=0.2)
     waiting = asyncio.create_task(result.get(timeout=10))
     await wait_until(lambda: redis.hexists(f"jobs:job:{result.id}", "reply"), "the call")

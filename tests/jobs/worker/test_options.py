@@ -127,8 +127,8 @@ def test_lines_are_short_and_survive_any_repr(caplog: pytest.LogCaptureFixture) 
 
     received, long, rude, hidden, failed = (record.getMessage() for record in caplog.records)
     assert received.endswith("…)")
-    assert len(received.split("(", 1)[1]) == job_log.SHOWN + 1
-    assert len(long.split("● ")[1]) == job_log.SHOWN
+    assert len(received.split("(", 1)[1]) == job_log.SHOWN_CHARS + 1
+    assert len(long.split("● ")[1]) == job_log.SHOWN_CHARS
     assert "a Rude whose repr() raises RuntimeError" in rude
     assert "secret" not in hidden
     assert failed.endswith("failed, Detailed: oh")

@@ -223,8 +223,8 @@ async def test_a_dead_workers_workflow_and_its_members_are_taken_up_by_one_other
 async def test_a_workflow_that_has_begun_does_not_expire(
     start_worker: StartWorker, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+    monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)
     await start_worker()
     result = await chain(log.s(1), log.s().set(countdown=1)).apply_async(expires=0.5)
     await wait_until(lambda: connection.hget(Keys.RECORD + result.id, "parked"), "the workflow to be parked")
@@ -312,7 +312,7 @@ async def test_a_workflow_outlives_a_redis_that_is_away(
     redis_alone: RedisServer, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It looks at its journal all the while, and nothing of what it looks for can be had."""
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
     async with connect(redis_alone.url):
         await start_worker(redis_url=redis_alone.url)
         result = await chain(nap.s(0.5), log.s()).delay()
@@ -330,7 +330,7 @@ async def test_lost_messages_cost_no_more_than_a_look(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker
 ) -> None:
     """The worker listens where nobody speaks."""
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.3)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.3)
     monkeypatch.setitem(keys.NAMES, "NEWS", "jobs:nobody:")
     await start_worker()
 

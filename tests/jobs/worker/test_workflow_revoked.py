@@ -74,8 +74,8 @@ async def test_a_workflow_that_waits_is_revoked(
     how: str,
 ) -> None:
     if when == "parked":
-        monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-        monkeypatch.setattr(orchestrator, "IDLE_S", 0.05)
+        monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+        monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.05)
     await start_worker(lease_renewal=0.2)
     tree = group(chain(nap.s(60), log.s()).on_error(log.si("told")), log.s(1)).set(link_error=log.si("told"))
     result = await tree.delay()

@@ -53,8 +53,8 @@ async def test_a_step_due_in_ten_days(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+    monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)
     first = await start_worker()
     report = tmp_path / "report"
     called = await two_steps(report, countdown=10 * DAY_S).delay()

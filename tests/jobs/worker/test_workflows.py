@@ -143,8 +143,8 @@ async def test_progress_does_not_stay_behind_while_nothing_more_ends(start_worke
 async def test_progress_of_a_workflow_that_was_parked_is_told_when_it_is_taken_up(
     start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+    monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)
     await start_worker()
     result = await group(nap.s(1), nap.s(60)).delay()
 
@@ -213,7 +213,7 @@ async def test_a_member_stands_before_whatever_was_called_after_its_workflow(
 async def test_with_too_many_workflows_idle_ones_are_parked_early(
     connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(orchestrator, "MANY_WORKFLOWS", 2)
     await start_worker()
     results = [await chain(log.s(n), log.s().set(countdown=3)).delay() for n in range(5)]
 
@@ -227,8 +227,8 @@ async def test_with_too_many_workflows_idle_ones_are_parked_early(
 async def test_an_idle_workflow_is_parked_and_taken_up_again(
     connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr(orchestrator, "IDLE_S", 0.1)
+    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
+    monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)
     worker = await start_worker()
     result = await chain(multiply.s(2, 2), log.s().set(countdown=1)).delay()
     await wait_until(lambda: connection.hget(f"jobs:job:{result.id}", "parked"), "the workflow to be parked")
