@@ -66,7 +66,7 @@ class EagerRedis(JobsRedis):
         return [await self._take(call) for call in calls]
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
-        """Progress and forgetting; whatever else a job can be asked for, here it has ended already."""
+        """Progress and forgetting. Every job has ended here, so that nothing else can be asked of it."""
         if script is scripts.PROGRESS:
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
         elif script is scripts.FORGET:

@@ -72,7 +72,7 @@ RESULT_EXPIRES_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Keys:
-    """Every key and channel of an application: its *prefix*, then what the class says. Without a prefix, just that."""
+    """Every key and channel of an application: its *prefix*, then the name below."""
 
     prefix: str = ""
 

@@ -37,7 +37,7 @@ TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 @dataclass(frozen=True)
 class JobState:
-    """What Redis says of a job: its state, the bytes of its result (empty: none) and of its progress."""
+    """The state of a job, and the bytes of its result and of its progress, empty for none."""
 
     state: str
     result: bytes
@@ -75,7 +75,7 @@ class Notifications:
         return await while_away(again, self._patience_s())
 
     async def read(self, ids: Sequence[str], channel: str = "") -> list[JobState]:
-        """What Redis says of each job now. *channel* hears of the ends of those that have not ended."""
+        """The states of these jobs now. *channel* gets the ids of those that have not ended when they do."""
         answers = await self.run(scripts.READ, [channel, *ids])
         return [JobState(text(state), result, meta) for state, result, meta in answers]
 

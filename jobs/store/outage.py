@@ -36,7 +36,7 @@ _STATES = {
     "BUSY": "it is busy with a script",
     "UNBLOCKED": "it has just become a replica",
 }
-"""What a server says of itself while it takes nothing, and what that means. It may end by itself."""
+"""The codes with which a server refuses everything for a while, and their meaning."""
 _CODE = re.compile(rf"\b({'|'.join(_STATES)})\b")
 _CODE_OF: dict[type[BaseException], str] = {
     exceptions.ReadOnlyError: "READONLY",
@@ -56,7 +56,7 @@ _DENIALS = {
     "(?i)no permission|NOPERM|NoPermission": "its access list forbids it ({text}); see docs/redis.md",
     "(?i)protocol error": "what answers there is no Redis, or wants TLS (rediss://)",
 }
-"""What the text of an error says, and what somebody has to change. Until then each try ends the same."""
+"""Errors that do not go away by themselves: a pattern of their text, and what has to be changed."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -183,7 +183,7 @@ class Outage:
             elif away:
                 why = explained(error)
                 _worker_log.warning("Redis is away, cannot %s, will keep trying: %s", self._what, why)
-            else:  # a defect, or data that nobody of ours wrote
+            else:  # a defect, or foreign data
                 _worker_log.error("cannot %s, will keep trying", self._what, exc_info=error)
         return self._backoff.next_s()
 

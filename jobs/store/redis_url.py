@@ -35,7 +35,7 @@ class RedisURL:
     def read(cls, url: str) -> RedisURL:
         """Read redis://[[user]:password@]host[:port][/db], rediss:// (TLS) or unix:///path[?db=0].
 
-        Spaces around it are dropped. A missing host is localhost. BadRedisURL says what is wrong, without the password.
+        Spaces around it are dropped. A missing host is localhost. BadRedisURL gives the reason, without the password.
         """
         try:
             return cls(**_parts(url))
@@ -74,7 +74,7 @@ class _HiddenSettings(RedisSettings):
 
 
 def _parts(url: object) -> dict[str, Any]:
-    """The fields of a RedisURL; a ValueError says what is wrong, without a word of the address itself."""
+    """The fields of a RedisURL; a ValueError gives the reason, without a word of the address itself."""
     if not isinstance(url, str):
         raise ValueError("is no text: give one such as redis://localhost:6379")
     url = url.strip()
@@ -131,7 +131,7 @@ def _refuse(
 
 
 def _options(scheme: str, query: str) -> dict[str, Any]:
-    """What the query says, each as the type that it has; an empty value is as if it were not there."""
+    """The options in the query, each with its type. Empty ones are left out."""
     found: dict[str, Any] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")

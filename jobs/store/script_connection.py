@@ -33,7 +33,7 @@ class ScriptConnection:
         self._connection: AbstractConnection | None = None
         self._lock = asyncio.Lock()
         self._failure: Exception | None = None
-        """The last one; those that wait behind it see that it is not the one they knew."""
+        """The last one, by which calls that wait see that one has happened meanwhile."""
 
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
@@ -45,8 +45,8 @@ class ScriptConnection:
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
         """Send one command and wait for its answer, *patience_s* longer than for others.
 
-        Those that wait for their turn fail with the one before them if its connection failed: nobody waits for many
-        time-outs in a row. What the server refuses one may be allowed to the next.
+        Calls that wait for their turn fail with the one before them if its connection failed, so that none waits for
+        many time-outs in a row. A call that the server refuses does not fail the next.
         """
         before = self._failure
         async with self._lock:

@@ -1,4 +1,4 @@
-"""A subscription that stays alive: it reconnects, and says when to look for what it may have missed."""
+"""A subscription that reconnects, and has its owner look for what it may have missed."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ class Subscription:
                 self._look()
             elif answer[0] == b"message":
                 self._hear(answer[1], answer[2])
-        except Exception:  # anybody may say anything on a channel: what follows must be heard
+        except Exception:  # anybody may publish anything: later messages must be heard
             logger.exception("a message on %s cannot be understood: %.200r", self._channels[0], answer)

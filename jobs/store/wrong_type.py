@@ -15,7 +15,7 @@ from .script_connection import ScriptConnection
 
 T = TypeVar("T")
 SCAN_AGAIN_S = 10
-"""After a scan that found nothing, the next one waits so long: the error is of a key that is not ours."""
+"""Seconds without a scan after one that found nothing: the key is not ours then."""
 _looked = float("-inf")
 
 logger = logging.getLogger("jobs.wrong_type")

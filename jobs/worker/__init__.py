@@ -1,4 +1,4 @@
-"""The worker: claims jobs from Redis, runs them, and records what came of them."""
+"""The worker: claims jobs from Redis, runs them, and records their outcomes."""
 
 from .settings import worker_settings
 from .worker import Worker

@@ -22,7 +22,7 @@ logger = logging.getLogger("arq.worker")
 
 @dataclass(frozen=True)
 class Batch:
-    """What one claim brought: jobs to run now, the seconds until the next is due (None: none waits)."""
+    """The answer to one claim. `next_due_s`: seconds until the next job is due, None if none waits."""
 
     jobs: list[ClaimedJob]
     next_due_s: float | None
@@ -46,11 +46,11 @@ class Claimer:
         self._stopped = False
 
     def stop(self) -> None:
-        """Wait for Redis no longer: a worker that was told to end claims nothing."""
+        """Wait for Redis no longer, and claim nothing more."""
         self._stopped = True
 
     async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
-        """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* says which tokens are running here.
+        """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* returns the tokens of jobs held here.
 
         Waits for a Redis that is away, until `stop()`.
         """
@@ -60,7 +60,7 @@ class Claimer:
         return Batch([], None, left_behind=False)
 
     async def release_all_but(self, mine: dict[str, str]) -> None:
-        """Make due again whatever Redis thinks this worker runs, but what it does."""
+        """Make due again the jobs that are this worker's in Redis, but not in *mine*."""
         known = [word for pair in mine.items() for word in pair]
         for job_id in await self._connection.run(scripts.RELEASE, [self._worker, *known]):
             logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
@@ -94,7 +94,7 @@ class Claimer:
         return Batch(jobs, None if next_due_ms < 0 else next_due_ms / 1000, bool(left_behind))
 
     async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:
-        """No job looks like this one, and nothing could be said of it: it leaves no trace but a line in the log."""
+        """A row that is no job: it is removed, with a line in the log."""
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
         ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
         await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
@@ -108,7 +108,7 @@ def _claimed(row: list[Any], token: str, now: float) -> ClaimedJob:
 
 
 def _number(text: bytes | int) -> int:
-    """A number, whatever an earlier release made of a time."""
+    """A number. Times that an earlier release stored may be anything."""
     try:
         return int(text or 0)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The worker's engine: claims jobs, runs them, records what came of them, and stops without losing any."""
+"""The worker's engine: claims jobs, runs them, records their outcomes, and stops without losing any."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ logger = logging.getLogger("arq.worker")
 
 DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
 LAST_WAIT_S = 4
-"""How long cancelled jobs may take to end before they are left."""
+"""How long to wait for cancelled jobs to end."""
 
 
 class Engine:
@@ -60,7 +60,7 @@ class Engine:
         self.counts = counts
         self.started = 0
         self.quiet = False
-        """Claims no more, because an operator said so; what runs goes on, and the process stays."""
+        """An operator paused its claims; running jobs go on, and the process stays."""
         self._shut_down = shut_down
         self.held: dict[str, HeldJob] = {}
         """Jobs that are ours until their outcome is recorded."""
@@ -157,7 +157,7 @@ class Engine:
 
     @property
     def has_unended_code(self) -> bool:
-        """Is there code of a job that did not end though it was told to: a thread?"""
+        """Is there code of a cancelled job that has not ended: a thread?"""
         return bool(self._tasks)
 
     async def _claim_and_run(self, burst: bool, job_limit: float) -> None:
@@ -208,7 +208,7 @@ class Engine:
             outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
             if outcome.state == PENDING and held.thread is not None:
-                await asyncio.wait([held.thread])  # else another worker would start it beside the thread
+                await asyncio.wait([held.thread])  # else another worker would start it while the thread runs
             if held.stopped == "lost":
                 self._drop(held)
             else:
@@ -237,7 +237,7 @@ class Engine:
 
     @property
     def _can_take(self) -> bool:
-        """A token that wakes a worker which is stopping is another's."""
+        """A stopping worker must pass the wake token on."""
         return self._claimable > 0 and not self._stopping
 
     def _drop(self, held: HeldJob) -> None:
@@ -253,7 +253,7 @@ class Engine:
         return bool(self.held) or any([await self._redis.zcard(queue) for queue in queues])
 
     async def _give_up_jobs(self) -> None:
-        """We were cancelled, not told to stop: what runs is released, and does not go on beside its next run."""
+        """After a cancellation: stop what runs, so that it does not go on during its next run elsewhere."""
         if not self._tasks:
             return
         self.stop_claiming()
@@ -280,15 +280,15 @@ class Engine:
         if command == "revoke":
             self.stop_job(rest, "revoked")
         elif command == "quiet":
-            logger.info("told to be quiet: no more jobs are claimed")
+            logger.info("quiet, as an operator asked: no more jobs are claimed")
             self.quiet = True
             self._waker.wake()
         elif command == "shutdown":
-            logger.info("told to shut down")
+            logger.info("shutting down, as an operator asked")
             self._shut_down()
 
     def _facts(self) -> dict[str, str | int]:
-        """What the monitor is told of this worker, each time it renews."""
+        """What the monitor shows of this worker, reported with each renewal."""
         now = self.statistics()
         return {
             **process_facts(),

@@ -1,4 +1,4 @@
-"""Keeps leases alive from a thread, so that a busy loop does not lose them; and tells when the loop is stuck."""
+"""Renews leases from a thread, so that a busy event loop does not lose them; ends a worker whose loop is stuck."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ logger = logging.getLogger("arq.worker")
 WATCH_LOOP_S = 1.0
 """How often the thread looks at the loop."""
 STOOD_STILL_S = 8.0
-"""Two looks that are further apart than a renewal may take: nothing of this process ran in between."""
+"""If two looks are further apart, the whole process was stopped in between."""
 BLOCKED_WARNING_S = 3.0
-"""A loop that has not turned for so long is worth a line in the log."""
+"""An event loop that is blocked for longer is logged."""
 
 
 @dataclass(kw_only=True, eq=False)
 class LeaseRenewer:
-    """Renews the leases of *held* jobs, while the loop turns.
+    """Renews the leases of *held* jobs, unless the event loop is blocked.
 
-    A loop that stands still for too long is given up: the process ends, and its jobs become due elsewhere. C code that
-    holds the interpreter's lock stops this thread too; such code needs `process=True`. A time in which this thread
-    stood still as well (SIGSTOP, a frozen container) does not count: the loop may be in order.
+    If the loop is blocked for too long, the process ends itself, and its jobs become due elsewhere. C code that holds
+    the interpreter's lock stops this thread too; it needs `process=True`. Time in which this thread stopped as well
+    (SIGSTOP, a frozen container) does not count.
     """
 
     connection: Callable[[], ScriptConnection]

@@ -1,7 +1,7 @@
 """Evaluates a stored workflow on a worker: enqueues its tasks, hears of their ends, and can be replayed at any moment.
 
 The tree is stored once, under the workflow's id. Each member's job id is made of that id and the member's path, and the
-script that ends a member writes its result into the workflow's journal. So whoever evaluates the tree again makes the
+script that ends a member writes its result into the workflow's journal. So a second evaluation makes the
 same calls, and finds in the journal what has been done: nothing else has to survive a crash.
 """
 
@@ -31,14 +31,14 @@ from ..workflows.stored_tree import from_dict, read
 logger = logging.getLogger("arq.worker")
 
 COMPARE_S = 30
-"""How often the journal is compared with what was heard of it: a lost message costs no more."""
+"""How often to compare the journal with the messages received, in case one was lost."""
 PARK_AFTER_S = 60
-"""A workflow that had nothing to do for so long is parked; the end of a member takes it up again."""
+"""A workflow that is idle for longer is parked; the end of a member resumes it."""
 MANY_WORKFLOWS = 1_000
-"""With more workflows than that on one worker, idle ones are parked at once."""
+"""If a worker has more workflows, idle ones are parked at once."""
 REPORTS_A_SECOND = 5
 PARKED_S = 3600
-"""A workflow that was parked looks again after this time, whatever happens."""
+"""A parked workflow looks again after this time, in case a message was lost."""
 
 _under_way: set[str] = set()
 _outage = Outage("go on with workflows")
@@ -66,12 +66,12 @@ class Orchestration:
         self._reporting: asyncio.Task[None] | None = None
         self._report_in_turn = asyncio.Lock()
         self._ended: dict[str, bytes] = {}
-        """path -> what the journal says, until the evaluation asks for it."""
+        """path -> entry of the journal, until the evaluation asks for it."""
         self._seen: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._outbox: list[Call] = []
         self._failures: list[str] = []
-        """The places of members that the evaluation has seen fail."""
+        """The paths of members that the evaluation has seen fail."""
         self._refused = False
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,7 +95,7 @@ class Orchestration:
                 running.cancel()
 
     async def _begin(self) -> Node:
-        """First say where to send news, then read what has happened: nothing falls between the two."""
+        """Subscribe first, then read: nothing is lost in between."""
         tree, journal = await self._listen_and_read()
         if tree is None:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
@@ -111,8 +111,6 @@ class Orchestration:
         return from_dict(stored)
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
-        """Waits for a Redis that is away: it has just given us the job."""
-
         async def ask() -> tuple[bytes | None, dict[bytes, bytes]]:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.name)
@@ -124,7 +122,7 @@ class Orchestration:
         return await _outage.keep_trying(ask, only_away=True)
 
     async def _is_revoked(self) -> bool:
-        """Its calls and its members may hear of that before this evaluation does."""
+        """Calls and members may learn of it before the evaluation does."""
 
         async def ask() -> bool:
             return bool(await self._redis.hexists(self._redis.key.RECORD + self._id, "revoked"))  # type: ignore[misc]
@@ -160,7 +158,7 @@ class Orchestration:
         return evaluation.result()
 
     def _report_soon(self) -> None:
-        """Say how many members have ended, at most REPORTS_A_SECOND times a second: `Result.progress()` reads it."""
+        """Publish how many members have ended, for `Result.progress()`, at most REPORTS_A_SECOND times a second."""
         if self._reporting is None or self._reporting.done():
             self._reporting = self._start(self._report_changes)
 
@@ -175,7 +173,7 @@ class Orchestration:
             await self._job.update_state(meta=self._reported)
 
     def _call(self, signature: Signature, path: Path) -> Awaitable[Any]:
-        """A bare future for each task: for a large group a Task each would be most of the cost."""
+        """A bare future for each member: an asyncio.Task for each of 100,000 is too expensive."""
         place = members.place(path)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[place] = future
@@ -265,7 +263,7 @@ class Orchestration:
         return running
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Redis being away is not the end of a workflow: what was asked for is asked for again."""
+        """A step that fails is tried again when the journal is compared next."""
         try:
             await step()
         except Exception as error:

@@ -1,7 +1,6 @@
 """Reads calls that arq pickled. Imported only by a worker with `accept_pickle=True`: to unpickle is to run code.
 
-Whoever can write to Redis can then run any code in this worker. Nothing else of the library reads a pickle, and nothing
-writes one.
+Everybody who can write to Redis can then run any code in this worker. Nothing else here reads a pickle, or writes one.
 """
 
 from __future__ import annotations

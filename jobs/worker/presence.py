@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import SettingsMistake
 
 WATCH_MEMORY_S = 1.0
-"""How often the memory is looked at."""
+"""How often to measure the memory."""
 _born = time.monotonic()
 _started_ms = int(time.time() * 1000)
 
@@ -56,7 +56,7 @@ def process_facts() -> dict[str, str | int]:
 
 
 def memory_mb() -> float:
-    """The resident memory of this process, in MB (2^20 bytes); where the system does not tell, its peak."""
+    """The resident memory of this process, in MB (2^20 bytes); where the system does not report it, its peak."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

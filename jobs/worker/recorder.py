@@ -18,7 +18,7 @@ from .execution.outcome_encoding import OutcomeEncoder, Row
 logger = logging.getLogger("arq.worker")
 
 HELD_LIMIT = 10_000
-"""Outcomes held while Redis is away; with so many, the worker claims no more."""
+"""A worker that holds this many outcomes, because Redis is away, claims no more."""
 WRITTEN_TOGETHER = 500
 """Outcomes that one script writes."""
 IS_REVOKED, NOT_OURS = 2, -1
@@ -44,7 +44,7 @@ class Recorder:
 
     @property
     def is_full(self) -> bool:
-        """Are so many outcomes held that the worker must not claim?"""
+        """Must the worker stop claiming?"""
         return len(self._held) >= HELD_LIMIT
 
     def put(self, held: HeldJob, outcome: Outcome) -> None:
@@ -82,7 +82,5 @@ class Recorder:
         if answer == IS_REVOKED:
             return self.put(held, revoked(held.job.id))
         if answer == NOT_OURS:
-            logger.warning(
-                "job %s belongs to another worker now: what came of it here is dropped", held.job.id
-            )
+            logger.warning("job %s belongs to another worker now: its outcome here is dropped", held.job.id)
         return self._settled(held, answer != NOT_OURS)

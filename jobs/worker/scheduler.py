@@ -23,9 +23,9 @@ logger = logging.getLogger("arq.worker")
 LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
 DECLARE_AGAIN_S = 60
-"""How often a worker says that it has its schedules: those of which none says so are told as gone."""
+"""How often a worker declares its schedules: those that none has declared for a while are reported as gone."""
 MOMENTS_SHOWN = 5
-"""How many of a schedule's next moments are told."""
+"""How many of a schedule's next moments are stored, for pages."""
 
 
 class Scheduler:
@@ -142,7 +142,7 @@ def _ms(moment: datetime) -> int:
 
 
 def _in_each_worker(job: CronJob) -> bool:
-    """arq's `unique=False`: each worker runs it, whatever the others do."""
+    """arq's `unique=False`: each worker runs it, also if others do."""
     return not job.unique and not job.job_id
 
 

@@ -1,4 +1,4 @@
-"""What a worker does at one moment, as `Worker.statistics()` gives it and as it tells the monitor."""
+"""What a worker does at one moment, for `Worker.statistics()` and the monitor."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Caution:
         """Their outcome is not in Redis: what kills the worker now is taken for their doing."""
         self._last_chance: HeldJob | None = None
         self._opens = 0.0
-        """From this monotonic moment on others start beside the job on its last chance."""
+        """From this monotonic moment on others may start while the job on its last chance runs."""
         self._is_alone = False
         self._settled = False
 

@@ -38,7 +38,7 @@ from .worker_options import OWN_OPTIONS, WorkerOptions
 logger = logging.getLogger("arq.worker")
 
 SILENT_MS = 15_000
-"""A worker that was not seen for so long does not count as one that serves the queue."""
+"""A worker that has not been seen for longer does not count as one that serves the queue."""
 
 
 class Worker(arq.worker.Worker):
@@ -89,24 +89,24 @@ class Worker(arq.worker.Worker):
         check_memory(self._options.max_memory)
         if self.on_startup:
             await self.on_startup(self.ctx)
-        # told to stop meanwhile: a library's own timeout may have swallowed the cancellation
+        # else it was stopped meanwhile: a library's own timeout may have swallowed the cancellation
         if self.allow_pick_jobs:
             assert isinstance(self.pool, JobsRedis)
             await self._run_engine(self.pool)
 
     async def _run_engine(self, redis: JobsRedis) -> None:
-        """Run jobs, and beside them what a worker does by the clock, until told to stop or there is no more to do."""
+        """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
         scheduler = Scheduler(redis, self.cron_jobs, self._options.queues[-1], self.timezone)
         await scheduler.catch_up()  # a signal meanwhile cancels it: there is no engine yet
         engine = self._engine = self._make_engine(redis)
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
             by_the_clock.append(self._recycle_when_over(self._options.max_memory, engine))
-        beside = [asyncio.create_task(coroutine) for coroutine in by_the_clock]
+        background = [asyncio.create_task(coroutine) for coroutine in by_the_clock]
         try:
             await engine.run(self.burst, self._job_limit())
         finally:
-            await cancel_until_ended(beside)
+            await cancel_until_ended(background)
             self._take_counts(engine)
             await self._leave(redis, engine)
         if engine.started == self._options.max_jobs_total:
@@ -119,7 +119,7 @@ class Worker(arq.worker.Worker):
         return min(of_burst, math.inf if total is None else total)
 
     async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
-        """It then ends, so that whoever supervises it starts a fresh process."""
+        """It then ends, so that its supervisor starts a fresh process."""
         taken_mb = await until_over(max_memory_mb)
         logger.info(
             "%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb

@@ -34,7 +34,7 @@ class WorkerOptions:
     nice: int = 0
     """0 to 19: lets other processes of the machine, such as its web server, go first."""
     accept_pickle: bool = False
-    """Run what arq pickled, for `functions` alone; then, whoever can write to Redis can run any code."""
+    """Run what arq pickled, for `functions` alone; everybody who can write to Redis can run any code then."""
 
 
 OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))

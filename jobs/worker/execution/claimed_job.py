@@ -1,4 +1,4 @@
-"""One claimed job, and what became of it."""
+"""One claimed job, and its outcome."""
 
 from __future__ import annotations
 

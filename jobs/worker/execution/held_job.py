@@ -29,7 +29,7 @@ class HeldJob:
     executor: Executor | None
     call: CallData = UNKNOWN
     sent: bytes = b""
-    """The bytes of the call, if they were decoded: what is kept of it, whatever the task does to its arguments."""
+    """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
     unpickled: CallData | None = None
     """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
     current: CurrentJob | None = None
@@ -39,7 +39,7 @@ class HeldJob:
     """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 
     async def report(self, meta: bytes) -> None:
-        """Store what the job says of its progress. Redis taking nothing just now is no reason for a job to fail."""
+        """Store the job's progress. A job does not fail because Redis is away."""
         try:
             await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
         except Exception as error:

@@ -19,7 +19,7 @@ _RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (),
 SHOWN_CHARS = 80
 """Characters of arguments or results that a line shows, and values that are looked at for them."""
 ERROR_CHARS = 10_000
-"""Characters of an exception's text in the line that says so."""
+"""Characters of an exception's text in the line of a failure."""
 
 
 def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
@@ -89,7 +89,7 @@ def _info(message: str, args: tuple[object, ...], fields: dict[str, Any]) -> Non
 
 
 def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
-    """What a line says for machines, too: see json_log."""
+    """The fields of a line for machines, see json_log."""
     fields: dict[str, Any] = {"job_id": job.id, "task": call.task, "state": state}
     if run_s is not None:
         fields["run_s"] = round(run_s, 6)

@@ -42,12 +42,12 @@ class OutcomeEncoder:
     worker: str = ""
 
     def row(self, held: HeldJob, outcome: Outcome) -> Row:
-        """The row of an outcome. One that cannot be encoded becomes a FAILURE that says so, `held.outcome` too."""
+        """The row of an outcome. One that cannot be encoded becomes a FAILURE, `held.outcome` too."""
         held.outcome = outcome
         try:
             return self._row(held, outcome)
         except Exception as error:  # a payload or an exception made to hurt: its job must end all the same
-            logger.exception("job %s: what came of it cannot be written", held.job.id)
+            logger.exception("job %s: its outcome cannot be written", held.job.id)
             return self._bare_failure(held, error)
 
     def result(self, held: HeldJob, outcome: Outcome, run_ms: int) -> tuple[bytes, Outcome]:
@@ -87,7 +87,7 @@ class OutcomeEncoder:
 
     def _bare_failure(self, held: HeldJob, error: Exception) -> Row:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
-        why = f"what came of it cannot be written: {text(error, 500)}"
+        why = f"its outcome cannot be written: {text(error, 500)}"
         held.outcome = outcome = Outcome(FAILURE, why=why)
         entry = self._log_entry(held.job, outcome, 0)
         return [held.job.id, held.job.token, FAILURE, b"", _ttl_ms(outcome), 0, 0, entry, "", 0]
@@ -138,7 +138,7 @@ class OutcomeEncoder:
         return encoded
 
     def _dumps(self, data: dict[str, Any], held: HeldJob) -> bytes:
-        """A journal is the library's own: whatever serializer the worker was given, another one reads it."""
+        """Journals are always in our encoding: a worker with another serializer may read them."""
         if not (self.store.is_own_encoding or held.job.is_member):
             return self.store.dumps(data)
         # everything else in it is the library's own, or was decoded
@@ -147,7 +147,7 @@ class OutcomeEncoder:
         return encoding.pack(data)
 
     def _log_entry(self, job: ClaimedJob, outcome: Outcome, run_ms: int) -> bytes:
-        """One entry of the job's log of attempts; a first success needs none, its record says it all."""
+        """One entry of the job's log of attempts; a first success needs none."""
         if outcome.state in (SUCCESS, PARKED):
             return b""
         why = outcome.why

@@ -1,4 +1,4 @@
-"""Tasks with `process=True`: run in a process beside the worker, killed at their time limit, that may crash alone."""
+"""Tasks with `process=True`: each in a process of its own, which is killed at the time limit and may crash."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _processes() -> ProcessPool:
 def _work(
     module: str, name: str, soft_time_limit: float | None, max_retries: int | None, call: bytes
 ) -> bytes:
-    """In the process: call the task of that name, which its module declares, and encode what comes of it."""
+    """In the process: call the task of that name, which its module declares, and encode its outcome."""
     if module != "__main__":  # which was imported here as __mp_main__ already
         importlib.import_module(module)
     task = registry.lookup(name)
@@ -73,7 +73,7 @@ def _work(
     request, args, kwargs = encoding.loads_wrapped(call)
     job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
     try:
-        with _told_at(soft_time_limit, f"{name}[{job.request.id}]"):
+        with _interrupted_at(soft_time_limit, f"{name}[{job.request.id}]"):
             value = task.run_now(job, args, kwargs)
             if callables.is_unfinished(value):
                 value = asyncio.run(callables.finished(name, value))
@@ -86,16 +86,16 @@ def _work(
 
 
 @contextlib.contextmanager
-def _told_at(limit: float | None, ref: str) -> Iterator[None]:
+def _interrupted_at(limit: float | None, ref: str) -> Iterator[None]:
     """SoftTimeLimitExceeded is raised in the code by a timer signal: it is the main thread that runs it."""
     if limit is None:
         yield
         return
 
-    def tell(signum: int, frame: FrameType | None) -> None:
+    def interrupt(signum: int, frame: FrameType | None) -> None:
         raise SoftTimeLimitExceeded(f"{ref} has reached its soft_time_limit of {limit:g} s")
 
-    signal.signal(signal.SIGALRM, tell)
+    signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, limit)
     try:
         yield

@@ -37,15 +37,15 @@ logger = logging.getLogger("arq.worker")
 REASON_CHARS = 1_000
 """Characters of the reason that the log of attempts has for a retry."""
 CRASHES = 2
-"""A job whose own process dies with it is run again so often, at once; each time is one of its retries."""
+"""How often a job whose own process dies is run again, at once; each time is one of its retries."""
 
 Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one middleware hook: entered around the code of each task."""
 
 
 Runnable: TypeAlias = "TaskRunnable | ArqRunnable"
-"""A registered function, as the run path sees it: `refuse` says why a job must not be started, `run` runs the code,
-`judge` says what an exception of it means. `runs_again`: after a retry or a shutdown, as arq's `retry_jobs` says.
+"""A registered function, as the run path sees it: `refuse` returns why a job must not be started, `run` runs the code,
+`judge` makes an outcome of its exception. `runs_again`: after a retry or a shutdown, see arq's `retry_jobs`.
 """
 
 
@@ -81,11 +81,11 @@ class TaskRunnable:
         current.executor = held.executor
         held.current = current
         if self._around is None:
-            return await self._run_and_tell(current, held.job, held.call)
+            return await self._run_with_hooks(current, held.job, held.call)
         async with self._around(current):
-            return await self._run_and_tell(current, held.job, held.call)
+            return await self._run_with_hooks(current, held.job, held.call)
 
-    async def _run_and_tell(self, current: CurrentJob, job: ClaimedJob, call: CallData) -> Any:
+    async def _run_with_hooks(self, current: CurrentJob, job: ClaimedJob, call: CallData) -> Any:
         """The task's own hooks run where its code does: inside `around`."""
         options = self._task.options
         try:
@@ -191,7 +191,7 @@ def _defer_s(error: BaseException) -> float:
 
 
 def request_of(job: ClaimedJob, call: CallData) -> Request:
-    """What a task is told of the job it runs in."""
+    """The request that a task sees."""
     return Request(
         id=job.id,
         task=call.task,
@@ -207,7 +207,7 @@ def request_of(job: ClaimedJob, call: CallData) -> Request:
 
 
 def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
-    """Decode what arq's wire format says; DeserializationError whatever is wrong with it."""
+    """Decode arq's wire format; any mistake in it is a DeserializationError."""
     try:
         data = loads(payload)
         if not isinstance(data["f"], str):
@@ -229,7 +229,7 @@ def inert_call(payload: bytes) -> CallData:
         raw = msgpack.unpackb(payload, strict_map_key=False)  # tagged values stay bytes
         stripped = {**raw, "a": [], "k": {}, "o": _inert_options(raw)}
         return replace(decode_call(encoding.pack(stripped), encoding.loads_inert), cut=True)
-    except Exception:  # nobody's bytes
+    except Exception:  # foreign data
         return UNKNOWN
 
 

@@ -24,12 +24,12 @@ from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """What a pickle begins with, and no call of ours."""
 UNKNOWN_AGAIN_S = 5
-"""A job whose task this worker does not know is put back for so long: a newer worker may know it."""
+"""How long a job with an unknown task is put back: a newer worker may know it."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Turns claimed jobs into outcomes. `run` never raises: whatever happens is an outcome."""
+    """Turns claimed jobs into outcomes. `run` never raises: everything that happens is an outcome."""
 
     redis: JobsRedis
     functions: Mapping[str, Runnable]
@@ -47,7 +47,7 @@ class Runner:
         }
 
     async def run(self, held: HeldJob) -> Outcome:
-        """Run the job, unless there is a reason not to; say so in the log; return what came of it."""
+        """Run the job, unless there is a reason not to, and log it; returns the outcome."""
         job = held.job
         refusal = self._refusal(held)
         if refusal is not None:
@@ -65,12 +65,12 @@ class Runner:
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
         job_log.ended(job, held.call, outcome, time.monotonic() - began, self.log_results)
-        with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: what came of it stands
+        with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: its outcome is known
             await call_hook(self.hooks.end, held.call.task, ctx)
         return outcome
 
     def _refusal(self, held: HeldJob) -> Outcome | None:
-        """Why the job is not started: what the claim found, or what only a look into the payload can tell."""
+        """Why the job is not started: a verdict of the claim, or something in the payload."""
         job = held.job
         if job.verdict:
             return _ended_unstarted(held)

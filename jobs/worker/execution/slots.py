@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 LOOK_AT_SLOTS_S = 1
-"""The recorder may have emptied meanwhile, which nudges nobody."""
+"""The recorder may have emptied meanwhile, which wakes nothing."""
 
 
 class Slots:
@@ -29,7 +29,7 @@ class Slots:
         return max(self._size - self.used, 0)
 
     def take(self) -> None:
-        """Use one; whoever claims has looked at `free` before."""
+        """Use one, after a look at `free`."""
         self.used += 1
 
     def give_back(self) -> None:
@@ -63,7 +63,7 @@ class Slots:
                 await self._changed.wait()
 
     def nudge(self) -> None:
-        """Have whoever waits for a change look again."""
+        """Have those who wait for a change look again."""
         self._changed.set()
 
 

@@ -45,7 +45,7 @@ class _Interruption(SoftTimeLimitExceeded, asyncio.CancelledError):
 
 
 class _Driven(Generic[R]):
-    """Awaits a coroutine; `interrupt()` raises inside it, at the await where it stands, once."""
+    """Awaits a coroutine; `interrupt()` raises inside it, at its current await, once."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, R], message: str) -> None:
         self._coroutine = coroutine
