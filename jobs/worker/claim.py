@@ -56,14 +56,17 @@ class Claimer:
         """
         while not self._stopped:
             async with self._outage.attempt():
-                return await with_own_keys(self._connection, partial(self._claim, wanted, suspects, mine))
+                batch = await with_own_keys(self._connection, partial(self._claim, wanted, suspects, mine))
+                if not self._stopped:
+                    return batch
+                await self.release_all_but(mine())
         return Batch([], None, left_behind=False)
 
     async def release_all_but(self, mine: dict[str, str]) -> None:
         """Make due again the jobs that are this worker's in Redis, but not in *mine*."""
         known = [word for pair in mine.items() for word in pair]
         for job_id in await self._connection.run(scripts.RELEASE, [self._worker, *known]):
-            logger.info("job %s was claimed by a call whose answer was lost: handed back", text(job_id))
+            logger.info("job %s was claimed here and is not started: released", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         if self._reply_lost:

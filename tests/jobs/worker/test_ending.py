@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from jobs import every
 from jobs.client.connection import JobsRedis
+from jobs.store import scripts
+from jobs.store.script_connection import ScriptConnection
 from tests.jobs.worker import tasks
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until
 
 
@@ -53,3 +56,28 @@ async def test_a_worker_whose_main_is_cancelled_leaves_no_code_behind_and_uses_n
     assert info is not None
     assert (info.attempts, info.retries) == (0, 0)
     assert not [task for task in asyncio.all_tasks() & before if "_run_one" in repr(task)]
+
+
+async def test_a_job_that_is_claimed_while_its_worker_stops_is_released(
+    connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await start_worker()
+    result = await tasks.nap.apply_async((60,), countdown=0.1)
+    claims, run = asyncio.Event(), ScriptConnection.run
+
+    async def noted(self: ScriptConnection, script: Any, args: Any) -> Any:
+        if script is scripts.CLAIM:
+            claims.set()
+        return await run(self, script, args)
+
+    await connection.execute_command("CLIENT", "PAUSE", 500, "ALL")
+    monkeypatch.setattr(ScriptConnection, "run", noted)
+    await claims.wait()
+    assert worker.main_task is not None
+    async with asyncio.timeout(10):
+        await stop_at_once(worker)
+        await asyncio.gather(worker.main_task, return_exceptions=True)
+
+    info = await result.info()
+    assert info is not None
+    assert (info.state, info.attempts, info.retries) == ("PENDING", 0, 0)
