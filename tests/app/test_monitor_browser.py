@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
-from app.monitor import queues
+from app.monitor import queues_page
 from jobs import group, monitor
 from settings import Settings
 from tests.app.browsing import problems, tab
@@ -138,7 +138,7 @@ async def test_buttons_that_came_by_the_stream_work(served: Quart, browser: Brow
 async def test_a_long_queue_is_emptied_by_one_press(
     served: Quart, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "PRESS_S", 0)
+    monkeypatch.setattr(queues_page, "PRESS_S", 0)
     page = await tab(browser)
     address = await signed_in(page, served)
     await echo.apply_many([(n,) for n in range(2600)], queue="mail")
