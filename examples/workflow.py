@@ -1,4 +1,4 @@
-"""A complete program: a group, a chord's callback, a schedule, and options.
+"""A complete program: a chord (a group and its body), a schedule, and options.
 
 arq examples.workflow.WorkerSettings        # in one terminal
 python -m examples.workflow                 # in another
