@@ -1,4 +1,4 @@
-"""Workflows, from the first group to the last resort. How it works: docs/workflows.md."""
+"""A tutorial of workflows: read it from top to bottom. docs/workflows.md says how they work."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ async def note_error(request: object, error: Exception, traceback: str, path: st
 
 @task(name="tutorial.report")
 async def report(n: int) -> int:
-    """A task may call a whole workflow and wait for it. Its slot is free meanwhile."""
+    """A task may call a whole workflow and wait for it. The task's slot is free meanwhile."""
     squares = await group(multiply.s(i, i) for i in range(n)).delay()
     return sum(await squares.get())
 
 
 @task(name="tutorial.meet")
 async def meet() -> int:
-    """How many are here at the same time."""
+    """Return how many jobs of this task run at the same time."""
     here.add(current_job())
     await asyncio.sleep(0.05)
     together = len(here)
@@ -67,47 +67,47 @@ async def worker(start_worker: StartWorker) -> None:
     await start_worker(tasks=TASKS, max_jobs=1)
 
 
-async def test_1_a_signature_is_a_call_not_yet_made() -> None:
+async def test_1_a_signature_is_a_call_to_make_later() -> None:
     call = multiply.s(4, 4)
 
     assert await call() == 16  # here, in this process
     assert await (await call.delay()).get() == 16  # on a worker
 
 
-async def test_2_new_arguments_go_before_those_it_has() -> None:
+async def test_2_new_arguments_go_before_those_of_the_signature() -> None:
     assert repr(multiply.s(2).clone((10,))) == "tutorial.multiply(10, 2)"
     assert await (await multiply.s(2).delay(10)).get() == 20
 
 
-async def test_3_a_group_is_all_at_once_and_gives_the_list() -> None:
+async def test_3_a_group_runs_its_members_at_once_and_returns_a_list() -> None:
     result = await group(multiply.s(i, i + 5) for i in range(10)).delay()
 
     assert await result.get() == [0, 6, 14, 24, 36, 50, 66, 84, 104, 126]
 
 
-async def test_4_a_chain_hands_each_result_to_the_next_step() -> None:
+async def test_4_a_chain_passes_each_result_to_the_next_step() -> None:
     assert await (await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)).delay()).get() == 8000
     assert await (await (multiply.s(10) | multiply.s(2)).delay(16)).get() == 320
 
 
-async def test_5_an_immutable_signature_takes_no_result() -> None:
+async def test_5_an_immutable_signature_ignores_the_previous_result() -> None:
     assert await (await (multiply.s(10, 10) | multiply.si(2, 2)).delay()).get() == 4
 
 
-async def test_6_a_chord_calls_its_body_with_the_list() -> None:
+async def test_6_a_chord_calls_its_body_with_the_list_of_results() -> None:
     header = [multiply.s(i, 2) for i in range(4)]
 
     assert await (await chord(header, total.s()).delay()).get() == 12
-    assert await (await (group(header) | total.s()).delay()).get() == 12  # the same
+    assert await (await (group(header) | total.s()).delay()).get() == 12  # the same chord
 
 
-async def test_7_all_of_them_inside_each_other() -> None:
+async def test_7_groups_chains_and_chords_nest() -> None:
     row = multiply.s(2) | group(multiply.s(3), multiply.s(4)) | total.s()
 
     assert await (await (group(row, row) | total.s()).delay(10)).get() == 2 * (60 + 80)
 
 
-async def test_8_one_job_for_many_items() -> None:
+async def test_8_map_starmap_and_chunks_make_one_job_of_many_calls() -> None:
     assert await (await multiply.s(2).map([1, 2, 3]).delay()).get() == [2, 4, 6]
     assert await (await multiply.starmap([(1, 2), (3, 4)]).delay()).get() == [2, 12]
     assert await (await multiply.chunks([(i, i) for i in range(5)], 2).delay()).get() == [
@@ -125,7 +125,7 @@ async def test_9_a_workflow_is_called_with_options_like_a_task() -> None:
     assert await result.state() == "SUCCESS"
 
 
-async def test_10_its_parts_are_jobs_with_ids_of_their_own() -> None:
+async def test_10_the_members_of_a_workflow_are_jobs_with_ids() -> None:
     result = await chord([multiply.s(1, 1), multiply.s(2, 2)], total.s()).apply_async(task_id="w")
     await result.get()
 
@@ -144,7 +144,7 @@ async def test_11_a_group_fails_with_its_first_error_once_all_have_ended(tmp_pat
     assert noted.read_text() == "ran\n"
 
 
-async def test_12_or_gives_its_errors_in_the_list(tmp_path: Path) -> None:
+async def test_12_a_group_can_return_errors_in_its_list(tmp_path: Path) -> None:
     members = [multiply.s(2, 2), read.s(str(tmp_path / "no such file"))]
 
     four, error = await (await group(members, return_exceptions=True).delay()).get()
@@ -153,7 +153,7 @@ async def test_12_or_gives_its_errors_in_the_list(tmp_path: Path) -> None:
     assert isinstance(error, FileNotFoundError)
 
 
-async def test_13_callbacks_are_told_how_it_ended(tmp_path: Path) -> None:
+async def test_13_callbacks_get_the_result_or_the_error(tmp_path: Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     await chain(multiply.s(2, 2), multiply.s(2)).apply_async(link=note.s(str(good)))
     await chain(multiply.s(1, "x"), total.s()).apply_async(link_error=note_error.s(str(bad)))
@@ -163,7 +163,7 @@ async def test_13_callbacks_are_told_how_it_ended(tmp_path: Path) -> None:
     assert bad.read_text().startswith("TypeError")
 
 
-async def test_14_what_failed_is_tried_again_and_what_succeeded_is_kept(tmp_path: Path) -> None:
+async def test_14_retry_failed_runs_failed_members_again_and_keeps_other_results(tmp_path: Path) -> None:
     noted, flag = tmp_path / "noted", tmp_path / "flag"
     result = await group(note.s("once", str(noted)), read.s(str(flag))).delay()
     with pytest.raises(FileNotFoundError):
@@ -176,7 +176,7 @@ async def test_14_what_failed_is_tried_again_and_what_succeeded_is_kept(tmp_path
     assert noted.read_text() == "once\n"
 
 
-async def test_15_revoking_a_workflow_revokes_what_has_not_begun(tmp_path: Path) -> None:
+async def test_15_revoking_a_workflow_revokes_members_that_have_not_started(tmp_path: Path) -> None:
     noted = tmp_path / "noted"
     result = await chain(multiply.s(2, 2), note.s(str(noted)).set(countdown=3600)).delay()
     _, second = await result.children()
@@ -189,7 +189,7 @@ async def test_15_revoking_a_workflow_revokes_what_has_not_begun(tmp_path: Path)
     assert await second.state() == "REVOKED"
 
 
-async def test_16_no_more_than_a_few_at_a_time(start_worker: StartWorker) -> None:
+async def test_16_max_concurrency_limits_how_many_members_run_at_once(start_worker: StartWorker) -> None:
     await start_worker(tasks=TASKS, max_jobs=10)
 
     result = await group((meet.si() for _ in range(12)), max_concurrency=3).delay()
@@ -197,17 +197,17 @@ async def test_16_no_more_than_a_few_at_a_time(start_worker: StartWorker) -> Non
     assert max(await result.get()) == 3
 
 
-async def test_17_a_task_may_wait_for_a_workflow_inside() -> None:
+async def test_17_a_task_may_call_a_workflow_and_wait_for_it() -> None:
     assert await (await report.delay(4)).get() == 0 + 1 + 4 + 9
 
 
-async def test_18_its_parts_can_be_taken_as_they_end() -> None:
+async def test_18_as_completed_yields_members_as_they_end() -> None:
     result = await group(multiply.s(n, n).set(countdown=(3 - n) / 10) for n in range(3)).delay()
 
     assert [await part.get() async for part in result.as_completed()] == [4, 1, 0]
 
 
-async def test_19_the_first_to_succeed_wins_and_the_others_are_revoked(tmp_path: Path) -> None:
+async def test_19_first_returns_the_first_success_and_revokes_the_others(tmp_path: Path) -> None:
     broken = await read.delay(str(tmp_path / "no such file"))
     slow = await (multiply.s(1, 1) | multiply.s(1).set(countdown=3600)).delay()
 
