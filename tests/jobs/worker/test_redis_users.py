@@ -70,7 +70,7 @@ async def test_the_rights_of_the_page_are_enough_for_everything(
     server: RedisServer, operator: Redis, start: Any
 ) -> None:
     url = await user(operator, server)
-    start(url, TICK='[0.3, ["t"]]', LEASE_RENEWAL="0.5")
+    start(url, TICK='[0.3, ["/dev/null"]]', LEASE_RENEWAL="0.5")
     async with connect(url) as redis:
         assert await chain(tasks.multiply.s(2, 3), tasks.log.s()).delay() is not None
         flow = await (group(tasks.multiply.s(n, n) for n in range(3)) | tasks.log.s()).delay()
