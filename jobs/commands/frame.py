@@ -10,7 +10,7 @@ import json
 import math
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -129,6 +129,25 @@ class Answer:
     notes: list[str] = field(default_factory=list)
     code: int = 0
 
+    def shown(self, quiet: bool) -> Iterator[str]:
+        for line in [*self.lines, *([] if quiet else self.notes)]:
+            yield _STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line))
+
+
+_OPTIONS = (
+    click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text."),
+    click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait."),
+    click.option(
+        "-d",
+        "--destination",
+        multiple=True,
+        callback=names,
+        metavar="WORKERS",
+        help="Only these workers: a,b.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="No summaries."),
+)
+
 
 def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
     """Make the body of a command of *function*, with the options that all have; it returns the exit code.
@@ -136,58 +155,41 @@ def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[
     A *function* that has printed its answer itself returns None.
     """
 
-    @click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text.")
-    @click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait.")
-    @click.option(
-        "-d",
-        "--destination",
-        multiple=True,
-        callback=names,
-        metavar="WORKERS",
-        help="Only these workers: a,b.",
-    )
-    @click.option("-q", "--quiet", is_flag=True, help="No summaries.")
     @click.pass_obj
     @functools.wraps(function)
-    def body(
-        target: Target,
-        /,
-        as_json: bool,
-        timeout: float | None,
-        destination: tuple[str, ...],
-        quiet: bool,
-        **own: Any,
-    ) -> int:
-        settings = target.settings()
-
-        async def run() -> Answer | None:
-            redis = target.redis(settings)
-            try:
-                with default.connected(redis):
-                    async with asyncio.timeout(timeout or PATIENCE_S):
-                        await redis.ping()
-                    return await function(Context(redis, settings, timeout, destination), **own)
-            finally:
-                await redis.aclose()
-
+    def body(target: Target, /, as_json: bool, quiet: bool, timeout: float | None, **own: Any) -> int:
+        settings = target.settings()  # imports the application, before there is an event loop
         try:
-            answer = asyncio.run(run())
+            answer = asyncio.run(_answer(target, settings, function, timeout, **own))
         except Exception as error:
             if (sentence := _sentence(error)) is None:
                 raise
             raise sentence from error
         if answer is None:
             return 0
-        if as_json:
-            click.echo(json_text(answer.data))
-        else:
-            for line in [*answer.lines, *([] if quiet else answer.notes)]:
-                click.echo(
-                    _STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line))
-                )
+        for line in [json_text(answer.data)] if as_json else answer.shown(quiet):
+            click.echo(line)
         return answer.code
 
-    return body
+    return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), body)
+
+
+async def _answer(
+    target: Target,
+    settings: Any,
+    function: Callable[..., Awaitable[Answer | None]],
+    timeout_s: float | None,
+    destination: tuple[str, ...],
+    **own: Any,
+) -> Answer | None:
+    redis = target.redis(settings)
+    try:
+        with default.connected(redis):
+            async with asyncio.timeout(timeout_s or PATIENCE_S):
+                await redis.ping()
+            return await function(Context(redis, settings, timeout_s, destination), **own)
+    finally:
+        await redis.aclose()
 
 
 queue_option = click.option(
