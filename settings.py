@@ -142,7 +142,7 @@ class Settings:
 
     @property
     def socket_dir(self) -> Path:
-        """The folder of the embedded servers' sockets: the data folder, or a short one if a URL cannot hold that."""
+        """The folder of the sockets: the data folder, or a short one if a URL cannot hold its path."""
         path = str(self.data_dir)
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT - len("/redis.sock") and not set(path) & set("%?#"):
             return self.data_dir

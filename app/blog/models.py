@@ -31,15 +31,15 @@ class Post(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(LONGEST_TITLE))
     slug: Mapped[str] = mapped_column(String(LONGEST_TITLE))
-    """The title as part of an address; empty if it has no letter and no digit."""
+    """The title as part of an address. Empty if the title has no letters and digits."""
     text: Mapped[str] = mapped_column(Text)
     """Markdown, as written."""
     html: Mapped[str] = mapped_column(Text)
     """The text as HTML, sanitised when it was saved."""
     beginning: Mapped[str] = mapped_column(String(LONGEST_BEGINNING))
-    """The first words, plain."""
+    """The first words, as plain text."""
     published_at: Mapped[datetime | None]
-    """From when on everybody reads it; None: a draft."""
+    """When it was or will be published. None for a draft."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
     edited_at: Mapped[datetime] = mapped_column(default=_now)
 

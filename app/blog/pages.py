@@ -22,7 +22,7 @@ from app.security.headers import CONTENT_SECURITY_POLICY
 PER_PAGE = 10
 IN_FEED = 20
 MOST_IN_FEED = 1_000_000
-"""Characters of HTML. Posts for which there is no room are in the feed with their first words only."""
+"""Characters of HTML. Older posts beyond it are in the feed with only their first words."""
 WITH_PICTURES = CONTENT_SECURITY_POLICY.replace("img-src 'self'", "img-src 'self' https:")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

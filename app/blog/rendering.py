@@ -12,7 +12,7 @@ from app.messages import Refused
 
 LONGEST_BEGINNING = 1_000
 PATIENCE_S = 20
-"""The process has 2 s of CPU time. On a busy machine it may wait for them."""
+"""Seconds. The process has 2 s of CPU time, and on a busy machine it may wait for them."""
 
 
 class TextRefused(Refused):

@@ -40,7 +40,7 @@ CONNECTIONS = 8  # of one batch
 LARGEST = 500  # deliveries
 LONGEST_S = 15  # it begins no mail later than this, so that a stopping worker need not interrupt one
 MORE_TRIES = 5
-EVERY = timedelta(seconds=300)
+RETRY_INTERVAL = timedelta(seconds=300)
 
 MAY_HAVE_ARRIVED = "The mail server broke off before it confirmed the mail: it may have arrived."
 
@@ -130,7 +130,7 @@ class Batch:
         except HeaderRefused as error:
             await copy.refused(DeliveryFailed(Outcome.PERMANENT, str(error)))
         except OperationalError as error:
-            log.warning("the database could not take delivery %s now: %s", recipient.pk, error.orig)
+            log.warning("the database could not record delivery %s now: %s", recipient.pk, error.orig)
             self.halted = True
 
     async def _note_success(self) -> None:
@@ -188,7 +188,7 @@ class Copy(Outgoing):
     async def _settle(self, failed: DeliveryFailed, step: Step, reason: str) -> None:
         pk, digest_pk, now = self._recipient.pk, self._batch.digest.id, datetime.now(UTC)
         attempts = self._recipient.attempts + (failed.outcome is not Outcome.UNCERTAIN)
-        values = {"step": step, "reason": reason, "attempts": attempts, "next_try_at": now + EVERY}
+        values = {"step": step, "reason": reason, "attempts": attempts, "next_try_at": now + RETRY_INTERVAL}
         since, self._batch.failed_at = self._batch.failed_at, now
         with contextlib.suppress(LostClaim):
             async with database.transaction() as db:

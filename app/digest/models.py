@@ -29,7 +29,7 @@ class Step(StrEnum):
     """The state of a delivery. Only WAITING and SENDING change without the owner."""
 
     WAITING = "waiting"
-    """For its turn, or for the next try."""
+    """Waits for its turn, or for the next try."""
 
     SENDING = "sending"
     """From before DATA until the answer of the mail server is recorded."""
@@ -115,7 +115,7 @@ class Delivery(Model):
     step: Mapped[str] = mapped_column(String(10), default=Step.WAITING)
     reason: Mapped[str] = mapped_column(String(500), default="")
     attempts: Mapped[int] = mapped_column(default=0)
-    """How often a mail server has answered "not now"."""
+    """How often a mail server has refused it for now."""
     next_try_at: Mapped[datetime] = mapped_column(default=_now)
     claimed_by: Mapped[str] = mapped_column(String(32), default="")
     """The process that sends it. Any other process has lost the claim."""

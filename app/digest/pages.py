@@ -163,14 +163,14 @@ async def test(pk: int) -> ResponseReturnValue:
 @owner_only
 async def act(pk: int, action: str) -> ResponseReturnValue:
     """Commit the change, then start the digest. If Redis is away, a worker starts it later."""
-    do, said = ACTIONS[action]
+    do, message = ACTIONS[action]
     if action in MAILING and (wait_s := await _wait_s()):
         abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
     async with database.transaction() as db:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         touched = await do(db, digest)
         goes_on = digest.state == State.SENDING
-    await notify(said.format(f"{touched:,} email{'s' if touched != 1 else ''}"))
+    await notify(message.format(f"{touched:,} email{'s' if touched != 1 else ''}"))
     if goes_on:
         await _start(pk)
     return redirect(url_for("digest.show", pk=pk), 303)

@@ -13,7 +13,7 @@ from app.digest import batch
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
-BETWEEN = timedelta(seconds=5)  # rounds, at least, although deliveries are due
+MIN_INTERVAL = timedelta(seconds=5)  # between rounds, even if deliveries are due
 LAPSED = "The worker that sent it died before it heard whether the mail was taken: it may have arrived."
 WENT = "The subscriber left before it was sent."
 
@@ -59,7 +59,7 @@ async def end_round(digest_pk: int) -> timedelta | None:
         if not moments:
             digest.state, digest.ended_at, digest.reason = State.DONE, now, ""
             return None
-        return max(min(moments) - now, digest.next_try_at - now, BETWEEN)
+        return max(min(moments) - now, digest.next_try_at - now, MIN_INTERVAL)
 
 
 async def _tidy(db: AsyncSession, digest_pk: int) -> None:

@@ -42,7 +42,7 @@ async def stop(db: AsyncSession, digest: Digest) -> int:
 
 
 async def retry_failed(db: AsyncSession, digest: Digest) -> int:
-    """Try the failed deliveries to confirmed subscribers again, with all tries anew."""
+    """Try the failed deliveries to confirmed subscribers again, with the full number of tries."""
     touched = await _move(
         db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC)
     )

@@ -83,24 +83,24 @@ def stopped_by_signals(*services: Service) -> Iterator[None]:
     """The first signal ends the block in order. A second one kills the services that still run."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     assert main is not None
-    asked = False
+    stopping = False
 
-    def ask() -> None:
-        nonlocal asked
-        if asked:
+    def stop() -> None:
+        nonlocal stopping
+        if stopping:
             for service in services:
                 service.kill()
         else:
-            asked = True
+            stopping = True
             print("Stopping: the worker finishes its jobs (once more to stop at once).", flush=True)
             main.cancel()
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(signum, ask)
+        loop.add_signal_handler(signum, stop)
     try:
         yield
     except asyncio.CancelledError:
-        if not asked:
+        if not stopping:
             raise
 
 
@@ -137,7 +137,7 @@ async def migrate(settings: Settings) -> None:
 
 async def announce(settings: Settings) -> None:
     """Once the site answers, print its address, and a sign-in link if OWNER_EMAIL is not set."""
-    while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event of ours
+    while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event here
         await asyncio.sleep(0.05)
     lines = [f"{settings.site_name} runs at {settings.base_url}"]
     if settings.embedded_mail:

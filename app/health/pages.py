@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint
 
 from app.accounts import public
-from app.health.readiness import look
+from app.health.readiness import check
 
 PLAIN = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
 
@@ -26,6 +26,6 @@ async def ready() -> tuple[str, int, dict[str, str]]:
 
     Answers within 3 seconds, even if a part hangs. It is public, so it names no address and no job.
     """
-    parts = await look()
+    parts = await check()
     text = "".join(f"{part.name}: {part.fault or 'ok'}\n" for part in parts)
     return text, 503 if any(part.fault for part in parts) else 200, PLAIN

@@ -31,9 +31,9 @@ class Part:
     fault: str = ""
 
 
-async def look() -> list[Part]:
+async def check() -> list[Part]:
     """All parts, checked now or within the last second. Needs an app context."""
-    latest: _Looking = current_app.extensions.setdefault("readiness", _Looking())
+    latest: _SharedCheck = current_app.extensions.setdefault("readiness", _SharedCheck())
     return await latest.parts()
 
 
@@ -73,30 +73,30 @@ PARTS: dict[str, Callable[[], Awaitable[str]]] = {
 
 
 @dataclass
-class _Looking:
+class _SharedCheck:
     """The check that concurrent requests share."""
 
     began: float = 0
-    look: asyncio.Task[list[Part]] | None = None
+    task: asyncio.Task[list[Part]] | None = None
     faulty: set[str] = field(default_factory=set)
     cut_off: set[asyncio.Task[str]] = field(default_factory=set)
 
     async def parts(self) -> list[Part]:
-        if self.look is None or (self.look.done() and time.monotonic() > self.began + FRESH_S):
+        if self.task is None or (self.task.done() and time.monotonic() > self.began + FRESH_S):
             self.began = time.monotonic()
-            self.look = asyncio.create_task(self._all())
-        return await asyncio.shield(self.look)
+            self.task = asyncio.create_task(self._all())
+        return await asyncio.shield(self.task)
 
     async def _all(self) -> list[Part]:
-        asked = {name: asyncio.create_task(_ask(name, look)) for name, look in PARTS.items()}
-        _, late = await asyncio.wait(asked.values(), timeout=PATIENCE_S)
+        checks = {name: asyncio.create_task(_check(name, check)) for name, check in PARTS.items()}
+        _, late = await asyncio.wait(checks.values(), timeout=PATIENCE_S)
         for task in late:  # cancelled without waiting, because closing its connection may hang
             task.cancel()
             self.cut_off.add(task)
             task.add_done_callback(self.cut_off.discard)
         found = [
             Part(name, f"no answer within {PATIENCE_S} s" if task in late else task.result())
-            for name, task in asked.items()
+            for name, task in checks.items()
         ]
         self._log_changes(found)
         return found
@@ -111,9 +111,9 @@ class _Looking:
         self.faulty = {part.name for part in found if part.fault}
 
 
-async def _ask(name: str, look: Callable[[], Awaitable[str]]) -> str:
+async def _check(name: str, check: Callable[[], Awaitable[str]]) -> str:
     try:
-        return await look()
+        return await check()
     except Exception as error:
         logger.debug("%s: %s", name, error)
         return "does not answer"

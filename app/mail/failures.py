@@ -19,7 +19,7 @@ ADDRESS = re.compile(r"[^\s<>()\",;:]+@[^\s<>()\",;:]+")
 
 
 class Outcome(StrEnum):
-    """Why a mail was not delivered. Each member says what to do."""
+    """Why a mail was not delivered, and what to do."""
 
     UNREACHABLE = "unreachable"
     """The server is away or not ready, and did not judge this mail. Try again without counting a try."""

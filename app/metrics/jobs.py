@@ -11,7 +11,7 @@ from app.context import redis
 from app.metrics.text import Family
 from jobs import monitor
 
-MOST = 200
+MAX_LABELLED = 200
 """Tasks, queues and schedules with labels of their own. Bounds label cardinality when names are made from data."""
 OTHERS = "(others)"
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def _queues(queues: list[monitor.QueueInfo], workers: list[monitor.WorkerInfo]) 
     oldest = Family("quarq_queue_oldest_due_seconds", "gauge", "How long the oldest due job has been due.")
     paused = Family("quarq_queue_paused", "gauge", "1 while nothing is taken from the queue.")
     served_first = sorted(queues, key=lambda queue: not queue.workers)
-    labelled, rest = served_first[:MOST], served_first[MOST:]
+    labelled, rest = served_first[:MAX_LABELLED], served_first[MAX_LABELLED:]
     for queue in labelled:
         taking = [worker for worker in workers if queue.name in worker.queues and not worker.quiet]
         serving.add(len(taking), queue=queue.name)
@@ -117,4 +117,4 @@ def _broker(broker: monitor.Broker) -> Iterator[Family]:
 
 
 def _some(things: Iterable[T]) -> Iterable[T]:
-    return islice(things, MOST)
+    return islice(things, MAX_LABELLED)

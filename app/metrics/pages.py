@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from quart import Blueprint
 
 from app.accounts import or_metrics_token, owner_only
-from app.health.readiness import Part, look
+from app.health.readiness import Part, check
 from app.metrics import jobs, mails
 from app.metrics.text import CONTENT_TYPE, Family, written
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("metrics", __name__)
 @owner_only
 async def show() -> tuple[str, dict[str, str]]:
     """All metrics. A part that is away has no figures and a 0 in `quarq_up`. The others are reported."""
-    parts = {part.name: part for part in await look()}
+    parts = {part.name: part for part in await check()}
     families = [_up(parts)]
     for name, measure in ("redis", jobs.measured), ("database", mails.measured):
         if not parts[name].fault:

@@ -13,7 +13,7 @@ from jobs import monitor
 
 WHO = "owner"
 """The only one who may act. Names and addresses of people stay out of Redis."""
-LONGEST = 300
+MAX_LENGTH = 300
 """Characters of a message, because it is stored in a cookie."""
 
 
@@ -30,6 +30,6 @@ async def act(
     except (monitor.QuarqError, ValueError) as error:
         code = error.message.code if isinstance(error, Refused) else type(error).__name__
         message, category = Message(code, str(error)), "error"
-    short = message if len(message) <= LONGEST else Message(message.code, message[: LONGEST - 1] + "…")
+    short = message if len(message) <= MAX_LENGTH else Message(message.code, message[: MAX_LENGTH - 1] + "…")
     await notify(short, category)
     return redirect(then if isinstance(then, str) else then(), 303)

@@ -16,7 +16,7 @@ from app.monitor.blueprint import blueprint
 from jobs import monitor
 
 PER_PAGE = 50
-FEW = 10
+ENOUGH_ROWS = 10
 MOST_STEPS = 4
 STATES = (
     ("", "All"),
@@ -80,7 +80,7 @@ async def _page(**filters: str | datetime | None) -> monitor.Page:
         except ValueError:
             abort(404, "This page of jobs does not exist. Start at the first page.")
         rows, cursor = rows + page.rows, page.next
-        if not cursor or len(rows) >= FEW:
+        if not cursor or len(rows) >= ENOUGH_ROWS:
             break
     return monitor.Page(rows, cursor, page.looked_back_to)
 

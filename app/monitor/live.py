@@ -34,7 +34,7 @@ from app.web.template_words import reader_zone
 EVERY_S = 1.0
 LOAD = 0.08
 PATIENCE_S = 5
-"""After a longer look the page shows that Redis does not respond."""
+"""Seconds. If reading the data takes longer, the page shows that Redis does not respond."""
 HEARTBEAT_S = 10
 """Seconds between heartbeats. Each one checks the viewer's permission again."""
 MOST_STREAMS = 200

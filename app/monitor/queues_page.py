@@ -17,7 +17,7 @@ from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
-PRESS_S = 5
+PURGE_S = 5
 """How long one press of the button may purge. A longer request would exceed the browser's time-out."""
 PAUSED = Message("paused", "Paused. Its jobs do not start.")
 WAS_PAUSED = Message("paused-already", "The queue was already paused.")
@@ -94,8 +94,8 @@ async def purge_queue() -> ResponseReturnValue:
 
 
 async def _purge(name: str, too: bool) -> tuple[int, bool]:
-    """Purge for PRESS_S. Returns how many jobs it has ended, and whether more remain."""
-    ended, until = 0, time.monotonic() + PRESS_S
+    """Purge for PURGE_S. Returns how many jobs it has ended, and whether more remain."""
+    ended, until = 0, time.monotonic() + PURGE_S
     async with aclosing(monitor.purge_queue(redis(), name, too)) as steps:
         async for n in steps:
             ended += n

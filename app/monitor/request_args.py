@@ -10,7 +10,7 @@ from quart import abort, request
 from app.messages import Message, Refused
 from app.web.template_words import reader_zone
 
-LONGEST = 512
+MAX_LENGTH = 512
 """Characters of an id or a name."""
 
 
@@ -29,7 +29,7 @@ async def form(name: str) -> str:
 
 def words(name: str) -> str:
     """A filter, which may be empty. Cut at the length of the longest possible match."""
-    return request.args.get(name, "").replace("\0", "").strip()[:LONGEST]
+    return request.args.get(name, "").replace("\0", "").strip()[:MAX_LENGTH]
 
 
 def number(name: str, most: int = 10_000_000) -> int:
@@ -63,6 +63,6 @@ def not_found() -> NoReturn:
 
 
 def _checked(word: str) -> str:
-    if not word or len(word) > LONGEST or not word.isprintable():
+    if not word or len(word) > MAX_LENGTH or not word.isprintable():
         not_found()
     return word

@@ -15,9 +15,9 @@ from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
 
-SHOWN = 100
+MAX_LISTED_JOBS = 100
 """Running jobs in the list, the longest running first."""
-DEAF = "The worker is not responding: it has stopped or lost its connection. Nothing was done."
+NOT_RESPONDING = "The worker is not responding: it has stopped or lost its connection. Nothing was done."
 
 
 @blueprint.get("/workers")
@@ -38,7 +38,7 @@ async def worker() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
         online = {info.name: info for info in await monitor.workers(redis())}
         rows = await monitor.running(redis(), name)
-        return {"name": name, "worker": online.get(name), "rows": rows[:SHOWN], "held": len(rows)}
+        return {"name": name, "worker": online.get(name), "rows": rows[:MAX_LISTED_JOBS], "held": len(rows)}
 
     return await live.page("monitor/worker.html", look)
 
@@ -50,7 +50,7 @@ async def quiet_worker() -> ResponseReturnValue:
 
     async def do() -> Message:
         if not await monitor.quiet(redis(), name):
-            raise Refused("not-listening", DEAF)
+            raise Refused("not-listening", NOT_RESPONDING)
         return Message(
             "quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this."
         )
@@ -65,7 +65,7 @@ async def stop_worker() -> ResponseReturnValue:
 
     async def do() -> Message:
         if not await monitor.shutdown(redis(), name):
-            raise Refused("not-listening", DEAF)
+            raise Refused("not-listening", NOT_RESPONDING)
         return Message(
             "stop-requested",
             "Stop requested. The worker finishes its jobs, releases those that take too long, and exits.",

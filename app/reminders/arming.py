@@ -24,10 +24,10 @@ from jobs import Result
 
 log = logging.getLogger(__name__)
 
-AHEAD = timedelta(hours=24)
+ARM_AHEAD = timedelta(hours=24)
 TICK_S = 1.0
 SWEEP_S = 30.0
-CHUNK = 500
+MAX_ROWS = 500
 OVERDUE = timedelta(seconds=60)
 RELEASED_PER_SECOND = 10  # mails to a server that has just come back
 MOST_RELEASED = 5_000  # in one sweep
@@ -36,8 +36,7 @@ BACK = "The mail server is back."
 
 
 async def keep_armed() -> None:
-    """Arm reminders every second, and sweep every 30 s, until cancelled. Runs in every worker at once. Logs a fault and
-    continues."""
+    """Arm reminders every second, and sweep every 30 s, until cancelled, in every worker. Logs and survives faults."""
     next_sweep = 0.0
     clock = asyncio.get_running_loop().time
     fault = ""
@@ -72,7 +71,7 @@ async def arm(reminders: Sequence[Reminder]) -> None:
 
 async def arm_new() -> int:
     """Arm the reminders that are due within a day and have no alarm. Returns their number."""
-    due = datetime.now(UTC) + AHEAD
+    due = datetime.now(UTC) + ARM_AHEAD
     return await _arm_all(
         Reminder.state == State.SCHEDULED, Reminder.armed_at.is_(None), Reminder.next_try_at <= due
     )
@@ -112,7 +111,7 @@ async def _arm_overdue() -> None:
         and_(Reminder.state == State.SENDING, Reminder.claimed_until < late),
     )
     async with database.session() as db:
-        query = select(Reminder).where(overdue).order_by(Reminder.next_try_at).limit(CHUNK)
+        query = select(Reminder).where(overdue).order_by(Reminder.next_try_at).limit(MAX_ROWS)
         late_ones = (await db.scalars(query)).all()
     # The result of a failed run would occupy the id. A job that waits or runs stays.
     await asyncio.gather(*(Result(reminder.job_id).forget() for reminder in late_ones))
@@ -155,7 +154,7 @@ async def _arm_all(*which: ColumnElement[bool]) -> int:
     armed = 0
     while True:
         async with database.session() as db:
-            query = select(Reminder).where(*which).order_by(Reminder.next_try_at).limit(CHUNK)
+            query = select(Reminder).where(*which).order_by(Reminder.next_try_at).limit(MAX_ROWS)
             some = (await db.scalars(query)).all()
         if not some:
             return armed

@@ -1,4 +1,4 @@
-"""Limits on the number of reminders: of one account, to one address, and to other people from the whole site."""
+"""Limits on the number of reminders: per account, per address, and for the whole site to other people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.web.rate_limits import RateLimitsUnavailable
 
 MOST_OPEN = 2_000  # upcoming reminders of one account
 MOST_TO_OTHERS = 20
-WITHIN = timedelta(hours=24)
+PERIOD = timedelta(hours=24)
 
 
 async def take(account: Account, email: str) -> int:
@@ -52,7 +52,7 @@ async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetim
     """Whether *email* gets the maximum of reminders from others around this time, not counting *pk*."""
     if email == account.email:
         return False
-    near = Reminder.date > at - WITHIN, Reminder.date < at + WITHIN
+    near = Reminder.date > at - PERIOD, Reminder.date < at + PERIOD
     mailed = Reminder.state.in_((State.SCHEDULED, State.SENDING, State.SENT)), Reminder.id != pk
     count = select(func.count()).where(*_from_others(email), *near, *mailed)
     return (await db.scalar(count) or 0) >= MOST_TO_OTHERS
@@ -71,11 +71,11 @@ async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
         select(Consent.id).where(Consent.email == reminder.email).order_by(Consent.id).with_for_update()
     )
     now = datetime.now(UTC)
-    lately = and_(Reminder.state == State.SENT, Reminder.sent_at > now - WITHIN)
+    lately = and_(Reminder.state == State.SENT, Reminder.sent_at > now - PERIOD)
     counted = Reminder.id != reminder.id, or_(lately, Reminder.state == State.SENDING)
     mailed = await db.scalars(select(Reminder.sent_at).where(*_from_others(reminder.email), *counted))
     latest = sorted((sent_at or now for sent_at in mailed), reverse=True)
-    return latest[MOST_TO_OTHERS - 1] + WITHIN - now if len(latest) >= MOST_TO_OTHERS else None
+    return latest[MOST_TO_OTHERS - 1] + PERIOD - now if len(latest) >= MOST_TO_OTHERS else None
 
 
 def _from_others(email: str) -> tuple[ColumnElement[bool], ...]:

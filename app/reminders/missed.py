@@ -20,19 +20,19 @@ from app.mail.outbox import LostClaim, Outgoing
 from app.reminders import mails
 from app.reminders.models import Reminder, State
 
-CHUNK = 500
-MOST = 500
+MAX_AUTHORS = 500
+MAX_IN_ONE_MAIL = 500
 """Reminders in one mail. The rest is in the mail an hour later."""
-EVERY = timedelta(hours=1)
+MAIL_INTERVAL = timedelta(hours=1)
 
 
 async def due() -> Sequence[Reminder]:
     """One missed reminder of each author who is to be mailed now."""
     now = datetime.now(UTC)
     mailed = aliased(Reminder)
-    lately = exists().where(mailed.account_id == Reminder.account_id, mailed.told_at > now - EVERY)
+    lately = exists().where(mailed.account_id == Reminder.account_id, mailed.told_at > now - MAIL_INTERVAL)
     unmailed = *_unmailed(now), Reminder.next_try_at <= now, Reminder.account_id.is_not(None), ~lately
-    firsts = select(func.min(Reminder.id)).where(*unmailed).group_by(Reminder.account_id).limit(CHUNK)
+    firsts = select(func.min(Reminder.id)).where(*unmailed).group_by(Reminder.account_id).limit(MAX_AUTHORS)
     async with database.session() as db:
         return (await db.scalars(select(Reminder).where(Reminder.id.in_(firsts)))).all()
 
@@ -50,7 +50,7 @@ async def mail_author(pk: int) -> None:
         ):
             return
         query = select(Reminder).where(Reminder.account_id == author.id, *_unmailed(datetime.now(UTC)))
-        missed = (await db.scalars(query.order_by(Reminder.date, Reminder.id).limit(MOST))).all()
+        missed = (await db.scalars(query.order_by(Reminder.date, Reminder.id).limit(MAX_IN_ONE_MAIL))).all()
     if not missed:
         return
     await outbox.deliver(_Mail(author, missed))
@@ -70,7 +70,9 @@ class _Mail(Outgoing):
     async def claim(self) -> None:
         """LostClaim: a reminder was changed or deleted meanwhile, or another worker has mailed the author."""
         now = datetime.now(UTC)
-        lately = exists().where(Reminder.account_id == self._author.id, Reminder.told_at > now - EVERY)
+        lately = exists().where(
+            Reminder.account_id == self._author.id, Reminder.told_at > now - MAIL_INTERVAL
+        )
         async with database.transaction() as db:
             await hold(db, self._author)
             if await db.scalar(select(lately)) or await self._change(db, told_at=now) != len(self._missed):

@@ -47,7 +47,7 @@ TOO_LATE = {
     State.CANCELLED: Message("already-cancelled", "The reminder is already cancelled."),
     State.DECLINED: REFUSED,
 }
-"""Why a reminder in this state cannot be changed."""
+"""Why a reminder cannot be changed in this state."""
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")
@@ -116,8 +116,8 @@ async def create() -> ResponseReturnValue:
 async def show(pk: int) -> ResponseReturnValue:
     async with database.session() as db:
         reminder = await _mine(db, pk)
-        asked = reminder.state == State.WAITING
-        consent = await answers.of_pair(db, current_account().id, reminder.email) if asked else None
+        waiting = reminder.state == State.WAITING
+        consent = await answers.of_pair(db, current_account().id, reminder.email) if waiting else None
     return await render_template(
         "reminders/show.html", reminder=reminder, consent=consent, refresh=_refresh_s([reminder])
     )
@@ -236,7 +236,7 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
     if form.note:
         await notify(form.note, "warning")
     try:
-        if reminder.state == State.SCHEDULED and form.at - datetime.now(UTC) < arming.AHEAD:
+        if reminder.state == State.SCHEDULED and form.at - datetime.now(UTC) < arming.ARM_AHEAD:
             await arming.arm([reminder])
         elif consent is not None and consent.mail_due_at is not None:
             await ask_soon(consent)

@@ -15,7 +15,7 @@ MOST_FIELDS = 1_000
 LONGEST_BOUNDARY = 70
 """Characters of a multipart boundary (RFC 2046, 5.1.1). The search for a longer one takes seconds."""
 LONGEST_FILE = 255
-"""Bytes of the path of a static file. The file system would raise an error for a longer name."""
+"""Bytes of the path of a static file. The file system raises an error for a longer name."""
 
 
 def protect(app: Quart) -> None:

@@ -19,7 +19,7 @@ from app.mail.outbox import LostClaim, Outgoing
 from app.subscribers import mails, states
 from app.subscribers.models import Subscriber
 
-CHUNK = 500
+MAX_ROWS = 500
 
 
 async def send(pk: int) -> None:
@@ -37,7 +37,7 @@ async def overdue() -> Sequence[int]:
     query = select(Subscriber).where(Subscriber.mail_due_at <= now).order_by(Subscriber.mail_due_at)
     found = []
     async with database.transaction() as db:
-        for subscriber in await db.scalars(query.limit(CHUNK).with_for_update(skip_locked=True)):
+        for subscriber in await db.scalars(query.limit(MAX_ROWS).with_for_update(skip_locked=True)):
             age = now - (subscriber.asked_at or now)
             subscriber.mail_due_at = now + back_off(age)
             if age > GIVE_UP_AFTER:

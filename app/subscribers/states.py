@@ -91,9 +91,9 @@ def lift(subscriber: Subscriber) -> None:
 
 async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
     """Delete the addresses that were last requested before *before* and never confirmed. Returns how many."""
-    asked = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
+    requested = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
     deleted = await db.execute(
-        delete(Subscriber).where(Subscriber.state == State.ASKED, asked < before),
+        delete(Subscriber).where(Subscriber.state == State.ASKED, requested < before),
         execution_options={"synchronize_session": False},
     )
     assert isinstance(deleted, CursorResult)

@@ -15,7 +15,7 @@ from hypercorn.config import Config, Sockets
 from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 
-WAITING = 2_048
+BACKLOG = 2_048
 """Accept backlog. A client beyond it waits until its SYN is sent again, after a second or more."""
 UNREAD_S = 30
 """Seconds after which a client that reads nothing of its response is disconnected."""
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Connections(Config):
     """Hypercorn's settings, and socket options for which it has no setting."""
 
-    backlog = WAITING
+    backlog = BACKLOG
 
     def create_sockets(self) -> Sockets:
         sockets = super().create_sockets()

@@ -10,7 +10,7 @@ import pytest
 from quart import Quart
 
 from app import create_app
-from app.metrics.jobs import MOST
+from app.metrics.jobs import MAX_LABELLED
 from jobs import send_task
 from jobs.store.keys import NO_PREFIX, Keys
 from settings import Settings
@@ -92,17 +92,17 @@ async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:
 
 async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, settings: Settings) -> None:
     redis = app.extensions["redis"]
-    made_up = {f"alice-{n}@example.org|FAILURE": 1 for n in range(MOST + 50)}
+    made_up = {f"alice-{n}@example.org|FAILURE": 1 for n in range(MAX_LABELLED + 50)}
     for counters in "jobs:totals", f"jobs:stats:{(await redis.time())[0] // 60}":
         await redis.hset(counters, mapping=made_up)
     for key in "jobs:queues", "jobs:paused":
-        await redis.sadd(key, *(f"queue-{n}" for n in range(MOST + 50)))
+        await redis.sadd(key, *(f"queue-{n}" for n in range(MAX_LABELLED + 50)))
 
     found = await scrape(app)
 
     assert "alice" not in "".join(found)
-    assert found['quarq_jobs_finished_total{task="(others)",outcome="failure"}'] == MOST + 50
-    assert sum(name.startswith("quarq_queue_paused") for name in found) == MOST
+    assert found['quarq_jobs_finished_total{task="(others)",outcome="failure"}'] == MAX_LABELLED + 50
+    assert sum(name.startswith("quarq_queue_paused") for name in found) == MAX_LABELLED
     assert found['quarq_queue_jobs{queue="(others)",state="due"}'] == 0
 
 

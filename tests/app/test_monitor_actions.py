@@ -148,7 +148,7 @@ async def test_a_queue_is_emptied_once_its_name_is_typed(connection: JobsRedis, 
 async def test_a_long_queue_is_emptied_press_by_press(
     connection: JobsRedis, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues_page, "PRESS_S", 0)
+    monkeypatch.setattr(queues_page, "PURGE_S", 0)
     results = await echo.apply_many([(n,) for n in range(1100)])
     later = await echo.apply_async(("later",), countdown=100)
     page = "/monitor/queue/purge?name=default"

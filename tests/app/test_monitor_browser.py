@@ -138,7 +138,7 @@ async def test_buttons_that_came_by_the_stream_work(served: Quart, browser: Brow
 async def test_a_long_queue_is_emptied_by_one_press(
     served: Quart, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues_page, "PRESS_S", 0)
+    monkeypatch.setattr(queues_page, "PURGE_S", 0)
     page = await tab(browser)
     address = await signed_in(page, served)
     await echo.apply_many([(n,) for n in range(2600)], queue="mail")

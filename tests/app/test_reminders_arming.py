@@ -179,7 +179,7 @@ async def test_an_overdue_one_is_armed_whatever_became_of_its_alarm(
 async def test_of_many_overdue_ones_those_that_wait_longest_come_first(
     arming_app: None, database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arming, "CHUNK", 2)
+    monkeypatch.setattr(arming, "MAX_ROWS", 2)
     for seconds in (-120, -180, -240):
         await add(database, seconds=seconds)
     async with database.session() as db:
