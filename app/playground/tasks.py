@@ -21,7 +21,7 @@ async def multiply(x: int, y: int) -> int:
 
 @task(name="demo.total")
 async def total(numbers: list[int]) -> int:
-    """A chord's callback: one number from the results of all members."""
+    """A chord's body: one number from the results of all members."""
     return sum(numbers)
 
 
