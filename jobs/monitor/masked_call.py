@@ -16,8 +16,8 @@ from .search_text import Needle
 
 SHOWN = 120
 """Characters of arguments in a row."""
-SOUGHT = 10_000
-"""Characters of an exception's text in which a text is sought."""
+SEARCHED = 10_000
+"""Characters of an exception's text that a search for text looks at."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,6 @@ def _values(value: Any) -> Iterator[Any]:
         for inner in value:
             yield from _values(inner)
     elif isinstance(value, BaseException):
-        yield said(value, SOUGHT)
+        yield said(value, SEARCHED)
     else:
         yield value

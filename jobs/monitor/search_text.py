@@ -1,4 +1,4 @@
-"""A text that is sought among jobs: in upper or lower case, also where it is stored as a number, an id or a time."""
+"""A text to search for among jobs: in upper or lower case, also where it is stored as a number, an id or a time."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Needle:
         return value is not None and self.is_in(str(value))
 
     def as_stored(self) -> bytes:
-        """For find.lua: byte strings in lower case, of which each call that holds the text has one; '' if nothing is
-        sought. An empty one among them lets every call through.
+        """For find.lua: byte strings in lower case, one of which is in each call that holds the text; '' for no text.
+        An empty one among them lets every call through.
         """
         if not self.typed:
             return b""

@@ -1,4 +1,4 @@
-"""The tasks: who knows them, their limits, and how they fared in the last hour."""
+"""The tasks: which workers know them, their limits, and their outcomes in the last hour."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 -- A bounded step along an index of jobs: rows of those that fit, and how far it came. Changes nothing.
--- A step begins behind the id that the step before ended with; if that was moved meanwhile, at the score it had: then some
--- come again, and none is passed over.
+-- A step begins behind the id that the last one ended with. If that has moved meanwhile, it begins at the score that it had:
+-- then some jobs come again, and none is passed over.
 -- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), waiting (a queue, without calls and logs), or
 --   these (the ids that follow)
---   its key, score and id that the step before ended with or '', lowest and highest score, how many to look at at most,
---   how many rows at most, states with commas or '', task, worker and queue, each or '', what is sought (packed byte strings
---   in lower case, of which a row has to hold one) or '', ids ...
+--   the key, score and id that the last step ended with or '', lowest and highest score, most jobs to look at, most rows,
+--   states with commas or '', task, worker and queue, each or '', texts to search for (packed byte strings in lower case, one
+--   of which a row must hold) or '', ids ...
 -- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
 --   row: id, its state, those fields of its record, why it is held back, bytes of its call
 local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -17,7 +17,7 @@ local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'fini
   'parent', 'path', 'log' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
-local SHOWN, SOUGHT = 4096, 65536 -- bytes of a call that are read, and when a text is sought; arguments come first
+local SHOWN, SEARCHED = 4096, 65536 -- bytes of a call that are read, and in a search for text; arguments come first
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
 local rows, at_end = {}, 0
@@ -63,21 +63,19 @@ local function state_of(id)
   return state
 end
 
--- Why a job that is due stands later in its queue: 1 a limit holds it back, 2 a worker that did not know its task has put it
--- back, 0 neither.
+-- Why the score of a job that is due lies later: 1 a limit holds it back, 2 a worker did not know its task, 0 neither.
 local function held_back(id, task, due, score)
   if not due or due > now or score <= now then return 0 end
   if task and (redis.call('ZSCORE', BLOCKED .. task, id) or redis.call('ZSCORE', PLACES .. task, id)) then return 1 end
   return (redis.call('HGET', RECORD .. id, 'unknown') or '') ~= '' and 2 or 0
 end
 
--- The result of a member stands in the journal of its workflow, behind a letter. It can be read only as a whole: a longer
--- one is not.
+-- The result of a member is in the journal of its workflow, behind a letter. It is read as a whole, so only if it is short.
 local function stored_call(id, state, parent, path)
-  local most = needles and SOUGHT or SHOWN
+  local most = needles and SEARCHED or SHOWN
   if not is_terminal(state) then return redis.call('GETRANGE', JOB .. id, 0, most - 1) end
   local result = redis.call('GETRANGE', RESULT .. id, 0, most - 1)
-  if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > SOUGHT then return result end
+  if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > SEARCHED then return result end
   return (redis.call('HGET', JOURNAL .. parent, path) or ''):sub(2, most + 1)
 end
 
