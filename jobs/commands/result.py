@@ -15,7 +15,7 @@ from ..values.short_text import text
 from .frame import Answer, Context, command_body
 from .show import as_data
 
-SHOWN = 10_000
+RESULT_CHARS = 10_000
 """Characters of a result that are shown as text."""
 
 
@@ -48,8 +48,8 @@ async def result_command(context: Context, job_id: str, with_traceback: bool) ->
         return Answer(data, [f"{job_id}: {state}"], code=1)
     value = await result.get(propagate=False)
     if state == "SUCCESS":
-        return Answer(data | {"result": value}, [text(value, SHOWN)])
-    error = monitor.error_text(value, SHOWN)
+        return Answer(data | {"result": value}, [text(value, RESULT_CHARS)])
+    error = monitor.error_text(value, RESULT_CHARS)
     lines = [f"{job_id}: {state}: {error}"]
     if with_traceback:
         data["traceback"] = _traceback(info, value)

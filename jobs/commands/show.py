@@ -10,7 +10,7 @@ from ..monitor import MaskedCall
 from ..values.short_text import cut
 from ..values.untrusted_text import printable
 
-ARGUMENTS = 60
+ARGUMENT_CHARS = 60
 """Characters of a call's arguments in a line."""
 
 
@@ -21,7 +21,7 @@ def as_data(call: MaskedCall) -> dict[str, Any]:
 
 def line(job_id: str, call: MaskedCall, *more: str) -> str:
     """`id  task(arguments)  and more`."""
-    shown = f"{call.task or '?'}({call.text(ARGUMENTS)})"
+    shown = f"{call.task or '?'}({call.text(ARGUMENT_CHARS)})"
     return "  ".join([job_id, shown, *(word for word in more if word)])
 
 

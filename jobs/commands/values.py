@@ -12,7 +12,7 @@ import click
 from ..errors import WrongValue
 from ..values import checks
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 
 
 def seconds(**limits: Any) -> Callable[[str], float]:
@@ -34,7 +34,7 @@ def limit_option(what: str, default: int) -> Callable[[Any], Any]:
     return click.option(
         "-n",
         "--limit",
-        type=click.IntRange(min=1, max=MOST_ROWS),
+        type=click.IntRange(min=1, max=MAX_ROWS),
         default=default,
         show_default=True,
         help=f"{what} at most.",

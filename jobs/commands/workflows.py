@@ -14,8 +14,8 @@ from .frame import Answer, Context, command_body
 from .show import count, time_text
 from .values import limit_option
 
-EVERY = sys.maxsize
-MOST_DRAWN = 20
+ALL = sys.maxsize
+MAX_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""
 NOT_CALLED = "-"
 _NAMES = {NOT_CALLED: "not called yet"}
@@ -40,7 +40,7 @@ async def _latest(context: Context, limit: int) -> Answer:
 
 
 async def _one(context: Context, workflow_id: str) -> Answer:
-    root = await monitor.workflow(context.redis, workflow_id, limit=EVERY, inner=EVERY)
+    root = await monitor.workflow(context.redis, workflow_id, limit=ALL, inner=ALL)
     if root is None:
         raise click.ClickException(
             f"no workflow {workflow_id!r}: nobody has seen this id, its result has ended, or another version stored it"
@@ -57,8 +57,8 @@ def _lines(node: monitor.WorkflowNode, indent: str) -> Iterator[str]:
         return
     yield f"{indent}{node.kind} of {f'{node.size:,}' if node.size else 'nothing'}"
     shown = node.members
-    if node.size > MOST_DRAWN:
-        shown = sorted(shown, key=lambda member: set(member.states) <= {"SUCCESS"})[:MOST_DRAWN]
+    if node.size > MAX_DRAWN:
+        shown = sorted(shown, key=lambda member: set(member.states) <= {"SUCCESS"})[:MAX_DRAWN]
     below = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
     for member in shown:
         last = member is shown[-1] and len(shown) == node.size

@@ -19,7 +19,7 @@ from ..workflows.canvas import Signature
 from .search import row_of
 from .waiting_list import Purge, is_plain, waiting
 
-STEP = 500
+PURGED_AT_ONCE = 500
 """Jobs that one step of a long purge ends."""
 
 
@@ -77,7 +77,7 @@ async def purge(connection: JobsRedis, ids: Iterable[str]) -> int:
 async def purge_queue(
     connection: JobsRedis, queue: str, scheduled: bool = False, counted: Purge | None = None
 ) -> AsyncGenerator[int, None]:
-    """The same for a queue, however long: ends STEP jobs at a time, and yields how many each step ended.
+    """The same for a queue, however long: ends PURGED_AT_ONCE jobs at a time, and yields how many each step ended.
 
     Ended are plain jobs that were due when it began; with *scheduled*, all that waits. With what `purgeable` has
     *counted*: only those, due ones that a limit holds back too. Stop it anywhere: what has not ended waits on.
@@ -87,7 +87,7 @@ async def purge_queue(
         is_newer = counted is not None and row.enqueued is not None and row.enqueued > at
         if not is_newer and (scheduled or is_plain(row, at)):
             ids.append(row.id)
-        if len(ids) == STEP:
+        if len(ids) == PURGED_AT_ONCE:
             yield await purge(connection, ids)
             ids = []
     yield await purge(connection, ids)

@@ -13,7 +13,7 @@ from ..store import keys, scripts
 from ..store.stored_values import moment_of, number, texts
 from ..values.short_text import cut
 
-LONGEST = 500
+MAX_WORD_CHARS = 500
 """Characters of each word of an entry."""
 BEGUN = "Begun. It goes on, or was broken off: how far it came is not known."
 T = TypeVar("T")
@@ -43,7 +43,7 @@ async def note(
 ) -> str:
     """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
     words = {"who": who, "what": what, "target": target, "result": result}
-    fields = [part for name, word in words.items() for part in (name, cut(word, LONGEST))]
+    fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]
     added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
     return added.decode(errors="replace")
 

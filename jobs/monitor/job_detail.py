@@ -14,15 +14,15 @@ from ..tasks.masking import without_secrets
 from ..values.short_text import text
 from ..workflows import members
 from .job_row import JobRow, error_text
-from .masked_member import LONGEST, call_of
+from .masked_member import MAX_CALL_BYTES, call_of
 from .reasons import Reason, why
 from .search import row_of, rows_of
 
-RESULT = 10_000
+RESULT_CHARS = 10_000
 """Characters of a result that are shown."""
-ARGUMENTS = 2_000
+ARGUMENT_VALUES = 2_000
 """Values among the arguments that are shown, and in what it reports of its progress."""
-CHILDREN = 100
+MAX_CHILDREN = 100
 """Children that are listed."""
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 WAITING = ("", "PENDING", "RETRY")
@@ -51,7 +51,7 @@ class JobDetail:
     parent: str
     """The workflow that it is a member of."""
     children: list[JobRow]
-    """Members of a workflow that were called, or callbacks of a job; the first CHILDREN of them."""
+    """Members of a workflow that were called, or callbacks of a job; the first MAX_CHILDREN of them."""
     children_count: int
     progress: Any
     reasons: list[Reason]
@@ -74,7 +74,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     parent = row.parent if row else ""
     if not row and not state and (member := await members.member_of(connection, job_id)):
         parent = member[0]
-    call = await call_of(connection, job_id, parent, ARGUMENTS)
+    call = await call_of(connection, job_id, parent, ARGUMENT_VALUES)
     children: list[str] = []
     with contextlib.suppress(EncodingError):  # a workflow of another version
         children = await members.children_of(connection, job_id)
@@ -90,7 +90,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         result=result,
         error=error or (row.error if row else ""),
         parent=parent,
-        children=await rows_of(connection, children[:CHILDREN]),
+        children=await rows_of(connection, children[:MAX_CHILDREN]),
         children_count=len(children),
         progress=await _progress(handle),
         reasons=reasons,
@@ -104,7 +104,7 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
     if state not in ENDED:
         return None, ""
     [found] = await connection.notifications.read([job_id])
-    if len(found.result) > LONGEST:
+    if len(found.result) > MAX_CALL_BYTES:
         return f"<{len(found.result):,} bytes>", ""
     try:
         value = await Result(job_id, connection).get(propagate=False)
@@ -113,13 +113,13 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
     if isinstance(value, ResultUnknown):
         return None, ""
     if state == "SUCCESS":
-        return text(without_secrets(value, most=RESULT), RESULT), ""
-    return None, error_text(value, RESULT)
+        return text(without_secrets(value, most=RESULT_CHARS), RESULT_CHARS), ""
+    return None, error_text(value, RESULT_CHARS)
 
 
 async def _progress(handle: Result) -> Any:
     try:
-        return without_secrets(await handle.meta(), most=ARGUMENTS)
+        return without_secrets(await handle.meta(), most=ARGUMENT_VALUES)
     except EncodingError:  # not written by us
         return None
 

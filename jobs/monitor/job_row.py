@@ -15,7 +15,7 @@ from .index_step import RawRow
 from .masked_call import MaskedCall, masked_call_of
 from .search_text import Needle
 
-ERROR = 200
+ERROR_CHARS = 200
 """Characters of an error in a row."""
 
 
@@ -81,7 +81,7 @@ def row_of_result(
     except Exception:  # not written by us
         return None
     call = masked_call_of(connection, known, stored)
-    error = "" if state == "SUCCESS" else error_text(value, ERROR)
+    error = "" if state == "SUCCESS" else error_text(value, ERROR_CHARS)
     return JobRow(
         id=job_id, state=state, task=call.task if call else "", queue=queue, worker="",
         args=call.line if call else "", error=error,
@@ -102,4 +102,4 @@ def error_of(log: bytes) -> str:
     lines = attempts[-1].text.splitlines() if attempts else []
     frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]
     after = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] if frames else lines
-    return cut(after[0], ERROR) if after else ""
+    return cut(after[0], ERROR_CHARS) if after else ""

@@ -14,9 +14,9 @@ from ..tasks.masking import MOST, call_text
 from ..values.short_text import said, text
 from .search_text import Needle
 
-SHOWN = 120
+LINE_CHARS = 120
 """Characters of arguments in a row."""
-SEARCHED = 10_000
+SEARCHED_CHARS = 10_000
 """Characters of an exception's text that a search for text looks at."""
 
 
@@ -31,7 +31,7 @@ class MaskedCall:
 
     @property
     def line(self) -> str:
-        text = self.text(SHOWN)
+        text = self.text(LINE_CHARS)
         return text if self.whole or text.endswith("…") else f"{text}…"
 
     def text(self, limit: int) -> str:
@@ -88,6 +88,6 @@ def _values(value: Any) -> Iterator[Any]:
         for inner in value:
             yield from _values(inner)
     elif isinstance(value, BaseException):
-        yield said(value, SEARCHED)
+        yield said(value, SEARCHED_CHARS)
     else:
         yield value

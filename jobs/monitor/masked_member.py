@@ -14,7 +14,7 @@ from ..workflows.journal import read_entry
 from ..workflows.stored_tree import along
 from .masked_call import MaskedCall, masked_call_of
 
-LONGEST = 4 * 1024 * 1024
+MAX_CALL_BYTES = 4 * 1024 * 1024
 """Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
 
 
@@ -27,8 +27,8 @@ async def call_of(
         parent = text(await connection.hget(key.RECORD + job_id, "parent"))  # type: ignore[misc]
     path = member_ids.place_in(parent, job_id)
     async with connection.pipeline(transaction=False) as pipe:
-        pipe.getrange(key.JOB + job_id, 0, LONGEST - 1)
-        pipe.getrange(key.RESULT + job_id, 0, LONGEST - 1)
+        pipe.getrange(key.JOB + job_id, 0, MAX_CALL_BYTES - 1)
+        pipe.getrange(key.RESULT + job_id, 0, MAX_CALL_BYTES - 1)
         pipe.hget(key.JOURNAL + parent, path)
         waiting, result, entry = await pipe.execute()
     call = masked_call_of(connection, known, waiting or result or (entry or b"")[1:], most)

@@ -17,9 +17,9 @@ from .index_step import RawRow, step_along
 from .job_row import JobRow, read_row, row_of_result
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
-STEP = 250
+RECORDS_PER_STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
-MOST_RUNNING = 1_000
+MAX_RUNNING = 1_000
 """Running jobs of a worker that are listed."""
 PATIENCE_S = 0.04
 """A page that takes longer ends as it is, and reports how far it came."""
@@ -96,7 +96,7 @@ class _Search:
             held = await ids_running(self.connection, self.wanted.worker)
             ids = [job_id for job_id in held if job_id > last_id][:room]
         step = await step_along(
-            self.connection, index.how, index.key, last, last_id, (index.lowest, index.highest), STEP, room,
+            self.connection, index.how, index.key, last, last_id, (index.lowest, index.highest), RECORDS_PER_STEP, room,
             index.states, self.wanted.filters(), ids,
         )  # fmt: skip
         self._take(step.rows)
@@ -130,16 +130,16 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     """The jobs of these ids that there are, in this order."""
     known = await known_tasks(connection)
     rows: list[JobRow] = []
-    for some in chunked(ids, STEP):
+    for some in chunked(ids, RECORDS_PER_STEP):
         step = await step_along(connection, "these", ids=some)
         rows += [read_row(connection, known, raw).row for raw in step.rows]
     return rows
 
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
-    """The jobs that a worker holds, those that run longest first; at most MOST_RUNNING."""
+    """The jobs that a worker holds, those that run longest first; at most MAX_RUNNING."""
     held = await connection.hkeys(connection.key.RUNNING + worker)  # type: ignore[misc]
-    ids = sorted(job_id.decode(errors="replace") for job_id in held)[:MOST_RUNNING]
+    ids = sorted(job_id.decode(errors="replace") for job_id in held)[:MAX_RUNNING]
     rows = [row for row in await rows_of(connection, ids) if row.state == "STARTED"]
     return sorted(rows, key=lambda row: (row.started is None, row.started))
 

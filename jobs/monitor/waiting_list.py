@@ -14,7 +14,7 @@ from ..values.must_await import awaited
 from .index_step import step_along
 from .job_row import JobRow, read_row
 
-PAGE = 500
+READ_AT_ONCE = 500
 """Waiting jobs that are read at once."""
 
 
@@ -31,7 +31,9 @@ async def waiting(
     key, nothing_to_mask = connection.key.queue_key(queue), KnownTasks()
     seen: set[str] = set()
     while not at_end:
-        step = await step_along(connection, "waiting", key, last, last_id, between, PAGE, PAGE)
+        step = await step_along(
+            connection, "waiting", key, last, last_id, between, READ_AT_ONCE, READ_AT_ONCE
+        )
         for raw in step.rows:
             if raw.id not in seen:
                 row = read_row(connection, nothing_to_mask, raw).row

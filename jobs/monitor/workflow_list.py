@@ -20,9 +20,9 @@ from ..workflows.members import States
 from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
 
-MEMBERS = 50
-"""Members of one node that are shown at a time; of a node inside another, INNER."""
-INNER = 10
+MEMBERS_SHOWN = 50
+"""Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN."""
+INNER_MEMBERS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ async def workflow(
     workflow_id: str,
     path: str = "",
     start: int = 0,
-    limit: int = MEMBERS,
-    inner: int = INNER,
+    limit: int = MEMBERS_SHOWN,
+    inner: int = INNER_MEMBERS_SHOWN,
 ) -> WorkflowNode | None:
     """The tree of a workflow, from the node at *path* on, and *limit* of that node's members, from *start* on; of each
     node below it *inner* members at most.

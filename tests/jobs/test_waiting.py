@@ -9,7 +9,7 @@ import pytest
 
 from jobs import Signature, connect
 from jobs.client.connection import JobsRedis
-from jobs.monitor.waiting_list import PAGE, waiting
+from jobs.monitor.waiting_list import READ_AT_ONCE, waiting
 from jobs.store.keys import Keys
 
 
@@ -21,8 +21,10 @@ async def connection(redis_url: str) -> AsyncIterator[JobsRedis]:
 
 async def test_every_job_is_seen_once_whatever_its_time(connection: JobsRedis) -> None:
     same_time = datetime.now(UTC) + timedelta(hours=1)
-    due = await connection.submit_many([Signature("waiting.task")] * (PAGE + 7), {})
-    later = await connection.submit_many([Signature("waiting.task")] * (2 * PAGE + 3), {"eta": same_time})
+    due = await connection.submit_many([Signature("waiting.task")] * (READ_AT_ONCE + 7), {})
+    later = await connection.submit_many(
+        [Signature("waiting.task")] * (2 * READ_AT_ONCE + 3), {"eta": same_time}
+    )
     last = await connection.submit_many(
         [Signature("waiting.task")], {"eta": same_time + timedelta(seconds=1)}
     )
@@ -37,12 +39,12 @@ async def test_every_job_is_seen_once_whatever_its_time(connection: JobsRedis) -
 
 
 async def test_what_is_claimed_meanwhile_makes_none_be_passed_over(connection: JobsRedis) -> None:
-    results = await connection.submit_many([Signature("waiting.task")] * (2 * PAGE), {})
+    results = await connection.submit_many([Signature("waiting.task")] * (2 * READ_AT_ONCE), {})
     seen = []
 
     async for job in waiting(connection, "default", "due"):
         seen.append(job.id)
-        if len(seen) == PAGE:  # the whole first page is claimed: its scores move behind all others
+        if len(seen) == READ_AT_ONCE:  # the whole first page is claimed: its scores move behind all others
             future = 2**42
             await connection.zadd(Keys.QUEUE, dict.fromkeys(seen, future))
 
