@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..client.connection import JobsRedis
 from ..errors import QuarqError
 from ..store import keys, scripts
-from ..store.stored_values import moment_of, number, texts
+from ..store.stored_values import moment_of, number, text, texts
 from ..values.short_text import cut
 
 MAX_WORD_CHARS = 500
@@ -45,7 +45,7 @@ async def note(
     words = {"who": who, "what": what, "target": target, "result": result}
     fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]
     added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
-    return added.decode(errors="replace")
+    return text(added)
 
 
 async def noted(
@@ -78,7 +78,7 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Au
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
     rows = [_read(entry_id, fields) for entry_id, fields in found[:limit]]
-    return AuditPage(rows, found[limit - 1][0].decode(errors="replace") if len(found) > limit else "")
+    return AuditPage(rows, text(found[limit - 1][0]) if len(found) > limit else "")
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:

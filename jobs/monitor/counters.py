@@ -9,7 +9,7 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 from ..store.clock import now_ms
-from ..store.stored_values import moment_of, whole
+from ..store.stored_values import moment_of, text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Buckets = Mapping[int, int]
@@ -144,7 +144,7 @@ def _counted(fields: Mapping[bytes, bytes | int]) -> dict[str, Count]:
     found: dict[str, Count] = {}
     for raw, n in fields.items():
         if not raw.startswith((b"|due|", b"|oldest|")):
-            task, what = _parts(raw.decode(errors="replace"))
+            task, what = _parts(text(raw))
             found.setdefault(task, Count()).add(what, n if isinstance(n, int) else whole(n))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..store import scripts
-from ..store.stored_values import chunked
+from ..store.stored_values import chunked, text
 from .search_indexes import queue_names
 from .worker_list import WorkerInfo, online
 
@@ -51,7 +51,7 @@ async def queues(connection: JobsRedis) -> list[QueueInfo]:
 async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> list[QueueInfo]:
     """The same, with the workers that are known already."""
     served = {queue for worker in workers for queue in worker.queues}
-    paused = {name.decode(errors="replace") for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
+    paused = {text(name) for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
     others = sorted({*await queue_names(connection), *paused} - served)
     looked_at = await _look(connection, others[:MAX_COUNTED], [])
     full = sorted((info for info in looked_at if info.is_of_interest), key=_fullest_first)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
-from ..store.stored_values import chunked, moment
+from ..store.stored_values import chunked, moment, text
 from ..tasks.declarations import KnownTasks, known_tasks
 from .index_step import RawRow, step_along
 from .job_row import JobRow, read_row, row_of_result
@@ -139,7 +139,7 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
     """The jobs that a worker holds, those that run longest first; at most MAX_RUNNING."""
     held = await connection.hkeys(connection.key.RUNNING + worker)  # type: ignore[misc]
-    ids = sorted(job_id.decode(errors="replace") for job_id in held)[:MAX_RUNNING]
+    ids = sorted(text(job_id) for job_id in held)[:MAX_RUNNING]
     rows = [row for row in await rows_of(connection, ids) if row.state == "STARTED"]
     return sorted(rows, key=lambda row: (row.started is None, row.started))
 

@@ -92,7 +92,7 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
 
 async def queue_names(connection: JobsRedis) -> list[str]:
     """Every queue that holds a call, or that a worker serves, the default one, and some that did."""
-    names = {name.decode(errors="replace") for name in await connection.smembers(connection.key.QUEUES)}  # type: ignore[misc]
+    names = {text(name) for name in await connection.smembers(connection.key.QUEUES)}  # type: ignore[misc]
     return sorted(names | {keys.DEFAULT_QUEUE})
 
 
@@ -103,7 +103,7 @@ async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
         for name in names:
             pipe.hkeys(connection.key.RUNNING + name)
         held = await pipe.execute()
-    return sorted({job_id.decode(errors="replace") for ids in held for job_id in ids})
+    return sorted({text(job_id) for ids in held for job_id in ids})
 
 
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:

@@ -13,7 +13,7 @@ from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store import scripts
-from ..store.stored_values import moment, number
+from ..store.stored_values import moment, number, text
 from ..tasks.declarations import KnownTasks, known_tasks
 from ..workflows import member_ids, members
 from ..workflows.members import States
@@ -82,7 +82,7 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
         return WorkflowPage([])
     states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
     rows = [
-        _row(raw.decode(errors="replace"), called, state.decode(errors="replace"), meta)
+        _row(text(raw), called, text(state), meta)
         for (raw, called), (state, _, meta) in zip(shown, states, strict=True)
     ]
     more = str(first + limit) if len(found) > limit else ""
@@ -114,7 +114,7 @@ async def workflow(
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
     known = await known_tasks(connection)
     drawn = _Drawing(prefix, known, states, inner).draw(node, path, max(start, 0), limit)
-    return drawn if path or drawn.kind == "task" else replace(drawn, state=state.decode(errors="replace"))
+    return drawn if path or drawn.kind == "task" else replace(drawn, state=text(state))
 
 
 @dataclass(frozen=True)
