@@ -20,8 +20,8 @@ from app.privacy.tasks import erase_old
 from app.reminders.arming import keep_armed
 from app.reminders.consents.tasks import ask_for_consent
 from app.reminders.tasks import remind, tell_missed
+from app.subscribers.digest_schedule import weekly
 from app.subscribers.tasks import send_confirmation, send_overdue
-from app.subscribers.when import weekly
 from jobs import cancel_until_ended, crontab, every
 from settings import Settings
 

@@ -49,7 +49,7 @@ def test_there_are_four_walks() -> None:
 @pytest.mark.parametrize(("title", "steps"), WALKS, ids=[title for title, _ in WALKS])
 def test_a_walk_comes_to_seven_files_at_most_and_never_back(title: str, steps: str) -> None:
     numbered = re.findall(r"^(\d)\. (.+)$", steps, re.MULTILINE)
-    files = [PATH.findall(step)[0] for _, step in numbered]
+    files = [path for _, step in numbered for path in PATH.findall(step)]
 
     assert [int(number) for number, _ in numbered] == list(range(1, len(numbered) + 1))
     assert len(files) <= 7

@@ -253,13 +253,6 @@ def test_commands_see_only_what_pages_see(path: Path) -> None:
             assert set(names) <= public_names(module)
 
 
-def test_workflows_know_neither_arq_nor_redis() -> None:
-    canvas = ROOT / "jobs" / "canvas.py"
-    modules = {module.split(".")[0] for module, _ in imports(canvas)} if canvas.exists() else set()
-
-    assert modules.isdisjoint({"arq", "redis"})
-
-
 def test_the_wheel_is_the_library_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

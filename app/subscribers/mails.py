@@ -9,9 +9,9 @@ from quart import render_template
 
 from app.context import site
 from app.mail import compose, current_mailer
+from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.links import confirm_url, unsubscribe_url
 from app.subscribers.models import State, Subscriber
-from app.subscribers.when import next_digest_spelled
 
 
 async def confirmation(subscriber: Subscriber) -> EmailMessage:

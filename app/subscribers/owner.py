@@ -12,9 +12,9 @@ from app.accounts import owner_only
 from app.mail import address
 from app.messages import Message, notify
 from app.subscribers import states
+from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import State, Subscriber
 from app.subscribers.pages import blueprint
-from app.subscribers.when import next_digest_spelled
 
 PER_PAGE = 50
 

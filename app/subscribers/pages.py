@@ -14,9 +14,9 @@ from app.messages import Message
 from app.security.csrf import anonymous_form, without_csrf
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
+from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import Subscriber
 from app.subscribers.tasks import send_confirmation
-from app.subscribers.when import next_digest_spelled
 from app.web.rate_limits import RateLimitsUnavailable
 
 NO_MAIL_NOW = Message(

@@ -16,7 +16,7 @@ from ..store import default
 from ..tasks import registry
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, set_current
-from ..tasks.keywords import ManyOptions, NoOption, TaskKeywords
+from ..tasks.option_types import ManyOptions, NoOption, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters

@@ -13,7 +13,7 @@ from .. import monitor
 from ..client.connection import JobsRedis
 from ..values import checks
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
-from .show import count, joined
+from .job_lines import count, joined
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import click
 
 from .. import monitor
 from .frame import Answer, Context, command_body, queue_option
-from .show import as_data, count, line, span, time_text
+from .job_lines import as_data, count, line, span, time_text
 from .values import limit_option
 
 

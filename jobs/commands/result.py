@@ -13,7 +13,7 @@ from ..client.result import Result
 from ..errors import ResultUnknown
 from ..values.short_text import text
 from .frame import Answer, Context, command_body
-from .show import as_data
+from .job_lines import as_data
 
 RESULT_CHARS = 10_000
 """Characters of a result that are shown as text."""

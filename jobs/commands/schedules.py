@@ -8,7 +8,7 @@ import click
 
 from .. import monitor
 from .frame import Answer, Context, command_body
-from .show import count, time_text
+from .job_lines import count, time_text
 
 
 @click.command("schedules")

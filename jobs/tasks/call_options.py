@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..errors import WrongValue
 from ..values import checks
-from .keywords import ManyOptions, TaskKeywords
+from .option_types import ManyOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
 OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..values import checks
 from .call_options import advice
-from .keywords import TaskHook
+from .option_types import TaskHook
 from .rate_limit import parse_rate_limit
 
 

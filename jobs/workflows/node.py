@@ -10,7 +10,7 @@ from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
 from ..values import checks
 
 FORMAT = 1
-"""Written into every stored tree; another number when its form changes. What reads it: tree.py."""
+"""Written into every stored tree; another number when its form changes. stored_tree.py reads it."""
 
 OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires"}
 """Options that concern a workflow on workers as a whole; its others go where its arguments go."""
@@ -53,7 +53,7 @@ class Partial:
         return self.set(link_error=(*self.options.get("link_error", ()), *handlers))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with a format number: what JSON can carry comes back equal from `tree.from_dict`."""
+        """Plain dicts and lists with a format number. What JSON can carry comes back equal, see stored_tree.py."""
         return {"format": FORMAT, **self._to_tree()}
 
     def _to_tree(self) -> dict[str, Any]:

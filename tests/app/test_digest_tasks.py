@@ -14,8 +14,8 @@ from app.database import Database
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest, send_test
 from app.subscribers import models as subscribers
+from app.subscribers.digest_schedule import next_digest
 from app.subscribers.models import Subscriber
-from app.subscribers.when import next_digest
 from jobs import Result, connect
 from settings import Settings
 from tests.app.working import working

@@ -17,7 +17,7 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
 from jobs.tasks.call_options import OF_A_GROUP, OF_CELERY, OPTIONS
-from jobs.tasks.keywords import ManyOptions
+from jobs.tasks.option_types import ManyOptions
 from jobs.tasks.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind
 

@@ -11,7 +11,7 @@ import pytest
 from jobs import task
 from jobs.errors import SettingsMistake
 from jobs.tasks import registry
-from jobs.tasks.keywords import TaskKeywords
+from jobs.tasks.option_types import TaskKeywords
 from jobs.tasks.options import TaskOptions
 from tests.jobs.option_values import (
     ABOVE_ZERO,

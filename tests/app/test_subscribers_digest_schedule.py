@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.subscribers.when import next_digest
+from app.subscribers.digest_schedule import next_digest
 
 
 @pytest.mark.parametrize(
