@@ -27,7 +27,7 @@ from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
 from .lease_renewer import LeaseRenewer
-from .presence import Presence, process_facts
+from .presence import Presence
 from .recorder import Recorder
 from .statistics import Statistics
 from .suspects import Caution
@@ -78,8 +78,7 @@ class Engine:
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
-        can_take, until_free = lambda: self._can_take, self._slots.wait_for_change
-        self._waker = Waker(waking, self.queues, poll_s, can_take, until_free)
+        self._waker = Waker(waking, self.queues, poll_s, self._can_take, self._slots.wait_for_change)
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
@@ -235,7 +234,6 @@ class Engine:
             ctx = ctx_for(self._runner.ctx, held.job, held.call)
             self._background.start(call_hook(after_end, held.call.task, ctx))
 
-    @property
     def _can_take(self) -> bool:
         """A stopping worker must pass the wake token on."""
         return self._claimable > 0 and not self._stopping
@@ -291,9 +289,6 @@ class Engine:
         """What the monitor shows of this worker, reported with each renewal."""
         now = self.statistics()
         return {
-            **process_facts(),
-            "queues": ",".join(self.queues),
-            "tasks": ",".join(self._runner.functions),
             "max_jobs": self.max_jobs,
             "running": now.running,
             "busy": now.busy,

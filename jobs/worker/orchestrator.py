@@ -16,10 +16,10 @@ from typing import Any
 
 from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from ..errors import QuarqError, RemoteError
+from ..errors import QuarqError, QueueUnavailable, RemoteError
 from ..store import default
 from ..store.call import Call
-from ..store.outage import Outage, is_away
+from ..store.outage import Outage
 from ..store.store import CLASH, REFUSED, Store
 from ..store.stored_values import chunked
 from ..tasks.current import CurrentJob
@@ -266,10 +266,9 @@ class Orchestration:
         """A step that fails is tried again when the journal is compared next."""
         try:
             await step()
-        except Exception as error:
-            if is_away(error):
-                _outage.failed(error)
-            else:
-                logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
+        except QueueUnavailable as error:
+            _outage.failed(error)
+        except Exception:
+            logger.exception("workflow %s: a step with Redis failed; looking again in a moment", self._id)
         else:
             _outage.worked()

@@ -10,16 +10,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from ..errors import SettingsMistake
 
 WATCH_MEMORY_S = 1.0
 """How often to measure the memory."""
-_born = time.monotonic()
-_started_ms = int(time.time() * 1000)
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,22 @@ class Presence:
     """What processes without the code have to know of each task."""
     facts: Callable[[], Mapping[str, str | int]]
     """What it does now, for the monitor."""
+    born: float = field(default_factory=time.monotonic)
+    started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
 
     def words(self, lease_s: float) -> list[str | int]:
         """The first words of renew.lua."""
-        tasks, facts = words(self.tasks), words(self.facts())
-        queues = ",".join(self.queues)
+        queues, tasks = ",".join(self.queues), words(self.tasks)
+        own = {"queues": queues, "tasks": ",".join(self.tasks), "started": self.started_ms}
+        here = {"host": socket.gethostname(), "pid": os.getpid(), "memory_mb": int(memory_mb())}
+        up = {"up_s": int(time.monotonic() - self.born)}
+        facts = words({**VERSIONS, **own, **here, **up, **self.facts()})
         return [self.name, int(lease_s * 1000), queues, len(tasks), len(facts), *tasks, *facts]
 
 
-def words(pairs: Mapping[str, str | int] | Mapping[str, str]) -> list[str | int]:
+def words(pairs: Mapping[str, Any]) -> list[Any]:
+    """Names and values, in turn."""
     return [word for pair in pairs.items() for word in pair]
-
-
-def process_facts() -> dict[str, str | int]:
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        **VERSIONS,
-        "memory_mb": int(memory_mb()),
-        "started": _started_ms,
-        "up_s": int(time.monotonic() - _born),
-    }
 
 
 def memory_mb() -> float:

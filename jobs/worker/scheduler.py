@@ -12,9 +12,10 @@ from arq.cron import CronJob
 
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
+from ..errors import QueueUnavailable
 from ..schedules.schedule import Schedule
 from ..store import scripts
-from ..store.outage import Outage, is_away
+from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
 
@@ -87,9 +88,9 @@ class Scheduler:
         """A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting."""
         try:
             await step
-        except Exception as error:
-            if is_away(error):
-                raise
+        except QueueUnavailable:
+            raise
+        except Exception:
             logger.exception("schedule %s: its run cannot be started", job.name)
 
     async def _fire(self, job: CronJob, moment: datetime, now: datetime, *, missed_before: bool) -> None:

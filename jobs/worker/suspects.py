@@ -8,8 +8,8 @@ import math
 import time
 
 from ..client.connection import JobsRedis
+from ..errors import QueueUnavailable
 from ..store import scripts
-from ..store.outage import is_away
 from .execution.claimed_job import Outcome
 from .execution.held_job import HeldJob
 from .execution.runner import stopped
@@ -112,12 +112,10 @@ class Caution:
             await self._note_alone(self._last_chance, False)
 
     async def _note_alone(self, held: HeldJob, alone: bool) -> None:
-        try:
+        with contextlib.suppress(
+            QueueUnavailable
+        ):  # then a death counts as one crash instead of two, or the reverse
             await self._redis.run_script(scripts.ALONE, held.job.id, held.job.token, int(alone))
-        except Exception as error:  # then a death counts as one crash instead of two, or the reverse
-            if not is_away(error):
-                raise
-        else:
             self._is_alone = alone
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ...client.connection import JobsRedis
+from ...errors import QueueUnavailable
 from ...store import scripts
-from ...store.outage import is_away
 from ...tasks.current import CurrentJob
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .slots import Slot
@@ -42,9 +42,7 @@ class HeldJob:
         """Store the job's progress. A job does not fail because Redis is away."""
         try:
             await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
-        except Exception as error:
-            if not is_away(error):
-                raise
+        except QueueUnavailable as error:
             logger.warning("job %s: its progress is not stored: %s", self.job.id, error)
 
     @property
