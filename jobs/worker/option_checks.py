@@ -128,12 +128,8 @@ def _listed(option: str, given: Any, fits: Callable[[Any], bool], otherwise: str
 
 def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
     """The tasks; no two of one name."""
-    several = _listed(
-        "tasks",
-        tasks,
-        lambda one: isinstance(one, Task),
-        "is no task: put @task above the function; functions=[...] takes those of arq",
-    )
+    otherwise = "is no task: put @task above the function; functions=[...] takes those of arq"
+    several = _listed("tasks", tasks, lambda one: isinstance(one, Task), otherwise)
     by_name: dict[str, Task[Any, Any]] = {}
     for one in several:
         for name in (one.name, *one.options.aliases):
@@ -144,12 +140,8 @@ def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
 
 def checked_functions(functions: Any) -> list[Any]:
     """arq's functions: a coroutine function, what `arq.worker.func()` makes, or the path of one."""
-    return _listed(
-        "functions",
-        functions,
-        _is_function,
-        "is no function of arq, an `async def`; a task belongs in tasks=[...]",
-    )
+    otherwise = "is no function of arq, an `async def`; a task belongs in tasks=[...]"
+    return _listed("functions", functions, _is_function, otherwise)
 
 
 def _is_function(one: Any) -> bool:
@@ -174,12 +166,8 @@ def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
 
     Redis remembers a schedule by its name: two of one name would take each other's moments.
     """
-    several = _listed(
-        "cron_jobs",
-        cron_jobs,
-        lambda one: isinstance(one, CronJob),
-        "is no schedule: give crontab(...), every(...), or what arq.cron() makes",
-    )
+    otherwise = "is no schedule: give crontab(...), every(...), or what arq.cron() makes"
+    several = _listed("cron_jobs", cron_jobs, lambda one: isinstance(one, CronJob), otherwise)
     seen = set[str]()
     for schedule in several:
         if isinstance(schedule, Schedule) and schedule.name in seen:
