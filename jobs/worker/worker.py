@@ -201,7 +201,7 @@ class Worker(arq.worker.Worker):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 return await engine.wait_until_idle()
-        logger.info("%d jobs still run: they are cancelled and handed back", len(engine.held))
+        logger.info("%d jobs still run: they are cancelled and released", len(engine.held))
         engine.cancel_all()
         if not self._owns_process:
             return

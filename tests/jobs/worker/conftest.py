@@ -72,7 +72,7 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
 
 
 async def stop_at_once(worker: Worker) -> None:
-    """As a second signal does: what runs is handed back."""
+    """As a second signal does: what runs is released."""
     for _ in range(2):
         worker.handle_sig(signal.SIGUSR1)
     await worker.close()
