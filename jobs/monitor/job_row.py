@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from ..store.stored_values import moment
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
 from ..values.short_text import cut, said, text
-from .index_step import RawRow
 from .masked_call import MaskedCall, masked_call_of
 from .search_text import Needle
 
@@ -53,19 +53,23 @@ class SearchHit:
         return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
-def read_row(connection: JobsRedis, known: KnownTasks, raw: RawRow) -> SearchHit:
-    """The row, with its arguments masked."""
-    call = masked_call_of(connection, known, raw.call)
-    fields = read_record(raw.id, raw.state, raw.record)
-    tree, parent, log = (raw.record[name] for name in (b"tree", b"parent", b"log"))
+def read_hit(
+    connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]
+) -> SearchHit:
+    """A row of find.lua, whose fields have these names; its arguments are masked."""
+    job_id, state, values, held, stored = raw
+    record, state = dict(zip(names, values, strict=True)), text_of(state)
+    call = masked_call_of(connection, known, stored)
+    fields = read_record(text_of(job_id), state, record)
+    tree, parent, log = (record[name] for name in (b"tree", b"parent", b"log"))
     row = JobRow(
         **fields | {"task": fields["task"] or (call.task if call else "")},
         args=call.line if call else "",
-        error=error_of(log) if raw.state in ("FAILURE", "REVOKED", "RETRY") else "",
-        kind="workflow" if tree else "member" if parent else "retry" if raw.state == "RETRY" else "",
+        error=error_of(log) if state in ("FAILURE", "REVOKED", "RETRY") else "",
+        kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
         parent=text_of(parent),
-        held=raw.held == 1,
-        unknown=raw.held == 2,
+        held=held == 1,
+        unknown=held == 2,
     )
     return SearchHit(row, call, log)
 

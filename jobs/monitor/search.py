@@ -13,8 +13,8 @@ from ..client.connection import JobsRedis
 from ..client.result import Result
 from ..store.stored_values import chunked, moment, text
 from ..tasks.declarations import KnownTasks, known_tasks
-from .index_step import RawRow, step_along
-from .job_row import JobRow, read_row, row_of_result
+from .index_step import step_along
+from .job_row import JobRow, SearchHit, row_of_result
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
 RECORDS_PER_STEP = 250
@@ -96,23 +96,22 @@ class _Search:
             held = await ids_running(self.connection, self.wanted.worker)
             ids = [job_id for job_id in held if job_id > last_id][:room]
         step = await step_along(
-            self.connection, index.how, index.key, last, last_id, (index.lowest, index.highest), RECORDS_PER_STEP, room,
-            index.states, self.wanted.filters(), ids,
+            self.connection, self.known, index.how, index.key, last, last_id, index.between,
+            RECORDS_PER_STEP, room, index.states, self.wanted.filters(), ids,
         )  # fmt: skip
-        self._take(step.rows)
+        self._take(step.hits)
         if index.how == "these":
             return "", ids[-1] if ids else "", len(ids) < room
         self.back_to = moment(step.last) or self.back_to
         return step.last, step.last_id, step.at_end
 
-    def _take(self, rows: list[RawRow]) -> None:
-        for raw in rows:
-            found = read_row(self.connection, self.known, raw)
+    def _take(self, hits: list[SearchHit]) -> None:
+        for hit in hits:
             # where stock arq has called it, only the payload names the task
-            fits = self.wanted.task in ("", found.row.task) and found.holds(self.wanted.needle)
-            if fits and found.row.id not in self.seen:
-                self.seen.add(found.row.id)
-                self.rows.append(found.row)
+            fits = self.wanted.task in ("", hit.row.task) and hit.holds(self.wanted.needle)
+            if fits and hit.row.id not in self.seen:
+                self.seen.add(hit.row.id)
+                self.rows.append(hit.row)
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
@@ -131,8 +130,8 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     known = await known_tasks(connection)
     rows: list[JobRow] = []
     for some in chunked(ids, RECORDS_PER_STEP):
-        step = await step_along(connection, "these", ids=some)
-        rows += [read_row(connection, known, raw).row for raw in step.rows]
+        step = await step_along(connection, known, "these", ids=some)
+        rows += [hit.row for hit in step.hits]
     return rows
 
 

@@ -40,8 +40,7 @@ class SearchIndex:
     states: str
     """Those that it is asked for, with commas: an index may hold others as well."""
     key: str = ""
-    lowest: str = "-inf"
-    highest: str = "+inf"
+    between: tuple[str, str] = ("-inf", "+inf")
 
 
 _SECTIONS = {
@@ -67,7 +66,7 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
     """All indexes that may hold such a job. ValueError for a state that cannot be."""
     if wanted.state not in _SECTIONS:
         raise ValueError(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
-    lowest, highest = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
+    between = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
     found: list[SearchIndex] = []
     for section in _SECTIONS[wanted.state]:
         states = wanted.state if wanted.state.isupper() else _STATES[section]
@@ -76,15 +75,11 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
         elif section == "parked":
             found.append(SearchIndex(section, "newest", states, connection.key.WORKFLOWS))
         elif section == "ended":
-            found.append(
-                SearchIndex(section, "newest", states, await _ended(connection, wanted), lowest, highest)
-            )
+            found.append(SearchIndex(section, "newest", states, await _ended(connection, wanted), between))
         else:
             queues = [wanted.queue] if wanted.queue else await queue_names(connection)
             found += [
-                SearchIndex(
-                    f"{section} {queue}", section, states, connection.key.queue_key(queue), lowest, highest
-                )
+                SearchIndex(f"{section} {queue}", section, states, connection.key.queue_key(queue), between)
                 for queue in queues
             ]
     return found

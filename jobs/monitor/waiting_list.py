@@ -12,7 +12,7 @@ from ..store.clock import now, now_ms
 from ..tasks.declarations import KnownTasks
 from ..values.must_await import awaited
 from .index_step import step_along
-from .job_row import JobRow, read_row
+from .job_row import JobRow
 
 READ_AT_ONCE = 500
 """Waiting jobs that are read at once."""
@@ -32,13 +32,11 @@ async def waiting(
     seen: set[str] = set()
     while not at_end:
         step = await step_along(
-            connection, "waiting", key, last, last_id, between, READ_AT_ONCE, READ_AT_ONCE
+            connection, nothing_to_mask, "waiting", key, last, last_id, between, READ_AT_ONCE, READ_AT_ONCE
         )
-        for raw in step.rows:
-            if raw.id not in seen:
-                row = read_row(connection, nothing_to_mask, raw).row
-                yield row if row.queue == queue else replace(row, queue=queue)
-        page = {raw.id for raw in step.rows}
+        for row in (hit.row for hit in step.hits if hit.row.id not in seen):
+            yield row if row.queue == queue else replace(row, queue=queue)
+        page = {hit.row.id for hit in step.hits}
         seen = seen | page if step.last == last else page
         last, last_id, at_end = step.last, step.last_id, step.at_end
 
