@@ -167,8 +167,7 @@ async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
     yields the connection of that.
     """
     own = JobsRedis.at(redis_url, **options)
-    winner = default.winner()
-    connection = winner if isinstance(winner, JobsRedis) else own
+    connection: JobsRedis = default.winner() or own
     with default.connected(connection):
         try:
             yield connection
