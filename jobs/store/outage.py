@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import math
 import re
@@ -18,9 +19,6 @@ from ..values.changes import Changes
 
 T = TypeVar("T")
 _worker_log = logging.getLogger("arq.worker")
-
-LONGEST_DELAY_S = 0.5
-"""How long to wait between two tries, at most."""
 
 _LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""
@@ -106,18 +104,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-class Backoff:
-    """The seconds to wait before each next try, the same wherever Redis is waited for: 0.02, then twice as long."""
-
-    def __init__(self) -> None:
-        self._delay_s = 0.0
-
-    def next_s(self) -> float:
-        self._delay_s = min(self._delay_s * 2 or 0.02, LONGEST_DELAY_S)
-        return self._delay_s
-
-    def reset(self) -> None:
-        self._delay_s = 0.0
+def backoff() -> Iterator[float]:
+    """The seconds to wait before each next try, the same wherever Redis is waited for."""
+    return itertools.chain((0.02, 0.04, 0.08, 0.16, 0.32), itertools.repeat(0.5))
 
 
 async def while_away(
@@ -127,9 +116,9 @@ async def while_away(
 
     Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
     """
-    first_try, backoff = time.monotonic(), Backoff()
+    first_try, delays = time.monotonic(), backoff()
     while True:
-        delay_s = backoff.next_s()
+        delay_s = next(delays)
         try:
             return await do()
         except Exception as error:
@@ -152,7 +141,7 @@ class Outage:
         self._what = what
         self._since = 0.0
         self._cause = Changes()
-        self._backoff = Backoff()
+        self._delays = backoff()
 
     async def keep_trying(self, step: Callable[[], Awaitable[T]], *, only_away: bool = False) -> T:
         """The result of *step*, however often it fails first. *only_away*: an error that is not of Redis is raised."""
@@ -185,11 +174,11 @@ class Outage:
                 _worker_log.warning("Redis is away, cannot %s, will keep trying: %s", self._what, why)
             else:  # a defect, or foreign data
                 _worker_log.error("cannot %s, will keep trying", self._what, exc_info=error)
-        return self._backoff.next_s()
+        return next(self._delays)
 
     def worked(self) -> None:
         """Note a success."""
         if self._cause.to(""):
             away_s = time.monotonic() - self._since
             _worker_log.warning("Redis is back, can %s again after %.1f s", self._what, away_s)
-            self._backoff.reset()
+            self._delays = backoff()

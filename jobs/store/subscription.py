@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from .cancellation import cancel_until_ended
-from .outage import Backoff, denial, is_away
+from .outage import backoff, denial, is_away
 from .script_connection import unpooled
 
 logger = logging.getLogger("jobs.subscription")
@@ -56,7 +56,7 @@ class Subscription:
             await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
-        backoff = Backoff()
+        delays = backoff()
         while True:
             connection = unpooled(self._pool)
             try:
@@ -64,9 +64,9 @@ class Subscription:
                 await connection.send_command("SUBSCRIBE", *self._channels)
                 while True:
                     await self._receive(connection)
-                    backoff.reset()
+                    delays = backoff()
             except Exception as error:
-                await asyncio.sleep(max(self._refused(error), backoff.next_s()))
+                await asyncio.sleep(max(self._refused(error), next(delays)))
             finally:
                 self._subscribed = False
                 if connection.is_connected:

@@ -123,11 +123,8 @@ class Orchestration:
 
     async def _is_revoked(self) -> bool:
         """Calls and members may learn of it before the evaluation does."""
-
-        async def ask() -> bool:
-            return bool(await self._redis.hexists(self._redis.key.RECORD + self._id, "revoked"))  # type: ignore[misc]
-
-        return self._refused or await _outage.keep_trying(ask, only_away=True)
+        ask: Any = partial(self._redis.hexists, self._redis.key.RECORD + self._id, "revoked")
+        return self._refused or bool(await _outage.keep_trying(ask, only_away=True))
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0

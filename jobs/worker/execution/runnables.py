@@ -192,18 +192,8 @@ def _defer_s(error: BaseException) -> float:
 
 def request_of(job: ClaimedJob, call: CallData) -> Request:
     """The request that a task sees."""
-    return Request(
-        id=job.id,
-        task=call.task,
-        args=call.args,
-        kwargs=call.kwargs,
-        retries=job.retries,
-        attempts=job.attempts,
-        crashes=job.crashes,
-        queue=job.queue,
-        due_ms=job.due,
-        called_directly=False,
-    )
+    own = (job.retries, job.attempts, job.crashes, job.queue, job.due)
+    return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False)
 
 
 def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
