@@ -1,4 +1,4 @@
-"""`python -m jobs`: see what workers do, and tell them what to do."""
+"""`python -m jobs`: watch workers and jobs, and control them."""
 
 from .commands import main
 

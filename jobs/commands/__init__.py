@@ -31,7 +31,7 @@ from .workflows import workflows_command
     "--redis-url",
     metavar="URL",
     envvar="REDIS_URL",
-    help="The Redis to look into; without -A nothing is imported.",
+    help="The Redis to use. Without -A, no application code is imported.",
 )
 @click.option(
     "--redis-url-file",
@@ -43,7 +43,7 @@ from .workflows import workflows_command
 def commands(
     context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None
 ) -> None:
-    """See what workers do, and tell them what to do.
+    """Watch workers and jobs, and control them.
 
     Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if
     there is no such module.
