@@ -55,17 +55,10 @@ class RedisURL:
 
     def arq_settings(self) -> RedisSettings:
         """The same for arq's own connections, such as that of `arq --check`."""
-        ssl = {name: value for name, value in self.options.items() if name in _OF_ARQ}
-        return _HiddenSettings(
-            host=self.host,
-            port=self.port,
-            unix_socket_path=self.path or None,
-            database=self.db,
-            username=self.username,
-            password=self.password,
-            ssl=self.tls,
-            **ssl,
-        )
+        given = {name: value for name, value in self.options.items() if name in _OF_ARQ}
+        server: dict[str, Any] = {"host": self.host, "port": self.port, "unix_socket_path": self.path or None}
+        login: dict[str, Any] = {"database": self.db, "username": self.username, "password": self.password}
+        return _HiddenSettings(**server, **login, ssl=self.tls, **given)
 
 
 class _HiddenSettings(RedisSettings):
@@ -110,21 +103,17 @@ def _refuse(
     url: str, netloc: str, host: str, port: int | None, path: str, in_path: str, is_socket: bool
 ) -> None:
     """ValueError for what can be read and is no address all the same."""
+    has_scheme = re.match("(redis|rediss|unix)://", url, re.IGNORECASE)
+    is_number = re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII)
     for wrong, why in (
         (not url.isprintable(), "holds a line break or a control character: write it on one line"),
-        (
-            not re.match("(redis|rediss|unix)://", url, re.IGNORECASE),
-            "is not an address: begin it with redis:// or rediss:// or unix://",
-        ),
+        (not has_scheme, "is not an address: begin it with redis:// or rediss:// or unix://"),
         ("#" in url, f"holds a #{ENCODE}"),
         (is_socket and netloc, "names a socket without its whole path: write unix:///run/redis/redis.sock"),
         (is_socket and not path.strip("/"), "names no socket: write unix:///run/redis/redis.sock"),
         (port == 0, "has port 0: Redis listens on 6379 unless it was changed"),
         (re.search(r"[\s,/@]", host), f"has a host that cannot be one: give one name or address{ENCODE}"),
-        (
-            not re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII),
-            f"has a database that is no number: write it like redis://host:6379/0{ENCODE}",
-        ),
+        (not is_number, f"has a database that is no number: write it like redis://host:6379/0{ENCODE}"),
     ):
         if wrong:
             raise ValueError(why)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool
@@ -20,8 +20,6 @@ from .event_loops import Loops
 from .keys import Keys
 from .notifications import Notifications
 from .pool import Pipeline
-
-T = TypeVar("T")
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
@@ -65,10 +63,7 @@ class Store(ArqRedis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """redis-py's: several commands at once."""
-        return Pipeline(self, self._ask, transaction, shard_hint)
-
-    async def _ask(self, do: Callable[[], Awaitable[T]]) -> T:
-        return await self.notifications.ask(do)
+        return Pipeline(self, lambda do: self.notifications.ask(do), transaction, shard_hint)
 
     @property
     def connection_pool(self) -> ConnectionPool:
