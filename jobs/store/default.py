@@ -18,9 +18,8 @@ _connections: list[Any] = []
 def current() -> Any:
     """The connection made last and not ended yet; NotConnected says how to make one."""
     if not _connections:
-        raise NotConnected(
-            'no Redis to use: call this inside `async with connect("redis://localhost:6379"):`'
-        )
+        example = 'async with connect("redis://localhost:6379"):'
+        raise NotConnected(f"no Redis to use: call this inside `{example}`")
     return _connections[-1]
 
 

@@ -288,11 +288,6 @@ class Engine:
     def _facts(self) -> dict[str, str | int]:
         """What the monitor shows of this worker, reported with each renewal."""
         now = self.statistics()
-        return {
-            "max_jobs": self.max_jobs,
-            "running": now.running,
-            "busy": now.busy,
-            "quiet": int(now.quiet),
-            "deaf": int(bool(self._control.denied)),
-            **{f"count_{state}": n for state, n in now.counts.items()},
-        }
+        flags = {"quiet": int(now.quiet), "deaf": int(bool(self._control.denied))}
+        ended = {f"count_{state}": n for state, n in now.counts.items()}
+        return {"max_jobs": self.max_jobs, "running": now.running, "busy": now.busy, **flags, **ended}

@@ -106,9 +106,8 @@ class LeaseRenewer:
         self._looked = now
         stuck_s = now - self._ticked
         if stuck_s > self.options.loop_stuck:
-            logger.critical(
-                "the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack()
-            )
+            line = "the event loop was blocked for %.0f s: giving up. It is in\n%s"
+            logger.critical(line, stuck_s, self._stack())
             logging.shutdown()
             os._exit(1)
         is_blocked = stuck_s > BLOCKED_WARNING_S

@@ -95,9 +95,8 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     meant: dict[str, Any] = {}
     for option, value in options.items():
         if option not in known:
-            raise SettingsMistake(
-                f"worker_settings() has no option {option!r}; {checks.hint(option, list(known))}"
-            )
+            hint = checks.hint(option, list(known))
+            raise SettingsMistake(f"worker_settings() has no option {option!r}; {hint}")
         with checks.as_settings_mistake():
             meant[option] = CHECKS[option](option, value)
     lease, renewal = meant.get("lease", 15), meant.get("lease_renewal", 5)

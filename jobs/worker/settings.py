@@ -23,12 +23,7 @@ from .worker import Worker
 BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
 """Tasks that every worker has."""
 
-_DEFAULTS: dict[str, Any] = {
-    "max_jobs": 100,
-    "poll_delay": 2,
-    "job_completion_wait": 25,
-    "health_check_interval": 10,
-}
+_DEFAULTS = {"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10}
 
 
 def worker_settings(
@@ -59,13 +54,12 @@ def worker_settings(
     key = keys.NO_PREFIX.queue_key(served[0])
     schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
     ours = as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN))
+    all_functions = [*ours, *option_checks.checked_functions(functions)]
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
         **_DEFAULTS,
         **options,
-        "functions": option_checks.without_namesakes(
-            [*ours, *option_checks.checked_functions(functions)], schedules
-        ),
+        "functions": option_checks.without_namesakes(all_functions, schedules),
         "cron_jobs": schedules,
         "queues": served,
         "queue_name": key,  # where `arq --check` looks for the health record

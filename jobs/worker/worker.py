@@ -166,9 +166,8 @@ class Worker(arq.worker.Worker):
         """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""
         try:
             async with asyncio.timeout(2):
-                await redis.run_script(
-                    scripts.LEAVE, engine.name, self._options.queues[0], self.health_check_key, SILENT_MS
-                )
+                known_as = (engine.name, self._options.queues[0], self.health_check_key)
+                await redis.run_script(scripts.LEAVE, *known_as, SILENT_MS)
         except Exception as error:
             logger.info("could not say goodbye to Redis: %s", error)
 

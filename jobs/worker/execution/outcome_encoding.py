@@ -116,14 +116,10 @@ class OutcomeEncoder:
         job, call = held.job, held.call
         new: dict[str, Any] = {"s": outcome.state == SUCCESS, "r": outcome.value}
         if not job.is_member:
-            new |= {
-                "t": max(job.retries + 1, call.job_try or 0),
-                "et": call.enqueued or job.enqueued or job.received,
-                "st": job.received,
-                "ft": job.received + run_ms,
-                "q": self.store.key.queue_key(job.queue),
-                "id": job.id,
-            }
+            tries = max(job.retries + 1, call.job_try or 0)
+            enqueued = call.enqueued or job.enqueued or job.received
+            new |= {"t": tries, "et": enqueued, "st": job.received, "ft": job.received + run_ms}
+            new |= {"q": self.store.key.queue_key(job.queue), "id": job.id}
         if job.is_member and len(job.payload) > KEPT_CALL_BYTES:
             encoded = self._dumps(new, held)
         elif held.sent and self.store.is_own_encoding:

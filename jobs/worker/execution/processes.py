@@ -44,9 +44,8 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     try:
         answer = await asyncio.wrap_future(future)
     except TimedOut:
-        raise TimeLimitExceeded(
-            f"{ref} ran longer than {options.time_limit:g} s: its process was killed"
-        ) from None
+        why = f"{ref} ran longer than {options.time_limit:g} s: its process was killed"
+        raise TimeLimitExceeded(why) from None
     except ProcessExpired as error:
         raise WorkerLost(f"{ref}: its process died, exit code {error.exitcode}") from None
     success, value = encoding.loads_wrapped(answer)
