@@ -67,13 +67,17 @@ class Engine:
         self._tokens: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner = runner
-        self._redis = redis = runner.redis
+        self._redis = runner.redis
         self._slots = Slots(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
-        self._caution = Caution(redis, self._slots)
+        self._caution = Caution(runner.redis, self._slots)
         self._stopping = False
         self._background = Background()
-        pool = redis.connection_pool
+        self._make_parts(options, poll_s)
+
+    def _make_parts(self, options: WorkerOptions, poll_s: float) -> None:
+        """What speaks to Redis: claims, outcomes, wake tokens, an operator's commands and leases."""
+        redis, pool = self._redis, self._redis.connection_pool
         self._connections = [ScriptConnection(pool, redis.key) for _ in range(3)]
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
@@ -84,7 +88,7 @@ class Engine:
         )
         self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
-            presence=Presence(self.name, self.queues, runner.declarations(), self._facts),
+            presence=Presence(self.name, self.queues, self._runner.declarations(), self._facts),
             options=options,
             held=lambda: self._tokens,
             stop_job=self.stop_job,
