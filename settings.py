@@ -54,17 +54,11 @@ class Settings:
     base_url: str = setting("", web_address, "The site's address in mails; `http://HOST:PORT` if empty")
     host: str = setting("127.0.0.1", text_line, "Address that the web server listens on")
     port: int = setting(8000, port_number, "Port of the web server")
-    trusted_proxies: int = setting(
-        0, proxies, "Number of trusted reverse proxies in front of the site; 0 if empty"
-    )
+    trusted_proxies: int = setting(0, proxies, "Number of trusted reverse proxies in front of the site; 0 if empty")
     data_dir: Path = setting("var", Path, "Folder that holds all data")  # noqa: RUF009
-    secret_key: str = setting(
-        "", long_secret, "Signs sessions and links; made in `DATA_DIR` if empty", hide=True
-    )
+    secret_key: str = setting("", long_secret, "Signs sessions and links; made in `DATA_DIR` if empty", hide=True)
     redis_url: str = setting("", redis_address, "Redis >= 7.0 or Valkey; embedded if empty", hide=True)
-    database_url: str = setting(
-        "", sql_address, "SQLite or Postgres; SQLite in `DATA_DIR` if empty", hide=True
-    )
+    database_url: str = setting("", sql_address, "SQLite or Postgres; SQLite in `DATA_DIR` if empty", hide=True)
     queues: tuple[str, ...] = setting(
         ("mail", "default", "digest"), name_list, "Queues this worker serves, in this order"
     )
@@ -74,9 +68,7 @@ class Settings:
     owner_email: str = setting(
         "owner@localhost", email_address, "Address of the owner, who writes posts and sees the monitor"
     )
-    smtp_server: str = setting(
-        "", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`"
-    )
+    smtp_server: str = setting("", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`")
     smtp_port: int = setting(0, port_number, "Port of the mail server; 587, 465 or 25 by `SMTP_TLS` if empty")
     smtp_user: str = setting("", text_line, "Login at the mail server, if it needs one")
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
@@ -112,17 +104,13 @@ class Settings:
         if self.embedded_mail:
             self._keep_the_inbox_private()
         elif not self.smtp_from:
-            raise SettingsError(
-                "SMTP_FROM is not set: with SMTP_SERVER, give the address that mail comes from"
-            )
+            raise SettingsError("SMTP_FROM is not set: with SMTP_SERVER, give the address that mail comes from")
         if not self.base_url and not is_loopback(self.host):
             raise SettingsError(f"BASE_URL is not set: with HOST={self.host!r}, give the address people type")
         if bool(self.smtp_user) != bool(self.smtp_password):
             raise SettingsError("SMTP_USER and SMTP_PASSWORD belong together: set both or neither")
         self._fill(
-            base_url=f"http://[{self.host}]:{self.port}"
-            if ":" in self.host
-            else f"http://{self.host}:{self.port}",
+            base_url=f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}",
             redis_url=self._embedded_redis_url,
             database_url=f"sqlite+aiosqlite:///{self.data_dir}/site.db",
             secret_key=self.secret_key or _kept_secret(self.data_dir / "secret_key"),

@@ -88,12 +88,8 @@ port_number = whole_number(1, 65535, "a port")
 days = whole_number(1, 3650, "a number of days")
 proxies = whole_number(0, 10, "a number of proxies")
 rate = whole_number(1, 10_000, "a rate")
-email_address = like(
-    r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", "is not one email address: write it like name@example.org"
-)
-language_code = like(
-    r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language: use a code like en, de or zh-Hans"
-)
+email_address = like(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", "is not one email address: write it like name@example.org")
+language_code = like(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language: use a code like en, de or zh-Hans")
 
 
 def sender(value: str) -> str:

@@ -11,9 +11,7 @@ def configure(level: str, form: str) -> None:
     """Send every log line of this process to stderr in this format, arq's too."""
     handler = logging.StreamHandler()
     handler.addFilter(PrintableRecords())
-    handler.setFormatter(
-        JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    )
+    handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     security = logging.getLogger("app.security_log")
     events = logging.StreamHandler()

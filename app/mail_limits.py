@@ -93,15 +93,12 @@ ACTIONS = {
         besides="to the owner only",
     ),
     "digest-trouble": Action(
-        sent_by="app.digest.trouble.tell_owner",
-        besides="one to the owner each time a digest is started",
+        sent_by="app.digest.trouble.tell_owner", besides="one to the owner each time a digest is started"
     ),
 }
 
 
-async def take(
-    name: str, *, account: int | None = None, recipient: str | None = None, shared: bool = True
-) -> int:
+async def take(name: str, *, account: int | None = None, recipient: str | None = None, shared: bool = True) -> int:
     """Count one mail of this action against all of its limits. Returns 0 if it may leave, or the seconds to wait.
 
     Without *shared* the limit of the site does not count. Raises RateLimitsUnavailable if Redis does not answer.

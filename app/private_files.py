@@ -49,9 +49,7 @@ def make_private(folder: Path, *, foreign: bool = False) -> None:
     except OSError as error:
         raise SettingsError(_UNUSABLE.format(folder, error.strerror)) from None
     if not stat.S_ISDIR(found.st_mode) or (found.st_uid != os.getuid() and not foreign):
-        raise SettingsError(
-            f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours"
-        )
+        raise SettingsError(f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a folder of yours")
     if found.st_mode & stat.S_ISVTX:
         raise SettingsError(f"{folder} is a folder for everybody: set DATA_DIR to a folder of its own")
     _close(folder)

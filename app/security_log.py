@@ -23,10 +23,7 @@ EVENTS = {
     "account_created": (INFO, "an address signs in for the first time"),
     "sign_in": (INFO, "a sign-in link was used"),
     "sign_out": (INFO, "one browser was signed out"),
-    "sign_out_everywhere": (
-        INFO,
-        "all browsers of the account were signed out, and its unused links deleted",
-    ),
+    "sign_out_everywhere": (INFO, "all browsers of the account were signed out, and its unused links deleted"),
     "session_refused": (WARNING, "a cookie names a session that has ended, is too old or does not exist"),
     "link_refused": (WARNING, "a link from an email has expired, was used already or is not valid"),
     "access_refused": (WARNING, "a visitor may not open this page, or has a wrong METRICS_TOKEN"),

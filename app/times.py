@@ -43,9 +43,7 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
         local = datetime(*(int(part or 0) for part in found.groups()), tzinfo=zone)  # type: ignore[misc,arg-type]
         at = local.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise NotATime(
-            "no-such-time", f"{typed.strip()[:20]} does not exist. Check the date and time."
-        ) from None
+        raise NotATime("no-such-time", f"{typed.strip()[:20]} does not exist. Check the date and time.") from None
     if at.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise NotATime(
             "clocks-forward",
@@ -61,8 +59,7 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
             at,
             Message(
                 "clocks-back",
-                f"Clocks in {zone.key} go back that night, so {local:%H:%M} occurs twice. "
-                "The first one is used.",
+                f"Clocks in {zone.key} go back that night, so {local:%H:%M} occurs twice. The first one is used.",
             ),
         )
     return Moment(at)

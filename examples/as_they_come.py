@@ -30,11 +30,7 @@ async def main() -> None:
         async for page in pages.as_completed():
             print(await page.get(propagate=False))  # an error is returned like a result
 
-        mirrors = [
-            await fetch.delay("down", 0.1),
-            await fetch.delay("far", 60),
-            await fetch.delay("near", 0.5),
-        ]
+        mirrors = [await fetch.delay("down", 0.1), await fetch.delay("far", 60), await fetch.delay("near", 0.5)]
         print(await first(mirrors, timeout=10, terminate=True))  # stops the far one
 
 

@@ -23,9 +23,7 @@ async def log(message: object) -> object:
 
 
 WorkerSettings = worker_settings(
-    redis_url=REDIS_URL,
-    tasks=[multiply, log],
-    cron_jobs=[crontab(log, args=("Good morning",), hour=7, minute=0)],
+    redis_url=REDIS_URL, tasks=[multiply, log], cron_jobs=[crontab(log, args=("Good morning",), hour=7, minute=0)]
 )
 
 

@@ -22,9 +22,7 @@ DATABASE = os.environ.get("USERS", "users.db")
 def create_user(name: str, email: str) -> int:
     """A plain function runs in a thread, so sqlite3 may block. Safe to run twice: one row for each address."""
     with closing(sqlite3.connect(DATABASE)) as database, database:
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE)"
-        )
+        database.execute("CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE)")
         database.execute("INSERT OR IGNORE INTO user (name, email) VALUES (?, ?)", (name, email))
         [user_id] = database.execute("SELECT id FROM user WHERE email = ?", (email,)).fetchone()
         return int(user_id)

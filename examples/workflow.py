@@ -25,9 +25,7 @@ async def log(message: Any) -> Any:
 
 
 WorkerSettings = worker_settings(
-    redis_url=REDIS_URL,
-    tasks=[multiply, log],
-    cron_jobs=[every(log, timedelta(seconds=30), args=("Message",))],
+    redis_url=REDIS_URL, tasks=[multiply, log], cron_jobs=[every(log, timedelta(seconds=30), args=("Message",))]
 )
 
 

@@ -135,9 +135,7 @@ def loads_cut(data: bytes) -> dict[str, Any]:
     return found
 
 
-def first_that_can(
-    given: Callable[[bytes], Any] | None, ours: Callable[[bytes], Any]
-) -> Callable[[bytes], Any]:
+def first_that_can(given: Callable[[bytes], Any] | None, ours: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """The *given* deserializer, and ours for what it cannot read: scripts and processes without it write that."""
     if given is None:
         return ours
@@ -161,9 +159,7 @@ def unpacker(data: bytes) -> Any:
     return reader
 
 
-def declare_type(
-    cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]
-) -> None:
+def declare_type(cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]) -> None:
     """Let values of a type of ours travel, under a tag that is its own for ever."""
     _TYPES[cls] = (tag, to_plain)
     _FROM_PLAIN[tag] = from_plain

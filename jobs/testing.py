@@ -62,9 +62,7 @@ async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
             payload = await client.get(names.JOB + job_id.decode())
             if payload is not None and not await client.exists(names.IN_PROGRESS + job_id.decode()):
                 call, queue = decode_call(payload, encoding.loads_job), names.queue_name(key.decode())
-                jobs.append(
-                    Enqueued(job_id.decode(), call.task, call.args, call.kwargs, queue, moment_of(due))
-                )
+                jobs.append(Enqueued(job_id.decode(), call.task, call.args, call.kwargs, queue, moment_of(due)))
     return sorted(jobs, key=lambda job: job.due)
 
 
@@ -83,15 +81,10 @@ async def assert_enqueued(
     """
     name = task if isinstance(task, str) else task.name
     waiting = await enqueued(redis)
-    asked = {
-        "args": None if args is None else tuple(args),
-        "kwargs": None if kwargs is None else dict(kwargs),
-    }
+    asked = {"args": None if args is None else tuple(args), "kwargs": None if kwargs is None else dict(kwargs)}
     asked = {word: value for word, value in asked.items() if value is not None}
     found = [
-        job
-        for job in waiting
-        if job.task == name and all(getattr(job, word) == value for word, value in asked.items())
+        job for job in waiting if job.task == name and all(getattr(job, word) == value for word, value in asked.items())
     ]
     if (not found) if count is None else len(found) != count:
         wanted = "a call" if count is None else f"{count} calls"

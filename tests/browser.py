@@ -38,9 +38,7 @@ def find() -> tuple[str, dict[str, str]]:
     if (CACHE / "chromium").exists():
         fonts = {"FONTCONFIG_FILE": str(CACHE / "fonts.conf")}
         return str(CACHE / "chromium"), {"LD_LIBRARY_PATH": str(CACHE / "lib")} | fonts
-    raise RuntimeError(
-        "no browser to test with: run `.venv/bin/python -m tests.browser`, or set CHROMIUM_PATH"
-    )
+    raise RuntimeError("no browser to test with: run `.venv/bin/python -m tests.browser`, or set CHROMIUM_PATH")
 
 
 @pytest.fixture
@@ -49,9 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
     path, environment = find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=path,
-            env={**os.environ, **environment},
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            executable_path=path, env={**os.environ, **environment}, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         yield browser
         await browser.close()
@@ -84,9 +80,7 @@ def install() -> None:
         apt = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"]
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run([*apt, "update"], env=environment, check=False)
-        done = subprocess.run(
-            [*apt, "install", "--no-install-recommends", "chromium"], env=environment, check=False
-        )
+        done = subprocess.run([*apt, "install", "--no-install-recommends", "chromium"], env=environment, check=False)
         if done.returncode == 0:
             # Chinese and emoji are drawn, not boxes; no test depends on it.
             fonts = ["fonts-noto-cjk", "fonts-noto-color-emoji"]
@@ -97,9 +91,7 @@ def install() -> None:
 
 def from_npm() -> None:
     if not (shutil.which("npm") and shutil.which("node")):
-        sys.exit(
-            "No browser to test with: install Chromium (apt install chromium), or Node and npm to fetch one."
-        )
+        sys.exit("No browser to test with: install Chromium (apt install chromium), or Node and npm to fetch one.")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
         subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=work, check=True)

@@ -72,21 +72,11 @@ def make_system() -> Path:
         shutil.rmtree(system, ignore_errors=True)
         install_debootstrap()
         print(f"Making a Debian {RELEASE} in {system} (a minute, only once)", flush=True)
-        bootstrap = [
-            "debootstrap",
-            "--variant=minbase",
-            f"--include={PACKAGES}",
-            RELEASE,
-            str(system),
-            MIRROR,
-        ]
+        bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(system), MIRROR]
         attempt([*ISOLATED, "timeout", "600", *bootstrap], "debootstrap failed")
         stamp.write_text(wanted)  # last: its presence says that all is there
     version = "import sys; sys.exit('%d.%d' % sys.version_info[:2] != sys.argv[1])"
-    attempt(
-        entered(system, ["python3", "-c", version, PYTHON]),
-        f"it cannot be entered, or has no Python {PYTHON}",
-    )
+    attempt(entered(system, ["python3", "-c", version, PYTHON]), f"it cannot be entered, or has no Python {PYTHON}")
     return system
 
 
@@ -98,15 +88,7 @@ def install_debootstrap() -> None:
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     attempt(["apt-get", "-q", "update"], "apt has no connection")
     attempt(
-        [
-            "apt-get",
-            "-q",
-            "-y",
-            "install",
-            "--no-install-recommends",
-            "debootstrap",
-            "debian-archive-keyring",
-        ],
+        ["apt-get", "-q", "-y", "install", "--no-install-recommends", "debootstrap", "debian-archive-keyring"],
         "apt cannot install debootstrap",
     )
 

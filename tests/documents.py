@@ -90,9 +90,7 @@ def run_commands(fence: str, folder: Path, redis_url: str) -> None:
         program, *words = shlex.split(command)
         assert program == "python"
         environ = os.environ | {"REDIS_URL": redis_url, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-        ended = subprocess.run(
-            [sys.executable, *words], cwd=folder, env=environ, capture_output=True, text=True
-        )
+        ended = subprocess.run([sys.executable, *words], cwd=folder, env=environ, capture_output=True, text=True)
         assert CHECKER.check_output(want, ended.stdout, FLAGS), (
             f"{command} writes\n{ended.stdout}{ended.stderr}and the page says\n{want}"
         )

@@ -14,11 +14,7 @@ from pathlib import Path
 from typing import Any
 
 NOBODY: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-FAST = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "max_connections": "200",
-}  # a kill loses nothing, a power cut would
+FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}  # a kill loses nothing, a power cut would
 
 
 def programs(readable: Path | None = None) -> Path:

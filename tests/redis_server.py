@@ -26,9 +26,7 @@ def server_binary() -> str:
 class RedisServer:
     """One server process. Its data stays in `folder` (AOF, fsync each second): a restart finds it again."""
 
-    def __init__(
-        self, folder: Path, *, binary: str | None = None, config: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, binary: str | None = None, config: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"

@@ -117,9 +117,7 @@ class _HungUp(ConnectionError):
 
 
 class _Conversation:
-    def __init__(
-        self, server: SmtpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, server: SmtpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._secure = False
         self._sender, self._recipients = "", list[str]()

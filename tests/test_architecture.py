@@ -35,10 +35,7 @@ def test_the_picture_of_the_rooms_is_the_one_that_imports_are_held_to() -> None:
 
     assert sorted(room for line in drawn for room in line) == sorted(held)
     assert [room for line in drawn[1:] for room in sorted(line)] == [
-        room
-        for floor in reversed(FLOORS)
-        for room in sorted(floor)
-        if room not in {*files, "testing", "commands"}
+        room for floor in reversed(FLOORS) for room in sorted(floor) if room not in {*files, "testing", "commands"}
     ]
 
 

@@ -15,11 +15,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 FIRST_GOOD = {
-    "axllent/mailpit": (
-        1,
-        31,
-        2,
-    ),  # CVE-2026-22689 and others until 1.30.6; memory for thumbnails until 1.31.2
+    "axllent/mailpit": (1, 31, 2),  # CVE-2026-22689 and others until 1.30.6; memory for thumbnails until 1.31.2
     "postgres": (17, 11),
     "valkey/valkey": (9, 1, 2),  # CVE-2026-56684, CVE-2026-63639 until 9.1.1; GHSA-fq2f-crmw-q97r until 9.1.2
 }
@@ -118,9 +114,7 @@ def test_every_variable_is_documented() -> None:
 
 def test_every_path_of_the_build_exists_and_is_not_ignored() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    copied = {
-        path for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for path in line.split()
-    }
+    copied = {path for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for path in line.split()}
 
     assert {service["build"] for service in SERVICES.values() if "build" in service} == {"."}
     assert copied == kept
@@ -131,9 +125,7 @@ def test_the_settings_of_the_services_are_accepted(tmp_path: Any) -> None:
     """With the defaults that stand in the file, and a password."""
     environment = SERVICES["web"]["environment"]
     filled = {
-        name: re.sub(
-            r"\$\{([A-Z_]+):([-?])([^}]*)\}", lambda found: found[3] if found[2] == "-" else "s3", value
-        )
+        name: re.sub(r"\$\{([A-Z_]+):([-?])([^}]*)\}", lambda found: found[3] if found[2] == "-" else "s3", value)
         for name, value in environment.items()
     }
 

@@ -15,10 +15,7 @@ from settings import ROOT
 async def test_the_demo_loses_nothing_and_says_so_in_its_last_line() -> None:
     command = ["-m", "examples.demo", "600"]
     demo = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        *(sys.executable, *command), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output = (await demo.communicate())[0].decode()
     *_, arq, ours, workflow, last = output.splitlines()

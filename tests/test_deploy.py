@@ -89,11 +89,7 @@ def test_a_unit_starts_what_exists_as_somebody_who_may_little(unit: str) -> None
     assert service["ReadWritePaths"] == environment_file()["DATA_DIR"]
     for switch in HARDENED:
         assert service[switch] == "yes", switch
-    assert (service["ProtectSystem"], service["ProtectProc"], service["ProcSubset"]) == (
-        "strict",
-        "invisible",
-        "pid",
-    )
+    assert (service["ProtectSystem"], service["ProtectProc"], service["ProcSubset"]) == ("strict", "invisible", "pid")
     assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
     assert service["SystemCallArchitectures"] == "native"
     assert service["SystemCallFilter"] == "@system-service"
@@ -154,18 +150,12 @@ async def test_postgres_is_backed_up_and_restored(folder: Path) -> None:
     server = PostgresServer().start()
     try:
         server.run("createdb", "quarq")
-        settings = Settings(
-            data_dir=folder, database_url=server.url("quarq"), secret_key="only for tests, long"
-        )
+        settings = Settings(data_dir=folder, database_url=server.url("quarq"), secret_key="only for tests, long")
         await upgrade(settings)
         database = Database(settings.database_url)
         await write_account(database)
         await database.close()
-        environment = {
-            "PATH": f"{programs()}:{os.environ['PATH']}",
-            "PGHOST": str(server.folder),
-            "PGUSER": "quarq",
-        }
+        environment = {"PATH": f"{programs()}:{os.environ['PATH']}", "PGHOST": str(server.folder), "PGUSER": "quarq"}
 
         await asyncio.to_thread(run, fences("sh", "Back up")[1], folder, **environment)
         server.run("psql", "--dbname", "quarq", "--command", "DROP TABLE account CASCADE")
@@ -228,14 +218,7 @@ async def test_the_site_s_redis_user_can_do_all_its_work(guarded: str) -> None:
                     await db.commit()
                 await wait_until(lambda: here.smtp.accepted, "the reminder", timeout_s=30)
             async with here.browser(here.settings.owner_email) as owner:
-                for path in (
-                    "monitor/",
-                    "monitor/broker",
-                    "monitor/jobs",
-                    "monitor/workers",
-                    "metrics",
-                    "digest/",
-                ):
+                for path in ("monitor/", "monitor/broker", "monitor/jobs", "monitor/workers", "metrics", "digest/"):
                     assert (await owner.get(path)).status_code == 200, path
             async with connect(guarded):
                 products = await group(multiply.s(n, n) for n in range(4)).delay()

@@ -31,9 +31,7 @@ def links(page: Path) -> Iterator[str]:
 
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
-    headings = re.findall(
-        r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M
-    )
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -68,9 +66,7 @@ def test_an_index_lists_every_page(index: Path) -> None:
 def test_the_site_has_every_page_in_its_navigation() -> None:
     """`make docs` builds it."""
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    pages = {
-        page for part in nav for page in (next(iter(part.values())) if isinstance(part, dict) else [part])
-    }
+    pages = {page for part in nav for page in (next(iter(part.values())) if isinstance(part, dict) else [part])}
 
     assert pages == {page.name for page in (ROOT / "docs").glob("*.md")} | {"decisions/README.md"}
 

@@ -49,10 +49,7 @@ async def example(name: str, redis_url: str, folder: Path) -> AsyncIterator[Path
     log = folder / "worker.log"
     with log.open("wb") as output:
         worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "arq", f"examples.{name}.WorkerSettings"),
-            cwd=ROOT,
-            env=environment,
-            stderr=output,
+            *(sys.executable, "-m", "arq", f"examples.{name}.WorkerSettings"), cwd=ROOT, env=environment, stderr=output
         )
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"examples.{name}"), cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE

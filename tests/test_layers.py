@@ -59,11 +59,7 @@ def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
 def public_names(module: str) -> set[str]:
     inside = ROOT / module.replace(".", "/") / "__init__.py"
     offered = {name for _, names in imports(inside) for name in names}
-    renamed = {
-        name
-        for name in ast.walk(ast.parse(inside.read_text()))
-        if isinstance(name, ast.alias) and name.asname
-    }
+    renamed = {name for name in ast.walk(ast.parse(inside.read_text())) if isinstance(name, ast.alias) and name.asname}
     return offered | {str(name.asname) for name in renamed} | ({"monitor"} if module == "jobs" else set())
 
 
@@ -94,9 +90,7 @@ def test_no_arrow_turns_back(path: Path) -> None:
 
     for module, _ in imports(path):
         root = module.split(".")[0]
-        assert root not in MAY_IMPORT.keys() - MAY_IMPORT[part] - {part}, (
-            f"{relative(path)} may not import {module}"
-        )
+        assert root not in MAY_IMPORT.keys() - MAY_IMPORT[part] - {part}, f"{relative(path)} may not import {module}"
         if part == "jobs" and root != "jobs" and root not in sys.stdlib_module_names:
             assert root in LIBRARIES_OF_JOBS, f"{relative(path)} may not import {module}"
 
@@ -111,9 +105,7 @@ def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
             f"{relative(path)} reaches into {module}: use `from jobs import ...`"
         )
         if module in PUBLIC:
-            assert set(names) <= public_names(module), (
-                f"{relative(path)} imports what {module} does not offer"
-            )
+            assert set(names) <= public_names(module), f"{relative(path)} imports what {module} does not offer"
 
 
 def test_rooms_of_the_library_are_reached_in_one_direction() -> None:
@@ -139,9 +131,7 @@ def test_rooms_of_the_library_are_reached_in_one_direction() -> None:
 @every_file
 def test_nothing_stored_or_logged_is_named_after_the_folder(path: Path) -> None:
     if relative(path).startswith("jobs/"):
-        assert "getLogger(__name__)" not in path.read_text(), (
-            "the folder may have another name: write `jobs.x`"
-        )
+        assert "getLogger(__name__)" not in path.read_text(), "the folder may have another name: write `jobs.x`"
 
 
 def test_no_module_of_the_library_is_reached_from_itself() -> None:
@@ -241,11 +231,7 @@ def test_commands_see_only_what_pages_see(path: Path) -> None:
         return
 
     for module, names in imports(path):
-        reached = (
-            {f"{module}.{name}" for name in names}
-            if module in ("jobs", "jobs.store", "jobs.tasks")
-            else {module}
-        )
+        reached = {f"{module}.{name}" for name in names} if module in ("jobs", "jobs.store", "jobs.tasks") else {module}
         for inner in (inner for inner in reached if inner.startswith("jobs.")):
             allowed = inner in OF_THE_COMMANDS or inner.startswith(("jobs.commands.", "jobs.values."))
             assert allowed, f"{relative(path)} may not import {inner}: let jobs.monitor offer it"

@@ -35,11 +35,7 @@ def without_what_varies(line: str) -> str:
 
 async def run(*words: str, redis_url: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *words,
-        cwd=ROOT,
-        env=os.environ | {"REDIS_URL": redis_url},
-        stdout=asyncio.subprocess.PIPE,
+        sys.executable, *words, cwd=ROOT, env=os.environ | {"REDIS_URL": redis_url}, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     assert process.returncode == 0
@@ -80,9 +76,7 @@ def test_nobody_is_asked_to_install_the_package_of_somebody_else() -> None:
         assert not re.search(r"pip install ['\"]?quarq(?!-jobs)", page.read_text()), page
 
 
-async def test_the_program_is_the_quickstart_and_prints_and_logs_what_is_shown(
-    redis_url: str, log: Path
-) -> None:
+async def test_the_program_is_the_quickstart_and_prints_and_logs_what_is_shown(redis_url: str, log: Path) -> None:
     assert (ROOT / "examples" / "quickstart.py").read_text().endswith(fence("python", "worker_settings"))
     [shown] = re.findall(r"^It prints (.+?)\. ", README, re.MULTILINE)
 
@@ -111,9 +105,7 @@ async def test_why_answers_what_is_shown(redis_url: str, log: Path) -> None:
 def test_each_measured_figure_is_on_the_page_of_benchmarks() -> None:
     table = README.partition("\n## Figures\n")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|")[1:] for line in table.splitlines() if line.startswith("| ")][1:]
-    figures = {
-        figure for row in rows for cell in row for figure in re.findall(r"[\d.,]+(?= ms| s|$)", cell.strip())
-    }
+    figures = {figure for row in rows for cell in row for figure in re.findall(r"[\d.,]+(?= ms| s|$)", cell.strip())}
     page = (ROOT / "docs" / "benchmarks.md").read_text()
 
     assert len(figures) == 9

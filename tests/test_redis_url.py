@@ -39,11 +39,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "redis://:hush@h": {"host": "h", "username": None, "password": "hush"},
     "redis://user@h": {"host": "h", "username": "user", "password": None},
     "redis://user:hush@h/1": {"host": "h", "username": "user", "password": "hush", "db": 1},
-    "redis://u%40x:hush%2F%3A%40%23%3F%25%20%C3%BC@h/1": {
-        "username": "u@x",
-        "password": "hush/:@#?% ü",
-        "db": 1,
-    },
+    "redis://u%40x:hush%2F%3A%40%23%3F%25%20%C3%BC@h/1": {"username": "u@x", "password": "hush/:@#?% ü", "db": 1},
     "redis://user:hu@sh@h": {"host": "h", "password": "hu@sh"},
     "redis://h?username=u&password=hush%26": {"host": "h", "username": "u", "password": "hush&"},
     "redis://[::1]:7000/2": {"host": "::1", "port": 7000, "db": 2},
@@ -68,11 +64,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     },
     "unix:///run/redis.sock": {"path": "/run/redis.sock", "db": 0, "kind": UnixDomainSocketConnection},
     "unix:///run/my%20redis.sock?db=1": {"path": "/run/my redis.sock", "db": 1},
-    "unix:///run/my redis.sock?db=1&password=hush": {
-        "path": "/run/my redis.sock",
-        "db": 1,
-        "password": "hush",
-    },
+    "unix:///run/my redis.sock?db=1&password=hush": {"path": "/run/my redis.sock", "db": 1, "password": "hush"},
     "unix://user:hush@/run/redis.sock": {"path": "/run/redis.sock", "username": "user", "password": "hush"},
 }
 
@@ -137,9 +129,7 @@ DOORS: dict[str, Callable[[str], ConnectionPool]] = {
     "commands": lambda url: Target(None, url).redis(None).connection_pool,
     "commands, REDIS_URL": lambda url: Target(None, None, url).redis(None).connection_pool,
     "settings": lambda url: RedisURL.read(_settings(url)).pool(),
-    "python -m app.monitor": lambda url: RedisURL.read(
-        settings_of(url, "127.0.0.1", "8001").redis_url
-    ).pool(),
+    "python -m app.monitor": lambda url: RedisURL.read(settings_of(url, "127.0.0.1", "8001").redis_url).pool(),
     "the site's limits": lambda url: RateLimits(url, "")._redis.connection_pool,
 }
 
@@ -151,11 +141,7 @@ def test_each_form_means_the_same_at_every_door(door: Callable[[str], Connection
     for url, means in TAKEN.items():
         pool = door(url)
 
-        known = {
-            **pool.connection_kwargs,
-            "kind": pool.connection_class,
-            "max_connections": pool.max_connections,
-        }
+        known = {**pool.connection_kwargs, "kind": pool.connection_class, "max_connections": pool.max_connections}
         assert {name: known.get(name) for name in means} == means, url
         pool.connection_class(**pool.connection_kwargs)  # takes all of it
         assert SECRET not in repr(pool)

@@ -33,11 +33,7 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
         ("PORT", "http", "PORT='http' is not a port: use a whole number from 1 to 65535"),
         ("PORT", "65536", "PORT='65536' is not a port: use a whole number from 1 to 65535"),
         ("PORT", "٣", "PORT='٣' is not a port: use a whole number from 1 to 65535"),
-        (
-            "BASE_URL",
-            "example.org",
-            "BASE_URL='example.org' is not an address: begin it with http:// or https://",
-        ),
+        ("BASE_URL", "example.org", "BASE_URL='example.org' is not an address: begin it with http:// or https://"),
         (
             "BASE_URL",
             "https://a.org/blog",
@@ -58,27 +54,15 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
             "short",
             "SECRET_KEY='***' is too short to be secret: use 16 characters or more, or leave it out",
         ),
-        (
-            "TIMEZONE",
-            "Mars/Base",
-            "TIMEZONE='Mars/Base' is not a time zone: use a name like Europe/Berlin or UTC",
-        ),
+        ("TIMEZONE", "Mars/Base", "TIMEZONE='Mars/Base' is not a time zone: use a name like Europe/Berlin or UTC"),
         ("TIMEZONE", "../etc", "TIMEZONE='../etc' is not a time zone: use a name like Europe/Berlin or UTC"),
-        (
-            "SITE_LANG",
-            "english!",
-            "SITE_LANG='english!' is not a language: use a code like en, de or zh-Hans",
-        ),
+        ("SITE_LANG", "english!", "SITE_LANG='english!' is not a language: use a code like en, de or zh-Hans"),
         (
             "OWNER_EMAIL",
             "a@a.org, b@b.org",
             "OWNER_EMAIL='a@a.org, b@b.org' is not one email address: write it like name@example.org",
         ),
-        (
-            "UNCONFIRMED_DAYS",
-            "0",
-            "UNCONFIRMED_DAYS='0' is not a number of days: use a whole number from 1 to 3650",
-        ),
+        ("UNCONFIRMED_DAYS", "0", "UNCONFIRMED_DAYS='0' is not a number of days: use a whole number from 1 to 3650"),
         ("SMTP_TLS", "ssl", "SMTP_TLS='ssl' is not known: use one of starttls, tls, none"),
         (
             "SITE_NAME",
@@ -91,11 +75,7 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
             "QUEUES='mail,,a b' is not a list of names: separate them with commas, like mail,default",
         ),
         ("LOG_LEVEL", "loud", "LOG_LEVEL='loud' is not known: use one of DEBUG, INFO, WARNING, ERROR"),
-        (
-            "HOST",
-            "0.0.0.0",
-            "HOST='0.0.0.0' would show all mail to others: set SMTP_SERVER, or use 127.0.0.1",
-        ),
+        ("HOST", "0.0.0.0", "HOST='0.0.0.0' would show all mail to others: set SMTP_SERVER, or use 127.0.0.1"),
         (
             "BASE_URL",
             "https://example.org",
@@ -116,9 +96,7 @@ def test_a_wrong_value_is_one_sentence(tmp_path: Path, name: str, value: str, se
     assert str(caught.value) == sentence
 
 
-def test_with_a_mail_server_the_site_may_listen_to_the_network_but_must_know_its_address(
-    tmp_path: Path,
-) -> None:
+def test_with_a_mail_server_the_site_may_listen_to_the_network_but_must_know_its_address(tmp_path: Path) -> None:
     mail = {"SMTP_SERVER": "mail.example.org", "SMTP_FROM": "Quarq <site@example.org>", "HOST": "0.0.0.0"}
 
     with pytest.raises(SettingsError, match=r"BASE_URL is not set: with HOST='0\.0\.0\.0'"):
@@ -200,9 +178,7 @@ def table() -> list[str]:
     rows = []
     for item in fields(Settings):
         default = ",".join(item.default) if isinstance(item.default, tuple) else item.default or ""
-        rows.append(
-            f"| `{item.name.upper()}` | {f'`{default}`' if default else ''} | {item.metadata['meaning']} |"
-        )
+        rows.append(f"| `{item.name.upper()}` | {f'`{default}`' if default else ''} | {item.metadata['meaning']} |")
     return rows
 
 

@@ -49,6 +49,4 @@ def test_no_private_name_of_another_is_read(path: Path) -> None:
 
     for name in {name for _, name in names} - own - ARE_PUBLIC | set(imported):
         if name.startswith("_") and not name.startswith("__"):
-            assert {relative(path), f"{relative(path)}: {name}"} & MAY_READ.keys(), (
-                f"{relative(path)}: {name}"
-            )
+            assert {relative(path), f"{relative(path)}: {name}"} & MAY_READ.keys(), f"{relative(path)}: {name}"

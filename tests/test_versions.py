@@ -68,9 +68,7 @@ def test_only_tested_pythons_are_named() -> None:
     """The lowest, which mypy and ruff check against as well, and the one of `make compat`."""
     lowest = PROJECT["project"]["requires-python"].removeprefix(">=")
     prefix = "Programming Language :: Python :: 3."
-    named = {
-        line.removeprefix(prefix) for line in PROJECT["project"]["classifiers"] if line.startswith(prefix)
-    }
+    named = {line.removeprefix(prefix) for line in PROJECT["project"]["classifiers"] if line.startswith(prefix)}
     [image] = re.findall(r"^FROM python:([\d.]+)-slim", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
     assert {f"3.{minor}" for minor in named} == {lowest, compat.PYTHON}
@@ -79,9 +77,7 @@ def test_only_tested_pythons_are_named() -> None:
     assert PROJECT["tool"]["ruff"]["target-version"] == "py" + lowest.replace(".", "")
 
 
-def test_compat_says_why_it_cannot(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_compat_says_why_it_cannot(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
     assert compat.main(["true"]) == compat.UNAVAILABLE

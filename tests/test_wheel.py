@@ -91,9 +91,7 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_it_works_beside_an_application_of_the_same_names(
-    wheel: Path, tmp_path: Path, redis_url: str
-) -> None:
+def test_it_works_beside_an_application_of_the_same_names(wheel: Path, tmp_path: Path, redis_url: str) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "settings.py").write_text(f"REDIS_URL = {redis_url!r}\n")
     for name, text in {"__init__": "", "main": MAIN, "tasks": TASKS}.items():

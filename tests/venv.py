@@ -24,17 +24,7 @@ def make_venv(folder: Path, *requirements: str, key: str = "") -> Path:
 
 def download_source(folder: Path, name: str, version: str) -> None:
     """One project's source distribution."""
-    command = [
-        *_pip(),
-        "download",
-        "-qq",
-        "--no-deps",
-        "--no-binary",
-        name,
-        "-d",
-        folder,
-        f"{name}=={version}",
-    ]
+    command = [*_pip(), "download", "-qq", "--no-deps", "--no-binary", name, "-d", folder, f"{name}=={version}"]
     subprocess.run(command, check=True)
 
 

@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def wait_until(
-    condition: Callable[[], Any | Awaitable[Any]], what: str, *, timeout_s: float = 10
-) -> Any:
+async def wait_until(condition: Callable[[], Any | Awaitable[Any]], what: str, *, timeout_s: float = 10) -> Any:
     """The condition's value, once it is true; it may be a coroutine. Fails naming what was awaited."""
     deadline = time.monotonic() + timeout_s
     while True:

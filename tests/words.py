@@ -49,9 +49,7 @@ def findings() -> list[str]:
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for match in _DIALECT.finditer(line):
-                instead = next(
-                    meant for old, meant in INSTEAD.items() if re.fullmatch(old, match[0], re.IGNORECASE)
-                )
+                instead = next(meant for old, meant in INSTEAD.items() if re.fullmatch(old, match[0], re.IGNORECASE))
                 found.append(f"{name}:{number}: {match[0]!r}: write {instead}")
     return found
 

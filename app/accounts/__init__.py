@@ -5,13 +5,4 @@ from app.accounts.models import Account
 from app.accounts.pages import blueprint
 from app.accounts.sessions import current_account, hold
 
-__all__ = [
-    "Account",
-    "blueprint",
-    "current_account",
-    "hold",
-    "or_metrics_token",
-    "owner_only",
-    "public",
-    "signed_in",
-]
+__all__ = ["Account", "blueprint", "current_account", "hold", "or_metrics_token", "owner_only", "public", "signed_in"]

@@ -75,9 +75,7 @@ _REFUSED = ("This is not METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer", 
 def _is_metrics_token(given: str) -> bool:
     scheme, _, token = given.partition(" ")
     wanted = site().metrics_token
-    return (
-        bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), wanted.encode())
-    )
+    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), wanted.encode())
 
 
 def _send_to_sign_in() -> ResponseReturnValue:

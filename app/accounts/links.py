@@ -25,9 +25,7 @@ async def sign_in_link(settings: Settings, email: str = "") -> str:
     database = Database(settings.database_url)
     try:
         async with database.transaction() as db:
-            link = await make_link(
-                db, settings.secret_key, parse_address(email or settings.owner_email, settings)
-            )
+            link = await make_link(db, settings.secret_key, parse_address(email or settings.owner_email, settings))
         return address_of(link, settings)
     finally:
         await database.close()

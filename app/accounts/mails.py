@@ -22,10 +22,7 @@ async def sign_in_link(link_id: int) -> None:
     now = datetime.now(UTC)
     if link is None or link.used_at is not None or link.expires_at <= now:
         return
-    words = {
-        "url": address_of(link, site()),
-        "minutes": ceil((link.expires_at - now).total_seconds() / 60),
-    }
+    words = {"url": address_of(link, site()), "minutes": ceil((link.expires_at - now).total_seconds() / 60)}
     await current_mailer().send(
         compose(
             sender=current_mailer().sender,

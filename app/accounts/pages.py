@@ -19,9 +19,7 @@ from app.mail.address import AddressRefused
 from app.messages import Message, notify
 from app.web.rate_limits import RateLimitsUnavailable
 
-NO_MAIL_NOW = Message(
-    "no-mail-now", "Email cannot be sent right now, so no link was sent. Try again in a minute."
-)
+NO_MAIL_NOW = Message("no-mail-now", "Email cannot be sent right now, so no link was sent. Try again in a minute.")
 TOO_OFTEN = Message("too-often", "You can request another link in {}.")
 LINK_IS_OVER = Message("link-over", "This link was already used, or it has expired. Request a new one.")
 NO_SUCH_ZONE = Message("no-such-zone", "Unknown time zone. Choose one from the list.")
@@ -125,9 +123,7 @@ async def save() -> ResponseReturnValue:
     if zone not in time_zones():
         return await render_template("accounts/show.html", time_zones=_choices(), error=NO_SUCH_ZONE), 400
     async with database.session() as db:
-        await db.execute(
-            update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone)
-        )
+        await db.execute(update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone))
         await db.commit()
     await notify(Message("saved", f"Saved. Times are now shown in {zone}."))
     return redirect(url_for("accounts.show"), 303)

@@ -10,12 +10,7 @@ from jobs import task
 
 
 @task(
-    name="accounts.send_sign_in_link",
-    bind=True,
-    queue="mail",
-    max_concurrency=30,
-    max_retries=20,
-    ignore_result=True,
+    name="accounts.send_sign_in_link", bind=True, queue="mail", max_concurrency=30, max_retries=20, ignore_result=True
 )
 async def send_sign_in_link(self: Any, link_id: int) -> None:
     """Mail a link. Safe to run twice: a repeat has the same Message-ID, and a used or expired link is not mailed."""

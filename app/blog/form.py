@@ -62,8 +62,7 @@ class Form:
             self.title_error = Message("no-title", "Enter a title.")
         elif len(self.title) > LONGEST_TITLE:
             self.title_error = Message(
-                "title-too-long",
-                f"The title has {len(self.title)} characters. The limit is {LONGEST_TITLE}.",
+                "title-too-long", f"The title has {len(self.title)} characters. The limit is {LONGEST_TITLE}."
             )
         if not self.text.strip():
             self.text_error = Message("empty", "Enter the text of the post.")

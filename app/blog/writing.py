@@ -97,9 +97,7 @@ async def delete(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         post = await _post(db, pk, lock=True)
         if post.published_at is not None:
-            await notify(
-                Message("published", "Only drafts can be deleted. Unpublish the post first."), "warning"
-            )
+            await notify(Message("published", "Only drafts can be deleted. Unpublish the post first."), "warning")
             return redirect(url_for("blog.show", **post.address), 303)
         await db.delete(post)
     await notify(Message("deleted", "Draft deleted."))
@@ -112,17 +110,10 @@ async def add_samples() -> ResponseReturnValue:
     """Add sample posts if there are no posts yet."""
     async with database.transaction() as db:
         if await db.scalar(select(Post.id).limit(1)) is not None:
-            await notify(
-                Message("not-empty", "There are posts already, so no sample posts were added."), "warning"
-            )
+            await notify(Message("not-empty", "There are posts already, so no sample posts were added."), "warning")
         else:
             db.add_all(samples.posts(datetime.now(UTC)))
-            await notify(
-                Message(
-                    "samples",
-                    "Sample posts published. Edit them, or unpublish and delete them.",
-                )
-            )
+            await notify(Message("samples", "Sample posts published. Edit them, or unpublish and delete them."))
     return redirect(url_for("blog.index"), 303)
 
 

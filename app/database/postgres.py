@@ -43,9 +43,5 @@ def prepare(engine: Engine, patience_s: float) -> None:
         if not cannot_now and not context.is_disconnect:
             return None
         return OperationalError(
-            context.statement,
-            None,
-            error,
-            hide_parameters=True,
-            connection_invalidated=context.is_disconnect,
+            context.statement, None, error, hide_parameters=True, connection_invalidated=context.is_disconnect
         )

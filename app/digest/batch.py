@@ -19,16 +19,7 @@ from app.context import site
 from app.digest import mails, pausing
 from app.digest.ledger import current_ledger
 from app.digest.models import Delivery, Digest, State, Step
-from app.mail import (
-    Connection,
-    DeliveryFailed,
-    FormLetter,
-    HeaderRefused,
-    Outcome,
-    Parcel,
-    current_mailer,
-    outbox,
-)
+from app.mail import Connection, DeliveryFailed, FormLetter, HeaderRefused, Outcome, Parcel, current_mailer, outbox
 from app.mail.outbox import LostClaim, Outgoing
 from app.subscribers import states
 from app.subscribers.models import Subscriber

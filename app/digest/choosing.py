@@ -94,9 +94,7 @@ async def _create(db: AsyncSession, run: str) -> int | None:
     if not choice.shown or not await readers(db):
         return None
     if await is_enough_for_today(db):
-        log.warning(
-            "no digest created: the limit is %s a day. The next digest will hold its posts", MOST_A_DAY
-        )
+        log.warning("no digest created: the limit is %s a day. The next digest will hold its posts", MOST_A_DAY)
         return None
     digest = Digest(run=run, more=len(choice.more))
     db.add(digest)
@@ -111,7 +109,5 @@ async def _create(db: AsyncSession, run: str) -> int | None:
         literal(digest.created_at, Delivery.next_try_at.type), literal(""),
     )  # fmt: skip
     columns = ["digest_id", "subscriber_id", "step", "reason", "attempts", "next_try_at", "claimed_by"]
-    await db.execute(
-        insert(Delivery).from_select(columns, rows.where(is_confirmed()).order_by(Subscriber.id))
-    )
+    await db.execute(insert(Delivery).from_select(columns, rows.where(is_confirmed()).order_by(Subscriber.id)))
     return digest.id

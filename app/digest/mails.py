@@ -81,9 +81,7 @@ async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:
 
 async def write(posts: Sequence[Post], more: int) -> Written:
     """The digest of these posts. *more* is the number of further posts, which it only counts."""
-    entries = [
-        Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), _address(post)) for post in posts
-    ]
+    entries = [Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), _address(post)) for post in posts]
     link = f"https://{secrets.token_hex(16)}.invalid/"  # random, so that no post contains it
     words = {"entries": entries, "more": more, "blog": site().base_url + "/", "unsubscribe": link}
     return Written(

@@ -103,9 +103,7 @@ async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValu
     elif not sent or re.sub(r"[\s,.']", "", typed) != str(readers):
         error = WRONG_NUMBER.format(readers) if sent else None
         new = len(choice.shown) + len(choice.more)
-        page = await render_template(
-            "digest/run.html", new=new, readers=readers, people=_people(readers), error=error
-        )
+        page = await render_template("digest/run.html", new=new, readers=readers, people=_people(readers), error=error)
         return page, 400 if sent else 200
     else:
         await digest_task.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")

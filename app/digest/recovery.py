@@ -48,9 +48,7 @@ async def sweep() -> None:
     for each in troubles:
         if each.digest.told_at is None:
             occasion = int(each.digest.began_at.timestamp())
-            await tell_owner.apply_async(
-                (each.digest.id,), task_id=f"digest-trouble:{each.digest.id}:{occasion}"
-            )
+            await tell_owner.apply_async((each.digest.id,), task_id=f"digest-trouble:{each.digest.id}:{occasion}")
 
 
 async def _release(waiting: Sequence[Digest]) -> None:

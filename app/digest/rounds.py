@@ -49,12 +49,8 @@ async def end_round(digest_pk: int) -> timedelta | None:
         digest.round += 1
         if digest.state != State.SENDING:
             return None
-        next_try_at = await db.scalar(
-            select(func.min(Delivery.next_try_at)).where(_of(digest_pk, Step.WAITING))
-        )
-        lapses_at = await db.scalar(
-            select(func.min(Delivery.claimed_until)).where(_of(digest_pk, Step.SENDING))
-        )
+        next_try_at = await db.scalar(select(func.min(Delivery.next_try_at)).where(_of(digest_pk, Step.WAITING)))
+        lapses_at = await db.scalar(select(func.min(Delivery.claimed_until)).where(_of(digest_pk, Step.SENDING)))
         moments = [moment for moment in (next_try_at, lapses_at) if moment is not None]
         if not moments:
             digest.state, digest.ended_at, digest.reason = State.DONE, now, ""

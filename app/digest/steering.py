@@ -43,9 +43,7 @@ async def stop(db: AsyncSession, digest: Digest) -> int:
 
 async def retry_failed(db: AsyncSession, digest: Digest) -> int:
     """Try the failed deliveries to confirmed subscribers again, with the full number of tries."""
-    touched = await _move(
-        db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC)
-    )
+    touched = await _move(db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC))
     if touched:
         _start(digest)
     return touched
@@ -59,9 +57,7 @@ async def mark_sent(db: AsyncSession, digest: Digest) -> int:
 
 async def send_again(db: AsyncSession, digest: Digest) -> int:
     """Send the uncertain deliveries again, under the same Message-IDs. Some people may get the mail twice."""
-    touched = await _move(
-        db, _its(digest, Step.UNCERTAIN), step=Step.WAITING, next_try_at=datetime.now(UTC), reason=""
-    )
+    touched = await _move(db, _its(digest, Step.UNCERTAIN), step=Step.WAITING, next_try_at=datetime.now(UTC), reason="")
     if touched:
         _start(digest)
     return touched

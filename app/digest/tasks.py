@@ -14,9 +14,7 @@ from jobs import Result, group, task
 QUEUE = "digest"
 
 
-@task(
-    name="digest.weekly", bind=True, queue=QUEUE, max_retries=20, retry_backoff=5, autoretry_for=(Exception,)
-)
+@task(name="digest.weekly", bind=True, queue=QUEUE, max_retries=20, retry_backoff=5, autoretry_for=(Exception,))
 async def digest(self: Any) -> int | None:
     """Create a digest and start it. Returns its id; None without new posts or without subscribers.
 

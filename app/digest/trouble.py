@@ -88,9 +88,7 @@ async def _left_over(db: AsyncSession, digest_pk: int) -> tuple[int, int]:
     """The numbers of failed mails to confirmed subscribers and of uncertain mails."""
     failed = case((and_(Delivery.step == Step.FAILED, is_confirmed()), 1), else_=0)
     uncertain = case((Delivery.step == Step.UNCERTAIN, 1), else_=0)
-    query = select(func.sum(failed), func.sum(uncertain)).outerjoin(
-        Subscriber, Subscriber.id == Delivery.subscriber_id
-    )
+    query = select(func.sum(failed), func.sum(uncertain)).outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
     unsettled = Delivery.digest_id == digest_pk, Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
     row = (await db.execute(query.where(*unsettled))).one()
     return row[0] or 0, row[1] or 0

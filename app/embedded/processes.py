@@ -26,9 +26,7 @@ class StartError(Exception):
 class Service:
     """One program. `keep` restarts it whenever it ends, after a pause that doubles up to 3 s."""
 
-    def __init__(
-        self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()) -> None:
         self.name = name
         self._command = command
         self._grace_s = grace_s
@@ -54,9 +52,7 @@ class Service:
             started = time.monotonic()
             code = await self._process.wait()
             pause_s = FIRST_PAUSE_S if time.monotonic() - started > LONG_LIVED_S else pause_s
-            print(
-                f"The {self.name} has ended ({_how(code)}); starting it again in {pause_s:.0f} s.", flush=True
-            )
+            print(f"The {self.name} has ended ({_how(code)}); starting it again in {pause_s:.0f} s.", flush=True)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             await self.start()

@@ -65,9 +65,7 @@ def find_server() -> str:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return found
-    raise StartError(
-        "No Redis was found: install valkey-server or redis-server (7.0 or newer), or set REDIS_URL"
-    )
+    raise StartError("No Redis was found: install valkey-server or redis-server (7.0 or newer), or set REDIS_URL")
 
 
 async def wait_ready(settings: Settings, server: Service) -> None:

@@ -50,9 +50,7 @@ async def database_part() -> str:
 
 async def workers_part() -> str:
     """The fault if a queue of the site has no worker that is online and takes new jobs."""
-    served = {
-        queue for worker in await monitor.workers(redis()) if not worker.quiet for queue in worker.queues
-    }
+    served = {queue for worker in await monitor.workers(redis()) if not worker.quiet for queue in worker.queues}
     unserved = [queue for queue in site().queues if queue not in served]
     return f"none that is online serves {', '.join(unserved)}" if unserved else ""
 

@@ -25,13 +25,9 @@ def parse(typed: str) -> str:
     address = typed.strip(" ")
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
-        raise AddressRefused(
-            "not-an-address", "This is not an email address. Enter one like name@example.org."
-        )
+        raise AddressRefused("not-an-address", "This is not an email address. Enter one like name@example.org.")
     if len(address) > MAX_LENGTH:
-        raise AddressRefused(
-            "too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters."
-        )
+        raise AddressRefused("too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters.")
     if "@" in local:
         raise AddressRefused("several", "Enter one email address only.")
     if not local.isascii():
@@ -39,14 +35,10 @@ def parse(typed: str) -> str:
             "accents", "The part before the @ may contain only unaccented letters, digits and symbols."
         )
     if len(local) > 64 or not LOCAL_PART.fullmatch(local) or "=?" in local:
-        raise AddressRefused(
-            "not-an-address", "This is not an email address. Enter one like name@example.org."
-        )
+        raise AddressRefused("not-an-address", "This is not an email address. Enter one like name@example.org.")
     parsed = f"{local}@{_ascii_domain(domain)}"
     if len(parsed) > MAX_LENGTH:
-        raise AddressRefused(
-            "too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters."
-        )
+        raise AddressRefused("too-long", f"This email address is too long. The limit is {MAX_LENGTH} characters.")
     return parsed
 
 
@@ -83,8 +75,7 @@ def _ascii_domain(domain: str) -> str:
         found = ""
     if "." not in found or found.endswith(".") or found.rpartition(".")[2].isdigit():
         raise AddressRefused(
-            "not-a-mail-server",
-            f"{_short(domain)} is not a valid domain. Enter one like example.org.",
+            "not-a-mail-server", f"{_short(domain)} is not a valid domain. Enter one like example.org."
         )
     return found
 

@@ -20,9 +20,7 @@ class FormLetter:
         self._sender = sample.sender
         boundary = f"==={secrets.token_hex(16)}==="
         self._head, self._names = _shared_headers(sample.wire)
-        self._head += (
-            f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode()
-        )
+        self._head += f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode()
         self._names += ["MIME-Version", "Content-Type"]
         self._next, self._end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()
         self._text, self._html = _Part("text/plain", text, link), _Part("text/html", html, link)

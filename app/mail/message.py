@@ -128,9 +128,7 @@ def check_block(block: bytes, names: Iterable[str]) -> None:
     """Refuse a header block unless it holds exactly these headers, each once, in lines of printable ASCII."""
     lines = block.split(b"\r\n")
     if any(re.search(rb"[^\t\x20-\x7e]", line) or len(line) > 998 for line in lines):
-        raise HeaderRefused(
-            "The mail's headers hold a byte that may not be there, or a line that is too long."
-        )
+        raise HeaderRefused("The mail's headers hold a byte that may not be there, or a line that is too long.")
     found: Counter[str] = Counter()
     for line in lines:
         if line[:1] in (b" ", b"\t"):

@@ -31,10 +31,7 @@ class MailServer:
 
 
 async def send(
-    server: MailServer,
-    message: EmailMessage | Parcel,
-    *,
-    before_data: Callable[[], Awaitable[None]] | None = None,
+    server: MailServer, message: EmailMessage | Parcel, *, before_data: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Send one mail over a new connection; see `Connection.send`."""
     connection = Connection(server)
@@ -94,9 +91,7 @@ class Connection:
             raise classify(stage, error) from None
         return self._smtp
 
-    async def _hand_over(
-        self, smtp: SMTP, parcel: Parcel, before_data: Callable[[], Awaitable[None]] | None
-    ) -> None:
+    async def _hand_over(self, smtp: SMTP, parcel: Parcel, before_data: Callable[[], Awaitable[None]] | None) -> None:
         stage = Stage.SENDER
         try:
             if self._begun:
@@ -134,9 +129,7 @@ class Connection:
 def _connection(server: MailServer) -> SMTP:
     """A client, not yet connected. STARTTLS and the login are separate steps, to know which of them failed."""
     if server.socket_path is not None:
-        return SMTP(
-            socket_path=str(server.socket_path), start_tls=False, local_hostname=server.local_hostname
-        )
+        return SMTP(socket_path=str(server.socket_path), start_tls=False, local_hostname=server.local_hostname)
     return SMTP(
         hostname=server.host,
         port=server.port,

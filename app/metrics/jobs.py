@@ -94,9 +94,7 @@ def _queues(queues: list[monitor.QueueInfo], workers: list[monitor.WorkerInfo]) 
 
 def _schedules(schedules: list[monitor.ScheduleInfo], now: datetime) -> Iterator[Family]:
     last = Family("quarq_schedule_last_run_timestamp_seconds", "gauge", "When the schedule last fired.")
-    overdue = Family(
-        "quarq_schedule_overdue_seconds", "gauge", "Since when its next moment is past; 0 if not."
-    )
+    overdue = Family("quarq_schedule_overdue_seconds", "gauge", "Since when its next moment is past; 0 if not.")
     for schedule in _some(schedules):
         if schedule.last_run is not None:
             last.add(schedule.last_run.timestamp(), schedule=schedule.name)

@@ -18,12 +18,8 @@ UNDER_WAY = Digest.state.in_((DigestState.SENDING, DigestState.PAUSED))
 async def measured() -> list[Family]:
     """Reminders by state, mails of unfinished digests by state, and the age of the oldest such digest."""
     mails = Family("quarq_mails", "gauge", "Reminders, and mails of digests under way, by state.")
-    unfinished = Family(
-        "quarq_digest_unfinished_seconds", "gauge", "Age of the oldest unfinished digest; 0: none."
-    )
-    of_digests = (
-        select(Delivery.step, func.count()).join(Digest, Delivery.digest_id == Digest.id).where(UNDER_WAY)
-    )
+    unfinished = Family("quarq_digest_unfinished_seconds", "gauge", "Age of the oldest unfinished digest; 0: none.")
+    of_digests = select(Delivery.step, func.count()).join(Digest, Delivery.digest_id == Digest.id).where(UNDER_WAY)
     async with database.session() as db:
         reminders = await db.execute(select(Reminder.state, func.count()).group_by(Reminder.state))
         by_state = {state: n for state, n in reminders}

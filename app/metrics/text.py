@@ -44,11 +44,7 @@ def written(families: Iterable[Family]) -> str:
     lines: list[str] = []
     for family in families:
         if family.lines:
-            lines += [
-                f"# HELP {family.name} {family.help}",
-                f"# TYPE {family.name} {family.kind}",
-                *family.lines,
-            ]
+            lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind}", *family.lines]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -51,7 +51,5 @@ def _upgrade(connection: Connection) -> None:
     if MigrationContext.configure(connection).get_current_revision() == newest():
         return  # the usual case, found without loading alembic's environment
     command.upgrade(config(connection), "head")
-    if connection.dialect.name == "sqlite" and (
-        broken := connection.execute(text("PRAGMA foreign_key_check")).all()
-    ):
+    if connection.dialect.name == "sqlite" and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):
         raise RuntimeError(f"a migration would leave rows that refer to missing ones: {broken[:5]}")

@@ -22,13 +22,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m app.monitor", description=__doc__)
     address = parser.add_mutually_exclusive_group()
+    address.add_argument("--redis-url", help="redis://, rediss:// or unix://; the variable REDIS_URL if not given")
     address.add_argument(
-        "--redis-url", help="redis://, rediss:// or unix://; the variable REDIS_URL if not given"
-    )
-    address.add_argument(
-        "--redis-url-file",
-        type=Path,
-        help="the same, from a file: a password in the URL shows in no list of processes",
+        "--redis-url-file", type=Path, help="the same, from a file: a password in the URL shows in no list of processes"
     )
     parser.add_argument("--port", default="8001", help="8001 if not given")
     parser.add_argument(
@@ -45,9 +41,7 @@ def find_redis_url(options: argparse.Namespace, environ: Mapping[str, str]) -> s
         try:
             return str(options.redis_url_file.read_text(encoding="utf-8")).strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"--redis-url-file {options.redis_url_file} cannot be read: {error}"
-            ) from error
+            raise SettingsError(f"--redis-url-file {options.redis_url_file} cannot be read: {error}") from error
     url = options.redis_url or environ.get("REDIS_URL", "")
     if not url:
         raise SettingsError("Which Redis? Give --redis-url, --redis-url-file or the variable REDIS_URL")

@@ -7,17 +7,7 @@ import hmac
 import secrets
 from collections.abc import AsyncGenerator
 
-from quart import (
-    Blueprint,
-    Quart,
-    current_app,
-    g,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from quart import Blueprint, Quart, current_app, g, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
 from app import monitor, security, security_log
@@ -69,12 +59,7 @@ def create_alone(settings: Settings) -> Quart:
     app.secret_key = settings.secret_key
     app.extensions["settings"] = settings
     app.extensions["door"] = Door()
-    security.protect(
-        app,
-        find_account=_know_the_owner,
-        check_access=access.protect,
-        cookie=f"monitor-{settings.port}",
-    )
+    security.protect(app, find_account=_know_the_owner, check_access=access.protect, cookie=f"monitor-{settings.port}")
     template_words.prepare(app)
     error_pages.prepare(app)
     app.register_blueprint(accounts)

@@ -94,9 +94,7 @@ def _next(page: monitor.Page) -> str:
     """The address of the next page, or ''."""
     if not page.next:
         return ""
-    given: dict[str, Any] = {
-        name: value for name, value in request.args.items() if value and name != "cursor"
-    }
+    given: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "cursor"}
     return url_for(request.endpoint or "", **given, cursor=page.next)
 
 

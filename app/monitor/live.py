@@ -164,9 +164,7 @@ async def _stream(template: str, look: Look) -> Response:
     return response  # type: ignore[no-any-return]
 
 
-async def _events(
-    live: Live, key: object, render: Callable[[], Awaitable[str]]
-) -> AsyncGenerator[bytes, None]:
+async def _events(live: Live, key: object, render: Callable[[], Awaitable[str]]) -> AsyncGenerator[bytes, None]:
     """The events for one viewer. A slow viewer skips outdated ones."""
     watched, sent, checked = live.join(key, render), b"", time.monotonic()
     try:

@@ -51,9 +51,7 @@ async def quiet_worker() -> ResponseReturnValue:
     async def do() -> Message:
         if not await monitor.quiet(redis(), name):
             raise Refused("not-listening", NOT_RESPONDING)
-        return Message(
-            "quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this."
-        )
+        return Message("quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this.")
 
     return await act("quiet worker", name, do, url_for("monitor.worker", name=name))
 

@@ -33,11 +33,7 @@ async def workflows() -> ResponseReturnValue:
 @owner_only
 async def workflow() -> ResponseReturnValue:
     """The tree, or the members of the node at `path`, from number `start` on."""
-    workflow_id, path, start = (
-        request_args.query("id"),
-        request_args.words("path"),
-        request_args.number("start"),
-    )
+    workflow_id, path, start = (request_args.query("id"), request_args.words("path"), request_args.number("start"))
     if path and not PATH.fullmatch(path):
         request_args.not_found()
 

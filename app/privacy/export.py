@@ -40,8 +40,7 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
         "reminders": await _all(db, Reminder, owned_by(account), REMINDER),
         "people_you_asked": await _all(db, Consent, Consent.account_id == account.id, ASKED),
         "people_who_asked_you": [
-            {"account": asker} | _chosen(consent, ASKED[1:])
-            for consent, asker in (await db.execute(asked_by)).all()
+            {"account": asker} | _chosen(consent, ASKED[1:]) for consent, asker in (await db.execute(asked_by)).all()
         ],
         "subscription": await _all(db, Subscriber, Subscriber.email == account.email, SUBSCRIPTION),
         "digests": await _all(db, Delivery, Delivery.subscriber_id.in_(mine), DIGEST),

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quart import (
-    Blueprint,
-    Response,
-    abort,
-    current_app,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
 from app import database, security_log
@@ -62,9 +52,7 @@ async def download() -> ResponseReturnValue:
     async with database.session() as db:
         known = await export.of_account(db, current_account())
     security_log.note("data_exported")
-    response = Response(
-        json.dumps(known, indent=2, ensure_ascii=False), content_type="application/json; charset=utf-8"
-    )
+    response = Response(json.dumps(known, indent=2, ensure_ascii=False), content_type="application/json; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="account.json"'
     return response
 

@@ -72,9 +72,7 @@ async def arm(reminders: Sequence[Reminder]) -> None:
 async def arm_new() -> int:
     """Arm the reminders that are due within a day and have no alarm. Returns their number."""
     due = datetime.now(UTC) + ARM_AHEAD
-    return await _arm_all(
-        Reminder.state == State.SCHEDULED, Reminder.armed_at.is_(None), Reminder.next_try_at <= due
-    )
+    return await _arm_all(Reminder.state == State.SCHEDULED, Reminder.armed_at.is_(None), Reminder.next_try_at <= due)
 
 
 async def sweep() -> None:
@@ -121,11 +119,7 @@ async def _arm_overdue() -> None:
 
 async def _release_waiting() -> None:
     """If the mail server is back, send the reminders that wait for it: oldest first, RELEASED_PER_SECOND."""
-    waiting = (
-        Reminder.state == State.SCHEDULED,
-        Reminder.unreachable_since.is_not(None),
-        Reminder.reason != BACK,
-    )
+    waiting = (Reminder.state == State.SCHEDULED, Reminder.unreachable_since.is_not(None), Reminder.reason != BACK)
     async with database.session() as db:
         query = select(Reminder).where(*waiting).order_by(Reminder.date).limit(MOST_RELEASED)
         found = (await db.scalars(query)).all()

@@ -119,10 +119,7 @@ class _Mail(Outgoing):
         try:
             await _change(self.reminder, state=State.SENT, sent_at=datetime.now(UTC), reason="")
         except LostClaim:
-            log.error(
-                "%s was taken over or deleted during its sending: it may be mailed twice",
-                self.reminder.job_id,
-            )
+            log.error("%s was taken over or deleted during its sending: it may be mailed twice", self.reminder.job_id)
 
     async def unreachable(self, failed: DeliveryFailed) -> None:
         now = datetime.now(UTC)
@@ -186,9 +183,7 @@ async def _change(reminder: Reminder, *only_if: ColumnElement[bool], **values: A
         await db.commit()
 
 
-async def _change_in(
-    db: AsyncSession, reminder: Reminder, *only_if: ColumnElement[bool], **values: Any
-) -> None:
+async def _change_in(db: AsyncSession, reminder: Reminder, *only_if: ColumnElement[bool], **values: Any) -> None:
     values = {"uncertain": reminder.uncertain} | values
     as_read = (
         Reminder.id == reminder.id,

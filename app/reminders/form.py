@@ -58,13 +58,11 @@ class Form:
             self.text_error = Message("empty", "Enter the text of the reminder.")
         elif len(self.text) > LONGEST_TEXT:
             self.text_error = Message(
-                "too-long",
-                f"The text has {len(self.text):,} characters. The limit is {LONGEST_TEXT:,}.",
+                "too-long", f"The text has {len(self.text):,} characters. The limit is {LONGEST_TEXT:,}."
             )
         elif UNMAILABLE.search(self.text):
             self.text_error = Message(
-                "control-characters",
-                "The text contains control characters, which email cannot carry. Remove them.",
+                "control-characters", "The text contains control characters, which email cannot carry. Remove them."
             )
 
     def _check_time(self, quick: str, zone: ZoneInfo) -> None:

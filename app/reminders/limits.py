@@ -67,9 +67,7 @@ async def wait_before(db: AsyncSession, reminder: Reminder) -> timedelta | None:
     author = select(Account.email).where(Account.id == reminder.account_id)
     if reminder.account_id is None or await db.scalar(author) == reminder.email:
         return None
-    await db.execute(
-        select(Consent.id).where(Consent.email == reminder.email).order_by(Consent.id).with_for_update()
-    )
+    await db.execute(select(Consent.id).where(Consent.email == reminder.email).order_by(Consent.id).with_for_update())
     now = datetime.now(UTC)
     lately = and_(Reminder.state == State.SENT, Reminder.sent_at > now - PERIOD)
     counted = Reminder.id != reminder.id, or_(lately, Reminder.state == State.SENDING)

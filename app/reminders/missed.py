@@ -42,12 +42,7 @@ async def mail_author(pk: int) -> None:
     async with database.session() as db:
         reminder = await db.get(Reminder, pk)
         author = await db.get(Account, reminder.account_id) if reminder and reminder.account_id else None
-        if (
-            reminder is None
-            or author is None
-            or reminder.state != State.MISSED
-            or reminder.told_at is not None
-        ):
+        if reminder is None or author is None or reminder.state != State.MISSED or reminder.told_at is not None:
             return
         query = select(Reminder).where(Reminder.account_id == author.id, *_unmailed(datetime.now(UTC)))
         missed = (await db.scalars(query.order_by(Reminder.date, Reminder.id).limit(MAX_IN_ONE_MAIL))).all()
@@ -70,9 +65,7 @@ class _Mail(Outgoing):
     async def claim(self) -> None:
         """LostClaim: a reminder was changed or deleted meanwhile, or another worker has mailed the author."""
         now = datetime.now(UTC)
-        lately = exists().where(
-            Reminder.account_id == self._author.id, Reminder.told_at > now - MAIL_INTERVAL
-        )
+        lately = exists().where(Reminder.account_id == self._author.id, Reminder.told_at > now - MAIL_INTERVAL)
         async with database.transaction() as db:
             await hold(db, self._author)
             if await db.scalar(select(lately)) or await self._change(db, told_at=now) != len(self._missed):

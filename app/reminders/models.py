@@ -6,19 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    ForeignKey,
-    Index,
-    String,
-    Text,
-    and_,
-    event,
-    exists,
-    inspect,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, event, exists, inspect, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts import Account
@@ -129,9 +117,7 @@ def may_be_mailed() -> ColumnElement[bool]:
     """For WHERE: to the account's own address, or to one that has agreed, or made in a shell."""
     own = select(Account.email).where(Account.id == Reminder.account_id).scalar_subquery()
     agreed = exists().where(
-        Consent.account_id == Reminder.account_id,
-        Consent.email == Reminder.email,
-        Consent.answer == Answer.AGREED,
+        Consent.account_id == Reminder.account_id, Consent.email == Reminder.email, Consent.answer == Answer.AGREED
     )
     return or_(Reminder.account_id.is_(None), Reminder.email == own, agreed)
 

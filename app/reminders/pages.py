@@ -32,9 +32,7 @@ CROWDED = Message("crowded", "This address already gets many reminders around th
 DELETED = Message("account-deleted", "This account has been deleted, so nothing was saved.")
 REFUSED = Message("no-consent", NO_CONSENT)
 CANNOT_ASK = Message("cannot-ask", "Consent cannot be requested right now. Try again in a minute.")
-ASKED_ENOUGH = Message(
-    "asked-enough", "You have asked too many people today. You can ask somebody new in {} minutes."
-)
+ASKED_ENOUGH = Message("asked-enough", "You have asked too many people today. You can ask somebody new in {} minutes.")
 CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
 SAVED = Message("saved", "Saved. The reminder will be sent {}")
 ASKED_FIRST = Message(

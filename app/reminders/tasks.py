@@ -41,9 +41,7 @@ async def tell_missed(pk: int) -> None:
 
 async def mail_authors() -> None:
     """Call the task for each author of missed reminders. Several workers may do so at once."""
-    await asyncio.gather(
-        *(_mail_soon(f"missed:{one.id}:{one.revision}", one.id) for one in await missed.due())
-    )
+    await asyncio.gather(*(_mail_soon(f"missed:{one.id}:{one.revision}", one.id) for one in await missed.due()))
 
 
 async def _mail_soon(job_id: str, pk: int) -> None:

@@ -47,10 +47,4 @@ def protect(app: Quart) -> None:
         allowed = LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}
         if host not in allowed and request.path not in FOR_MACHINES:
             security_log.note("host_refused")
-            abort(
-                400,
-                Message(
-                    "wrong-host",
-                    f"This site is at {settings.base_url}, not at the requested address.",
-                ),
-            )
+            abort(400, Message("wrong-host", f"This site is at {settings.base_url}, not at the requested address."))

@@ -54,11 +54,7 @@ class LimitedFormParser(FormDataParser):
     """Limits fields, because parsing a million `a=&` would block all other requests. Refuses NUL, as Postgres does."""
 
     async def parse(
-        self,
-        body: Body,
-        mimetype: str,
-        content_length: int | None,
-        options: dict[str, str] | None = None,
+        self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str] | None = None
     ) -> tuple[MultiDict[str, Any], MultiDict[str, Any]]:
         if mimetype == "multipart/form-data":
             if len((options or {}).get("boundary", "")) > LONGEST_BOUNDARY:

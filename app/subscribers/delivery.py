@@ -77,9 +77,7 @@ class _Mail(Outgoing):
     async def refused(self, failed: DeliveryFailed) -> None:
         async with database.transaction() as db:
             await self._change(db, mail_due_at=None, reason=failed.reason)
-            if (
-                failed.address_refused or failed.no_such_address
-            ):  # else the server refuses the site or the text
+            if failed.address_refused or failed.no_such_address:  # else the server refuses the site or the text
                 await states.refused(db, self._subscriber.id, failed)
 
     async def _change(self, db: AsyncSession, **values: Any) -> None:

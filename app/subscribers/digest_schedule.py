@@ -16,13 +16,7 @@ SATURDAY = 6
 def weekly(task: Any, zone: str | ZoneInfo) -> crontab:
     """The digest's schedule: every Saturday at 10:00 in *zone*. A missed run is caught up within six days."""
     return crontab(
-        task,
-        name="weekly-digest",
-        minute=0,
-        hour=10,
-        day_of_week=SATURDAY,
-        timezone=zone,
-        window=timedelta(days=6),
+        task, name="weekly-digest", minute=0, hour=10, day_of_week=SATURDAY, timezone=zone, window=timedelta(days=6)
     )
 
 

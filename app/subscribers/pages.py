@@ -27,8 +27,7 @@ LINK_IS_OVER = Message("link-over", "This link has expired, or it is incomplete.
 ANSWER_S = 0.05
 """Several times the duration of storing a new address, which is the slowest case."""
 NO_SUCH_LINK = Message(
-    "no-such-link",
-    "This link is not valid. It is incomplete, or the address was deleted and gets no email.",
+    "no-such-link", "This link is not valid. It is incomplete, or the address was deleted and gets no email."
 )
 
 blueprint = Blueprint("subscribers", __name__, template_folder="templates")
@@ -124,17 +123,13 @@ async def _queue(subscriber: Subscriber) -> None:
 
 
 async def _form_page(typed: str = "", error: Message | None = None) -> str:
-    return await render_template(
-        "subscribers/form.html", typed=typed, error=error, next_digest=next_digest_spelled()
-    )
+    return await render_template("subscribers/form.html", typed=typed, error=error, next_digest=next_digest_spelled())
 
 
 async def _confirm_page(subscriber: Subscriber | None) -> ResponseReturnValue:
     if subscriber is None:
         return await _form_page(error=LINK_IS_OVER), 410
-    return await render_template(
-        "subscribers/confirm.html", subscriber=subscriber, next_digest=next_digest_spelled()
-    )
+    return await render_template("subscribers/confirm.html", subscriber=subscriber, next_digest=next_digest_spelled())
 
 
 async def _unsubscribe_page(

@@ -64,22 +64,13 @@ async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) 
         "state": case((too_many, State.SUPPRESSED), else_=Subscriber.state),
         "ended_at": case((too_many, datetime.now(UTC)), else_=Subscriber.ended_at),
     }
-    await db.execute(
-        update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values)
-    )
+    await db.execute(update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values))
 
 
 async def suppress(db: AsyncSession, subscriber_id: int, reason: str) -> None:
     """Send it no mail any more. *reason* is a sentence for the owner. It does not become unsubscribed."""
-    values = {
-        "state": State.SUPPRESSED,
-        "ended_at": datetime.now(UTC),
-        "reason": reason[:500],
-        "mail_due_at": None,
-    }
-    await db.execute(
-        update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values)
-    )
+    values = {"state": State.SUPPRESSED, "ended_at": datetime.now(UTC), "reason": reason[:500], "mail_due_at": None}
+    await db.execute(update(Subscriber).where(Subscriber.id == subscriber_id, is_reachable()).values(**values))
 
 
 def lift(subscriber: Subscriber) -> None:

@@ -27,16 +27,11 @@ ERRORS = {
     408: ("Request timeout", "The request took too long to arrive. Try again."),
     413: ("Too large", "The request is too large. Shorten it and try again."),
     429: ("Too many requests", "Too many requests. Wait a little and try again."),
-    500: (
-        "Server error",
-        "Something went wrong on the server. The error has been logged. Try again in a minute.",
-    ),
+    500: ("Server error", "Something went wrong on the server. The error has been logged. Try again in a minute."),
     503: ("Temporarily unavailable", "A part of the site is not responding. Try again in a minute."),
 }
 
-DATABASE_AWAY = Message(
-    "database-away", "The database is not responding. Nothing was changed. Try again in a minute."
-)
+DATABASE_AWAY = Message("database-away", "The database is not responding. Nothing was changed. Try again in a minute.")
 REDIS_AWAY = Message("redis-away", "Redis is not responding, and this page needs it. Try again in a minute.")
 
 

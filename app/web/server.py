@@ -19,9 +19,7 @@ async def run(app: Quart, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Then streams end at once (by `app.shutdown_event`), and requests finish."""
     connections.prepare()
     config = connections.Connections()
-    config.bind = [
-        f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    ]
+    config.bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
     config.graceful_timeout = GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")

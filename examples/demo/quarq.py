@@ -26,11 +26,7 @@ async def total(squares: list[int]) -> int:
 
 
 WorkerSettings = worker_settings(
-    redis_url=REDIS_URL,
-    tasks=[job, square, total],
-    max_jobs=MAX_JOBS,
-    lease=LEASE_S,
-    lease_renewal=LEASE_S / 3,
+    redis_url=REDIS_URL, tasks=[job, square, total], max_jobs=MAX_JOBS, lease=LEASE_S, lease_renewal=LEASE_S / 3
 )
 
 

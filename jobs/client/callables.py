@@ -50,15 +50,11 @@ async def finished(name: str, value: Any) -> Any:
         value = await value
     kind = type(value)
     if kind in LAZY:
-        raise TypeError(
-            f"{name} returned a {kind.__name__}, of which nothing has run: return list(...) of it"
-        )
+        raise TypeError(f"{name} returned a {kind.__name__}, of which nothing has run: return list(...) of it")
     if kind in (list, tuple) and is_unfinished(value):
         for coroutine in filter(inspect.iscoroutine, value):
             coroutine.close()
-        raise TypeError(
-            f"{name} returned coroutines, of which nothing has run: await asyncio.gather(*...) of them"
-        )
+        raise TypeError(f"{name} returned coroutines, of which nothing has run: await asyncio.gather(*...) of them")
     return value
 
 

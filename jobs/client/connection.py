@@ -115,9 +115,7 @@ class JobsRedis(Store):
         [result] = await self.submit_many([node], options)
         return result
 
-    async def declare_limits(
-        self, task: str, rate_limit: str | float | None, max_concurrency: int | None
-    ) -> None:
+    async def declare_limits(self, task: str, rate_limit: str | float | None, max_concurrency: int | None) -> None:
         """Store the limits that a worker declares at its start, for all workers; a rate set by an operator stays."""
         holders = "" if max_concurrency is None else max_concurrency
         while await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), holders, 0):
@@ -149,9 +147,7 @@ class JobsRedis(Store):
         answers = await self.enqueue(calls)
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
-            raise QuarqError(
-                f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one"
-            )
+            raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
         return [Result(call.id, self) for call in calls]
 
     async def _declared(self, names: set[str]) -> Settled:

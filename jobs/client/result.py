@@ -193,9 +193,7 @@ class Result:
         if job.state == "REVOKED":
             return False, TaskRevoked(f"job {self.id} was revoked")
         if job.state == "UNKNOWN":
-            return False, ResultUnknown(
-                f"no job {self.id!r}: nobody has seen this id, or its result has ended"
-            )
+            return False, ResultUnknown(f"no job {self.id!r}: nobody has seen this id, or its result has ended")
         return False, RemoteError("Exception", f"job {self.id} failed; its result was not kept")
 
     @property

@@ -32,11 +32,7 @@ WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
 
 def call_of(
-    connection: Store,
-    node: Node,
-    options: Mapping[str, Any],
-    known: Settled = NOTHING,
-    limit: int | None = None,
+    connection: Store, node: Node, options: Mapping[str, Any], known: Settled = NOTHING, limit: int | None = None
 ) -> Call:
     """The call of a task or of a whole workflow, checked as far as this process can.
 
@@ -144,9 +140,7 @@ def _task_call(
     if task is not None:
         task.parameters.check(signature.args, signature.kwargs)
     try:
-        payload = connection.encode_call(
-            name, signature.args, signature.kwargs, options=callbacks, limit=limit
-        )
+        payload = connection.encode_call(name, signature.args, signature.kwargs, options=callbacks, limit=limit)
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
     eta, expires, own = options.get("eta"), options.get("expires"), own_of(name, signature.args, known)

@@ -22,10 +22,7 @@ from .workflows import workflows_command
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option(
-    "-A",
-    "--app",
-    metavar="MODULE.ATTR",
-    help="Worker settings: URL, queues and tasks. [worker.WorkerSettings]",
+    "-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues and tasks. [worker.WorkerSettings]"
 )
 @click.option(
     "--redis-url",
@@ -40,9 +37,7 @@ from .workflows import workflows_command
     help="The same, from a file (- is the standard input): a password in the URL shows in no list of processes.",
 )
 @click.pass_context
-def commands(
-    context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None
-) -> None:
+def commands(context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None) -> None:
     """Watch workers and jobs, and control them.
 
     Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if

@@ -124,8 +124,7 @@ async def _each(
 ) -> Answer:
     """Do it to each target, with a line in the audit for each, which has the *summary* of the result."""
     results = {
-        target: await context.noted(what, target, partial(do, context.redis, target), summary)
-        for target in targets
+        target: await context.noted(what, target, partial(do, context.redis, target), summary) for target in targets
     }
     return Answer(results, [f"{target}: {summary(result)}" for target, result in results.items()])
 

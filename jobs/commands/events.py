@@ -24,10 +24,7 @@ async def events_command(context: Context) -> None:
     Until Ctrl-C, or -t seconds; -d: only what these workers do.
     """
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):  # Ctrl-C cancels, and is no error
-        async with (
-            asyncio.timeout(context.timeout_s),
-            contextlib.aclosing(events(context.redis)) as happens,
-        ):
+        async with asyncio.timeout(context.timeout_s), contextlib.aclosing(events(context.redis)) as happens:
             async for event in happens:
                 actor = event.id if event.kind == "worker" else event.worker
                 if context.destination and actor not in context.destination:

@@ -63,9 +63,7 @@ class Target:
         path = DEFAULT_APP if self.app is None else self.app
         module, _, name = path.rpartition(".")
         has_no_app = self.app is None and importlib.util.find_spec(module) is None
-        if (self.app is None and self.redis_url is not None) or (
-            has_no_app and self.environment_url is not None
-        ):
+        if (self.app is None and self.redis_url is not None) or (has_no_app and self.environment_url is not None):
             return None
         try:
             settings = getattr(importlib.import_module(module), name)
@@ -109,9 +107,7 @@ class Context:
             known.update(self.settings.queues)
         return sorted({*known, *await monitor.queue_names(self.redis)})
 
-    async def noted(
-        self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]
-    ) -> T:
+    async def noted(self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]) -> T:
         """Do it, with an entry in the audit: done from this host, and the *summary* of the result."""
         who = f"command line on {socket.gethostname()}"
         return await monitor.noted(self.redis, who, what, target, doing, summary)
@@ -138,12 +134,7 @@ _OPTIONS = (
     click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text."),
     click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait."),
     click.option(
-        "-d",
-        "--destination",
-        multiple=True,
-        callback=names,
-        metavar="WORKERS",
-        help="Only these workers: a,b.",
+        "-d", "--destination", multiple=True, callback=names, metavar="WORKERS", help="Only these workers: a,b."
     ),
     click.option("-q", "--quiet", is_flag=True, help="No summaries."),
 )

@@ -18,9 +18,7 @@ from .values import limit_option
 @click.command("inspect")
 @click.argument(
     "action",
-    type=click.Choice(
-        ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued"]
-    ),
+    type=click.Choice(["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued"]),
 )
 @queue_option
 @limit_option("Jobs", 100)
@@ -56,9 +54,7 @@ async def status_command(context: Context) -> Answer:
 
 
 def _by_worker(
-    workers: list[monitor.WorkerInfo],
-    data: Callable[[monitor.WorkerInfo], Any],
-    text: Callable[[Any], list[str]],
+    workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any], text: Callable[[Any], list[str]]
 ) -> Answer:
     answers = {worker.name: data(worker) for worker in workers}
     lines = []
@@ -150,9 +146,7 @@ async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Ans
         if not cursor:
             break
     rows = rows[:limit]
-    data = [
-        {"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished} for row in rows
-    ]
+    data = [{"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished} for row in rows]
     lines = [f"{row.id}  {row.task or '?'}  {row.queue}  {time_text(row.finished)}" for row in rows]
     return Answer(data, lines, [f"{count(len(rows), 'job')}."])
 

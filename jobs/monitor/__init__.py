@@ -12,18 +12,7 @@ from ..schedules.stored_schedules import (
 )
 from ..store.clock import now
 from ..values.short_text import text
-from .actions import (
-    pause,
-    purge,
-    purge_queue,
-    quiet,
-    reschedule,
-    resume,
-    retry,
-    revoke,
-    set_rate_limit,
-    shutdown,
-)
+from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, AuditPage, audit, note, noted
 from .counters import Count, Minute, last_minutes, minutes, percentile, totals
 from .event_stream import Event, events

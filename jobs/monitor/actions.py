@@ -116,9 +116,7 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
         raise ResultUnknown(f"the result of job {job_id}, which holds its arguments, is gone")
     call = connection.loads(stored)
     if call.get("cut"):
-        raise NotRetried(
-            f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew"
-        )
+        raise NotRetried(f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew")
     queue = (row.queue if row else "") or connection.key.queue_name(call["q"])
     return await _call_again(connection, job_id, call, queue)
 

@@ -38,9 +38,7 @@ class AuditPage:
     next: str = ""
 
 
-async def note(
-    connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = ""
-) -> str:
+async def note(connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = "") -> str:
     """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
     words = {"who": who, "what": what, "target": target, "result": result}
     fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]

@@ -69,9 +69,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
         await subscription.close()
 
 
-async def _watch(
-    connection: JobsRedis, subscription: Subscription, heard: asyncio.Queue[Event | Exception]
-) -> None:
+async def _watch(connection: JobsRedis, subscription: Subscription, heard: asyncio.Queue[Event | Exception]) -> None:
     """Renew the flag that somebody listens, and report workers that come and go; an error is reported, and ends it."""
     before: set[str] = set()
     while True:
@@ -94,6 +92,4 @@ async def _watch(
 def _read(message: bytes) -> list[Event]:
     sent: Any = msgpack.unpackb(message)
     at = moment_of(sent[0])
-    return [
-        Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in sent[1]
-    ]
+    return [Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in sent[1]]

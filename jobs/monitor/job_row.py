@@ -53,9 +53,7 @@ class SearchHit:
         return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
-def read_hit(
-    connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]
-) -> SearchHit:
+def read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]) -> SearchHit:
     """A row of find.lua, whose fields have these names; its arguments are masked."""
     job_id, state, values, held, stored = raw
     record, state = dict(zip(names, values, strict=True)), text_of(state)
@@ -74,9 +72,7 @@ def read_hit(
     return SearchHit(row, call, log)
 
 
-def row_of_result(
-    connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes
-) -> JobRow | None:
+def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:
     """The row of a job of which only the result is left; None if those bytes are no result."""
     try:
         result = connection.loads(stored)

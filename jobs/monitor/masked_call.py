@@ -43,9 +43,7 @@ class MaskedCall:
         return any(map(needle.is_value, _values([self.args, self.kwargs])))
 
 
-def masked_call_of(
-    connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST
-) -> MaskedCall | None:
+def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> MaskedCall | None:
     """What may be seen of a stored call or result; None if there is none, or a result that keeps no call.
 
     At most *most* values of its arguments.

@@ -18,9 +18,7 @@ MAX_CALL_BYTES = 4 * 1024 * 1024
 """Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
 
 
-async def call_of(
-    connection: JobsRedis, job_id: str, parent: str | None = None, most: int = MOST
-) -> MaskedCall | None:
+async def call_of(connection: JobsRedis, job_id: str, parent: str | None = None, most: int = MOST) -> MaskedCall | None:
     """The call of a job, with at most *most* values; None if nothing keeps it. *parent*: its workflow, if known."""
     key, known = connection.key, await known_tasks(connection)
     if parent is None:
@@ -42,9 +40,7 @@ class FromBefore:
         return "<results of the step before>"
 
 
-async def member_call(
-    connection: JobsRedis, known: KnownTasks, workflow: str, path: str
-) -> MaskedCall | None:
+async def member_call(connection: JobsRedis, known: KnownTasks, workflow: str, path: str) -> MaskedCall | None:
     """The call of a member as its tree has it; None if the tree is gone, or has no such task."""
     stored = await connection.get(connection.key.TREE + workflow)
     if stored is None:

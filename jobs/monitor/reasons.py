@@ -77,22 +77,16 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
     knowing = [worker for worker in serving if task in worker.tasks]
     if not serving:
         quiet = any(queue in worker.queues for worker in workers)
-        yield Reason(
-            "no-worker", f"no live worker serves queue {queue!r}{' but quiet ones' if quiet else ''}"
-        )
+        yield Reason("no-worker", f"no live worker serves queue {queue!r}{' but quiet ones' if quiet else ''}")
     elif not knowing:
         yield Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}")
     if job.blocked:
-        yield Reason(
-            "concurrency-limit", f"the concurrency limit of {task}: {job.holders} of {job.limit} run"
-        )
+        yield Reason("concurrency-limit", f"the concurrency limit of {task}: {job.holders} of {job.limit} run")
     elif job.reserved and job.reserved > at:
         yield Reason("rate-limit", f"the rate limit of {task}, until {_time(job.reserved)}", job.reserved)
     if job.due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
-        yield Reason(
-            "busy", f"all {slots} slots of {_workers(len(knowing))} are busy; {_before_it(job.before)}"
-        )
+        yield Reason("busy", f"all {slots} slots of {_workers(len(knowing))} are busy; {_before_it(job.before)}")
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
@@ -137,9 +131,7 @@ async def _begun(connection: JobsRedis, job_id: str, state: str) -> Reason:
     tree = await members.tree_of(connection, job_id)
     if tree is not None:
         n = len(await members.unended(connection, job_id, tree))
-        return Reason(
-            "children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children"
-        )
+        return Reason("children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children")
     died = f"; {_workers(info.deaths)} died while they ran it" if info.deaths else ""
     return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")
 

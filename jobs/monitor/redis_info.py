@@ -69,10 +69,7 @@ async def _persistence(connection: JobsRedis, info: Mapping[str, Any]) -> str:
 
 def _warnings(found: Broker, info: Mapping[str, Any]) -> Iterator[str]:
     if found.policy not in ("noeviction", "?"):
-        yield (
-            f"maxmemory-policy is {found.policy}: when memory is full, Redis throws jobs away. "
-            "Set it to noeviction"
-        )
+        yield (f"maxmemory-policy is {found.policy}: when memory is full, Redis throws jobs away. Set it to noeviction")
     if found.persistence == "none":
         yield "nothing is written to disk: a restart of Redis loses every job. Set appendonly yes"
     elif found.persistence == "RDB":

@@ -11,9 +11,7 @@ from uuid import UUID
 
 import msgpack
 
-_NUMBER = re.compile(
-    r"[+-]?[0-9]{1,300}(?P<real>(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?)", re.ASCII | re.IGNORECASE
-)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,300}(?P<real>(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?)", re.ASCII | re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (?=\d)", re.ASCII)
 
 

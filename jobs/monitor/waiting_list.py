@@ -18,9 +18,7 @@ READ_AT_ONCE = 500
 """Waiting jobs that are read at once."""
 
 
-async def waiting(
-    connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]
-) -> AsyncIterator[JobRow]:
+async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]) -> AsyncIterator[JobRow]:
     """The waiting jobs of a queue by their times: those that may start now, those that come later, or all.
 
     Their arguments and errors are not read; `due` is never None.

@@ -80,9 +80,7 @@ def _read(name: str, about: Mapping[bytes, bytes]) -> WorkerInfo:
         quiet=facts["quiet"] == "1",
         up_s=whole(facts["up_s"]),
         seen=moment_of(facts["seen"]),
-        counts={
-            fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")
-        },
+        counts={fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")},
     )
 
 

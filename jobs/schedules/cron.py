@@ -112,11 +112,7 @@ def _next_wall(due: Moments, after: datetime) -> datetime:
     day += timedelta(days=1)
     while not due.on(day):
         month_fits = day.month in due.month_of_year
-        day = (
-            day + timedelta(days=1)
-            if month_fits
-            else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        )
+        day = day + timedelta(days=1) if month_fits else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
     return datetime.combine(day, time(due.hour[0], due.minute[0]))
 
 
@@ -160,9 +156,7 @@ class _Reader:
             parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
         if not parts:
             raise self._mistake(given, "nothing is in it; leave it out for every value")
-        return tuple(
-            sorted({value % 7 if self is _DAY_OF_WEEK else value for p in parts for value in self._part(p)})
-        )
+        return tuple(sorted({value % 7 if self is _DAY_OF_WEEK else value for p in parts for value in self._part(p)}))
 
     def _part(self, part: str) -> Sequence[int]:
         """One of *, 5, 1-5, mon-fri, 22-4 (over the end), and */2 or 1-30/2."""
@@ -177,10 +171,7 @@ class _Reader:
         elif dash:
             start, end = self._number(first), self._number(last)
             over = start > end
-            values = [
-                *range(start, (self.high if over else end) + 1),
-                *range(self.low, (end if over else -1) + 1),
-            ]
+            values = [*range(start, (self.high if over else end) + 1), *range(self.low, (end if over else -1) + 1)]
         else:
             values = [self._number(span)]
         return values[:: int(step or 1)]

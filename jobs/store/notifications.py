@@ -102,9 +102,7 @@ class Notifications:
         await self._subscription.close()
         if self._reader is not None:
             await cancel_until_ended([self._reader])
-        self._settle(
-            list(self._waiting), NotConnected("the connection was closed while the job had not ended")
-        )
+        self._settle(list(self._waiting), NotConnected("the connection was closed while the job had not ended"))
         await self._connection.close()
 
     def _ask(self, ids: Iterable[str]) -> None:
@@ -122,9 +120,7 @@ class Notifications:
                 self._settle(ids, refused)
             except Exception as error:
                 if self._failing.to(repr(error)):
-                    logger.error(
-                        "the states of %d jobs cannot be read; trying again", len(ids), exc_info=error
-                    )
+                    logger.error("the states of %d jobs cannot be read; trying again", len(ids), exc_info=error)
                 self._asked.update(job_id for job_id in ids if job_id in self._waiting)
                 await asyncio.sleep(READ_AGAIN_S)
             else:

@@ -25,9 +25,7 @@ POOL_OPTIONS: dict[str, Any] = {
 class Pool(ConnectionPool):
     """redis-py 5 connects under a lock: before a Redis that hangs, each would wait until those before it gave up."""
 
-    async def get_connection(
-        self, command_name: Any = None, *keys: Any, **options: Any
-    ) -> AbstractConnection:
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> AbstractConnection:
         """A connection that is ready; nobody else has it until it is released."""
         connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]  # redis-py's
         try:

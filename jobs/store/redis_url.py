@@ -99,9 +99,7 @@ def _parts(url: object) -> dict[str, Any]:
     }
 
 
-def _refuse(
-    url: str, netloc: str, host: str, port: int | None, path: str, in_path: str, is_socket: bool
-) -> None:
+def _refuse(url: str, netloc: str, host: str, port: int | None, path: str, in_path: str, is_socket: bool) -> None:
     """ValueError for what can be read and is no address all the same."""
     has_scheme = re.match("(redis|rediss|unix)://", url, re.IGNORECASE)
     is_number = re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII)

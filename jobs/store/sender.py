@@ -93,12 +93,8 @@ class Sender:
         answers: list[int] = []
         for some in chunked(calls):
             args = [self._reply, *(word for call in some for word in call.words())]
-            store = partial(
-                with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args)
-            )
-            answers += await while_away(
-                store, patience_s, "Redis did not take the call, it may or may not be stored"
-            )
+            store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
+            answers += await while_away(store, patience_s, "Redis did not take the call, it may or may not be stored")
         return answers
 
 

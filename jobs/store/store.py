@@ -35,9 +35,7 @@ class Store(ArqRedis):
     wins = False
     """Is it used in place of every connection that is made while it is the default?"""
 
-    def __init__(
-        self, pool_or_conn: ConnectionPool | None = None, *, prefix: str = "", **options: Any
-    ) -> None:
+    def __init__(self, pool_or_conn: ConnectionPool | None = None, *, prefix: str = "", **options: Any) -> None:
         """*prefix*: what every key and channel begins with; `{shop}:` keeps an application in one slot of a cluster."""
         self.key = Keys(prefix)
         options.setdefault("default_queue_name", self.key.QUEUE)
@@ -120,9 +118,7 @@ class Store(ArqRedis):
         else:
             payload = self.dumps(call)
         if len(payload) > (limit or self.size_limit):
-            raise TooLarge(
-                f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed"
-            )
+            raise TooLarge(f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed")
         return payload
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:

@@ -44,9 +44,7 @@ async def put_aside(connection: ScriptConnection) -> bool:
             found += some
     if found:
         names = ", ".join(key.decode(errors="replace") for key in found[:10])
-        logger.error(
-            "%d keys were of another type than ours, and are kept as jobs:aside:...: %s", len(found), names
-        )
+        logger.error("%d keys were of another type than ours, and are kept as jobs:aside:...: %s", len(found), names)
     else:
         _looked = time.monotonic()
     return bool(found)

@@ -55,9 +55,7 @@ class Request:
         return moment(self.due_ms)
 
 
-encoding.declare_type(
-    Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain)
-)
+encoding.declare_type(Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain))
 
 
 @all_awaited

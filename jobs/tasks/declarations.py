@@ -70,9 +70,7 @@ async def declared(connection: Store, names: list[str]) -> dict[str, Kept]:
     """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
     found: list[bytes | None] = await connection.hmget(connection.key.TASKS, names)  # type: ignore[misc]
     known = {name: _read(about) for name, about in zip(names, found, strict=True)}
-    return {
-        name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items() if about
-    }
+    return {name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items() if about}
 
 
 def _read(stored: bytes | None) -> KnownTask | None:

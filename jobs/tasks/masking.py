@@ -173,9 +173,7 @@ class _Masker:
         args = args if isinstance(args, list | tuple) else [args]
         kwargs = kwargs if isinstance(kwargs, Mapping) else {}
         if task in _MAPS and _is_map(args):
-            return self._map(args[0], args[1], depth, each_is_all=_MAPS[task]), self._named(
-                kwargs, secrets, depth
-            )
+            return self._map(args[0], args[1], depth, each_is_all=_MAPS[task]), self._named(kwargs, secrets, depth)
         return self._placed(secrets, args, depth), self._named(kwargs, secrets, depth)
 
     def value(self, value: Any, depth: int) -> Any:
@@ -212,9 +210,7 @@ class _Masker:
             shown[name] = HIDDEN if hidden else self.value(value, depth)
         return shown
 
-    def _map(
-        self, tree: Mapping[str, Any], items: Sequence[Any], depth: int, *, each_is_all: bool
-    ) -> list[Any]:
+    def _map(self, tree: Mapping[str, Any], items: Sequence[Any], depth: int, *, each_is_all: bool) -> list[Any]:
         """Items come before the arguments that the tree has, as in every partial."""
         secrets = self._lookup(str(tree.get("task")))
         lists = [item if each_is_all and isinstance(item, list | tuple) else [item] for item in items]

@@ -16,9 +16,7 @@ def retries_by_itself(policy: TaskOptions, error: BaseException) -> bool:
     return isinstance(error, policy.autoretry_for)
 
 
-def next_delay(
-    policy: TaskOptions, retries: int, uniform: Callable[[float, float], float] = random.uniform
-) -> float:
+def next_delay(policy: TaskOptions, retries: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
     """Seconds until the next try of a job that was retried *retries* times; never above the maximum."""
     if not policy.retry_backoff:
         return policy.default_retry_delay

@@ -34,13 +34,7 @@ T = TypeVar("T")
 
 
 def number(
-    option: str,
-    value: Any,
-    *,
-    least: float = 0,
-    above: float = -inf,
-    most: float = 1e15,
-    what: str = "a number",
+    option: str, value: Any, *, least: float = 0, above: float = -inf, most: float = 1e15, what: str = "a number"
 ) -> float:
     """A finite number; never text or a bool."""
     plain = value
@@ -150,9 +144,7 @@ def zone(option: str, value: Any) -> tzinfo:
         try:
             return ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise WrongValue(
-                f"{option}={shown(value)} is not a time zone such as Europe/Berlin or UTC"
-            ) from None
+            raise WrongValue(f"{option}={shown(value)} is not a time zone such as Europe/Berlin or UTC") from None
     if not isinstance(value, tzinfo):
         raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
     if not _keeps_time(value):

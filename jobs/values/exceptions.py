@@ -70,10 +70,7 @@ def traceback_text(error: BaseException, limit: int = TRACEBACK_CHARACTERS) -> s
     try:
         lines = traceback.format_exception(error)
     except Exception as mistake:  # a group of groups too deep, or a text that cannot be read
-        lines = [
-            f"{type(error).__name__}: {said(error, 10_000)}\n",
-            f"(no traceback: {type(mistake).__name__})\n",
-        ]
+        lines = [f"{type(error).__name__}: {said(error, 10_000)}\n", f"(no traceback: {type(mistake).__name__})\n"]
     kept: list[str] = []
     for line in reversed(lines):
         if limit <= 0:
@@ -273,9 +270,7 @@ def _class_name(cls: type[BaseException]) -> str:
     return f"{_STORED_AS.get(cls.__module__, cls.__module__)}.{cls.__qualname__}"
 
 
-declare_exception(
-    *(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception))
-)
+declare_exception(*(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)))
 declare_exception(
     *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
 )

@@ -113,9 +113,7 @@ def refusal(value: Any) -> EncodingError:
 
 def remedy(value: Any) -> str:
     """What to pass instead of *value*, which is `x` here."""
-    return next(
-        (words for holds, words in _REMEDIES if holds(value)), "its id, or a dict with what the task needs"
-    )
+    return next((words for holds, words in _REMEDIES if holds(value)), "its id, or a dict with what the task needs")
 
 
 def _name(value: Any) -> str:

@@ -97,9 +97,7 @@ class _Writer:
         self._add(f"{field[0]}=")
         self.write(field[1], depth)
 
-    def _write_all(
-        self, first: str, values: Any, last: str, depth: int, write: Callable[[Any, int], None]
-    ) -> None:
+    def _write_all(self, first: str, values: Any, last: str, depth: int, write: Callable[[Any, int], None]) -> None:
         if depth == 0:
             return self._add(CUT)
         self._add(first)

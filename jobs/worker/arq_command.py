@@ -22,9 +22,7 @@ def use_our_worker() -> None:
     Guarded by the version, because everything that we override is arq's private business.
     """
     if arq.VERSION != SUPPORTED_ARQ:
-        raise SettingsMistake(
-            f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly"
-        )
+        raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
     arq.cli.watch_reload = watch_reload
 

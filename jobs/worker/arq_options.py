@@ -44,9 +44,7 @@ class TaskDefaults:
             self._options["time_limit"] = to_seconds(given["job_timeout"])
         if "max_tries" in given:
             self._options["max_retries"] = given["max_tries"] - 1
-        self.keep_result_s = (
-            math.inf if given.get("keep_result_forever") else to_seconds(given.get("keep_result"))
-        )
+        self.keep_result_s = math.inf if given.get("keep_result_forever") else to_seconds(given.get("keep_result"))
         self.retry_jobs: bool = given.get("retry_jobs", True)
 
     def applied_to(self, task: Task[Any, Any]) -> Task[Any, Any]:
@@ -60,7 +58,7 @@ def pickle_reader() -> Callable[[HeldJob], CallData]:
     from . import pickled  # a worker that does not accept pickle never imports it
 
     logger.warning(
-        "accept_pickle=True: WHOEVER CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for jobs that arq pickled "
+        "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for jobs arq pickled "
         "before the exchange: remove it once they are done"
     )
     return pickled.read

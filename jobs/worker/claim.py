@@ -32,9 +32,7 @@ class Batch:
 class Claimer:
     """Claims for one worker. A claim is never sent twice: when its reply is lost, what it took is released first."""
 
-    def __init__(
-        self, connection: ScriptConnection, worker: str, queues: Sequence[str], lease_s: float
-    ) -> None:
+    def __init__(self, connection: ScriptConnection, worker: str, queues: Sequence[str], lease_s: float) -> None:
         self._connection = connection
         self._worker = worker
         self._queues = queues
@@ -71,9 +69,7 @@ class Claimer:
     async def _claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         if self._reply_lost:
             await self.release_all_but(mine())
-        self._reply_lost = (
-            True  # until it is here, and after a defect: running jobs are worth more than a clean end
-        )
+        self._reply_lost = True  # until it is here, and after a defect: running jobs are worth more than a clean end
         token = f"{self._worker}:{next(self._numbers)}"
         rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._connection.run(
             scripts.CLAIM, [self._worker, token, self._lease_ms, wanted, suspects, *self._queues]

@@ -38,9 +38,7 @@ def _json(line: dict[str, Any]) -> str:
     try:
         return json.dumps(line, ensure_ascii=False, default=text)
     except Exception:  # names that are no texts, a value that holds itself or is nested too deep
-        plain = {
-            name: value if type(value) in _PLAIN else text(value, SHOWN_CHARS) for name, value in line.items()
-        }
+        plain = {name: value if type(value) in _PLAIN else text(value, SHOWN_CHARS) for name, value in line.items()}
         return json.dumps(plain, ensure_ascii=False)
 
 

@@ -54,9 +54,7 @@ class LeaseRenewer:
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
         self._blocked = Changes(False)
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._keep()), name="lease-renewer", daemon=True
-        )
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._keep()), name="lease-renewer", daemon=True)
 
     def start(self) -> None:
         """Begin; to be called on the loop that is watched."""

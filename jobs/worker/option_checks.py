@@ -101,9 +101,7 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
             meant[option] = CHECKS[option](option, value)
     lease, renewal = meant.get("lease", 15), meant.get("lease_renewal", 5)
     if renewal >= lease:
-        raise SettingsMistake(
-            f"lease_renewal={renewal:g}: give less than the lease, {lease:g} s, or leases end"
-        )
+        raise SettingsMistake(f"lease_renewal={renewal:g}: give less than the lease, {lease:g} s, or leases end")
     return meant
 
 
@@ -172,6 +170,4 @@ def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
         if isinstance(schedule, Schedule) and schedule.name in seen:
             raise SettingsMistake(f"two schedules are called {schedule.name!r}: give each a name= of its own")
         seen.add(schedule.name)
-    return [
-        schedule.in_zone(zone) if zone and isinstance(schedule, crontab) else schedule for schedule in several
-    ]
+    return [schedule.in_zone(zone) if zone and isinstance(schedule, crontab) else schedule for schedule in several]

@@ -198,9 +198,7 @@ class Orchestration:
         for call, answer in zip(calls, answers, strict=True):
             future = self._waiting[call.path]
             if answer == CLASH and not future.done():
-                future.set_exception(
-                    QuarqError(f"its member {call.id} cannot be called: another job has this id")
-                )
+                future.set_exception(QuarqError(f"its member {call.id} cannot be called: another job has this id"))
         if REFUSED in answers:  # it was revoked, or another worker has ended it
             self._refused = True
             self._news.set()
@@ -220,9 +218,7 @@ class Orchestration:
 
     async def _read(self, places: list[str]) -> None:
         for some in chunked(places, 1000):
-            entries: list[bytes | None] = await self._redis.hmget(
-                self._redis.key.JOURNAL + self._id, list(some)
-            )  # type: ignore[misc]
+            entries: list[bytes | None] = await self._redis.hmget(self._redis.key.JOURNAL + self._id, list(some))  # type: ignore[misc]
             for place, entry in zip(some, entries, strict=True):
                 if entry is not None and place not in self._seen:
                     self._seen.add(place)

@@ -32,9 +32,7 @@ MOMENTS_SHOWN = 5
 class Scheduler:
     """The schedules of one worker. Redis' clock decides; what was fired last is remembered there."""
 
-    def __init__(
-        self, redis: JobsRedis, cron_jobs: Sequence[CronJob], queue: str, zone: tzinfo | None
-    ) -> None:
+    def __init__(self, redis: JobsRedis, cron_jobs: Sequence[CronJob], queue: str, zone: tzinfo | None) -> None:
         self._redis = redis
         self._cron_jobs = cron_jobs
         self._queue = queue

@@ -112,9 +112,7 @@ class Caution:
             await self._note_alone(self._last_chance, False)
 
     async def _note_alone(self, held: HeldJob, alone: bool) -> None:
-        with contextlib.suppress(
-            QueueUnavailable
-        ):  # then a death counts as one crash instead of two, or the reverse
+        with contextlib.suppress(QueueUnavailable):  # then a death counts as one crash instead of two, or the reverse
             await self._redis.run_script(scripts.ALONE, held.job.id, held.job.token, int(alone))
             self._is_alone = alone
 

@@ -60,9 +60,7 @@ class Waker:
                 if token is not None and self.can_take():
                     self._woken.set()
                     continue
-                if (
-                    token is not None
-                ):  # it is another worker's turn; if there is none, ours once we can take again
+                if token is not None:  # it is another worker's turn; if there is none, ours once we can take again
                     await self.connection.command(b"LPUSH", token[0], 1)
                     while not self.can_take():
                         await self.until_slot_is_free()

@@ -121,9 +121,7 @@ class Worker(arq.worker.Worker):
     async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""
         taken_mb = await until_over(max_memory_mb)
-        logger.info(
-            "%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb
-        )
+        logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb)
         engine.stop_claiming()
 
     def _make_engine(self, redis: JobsRedis) -> Engine:

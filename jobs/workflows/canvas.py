@@ -23,9 +23,8 @@ from .gathering import gather
 from .node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
 Path: TypeAlias = tuple[int, ...]
-"""The position of a node in its tree. Job ids are made of it, so it means the same for ever: the root is (),
-member i of a group and step i of a chain add (i,), a chord's header (0,) and its body (1,), callback i of a
-workflow (-1, i), its error callback i (-2, i)."""
+"""The position of a node in its tree; job ids are made of it. The root is (), member i of a group and step i of a chain
+add (i,), a chord's header (0,) and its body (1,), callback i of a workflow (-1, i), its error callback i (-2, i)."""
 
 LINK, LINK_ERROR = -1, -2
 
@@ -251,9 +250,7 @@ def _list(node: group, ended: list[asyncio.Future[Any]]) -> list[Any]:
     return results
 
 
-async def _with_callbacks(
-    node: Node, run: Callable[[], Awaitable[Any]], call: Call, path: Path, request: Any
-) -> Any:
+async def _with_callbacks(node: Node, run: Callable[[], Awaitable[Any]], call: Call, path: Path, request: Any) -> Any:
     try:
         result = await run()
     except Exception as error:

@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def gather(
-    begin: Callable[[int], Awaitable[Any]], count: int, limit: int | None
-) -> list[asyncio.Future[Any]]:
+async def gather(begin: Callable[[int], Awaitable[Any]], count: int, limit: int | None) -> list[asyncio.Future[Any]]:
     """Begin 0 to *count* - 1, at most *limit* under way, and wait for every one, whatever becomes of the others:
     nothing is left running unobserved. Returns them ended, in order; a future that `begin` gave stays what it is.
     """

@@ -15,15 +15,7 @@ from . import member_ids
 from .canvas import LINK_ERROR, Path
 from .stored_tree import Tree, along, kind_of, read
 
-STATES = {
-    "S": "SUCCESS",
-    "F": "FAILURE",
-    "R": "REVOKED",
-    "P": "PENDING",
-    "T": "STARTED",
-    "Y": "RETRY",
-    "-": "",
-}
+STATES = {"S": "SUCCESS", "F": "FAILURE", "R": "REVOKED", "P": "PENDING", "T": "STARTED", "Y": "RETRY", "-": ""}
 """The letters of member_states.lua; '' is that of a task that has not been called yet."""
 
 
@@ -160,9 +152,7 @@ async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:
     return [path for path in places_of(tree) if path not in ended]
 
 
-async def newly_ended(
-    connection: Store, workflow: str, messages: list[bytes] | None, known: set[str]
-) -> list[str]:
+async def newly_ended(connection: Store, workflow: str, messages: list[bytes] | None, known: set[str]) -> list[str]:
     """The places, but for those *known*, whose ends *messages* tell of, in that order; None: all that have ended, in
     the order of the tree.
     """
@@ -182,9 +172,7 @@ async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]
     journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}
     error_callbacks = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [
-        path
-        for path in {*journal, *places_of(tree)}
-        if path in error_callbacks or journal.get(path, b"")[:1] != b"S"
+        path for path in {*journal, *places_of(tree)} if path in error_callbacks or journal.get(path, b"")[:1] != b"S"
     ]
 
 

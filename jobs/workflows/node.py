@@ -27,16 +27,12 @@ class Partial:
     options: dict[str, Any]
     immutable: bool
 
-    def clone(
-        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> Self:
+    def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy with these arguments, unless it is immutable, and these options."""
         node, args = self.set(**options) if options else self, checks.positional("args", args)
         if self.immutable or not (args or kwargs):
             return node
-        return node._with(
-            args=(*args, *self.args), kwargs={**self.kwargs, **checks.by_name("kwargs", kwargs)}
-        )
+        return node._with(args=(*args, *self.args), kwargs={**self.kwargs, **checks.by_name("kwargs", kwargs)})
 
     def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
         """A copy with these options, those of `apply_async` and of a group; an option that it had is replaced.
@@ -61,12 +57,7 @@ class Partial:
             name: [callback._to_tree() for callback in value] if name in CALLBACKS else value
             for name, value in self.options.items()
         }
-        rest = {
-            "args": list(self.args),
-            "kwargs": self.kwargs,
-            "options": options,
-            "immutable": self.immutable,
-        }
+        rest = {"args": list(self.args), "kwargs": self.kwargs, "options": options, "immutable": self.immutable}
         return self._content() | {name: value for name, value in rest.items() if value}
 
     def _content(self) -> dict[str, Any]:

@@ -105,10 +105,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str, database_url: str) -> Settings:
     return Settings(
-        data_dir=tmp_path,
-        redis_url=redis_url,
-        database_url=database_url,
-        secret_key="only for tests, 32 characters",
+        data_dir=tmp_path, redis_url=redis_url, database_url=database_url, secret_key="only for tests, 32 characters"
     )
 
 

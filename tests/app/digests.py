@@ -42,8 +42,7 @@ class DigestSite:
         """Posts of these titles, each a minute older than the one before."""
         now = datetime.now(UTC) - ago
         posts = [
-            Post(title=title, text=text, published_at=now - timedelta(minutes=age))
-            for age, title in enumerate(titles)
+            Post(title=title, text=text, published_at=now - timedelta(minutes=age)) for age, title in enumerate(titles)
         ]
         await self.add(*posts)
         return posts

@@ -30,18 +30,7 @@ HEADERS = (
     *("Accept", "Accept-Encoding", "Authorization", "Content-Encoding", "Cookie", "Host", "If-Modified-Since"),
     *("If-None-Match", "Origin", "Range", "Referer", "Sec-Fetch-Site", "Upgrade", "X-CSRF-Token"),
 )  # fmt: skip
-VALUES = (
-    "*/*",
-    "text/event-stream",
-    "bytes=0-",
-    "bytes=9-1,-0",
-    "gzip",
-    "h2c",
-    "Bearer x",
-    "null",
-    "none",
-    '"x"',
-)
+VALUES = ("*/*", "text/event-stream", "bytes=0-", "bytes=9-1,-0", "gzip", "h2c", "Bearer x", "null", "none", '"x"')
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 TYPES = (FORM, MULTIPART, "multipart/form-data", "application/json", "text/plain; charset=utf-16", "a/b")
 AT_ONCE = 4

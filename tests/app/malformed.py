@@ -18,8 +18,7 @@ MALFORMED = {
     "host that is no name": b"GET / HTTP/1.1\r\nHost: 127..0.1\r\n\r\n",
     "bad chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n",
     "huge chunk size": FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\nx",
-    "both lengths": FORM
-    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    "both lengths": FORM + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
     "two lengths": FORM + b"Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
     "negative length": FORM + b"Content-Length: -1\r\n\r\n",
     "length in words": FORM + b"Content-Length: many\r\n\r\n",
@@ -45,9 +44,7 @@ MALFORMED = {
     "HTTP/1.0": b"GET / HTTP/1.0\r\n\r\n",
     "HTTP/0.9": b"GET /\r\n",
     "HTTP/2 at once": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
-    "HTTP/2 upgrade": b"GET / HTTP/1.1\r\n"
-    + HEAD
-    + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    "HTTP/2 upgrade": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: xx\r\n\r\n",
     "HTTP/2 upgrade without settings": b"GET / HTTP/1.1\r\n" + HEAD + b"Upgrade: h2c\r\n\r\n",
     "websocket": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"

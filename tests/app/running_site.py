@@ -31,9 +31,7 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 class RunningSite:
     """The site and all its processes. `code` is a folder with a copy of the source, if not this one."""
 
-    def __init__(
-        self, data_dir: Path, *, code: Path = ROOT, port: int | None = None, **settings: str
-    ) -> None:
+    def __init__(self, data_dir: Path, *, code: Path = ROOT, port: int | None = None, **settings: str) -> None:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -80,9 +78,7 @@ class RunningSite:
 
     async def wait_ended(self, timeout_s: float = 20) -> int:
         """Its exit code."""
-        await wait_until(
-            lambda: self.ended, f"the site to end, which said:\n{self.output}", timeout_s=timeout_s
-        )
+        await wait_until(lambda: self.ended, f"the site to end, which said:\n{self.output}", timeout_s=timeout_s)
         return self.process.returncode
 
     def processes(self) -> dict[int, str]:
@@ -90,10 +86,7 @@ class RunningSite:
         mark, found = f"DATA_DIR={self.data_dir}\0".encode(), {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if (
-                    mark in (folder / "environ").read_bytes()
-                    and (folder / "stat").read_text().split()[2] != "Z"
-                ):
+                if mark in (folder / "environ").read_bytes() and (folder / "stat").read_text().split()[2] != "Z":
                     found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 pass  # it has just ended, or is not ours to read

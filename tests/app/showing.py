@@ -165,15 +165,7 @@ def tagged(levels: int) -> bytes:
 
 
 async def show_pages(client: TestClientProtocol, results: list[Result]) -> None:
-    paths = [
-        "/jobs",
-        "/jobs?text=xyz",
-        "/jobs?state=FAILURE",
-        "/jobs?text=None",
-        "/scheduled",
-        "/workflows",
-        "/",
-    ]
+    paths = ["/jobs", "/jobs?text=xyz", "/jobs?state=FAILURE", "/jobs?text=None", "/scheduled", "/workflows", "/"]
     for path in [*(f"/monitor{path}" for path in paths), *(f"/monitor/job?id={r.id}" for r in results)]:
         response = await client.get(path)
         page = await response.get_data(as_text=True)

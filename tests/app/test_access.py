@@ -87,9 +87,7 @@ async def test_the_owner_gets_in_everywhere_but_into_what_is_alice_s(
         assert route.signs or status not in (401, 403), route
 
 
-async def test_a_cookie_that_was_signed_out_is_a_stranger_s(
-    app: Quart, alice: Visitor, owner: Visitor
-) -> None:
+async def test_a_cookie_that_was_signed_out_is_a_stranger_s(app: Quart, alice: Visitor, owner: Visitor) -> None:
     routes = await furnish(app)
     for person in (alice, owner):
         [cookie] = [cookie for cookie in person.client.cookie_jar or () if cookie.name == "session"]

@@ -45,21 +45,14 @@ class Prometheus:
     def firing(self, before: Samples, after: Samples) -> dict[str, str]:
         """The alerts that fire, each with the labels and annotations that it fires with."""
         series = [
-            {
-                "series": name,
-                "values": f"{before[name]}+0x10 {n}+0x20" if name in before else f"_x11 {n}+0x20",
-            }
+            {"series": name, "values": f"{before[name]}+0x10 {n}+0x20" if name in before else f"_x11 {n}+0x20"}
             for name, n in after.items()
         ]
         tests = [{"eval_time": "20m", "alertname": name, "exp_alerts": []} for name in ALERTS]
         test = {"interval": "1m", "input_series": series, "alert_rule_test": tests}
         (self._folder / "test.yml").write_text(json.dumps({"rule_files": ["rules.yml"], "tests": [test]}))
         done = subprocess.run(
-            [find(), "test", "rules", "test.yml"],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            check=False,
+            [find(), "test", "rules", "test.yml"], cwd=self._folder, capture_output=True, text=True, check=False
         )
         said = done.stdout + done.stderr
         assert "FAILED" in said or "SUCCESS" in said, said
@@ -85,9 +78,7 @@ async def with_worker(app: Quart) -> Samples:
     return found
 
 
-async def test_nothing_fires_while_all_is_well(
-    app: Quart, settings: Settings, prometheus: Prometheus
-) -> None:
+async def test_nothing_fires_while_all_is_well(app: Quart, settings: Settings, prometheus: Prometheus) -> None:
     async with working(settings):
         await (await send_task("demo.multiply", (2, 3))).get(timeout=10)
         before = await with_worker(app)
@@ -154,9 +145,7 @@ async def test_a_redis_that_is_nearly_full_or_evicts(app: Quart, prometheus: Pro
     assert "QuarqRedisFull" not in prometheus.firing(before, before)
 
 
-async def test_a_schedule_whose_moment_has_passed(
-    app: Quart, settings: Settings, prometheus: Prometheus
-) -> None:
+async def test_a_schedule_whose_moment_has_passed(app: Quart, settings: Settings, prometheus: Prometheus) -> None:
     redis = app.extensions["redis"]
     async with working(settings):
         before = await with_worker(app)

@@ -21,15 +21,11 @@ async def test_the_first_page_works(app: Quart) -> None:
 
 def test_every_view_says_who_may_open_it(app: Quart) -> None:
     for endpoint, view in app.view_functions.items():
-        assert endpoint == "static" or getattr(view, "access", None) in {"public", "signed_in", "owner"}, (
-            endpoint
-        )
+        assert endpoint == "static" or getattr(view, "access", None) in {"public", "signed_in", "owner"}, endpoint
 
 
 async def test_a_task_makes_links_below_base_url(settings: Settings) -> None:
-    app = create_app(
-        replace(settings, base_url="https://site.example", smtp_server="mail", smtp_from="a@site.example")
-    )
+    app = create_app(replace(settings, base_url="https://site.example", smtp_server="mail", smtp_from="a@site.example"))
 
     async with task_context(app)(None):
         link = urlsplit(url_for("blog.index", _external=True))

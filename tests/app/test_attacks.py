@@ -76,9 +76,7 @@ async def test_fields_that_no_form_has_change_nothing(app: Quart, alice: Visitor
     assert (await alice.get("/posts/drafts")).status_code == 403
 
 
-async def test_no_header_names_another_host_in_what_is_shown(
-    app: Quart, alice: Visitor, owner: Visitor
-) -> None:
+async def test_no_header_names_another_host_in_what_is_shown(app: Quart, alice: Visitor, owner: Visitor) -> None:
     """Only BASE_URL makes links, whatever a proxy or its client says."""
     names = ("X-Forwarded-Host", "X-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded")
     headers = dict.fromkeys(names, "host=evil.example") | {"X-Forwarded-Host": "evil.example"}
@@ -127,9 +125,7 @@ async def test_a_hundred_clients_get_one_mail_to_one_address(settings: Settings)
     assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in answers[1:])
 
 
-async def test_a_thousand_clients_make_the_site_mail_no_more_than_so_many_addresses(
-    settings: Settings,
-) -> None:
+async def test_a_thousand_clients_make_the_site_mail_no_more_than_so_many_addresses(settings: Settings) -> None:
     """Whoever has a /48 of IPv6 has 65,536 clients; the mails go to people who never asked."""
     app = create_app(replace(settings, trusted_proxies=1))
     async with app.test_app():
@@ -158,9 +154,7 @@ async def test_known_and_unknown_addresses_take_the_same_time(settings: Settings
     async with app.test_app():
         async with app.extensions["database"].transaction() as db:
             now = datetime.now(UTC)
-            db.add_all(
-                Account(email=f"known{n}@example.org", timezone="UTC", created_at=now) for n in range(60)
-            )
+            db.add_all(Account(email=f"known{n}@example.org", timezone="UTC", created_at=now) for n in range(60))
         visitor = Visitor(app)
         await visitor.get("/sign-in")
         for n in range(60):

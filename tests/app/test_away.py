@@ -82,18 +82,13 @@ async def test_without_the_database_nobody_is_anybody(
     app.extensions["database"] = away = Database("postgresql+asyncpg://quarq@127.0.0.1:1/site")
     try:
         for route in routes:
-            response = await owner.client.open(
-                route.path, method=route.method, headers={"X-CSRF-Token": owner.token()}
-            )
+            response = await owner.client.open(route.path, method=route.method, headers={"X-CSRF-Token": owner.token()})
             if route.access == "inbox":
                 assert response.status_code == 404, route
                 continue
             assert response.status_code == 503, route
             if route.access != "public":
-                assert (await visitor.client.open(route.path, method=route.method)).status_code in (
-                    303,
-                    403,
-                ), route
+                assert (await visitor.client.open(route.path, method=route.method)).status_code in (303, 403), route
         assert (await Visitor(app).get("/healthz")).status_code == 200
         assert (await Visitor(app).get("/readyz")).status_code == 503
     finally:

@@ -80,9 +80,7 @@ async def test_posts_of_one_moment_stand_on_one_page_each(app: Quart, visitor: V
     assert first | {n for n in range(20) if f"Twin {n}." in visitor.text} == set(range(20))
 
 
-@pytest.mark.parametrize(
-    "title", ["Hello, World!", "给以后的自己写一封信", "🎉🎉", "كتاب جديد", "100 % / done?"]
-)
+@pytest.mark.parametrize("title", ["Hello, World!", "给以后的自己写一封信", "🎉🎉", "كتاب جديد", "100 % / done?"])
 async def test_a_post_is_at_its_address_only(app: Quart, visitor: Visitor, title: str) -> None:
     [post] = await publish(app, title)
     right = f"/posts/{post.id}" + (f"-{post.slug}" if post.slug else "")
@@ -126,12 +124,7 @@ async def test_what_is_not_published_is_not_there(app: Quart, visitor: Visitor, 
         await db.commit()
 
     for reader in (visitor, charlie):
-        for path in (
-            f"/posts/{waiting.id}-waiting",
-            f"/posts/{draft.id}-draft",
-            f"/posts/{draft.id}",
-            "/posts/99-x",
-        ):
+        for path in (f"/posts/{waiting.id}-waiting", f"/posts/{draft.id}-draft", f"/posts/{draft.id}", "/posts/99-x"):
             assert (await reader.get(path)).status_code == 404
         assert len((await read_feed(reader)).findall(f"{ATOM}entry")) == 0
         await reader.get("/")

@@ -18,11 +18,7 @@ def test_nothing_harmful_is_left(attack: str) -> None:
         assert Harm(markdown.html(text)).found == []
 
 
-@given(
-    st.lists(
-        st.sampled_from([*ATTACKS, "\n\n", "`", "*", "[", "](", ")", "<", ">", "|", "- ", "# "]), max_size=12
-    )
-)
+@given(st.lists(st.sampled_from([*ATTACKS, "\n\n", "`", "*", "[", "](", ")", "<", ">", "|", "- ", "# "]), max_size=12))
 def test_nothing_harmful_comes_of_any_mixture(parts: list[str]) -> None:
     assert Harm(markdown.html("".join(parts))).found == []
 

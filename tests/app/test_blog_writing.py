@@ -25,9 +25,7 @@ async def write(visitor: Visitor, title: str = "A title", text: str = "Words", *
     return await visitor.post("/posts/new", title=title, text=text, **more)
 
 
-async def test_a_draft_is_the_owner_s_until_it_is_published(
-    app: Quart, owner: Visitor, visitor: Visitor
-) -> None:
+async def test_a_draft_is_the_owner_s_until_it_is_published(app: Quart, owner: Visitor, visitor: Visitor) -> None:
     response = await write(owner)
     assert (response.status_code, response.location) == (303, "/posts/1-a-title")
     await owner.get("/posts/1-a-title")
@@ -182,9 +180,7 @@ async def test_nobody_else_can_write(app: Quart, owner: Visitor, alice: Visitor,
         await stranger.get("/account" if stranger is alice else "/sign-in")
         token = {"X-CSRF-Token": stranger.token()}
         for path in paths:
-            sent = await stranger.client.post(
-                f"/posts/{path}", form={"title": "Mine", "text": "x"}, headers=token
-            )
+            sent = await stranger.client.post(f"/posts/{path}", form={"title": "Mine", "text": "x"}, headers=token)
             assert sent.status_code == status, path
         for path in ("new", "drafts", "1/edit"):
             assert (await stranger.get(f"/posts/{path}")).status_code == status, path
@@ -204,9 +200,7 @@ async def test_a_form_from_elsewhere_writes_nothing(app: Quart, owner: Visitor) 
 
 async def test_a_post_made_in_a_shell_is_whole(app: Quart, visitor: Visitor) -> None:
     async with app.extensions["database"].session() as db:
-        db.add(
-            Post(title="By hand", text="# a\n<script>", published_at=datetime.now(UTC) - timedelta(hours=1))
-        )
+        db.add(Post(title="By hand", text="# a\n<script>", published_at=datetime.now(UTC) - timedelta(hours=1)))
         await db.commit()
 
     await visitor.get("/posts/1-by-hand")

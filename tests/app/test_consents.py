@@ -133,9 +133,7 @@ async def test_after_a_yes_it_is_mailed_with_a_link_that_ends_it(
     assert mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-async def test_opening_a_link_changes_nothing(
-    app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
-) -> None:
+async def test_opening_a_link_changes_nothing(app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer) -> None:
     await remind_bob(alice)
     await mail_requests(app)
     answer = link_in(smtp)
@@ -279,9 +277,7 @@ async def mail_authors(app: Quart) -> None:
 
 
 @pytest.mark.both_databases("a claim in SQL decides")
-async def test_its_author_is_told_once_each_time(
-    app: Quart, alice: Visitor, smtp: SmtpServer, redis: Redis
-) -> None:
+async def test_its_author_is_told_once_each_time(app: Quart, alice: Visitor, smtp: SmtpServer, redis: Redis) -> None:
     await remind_bob(alice, "给植物浇水 <b>🧺</b>")
     await change(app, date=datetime.now(UTC), next_try_at=datetime.now(UTC))
     async with app.app_context():
@@ -351,8 +347,7 @@ async def test_many_that_were_missed_are_one_mail_an_hour_to_their_author(
     database: Database = app.extensions["database"]
     async with database.session() as db:
         db.add_all(
-            Reminder(date=past, email="bob@example.org", text="<b>" + "字" * 999, account_id=1)
-            for _ in range(600)
+            Reminder(date=past, email="bob@example.org", text="<b>" + "字" * 999, account_id=1) for _ in range(600)
         )
         await db.commit()
     await change(app, state=State.MISSED, date=past, next_try_at=past)
@@ -427,9 +422,7 @@ async def test_a_thousand_reminders_are_one_mail_a_day_to_each_address(
 
 
 @pytest.mark.both_databases("SQL orders or compares moments")
-async def test_a_consent_sets_no_hundred_mails_going_at_once(
-    app: Quart, alice: Visitor, smtp: SmtpServer
-) -> None:
+async def test_a_consent_sets_no_hundred_mails_going_at_once(app: Quart, alice: Visitor, smtp: SmtpServer) -> None:
     """The 21st waits until the first is a day old; one to oneself, or of a shell, waits for nobody."""
     now = datetime.now(UTC)
     database: Database = app.extensions["database"]
@@ -455,16 +448,9 @@ async def test_a_consent_sets_no_hundred_mails_going_at_once(
 
 
 @pytest.mark.both_databases("others wait for a transaction that counts")
-async def test_neither_do_many_that_are_due_at_one_moment(
-    app: Quart, alice: Visitor, smtp: SmtpServer
-) -> None:
+async def test_neither_do_many_that_are_due_at_one_moment(app: Quart, alice: Visitor, smtp: SmtpServer) -> None:
     database: Database = app.extensions["database"]
-    due: dict[str, Any] = {
-        "date": datetime.now(UTC),
-        "email": "bob@example.org",
-        "account_id": 1,
-        "text": "Hi",
-    }
+    due: dict[str, Any] = {"date": datetime.now(UTC), "email": "bob@example.org", "account_id": 1, "text": "Hi"}
     count = limits.MOST_TO_OTHERS + 12
     async with database.session() as db:
         db.add(Consent(account_id=1, email="bob@example.org", answer=Answer.AGREED))
@@ -479,9 +465,7 @@ async def test_neither_do_many_that_are_due_at_one_moment(
 
 
 @pytest.mark.both_databases("one UPDATE or INSERT decides by the row's state")
-async def test_a_request_that_nobody_needs_any_more_is_not_mailed(
-    app: Quart, alice: Visitor, smtp: SmtpServer
-) -> None:
+async def test_a_request_that_nobody_needs_any_more_is_not_mailed(app: Quart, alice: Visitor, smtp: SmtpServer) -> None:
     await remind_bob(alice)
     await alice.post("/reminders/1/cancel", page="/reminders/1")
 
@@ -542,9 +526,7 @@ async def test_subscribing_to_the_digest_is_no_consent(app: Quart, alice: Visito
 @pytest.mark.parametrize("typed", [*POISON, "a@example.org, b@example.org", "<a@x.org>,b@x.org", '"x\r\n"@y.org',
                                    "bob@example.org\r\nBcc: v@example.org", "阿丽@example.org"], ids=ascii)  # fmt: skip
 async def test_a_poisoned_address_is_refused_at_the_form(app: Quart, alice: Visitor, typed: str) -> None:
-    response = await alice.post(
-        "/reminders/new", text="Hi", to=typed.encode(errors="replace").decode(), **{"in": "1h"}
-    )
+    response = await alice.post("/reminders/new", text="Hi", to=typed.encode(errors="replace").decode(), **{"in": "1h"})
 
     assert response.status_code == 400
     assert await stored(app) == []

@@ -98,12 +98,7 @@ async def read_a_digest(page: Page, site: RunningSite, browser: Browser) -> list
     await owner.goto(f"{site.url}/digest/1")
     await owner.get_by_role("button", name="Send me a test").click()
     await owner.locator("[data-notice=test-sent]").wait_for()
-    for path in (
-        "/subscribers?q=alice@example.org",
-        "/digest/1",
-        "/monitor/",
-        "/monitor/jobs?text=alice@example.org",
-    ):
+    for path in ("/subscribers?q=alice@example.org", "/digest/1", "/monitor/", "/monitor/jobs?text=alice@example.org"):
         await owner.goto(f"{site.url}{path}")
         await expect(owner.locator("h1")).to_be_visible()
     await owner.locator("[data-state=empty]").wait_for()

@@ -113,9 +113,7 @@ async def test_migrations_make_what_the_models_say(database: Database) -> None:
         assert await connection.run_sync(differences) == []
 
 
-async def test_several_processes_may_migrate_at_once(
-    request: pytest.FixtureRequest, settings: Settings
-) -> None:
+async def test_several_processes_may_migrate_at_once(request: pytest.FixtureRequest, settings: Settings) -> None:
     """Their first start, on a database that is not there yet or has nothing in it."""
     if settings.database_url.startswith("postgresql"):
         server: PostgresServer = request.getfixturevalue("postgres_server")

@@ -41,15 +41,11 @@ async def fill(app: Quart) -> None:
         async with database.session() as db:
             trouble = {"reason": "The mail server answered: 535 5.7.8 no", "unreachable_since": now}
             began_at = now - timedelta(hours=1)
-            await db.execute(
-                update(Digest).where(Digest.id == pk).values(state=state, began_at=began_at, **trouble)
-            )
+            await db.execute(update(Digest).where(Digest.id == pk).values(state=state, began_at=began_at, **trouble))
             ids = list(await db.scalars(select(Delivery.id).where(Delivery.digest_id == pk)))
             for place, pk_ in enumerate(ids):
                 step = list(Step)[place % len(Step)] if place < 30 else Step.SENT
-                await db.execute(
-                    update(Delivery).where(Delivery.id == pk_).values(step=step, reason="451 later " * 20)
-                )
+                await db.execute(update(Delivery).where(Delivery.id == pk_).values(step=step, reason="451 later " * 20))
             await db.commit()
     async with database.session() as db:
         db.add(Post(title="New", text="Words", published_at=now))
@@ -78,9 +74,7 @@ async def site(tmp_path: Path) -> AsyncIterator[RunningSite]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
-async def test_from_a_post_to_a_reader_who_leaves(
-    site: RunningSite, browser: Browser, javascript: bool
-) -> None:
+async def test_from_a_post_to_a_reader_who_leaves(site: RunningSite, browser: Browser, javascript: bool) -> None:
     """At the site that `make run` starts: publish, subscribe, run the digest now, read the mail, unsubscribe."""
     owner = await (await browser.new_context(java_script_enabled=javascript)).new_page()
     reader = await (await browser.new_context(java_script_enabled=javascript)).new_page()

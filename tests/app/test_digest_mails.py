@@ -62,10 +62,7 @@ async def test_it_shows_title_beginning_and_a_link_for_each_post(site: DigestSit
 
     base = site.app.extensions["settings"].base_url
     assert site.smtp.accepted[0].message["Subject"] == "Weekly Digest"
-    assert (
-        f"\n\nSecond & last\n\nSome bold words\n\nRead More: Second & last\n{base}/posts/2-second-last\n"
-        in text
-    )
+    assert f"\n\nSecond & last\n\nSome bold words\n\nRead More: Second & last\n{base}/posts/2-second-last\n" in text
     assert "\n\n给自己 🌱\n\nSome bold words\n\nRead More: 给自己 🌱\n" in text
     assert "Read More: Second & last" in html.text
     assert f"{base}/posts/2-second-last" in html.links()
@@ -127,15 +124,7 @@ async def test_no_title_and_no_text_runs_or_breaks_out(site: DigestSite) -> None
 
 @pytest.mark.parametrize(
     "words",
-    [
-        "word " * 400,
-        "字" * 900,
-        "一 " + "字" * 900,
-        FAMILY * 130,
-        FLAG * 400,
-        "e\u0301" * 450,
-        "שלום עולם " * 90,
-    ],
+    ["word " * 400, "字" * 900, "一 " + "字" * 900, FAMILY * 130, FLAG * 400, "e\u0301" * 450, "שלום עולם " * 90],
     ids=["latin", "chinese", "one early blank", "families", "flags", "combining", "hebrew"],
 )
 async def test_the_first_500_characters_in_every_script(site: DigestSite, words: str) -> None:

@@ -76,9 +76,7 @@ async def test_an_empty_site_says_so(owner: Visitor) -> None:
     assert (await owner.get("/digest/1/html")).status_code == 404
 
 
-async def test_the_next_one_is_counted_previewed_and_run(
-    app: Quart, owner: Visitor, database: Database
-) -> None:
+async def test_the_next_one_is_counted_previewed_and_run(app: Quart, owner: Visitor, database: Database) -> None:
     await fill(database)
     await owner.get("/digest/")
     assert owner.marks.counts == {"new-posts": 2, "readers": 3}
@@ -128,9 +126,7 @@ async def test_its_page_counts_each_state_and_shows_what_went_wrong(
 ) -> None:
     pk = await begun(app, state=State.DONE)
     await change(database, Delivery, Delivery.id == 1, step=Step.SENT)
-    await change(
-        database, Delivery, Delivery.id == 2, step=Step.FAILED, reason="The mail server answered: 554 <no>"
-    )
+    await change(database, Delivery, Delivery.id == 2, step=Step.FAILED, reason="The mail server answered: 554 <no>")
     await change(database, Delivery, Delivery.id == 3, step=Step.UNCERTAIN, reason="May have arrived.")
 
     await owner.get(f"/digest/{pk}")

@@ -231,9 +231,7 @@ async def test_failures_of_one_batch_are_not_in_a_row_while_another_one_sends(
 ) -> None:
     """Forty neighbours at a host that wants none of it; everybody else's mails go out beside them."""
     monkeypatch.setattr(batch, "LARGEST", 60)
-    object.__setattr__(
-        settings, "digest_rate", 40
-    )  # so slow that both batches have begun before 20 have failed
+    object.__setattr__(settings, "digest_rate", 40)  # so slow that both batches have begun before 20 have failed
     await site.subscribe(120)
     pk = await site.begin()
     site.smtp.refused = {f"reader{n}@example.org" for n in range(40)}
@@ -333,9 +331,7 @@ async def test_what_a_dead_worker_was_sending_is_uncertain_and_the_rest_is_sent(
     await site.subscribe(10)
     pk = await site.begin()
     dead = {"step": Step.SENDING, "claimed_by": "a dead batch"}
-    await site.change(
-        Delivery, Delivery.id <= 4, claimed_until=datetime.now(UTC) + timedelta(seconds=20), **dead
-    )
+    await site.change(Delivery, Delivery.id <= 4, claimed_until=datetime.now(UTC) + timedelta(seconds=20), **dead)
 
     wait = await site.round(pk)
     assert wait is not None
@@ -381,9 +377,7 @@ async def test_mails_leave_no_faster_than_the_rate(site: DigestSite) -> None:
     assert times[-1] - began >= 11 / 10
 
 
-async def test_a_login_asked_for_instead_of_the_text_pauses_it_and_leaves_nothing_uncertain(
-    site: DigestSite,
-) -> None:
+async def test_a_login_asked_for_instead_of_the_text_pauses_it_and_leaves_nothing_uncertain(site: DigestSite) -> None:
     await site.subscribe(10)
     pk = await site.begin()
     site.smtp.script["data"] = "530 5.7.0 sign in first"
@@ -454,7 +448,4 @@ async def test_a_batch_begins_nothing_that_would_outlast_a_stop(
     await batch.send_batch(pk, 1, 100)
 
     assert 4 <= len(site.mailed) <= 40
-    assert await site.steps(pk) == {
-        Step.SENT: len(site.mailed),
-        Step.WAITING: 100 - len(site.mailed),
-    }
+    assert await site.steps(pk) == {Step.SENT: len(site.mailed), Step.WAITING: 100 - len(site.mailed)}

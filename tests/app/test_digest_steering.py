@@ -172,9 +172,7 @@ async def test_the_owner_is_mailed_once_when_mail_can_be_sent(site: DigestSite) 
     assert f"/digest/{pk}\n" in text.get_content()
 
 
-async def test_a_sweep_starts_what_nobody_sends_and_calls_the_owner(
-    site: DigestSite, settings: Settings
-) -> None:
+async def test_a_sweep_starts_what_nobody_sends_and_calls_the_owner(site: DigestSite, settings: Settings) -> None:
     await site.subscribe()
     pk = await site.begin()
     async with connect(settings.redis_url):

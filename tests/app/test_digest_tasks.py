@@ -41,11 +41,7 @@ def test_it_is_due_on_saturday_at_ten_in_the_site_s_zone(settings: Settings) -> 
 
     [saturday, *_] = schedules(settings)
 
-    assert (saturday.name, saturday.task, saturday.window) == (
-        "weekly-digest",
-        "digest.weekly",
-        timedelta(days=6),
-    )
+    assert (saturday.name, saturday.task, saturday.window) == ("weekly-digest", "digest.weekly", timedelta(days=6))
     tokyo = ZoneInfo("Asia/Tokyo")
     found = saturday.next_after(datetime(2026, 11, 26, 12, tzinfo=tokyo))
     assert found == datetime(2026, 11, 28, 10, tzinfo=tokyo)

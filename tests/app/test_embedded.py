@@ -170,8 +170,7 @@ async def test_a_worker_alone_says_what_to_start(tmp_path: Path) -> None:
 
     assert worker.returncode == 1
     assert said.decode() == (
-        f"No Redis at {tmp_path}/redis.sock: "
-        "start `make run` in another terminal, or set REDIS_URL to one that runs\n"
+        f"No Redis at {tmp_path}/redis.sock: start `make run` in another terminal, or set REDIS_URL to one that runs\n"
     )
 
 

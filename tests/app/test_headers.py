@@ -34,9 +34,7 @@ PART = b'Content-Disposition: form-data; name="email"'
 
 def form_of(*parts: bytes, boundary: bytes = b"b") -> bytes:
     """A multipart body: each part is its head and a value."""
-    return (
-        b"".join(b"--%s\r\n%s\r\n\r\nx\r\n" % (boundary, part) for part in parts) + b"--%s--\r\n" % boundary
-    )
+    return b"".join(b"--%s\r\n%s\r\n\r\nx\r\n" % (boundary, part) for part in parts) + b"--%s--\r\n" % boundary
 
 
 async def post(app: Quart, body: bytes, kind: str) -> int:
@@ -56,19 +54,12 @@ async def test_a_header_of_any_value_is_no_fault(behind_a_proxy: Quart, name: st
     async with behind_a_proxy.test_app():
         client = behind_a_proxy.test_client()
         for value in HOSTILE:
-            for method, path in (
-                ("GET", "/"),
-                ("GET", "/metrics"),
-                ("GET", "/static/site.css"),
-                ("POST", "/sign-in"),
-            ):
+            for method, path in (("GET", "/"), ("GET", "/metrics"), ("GET", "/static/site.css"), ("POST", "/sign-in")):
                 answer = await client.open(path, method=method, headers={name: value})
                 assert not has_fault(path, answer.status_code), (method, path, value)
 
 
-@pytest.mark.parametrize(
-    "origin", ["http://[", "http://[::1", "http://]x", "http://evil.example", "null", "é", "//"]
-)
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]x", "http://evil.example", "null", "é", "//"])
 async def test_an_origin_that_is_not_this_site_is_refused(alice: Visitor, origin: str) -> None:
     await alice.get("/account")
     form = {"csrf_token": alice.token(), "timezone": "UTC"}
@@ -92,9 +83,7 @@ async def test_a_part_without_a_name_is_refused(app: Quart, part: bytes) -> None
 
 
 async def test_a_boundary_over_70_characters_is_refused_unread(app: Quart) -> None:
-    assert (
-        await post(app, form_of(PART, boundary=b"b" * 70), f"multipart/form-data; boundary={'b' * 70}") == 403
-    )
+    assert await post(app, form_of(PART, boundary=b"b" * 70), f"multipart/form-data; boundary={'b' * 70}") == 403
     for length in (71, 1_000, 60_000):
         begun = time.process_time()
         status = await post(app, b"\r\n--" + b"b" * 250_000, f"multipart/form-data; boundary={'b' * length}")
@@ -105,9 +94,7 @@ async def test_a_boundary_over_70_characters_is_refused_unread(app: Quart) -> No
 @examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     heads=st.lists(
-        st.one_of(
-            st.binary(max_size=60), st.sampled_from([PART, b"X: y", b"Content-Type: text/plain; charset=x"])
-        ),
+        st.one_of(st.binary(max_size=60), st.sampled_from([PART, b"X: y", b"Content-Type: text/plain; charset=x"])),
         max_size=4,
     ),
     boundary=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=80),
@@ -136,9 +123,7 @@ async def test_every_redirect_stays_on_this_site(
                     client = https.test_client(use_cookies=False)
                     answer = await client.open(path, method=route.method, headers=sent | cookies)
                     location = answer.headers.get("Location", "/")
-                    assert location.startswith("/") or urlsplit(location)[:2] == ("https", "example.org"), (
-                        path
-                    )
+                    assert location.startswith("/") or urlsplit(location)[:2] == ("https", "example.org"), path
                     assert not location.startswith("//"), path
                     redirects += 300 <= answer.status_code < 400
     assert redirects > 50

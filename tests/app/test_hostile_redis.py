@@ -20,12 +20,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.mark.parametrize("write", [write_wrong, write_garbage])
 async def test_no_page_breaks(
-    app: Quart,
-    alice: Visitor,
-    owner: Visitor,
-    redis: Redis,
-    write: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    app: Quart, alice: Visitor, owner: Visitor, redis: Redis, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wrong_type, "SCAN_AGAIN_S", 0)
     routes = [route for route in await furnish(app) if route.method == "GET"]

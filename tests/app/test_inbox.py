@@ -31,19 +31,14 @@ def mail(**headers: str) -> EmailMessage:
     message["From"], message["To"] = "Quarq <quarq@localhost>", "alice@example.org"
     message["Subject"] = headers.get("Subject", "提醒 🌱")
     message.set_content("Read https://example.org/a?b=1&c=2.\n<b>not bold</b>\n")
-    message.add_alternative(
-        f'{HOSTILE}<p>مرحبا <a href="https://example.org/page">Open</a></p>', subtype="html"
-    )
+    message.add_alternative(f'{HOSTILE}<p>مرحبا <a href="https://example.org/page">Open</a></p>', subtype="html")
     return message
 
 
 @pytest.fixture
 async def smtp(settings: Settings) -> AsyncIterator[aiosmtplib.SMTP]:
     """A client of the running catcher."""
-    async with (
-        catching(settings),
-        aiosmtplib.SMTP(socket_path=str(settings.smtp_socket), start_tls=False) as client,
-    ):
+    async with catching(settings), aiosmtplib.SMTP(socket_path=str(settings.smtp_socket), start_tls=False) as client:
         yield client
 
 
@@ -67,9 +62,7 @@ def with_key(app: Quart) -> Any:
 async def test_a_mail_is_kept_whole_and_shown(app: Quart, settings: Settings, smtp: aiosmtplib.SMTP) -> None:
     message = mail()
 
-    await smtp.send_message(
-        message, sender="quarq@localhost", recipients=["alice@example.org", "bob@example.org"]
-    )
+    await smtp.send_message(message, sender="quarq@localhost", recipients=["alice@example.org", "bob@example.org"])
 
     [path] = caught(settings)
     assert path.read_bytes().startswith(
@@ -88,9 +81,7 @@ async def test_an_empty_inbox_says_so(app: Quart) -> None:
     assert Marks((await get(app, "/inbox/"))[1]).states == ["empty"]
 
 
-async def test_the_html_of_a_mail_may_do_nothing(
-    app: Quart, settings: Settings, smtp: aiosmtplib.SMTP
-) -> None:
+async def test_the_html_of_a_mail_may_do_nothing(app: Quart, settings: Settings, smtp: aiosmtplib.SMTP) -> None:
     await smtp.send_message(mail())
 
     response = await with_key(app).get(f"/inbox/{caught(settings)[0].stem}/html")
@@ -119,9 +110,7 @@ async def test_a_hostile_subject_is_text(app: Quart, settings: Settings, smtp: a
         b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody",
     ],
 )
-async def test_a_malformed_mail_is_shown_as_far_as_it_goes(
-    app: Quart, settings: Settings, raw: bytes
-) -> None:
+async def test_a_malformed_mail_is_shown_as_far_as_it_goes(app: Quart, settings: Settings, raw: bytes) -> None:
     (settings.data_dir / "mail").mkdir(exist_ok=True)
     name = store(settings.data_dir / "mail", "", ["alice@example.org"], raw).stem
 
@@ -148,21 +137,13 @@ async def test_every_address_of_it_is_a_404_without_the_key_of_this_run(
                 for method in METHODS:
                     response = await client.open(path, method=method)
                     assert response.status_code == 404, (method, path)
-                    assert (
-                        "Set-Cookie" not in response.headers or cookie not in response.headers["Set-Cookie"]
-                    )
+                    assert "Set-Cookie" not in response.headers or cookie not in response.headers["Set-Cookie"]
         for wrong in (*WRONG_KEYS, old, present[:-1], f"{present}x", present.swapcase()):
             for path in paths:
                 tried = (
-                    await app.test_client().get(
-                        path, query_string={"key": wrong.encode(errors="surrogatepass")}
-                    ),
-                    await app.test_client().get(
-                        path, headers={"Cookie": f"{cookie}={quote(wrong, errors='replace')}"}
-                    ),
-                    await app.test_client().get(
-                        path, headers={"Cookie": f"inbox-1={present}; inbox={present}"}
-                    ),
+                    await app.test_client().get(path, query_string={"key": wrong.encode(errors="surrogatepass")}),
+                    await app.test_client().get(path, headers={"Cookie": f"{cookie}={quote(wrong, errors='replace')}"}),
+                    await app.test_client().get(path, headers={"Cookie": f"inbox-1={present}; inbox={present}"}),
                     await app.test_client().post(path, form={"key": present}),
                 )
                 assert {response.status_code for response in tried} == {404}, (path, wrong)
@@ -173,9 +154,7 @@ async def test_every_address_of_it_is_a_404_without_the_key_of_this_run(
     await try_all("")
 
 
-async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(
-    app: Quart, settings: Settings
-) -> None:
+async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(app: Quart, settings: Settings) -> None:
     client = app.test_client()
     with key.new_key(settings):
         printed = urlsplit(key.address(settings))
@@ -217,9 +196,7 @@ async def test_a_mail_that_is_broken_off_is_not_kept(settings: Settings, smtp: a
 
 async def test_a_mail_too_large_is_refused(settings: Settings, smtp: aiosmtplib.SMTP) -> None:
     with pytest.raises(aiosmtplib.SMTPResponseException) as refused:
-        await smtp.sendmail(
-            "quarq@localhost", ["alice@example.org"], b"x" * 70 + b"\r\n" + b"y" * LONGEST_MAIL
-        )
+        await smtp.sendmail("quarq@localhost", ["alice@example.org"], b"x" * 70 + b"\r\n" + b"y" * LONGEST_MAIL)
 
     assert refused.value.code in {500, 552}
     assert caught(settings) == []
@@ -243,9 +220,7 @@ async def test_the_oldest_go_first(app: Quart, settings: Settings) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(
-    served: Quart, browser: Browser
-) -> None:
+async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(served: Quart, browser: Browser) -> None:
     settings: Settings = served.extensions["settings"]
     message = mail()
     message.get_payload()[1].set_payload(f'{HOSTILE}<a href="{settings.base_url}/sign-in">Sign in</a>')  # type: ignore[union-attr, index]

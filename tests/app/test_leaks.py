@@ -19,23 +19,12 @@ from tests.redis_server import RedisServer
 from tests.site import TOKEN, Site, site
 from tests.waiting import wait_until
 
-PEOPLE = (
-    "alice@example.org",
-    "bob@example.org",
-    "reader@example.org",
-    "new@example.org",
-    "o'brien@example.org",
-)
+PEOPLE = ("alice@example.org", "bob@example.org", "reader@example.org", "new@example.org", "o'brien@example.org")
 REFUSAL = f"550 5.1.1 no such user: {' '.join(f'<{person}>' for person in PEOPLE)}"
 TEXT = "water the plants"
 METRICS_TOKEN = "only for this test"
 TASKS = (
-    *(
-        "accounts.send_sign_in_link",
-        "subscribers.send_confirmation",
-        "reminders.remind",
-        "reminders.ask_for_consent",
-    ),
+    *("accounts.send_sign_in_link", "subscribers.send_confirmation", "reminders.remind", "reminders.ask_for_consent"),
     "digest.send_batch",
 )
 
@@ -74,9 +63,7 @@ async def visit(here: Site) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("stage", ["rcpt", "dot"])
-async def test_a_mail_server_that_repeats_what_it_refuses(
-    own_redis: RedisServer, tmp_path: Path, stage: str
-) -> None:
+async def test_a_mail_server_that_repeats_what_it_refuses(own_redis: RedisServer, tmp_path: Path, stage: str) -> None:
     options = {"log_level": "DEBUG", "metrics_token": METRICS_TOKEN}
     async with site(own_redis.url, **options) as here:
         here.smtp.script[stage] = REFUSAL

@@ -100,12 +100,8 @@ async def test_the_policy_stops_scripts_that_are_not_ours(served: Quart, browser
     await page.goto(await sign_in_link(settings))
     assert complaints == []
     assert await page.input_value("[name=timezone]") != ""
-    await page.evaluate(
-        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hit = 1\">')"
-    )
-    await wait_until(
-        lambda: any(re.search("Content.Security.Policy", text) for text in complaints), "a refusal"
-    )
+    await page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hit = 1\">')")
+    await wait_until(lambda: any(re.search("Content.Security.Policy", text) for text in complaints), "a refusal")
     assert await page.evaluate("window.hit") is None
     assert urlsplit(page.url).netloc == urlsplit(settings.base_url).netloc
 

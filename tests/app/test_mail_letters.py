@@ -53,9 +53,7 @@ def test_it_reads_like_a_composed_mail(sender: str) -> None:
             html=HTML.replace(LINK, link), message_id="<digest.1@example.org>", headers=HEADERS,
         )
     )  # fmt: skip
-    assert (
-        (parcel.sender, parcel.to) == (alone.sender, alone.to) == ("quarq@example.org", "alice@example.org")
-    )
+    assert (parcel.sender, parcel.to) == (alone.sender, alone.to) == ("quarq@example.org", "alice@example.org")
     ours, theirs = read(parcel.wire), read(alone.wire)
     assert contents(ours) == contents(theirs)
     apart = {"date", "content-type"}

@@ -60,9 +60,7 @@ def _in(node: ast.AST, name: str) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         here = isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef)
         inner = (
-            f"{name}.{child.name}"
-            if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef)
-            else name
+            f"{name}.{child.name}" if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef) else name
         )
         yield from _in(child, inner if here else name)
         if isinstance(child, ast.Call) and re.search(SENDS, ast.unparse(child.func)):
@@ -203,11 +201,7 @@ async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_w
     crowded = (at + timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M")
     pk = limits.MOST_TO_OTHERS + 1
 
-    for person, path in (
-        (alice, "/reminders/new"),
-        (charlie, "/reminders/new"),
-        (alice, f"/reminders/{pk}/edit"),
-    ):
+    for person, path in ((alice, "/reminders/new"), (charlie, "/reminders/new"), (alice, f"/reminders/{pk}/edit")):
         answer = await person.post(path, text="Words to keep", to="bob@example.org", when=crowded)
         assert answer.status_code == 429
         assert person.marks.errors == ["crowded"]
@@ -219,9 +213,7 @@ async def test_an_address_gets_20_reminders_within_a_day_whoever_sets_them_and_w
     assert (await alice.post("/reminders/new", text="Mine", when=same)).status_code == 303, "to oneself"
 
 
-async def test_changing_what_waits_is_free_and_mailing_again_is_not(
-    app: Quart, redis: Redis, alice: Visitor
-) -> None:
+async def test_changing_what_waits_is_free_and_mailing_again_is_not(app: Quart, redis: Redis, alice: Visitor) -> None:
     at = datetime.now(UTC) + timedelta(days=1)
     waits = Reminder(date=at, email="alice@example.org", text="Hi", account_id=1)
     over = Reminder(date=at, email="alice@example.org", text="Hi", account_id=1, state=State.FAILED)
@@ -235,9 +227,7 @@ async def test_changing_what_waits_is_free_and_mailing_again_is_not(
     assert "Words to keep" in alice.text
 
 
-async def test_reminders_are_set_while_redis_counts_nothing(
-    app: Quart, alice: Visitor, settings: Settings
-) -> None:
+async def test_reminders_are_set_while_redis_counts_nothing(app: Quart, alice: Visitor, settings: Settings) -> None:
     await add(app, Consent(account_id=1, email="bob@example.org", answer=Answer.AGREED))
     await app.extensions["rate_limits"].close()
     app.extensions["rate_limits"] = RateLimits("redis://127.0.0.1:1", settings.secret_key)
@@ -246,9 +236,7 @@ async def test_reminders_are_set_while_redis_counts_nothing(
         assert (await alice.post("/reminders/new", text="Hi", to=to, **{"in": "1h"})).status_code == 303
 
 
-async def test_what_strangers_use_up_locks_out_nobody_who_has_an_account(
-    settings: Settings, redis: Redis
-) -> None:
+async def test_what_strangers_use_up_locks_out_nobody_who_has_an_account(settings: Settings, redis: Redis) -> None:
     """Nor the owner before the first sign-in; each of them still gets six an hour."""
     app = create_app(replace(settings, trusted_proxies=1))
     async with app.test_app():
@@ -264,12 +252,9 @@ async def test_what_strangers_use_up_locks_out_nobody_who_has_an_account(
 
 
 @pytest.mark.parametrize(
-    ("network", "most"),
-    [("2001:db8:5:{n:x}::1", 120), ("::ffff:10.0.{n}.1", 200), ("2001:db8:{n:x}::1", 200)],
+    ("network", "most"), [("2001:db8:5:{n:x}::1", 120), ("::ffff:10.0.{n}.1", 200), ("2001:db8:{n:x}::1", 200)]
 )
-async def test_one_network_of_ipv6_is_not_a_thousand_clients(
-    settings: Settings, network: str, most: int
-) -> None:
+async def test_one_network_of_ipv6_is_not_a_thousand_clients(settings: Settings, network: str, most: int) -> None:
     """Its /64 networks share what four clients may ask for, of every action that is limited by client."""
     app = create_app(replace(settings, trusted_proxies=1))
     async with app.test_app():

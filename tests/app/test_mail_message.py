@@ -63,14 +63,7 @@ def test_a_header_set_behind_our_back_is_found_on_the_wire() -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    [
-        "您的提醒：给植物浇水",
-        "تذكير: اسق النباتات",
-        "Wäsche 🧺👩‍👩‍👧",
-        "Re: 50% = half?",
-        "提醒" * 100,
-        "é" * 250,
-    ],
+    ["您的提醒：给植物浇水", "تذكير: اسق النباتات", "Wäsche 🧺👩‍👩‍👧", "Re: 50% = half?", "提醒" * 100, "é" * 250],
 )
 def test_any_language_reads_back_as_written(subject: str) -> None:
     message = read(to_bytes(mail(subject, text=f"{subject}\n", html=f"<p>{subject}</p>")))
@@ -111,9 +104,7 @@ def test_long_chinese_is_folded_in_lines_of_76_and_the_list_headers_stay_whole()
     }
 
     wire = to_bytes(
-        mail(
-            subject[:160], sender=f"{name[:160]} <quarq@example.org>", headers=headers, message_id="<1@a.org>"
-        )
+        mail(subject[:160], sender=f"{name[:160]} <quarq@example.org>", headers=headers, message_id="<1@a.org>")
     )
 
     message = read(wire)
@@ -181,11 +172,7 @@ def test_it_goes_to_one_person() -> None:
     message = mail(to="alice@xn--bcher-kva.example")
 
     assert pack(message).to == "alice@xn--bcher-kva.example"
-    for several in (
-        "a@example.org, b@example.org",
-        "a@example.org b@example.org",
-        "<a@example.org>,b@example.org",
-    ):
+    for several in ("a@example.org, b@example.org", "a@example.org b@example.org", "<a@example.org>,b@example.org"):
         with pytest.raises(ValueError, match="mail"):
             mail(to=several)
 

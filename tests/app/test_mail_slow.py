@@ -44,9 +44,7 @@ def settings(settings: Settings, smtp: SmtpServer) -> Settings:
 
 
 @pytest.fixture
-async def many_due(
-    app: Quart, database: Database, settings: Settings, smtp: SmtpServer
-) -> AsyncIterator[None]:
+async def many_due(app: Quart, database: Database, settings: Settings, smtp: SmtpServer) -> AsyncIterator[None]:
     """A worker sends the first of many reminders; the others wait. After the test all are sent, each once."""
     now = datetime.now(UTC)
     async with database.session() as db:
@@ -89,9 +87,7 @@ async def test_mails_that_people_wait_for_leave_beside_them(
     expected = {"charlie@example.org", "dora@example.org", "bob@example.org"}
 
     def left() -> dict[str, float]:
-        return {
-            mail.recipients[0]: mail.at - began for mail in smtp.accepted if mail.recipients[0] in expected
-        }
+        return {mail.recipients[0]: mail.at - began for mail in smtp.accepted if mail.recipients[0] in expected}
 
     await wait_until(lambda: left().keys() == expected, "the three mails", timeout_s=60)
     assert max(left().values()) < SLOW_S + SOON_S

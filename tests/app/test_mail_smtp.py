@@ -13,15 +13,7 @@ import pytest
 
 from app.mail import DeliveryFailed, Mailer, MailServer, Outcome, compose
 from app.mail.smtp import check, send
-from tests.smtp_server import (
-    DROP,
-    DROP_AFTER_DOT,
-    DROP_MID_DATA,
-    STALL,
-    STALL_AFTER_DOT,
-    SmtpServer,
-    smtp_server,
-)
+from tests.smtp_server import DROP, DROP_AFTER_DOT, DROP_MID_DATA, STALL, STALL_AFTER_DOT, SmtpServer, smtp_server
 
 MAIL = compose(
     sender="Quarq <quarq@example.org>",
@@ -111,9 +103,7 @@ async def test_each_failure_is_classed(
 
 async def test_what_a_server_says_is_kept_without_the_addresses_in_it(server: SmtpServer) -> None:
     """It is written to logs and shown on pages, and outlives the row of whoever asked to be forgotten."""
-    server.script["rcpt"] = (
-        "550 5.1.1 <alice@example.org>: no such user (alice@example.org,bob@localhost) here"
-    )
+    server.script["rcpt"] = "550 5.1.1 <alice@example.org>: no such user (alice@example.org,bob@localhost) here"
 
     with pytest.raises(DeliveryFailed) as caught:
         await send(mail_server(server), MAIL)
@@ -135,10 +125,7 @@ async def test_nobody_listening_is_unreachable(server: SmtpServer) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "outcome"),
-    [
-        ("454 4.7.0 temporary failure", Outcome.UNREACHABLE),
-        ("535 5.7.8 wrong password", Outcome.ACCOUNT),
-    ],
+    [("454 4.7.0 temporary failure", Outcome.UNREACHABLE), ("535 5.7.8 wrong password", Outcome.ACCOUNT)],
 )
 async def test_a_refused_login_is_told_from_a_passing_one(answer: str, outcome: Outcome) -> None:
     async with smtp_server(login="quarq:right") as server:
@@ -230,9 +217,7 @@ async def test_while_the_server_hangs_nobody_waits_twice(server: SmtpServer) -> 
     outcomes = await asyncio.gather(*(mailer.send(MAIL) for _ in range(100)), return_exceptions=True)
 
     assert time.monotonic() - began < 1
-    assert {failed.outcome for failed in outcomes if isinstance(failed, DeliveryFailed)} == {
-        Outcome.UNREACHABLE
-    }
+    assert {failed.outcome for failed in outcomes if isinstance(failed, DeliveryFailed)} == {Outcome.UNREACHABLE}
     assert server.connections == 1
 
 

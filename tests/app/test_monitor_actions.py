@@ -61,9 +61,7 @@ async def test_a_failed_job_runs_again(connection: JobsRedis, worker: str, owner
     assert owner.marks.notices == ["retried"]
 
 
-async def test_what_has_not_failed_is_not_run_again(
-    connection: JobsRedis, worker: str, owner: Visitor
-) -> None:
+async def test_what_has_not_failed_is_not_run_again(connection: JobsRedis, worker: str, owner: Visitor) -> None:
     job = await echo.delay("x")
     await job.get(timeout=10)
 
@@ -99,9 +97,7 @@ async def test_a_waiting_job_is_moved_in_the_reader_s_zone(connection: JobsRedis
     """The owner of these tests is in Berlin."""
     job = await echo.apply_async(("x",), countdown=100)
 
-    await owner.post(
-        "/monitor/job/reschedule", page=f"/monitor/job?id={job.id}", id=job.id, when="2030-07-01T10:30"
-    )
+    await owner.post("/monitor/job/reschedule", page=f"/monitor/job?id={job.id}", id=job.id, when="2030-07-01T10:30")
 
     due = (await job.info()).due
     assert due is not None
@@ -201,27 +197,19 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
     assert (await monitor.audit(connection)).rows[0].result.startswith("Begun.")
 
 
-async def test_a_rate_limit_is_changed_for_all_workers(
-    connection: JobsRedis, worker: str, owner: Visitor
-) -> None:
-    await owner.post(
-        "/monitor/task/rate", page="/monitor/task?name=shop.limited", name="shop.limited", rate="5/m"
-    )
+async def test_a_rate_limit_is_changed_for_all_workers(connection: JobsRedis, worker: str, owner: Visitor) -> None:
+    await owner.post("/monitor/task/rate", page="/monitor/task?name=shop.limited", name="shop.limited", rate="5/m")
     [task] = [task for task in await monitor.tasks(connection) if task.name == limited.name]
     assert task.rate_limit == "5/m"
     assert await last_note(connection) == ("owner", "change rate limit", "shop.limited")
 
-    await owner.post(
-        "/monitor/task/rate", page="/monitor/task?name=shop.limited", name="shop.limited", rate="fast"
-    )
+    await owner.post("/monitor/task/rate", page="/monitor/task?name=shop.limited", name="shop.limited", rate="fast")
     await owner.get("/monitor/task?name=shop.limited")
     assert owner.marks.notices == ["SettingsMistake"]
     assert "fast" in owner.text
 
 
-async def test_a_schedule_is_paused_resumed_and_run(
-    connection: JobsRedis, worker: str, owner: Visitor
-) -> None:
+async def test_a_schedule_is_paused_resumed_and_run(connection: JobsRedis, worker: str, owner: Visitor) -> None:
     async def schedule() -> monitor.ScheduleInfo:
         return (await monitor.schedules(connection))[0]
 
@@ -274,9 +262,7 @@ async def test_a_worker_is_quieted_and_stopped(connection: JobsRedis, worker: st
     assert "offline" in owner.marks.states
 
 
-async def test_a_workflow_goes_on_from_what_failed(
-    connection: JobsRedis, worker: str, owner: Visitor
-) -> None:
+async def test_a_workflow_goes_on_from_what_failed(connection: JobsRedis, worker: str, owner: Visitor) -> None:
     workflow = await chord([echo.s(1), fail.s("no luck")], echo.s()).delay()
     await workflow.get(propagate=False, timeout=20)
     await owner.get(f"/monitor/workflow?id={workflow.id}")
@@ -320,9 +306,7 @@ async def test_a_text_of_two_characters_is_found(worker: str, owner: Visitor) ->
     assert other.id not in owner.text
 
 
-async def test_a_worker_s_page_lists_no_more_than_a_hundred(
-    app: Quart, connection: JobsRedis, owner: Visitor
-) -> None:
+async def test_a_worker_s_page_lists_no_more_than_a_hundred(app: Quart, connection: JobsRedis, owner: Visitor) -> None:
     async with shop_worker(app.extensions["settings"].redis_url, max_jobs=150):
         await slow.apply_many([(60,)] * 120)
 

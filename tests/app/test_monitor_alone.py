@@ -110,9 +110,7 @@ def paths(app: Quart, values: dict[str, str]) -> list[str]:
 
 @pytest.mark.timeout(90)
 @pytest.mark.usefixtures("worker")
-async def test_every_page_opens_for_the_one_who_has_the_link(
-    alone: Alone, redis_url: str, tmp_path: Path
-) -> None:
+async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis_url: str, tmp_path: Path) -> None:
     before = set((ROOT / "var").rglob("*"))
     multiply = signature("quickstart.multiply")
     async with connect(redis_url) as redis:
@@ -165,9 +163,7 @@ async def test_an_opened_link_is_not_used_yet(alone: Alone) -> None:
     assert await alone.sign_in(alone.browser) == 303
 
 
-async def test_one_browser_is_signed_in_to_two_of_them_at_once(
-    alone: Alone, tmp_path: Path, redis_url: str
-) -> None:
+async def test_one_browser_is_signed_in_to_two_of_them_at_once(alone: Alone, tmp_path: Path, redis_url: str) -> None:
     """Browsers keep cookies for a host, not for a port."""
     (tmp_path / "other").mkdir()
     async with running(tmp_path / "other", redis_url) as other:
@@ -206,17 +202,12 @@ async def test_it_listens_on_this_machine_alone_unless_told_otherwise(tmp_path: 
         await with_host.browser.aclose()
 
 
-async def test_its_redis_can_be_given_where_no_list_of_processes_shows_it(
-    tmp_path: Path, redis_url: str
-) -> None:
+async def test_its_redis_can_be_given_where_no_list_of_processes_shows_it(tmp_path: Path, redis_url: str) -> None:
     (tmp_path / "url").write_text(f"{redis_url}\n")
 
     assert find_redis_url(parse_arguments(["--redis-url-file", str(tmp_path / "url")]), {}) == redis_url
     assert find_redis_url(parse_arguments([]), {"REDIS_URL": redis_url}) == redis_url
-    assert (
-        find_redis_url(parse_arguments(["--redis-url", redis_url]), {"REDIS_URL": "redis://other"})
-        == redis_url
-    )
+    assert find_redis_url(parse_arguments(["--redis-url", redis_url]), {"REDIS_URL": "redis://other"}) == redis_url
     with pytest.raises(SettingsError, match="cannot be read"):
         find_redis_url(parse_arguments(["--redis-url-file", str(tmp_path / "none")]), {})
 

@@ -30,20 +30,10 @@ def pages_of(it: Shop, worker: str) -> list[str]:
     """Every page, with a job of every kind on it."""
     found = [it.succeeded, it.failed, it.retrying, it.running, it.later, it.limited, it.secret, it.workflow]
     return [
-        *(
-            "/",
-            "/jobs",
-            f"/jobs?text={quote('浇水')}",
-            "/jobs?state=FAILURE&since=2026-01-01T10:00",
-            "/jobs?since=no",
-        ),
+        *("/", "/jobs", f"/jobs?text={quote('浇水')}", "/jobs?state=FAILURE&since=2026-01-01T10:00", "/jobs?since=no"),
         *("/scheduled", "/workers", f"/worker?name={quote(worker)}", "/worker?name=gone", "/tasks"),
         *("/task?name=shop.echo", "/queues", "/queue/purge?name=default", "/schedules", "/workflows"),
-        *(
-            f"/workflow?id={it.workflow.id}",
-            f"/workflow?id={it.broken_workflow.id}",
-            f"/workflow?id={it.large.id}",
-        ),
+        *(f"/workflow?id={it.workflow.id}", f"/workflow?id={it.broken_workflow.id}", f"/workflow?id={it.large.id}"),
         *(f"/workflow?id={it.large.id}&path=0&start=50", "/broker", "/audit"),
         *(f"/job?id={job.id}" for job in found),
     ]
@@ -67,9 +57,7 @@ async def test_every_page_is_for_everybody(served: Quart, browser: Browser) -> N
     assert errors == []
 
 
-async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
-    served: Quart, browser: Browser
-) -> None:
+async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(served: Quart, browser: Browser) -> None:
     page = await tab(browser)
     address = await signed_in(page, served)
     async with shop(served.extensions["settings"].redis_url) as it:

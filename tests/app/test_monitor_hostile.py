@@ -83,40 +83,8 @@ class Reader(HTMLParser):
 
 
 OURS = {
-    *(
-        "html",
-        "head",
-        "meta",
-        "title",
-        "link",
-        "script",
-        "body",
-        "nav",
-        "main",
-        "header",
-        "footer",
-        "section",
-    ),
-    *(
-        "a",
-        "b",
-        "i",
-        "p",
-        "div",
-        "span",
-        "h1",
-        "h2",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "bdi",
-        "code",
-        "pre",
-        "time",
-    ),
+    *("html", "head", "meta", "title", "link", "script", "body", "nav", "main", "header", "footer", "section"),
+    *("a", "b", "i", "p", "div", "span", "h1", "h2", "ul", "ol", "li", "dl", "dt", "dd", "bdi", "code", "pre", "time"),
     *("form", "input", "button", "label", "select", "option", "details", "summary", "noscript", "progress"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect"),
 }
@@ -126,17 +94,7 @@ OURS = {
 async def planted(app: Quart) -> AsyncIterator[list[str]]:
     """Every payload in every place that others write to. Yields the pages that show them."""
     redis = app.extensions["redis"]
-    paths = [
-        "/",
-        "/jobs",
-        "/scheduled",
-        "/workers",
-        "/tasks",
-        "/queues",
-        "/schedules",
-        "/workflows",
-        "/audit",
-    ]
+    paths = ["/", "/jobs", "/scheduled", "/workers", "/tasks", "/queues", "/schedules", "/workflows", "/audit"]
     async with shop_worker(redis_url=app.extensions["settings"].redis_url):
         for number, payload in enumerate(PAYLOADS):
             name = payload.replace("\n", " ").replace("‮", "")
@@ -149,11 +107,7 @@ async def planted(app: Quart) -> AsyncIterator[list[str]]:
             for result in (failed, echoed):
                 await result.get(propagate=False, timeout=20)
             paths += [f"/job?id={quote(job.id)}" for job in (failed, echoed, unknown)]
-            paths += [
-                f"/task?name={quote(name)}",
-                f"/worker?name={quote(name)}",
-                f"/queue/purge?name={quote(name)}",
-            ]
+            paths += [f"/task?name={quote(name)}", f"/worker?name={quote(name)}", f"/queue/purge?name={quote(name)}"]
             paths += [f"/jobs?text={quote(payload)}&task={quote(payload)}&worker={quote(payload)}"]
         yield paths
 
@@ -175,17 +129,8 @@ async def test_a_hostile_worker_s_name_is_text_and_can_be_told_to_stop(app: Quar
     redis = app.extensions["redis"]
     name = "<img src=x onerror=alert(1)>'\"&:1"
     seconds, _ = await redis.time()
-    facts = {
-        "host": name,
-        "queues": f"default,{name}",
-        "tasks": name,
-        "python": name,
-        "pid": 1,
-        "max_jobs": 1,
-    }
-    await redis.hset(
-        f"jobs:worker:{name}", mapping=facts | {"seen": seconds * 1000, "started": seconds * 1000}
-    )
+    facts = {"host": name, "queues": f"default,{name}", "tasks": name, "python": name, "pid": 1, "max_jobs": 1}
+    await redis.hset(f"jobs:worker:{name}", mapping=facts | {"seen": seconds * 1000, "started": seconds * 1000})
     await redis.zadd("jobs:workers", {name: seconds * 1000})
     async with redis.pubsub() as listening:
         await listening.subscribe(f"jobs:control:{name}")
@@ -207,8 +152,7 @@ async def test_a_hostile_worker_s_name_is_text_and_can_be_told_to_stop(app: Quar
 
 
 @pytest.mark.parametrize(
-    "job_id",
-    ["", "x" * 513, "a\nb", "a\0b", "a\x7fb", "\ud800", "../../etc/passwd", "nobody:0.1", "*", "[a-z]*"],
+    "job_id", ["", "x" * 513, "a\nb", "a\0b", "a\x7fb", "\ud800", "../../etc/passwd", "nobody:0.1", "*", "[a-z]*"]
 )
 async def test_an_id_that_cannot_be_is_not_looked_up(owner: Visitor, job_id: str) -> None:
     response = await owner.get(f"/monitor/job?id={quote(job_id, errors='surrogatepass')}")
@@ -249,15 +193,7 @@ async def test_scores_that_are_no_times_hide_nothing(app: Quart, owner: Visitor)
             await redis.hset(f"jobs:job:{job.id}", "due", due)
             if not due:  # a stock producer's
                 await redis.delete(f"jobs:job:{job.id}")
-            for path in (
-                "",
-                "jobs",
-                "scheduled",
-                "queues",
-                "queue/purge?name=default",
-                "broker",
-                f"job?id={job.id}",
-            ):
+            for path in ("", "jobs", "scheduled", "queues", "queue/purge?name=default", "broker", f"job?id={job.id}"):
                 assert (await owner.get(f"/monitor/{path}")).status_code == 200, (score, path)
             assert job.id in owner.text
     for path in ("/metrics", "/readyz"):

@@ -148,9 +148,7 @@ async def test_only_the_owner_may_watch(charlie: Visitor, visitor: Visitor) -> N
     assert (await visitor.get("/monitor/", headers=STREAM)).status_code == 303
 
 
-async def test_there_are_only_so_many_streams(
-    fast: None, monkeypatch: pytest.MonkeyPatch, owner: Visitor
-) -> None:
+async def test_there_are_only_so_many_streams(fast: None, monkeypatch: pytest.MonkeyPatch, owner: Visitor) -> None:
     monkeypatch.setattr(live, "MOST_STREAMS", 1)
     async with watching(owner) as connection:
         await read(connection, "event: part")
@@ -178,9 +176,7 @@ async def test_what_all_browsers_get_holds_nobody_s_token(fast: None, app: Quart
     assert 'name="csrf_token" value=""' in part
 
 
-async def test_a_job_that_is_gone_ends_its_stream_with_a_sentence(
-    fast: None, app: Quart, owner: Visitor
-) -> None:
+async def test_a_job_that_is_gone_ends_its_stream_with_a_sentence(fast: None, app: Quart, owner: Visitor) -> None:
     redis = app.extensions["redis"]
     job = await log.apply_async(("later",), countdown=100)
     async with watching(owner, f"/monitor/job?id={job.id}") as connection:
@@ -195,9 +191,7 @@ async def test_a_job_that_is_gone_ends_its_stream_with_a_sentence(
 async def test_a_text_in_redis_is_no_event(fast: None, app: Quart, owner: Visitor) -> None:
     redis = app.extensions["redis"]
     for newline in ("\n", "\r", "\r\n", "\u2028"):
-        await monitor.note(
-            redis, "owner", "x", f"a{newline * 2}event: over{newline}data: gone{newline * 2}", "x"
-        )
+        await monitor.note(redis, "owner", "x", f"a{newline * 2}event: over{newline}data: gone{newline * 2}", "x")
 
     async with watching(owner, "/monitor/audit") as connection:
         text = await read(connection, "</table>")
@@ -207,9 +201,7 @@ async def test_a_text_in_redis_is_no_event(fast: None, app: Quart, owner: Visito
     assert "\r" not in text
 
 
-async def test_a_look_asks_no_database(
-    fast: None, monkeypatch: pytest.MonkeyPatch, app: Quart, owner: Visitor
-) -> None:
+async def test_a_look_asks_no_database(fast: None, monkeypatch: pytest.MonkeyPatch, app: Quart, owner: Visitor) -> None:
     """Whatever other features put on every page of the owner's."""
     monkeypatch.setattr(live, "HEARTBEAT_S", 60)  # then SQL is asked whether the session is still signed in
     asked: list[str] = []
@@ -227,9 +219,7 @@ async def test_redis_away_is_said_and_its_return_seen(fast: None, tmp_path: Path
     folder = tmp_path / "redis"
     folder.mkdir()
     server = RedisServer(folder).start()
-    app = create_app(
-        Settings(data_dir=tmp_path, redis_url=server.url, secret_key="only for tests, 32 characters")
-    )
+    app = create_app(Settings(data_dir=tmp_path, redis_url=server.url, secret_key="only for tests, 32 characters"))
     async with app.test_app():
         owner = Visitor(app)
         await owner.sign_in(app.extensions["settings"].owner_email)

@@ -39,9 +39,7 @@ async def press(owner: Visitor, name: str) -> str:
 
     async def shown() -> list[str]:
         await owner.get("/playground/")  # a 503 while the worker, in this very process, keeps the loop busy
-        return re.findall(
-            r"[0-9a-f]{32}", owner.text.partition(f'id="run-{name}"')[2].partition("</article>")[0]
-        )
+        return re.findall(r"[0-9a-f]{32}", owner.text.partition(f'id="run-{name}"')[2].partition("</article>")[0])
 
     ids: list[str] = await wait_until(shown, f"the run of {name} to be shown", timeout_s=30)
     return ids[0]
@@ -95,8 +93,7 @@ async def test_nothing_from_outside_decides_what_runs_or_how_often(owner: Visito
     assert (await owner.post("/playground/total", page="/playground/")).status_code == 404
 
     statuses = [
-        (await owner.post("/playground/chord", page="/playground/", size="9999999")).status_code
-        for _ in range(4)
+        (await owner.post("/playground/chord", page="/playground/", size="9999999")).status_code for _ in range(4)
     ]
 
     assert statuses == [303, 303, 303, 429]
@@ -112,9 +109,7 @@ async def test_a_run_whose_record_has_ended_is_not_shown(app: Quart, owner: Visi
 
 
 @pytest.mark.timeout(60)
-async def test_one_click_and_the_result_appears_by_itself(
-    served: Quart, settings: Settings, browser: Browser
-) -> None:
+async def test_one_click_and_the_result_appears_by_itself(served: Quart, settings: Settings, browser: Browser) -> None:
     page = await tab(browser)
     await page.goto(await sign_in_link(served.extensions["settings"]))
     await page.click("main button")

@@ -31,9 +31,7 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str, server: PostgresServer) -> Settings:
     url = server.url("postgres")
-    return Settings(
-        data_dir=tmp_path, redis_url=redis_url, database_url=url, secret_key="only for tests, long"
-    )
+    return Settings(data_dir=tmp_path, redis_url=redis_url, database_url=url, secret_key="only for tests, long")
 
 
 async def status(visitor: Visitor, path: str = "/reminders/") -> int:
@@ -61,9 +59,7 @@ async def test_every_session_ended_by_its_operator_costs_no_page(
         assert await status(alice) == 200
 
 
-async def test_a_session_ended_while_it_writes_keeps_nothing(
-    settings: Settings, server: PostgresServer
-) -> None:
+async def test_a_session_ended_while_it_writes_keeps_nothing(settings: Settings, server: PostgresServer) -> None:
     await upgrade(settings)
     database = Database(settings.database_url)
 

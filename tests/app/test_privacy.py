@@ -175,9 +175,7 @@ async def test_without_the_address_nothing_is_deleted(app: Quart, alice: Visitor
 
 @pytest.mark.parametrize("to", ["", "bob@example.org"])
 @pytest.mark.both_databases("of several at once one wins")
-async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(
-    app: Quart, alice: Visitor, to: str
-) -> None:
+async def test_a_form_that_meets_the_end_of_its_account_saves_nothing(app: Quart, alice: Visitor, to: str) -> None:
     """Sent from another tab: the account was there when the request came, and is gone when it is saved."""
 
     @app.before_request

@@ -25,9 +25,7 @@ INSIDE = re.compile(r"/(mail|redis)/.*(\.eml|\.log)$")
 def open_to_others(folder: Path) -> list[str]:
     """Every file, folder and socket that somebody else could read, write or enter, with its mode."""
     found = [folder, *folder.rglob("*")]
-    return [
-        f"{stat.S_IMODE(path.lstat().st_mode):o} {path}" for path in found if path.lstat().st_mode & 0o077
-    ]
+    return [f"{stat.S_IMODE(path.lstat().st_mode):o} {path}" for path in found if path.lstat().st_mode & 0o077]
 
 
 def a_folder_from_before(folder: Path) -> Path:
@@ -167,9 +165,7 @@ def test_a_database_behind_a_link_is_closed_with_its_log(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("secret", ["", KEY], ids=["no key", "a key"])
 @pytest.mark.parametrize("below", ["", "x"])
-def test_a_folder_that_cannot_be_one_is_refused_with_a_sentence(
-    tmp_path: Path, below: str, secret: str
-) -> None:
+def test_a_folder_that_cannot_be_one_is_refused_with_a_sentence(tmp_path: Path, below: str, secret: str) -> None:
     (tmp_path / "file").touch()
 
     ended = run(tmp_path / "file" / below, "app.embedded", SECRET_KEY=secret)

@@ -38,9 +38,7 @@ async def add(database: Database, count: int = 1, *, seconds: float = 0, **given
     date = datetime.now(UTC) + timedelta(seconds=seconds)
     async with database.session() as db:
         for number in range(count):
-            db.add(
-                Reminder(**({"date": date, "email": "alice@example.org", "text": f"Number {number}"} | given))
-            )
+            db.add(Reminder(**({"date": date, "email": "alice@example.org", "text": f"Number {number}"} | given)))
         await db.commit()
 
 
@@ -71,9 +69,7 @@ async def test_a_row_that_was_only_committed_is_mailed_at_its_time(
     assert await states(database) == {State.SENT: 1}
 
 
-async def test_it_runs_in_the_context_of_the_site(
-    settings: Settings, database: Database, smtp: SmtpServer
-) -> None:
+async def test_it_runs_in_the_context_of_the_site(settings: Settings, database: Database, smtp: SmtpServer) -> None:
     async with working(settings):
         await add(database)
         [mail] = await wait_until(lambda: smtp.accepted, "the mail")
@@ -110,11 +106,7 @@ async def test_what_is_due_within_a_day_is_armed_and_nothing_else(
 
     assert await arming.arm_new() == 3
     assert await arming.arm_new() == 0
-    assert sorted(await redis.zrange("arq:queue", 0, -1)) == [
-        b"reminder:1:0",
-        b"reminder:2:0",
-        b"reminder:3:0",
-    ]
+    assert sorted(await redis.zrange("arq:queue", 0, -1)) == [b"reminder:1:0", b"reminder:2:0", b"reminder:3:0"]
 
 
 async def test_many_may_sweep_at_once(arming_app: None, database: Database, redis: Redis) -> None:
@@ -127,9 +119,7 @@ async def test_many_may_sweep_at_once(arming_app: None, database: Database, redi
     assert await armed(database) == 1_200
 
 
-async def test_an_emptied_redis_is_noticed_and_filled_again(
-    arming_app: None, database: Database, redis: Redis
-) -> None:
+async def test_an_emptied_redis_is_noticed_and_filled_again(arming_app: None, database: Database, redis: Redis) -> None:
     await add(database, 10_000, seconds=3600)
     await arming.arm_new()
     await redis.flushall()
@@ -142,9 +132,7 @@ async def test_an_emptied_redis_is_noticed_and_filled_again(
     assert time.monotonic() - began < 30  # with the 30 s until the next sweep: within a minute
 
 
-async def test_the_alarms_set_last_are_asked_for_first(
-    arming_app: None, database: Database, redis: Redis
-) -> None:
+async def test_the_alarms_set_last_are_asked_for_first(arming_app: None, database: Database, redis: Redis) -> None:
     """A Redis that crashed has lost its last second, not everything."""
     await add(database, 50, seconds=3600)
     await arming.arm_new()
@@ -244,8 +232,6 @@ async def test_when_the_mail_server_is_back_all_go_oldest_first_and_once(
     assert len(set(texts)) == 60
     places = [59 - int(text) for text in texts]
     assert sum(abs(place - at) for at, place in enumerate(places)) < 60 * 3, "the oldest go first"
-    assert smtp.accepted[-1].at - smtp.accepted[0].at > 60 / arming.RELEASED_PER_SECOND * 0.7, (
-        "not all at once"
-    )
+    assert smtp.accepted[-1].at - smtp.accepted[0].at > 60 / arming.RELEASED_PER_SECOND * 0.7, "not all at once"
     async with database.session() as db:
         assert set(await db.scalars(select(Reminder.attempts))) == {0}

@@ -20,15 +20,7 @@ from app.reminders.delivery import MAY_HAVE_ARRIVED, Tries, deliver
 from app.reminders.models import Reminder, State
 from settings import Settings
 from tests.app.rows import writing_alone
-from tests.smtp_server import (
-    DROP,
-    DROP_AFTER_DOT,
-    DROP_MID_DATA,
-    STALL,
-    STALL_AFTER_DOT,
-    SmtpServer,
-    smtp_server,
-)
+from tests.smtp_server import DROP, DROP_AFTER_DOT, DROP_MID_DATA, STALL, STALL_AFTER_DOT, SmtpServer, smtp_server
 from tests.waiting import wait_until
 
 TRIES = Tries(more=5, every=timedelta(seconds=300))
@@ -185,9 +177,7 @@ async def test_a_server_that_is_away_uses_no_try(site: Site, does: str) -> None:
     waits = []
     away = datetime.now(UTC)
     for minutes in (0, 2, 8, 20, 90, 3 * 24 * 60):
-        await site.change(
-            next_try_at=away, unreachable_since=away - timedelta(minutes=minutes) if minutes else None
-        )
+        await site.change(next_try_at=away, unreachable_since=away - timedelta(minutes=minutes) if minutes else None)
         waits.append(await site.deliver())
     reminder = await site.read()
     assert (reminder.state, reminder.attempts) == (State.SCHEDULED, 0)
@@ -356,9 +346,7 @@ async def test_an_edit_before_the_claim_leaves_only_the_new_time(site: Site) -> 
         _, was_edited = await asyncio.gather(site.deliver(pk), edit())
         edited += was_edited
         reminder = await site.read(pk)
-        assert (reminder.state, reminder.revision) == (
-            (State.SCHEDULED, 1) if was_edited else (State.SENT, 0)
-        )
+        assert (reminder.state, reminder.revision) == ((State.SCHEDULED, 1) if was_edited else (State.SENT, 0))
         assert len(site.smtp.accepted) == pk - edited
     assert 0 < edited < 100
 
@@ -400,9 +388,7 @@ async def test_a_busy_database_delays_and_loses_nothing(site: Site, settings: Se
 
 
 @pytest.mark.both_databases("the database is busy or away")
-async def test_a_sent_mail_is_recorded_even_if_the_database_is_busy_then(
-    site: Site, settings: Settings
-) -> None:
+async def test_a_sent_mail_is_recorded_even_if_the_database_is_busy_then(site: Site, settings: Settings) -> None:
     await site.add()
     site.smtp.delay_s = 0.2
     impatient = Database(settings.database_url, patience_s=0)
@@ -428,9 +414,7 @@ async def test_a_shutdown_right_after_the_answer_still_records_it(site: Site) ->
     sending = asyncio.create_task(site.deliver())
     await wait_until(lambda: "DATA" in site.smtp.commands, "the text to be sent")
     async with writing_alone(site.database):
-        await wait_until(
-            lambda: any("_record_sent" in repr(task) for task in asyncio.all_tasks()), "the record"
-        )
+        await wait_until(lambda: any("_record_sent" in repr(task) for task in asyncio.all_tasks()), "the record")
         sending.cancel()
         await asyncio.wait([sending])
 

@@ -22,9 +22,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 async def test_a_reminder_is_saved_armed_and_confirmed(app: Quart, alice: Visitor, redis: Redis) -> None:
     when = (datetime.now(BERLIN) + timedelta(hours=3)).replace(second=0, microsecond=0)
 
-    response = await alice.post(
-        "/reminders/new", text="Water the plants", when=when.strftime("%Y-%m-%dT%H:%M")
-    )
+    response = await alice.post("/reminders/new", text="Water the plants", when=when.strftime("%Y-%m-%dT%H:%M"))
 
     [reminder] = await stored(app)
     assert (response.status_code, response.location) == (303, f"/reminders/{reminder.id}")
@@ -38,9 +36,7 @@ async def test_a_reminder_is_saved_armed_and_confirmed(app: Quart, alice: Visito
 
 
 @pytest.mark.parametrize(("button", "after"), [("1m", timedelta(minutes=1)), ("1h", timedelta(hours=1))])
-async def test_a_quick_button_needs_no_time(
-    app: Quart, alice: Visitor, button: str, after: timedelta
-) -> None:
+async def test_a_quick_button_needs_no_time(app: Quart, alice: Visitor, button: str, after: timedelta) -> None:
     now = datetime.now(UTC)
 
     await alice.post("/reminders/new", text="Tea", when="", **{"in": button})
@@ -172,8 +168,7 @@ async def test_a_cancelled_one_is_not_mailed(app: Quart, alice: Visitor, redis: 
 
 
 @pytest.mark.parametrize(
-    ("state", "code"),
-    [(State.SENDING, "sending"), (State.SENT, "sent"), (State.CANCELLED, "already-cancelled")],
+    ("state", "code"), [(State.SENDING, "sending"), (State.SENT, "sent"), (State.CANCELLED, "already-cancelled")]
 )
 @pytest.mark.both_databases("a claim in SQL decides")
 async def test_it_is_too_late_to_change(app: Quart, alice: Visitor, state: State, code: str) -> None:
@@ -227,9 +222,7 @@ async def test_a_form_without_the_token_does_nothing(app: Quart, alice: Visitor,
     assert (reminder.text, reminder.state) == ("Tea", State.SCHEDULED)
 
 
-async def test_one_made_in_a_shell_for_this_address_is_shown(
-    app: Quart, alice: Visitor, charlie: Visitor
-) -> None:
+async def test_one_made_in_a_shell_for_this_address_is_shown(app: Quart, alice: Visitor, charlie: Visitor) -> None:
     database: Database = app.extensions["database"]
     async with database.session() as db:
         date = datetime.now(UTC) + timedelta(hours=1)

@@ -51,10 +51,7 @@ async def test_no_form_is_taken_without_the_token_of_this_browser(
             response = await person.client.open(route.path, method=route.method, form=form, headers=headers)
             assert response.status_code == 403, (route, form, headers)
         response = await person.client.open(
-            route.path,
-            method=route.method,
-            data=b'{"csrf_token": "x"}',
-            headers={"Content-Type": "text/plain"},
+            route.path, method=route.method, data=b'{"csrf_token": "x"}', headers={"Content-Type": "text/plain"}
         )
         assert response.status_code == 403, route
 
@@ -68,9 +65,7 @@ async def test_only_these_views_take_a_form_without_a_token(app: Quart) -> None:
     assert sorted(without) == ["consents.stop", "subscribers.unsubscribe"]
 
 
-async def test_getting_a_page_changes_nothing(
-    app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor
-) -> None:
+async def test_getting_a_page_changes_nothing(app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor) -> None:
     """Nor does a GET or HEAD of an address that acts: links are opened by scanners, and fetched before a click."""
     routes = await furnish(app)
     before = await everything_stored(app)
@@ -90,9 +85,7 @@ async def test_the_token_may_come_in_a_header(alice: Visitor) -> None:
     await alice.get("/account")
 
     response = await alice.client.post(
-        "/account",
-        form={"timezone": "UTC"},
-        headers={"X-CSRF-Token": alice.token(), "Sec-Fetch-Site": "same-origin"},
+        "/account", form={"timezone": "UTC"}, headers={"X-CSRF-Token": alice.token(), "Sec-Fetch-Site": "same-origin"}
     )
 
     assert response.status_code == 303
@@ -104,12 +97,7 @@ async def test_every_answer_carries_the_headers_that_protect_it(app: Quart, alic
 
         policy = headers["Content-Security-Policy"]
         assert "unsafe" not in policy
-        for directive in (
-            "default-src 'none'",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ):
+        for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
             assert directive in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
@@ -125,9 +113,7 @@ async def test_pages_hold_no_inline_script_or_style(app: Quart, alice: Visitor, 
             assert " onclick=" not in someone.text
 
 
-async def test_what_a_session_saw_is_never_stored(
-    app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor
-) -> None:
+async def test_what_a_session_saw_is_never_stored(app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor) -> None:
     """Every page for whoever is signed in. Without a session, a reader's browser may keep it and ask again."""
     routes = await furnish(app)
     for path in [*{route.path for route in routes if route.method == "GET"}, "/nowhere"]:
@@ -159,17 +145,7 @@ async def test_files_may_be_stored(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    [
-        "evil.example",
-        "127.0.0.1.evil.example",
-        "evil.example:8000",
-        "[::1",
-        "a b",
-        "",
-        "127..0.1",
-        ".",
-        "x" * 64,
-    ],
+    ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "[::1", "a b", "", "127..0.1", ".", "x" * 64],
 )
 async def test_a_foreign_host_reads_nothing(app: Quart, host: str) -> None:
     client = app.test_client(use_cookies=False)
@@ -304,7 +280,5 @@ async def test_the_client_is_the_nearest_address_that_our_proxies_vouch_for(
 
     async with app.test_app():
         headers = {"Remote-Addr": "6.6.6.6"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
-        response = await app.test_client().get(
-            "/whoami", headers=headers, scope_base={"client": ("9.9.9.9", 1)}
-        )
+        response = await app.test_client().get("/whoami", headers=headers, scope_base={"client": ("9.9.9.9", 1)})
         assert await response.get_data(as_text=True) == expected

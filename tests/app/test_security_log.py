@@ -150,16 +150,9 @@ CAUSES: list[tuple[str, Cause, int | None]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("event", "cause", "account"), CAUSES, ids=lambda value: getattr(value, "__name__", "")
-)
+@pytest.mark.parametrize(("event", "cause", "account"), CAUSES, ids=lambda value: getattr(value, "__name__", ""))
 async def test_each_event_is_one_line(
-    app: Quart,
-    alice: Visitor,
-    lines: Callable[[], list[dict[str, Any]]],
-    event: str,
-    cause: Cause,
-    account: int | None,
+    app: Quart, alice: Visitor, lines: Callable[[], list[dict[str, Any]]], event: str, cause: Cause, account: int | None
 ) -> None:
     lines()
     await cause(app, alice)
@@ -202,9 +195,7 @@ async def test_whatever_is_refused_on_any_route_is_one_line(
                 assert len(written) == 1, (route, written)
                 assert written[0].endswith("_refused"), (route, written)
             else:
-                assert not [
-                    event for event in written if event.endswith("_refused") and event[:4] != "dele"
-                ], route
+                assert not [event for event in written if event.endswith("_refused") and event[:4] != "dele"], route
 
 
 async def test_every_change_of_the_owner_s_is_one_line(
@@ -214,13 +205,9 @@ async def test_every_change_of_the_owner_s_is_one_line(
     for route in await furnish(app):
         if route.access == "owner":
             lines()
-            response = await owner.client.open(
-                route.path, method=route.method, headers={"X-CSRF-Token": owner.token()}
-            )
+            response = await owner.client.open(route.path, method=route.method, headers={"X-CSRF-Token": owner.token()})
             done = route.method == "POST" and response.status_code < 400
-            assert [(line["event"], line["account"]) for line in lines()] == [("owner_action", 2)] * done, (
-                route
-            )
+            assert [(line["event"], line["account"]) for line in lines()] == [("owner_action", 2)] * done, route
 
 
 async def test_a_link_that_is_none_is_noted_on_every_page_that_takes_one(
@@ -256,9 +243,7 @@ def test_events_are_json_lines_whatever_the_form_and_level_of_the_log(
     assert (json.loads(line)["event"], json.loads(line)["account"]) == ("sign_in", 7)
 
 
-async def test_the_monitor_by_itself_has_them_too(
-    redis_url: str, lines: Callable[[], list[dict[str, Any]]]
-) -> None:
+async def test_the_monitor_by_itself_has_them_too(redis_url: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
     from app.monitor.__main__ import settings_of
     from app.monitor.alone import create_alone
 

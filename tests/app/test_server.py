@@ -79,9 +79,7 @@ LARGE = {
     "4 MB of fields": with_length(FORM, b"a=&" * 1_400_000),
     "4 MB of fields in chunks": FORM + CHUNKED + chunked(*[b"a=&" * 20_000] * 70),
     "fields below the limit of bytes": with_length(FORM, b"a=&" * (BODY_LIMIT // 3 - 1)),
-    "too many parts": with_length(
-        MULTIPART, b"".join(PART % n for n in range(MOST_FIELDS + 1)) + b"--b--\r\n"
-    ),
+    "too many parts": with_length(MULTIPART, b"".join(PART % n for n in range(MOST_FIELDS + 1)) + b"--b--\r\n"),
     "one field of 1 MB": with_length(FORM, b"email=" + b"x" * 1_000_000),
     "a part without end": with_length(MULTIPART, FILE + b"x" * 100_000),
     "a header of a part without end": with_length(MULTIPART, b"--b\r\nX: " + b"x" * 200_000),

@@ -52,10 +52,7 @@ async def test_signing_out_everywhere_ends_every_browser(app: Quart, alice: Visi
 
 @pytest.mark.parametrize(
     ("path", "page", "form"),
-    [
-        ("/sign-out-everywhere", "/account", {}),
-        ("/account/delete", "/account/data", {"email": "alice@example.org"}),
-    ],
+    [("/sign-out-everywhere", "/account", {}), ("/account/delete", "/account/data", {"email": "alice@example.org"})],
 )
 async def test_nothing_that_was_given_out_before_lets_anybody_in(
     app: Quart, alice: Visitor, path: str, page: str, form: dict[str, str]
@@ -77,9 +74,7 @@ async def test_nothing_that_was_given_out_before_lets_anybody_in(
 
     await alice.post(path, page=page, **form)
 
-    assert (
-        await other.client.post(urlsplit(given[0]).path, form={"csrf_token": form_token})
-    ).status_code == 410
+    assert (await other.client.post(urlsplit(given[0]).path, form={"csrf_token": form_token})).status_code == 410
     for link in given:
         assert (await Visitor(app).get(urlsplit(link).path)).status_code == 410
     assert (await phone.get("/account")).status_code == 303
@@ -118,13 +113,7 @@ async def test_signing_in_again_ends_the_sign_in_before(app: Quart, alice: Visit
         assert len((await db.scalars(select(SignIn))).all()) == 1
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"expires_at": timedelta()},
-        {"seen_at": -IDLE_LIFETIME},
-    ],
-)
+@pytest.mark.parametrize("values", [{"expires_at": timedelta()}, {"seen_at": -IDLE_LIFETIME}])
 async def test_a_sign_in_ends_by_itself(app: Quart, alice: Visitor, values: dict[str, timedelta]) -> None:
     await change_sign_ins(app, **{name: datetime.now(UTC) + change for name, change in values.items()})
 
@@ -167,10 +156,7 @@ async def test_the_cookie_is_closed_to_scripts_and_other_sites(visitor: Visitor)
 async def test_with_https_the_cookie_belongs_to_this_host_alone(settings: Settings) -> None:
     app = create_app(
         replace(
-            settings,
-            base_url="https://site.example",
-            smtp_server="mail.site.example",
-            smtp_from="site@site.example",
+            settings, base_url="https://site.example", smtp_server="mail.site.example", smtp_from="site@site.example"
         )
     )
     async with app.test_app():

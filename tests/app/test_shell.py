@@ -57,10 +57,7 @@ async def test_tasks_are_there_and_calls_work_at_once(tmp_path: Path, redis_url:
 
 async def test_without_redis_it_says_what_to_start(tmp_path: Path) -> None:
     shell = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.shell"),
-        cwd=ROOT,
-        env=environment(tmp_path),
-        stderr=asyncio.subprocess.PIPE,
+        *(sys.executable, "-m", "app.shell"), cwd=ROOT, env=environment(tmp_path), stderr=asyncio.subprocess.PIPE
     )
 
     _, err = await shell.communicate()

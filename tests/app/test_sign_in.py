@@ -49,9 +49,7 @@ async def test_a_mailed_link_signs_in(app: Quart, visitor: Visitor) -> None:
     assert re.search(r"<option selected>Asia/Shanghai", visitor.text)
 
 
-async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(
-    settings: Settings, smtp: SmtpServer
-) -> None:
+async def test_the_mail_brings_the_link_and_is_the_same_for_every_try(settings: Settings, smtp: SmtpServer) -> None:
     real = mailing(settings, smtp, base_url="https://site.example", smtp_from="Quarq <site@site.example>")
     await upgrade(real)
     address = await links.sign_in_link(real, "alice@bücher.example")
@@ -161,9 +159,7 @@ async def test_the_answer_is_the_same_for_a_known_and_an_unknown_address(app: Qu
     two = await unknown.post("/sign-in", email="nobody@example.org")
 
     assert one.status_code == two.status_code == 200
-    assert known.text.replace("alice", "nobody").replace(known.token(), "") == unknown.text.replace(
-        unknown.token(), ""
-    )
+    assert known.text.replace("alice", "nobody").replace(known.token(), "") == unknown.text.replace(unknown.token(), "")
 
 
 @pytest.mark.parametrize(
@@ -247,9 +243,7 @@ async def test_without_redis_nobody_is_mailed_and_the_page_says_so(
     assert await stored(app) == []
 
 
-async def test_the_site_starts_and_signs_in_without_redis(
-    settings: Settings, redis_server: RedisServer
-) -> None:
+async def test_the_site_starts_and_signs_in_without_redis(settings: Settings, redis_server: RedisServer) -> None:
     redis_server.stop()
     try:
         app = create_app(settings)
@@ -284,6 +278,4 @@ async def test_a_forged_host_changes_no_link(app: Quart, visitor: Visitor) -> No
     response = await visitor.get("/sign-in", headers={"Host": "evil.example"})
 
     assert response.status_code == 400
-    assert links.address_of(SignInLink(nonce="n"), visitor.settings).startswith(
-        visitor.settings.base_url + "/sign-in/"
-    )
+    assert links.address_of(SignInLink(nonce="n"), visitor.settings).startswith(visitor.settings.base_url + "/sign-in/")

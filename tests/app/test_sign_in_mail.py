@@ -50,9 +50,7 @@ async def test_the_mail_comes_and_its_link_signs_in(app: Quart, settings: Settin
         [link] = re.findall(r"https://site\.example/sign-in/\S+", body.get_content())
         path = urlsplit(link).path
         await visitor.get(f"https://site.example{path}")
-        response = await visitor.client.post(
-            f"https://site.example{path}", form={"csrf_token": visitor.token()}
-        )
+        response = await visitor.client.post(f"https://site.example{path}", form={"csrf_token": visitor.token()})
         assert response.status_code == 303
 
 

@@ -57,9 +57,7 @@ async def confirm(page: Page) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
-async def test_subscribe_confirm_leave_and_come_back(
-    site: RunningSite, browser: Browser, javascript: bool
-) -> None:
+async def test_subscribe_confirm_leave_and_come_back(site: RunningSite, browser: Browser, javascript: bool) -> None:
     page = await (await browser.new_context(java_script_enabled=javascript)).new_page()
     page.set_default_timeout(10_000)
 
@@ -94,9 +92,7 @@ async def test_the_pages_are_for_everybody(served: Quart, browser: Browser) -> N
                     asked_at=now,
                     confirmed_at=None if state == State.ASKED else now,
                     ended_at=now if state in (State.UNSUBSCRIBED, State.SUPPRESSED) else None,
-                    reason="The mail server answered: 550 5.1.1 no such user"
-                    if state == State.SUPPRESSED
-                    else "",
+                    reason="The mail server answered: 550 5.1.1 no such user" if state == State.SUPPRESSED else "",
                     refusals=1,
                 )
             )

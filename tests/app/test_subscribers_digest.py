@@ -34,9 +34,7 @@ async def first(site: DigestSite) -> Subscriber:
         return await db.get_one(Subscriber, 1)
 
 
-async def test_the_one_click_of_a_mail_program_ends_the_digest_for_its_reader(
-    site: DigestSite, app: Quart
-) -> None:
+async def test_the_one_click_of_a_mail_program_ends_the_digest_for_its_reader(site: DigestSite, app: Quart) -> None:
     """From the bytes of the mail: both headers whole, each on its line. A POST of what RFC 8058 says, without cookie,
     is answered with 200; the next digest goes to the other subscriber only."""
     await send_digest(site, "one")

@@ -151,16 +151,13 @@ async def test_it_is_tried_ever_more_seldom_and_for_four_days(site: Site) -> Non
         assert wait * 48 - 1 < (due - now).total_seconds() < wait * 60 + 5
         assert await delivery.overdue() == []
 
-    await site.change(
-        asked_at=datetime.now(UTC) - timedelta(days=4, seconds=1), mail_due_at=datetime.now(UTC)
-    )
+    await site.change(asked_at=datetime.now(UTC) - timedelta(days=4, seconds=1), mail_due_at=datetime.now(UTC))
     assert await delivery.overdue() == []
     assert (await site.read()).mail_due_at is None
 
 
 @pytest.mark.parametrize(
-    ("answer", "state"),
-    [("550 5.1.1 no such user", State.SUPPRESSED), ("554 5.7.1 not from you", State.ASKED)],
+    ("answer", "state"), [("550 5.1.1 no such user", State.SUPPRESSED), ("554 5.7.1 not from you", State.ASKED)]
 )
 async def test_a_refusal_for_good_is_kept_with_its_words(site: Site, answer: str, state: State) -> None:
     await site.ask()

@@ -117,9 +117,7 @@ async def test_the_form_at_the_foot_of_a_page_needs_no_cookie(app: Quart, visito
     assert 'action="/subscribe"' in visitor.text
     assert "Set-Cookie" not in response.headers
 
-    response = await visitor.client.post(
-        "/subscribe", form={"email": EMAIL}, headers={"Origin": "http://localhost"}
-    )
+    response = await visitor.client.post("/subscribe", form={"email": EMAIL}, headers={"Origin": "http://localhost"})
 
     assert response.status_code == 200
     assert "Set-Cookie" not in response.headers
@@ -127,9 +125,7 @@ async def test_the_form_at_the_foot_of_a_page_needs_no_cookie(app: Quart, visito
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [{}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
-    ids=str,
+    "headers", [{}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}], ids=str
 )
 async def test_no_other_site_can_send_it(app: Quart, headers: dict[str, str]) -> None:
     response = await app.test_client().post("/subscribe", form={"email": EMAIL}, headers=headers)
@@ -164,9 +160,7 @@ async def test_the_answer_is_the_same_whatever_is_known_of_the_address(app: Quar
     assert len(answers) == 1
 
 
-async def test_only_an_address_that_may_be_mailed_is_mailed(
-    app: Quart, visitor: Visitor, redis: Redis
-) -> None:
+async def test_only_an_address_that_may_be_mailed_is_mailed(app: Quart, visitor: Visitor, redis: Redis) -> None:
     """No mail to an unconfirmed address beyond one confirmation in 24 hours; none to a suppressed one."""
     for _ in range(5):
         await visitor.post("/subscribe", email=EMAIL)
@@ -176,9 +170,7 @@ async def test_only_an_address_that_may_be_mailed_is_mailed(
     assert await redis.zcard("arq:queue:mail") == 1
 
 
-async def test_neither_address_nor_token_is_written_to_redis(
-    app: Quart, visitor: Visitor, redis: Redis
-) -> None:
+async def test_neither_address_nor_token_is_written_to_redis(app: Quart, visitor: Visitor, redis: Redis) -> None:
     await visitor.post("/subscribe", email=EMAIL)
     token = (await confirm_path(app)).rpartition("/")[2]
 
@@ -357,17 +349,7 @@ async def test_a_link_that_is_not_the_subscriber_s_says_nothing_and_does_nothing
     token = good.rpartition("/")[2]
     others = (unsubscribe_path(app, carol)).rpartition("/")[2]
     confirming = (await confirm_path(app)).rpartition("/")[2]
-    forged = [
-        token[:-1],
-        token[:10],
-        token + "A",
-        token.swapcase(),
-        "x" * 43,
-        "ü",
-        bob.nonce,
-        others,
-        confirming,
-    ]
+    forged = [token[:-1], token[:10], token + "A", token.swapcase(), "x" * 43, "ü", bob.nonce, others, confirming]
 
     answers = set()
     for path in [*(f"/unsubscribe/{bob.id}/{wrong}" for wrong in forged), f"/unsubscribe/99/{token}"]:
@@ -409,9 +391,7 @@ async def test_who_was_suppressed_can_unsubscribe(app: Quart) -> None:
 
 @pytest.mark.parametrize("before", list(State))
 @pytest.mark.both_databases("rows and what points to them are deleted")
-async def test_an_address_is_forgotten_with_all_its_traces(
-    app: Quart, visitor: Visitor, before: State
-) -> None:
+async def test_an_address_is_forgotten_with_all_its_traces(app: Quart, visitor: Visitor, before: State) -> None:
     subscriber = await add(app, before)
     path = unsubscribe_path(app, subscriber)
 
@@ -436,12 +416,7 @@ async def test_forgetting_needs_the_page_s_own_button(app: Quart) -> None:
 
 async def test_the_owner_sees_who_there_is_and_why_somebody_gets_nothing(app: Quart, owner: Visitor) -> None:
     for n, known in enumerate((*State, State.CONFIRMED)):
-        await add(
-            app,
-            known,
-            f"n{n}@example.org",
-            reason="550 5.1.1 <no> such user" if known == "suppressed" else "",
-        )
+        await add(app, known, f"n{n}@example.org", reason="550 5.1.1 <no> such user" if known == "suppressed" else "")
 
     await owner.get("/subscribers")
 
@@ -474,9 +449,7 @@ async def test_the_owner_finds_an_address_by_a_part_of_it(app: Quart, owner: Vis
     assert len(await found("")) == 4
 
 
-@pytest.mark.parametrize(
-    "typed", ["%00", "a%00b", "%ED%A0%80", "@", "a@b@c", "a@%F0%9F%98%80", "xn--%E2%80%AE"]
-)
+@pytest.mark.parametrize("typed", ["%00", "a%00b", "%ED%A0%80", "@", "a@b@c", "a@%F0%9F%98%80", "xn--%E2%80%AE"])
 @pytest.mark.both_databases("text is searched for, or stored, by the database's rules")
 async def test_whatever_is_sought_is_no_fault(owner: Visitor, typed: str) -> None:
     assert (await owner.get(f"/subscribers?q={typed}")).status_code == 200
@@ -525,9 +498,7 @@ async def test_the_owner_removes_a_subscriber(app: Quart, owner: Visitor) -> Non
     assert (await owner.get("/subscribers/99")).status_code == 404
 
 
-async def test_links_begin_with_the_site_s_address_whatever_host_is_asked_for(
-    app: Quart, visitor: Visitor
-) -> None:
+async def test_links_begin_with_the_site_s_address_whatever_host_is_asked_for(app: Quart, visitor: Visitor) -> None:
     subscriber = await add(app)
 
     response = await visitor.get(unsubscribe_path(app, subscriber), headers={"Host": "evil.example"})
@@ -537,9 +508,7 @@ async def test_links_begin_with_the_site_s_address_whatever_host_is_asked_for(
         assert url(subscriber, visitor.settings).startswith(visitor.settings.base_url + "/")
 
 
-async def test_an_address_can_be_asked_for_again_the_next_day(
-    app: Quart, visitor: Visitor, redis: Redis
-) -> None:
+async def test_an_address_can_be_asked_for_again_the_next_day(app: Quart, visitor: Visitor, redis: Redis) -> None:
     await visitor.post("/subscribe", email=EMAIL)
     stored: Database = app.extensions["database"]
     async with stored.transaction() as db:

@@ -21,11 +21,7 @@ def test_a_token_fits_its_purpose_and_nonce() -> None:
 
 @pytest.mark.parametrize(
     ("key", "purpose", "nonce"),
-    [
-        (KEY + "x", "unsubscribe", "nonce"),
-        (KEY, "confirm", "nonce"),
-        (KEY, "unsubscribe", "nonce2"),
-    ],
+    [(KEY + "x", "unsubscribe", "nonce"), (KEY, "confirm", "nonce"), (KEY, "unsubscribe", "nonce2")],
 )
 def test_a_token_of_another_key_purpose_or_row_does_not_fit(key: str, purpose: str, nonce: str) -> None:
     assert not tokens.fits(tokens.derive(key, purpose, nonce), KEY, "unsubscribe", "nonce")

@@ -12,9 +12,7 @@ from tests.app.running_site import RunningSite
 
 
 @pytest.mark.timeout(180)
-async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(
-    tmp_path: Path, browser: Browser
-) -> None:
+async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(tmp_path: Path, browser: Browser) -> None:
     began = time.monotonic()
     site = RunningSite(tmp_path / "var")
     try:
@@ -33,9 +31,7 @@ async def test_from_the_start_to_a_sent_reminder_and_a_finished_chord(
         await expect(page.locator("#run-chord")).to_contain_text("10,001 of 10,001")
 
         await page.get_by_role("link", name="Inbox").click()
-        await page.get_by_text("Your reminder").first.click(
-            timeout=60_000
-        )  # the page looks for mail by itself
+        await page.get_by_text("Your reminder").first.click(timeout=60_000)  # the page looks for mail by itself
         await expect(page.locator(".mail-text")).to_contain_text("10 seconds before it was sent")
     finally:
         site.kill_all()

@@ -63,16 +63,12 @@ MAILED = {
     "/sign-in/{link}": "You are about to sign in as new@example.org .",
 }
 """What is read behind a mailed link, by the part of its address that differs."""
-STILTED = re.compile(
-    r"\b(told|whoever|mend|dear|put away|look in|look into|so many|what came of it|mail address)\b"
-)
+STILTED = re.compile(r"\b(told|whoever|mend|dear|put away|look in|look into|so many|what came of it|mail address)\b")
 CLASSES = {"Message", "Refused", "AddressRefused", "TextRefused", "NotATime"}
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
-async def test_each_page_says_what_it_is_for(
-    app: Quart, visitor: Visitor, alice: Visitor, owner: Visitor
-) -> None:
+async def test_each_page_says_what_it_is_for(app: Quart, visitor: Visitor, alice: Visitor, owner: Visitor) -> None:
     paths = {route.path for route in await furnish(app)}
 
     for reader, table in ((visitor, PAGES), (alice, OF_ALICE), (owner, OF_OWNER)):
@@ -107,11 +103,7 @@ def messages() -> Iterator[tuple[Path, str, str]]:
     """File, code and sentence of each Message, and of each refusal, with `{}` for what varies."""
     for path in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                not isinstance(node, ast.Call)
-                or not isinstance(node.func, ast.Name)
-                or node.func.id not in CLASSES
-            ):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CLASSES:
                 continue
             code, sentence = node.args
             if isinstance(code, ast.Constant) and (text := written(sentence)):

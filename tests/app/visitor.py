@@ -27,9 +27,7 @@ class Visitor:
     async def get(self, path: str, **options: Any) -> Response:
         return await self._read(await self.client.get(path, **options))
 
-    async def post(
-        self, path: str, *, page: str = "", headers: dict[str, str] | None = None, **form: str
-    ) -> Response:
+    async def post(self, path: str, *, page: str = "", headers: dict[str, str] | None = None, **form: str) -> Response:
         """Open *page* (else *path* itself), fill in its form, send it to *path*."""
         await self.get(page or path)
         form = {"csrf_token": self.token()} | form

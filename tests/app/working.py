@@ -19,10 +19,7 @@ from settings import Settings
 async def working(settings: Settings, **options: Any) -> AsyncIterator[Any]:
     """The worker runs, with everything that runs beside it, until the block ends."""
     made: Any = worker_settings(
-        redis_url=settings.redis_url,
-        queues=settings.queues,
-        **worker_options(create_app(settings)),
-        **options,
+        redis_url=settings.redis_url, queues=settings.queues, **worker_options(create_app(settings)), **options
     )
     async with running(made) as worker:
         yield worker

@@ -57,9 +57,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="group", help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="a figure is the median of these (default 3)")
-    parser.add_argument(
-        "--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours, SAQ"
-    )
+    parser.add_argument("--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours, SAQ")
     parser.add_argument("--peers", action="store_true", help="also SAQ, taskiq, streaq and Celery")
     parser.add_argument("--big", action="store_true", help="1,000,000 jobs where it is 100,000 by default")
     options = parser.parse_args()

@@ -15,10 +15,7 @@ SENT = "idle worker, commands/s sent to Redis"
 RUN = "idle worker, commands/s run inside scripts"
 WATCHED_S = 12
 
-TARGETS = (
-    Target(CPU, "<= 0.5 %", at_most(OURS, 0.5)),
-    Target(SENT, "<= 2/s", at_most(OURS, 2)),
-)
+TARGETS = (Target(CPU, "<= 0.5 %", at_most(OURS, 0.5)), Target(SENT, "<= 2/s", at_most(OURS, 2)))
 
 
 def measure(rig: Rig, subject: Subject) -> Figures:

@@ -86,9 +86,7 @@ async def _measure(rig: Rig) -> Figures:
         rig.redis.config_set("slowlog-log-slower-than", 5_000)
         rig.redis.slowlog_reset()
         figures = {f"monitor: {name}, ms": await _time(redis, look) for name, look in LOOKS.items()}
-        scripts = [
-            entry["duration"] for entry in rig.redis.slowlog_get(128) if b"EVAL" in entry["command"].upper()
-        ]
+        scripts = [entry["duration"] for entry in rig.redis.slowlog_get(128) if b"EVAL" in entry["command"].upper()]
         figures[SCRIPT] = max(scripts, default=0) / 1000
         return figures
 

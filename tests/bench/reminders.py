@@ -22,10 +22,7 @@ SPREAD = "lateness of 200 reminders in one minute, p99 s"
 AT_ONCE = "lateness of 200 reminders at one moment, p99 s"
 EARLY = "reminders mailed too early"
 
-TARGETS = (
-    Target(SPREAD, "<= 2 s", at_most(SITE, 2)),
-    Target(EARLY, "0", at_most(SITE, 0)),
-)
+TARGETS = (Target(SPREAD, "<= 2 s", at_most(SITE, 2)), Target(EARLY, "0", at_most(SITE, 0)))
 
 
 def measure(rig: Rig, subject: Subject) -> Figures:

@@ -40,17 +40,8 @@ class Rig:
 
     def call(self, subject: Subject, action: str, *arguments: object) -> dict[str, float]:
         """Run one action of client.py in the subject's environment."""
-        command = [
-            subject.bin / "python",
-            "-m",
-            "tests.bench.client",
-            subject.path,
-            action,
-            *map(str, arguments),
-        ]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self._environment(subject), capture_output=True, text=True
-        )
+        command = [subject.bin / "python", "-m", "tests.bench.client", subject.path, action, *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, env=self._environment(subject), capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{subject.name}: {action} failed: {done.stderr[-2000:]}")
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -75,9 +66,7 @@ class Rig:
             stdin.close()
 
     @contextmanager
-    def workers(
-        self, subject: Subject, n: int = 1, **environment: str
-    ) -> Iterator[list[subprocess.Popen[bytes]]]:
+    def workers(self, subject: Subject, n: int = 1, **environment: str) -> Iterator[list[subprocess.Popen[bytes]]]:
         """Run n worker processes, started by the subject's own command with its own logging, to nowhere.
 
         Those that know the gate (arq's on_startup) begin together.

@@ -32,9 +32,7 @@ def both_cores_busy(row: Row) -> bool:
 TARGETS = (
     Target(BEHIND, ">= 90 %", at_least(OURS, 90)),
     Target(BESIDE, ">= 90 %", at_least(OURS, 90)),
-    Target(
-        TWO, ">= 135 % (or both cores >= 95 % busy)", at_least(OURS, 135), unless=(TWO_BUSY, both_cores_busy)
-    ),
+    Target(TWO, ">= 135 % (or both cores >= 95 % busy)", at_least(OURS, 135), unless=(TWO_BUSY, both_cores_busy)),
     Target(TWENTY, ">= 75 %", at_least(OURS, 75)),
     Target(GROWTH, "<= 5 MiB", at_most(OURS, 5)),
 )

@@ -21,9 +21,7 @@ ANSWERS = {
 taken = 0
 
 
-async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None
-) -> None:
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None) -> None:
     global taken
     secure = False
     writer.write(b"220 sink ESMTP\r\n")

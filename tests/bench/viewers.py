@@ -37,9 +37,7 @@ class Viewers:
 def viewers(port: int, cookie: str) -> Iterator[Viewers]:
     """Nobody watches yet."""
     command = [sys.executable, "-m", "tests.bench.viewers", str(port), cookie]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Viewers(process)
         assert process.stdin is not None
         process.stdin.close()

@@ -47,9 +47,7 @@ async def broken_of(names: list[str], options: argparse.Namespace, together: int
     """Play them; which promises of which of them did not hold."""
     limit = asyncio.Semaphore(together)
     played = await asyncio.gather(*(in_process(name, options, limit) for name in names))
-    return [
-        (name, check) for name, checks in zip(names, played, strict=True) for check in checks if not check.ok
-    ]
+    return [(name, check) for name, checks in zip(names, played, strict=True) for check in checks if not check.ok]
 
 
 def parse() -> argparse.Namespace:
@@ -79,22 +77,11 @@ def of_name(name: str) -> list[str]:
 
 async def in_process(name: str, options: argparse.Namespace, limit: asyncio.Semaphore) -> list[Check]:
     """A scenario in a process of its own: the default connection and the ledger belong to the process."""
-    command = [
-        "-m",
-        "tests.chaos",
-        "--play",
-        name,
-        "--seed",
-        str(options.seed),
-        "--rounds",
-        str(options.rounds),
-    ]
+    command = ["-m", "tests.chaos", "--play", name, "--seed", str(options.seed), "--rounds", str(options.rounds)]
     command += ["--short"] * options.short + ["--keep"] * options.keep
     async with limit:
         began = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, stdout=asyncio.subprocess.PIPE
-        )
+        process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
     lines = output.decode().splitlines()
     try:

@@ -22,12 +22,7 @@ class WorkerProcess:
         self.killed_at: float | None = None
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [ARQ, settings],
-                cwd=ROOT,
-                env=environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
+                [ARQ, settings], cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
             )
         self.pid = self._process.pid
 

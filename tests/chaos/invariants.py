@@ -12,20 +12,13 @@ RECOVERY_S = 16.5
 
 
 async def hold(
-    stage: Stage,
-    *,
-    duplicates: int = 0,
-    overlaps: int = 0,
-    retries_used: bool = True,
-    operations: float = 0.99,
+    stage: Stage, *, duplicates: int = 0, overlaps: int = 0, retries_used: bool = True, operations: float = 0.99
 ) -> None:
     """Check all of them. *duplicates* and *overlaps*: how many the fault excuses."""
     stage.oracle.read()
     await quiet(stage)
     await no_loss(stage)
-    stage.check(
-        f"I2 duplicates <= {duplicates}", stage.oracle.duplicates(), stage.oracle.duplicates() <= duplicates
-    )
+    stage.check(f"I2 duplicates <= {duplicates}", stage.oracle.duplicates(), stage.oracle.duplicates() <= duplicates)
     overlapping = stage.oracle.overlapping()
     stage.check(f"I3 overlapping runs <= {overlaps}", overlapping, overlapping <= overlaps)
     recoveries(stage)
@@ -61,9 +54,7 @@ def recoveries(stage: Stage) -> None:
         for seconds in stage.oracle.recoveries(worker.pid, worker.killed_at)
     ]
     if taken:
-        stage.check(
-            f"I4 start again <= {RECOVERY_S} s after a kill", f"{max(taken):.1f} s", max(taken) <= RECOVERY_S
-        )
+        stage.check(f"I4 start again <= {RECOVERY_S} s after a kill", f"{max(taken):.1f} s", max(taken) <= RECOVERY_S)
 
 
 async def no_retry_used(stage: Stage) -> None:
@@ -81,11 +72,7 @@ async def no_retry_used(stage: Stage) -> None:
 async def nothing_left(stage: Stage) -> None:
     """I7: no claim, no payload, no entry of a queue or of a worker outlives the jobs."""
     left = {"queued": await stage.redis.zcard("arq:queue")}
-    for name, pattern in {
-        "claims": "arq:in-progress:*",
-        "payloads": "arq:job:*",
-        "running": "jobs:running:*",
-    }.items():
+    for name, pattern in {"claims": "arq:in-progress:*", "payloads": "arq:job:*", "running": "jobs:running:*"}.items():
         left[name] = sum([1 async for _ in stage.redis.scan_iter(pattern, count=1000)])
     found = ", ".join(f"{name} {n}" for name, n in left.items() if n)
     stage.check("I7 nothing left over", found or "nothing", not found)

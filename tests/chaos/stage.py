@@ -37,14 +37,7 @@ class Stage:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        server: RedisServer,
-        proxy: TcpProxy,
-        url: str,
-        seed: int,
-        short: bool,
-        rounds: int = 1,
+        self, folder: Path, server: RedisServer, proxy: TcpProxy, url: str, seed: int, short: bool, rounds: int = 1
     ) -> None:
         self.folder = folder
         self.server = server
@@ -80,9 +73,7 @@ class Stage:
         )
         return started
 
-    async def send(
-        self, key: str, seconds: float = 0, *, task: Any = tasks.work, **options: Any
-    ) -> Result | None:
+    async def send(self, key: str, seconds: float = 0, *, task: Any = tasks.work, **options: Any) -> Result | None:
         """Call a task; what is acknowledged is written down, after it was acknowledged."""
         self.sends += 1
         try:
@@ -118,9 +109,7 @@ class Stage:
         )
 
     async def until_started(self, key: str, times: int = 1, timeout_s: float = 30) -> float:
-        return await self.until(
-            lambda: self.oracle.read().started(key) >= times, f"start {times} of {key}", timeout_s
-        )
+        return await self.until(lambda: self.oracle.read().started(key) >= times, f"start {times} of {key}", timeout_s)
 
     async def record(self, key: str) -> dict[str, str]:
         """What Redis has written of a job."""

@@ -28,15 +28,11 @@ async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
     """Beside what is there, and in place of each of its values."""
     if kind == "hash":
         fields = await redis.hkeys(key)
-        kept = (
-            {b"owner", b"state"} if key.startswith(Keys.RECORD.encode()) else set()
-        )  # else it is nobody's job
+        kept = {b"owner", b"state"} if key.startswith(Keys.RECORD.encode()) else set()  # else it is nobody's job
         for n, name in enumerate(fields):
             if name not in kept:
                 await redis.hset(key, name, GARBAGE[(n + OFFSET) % len(GARBAGE)])
-        await redis.hset(
-            key, mapping={value + b"|evil": value for value in GARBAGE} | {b"evil": b"1", b"": b""}
-        )
+        await redis.hset(key, mapping={value + b"|evil": value for value in GARBAGE} | {b"evil": b"1", b"": b""})
     elif kind == "zset":
         await redis.zadd(key, {value: n for n, value in enumerate(GARBAGE)} | {"inf": "inf", "-inf": "-inf"})
     elif kind == "set":
@@ -49,9 +45,7 @@ async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
         await redis.set(key, GARBAGE[(len(key) + OFFSET) % len(GARBAGE)])
 
 
-async def written_over(
-    redis: Redis, family: str, kind: str, write: Callable[[Redis, bytes, str], Any]
-) -> None:
+async def written_over(redis: Redis, family: str, kind: str, write: Callable[[Redis, bytes, str], Any]) -> None:
     for key in await redis.keys(f"{family}*" if family.endswith(":") else family) or [f"{family}x".encode()]:
         if not key.endswith(b":health-check"):
             await write(redis, key, kind)

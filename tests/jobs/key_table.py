@@ -58,11 +58,7 @@ async def _left_by_ended_jobs(redis: Redis) -> list[str]:
             continue
         job_id = record.decode().removeprefix(Keys.RECORD)
         gone = (Keys.JOB, Keys.IN_PROGRESS, Keys.RETRY, Keys.WAITERS)
-        wrong += [
-            f"{key}{job_id} stays though the job has ended"
-            for key in gone
-            if await redis.exists(key + job_id)
-        ]
+        wrong += [f"{key}{job_id} stays though the job has ended" for key in gone if await redis.exists(key + job_id)]
         for key in (Keys.TREE, Keys.JOURNAL):
             if await redis.exists(key + job_id) and await redis.ttl(key + job_id) == -1:
                 wrong.append(f"{key}{job_id} has no lifetime though the workflow has ended")

@@ -101,13 +101,7 @@ MOMENT = Kind(
 )  # fmt: skip
 WHEN = Kind([*SECONDS.right, *MOMENT.right], [value for value in SECONDS.wrong if value is not None])
 EXCEPTIONS = Kind(
-    [
-        ((OSError,), (OSError,)),
-        ([OSError], (OSError,)),
-        ({OSError}, (OSError,)),
-        (OSError, (OSError,)),
-        ((), ()),
-    ],
+    [((OSError,), (OSError,)), ([OSError], (OSError,)), ({OSError}, (OSError,)), (OSError, (OSError,)), ((), ())],
     ["OSError", ["OSError"], OSError("no class"), (OSError, int), int, 5, True, None, object()],
 )
 

@@ -57,9 +57,7 @@ def words(cells: list[str]) -> set[str]:
 
 def test_each_type_of_the_page_travels_and_no_other() -> None:
     assert words(column("What arrives unchanged", 1)) == set(COMING)
-    assert {type(value) for value in COMING.values()} >= {
-        kind for kind in LEAVES if kind.__module__ != "msgpack.ext"
-    }
+    assert {type(value) for value in COMING.values()} >= {kind for kind in LEAVES if kind.__module__ != "msgpack.ext"}
     for value in COMING.values():
         back = loads(dumps(value))
         assert (type(back), back) == (type(value), value)
@@ -68,13 +66,9 @@ def test_each_type_of_the_page_travels_and_no_other() -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_each_other_type_is_refused_with_the_words_of_the_page(name: str) -> None:
     rows = zip(
-        column("What to pass instead of other types", 1),
-        column("What to pass instead of other types", 2),
-        strict=True,
+        column("What to pass instead of other types", 1), column("What to pass instead of other types", 2), strict=True
     )
-    instead = next(
-        cell for kinds, cell in rows if name in re.split(r", |`|^a subclass of ", kinds) or name in kinds
-    )
+    instead = next(cell for kinds, cell in rows if name in re.split(r", |`|^a subclass of ", kinds) or name in kinds)
     value = OTHERS[name]
 
     with pytest.raises(EncodingError) as caught:
@@ -97,9 +91,7 @@ def test_each_other_type_is_refused_with_the_words_of_the_page(name: str) -> Non
         ("msgspec struct", {"__struct_fields__"}, "msgspec.structs.asdict(x)"),
     ],
 )
-def test_types_of_other_libraries_are_known_by_what_they_have(
-    name: str, kind: set[str], instead: str
-) -> None:
+def test_types_of_other_libraries_are_known_by_what_they_have(name: str, kind: set[str], instead: str) -> None:
     value = type(name, (), dict.fromkeys(kind))()
 
     with pytest.raises(EncodingError, match=re.escape(instead)):

@@ -108,17 +108,13 @@ async def test_what_an_option_cannot_be_is_refused_before_anything_is_stored(
 
 
 @every_door
-async def test_what_it_can_be_is_stored_as_it_is_meant(
-    redis: Redis, connection: JobsRedis, door: str
-) -> None:
+async def test_what_it_can_be_is_stored_as_it_is_meant(redis: Redis, connection: JobsRedis, door: str) -> None:
     call, options = DOORS[door]
     for option, kind in options.items():
         for value, meant in kind.right:
             await redis.flushdb()
             result = await call(**{option: value})
-            record = {
-                k.decode(): v.decode() for k, v in (await redis.hgetall(f"jobs:job:{result.id}")).items()
-            }
+            record = {k.decode(): v.decode() for k, v in (await redis.hgetall(f"jobs:job:{result.id}")).items()}
             assert _stored(option, meant, result.id, record), (option, value, record)
 
 
@@ -171,9 +167,7 @@ def test_chunks_take_a_whole_number(n: Any) -> None:
 
 
 @pytest.mark.parametrize("option", sorted(OF_CELERY.keys() - {"bind"}))
-async def test_an_option_of_celery_is_answered_with_what_to_do_instead(
-    connection: JobsRedis, option: str
-) -> None:
+async def test_an_option_of_celery_is_answered_with_what_to_do_instead(connection: JobsRedis, option: str) -> None:
     for door in (work.apply_async, work.s().set, lambda **options: task(name="options.never", **options)):
         with pytest.raises(TypeError) as refused:
             await ask(door, **{option: 1})
@@ -235,9 +229,7 @@ async def test_what_a_method_of_a_result_cannot_take_is_refused(redis: Redis, co
 
 
 @pytest.mark.parametrize("name", NAME.wrong, ids=range(len(NAME.wrong)))
-async def test_a_task_is_called_by_a_name_that_a_task_can_have(
-    redis: Redis, connection: JobsRedis, name: Any
-) -> None:
+async def test_a_task_is_called_by_a_name_that_a_task_can_have(redis: Redis, connection: JobsRedis, name: Any) -> None:
     for door in (send_task, connection.enqueue_job, signature):
         with pytest.raises(REFUSED) as refused:
             await ask(door, name)
@@ -248,10 +240,7 @@ async def test_a_task_is_called_by_a_name_that_a_task_can_have(
 @pytest.mark.parametrize("name", [*NAME.wrong, 10**5_000], ids=range(len(NAME.wrong) + 1))
 async def test_what_is_steered_has_a_name(redis: Redis, connection: JobsRedis, name: Any) -> None:
     steer = ("pause_schedule", "resume_schedule", "forget_schedule", "run_schedule")
-    for door in (
-        *(getattr(connection, door) for door in steer),
-        partial(connection.set_rate_limit, rate_limit=5),
-    ):
+    for door in (*(getattr(connection, door) for door in steer), partial(connection.set_rate_limit, rate_limit=5)):
         with pytest.raises((*REFUSED, UnknownSchedule)) as refused:
             await door(name)
         refusal_of(refused.value)
@@ -276,10 +265,7 @@ async def test_first_takes_results_and_a_time(connection: JobsRedis) -> None:
 
 def _enqueue_rows() -> Iterator[tuple[str, Kind]]:
     yield "_job_id", Kind(ID.or_none().right, [value for value in ID.wrong if value])
-    yield (
-        "_queue_name",
-        Kind([("arq:queue", None), ("elsewhere", None), (None, None)], ["a,b", "a\nb", 5, *ODD[3:]]),
-    )
+    yield ("_queue_name", Kind([("arq:queue", None), ("elsewhere", None), (None, None)], ["a,b", "a\nb", 5, *ODD[3:]]))
     yield "_defer_until", MOMENT.or_none()
     yield "_defer_by", SECONDS.or_none()
     yield "_expires", SECONDS.or_none()
@@ -292,9 +278,7 @@ def test_every_option_of_enqueue_job_has_a_row() -> None:
     assert {name for name in parameters if name.startswith("_")} == {option for option, _ in _enqueue_rows()}
 
 
-async def test_enqueue_job_takes_what_arq_takes_and_refuses_the_rest(
-    redis: Redis, connection: JobsRedis
-) -> None:
+async def test_enqueue_job_takes_what_arq_takes_and_refuses_the_rest(redis: Redis, connection: JobsRedis) -> None:
     for option, kind in _enqueue_rows():
         for value in kind.wrong:
             with pytest.raises(REFUSED) as refused:

@@ -39,7 +39,5 @@ def test_an_aware_eta_is_the_same_moment_everywhere(aware: datetime) -> None:
     ("value", "text"),
     [(None, ""), (10, "+10000"), (0.25, "+250"), (0, "+0"), (-5, "+0"), (timedelta(minutes=1), "+60000")],
 )
-def test_a_delay_counts_from_redis_now_and_is_never_negative(
-    value: float | timedelta | None, text: str
-) -> None:
+def test_a_delay_counts_from_redis_now_and_is_never_negative(value: float | timedelta | None, text: str) -> None:
     assert moment(value) == text

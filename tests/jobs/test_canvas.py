@@ -101,9 +101,7 @@ async def test_a_callback_that_takes_no_result():
 
 
 async def test_an_unknown_task_is_named():
-    with pytest.raises(
-        UnknownTask, match=r"no task named 'canvas\.multipli'.* did you mean canvas\.multiply"
-    ):
+    with pytest.raises(UnknownTask, match=r"no task named 'canvas\.multipli'.* did you mean canvas\.multiply"):
         await signature("canvas.multipli", (4, 4))()
 
 
@@ -192,9 +190,7 @@ async def test_a_partial_chain_hands_its_arguments_to_the_first_step():
 async def test_chains_in_a_chain_are_one_chain():
     nested = multiply.s(10) | multiply.s(2) | (multiply.s(4) | multiply.s(5))
 
-    assert (
-        repr(nested) == "canvas.multiply(10) | canvas.multiply(2) | canvas.multiply(4) | canvas.multiply(5)"
-    )
+    assert repr(nested) == "canvas.multiply(10) | canvas.multiply(2) | canvas.multiply(4) | canvas.multiply(5)"
     assert await nested(16) == 6400
 
 

@@ -67,9 +67,7 @@ AFTER_A_HEADER: dict[str, Build] = {
     "in a group": lambda header: group(fine(), header | fine().on_error(told())),
     "in a chain": lambda header: chain(fine(), chord(header, fine().on_error(told())), fine()),
     "in a header": lambda header: chord([chord(header, fine().on_error(told())), fine()], fine()),
-    "in a header, of the outer body": lambda header: chord(
-        [chord(header, fine()), fine()], fine().on_error(told())
-    ),
+    "in a header, of the outer body": lambda header: chord([chord(header, fine()), fine()], fine().on_error(told())),
 }
 HEADERS: dict[str, tuple[Callable[[], Node], bool]] = {
     "one of three fails": (lambda: group(fine(), fail(), fine()), True),

@@ -105,15 +105,8 @@ def test_only_exceptions_are_rebuilt(name: str) -> None:
     assert isinstance(error, RemoteError)
 
 
-def test_exceptions_come_back_as_themselves_if_builtin_ours_or_declared(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for error in (
-        ValueError("a", 1),
-        KeyError((1, 2)),
-        FileNotFoundError(2, "No such file"),
-        TaskRevoked("x"),
-    ):
+def test_exceptions_come_back_as_themselves_if_builtin_ours_or_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (ValueError("a", 1), KeyError((1, 2)), FileNotFoundError(2, "No such file"), TaskRevoked("x")):
         back = loads(dumps(error))
         assert (type(back), back.args) == (type(error), error.args)
 

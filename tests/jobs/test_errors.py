@@ -12,11 +12,7 @@ import jobs
 from jobs import errors, monitor
 
 INTERNAL = {
-    "jobs.workflows.journal": {
-        "Parked",
-        "Revoked",
-        "MemberFailed",
-    },  # how an evaluation ends, inside a worker
+    "jobs.workflows.journal": {"Parked", "Revoked", "MemberFailed"},  # how an evaluation ends, inside a worker
     "jobs.commands.frame": {"Unavailable"},  # click shows it, and makes exit code 69 of it
 }
 
@@ -39,12 +35,8 @@ def test_each_is_exported_with_a_docstring(error: type[Exception]) -> None:
 
 
 def test_there_are_no_others() -> None:
-    modules = [
-        info.name for info in pkgutil.walk_packages(jobs.__path__, "jobs.") if info.name != "jobs.__main__"
-    ]
-    others = {
-        module for module in modules if any(not e.__name__.startswith("_") for e in exceptions_of(module))
-    }
+    modules = [info.name for info in pkgutil.walk_packages(jobs.__path__, "jobs.") if info.name != "jobs.__main__"]
+    others = {module for module in modules if any(not e.__name__.startswith("_") for e in exceptions_of(module))}
 
     assert len(modules) > 100
     assert others == {"jobs.errors", *INTERNAL}

@@ -88,17 +88,11 @@ async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
     assert not problems
 
 
-async def seen_badly(
-    connection: JobsRedis, redis_url: str, things: tuple[Any, Any, Any], turn: int
-) -> dict[str, str]:
+async def seen_badly(connection: JobsRedis, redis_url: str, things: tuple[Any, Any, Any], turn: int) -> dict[str, str]:
     """The questions and commands that fail, other than by saying what cannot be done: each turn tries some of them."""
     bad = {}
     for n, (name, asked) in enumerate(questions(connection, *things)):
-        if (
-            n % SLICES != turn % SLICES
-            or not name.startswith(("monitor.", "Result."))
-            or name == "monitor.pause"
-        ):
+        if n % SLICES != turn % SLICES or not name.startswith(("monitor.", "Result.")) or name == "monitor.pause":
             asked.close()  # type: ignore[attr-defined]
             continue
         try:

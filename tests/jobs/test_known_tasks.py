@@ -15,9 +15,7 @@ from tests.jobs.worker.conftest import connection
 __all__ = ["connection"]
 
 
-async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_says(
-    connection: JobsRedis,
-) -> None:
+async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_says(connection: JobsRedis) -> None:
     async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     told = KnownTask("mail", secrets_of(create_user, bound=True))
@@ -38,16 +36,10 @@ async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connect
 
     known = await known_tasks(connection)
 
-    assert known.masked("elsewhere", (), {"ssn": "1", "iban": "2", "x": 3})[1] == {
-        "ssn": "***",
-        "iban": "***",
-        "x": 3,
-    }
+    assert known.masked("elsewhere", (), {"ssn": "1", "iban": "2", "x": 3})[1] == {"ssn": "***", "iban": "***", "x": 3}
 
 
-async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(
-    connection: JobsRedis,
-) -> None:
+async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(connection: JobsRedis) -> None:
     await connection.hset(Keys.TASKS, "elsewhere", KnownTask(secrets=Secrets({1: "password"})).packed())
     known = await known_tasks(connection)
     starmap = signature("elsewhere").starmap([("John", "pw1"), ("Jane", "pw2")])

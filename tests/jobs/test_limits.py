@@ -40,9 +40,7 @@ def test_the_spacing_is_the_window_shared_out():
     assert parse_rate_limit(0.5).spacing_ms == 2_000
 
 
-@pytest.mark.parametrize(
-    "text", ["often", "5/d", "/m", "5/", "-5/m", "", "5/m/h", True, float("nan"), float("inf")]
-)
+@pytest.mark.parametrize("text", ["often", "5/d", "/m", "5/", "-5/m", "", "5/m/h", True, float("nan"), float("inf")])
 def test_anything_else_is_refused_with_the_ways_to_write_it(text):
     with pytest.raises(SettingsMistake, match=r'rate_limit=.*write a number \(a second\), "10/s"'):
         parse_rate_limit(text)

@@ -31,9 +31,7 @@ def test_names_of_secrets(name: str) -> None:
     assert is_secret(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["name", "keyboard", "monkey", "author", "passenger", "compass", "pinned", "x"]
-)
+@pytest.mark.parametrize("name", ["name", "keyboard", "monkey", "author", "passenger", "compass", "pinned", "x"])
 def test_other_names(name: str) -> None:
     assert not is_secret(name)
 

@@ -44,16 +44,7 @@ CELERY = [
     "queue",
     "acks_late",
 ]
-OURS = [
-    "max_concurrency",
-    "result_expires",
-    "raises",
-    "process",
-    "aliases",
-    "on_success",
-    "on_failure",
-    "on_retry",
-]
+OURS = ["max_concurrency", "result_expires", "raises", "process", "aliases", "on_success", "on_failure", "on_retry"]
 
 
 def test_every_option_of_the_design_is_there_and_no_other() -> None:
@@ -81,9 +72,7 @@ def test_a_misspelt_option_is_refused_naming_the_near_one(name: str) -> None:
 
 
 SPAN = ABOVE_ZERO.or_none()
-BACKOFF = Kind(
-    [*NOT_NEGATIVE.right, (True, True), (False, False)], [v for v in NOT_NEGATIVE.wrong if v is not True]
-)
+BACKOFF = Kind([*NOT_NEGATIVE.right, (True, True), (False, False)], [v for v in NOT_NEGATIVE.wrong if v is not True])
 HOOK = Kind(same(print, None), ["print", 5, True, "", [print]])
 RATE = Kind(
     same(None, 5, 0.5, 1e-5, "5", "10/s", "5/m", "100/h", " 100 / h ", "1000000/h", "0.00001/s", Decimal("0.5")),
@@ -92,9 +81,7 @@ RATE = Kind(
 )  # fmt: skip
 OPTIONS = {
     "bind": FLAG,
-    "aliases": Kind(
-        [((), ()), (["a", "b"], ("a", "b")), ({"a"}, ("a",))], ["old.name", b"old", [""], ["a,b"], [5], 5]
-    ),
+    "aliases": Kind([((), ()), (["a", "b"], ("a", "b")), ({"a"}, ("a",))], ["old.name", b"old", [""], ["a,b"], [5], 5]),
     "queue": NAME,
     "max_retries": COUNT.or_none(),
     "default_retry_delay": NOT_NEGATIVE,

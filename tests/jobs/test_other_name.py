@@ -26,14 +26,11 @@ def test_under_another_name_it_stores_the_same_bytes(tmp_path: Path) -> None:
     shutil.copytree(Path(jobs.__file__).parent, tmp_path / "elsewhere")
     ours = encoding.dumps(errors.TaskRevoked("why")).hex()
 
-    ran = subprocess.run(
-        [sys.executable, "-c", STORED, ours], cwd=tmp_path, capture_output=True, text=True, env={}
-    )
+    ran = subprocess.run([sys.executable, "-c", STORED, ours], cwd=tmp_path, capture_output=True, text=True, env={})
 
     assert ran.returncode == 0, ran.stderr
     stored = dict(line.split() for line in ran.stdout.splitlines())
     assert len(stored) > 10
     assert stored == {
-        name: encoding.dumps(getattr(errors, name).__new__(getattr(errors, name), "why")).hex()
-        for name in stored
+        name: encoding.dumps(getattr(errors, name).__new__(getattr(errors, name), "why")).hex() for name in stored
     }

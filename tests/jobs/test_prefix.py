@@ -163,6 +163,4 @@ async def test_every_key_and_channel_begins_with_the_prefix(
     assert unknown == {"odd"}, "the key that arq was given as a queue"
     seen = [family for family in CHANNELS if any(name.startswith(prefix + family) for name in names.channels)]
     assert seen == [*CHANNELS]
-    assert {
-        name for name in names.channels if not name.startswith(tuple(prefix + one for one in CHANNELS))
-    } == set()
+    assert {name for name in names.channels if not name.startswith(tuple(prefix + one for one in CHANNELS))} == set()

@@ -58,9 +58,7 @@ def test_a_renamed_task_still_answers_to_its_old_names():
 def test_two_tasks_with_one_name_are_refused():
     registry.register(Named(send, "tests.send"))
 
-    with pytest.raises(
-        SettingsMistake, match=r"two tasks are named 'tests\.send': \S+\.send and \S+\.receive"
-    ):
+    with pytest.raises(SettingsMistake, match=r"two tasks are named 'tests\.send': \S+\.send and \S+\.receive"):
         registry.register(Named(receive, "tests.send"))
 
 
@@ -83,9 +81,7 @@ def test_a_module_that_is_imported_again_replaces_its_tasks():
 def test_a_misspelt_name_is_answered_with_the_nearest():
     registry.register(Named(send, "tests.send"))
 
-    with pytest.raises(
-        UnknownTask, match=r"no task named 'tests\.sent' is registered here; did you mean tests\.send"
-    ):
+    with pytest.raises(UnknownTask, match=r"no task named 'tests\.sent' is registered here; did you mean tests\.send"):
         registry.lookup("tests.sent")
 
 

@@ -39,14 +39,10 @@ SPAN = Kind(
     same(timedelta(seconds=30), timedelta(days=400)),
     [30, 0, 0.5, "30", None, True, timedelta(seconds=-1), timedelta.max, *ODD],
 )
-ARGS = Kind(
-    [((4,), (4,)), ([4], (4,)), (None, ())], ["ab", b"ab", {"x": 1}, {4}, 5, True, object(), [object()]]
-)
+ARGS = Kind([((4,), (4,)), ([4], (4,)), (None, ())], ["ab", b"ab", {"x": 1}, {4}, 5, True, object(), [object()]])
 OF_SCHEDULES = {
     "task": Kind([], [some_function, print, "", "a,b", "a\nb", 5, None, LONG, object()]),
-    "name": Kind(
-        [*NAME.right, (None, "schedule_options.work")], [value for value in NAME.wrong if value is not None]
-    ),
+    "name": Kind([*NAME.right, (None, "schedule_options.work")], [value for value in NAME.wrong if value is not None]),
     "args": ARGS,
     "kwargs": Kind([({}, {}), (None, {})], ["ab", 5, [1], True, {"x": 1}, object()]),
     "window": Kind([*SPAN.right, (timedelta(0), timedelta(0))], SPAN.wrong),
@@ -119,26 +115,17 @@ def test_every_option_of_a_schedule_is_taken_or_refused(
 def test_ten_oclock_in_berlin_is_ten_oclock(zone: Any) -> None:
     july = datetime(2026, 7, 1, tzinfo=UTC)
 
-    assert crontab(work, minute=0, hour=10, timezone=zone).next_after(july) == datetime(
-        2026, 7, 1, 8, tzinfo=UTC
-    )
+    assert crontab(work, minute=0, hour=10, timezone=zone).next_after(july) == datetime(2026, 7, 1, 8, tzinfo=UTC)
 
 
-CONNECTION = {
-    "job_serializer": HOOK,
-    "job_deserializer": HOOK,
-    "default_queue_name": NAME,
-    "expires_extra_ms": COUNT,
-}
+CONNECTION = {"job_serializer": HOOK, "job_deserializer": HOOK, "default_queue_name": NAME, "expires_extra_ms": COUNT}
 
 
 @pytest.mark.parametrize(
     "option", ["password", "db", "username", "host", "ssl", "decode_responses", "socket_timeout", "prefix"]
 )
 async def test_what_belongs_into_the_url_is_refused_beside_it(option: str) -> None:
-    with pytest.raises(
-        SettingsMistake, match=f"no option '{option}' of a connection: .*redis://user:password@host"
-    ):
+    with pytest.raises(SettingsMistake, match=f"no option '{option}' of a connection: .*redis://user:password@host"):
         async with connect(URL, **{option: "x"}):
             pass
 

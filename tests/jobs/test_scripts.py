@@ -31,9 +31,7 @@ async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: R
 
 
 def test_every_file_is_a_script_or_part_of_one() -> None:
-    included = {
-        line.split()[-1] for path in FILES for line in path.read_text().splitlines() if "include:" in line
-    }
+    included = {line.split()[-1] for path in FILES for line in path.read_text().splitlines() if "include:" in line}
 
     assert {path.stem for path in FILES} == {script.name for script in LOADED} | included | {"prelude"}
 
@@ -65,13 +63,9 @@ def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(sc
 
 
 async def test_every_name_in_a_script_begins_with_its_prefix(redis: Redis) -> None:
-    text = scripts.whole(
-        f"return {{ {', '.join(NAMES)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}"
-    )
+    text = scripts.whole(f"return {{ {', '.join(NAMES)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}")
     queues = ["arq:queue:mail", "own", "arq:queue:=jobs:x"]
 
     for prefix in ("", "{shop}:"):
         answer = await redis.eval(text, 1, f"{prefix}jobs:")
-        assert [raw.decode() for raw in answer] == [
-            f"{prefix}{value}" for value in (*NAMES.values(), *queues)
-        ]
+        assert [raw.decode() for raw in answer] == [f"{prefix}{value}" for value in (*NAMES.values(), *queues)]

@@ -12,14 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import CurrentJob, Result, Signature, chord, connect, current_job, first, group, task
-from jobs.errors import (
-    EncodingError,
-    NotConnected,
-    QuarqError,
-    ResultUnknown,
-    SoftTimeLimitExceeded,
-    UnknownTask,
-)
+from jobs.errors import EncodingError, NotConnected, QuarqError, ResultUnknown, SoftTimeLimitExceeded, UnknownTask
 from jobs.testing import assert_enqueued, eager, enqueued
 
 seen: list[Any] = []
@@ -221,8 +214,7 @@ async def test_the_failure_shows_what_waits(redis_url: str, redis: Redis) -> Non
         await assert_enqueued(log, args=("then",), redis=redis)
 
     assert str(caught.value) == (
-        "a call of eager.log with args=('then',) expected, 0 found; these wait:\n"
-        "  eager.log args=('now',) kwargs={}"
+        "a call of eager.log with args=('then',) expected, 0 found; these wait:\n  eager.log args=('now',) kwargs={}"
     )
     assert len(await enqueued(redis)) == 1
 

@@ -256,9 +256,7 @@ def test_notes_come_back_whether_it_was_raised_or_not() -> None:
         assert loads(dumps(back)).__notes__ == back.__notes__
 
 
-@pytest.mark.parametrize(
-    "error", [SystemExit(3), KeyboardInterrupt("x"), BaseExceptionGroup("a", [SystemExit(1)])]
-)
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("x"), BaseExceptionGroup("a", [SystemExit(1)])])
 def test_what_would_end_the_reader_comes_back_by_name(error: BaseException) -> None:
     back = loads(dumps(error))
 

@@ -47,9 +47,7 @@ def test_every_node_is_found_along_its_place_without_its_members() -> None:
         ]
 
 
-@pytest.mark.parametrize(
-    "place", ["", "2", "0.0.1.3", "0.1.0", "0.1.-2.0", "01", "0.", "x", "٣", "0" * 99, "1\n"]
-)
+@pytest.mark.parametrize("place", ["", "2", "0.0.1.3", "0.1.0", "0.1.-2.0", "01", "0.", "x", "٣", "0" * 99, "1\n"])
 def test_a_place_that_is_not_there_leads_nowhere(place: str) -> None:
     assert along(STORED, place) is None
 

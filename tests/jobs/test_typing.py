@@ -23,9 +23,7 @@ def test_wrong_calls_and_wrong_options_are_errors_and_right_ones_are_not() -> No
     )
     found = {
         (int(line), code)
-        for line, code in re.findall(
-            r"typed_calls\.py:(\d+): error: .*\[([\w-]+)\]$", run.stdout, re.MULTILINE
-        )
+        for line, code in re.findall(r"typed_calls\.py:(\d+): error: .*\[([\w-]+)\]$", run.stdout, re.MULTILINE)
         if code != "untyped-decorator"  # what follows from an option that was refused
     }
 

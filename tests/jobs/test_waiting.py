@@ -22,12 +22,8 @@ async def connection(redis_url: str) -> AsyncIterator[JobsRedis]:
 async def test_every_job_is_seen_once_whatever_its_time(connection: JobsRedis) -> None:
     same_time = datetime.now(UTC) + timedelta(hours=1)
     due = await connection.submit_many([Signature("waiting.task")] * (READ_AT_ONCE + 7), {})
-    later = await connection.submit_many(
-        [Signature("waiting.task")] * (2 * READ_AT_ONCE + 3), {"eta": same_time}
-    )
-    last = await connection.submit_many(
-        [Signature("waiting.task")], {"eta": same_time + timedelta(seconds=1)}
-    )
+    later = await connection.submit_many([Signature("waiting.task")] * (2 * READ_AT_ONCE + 3), {"eta": same_time})
+    last = await connection.submit_many([Signature("waiting.task")], {"eta": same_time + timedelta(seconds=1)})
 
     async def ids(which: str) -> list[str]:
         return [job.id async for job in waiting(connection, "default", which)]

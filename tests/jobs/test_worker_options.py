@@ -188,6 +188,4 @@ def test_two_functions_of_one_name_are_refused(given: dict[str, Any]) -> None:
 
 
 def test_one_function_may_be_given_twice() -> None:
-    worker_settings(
-        redis_url=URL, functions=[plain, plain], cron_jobs=[cron(plain, second=1), cron(plain, second=2)]
-    )
+    worker_settings(redis_url=URL, functions=[plain, plain], cron_jobs=[cron(plain, second=1), cron(plain, second=2)])

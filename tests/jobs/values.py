@@ -102,9 +102,7 @@ def wrapped(value: Any, levels: int, how: int) -> Any:
 
 keys = brief(
     st.recursive(
-        hashables,
-        lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3),
-        max_leaves=4,
+        hashables, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=4
     )
 )
 released = brief(nested(keys))

@@ -71,7 +71,5 @@ leaves = st.tuples(st.sampled_from(["tag", "constant"]), st.integers(0, 99))
 
 
 models = st.recursive(
-    leaves,
-    lambda parts: st.tuples(st.sampled_from(["all", "then"]), st.lists(parts, max_size=4)),
-    max_leaves=25,
+    leaves, lambda parts: st.tuples(st.sampled_from(["all", "then"]), st.lists(parts, max_size=4)), max_leaves=25
 )

@@ -34,9 +34,7 @@ def main(words: list[str]) -> int:
     began = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(partial(tried, unchanged=unchanged), faults))
-    print(
-        f"{sum(found)} of {len(found)} {'pass' if unchanged else 'found'} in {time.monotonic() - began:.0f} s"
-    )
+    print(f"{sum(found)} of {len(found)} {'pass' if unchanged else 'found'} in {time.monotonic() - began:.0f} s")
     return 0 if all(found) else 1
 
 
@@ -57,9 +55,7 @@ def tried(fault: Fault, unchanged: bool) -> bool:
     print(f"{word:10}{fault.id:34}{time.monotonic() - began:4.0f} s  {said(output)}", flush=True)
     if not well:
         print(
-            f"    {fault.wrong}\n    {output[-1500:]}"
-            if code not in (PASSED, FAILED)
-            else f"    {fault.wrong}",
+            f"    {fault.wrong}\n    {output[-1500:]}" if code not in (PASSED, FAILED) else f"    {fault.wrong}",
             flush=True,
         )
     return well

@@ -75,9 +75,7 @@ def load() -> list[Fault]:
 
 def code_of(root: Path = ROOT) -> dict[Path, str]:
     """The text of every file of the code below *root*."""
-    below = [
-        path for part in CODE for path in ((root / part).rglob("*") if "." not in part else [root / part])
-    ]
+    below = [path for part in CODE for path in ((root / part).rglob("*") if "." not in part else [root / part])]
     return {path: path.read_text(encoding="utf-8") for path in sorted(below) if path.suffix in ENDINGS}
 
 

@@ -42,9 +42,7 @@ def upgrade() -> None:
         sa.Column("seen_at", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash", name="pk_sign_in"),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name="fk_sign_in_account_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_sign_in_account_id", ondelete="CASCADE"),
     )
     op.create_index("ix_sign_in_account_id", "sign_in", ["account_id"])
     op.create_index("ix_sign_in_expires_at", "sign_in", ["expires_at"])

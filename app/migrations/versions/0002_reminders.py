@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("claimed_until", UTCDateTime(), nullable=True),
         sa.Column("uncertain", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reminder"),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name="fk_reminder_account_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_reminder_account_id", ondelete="CASCADE"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_reminder_unarmed", "reminder", ["state", "armed_at", "next_try_at"])

@@ -39,9 +39,7 @@ def upgrade() -> None:
         sa.Column("shown", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("post_id", name="pk_digest_post"),
         sa.ForeignKeyConstraint(["post_id"], ["post.id"], name="fk_digest_post_post_id", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["digest_id"], ["digest.id"], name="fk_digest_post_digest_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["digest_id"], ["digest.id"], name="fk_digest_post_digest_id", ondelete="CASCADE"),
     )
     op.create_index("ix_digest_post_digest_id", "digest_post", ["digest_id"])
     op.create_table(
@@ -58,9 +56,7 @@ def upgrade() -> None:
         sa.Column("sent_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("digest_id", "subscriber_id", name="uq_delivery_digest_id_subscriber_id"),
-        sa.ForeignKeyConstraint(
-            ["digest_id"], ["digest.id"], name="fk_delivery_digest_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["digest_id"], ["digest.id"], name="fk_delivery_digest_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["subscriber_id"], ["subscriber.id"], name="fk_delivery_subscriber_id", ondelete="SET NULL"
         ),

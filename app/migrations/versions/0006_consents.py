@@ -26,9 +26,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_consent"),
         sa.UniqueConstraint("account_id", "email", name="uq_consent_account_id_email"),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name="fk_consent_account_id", ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_consent_account_id", ondelete="SET NULL"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_consent_email", "consent", ["email"])

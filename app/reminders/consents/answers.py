@@ -77,6 +77,4 @@ def _of(consent: Consent) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 async def _move(db: AsyncSession, which: tuple[ColumnElement[bool], ...], **values: object) -> None:
-    await db.execute(
-        update(Reminder).where(*which).values(**values), execution_options={"synchronize_session": False}
-    )
+    await db.execute(update(Reminder).where(*which).values(**values), execution_options={"synchronize_session": False})

@@ -16,8 +16,7 @@ from app.security.csrf import without_csrf
 
 MOST_SHOWN = 500
 GONE = Message(
-    "no-such-link",
-    "This link is not valid. It is incomplete, or the person who asked has deleted their account.",
+    "no-such-link", "This link is not valid. It is incomplete, or the person who asked has deleted their account."
 )
 
 blueprint = Blueprint("consents", __name__, template_folder="templates")

@@ -78,10 +78,7 @@ class OutcomeEncoder:
         if outcome.ends and (job.is_member or (ttl_ms > 0 and not outcome.ignored)):
             result, outcome = self.result(held, outcome, run_ms)
         held.outcome = outcome
-        log_entry, times = (
-            self._log_entry(job, outcome, run_ms),
-            (ttl_ms, int(outcome.delay_s * 1000), run_ms),
-        )
+        log_entry, times = (self._log_entry(job, outcome, run_ms), (ttl_ms, int(outcome.delay_s * 1000), run_ms))
         following = self._what_follows(held, outcome)
         return [job.id, job.token, outcome.state, result, *times, log_entry, _extra(outcome), *following]
 

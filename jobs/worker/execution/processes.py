@@ -61,9 +61,7 @@ def _processes() -> ProcessPool:
     return ProcessPool(max_workers=os.cpu_count() or 1, initializer=_watch_parent, context=context)
 
 
-def _work(
-    module: str, name: str, soft_time_limit: float | None, max_retries: int | None, call: bytes
-) -> bytes:
+def _work(module: str, name: str, soft_time_limit: float | None, max_retries: int | None, call: bytes) -> bytes:
     """In the process: call the task of that name, which its module declares, and encode its outcome."""
     if module != "__main__":  # which was imported here as __mp_main__ already
         importlib.import_module(module)

@@ -53,11 +53,7 @@ class TaskRunnable:
     """One of our tasks. *keep_result_s* is for one without a `result_expires`."""
 
     def __init__(
-        self,
-        task: Task[Any, Any],
-        around: Around | None,
-        keep_result_s: float | None = None,
-        runs_again: bool = True,
+        self, task: Task[Any, Any], around: Around | None, keep_result_s: float | None = None, runs_again: bool = True
     ) -> None:
         self._task = task
         self._around = around
@@ -94,9 +90,7 @@ class TaskRunnable:
             if options.on_retry or options.on_failure:
                 outcome = self.judge(error, job)
                 hook = options.on_retry if outcome.state == RETRY else options.on_failure
-                await call_hook(
-                    hook, current.name, current, error if outcome.value is None else outcome.value
-                )
+                await call_hook(hook, current.name, current, error if outcome.value is None else outcome.value)
             raise
         if options.on_success:
             await call_hook(options.on_success, current.name, current, value)
@@ -139,9 +133,7 @@ class TaskRunnable:
             allowed = f"{job.retries} retries, {options.max_retries} are allowed"
             return Outcome(FAILURE, MaxRetriesExceeded(f"{self._task.name}[{job.id}]: {allowed}"))
         if left and retries_by_itself(options, error):
-            return Outcome(
-                RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, REASON_CHARS)
-            )
+            return Outcome(RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, REASON_CHARS))
         return Outcome(FAILURE, error)
 
 
@@ -202,9 +194,7 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
         data = loads(payload)
         if not isinstance(data["f"], str):
             raise TypeError(f"{data['f']!r} is not a task's name")
-        return CallData(
-            data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {}
-        )
+        return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {})
     except Exception as error:
         raise DeserializationError(f"unable to deserialize job: {said(error, REASON_CHARS)}") from error
 

@@ -41,9 +41,7 @@ def arq(name: str, module: str, **options: object) -> Subject:
 
 
 STOCK = arq("arq", "stock", jobs=1_500, round_trips=20)
-TUNED = arq(
-    "arq tuned", "stock", environment={"BENCH_MAX_JOBS": "100", "BENCH_POLL_DELAY": "0.001"}, round_trips=20
-)
+TUNED = arq("arq tuned", "stock", environment={"BENCH_MAX_JOBS": "100", "BENCH_POLL_DELAY": "0.001"}, round_trips=20)
 OURS = arq("ours", "ours", jobs=40_000, round_trips=500)
 FORGETFUL = arq("ours, no history", "ours_without_history", jobs=40_000)
 SITE = Subject("site", "site", ())  # the application: see tests/site.py
@@ -52,14 +50,8 @@ MODULE = "tests.bench.subjects"
 PEER_SUBJECTS = (
     Subject("SAQ", "saq", ("saq", f"{MODULE}.saq.settings"), PEERS),
     Subject(
-        "taskiq",
-        "taskiq",
-        ("taskiq", "worker", f"{MODULE}.taskiq:broker", "--workers", "1"),
-        PEERS,
-        round_trips=50,
+        "taskiq", "taskiq", ("taskiq", "worker", f"{MODULE}.taskiq:broker", "--workers", "1"), PEERS, round_trips=50
     ),
     Subject("streaq", "streaq", ("streaq", "run", f"{MODULE}.streaq:worker"), PEERS),
-    Subject(
-        "Celery", "celery", ("celery", "-A", f"{MODULE}.celery", "worker", "-c", "2", "-l", "INFO"), PEERS
-    ),
+    Subject("Celery", "celery", ("celery", "-A", f"{MODULE}.celery", "worker", "-c", "2", "-l", "INFO"), PEERS),
 )

@@ -44,6 +44,4 @@ async def enqueue_many(n: int, task: str = "noop", delay_s: float = 0) -> None:
 
 
 async def round_trip() -> None:
-    await queue.apply(
-        "noop", poll_interval=0.002
-    )  # its notices can be missed: a wait for them then lasts for ever
+    await queue.apply("noop", poll_interval=0.002)  # its notices can be missed: a wait for them then lasts for ever

@@ -20,11 +20,7 @@ async def wrong_clocks(stage: Stage) -> None:
     await expect(stage, "skewed later", 3, 3)
     await stage.send("long", 8)
     await stage.until_started("long")
-    for name, step in {
-        "an hour forward": HOUR_MS,
-        "a day forward": 24 * HOUR_MS,
-        "an hour back": -HOUR_MS,
-    }.items():
+    for name, step in {"an hour forward": HOUR_MS, "a day forward": 24 * HOUR_MS, "an hour back": -HOUR_MS}.items():
         await stage.redis.set("jobs:test:clock", step)
         await expect(stage, f"{name}", 0, 0)
         await expect(stage, f"{name}, later", 2, 2)
@@ -40,9 +36,7 @@ async def expect(stage: Stage, name: str, countdown: float, due_s: float) -> Non
     keys = [f"{name} {n}" for n in range(10)]
     began = time.monotonic()
     await asyncio.gather(*(stage.send(key, 0, countdown=countdown) for key in keys))
-    await stage.until(
-        lambda: stage.oracle.read() and all(stage.oracle.effects(k) for k in keys), name, due_s + 20
-    )
+    await stage.until(lambda: stage.oracle.read() and all(stage.oracle.effects(k) for k in keys), name, due_s + 20)
     starts = [stage.oracle.runs[key][0].start - began - due_s for key in keys]
     measured = f"{min(starts):+.2f} to {max(starts):+.2f} s"
     stage.check(f"I6 {name}: not early, <= 1 s late", measured, min(starts) >= -0.005 and max(starts) <= 1)

@@ -58,12 +58,7 @@ async def kill_loop(stage: Stage) -> None:
 @scenario("r4", "a second signal, or SIGKILL, while it drains")
 async def second_signal(stage: Stage) -> None:
     """Each worker has one slot, so each has one job; the rescuer comes when all have theirs."""
-    ways = {
-        "SIGTERM": signal.SIGTERM,
-        "SIGINT": signal.SIGINT,
-        "SIGKILL": signal.SIGKILL,
-        "SIGHUP": signal.SIGHUP,
-    }
+    ways = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "SIGKILL": signal.SIGKILL, "SIGHUP": signal.SIGHUP}
     workers = await stage.workers(len(ways), CHAOS_MAX_JOBS="1")
     keys = [f"job {n}" for n in range(len(ways))]
     for key in keys:

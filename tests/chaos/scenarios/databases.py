@@ -109,9 +109,7 @@ async def on_postgres(stage: Stage) -> None:
         server.remove()
 
 
-async def away(
-    stage: Stage, here: Site, name: str, fault: Callable[[], object], mend: Callable[[], object]
-) -> None:
+async def away(stage: Stage, here: Site, name: str, fault: Callable[[], object], mend: Callable[[], object]) -> None:
     """503 while it is, saved again within seconds of its end, in the same processes."""
     async with saving(here) as saved:
         await wait_until(lambda: saved.answers[303] > 3, "pages that save", timeout_s=30)
@@ -186,8 +184,6 @@ async def check_saved(stage: Stage, name: str, here: Site, saved: Saved) -> None
     async with here.database.session() as db:
         rows = set(await db.scalars(select(Reminder.text)))
     told = ", ".join(f"{count} x {status or 'no answer'}" for status, count in sorted(saved.answers.items()))
-    stage.check(
-        f"{name}: saved, or 503", told, saved.faults == 0 and saved.answers[303] > 0 and not saved.wrong
-    )
+    stage.check(f"{name}: saved, or 503", told, saved.faults == 0 and saved.answers[303] > 0 and not saved.wrong)
     lost = len(saved.texts - rows)
     stage.check(f"{name}: lost of {len(saved.texts)} saved ones", lost, lost == 0)

@@ -43,9 +43,7 @@ async def send(stage: Stage) -> dict[str, Result]:
 @contextlib.asynccontextmanager
 async def supervised(stage: Stage, lease: float) -> AsyncIterator[None]:
     """One worker, started again by what `make run` uses."""
-    os.environ.update(
-        REDIS_URL=f"redis://127.0.0.1:{stage.proxy.port}/0", CHAOS_DEADLY="1", CHAOS_LEASE=str(lease)
-    )
+    os.environ.update(REDIS_URL=f"redis://127.0.0.1:{stage.proxy.port}/0", CHAOS_DEADLY="1", CHAOS_LEASE=str(lease))
     if stage.short:
         processes.FIRST_PAUSE_S = processes.LONGEST_PAUSE_S = 0.1
     command = f"exec {ARQ} tests.chaos.deadly.WorkerSettings >>{stage.folder}/worker.log 2>&1"
@@ -116,9 +114,7 @@ async def check_others(stage: Stage, starts: int) -> None:
     stage.check(f"the others' effects twice <= {most}", duplicates, duplicates <= most)
 
 
-@scenario(
-    "deadly-neighbour", "a long job whose worker is killed by three others, one after the other", short=False
-)
+@scenario("deadly-neighbour", "a long job whose worker is killed by three others, one after the other", short=False)
 async def neighbour(stage: Stage) -> None:
     """Each killer starts while the long job runs, the last one at the end of its time alone."""
     killers = []

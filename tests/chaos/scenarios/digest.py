@@ -48,9 +48,7 @@ class Sending:
 
     async def steps(self) -> dict[str, str]:
         """Each reader's address, and what became of its mail."""
-        query = select(Subscriber.email, Delivery.step).join(
-            Delivery, Delivery.subscriber_id == Subscriber.id
-        )
+        query = select(Subscriber.email, Delivery.step).join(Delivery, Delivery.subscriber_id == Subscriber.id)
         async with self.here.database.session() as db:
             return {email: step for email, step in await db.execute(query)}
 
@@ -66,9 +64,7 @@ class Sending:
 
     async def until_share(self, share: float) -> None:
         await wait_until(
-            lambda: len(self.here.smtp.accepted) >= self.count * share,
-            f"{share:.0%} of the mails",
-            timeout_s=120,
+            lambda: len(self.here.smtp.accepted) >= self.count * share, f"{share:.0%} of the mails", timeout_s=120
         )
 
     @property
@@ -83,9 +79,7 @@ async def killed_at_40_percent(stage: Stage) -> None:
         await digest.until_share(0.2)
         worker.send(signal.SIGTERM)
         await wait_until(lambda: not worker.alive, "the worker to stop", timeout_s=60)
-        doubtful = [
-            step for step in (await digest.steps()).values() if step in (Step.SENDING, Step.UNCERTAIN)
-        ]
+        doubtful = [step for step in (await digest.steps()).values() if step in (Step.SENDING, Step.UNCERTAIN)]
         stage.check("a worker that is stopped breaks no mail off", len(doubtful), not doubtful)
         [worker] = digest.fleet.start()
         await digest.until_share(0.4)
@@ -107,9 +101,7 @@ async def killed_at_random(stage: Stage) -> None:
                 break
             mails = len(digest.here.smtp.accepted) + stage.rng.randrange(1, stage.size(60, 30))
             await wait_until(
-                lambda mails=mails: (
-                    len(digest.here.smtp.accepted) >= min(mails, digest.count - MAY_BE_UNCERTAIN)
-                ),
+                lambda mails=mails: len(digest.here.smtp.accepted) >= min(mails, digest.count - MAY_BE_UNCERTAIN),
                 "some more mails",
                 timeout_s=120,
             )
@@ -178,9 +170,7 @@ async def check_ledger(stage: Stage, digest: Sending, kills: int) -> None:
     wrong = [email for email, step in steps.items() if step == Step.SENT and mailed[email] != 1]
     lost = [email for email in mailed if steps[email] not in (Step.SENT, Step.UNCERTAIN)]
     most = max(mailed.values())
-    stage.check(
-        "every mail is sent or uncertain", dict(by_step), by_step[Step.SENT] + uncertain == digest.count
-    )
+    stage.check("every mail is sent or uncertain", dict(by_step), by_step[Step.SENT] + uncertain == digest.count)
     stage.check("sent is what the server took, once each", len(wrong) + len(lost), not wrong and not lost)
     stage.check("none twice without the owner", most, most == 1)
     stage.check(f"uncertain <= {MAY_BE_UNCERTAIN} a death", uncertain, uncertain <= kills * MAY_BE_UNCERTAIN)

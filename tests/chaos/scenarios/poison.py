@@ -46,9 +46,7 @@ async def poison_messages(stage: Stage) -> None:
     for name in payloads:
         state = await Result(name).state()
         attempts = await stage.redis.hget(f"jobs:job:{name}", "attempts")
-        stage.check(
-            f"{name}: FAILURE, 1 attempt", f"{state}, {attempts}", (state, attempts) == ("FAILURE", "1")
-        )
+        stage.check(f"{name}: FAILURE, 1 attempt", f"{state}, {attempts}", (state, attempts) == ("FAILURE", "1"))
     state = await stage.acked.pop("socket").state()
     stage.check("a result that cannot be kept: FAILURE", state, state == "FAILURE")
     stage.check("the worker lives", worker.alive, worker.alive)
@@ -104,9 +102,7 @@ async def large_payloads(stage: Stage) -> None:
         except TooLarge as error:
             refused = type(error).__name__
         stage.check(f"{size:,} bytes are refused at the call", refused, refused == "TooLarge")
-    stage.check(
-        "nothing was stored", await stage.redis.dbsize() - before, await stage.redis.dbsize() == before
-    )
+    stage.check("nothing was stored", await stage.redis.dbsize() - before, await stage.redis.dbsize() == before)
 
     times = []
     for _ in range(50):

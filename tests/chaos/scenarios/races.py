@@ -70,13 +70,9 @@ async def readers_leave(stage: Stage) -> None:
     by_step = Counter(steps.values())
     wrong = [email for email, step in steps.items() if digest.mailed[email] != (step == Step.SENT)]
     late = [mail for mail in mails if mail.at - left_at.get(mail.recipients[0], mail.at) > 1]
-    stage.check(
-        "who left in time gets none, the others one", f"{len(wrong)} wrong of {dict(by_step)}", not wrong
-    )
+    stage.check("who left in time gets none, the others one", f"{len(wrong)} wrong of {dict(by_step)}", not wrong)
     stage.check("none that was begun after the page's answer", len(late), not late)
-    stage.check(
-        "some left in time, some did not", f"{len(left)} of {len(left_at)}", 0 < len(left) < len(left_at)
-    )
+    stage.check("some left in time, some did not", f"{len(left)} of {len(left_at)}", 0 < len(left) < len(left_at))
 
 
 async def add(here: Site, count: int) -> list[tuple[Reminder, Consent | None]]:

@@ -114,9 +114,7 @@ async def under_load(
         "a job to start after the fault",
         60,
     )
-    resumed = (
-        min(run.start for runs in stage.oracle.runs.values() for run in runs if run.start > healed) - healed
-    )
+    resumed = min(run.start for runs in stage.oracle.runs.values() for run in runs if run.start > healed) - healed
     await asyncio.sleep(2)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)

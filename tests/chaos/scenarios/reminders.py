@@ -37,9 +37,7 @@ async def mail_server_away(stage: Stage) -> None:
             await here.smtp.start()
             await wait_until(lambda: len(here.smtp.accepted) >= count, "all mails", timeout_s=900)
             took = time.time() - began
-            await wait_until(
-                lambda: counted(here, Reminder.state == State.SENT, count), "records", timeout_s=30
-            )
+            await wait_until(lambda: counted(here, Reminder.state == State.SENT, count), "records", timeout_s=30)
             tries = await counted(here, Reminder.attempts == 0, count)
     check_once(stage, here, count)
     places = [number for number, _ in mailed(here)]
@@ -68,9 +66,7 @@ async def emptied(stage: Stage) -> None:
             took = time.monotonic() - began
             until_all = last + 300
             await wait_until(lambda: len(here.smtp.accepted) >= count, "all mails", timeout_s=until_all)
-            await wait_until(
-                lambda: counted(here, Reminder.state == State.SENT, count), "records", timeout_s=30
-            )
+            await wait_until(lambda: counted(here, Reminder.state == State.SENT, count), "records", timeout_s=30)
     late = sorted(at - dates[number].timestamp() for number, at in mailed(here))
     check_once(stage, here, count)
     stage.check("all armed again <= 60 s", f"{took:.1f} s", took <= 60)
@@ -98,9 +94,7 @@ async def pretend_two_hours(here: Site) -> None:
                 .values(next_try_at=reminder.next_try_at, unreachable_since=now - timedelta(hours=2))
             )
         await db.commit()
-    await asyncio.gather(
-        *(Result(reminder.job_id).reschedule(reminder.next_try_at) for reminder in reminders)
-    )
+    await asyncio.gather(*(Result(reminder.job_id).reschedule(reminder.next_try_at) for reminder in reminders))
 
 
 async def counted(here: Site, *which: object) -> bool:
@@ -126,6 +120,4 @@ def mailed(here: Site) -> list[tuple[int, float]]:
 def check_once(stage: Stage, here: Site, count: int) -> None:
     times = Counter(number for number, _ in mailed(here))
     twice = sum(n > 1 for n in times.values())
-    stage.check(
-        "each mailed once", f"{len(times)} of {count}, {twice} twice", len(times) == count and not twice
-    )
+    stage.check("each mailed once", f"{len(times)} of {count}, {twice} twice", len(times) == count and not twice)

@@ -29,17 +29,13 @@ async def revoke(stage: Stage) -> None:
     await stage.acked["finished"].get(timeout=10)
     began = time.monotonic()
     await stage.acked["running"].revoke(terminate=True)
-    await stage.until(
-        lambda: any(text == "tidied" for *_, text in stage.oracle.read().notes), "finally to run", 10
-    )
+    await stage.until(lambda: any(text == "tidied" for *_, text in stage.oracle.read().notes), "finally to run", 10)
     took = time.monotonic() - began
     await stage.acked["finished"].revoke(terminate=True)
     unknown = await Result("nobody knows").revoke()
     await asyncio.sleep(3)
 
-    ran = sum(
-        stage.oracle.read().started(key) for key in stage.acked if key.startswith(("queued", "deferred"))
-    )
+    ran = sum(stage.oracle.read().started(key) for key in stage.acked if key.startswith(("queued", "deferred")))
     stage.check(f"waiting or deferred: 0 of {2 * n} start", ran, ran == 0)
     stage.check("running: its finally has run <= 2 s later", f"{took:.2f} s", took <= 2)
     state = await stage.acked["running"].state()

@@ -54,9 +54,7 @@ async def of_reminders(stage: Stage) -> None:
             await wait_until(lambda: counted(here, sent, count), "all to be sent", timeout_s=120)
             all_s = time.monotonic() - began
     check_once(stage, here, count)
-    stage.check(
-        "a link to sign in leaves <= 1 s later than it must", f"{link - SLOW_S:.2f} s", link <= SLOW_S + 1
-    )
+    stage.check("a link to sign in leaves <= 1 s later than it must", f"{link - SLOW_S:.2f} s", link <= SLOW_S + 1)
     stage.check("all sent <= 60 s after it is quick again", f"{all_s:.0f} s", all_s <= 60)
 
 

@@ -30,9 +30,7 @@ AT_ONCE = 2_000
 """Slow clients of each kind."""
 
 
-@scenario(
-    "w4", "10,000 random requests to each feature of the site, and 10,000 that are no HTTP", short=False
-)
+@scenario("w4", "10,000 random requests to each feature of the site, and 10,000 that are no HTTP", short=False)
 async def random_requests(stage: Stage) -> None:
     await on_database(stage, "SQLite", "")
     postgres = PostgresServer().start()
@@ -61,12 +59,7 @@ async def on_database(stage: Stage, kind: str, url: str) -> None:
             answers = ", ".join(f"{times} x {status}" for status, times in outcome.statuses.most_common(5))
             slow_ones, mb = p99(outcome.waits), server.memory_mb - before
             figures = f"p99 {slow_ones * 1000:.0f} ms, {mb:+.1f} MB"
-            print(
-                f"    {kind}, {feature}: {answers}; {figures}",
-                *outcome.faults[:5],
-                sep="\n        ",
-                flush=True,
-            )
+            print(f"    {kind}, {feature}: {answers}; {figures}", *outcome.faults[:5], sep="\n        ", flush=True)
             slowest, most_mb = max(slowest, slow_ones), max(most_mb, mb)
         log = server.log
     asked_for = sum(total.statuses.values())

@@ -107,13 +107,9 @@ async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]]
         wrong += [f"{key}: {text}" for text in what]
         slowest, where = max((slowest, where), (took, f"{point}, {how}"))
     stage.check(
-        f"{len(cases)} crashes: every workflow ends as it must, each step acts once",
-        wrong[:5] or "all",
-        not wrong,
+        f"{len(cases)} crashes: every workflow ends as it must, each step acts once", wrong[:5] or "all", not wrong
     )
-    stage.check(
-        "again only what its process did not live to record", repeated(stage) or "none", not repeated(stage)
-    )
+    stage.check("again only what its process did not live to record", repeated(stage) or "none", not repeated(stage))
     limit = LEASE_S + 2 + 8 * NAP_S
     stage.check(f"ends <= {limit:.1f} s after the fault", f"{slowest:.1f} s ({where})", slowest <= limit)
     await invariants.quiet(stage)
@@ -144,11 +140,7 @@ async def one_case(stage: Stage, key: str, shape: Shape, point: str, how: str) -
     finally:
         took = time.monotonic() - began
         await healing
-    wrong = (
-        [repr(ended)]
-        if isinstance(ended, Exception) != shape.fails or isinstance(ended, TimeoutError)
-        else []
-    )
+    wrong = [repr(ended)] if isinstance(ended, Exception) != shape.fails or isinstance(ended, TimeoutError) else []
     return took, [*wrong, *await steps_missing(stage, key, shape.size)]
 
 

@@ -42,9 +42,7 @@ async def listener(redis_url: str, connection: JobsRedis, tmp_path: Path) -> Asy
     listener = Listener(redis_url, tmp_path / "events")
 
     async def listens() -> bool:
-        return bool(
-            await connection.exists(Keys.LISTENING) and (await connection.pubsub_numsub(Keys.EVENTS))[0][1]
-        )
+        return bool(await connection.exists(Keys.LISTENING) and (await connection.pubsub_numsub(Keys.EVENTS))[0][1])
 
     await wait_until(listens, "the command to listen", timeout_s=20)
     yield listener

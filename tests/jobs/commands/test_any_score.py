@@ -60,9 +60,7 @@ OF_A_JOB = ["result", "why"]
 
 
 async def test_every_command_reads_it(planted: list[str], cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    for words in [command.split() for command in COMMANDS] + [
-        [one, job] for one in OF_A_JOB for job in planted
-    ]:
+    for words in [command.split() for command in COMMANDS] + [[one, job] for one in OF_A_JOB for job in planted]:
         for flags in ([], ["--json"]):
             said = await cli(*words, *flags)
             assert said.code in (0, 1, 69), (words, said.err)
@@ -103,14 +101,7 @@ async def test_every_reader_of_the_library_reads_it(planted: list[str], connecti
         found += [row.id for row in page.rows]
         cursor = page.next
     assert sorted(set(found)) == sorted(planted)
-    for read in (
-        monitor.tasks,
-        monitor.workers,
-        monitor.broker,
-        monitor.minutes,
-        monitor.workflows,
-        monitor.schedules,
-    ):
+    for read in (monitor.tasks, monitor.workers, monitor.broker, monitor.minutes, monitor.workflows, monitor.schedules):
         await read(connection)  # type: ignore[operator]
 
 
@@ -140,9 +131,7 @@ MOMENTS = ["+" + "5" * 1000, "5" * 400, "1e300", "-1e300", "inf", "-inf", "nan",
 
 
 @pytest.mark.parametrize("text", MOMENTS)
-async def test_what_is_written_is_a_moment_whatever_is_sent(
-    redis: Redis, connection: JobsRedis, text: str
-) -> None:
+async def test_what_is_written_is_a_moment_whatever_is_sent(redis: Redis, connection: JobsRedis, text: str) -> None:
     """A producer of an earlier release sends what it was given; `'5' * 1000` was `countdown="5"`."""
     await connection.enqueue([raw(text), raw("", text), raw("+5", text)])
     job = await tasks.multiply.apply_async((2, 2), countdown=60)
@@ -174,18 +163,7 @@ async def test_what_is_no_number_is_refused_before_anything_is_written(
 
 
 def test_the_clock_reads_any_number() -> None:
-    for number in (
-        math.nan,
-        math.inf,
-        -math.inf,
-        1e300,
-        -1e300,
-        b"inf",
-        "nan",
-        b"-inf",
-        "9" * 5000,
-        b"1e300",
-    ):
+    for number in (math.nan, math.inf, -math.inf, 1e300, -1e300, b"inf", "nan", b"-inf", "9" * 5000, b"1e300"):
         at = moment_of(whole_ms(number))
         assert FIRST <= at <= LAST
         assert moment(number) == at

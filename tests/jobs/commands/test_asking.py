@@ -46,8 +46,7 @@ async def test_wrong_usage_ends_with_64(cli: Cli, words: list[str], said: str) -
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["status"], ["inspect", "ping"], ["inspect", "stats"], ["inspect", "active"], ["control", "quiet"]],
+    "words", [["status"], ["inspect", "ping"], ["inspect", "stats"], ["inspect", "active"], ["control", "quiet"]]
 )
 async def test_nobody_answers_is_69(cli: Cli, words: list[str]) -> None:
     answer = await cli(*words, "--json")
@@ -105,18 +104,13 @@ async def test_only_the_workers_named_are_asked(cli: Cli, start_online: StartOnl
     first, second = (worker["name"] for worker in (await cli("status", "--json")).json)
 
     assert (await cli("inspect", "ping", "-d", first)).lines == [f"{first}: pong"]
-    assert (await cli("inspect", "ping", "-d", f"{first},{second}", "--json")).json == {
-        first: "pong",
-        second: "pong",
-    }
+    assert (await cli("inspect", "ping", "-d", f"{first},{second}", "--json")).json == {first: "pong", second: "pong"}
     missing = await cli("inspect", "ping", "-d", f"{first},nobody")
     assert missing.code == 69
     assert "nobody" in missing.err
 
 
-async def test_text_stays_in_its_own_characters_and_controls_no_terminal(
-    process: Cli, connection: JobsRedis
-) -> None:
+async def test_text_stays_in_its_own_characters_and_controls_no_terminal(process: Cli, connection: JobsRedis) -> None:
     payload = connection.encode_call("evil\x1b[2J", ("提醒 🔔",), {})
     await connection.enqueue([Call("中文", "default", payload, "evil\x1b[2J")])
 
@@ -174,9 +168,7 @@ async def test_the_clock_of_redis_is_the_clock(cli: Cli, connection: JobsRedis) 
     assert result.id in (await cli("inspect", "queued")).out
 
 
-async def test_an_address_with_a_password_needs_no_command_line(
-    process: Cli, redis_url: str, tmp_path: Path
-) -> None:
+async def test_an_address_with_a_password_needs_no_command_line(process: Cli, redis_url: str, tmp_path: Path) -> None:
     """The command line shows in the list of processes: a file, a pipe or the environment does not."""
     (tmp_path / "url").write_text(f"{redis_url}\n")
     (tmp_path / "jobs").symlink_to(ROOT / "jobs")  # and no worker.py beside it

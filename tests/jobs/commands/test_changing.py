@@ -94,9 +94,7 @@ async def test_a_hundred_retries_at_once_are_one(connection: JobsRedis, start_on
     assert await monitor.retry(connection, f"{result.id}~3") == f"{result.id}~4"
 
 
-async def test_retry_of_a_workflow(
-    cli: Cli, connection: JobsRedis, start_online: StartOnline, tmp_path: Path
-) -> None:
+async def test_retry_of_a_workflow(cli: Cli, connection: JobsRedis, start_online: StartOnline, tmp_path: Path) -> None:
     await start_online()
     file = tmp_path / "late.txt"
     flow = await group(tasks.log.s("kept"), tasks.read.s(str(file))).delay()
@@ -197,9 +195,7 @@ async def test_purge_of_one_queue(cli: Cli, connection: JobsRedis) -> None:
     assert await here.state() == "PENDING"
 
 
-async def test_a_purged_member_ends_its_workflow(
-    cli: Cli, connection: JobsRedis, start_online: StartOnline
-) -> None:
+async def test_a_purged_member_ends_its_workflow(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
     await start_online()
     flow = await group(tasks.log.s(1).set(queue="elsewhere"), tasks.log.s(2)).delay()
 

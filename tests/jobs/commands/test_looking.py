@@ -92,9 +92,7 @@ async def test_inspect_queued_shows_the_oldest_first(cli: Cli, connection: JobsR
 
     assert text.lines[0].startswith(f"{first.id}  tests.log('first')  default  PENDING  due since ")
     assert later.id not in text.out
-    assert (
-        "('other')  mail  PENDING" in text.out
-    )  # though no worker and no task says that there is such a queue
+    assert "('other')  mail  PENDING" in text.out  # though no worker and no task says that there is such a queue
     assert [job["id"] for job in data] == [first.id, second.id]
     assert all(job["age_s"] >= 0 for job in data)
     assert len((await cli("inspect", "queued", "-Q", "mail,default", "--json")).json) == 3
@@ -259,9 +257,7 @@ async def test_the_list_of_workflows_forgets_those_whose_record_is_gone(
 async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
     assert (await cli("schedules")).lines == ["0 schedules."]
     hourly = crontab("tests.log", name="hourly", args=("x",), minute=0)
-    worker = await start_worker(
-        cron_jobs=[every("tests.log", timedelta(days=1), name="daily", args=("x",)), hourly]
-    )
+    worker = await start_worker(cron_jobs=[every("tests.log", timedelta(days=1), name="daily", args=("x",)), hourly])
 
     async def declared() -> bool:
         return len((await cli("schedules", "--json")).json) == 2

@@ -31,14 +31,10 @@ async def evil(connection: JobsRedis, start_online: StartOnline) -> str:
     """EVIL wherever a name, an id or a text may come from; returns the id of a failed job with EVIL in its error."""
     worker = await start_online()
     payload = connection.encode_call(EVIL, (), {})
-    await connection.enqueue(
-        [Call(EVIL, EVIL, payload, EVIL), Call(EVIL + "2", EVIL, payload, EVIL, due="+60000")]
-    )
+    await connection.enqueue([Call(EVIL, EVIL, payload, EVIL), Call(EVIL + "2", EVIL, payload, EVIL, due="+60000")])
     await connection.hset(Keys.SCHEDULE + EVIL, mapping={"task": EVIL, "when": EVIL, "queue": EVIL})  # type: ignore[misc]
     await connection.sadd(Keys.SCHEDULES, EVIL)  # type: ignore[misc]
-    hostile = from_dict(
-        {**Signature(EVIL).to_dict(), "options": {"queue": EVIL}}
-    )  # as only another producer writes it
+    hostile = from_dict({**Signature(EVIL).to_dict(), "options": {"queue": EVIL}})  # as only another producer writes it
     await group([hostile, tasks.log.s(1)]).apply_async(task_id=KNOWN)
     failed = await tasks.fail.delay(EVIL)
     await failed.get(timeout=10, propagate=False)
@@ -62,13 +58,7 @@ def asked(failed: str) -> dict[str, list[list[str]]]:
         "why": [[EVIL], [EVIL + "2"], [failed]],
         "call": [["tests.log", "--queue", EVIL], [EVIL]],
         "purge": [["-f", "-Q", EVIL]],
-        "control": [
-            ["revoke", EVIL],
-            ["pause", EVIL],
-            ["resume", EVIL],
-            ["rate_limit", EVIL, EVIL],
-            ["quiet", EVIL],
-        ],
+        "control": [["revoke", EVIL], ["pause", EVIL], ["resume", EVIL], ["rate_limit", EVIL, EVIL], ["quiet", EVIL]],
         "retry": [[EVIL], [failed]],
         "schedules": [[]],
         "workflows": [[], [KNOWN], [EVIL]],
@@ -84,9 +74,7 @@ async def test_no_command_passes_on_what_a_terminal_obeys(cli: Cli, evil: str) -
     for name, forms in table.items():
         for words in forms:
             for form in ([], ["--json"]):
-                said = (
-                    await cli(name, *form, "--", *words) if name == "why" else await cli(name, *words, *form)
-                )
+                said = await cli(name, *form, "--", *words) if name == "why" else await cli(name, *words, *form)
                 assert_printable(said.out)
                 assert_printable(said.err)
                 shown += "\\x1b[2J" in said.out or "\\u001b[2J" in said.out
@@ -118,10 +106,7 @@ def lines_of(formatter: logging.Formatter, *said: object) -> str:
 
 
 def test_both_forms_of_a_log_are_printable() -> None:
-    text, line = (
-        lines_of(logging.Formatter(), EVIL, ValueError(EVIL)),
-        lines_of(JsonLines(), EVIL, ValueError(EVIL)),
-    )
+    text, line = (lines_of(logging.Formatter(), EVIL, ValueError(EVIL)), lines_of(JsonLines(), EVIL, ValueError(EVIL)))
 
     assert_printable(text)
     assert text.splitlines()[0] == f"job {printable(EVIL)}: {printable(EVIL)}"

@@ -17,29 +17,8 @@ NO_NUMBER = ["", "x", "nan", "inf", "-inf", "1e300", "9" * 400, "5 s", "0x10", "
 NO_COUNT = ["", "x", "nan", "0", "-1", "1.5", "9" * 30, "9" * 5000, "100001"]
 NO_NAMES = ["", ",", " , ", " "]
 NO_TIME = ["", "x", "now", "2026-13-01", "0001-01-01", "5", "9999-99-99", "2026-12-24T18:00+99:00"]
-NO_JSON = [
-    "",
-    "x",
-    "5",
-    '"x"',
-    "null",
-    "[",
-    "[" * 100_000,
-    '["\\ud800"]',
-    f"[{'9' * 400}]",
-    "[" * 200 + "]" * 200,
-]
-NO_APP = [
-    "",
-    "x",
-    "no.such",
-    "os.path",
-    "1.2",
-    "..",
-    "a b.c",
-    "json.decoder.JSONDecoder",
-    "broken_settings.Settings",
-]
+NO_JSON = ["", "x", "5", '"x"', "null", "[", "[" * 100_000, '["\\ud800"]', f"[{'9' * 400}]", "[" * 200 + "]" * 200]
+NO_APP = ["", "x", "no.such", "os.path", "1.2", "..", "a b.c", "json.decoder.JSONDecoder", "broken_settings.Settings"]
 WRONG = {
     "app": NO_APP,
     "redis_url": ["", "x", "http://x", "redis://[", "redis://host:port", "redis://h:99999999"],

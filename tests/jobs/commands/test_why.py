@@ -122,9 +122,7 @@ async def test_a_concurrency_limit(why: Why, connection: JobsRedis, start_online
 
 async def test_children_of_a_workflow(why: Why, cli: Cli, start_online: StartOnline) -> None:
     await start_online()
-    flow = await chain(
-        group(tasks.nap.s(30), tasks.nap.s(30), tasks.log.s(1)), tasks.log.s(), tasks.log.s()
-    ).delay()
+    flow = await chain(group(tasks.nap.s(30), tasks.nap.s(30), tasks.log.s(1)), tasks.log.s(), tasks.log.s()).delay()
 
     async def some_wait() -> bool:
         return "waits for 4 of its 5 children" in (await cli("why", flow.id)).out

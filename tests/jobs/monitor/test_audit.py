@@ -31,9 +31,7 @@ asyncio.run(main())
 """
 
 
-async def test_an_action_whose_process_is_killed_stands_in_the_audit(
-    connection: JobsRedis, redis_url: str
-) -> None:
+async def test_an_action_whose_process_is_killed_stands_in_the_audit(connection: JobsRedis, redis_url: str) -> None:
     environ = {**os.environ, "REDIS_URL": redis_url}
 
     killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, timeout=30)

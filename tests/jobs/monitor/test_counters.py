@@ -48,9 +48,7 @@ async def test_a_minute_without_anything_is_empty_and_not_missing(connection: Jo
 
     assert len(empty) == 5
     assert (empty[0].at - empty[-1].at).total_seconds() == -240
-    assert {(m.succeeded, m.wait_p50, m.run_p95, m.due, m.oldest_due_s) for m in empty} == {
-        (0, None, None, None, None)
-    }
+    assert {(m.succeeded, m.wait_p50, m.run_p95, m.due, m.oldest_due_s) for m in empty} == {(0, None, None, None, None)}
 
 
 async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online: StartOnline) -> None:
@@ -142,7 +140,5 @@ async def test_old_minutes_do_not_count(connection: JobsRedis, start_online: Sta
         ({1: 50, 11: 50}, 0.75, 1.536),
     ],
 )
-def test_percentiles_lie_within_their_bucket(
-    buckets: dict[int, int], share: float, expected: float | None
-) -> None:
+def test_percentiles_lie_within_their_bucket(buckets: dict[int, int], share: float, expected: float | None) -> None:
     assert percentile(buckets, share) == expected

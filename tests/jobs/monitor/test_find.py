@@ -41,16 +41,10 @@ async def all_of(connection: JobsRedis, limit: int = 50, **filters: Any) -> list
             return rows
 
 
-async def test_jobs_in_every_state_are_found(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_jobs_in_every_state_are_found(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     later = await tasks.log.apply_async(("later",), countdown=3600)
     await start_online()
-    good, bad, waits = (
-        await tasks.log.delay("good"),
-        await tasks.fail.delay("bad"),
-        await tasks.patient.delay(),
-    )
+    good, bad, waits = (await tasks.log.delay("good"), await tasks.fail.delay("bad"), await tasks.patient.delay())
     runs = await tasks.nap.delay(30)
     revoked = await tasks.log.apply_async(("never",), countdown=60)
     await revoked.revoke()
@@ -100,9 +94,7 @@ async def test_pages_follow_each_other_newest_first(connection: JobsRedis, start
     assert len(ended) == 57
     since, until = ended[30], ended[10]
     found = await all_of(connection, state="ended", since=since, until=until)
-    assert {row.id for row in found} == {
-        row.id for row in rows[:57] if row.finished and since <= row.finished <= until
-    }
+    assert {row.id for row in found} == {row.id for row in rows[:57] if row.finished and since <= row.finished <= until}
     assert await all_of(connection, state="ended", since=ended[0] + timedelta(seconds=1)) == []
 
 
@@ -130,9 +122,7 @@ async def test_a_cursor_whose_job_is_gone_goes_on_from_its_time(connection: Jobs
     assert {row.id for row in first.rows + rest.rows} == {result.id for result in results}
 
 
-async def test_text_is_found_in_any_language(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_text_is_found_in_any_language(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     waiting = await tasks.log.apply_async(("明天早上提醒我浇花",), countdown=3600)
     await start_online()
     ended = await tasks.log.delay({"note": ["مرحبا بالعالم"]})
@@ -172,10 +162,7 @@ HELD = {
 async def test_a_text_finds_what_is_written_so_whatever_it_is_stored_as(connection: JobsRedis) -> None:
     names = (f"id-{'x' * length}" for length in count(1))  # a search finds ids, too: these hold no digit
     wanted = {
-        text: [
-            (await tasks.log.apply_async((value,), countdown=3600, task_id=next(names))).id
-            for value in values
-        ]
+        text: [(await tasks.log.apply_async((value,), countdown=3600, task_id=next(names))).id for value in values]
         for text, values in HELD.items()
     }
 
@@ -246,9 +233,7 @@ async def test_a_search_that_finds_nothing_ends_and_says_how_far_it_came(connect
     assert pages < 100
 
 
-async def test_workflows_and_their_members(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_workflows_and_their_members(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await start_online()
     ended = await chord(group(tasks.log.s(n) for n in range(3)), tasks.log.s()).delay()
     await reach(ended, "SUCCESS")
@@ -276,12 +261,7 @@ async def test_the_indexes_forget_with_the_history(
 
     in_history = set(await connection.zrange(Keys.HISTORY, 0, -1))
     assert len(in_history) == 5
-    for key in (
-        Keys.UNSUCCESSFUL,
-        f"{Keys.ENDED}tests.log",
-        f"{Keys.ENDED}tests.nap",
-        f"{Keys.ENDED}tests.fail",
-    ):
+    for key in (Keys.UNSUCCESSFUL, f"{Keys.ENDED}tests.log", f"{Keys.ENDED}tests.nap", f"{Keys.ENDED}tests.fail"):
         assert set(await connection.zrange(key, 0, -1)) <= in_history, key
     assert len(await all_of(connection)) == 5
 

@@ -104,9 +104,7 @@ async def test_one_whose_record_is_history_no_more(connection: JobsRedis, start_
     assert (row.args, row.finished is not None, row.queue) == ("'x'", True, "default")
 
 
-async def test_one_whose_result_has_ended(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_one_whose_result_has_ended(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await start_online()
     result = await tasks.fail.delay()
     await reach(result, "FAILURE")
@@ -124,9 +122,7 @@ async def test_nobody_has_seen_it(connection: JobsRedis) -> None:
     assert await job(connection, "nobody") is None
 
 
-async def test_a_workflow_and_its_members(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_a_workflow_and_its_members(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await start_online()
     flow = await (
         tasks.multiply.s(2, 3) | tasks.multiply.s(4) | chord([tasks.multiply.s(5)] * 2, tasks.log.s())
@@ -160,9 +156,7 @@ async def test_a_body_does_not_keep_a_long_list_of_results_once_more(
     assert str(body.args) == "[<results of the step before>]"
 
 
-async def test_a_workflow_that_failed_can_go_on(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_a_workflow_that_failed_can_go_on(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await start_online()
     flow = await group(tasks.fail.s(), tasks.log.s(1)).delay()
     await reach(flow, "FAILURE")

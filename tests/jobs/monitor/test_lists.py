@@ -33,9 +33,7 @@ from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 
 
-async def test_workers_and_what_they_run(
-    connection: JobsRedis, start_online: StartOnline, reach: Reach
-) -> None:
+async def test_workers_and_what_they_run(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     process = (await start_online(MAX_JOBS="3")).process
     naps = []
     for seconds in (31, 30):
@@ -81,11 +79,7 @@ async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Re
     assert found["tests.fail"].states == {"FAILURE": 3}
     assert (found["tests.fail"].failure_share, found["tests.log"].failure_share) == (1, 0)
     assert found["tests.nap"].failure_share is None
-    assert (found["tests.log"].workers, found["tests.log"].queue, found["tests.log"].rate_limit) == (
-        1,
-        "default",
-        "",
-    )
+    assert (found["tests.log"].workers, found["tests.log"].queue, found["tests.log"].rate_limit) == (1, "default", "")
     assert (found["tests.multiply"].rate_limit, found["tests.multiply"].overridden) == ("10/m", True)
     nap = found["tests.nap"]
     assert (nap.rate_limit, nap.overridden, nap.max_concurrency) == ("5/s", False, 2)
@@ -150,9 +144,7 @@ async def test_names_of_queues_that_hold_nothing_are_forgotten(
     assert await connection.zrange(Keys.SERVED, 0, -1) == [b"default"]
 
 
-async def test_schedules_tell_their_next_five_moments(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_schedules_tell_their_next_five_moments(connection: JobsRedis, start_worker: StartWorker) -> None:
     berlin = crontab(
         "tests.log", name="berlin", args=("x",), minute=0, hour=10, day_of_week=6, timezone="Europe/Berlin"
     )

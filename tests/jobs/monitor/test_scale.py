@@ -30,13 +30,7 @@ async def test_no_look_is_longer_with_ten_times_as_many_jobs(connection: JobsRed
         await monitor.queues(connection)
         await monitor.tasks(connection)
         await monitor.workflows(connection)
-        for filters in (
-            {},
-            {"state": "ended"},
-            {"state": "scheduled"},
-            {"state": "REVOKED"},
-            {"task": "tests.log"},
-        ):
+        for filters in ({}, {"state": "ended"}, {"state": "scheduled"}, {"state": "REVOKED"}, {"task": "tests.log"}):
             await monitor.find(connection, **filters)  # type: ignore[arg-type]
         await monitor.job(connection, revoked[0].id)
         counts.append(await commands_of(connection))

@@ -61,9 +61,7 @@ async def test_a_tree(connection: JobsRedis, start_online: StartOnline, reach: R
 
 
 async def test_ten_thousand_members_stay_readable_and_cost_little(connection: JobsRedis) -> None:
-    flow = await chord([signature("tests.log", (n,)) for n in range(10_000)], tasks.log.s()).apply_async(
-        countdown=60
-    )
+    flow = await chord([signature("tests.log", (n,)) for n in range(10_000)], tasks.log.s()).apply_async(countdown=60)
     done = {f"0.{n}": b"S" for n in range(9_000)} | {"0.9999": b"F"}
     await connection.hset(Keys.JOURNAL + flow.id, mapping=done)
 

@@ -30,9 +30,7 @@ WORKFLOWS: dict[str, Node] = {
     "group": group(multiply.s(i, i + 5) for i in range(10)),
     "chain": chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)),
     "chord": chord([multiply.s(i, 2) for i in range(3)], log.s()),
-    "nested": chord(
-        [chain(log.s(2), group(multiply.s(3), multiply.s(4)), log.s()), log.s("x") | log.si("y")], log.s()
-    ),
+    "nested": chord([chain(log.s(2), group(multiply.s(3), multiply.s(4)), log.s()), log.s("x") | log.si("y")], log.s()),
     "failed": chord([multiply.s(1, 1), fail.s("broken"), multiply.s(2, 2)], log.s()),
     "errors-in-the-list": group(fail.s("one"), log.s("two"), return_exceptions=True),
     "callbacks": chain(

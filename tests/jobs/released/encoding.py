@@ -89,9 +89,7 @@ def declare_exception(*classes: type[BaseException]) -> None:
         _known_exceptions[_class_name(cls)] = cls
 
 
-def declare_type(
-    cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]
-) -> None:
+def declare_type(cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain: Callable[[Any], Any]) -> None:
     """Let values of a type of ours travel, under a tag that is its own for ever."""
     _TYPES[cls] = (tag, to_plain, from_plain)
     _FROM_PLAIN[tag] = from_plain
@@ -105,9 +103,7 @@ def _tagged(value: Any) -> msgpack.ExtType:
         return msgpack.ExtType(_EXCEPTION, _pack(_exception_to_plain(value)))
     if isinstance(value, int):  # beyond 64 bits
         return msgpack.ExtType(_BIG_INT, str(int(value)).encode())
-    raise EncodingError(
-        f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}"
-    )
+    raise EncodingError(f"a {type(value).__module__}.{type(value).__qualname__} cannot be encoded: {value!r:.80}")
 
 
 def _pack(value: Any) -> bytes:
@@ -190,9 +186,7 @@ _TYPES: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 _FROM_PLAIN = {tag: from_plain for tag, _, from_plain in _TYPES.values()}
 
-declare_exception(
-    *(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception))
-)
+declare_exception(*(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)))
 declare_exception(
     *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
 )

@@ -67,11 +67,9 @@ def raise_retry(self: CurrentJob | None, how: str) -> None:
         self.retry(countdown=0)
     if how == "RetryJob":
         raise RetryJob
-    raise {
-        "Retry()": Retry(),
-        "Retry(0.3)": Retry(0.3),
-        "Retry(defer=timedelta)": Retry(defer=timedelta(seconds=0.3)),
-    }[how]
+    raise {"Retry()": Retry(), "Retry(0.3)": Retry(0.3), "Retry(defer=timedelta)": Retry(defer=timedelta(seconds=0.3))}[
+        how
+    ]
 
 
 async def f(ctx: dict[Any, Any], value: Any = "f") -> Any:
@@ -106,9 +104,7 @@ def enough(**options: Any) -> dict[str, Any]:
 async def stock_pool(url: str, queue_name: str = "arq:queue") -> AsyncIterator[Any]:
     """A client as arq makes one, with the two functions that docs/from-arq.md names."""
     settings = RedisSettings(unix_socket_path=url.removeprefix("unix://"))
-    pool = await create_pool(
-        settings, job_serializer=dumps, job_deserializer=loads_job, default_queue_name=queue_name
-    )
+    pool = await create_pool(settings, job_serializer=dumps, job_deserializer=loads_job, default_queue_name=queue_name)
     try:
         yield pool
     finally:

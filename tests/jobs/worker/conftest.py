@@ -49,13 +49,7 @@ async def start_worker(redis_url: str, connection: JobsRedis) -> AsyncIterator[S
 
     async def start(**options: Any) -> Worker:
         settings = worker_settings(
-            **{
-                "redis_url": redis_url,
-                "tasks": tasks.ALL,
-                "handle_signals": False,
-                "poll_delay": 0.2,
-            }
-            | options
+            **{"redis_url": redis_url, "tasks": tasks.ALL, "handle_signals": False, "poll_delay": 0.2} | options
         )
         worker = create_worker(settings)
         running = asyncio.create_task(worker.main())
@@ -105,14 +99,10 @@ class WorkerProcess:
         return self.log.read_text(encoding="utf-8")
 
     async def wait_until_ready(self) -> None:
-        await wait_until(
-            lambda: "redis_version" in self.text, f"a worker to start: {self.text}", timeout_s=20
-        )
+        await wait_until(lambda: "redis_version" in self.text, f"a worker to start: {self.text}", timeout_s=20)
 
     async def wait_until_ended(self, within_s: float = 10) -> int:
-        await wait_until(
-            lambda: self.process.poll() is not None, "the worker process to end", timeout_s=within_s
-        )
+        await wait_until(lambda: self.process.poll() is not None, "the worker process to end", timeout_s=within_s)
         return self.process.returncode
 
 

@@ -14,30 +14,18 @@ from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 
 
-def questions(
-    redis: JobsRedis, ended: Result, waiting: Result, flow: Result
-) -> Iterator[tuple[str, Awaitable[Any]]]:
+def questions(redis: JobsRedis, ended: Result, waiting: Result, flow: Result) -> Iterator[tuple[str, Awaitable[Any]]]:
     """Every public coroutine that ends by itself, called with something that is there."""
     yield "delay", tasks.multiply.delay(2, 2)
     yield "apply_many", tasks.multiply.apply_many([(1, 1), (2, 2)])
     yield "group.delay", group(tasks.multiply.s(1, 1), tasks.multiply.s(2, 2)).delay()
     yield "get with a timeout", ended.get(timeout=0.5)
     later = datetime(2099, 1, 1, tzinfo=UTC)
-    given = {
-        "reschedule": {"eta": later},
-        "get": None,
-        "progress": None,
-        "as_completed": None,
-        "status": None,
-    }
+    given = {"reschedule": {"eta": later}, "get": None, "progress": None, "as_completed": None, "status": None}
     for name, method in inspect.getmembers(Result, inspect.iscoroutinefunction):
         if not name.startswith("_") and given.get(name, {}) is not None:
             of = (
-                flow
-                if name in ("children", "retry_failed")
-                else waiting
-                if name in ("reschedule", "revoke")
-                else ended
+                flow if name in ("children", "retry_failed") else waiting if name in ("reschedule", "revoke") else ended
             )
             yield f"Result.{name}", method(of, **given.get(name) or {})
     yield "schedules", redis.schedules()

@@ -24,10 +24,7 @@ async def test_a_stock_job_answers_as_arq_documents(redis_url: str, start_worker
         running = [await pool.enqueue_job("f_naps", T), await pool.enqueue_job("arq_options.nap", T)]
         for job in running:
             await wait_until(lambda job=job: has_status(job, JobStatus.in_progress), "the job to run")
-        late = [
-            await pool.enqueue_job("f", _defer_by=T),
-            await pool.enqueue_job("arq_options.nap", 0, _defer_by=T),
-        ]
+        late = [await pool.enqueue_job("f", _defer_by=T), await pool.enqueue_job("arq_options.nap", 0, _defer_by=T)]
         assert [await job.status() for job in late] == [JobStatus.deferred] * 2
 
         for job in (*running, *late):

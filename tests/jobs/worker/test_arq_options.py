@@ -132,9 +132,7 @@ async def test_the_key_that_arq_serves_is_served(
         assert (await job.result_info()).queue_name == key
 
 
-async def test_the_key_of_arq_and_queues_are_served_together(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_the_key_of_arq_and_queues_are_served_together(connection: JobsRedis, start_worker: StartWorker) -> None:
     await start_worker(**enough(queue_name="mail", queues=["low", "default"]))
     job = await connection.enqueue_job("f", _queue_name="mail")
     assert job is not None
@@ -144,9 +142,7 @@ async def test_the_key_of_arq_and_queues_are_served_together(
         assert await (await tasks.multiply.apply_async((2, 2), queue=queue)).get(timeout=T) == 4
 
 
-@pytest.mark.parametrize(
-    "key", ["arq:job:1", "arq:abort", "jobs:tasks", "jobs:limits", "", None, 5, "a,b", "a\nb"]
-)
+@pytest.mark.parametrize("key", ["arq:job:1", "arq:abort", "jobs:tasks", "jobs:limits", "", None, 5, "a,b", "a\nb"])
 def test_a_key_that_is_no_queue_is_refused(key: Any) -> None:
     with pytest.raises(SettingsMistake, match="queue_name="):
         worker_settings(redis_url="redis://localhost", tasks=TASKS, queue_name=key)
@@ -164,25 +160,19 @@ async def test_a_job_enqueues_to_the_queue_of_its_worker(
     assert await connection.zcard("arq:queue") == 0
 
 
-async def test_a_cron_job_of_arq_goes_to_the_queue_of_its_worker(
-    redis: Redis, start_worker: StartWorker
-) -> None:
+async def test_a_cron_job_of_arq_goes_to_the_queue_of_its_worker(redis: Redis, start_worker: StartWorker) -> None:
     await start_worker(**enough(queue_name="mail", cron_jobs=[cron(f, hour=1, run_at_startup=True)]))
 
     await wait_until(lambda: runs, "the cron job to run")
     assert await redis.exists("arq:queue", "arq:queue:mail") == 0
 
 
-@pytest.mark.parametrize(
-    ("options", "ran"), [({}, 3), ({"max_burst_jobs": 2}, 2), ({"max_burst_jobs": 0}, 0)]
-)
+@pytest.mark.parametrize(("options", "ran"), [({}, 3), ({"max_burst_jobs": 2}, 2), ({"max_burst_jobs": 0}, 0)])
 async def test_what_ends_a_worker_ends_it(
     connection: JobsRedis, redis_url: str, options: dict[str, Any], ran: int
 ) -> None:
     await nap.apply_many([(0,)] * 3)
-    worker = create_worker(
-        worker_settings(redis_url=redis_url, **enough(burst=True, handle_signals=False, **options))
-    )
+    worker = create_worker(worker_settings(redis_url=redis_url, **enough(burst=True, handle_signals=False, **options)))
 
     async with asyncio.timeout(T):
         await worker.main()
@@ -190,9 +180,7 @@ async def test_what_ends_a_worker_ends_it(
     assert len(runs) == ran
 
 
-async def test_every_hook_is_called_for_functions_and_tasks(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_every_hook_is_called_for_functions_and_tasks(connection: JobsRedis, start_worker: StartWorker) -> None:
     called: list[str] = []
 
     def hook(name: str) -> Any:

@@ -14,16 +14,7 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded
 from jobs.testing import eager
 from tests.jobs.worker import tasks
-from tests.jobs.worker.arq_tasks import (
-    T,
-    defers,
-    enough,
-    is_started,
-    own_defers,
-    process_defers,
-    runs,
-    thread_defers,
-)
+from tests.jobs.worker.arq_tasks import T, defers, enough, is_started, own_defers, process_defers, runs, thread_defers
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 
@@ -61,9 +52,7 @@ async def test_a_retry_of_arq_is_one_in_eager_mode_too() -> None:
     assert len(runs) == 2
 
 
-async def test_without_retry_jobs_nothing_runs_again(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_without_retry_jobs_nothing_runs_again(connection: JobsRedis, start_worker: StartWorker) -> None:
     await start_worker(**enough(retry_jobs=False))
     for how in RETRIES:
         runs.clear()

@@ -35,9 +35,7 @@ async def run_burst(redis_url: str, **options: Any) -> Worker:
     return worker
 
 
-async def test_a_worker_without_a_queue_serves_the_one_of_its_connection(
-    redis_url: str, connection: JobsRedis
-) -> None:
+async def test_a_worker_without_a_queue_serves_the_one_of_its_connection(redis_url: str, connection: JobsRedis) -> None:
     job = await connection.enqueue_job("count", _queue_name="elsewhere")
 
     await run_burst(redis_url, connection={"default_queue_name": "elsewhere"}, queue_name=None)
@@ -48,9 +46,7 @@ async def test_a_worker_without_a_queue_serves_the_one_of_its_connection(
 
 
 async def test_a_cron_job_at_startup_goes_to_the_queue_of_its_worker(redis_url: str) -> None:
-    worker = await run_burst(
-        redis_url, queue_name="elsewhere", cron_jobs=[cron(count, hour=1, run_at_startup=True)]
-    )
+    worker = await run_burst(redis_url, queue_name="elsewhere", cron_jobs=[cron(count, hour=1, run_at_startup=True)])
 
     assert worker.jobs_complete == 1
 
@@ -66,9 +62,7 @@ async def test_cron_jobs_with_one_id_are_one_job(
     assert (await run_burst(redis_url, cron_jobs=jobs)).jobs_complete == runs
 
 
-async def test_a_cron_job_has_its_own_id_when_its_time_comes(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_a_cron_job_has_its_own_id_when_its_time_comes(connection: JobsRedis, start_worker: StartWorker) -> None:
     seen: list[str] = []
 
     async def note(ctx: dict[Any, Any]) -> None:
@@ -94,9 +88,7 @@ async def test_a_cron_job_that_is_not_unique_runs_in_each_worker(start_worker: S
     await wait_until(lambda: 2 in seen.values(), "both to run it at one moment")
 
 
-async def test_a_job_is_aborted_where_no_slot_is_free(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_a_job_is_aborted_where_no_slot_is_free(connection: JobsRedis, start_worker: StartWorker) -> None:
     """A worker whose slots are all used does not claim: it hears of aborts when it renews its leases."""
     await start_worker(functions=[func(sleep, name="sleep")], max_jobs=1, lease_renewal=0.2)
     running = await connection.enqueue_job("sleep")

@@ -97,9 +97,7 @@ WorkerSettings = worker_settings(redis_url=os.environ["REDIS_URL"], tasks=[say],
 """
 
 
-async def test_watch_runs_the_code_as_it_was_saved_last(
-    redis_url: str, connection: JobsRedis, tmp_path: Path
-) -> None:
+async def test_watch_runs_the_code_as_it_was_saved_last(redis_url: str, connection: JobsRedis, tmp_path: Path) -> None:
     async def said() -> object:
         job = await connection.enqueue_job("watched.say")
         assert job is not None

@@ -60,9 +60,7 @@ class CutAfter:
             there.close()
 
 
-async def test_a_call_whose_answer_was_lost_is_one_job(
-    redis: Redis, redis_server: RedisServer, tmp_path: Path
-) -> None:
+async def test_a_call_whose_answer_was_lost_is_one_job(redis: Redis, redis_server: RedisServer, tmp_path: Path) -> None:
     proxy = CutAfter(redis_server.socket, tmp_path / "cut.sock", b"tests.multiply")
     async with proxy, connect(f"unix://{proxy.path}"):
         result = await tasks.multiply.delay(2, 2)
@@ -106,9 +104,7 @@ async def test_a_redis_that_stays_away_is_said_so_in_time(server: RedisServer) -
         await tasks.multiply.delay(2, 2)
 
 
-async def test_a_redis_that_has_forgotten_the_scripts_is_given_them_again(
-    connection: JobsRedis, redis: Redis
-) -> None:
+async def test_a_redis_that_has_forgotten_the_scripts_is_given_them_again(connection: JobsRedis, redis: Redis) -> None:
     await tasks.multiply.delay(1, 1)
     await redis.script_flush()
     await tasks.multiply.delay(2, 2)

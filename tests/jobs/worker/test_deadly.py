@@ -109,11 +109,7 @@ async def _poison(redis: Redis, job_id: str) -> None:
     await redis.hset(Keys.RECORD + job_id, mapping={"crashes": keys.POISON, "deaths": 3})
 
 
-ENDS = {
-    "REVOKED": (_revoke, TaskRevoked),
-    "EXPIRED": (_expire, TaskRevoked),
-    "FAILURE": (_poison, WorkerLost),
-}
+ENDS = {"REVOKED": (_revoke, TaskRevoked), "EXPIRED": (_expire, TaskRevoked), "FAILURE": (_poison, WorkerLost)}
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -242,9 +238,7 @@ async def test_what_it_killed_is_said(redis: Redis, connection: JobsRedis, start
         await job.get(timeout=5)
 
     assert (await job.info()).killed == 3
-    assert [reason.text for reason in await why(connection, job.id)] == [
-        "it has ended: FAILURE: it killed 3 workers"
-    ]
+    assert [reason.text for reason in await why(connection, job.id)] == ["it has ended: FAILURE: it killed 3 workers"]
     detail = await look_at(connection, job.id)
     assert detail is not None
     assert detail.error == f"WorkerLost: job {job.id} killed 3 workers"

@@ -27,9 +27,7 @@ async def test_a_worker_stopped_while_it_starts_ends(start_worker: StartWorker) 
             await worker.close()
 
 
-async def test_a_job_that_came_to_its_retry_is_no_suspect(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_a_job_that_came_to_its_retry_is_no_suspect(connection: JobsRedis, start_worker: StartWorker) -> None:
     result = await tasks.flaky.delay(1)
     await connection.hset(f"jobs:job:{result.id}", mapping={"suspect": 1, "crashes": 2, "deaths": 3})
     await start_worker()

@@ -66,9 +66,7 @@ async def leave_in_arq(ctx: dict[Any, Any], kind: str) -> None:
     raise LEAVING[kind](3)
 
 
-LEAVING: dict[str, type[BaseException]] = {
-    cls.__name__: cls for cls in (SystemExit, GeneratorExit, BaseException)
-}
+LEAVING: dict[str, type[BaseException]] = {cls.__name__: cls for cls in (SystemExit, GeneratorExit, BaseException)}
 
 
 async def test_what_ends_a_program_ends_a_job_alone(connection: JobsRedis, start_worker: StartWorker) -> None:
@@ -142,9 +140,7 @@ async def test_an_id_that_is_not_text_is_dropped(
     assert not worker.main_task.done()
 
 
-async def test_an_order_that_is_not_text_does_not_deafen_a_worker(
-    redis: Redis, start_worker: StartWorker
-) -> None:
+async def test_an_order_that_is_not_text_does_not_deafen_a_worker(redis: Redis, start_worker: StartWorker) -> None:
     worker = await start_worker(tasks=ODD)
     channel = f"jobs:control:{worker.statistics().name}"
     await wait_until(lambda: redis.publish(channel, "nothing"), "it to listen")
@@ -155,9 +151,7 @@ async def test_an_order_that_is_not_text_does_not_deafen_a_worker(
     await wait_until(lambda: worker.statistics().quiet, "it to hear the second", timeout_s=4)
 
 
-async def test_an_id_that_a_stock_producer_uses_again_is_a_new_job(
-    redis_url: str, start_worker: StartWorker
-) -> None:
+async def test_an_id_that_a_stock_producer_uses_again_is_a_new_job(redis_url: str, start_worker: StartWorker) -> None:
     """arq keeps an id for as long as its result: after that it is free."""
     from arq.connections import RedisSettings, create_pool
 

@@ -104,8 +104,7 @@ async def unheard(connection: JobsRedis, clock: Clock, job_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("between", "verdict"),
-    [(retried, ""), (stopped, ""), (died, ""), (unknown, "expired"), (unheard, "expired")],
+    ("between", "verdict"), [(retried, ""), (stopped, ""), (died, ""), (unknown, "expired"), (unheard, "expired")]
 )
 async def test_expires_counts_until_the_first_start(
     redis: Redis, connection: JobsRedis, between: Begin, verdict: str

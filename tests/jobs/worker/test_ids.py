@@ -27,20 +27,7 @@ SHAPES: dict[str, Callable[[], Node]] = {
     "called back": lambda: chain(group(log.s(0)).set(link=log.s()), log.s().set(link=log.s())),
     "callback": lambda: log.s(0).set(link=[log.s(), group(log.s(), log.s())]),
 }
-GIVEN = [
-    "order:42",
-    "reminder:5:2",
-    "a::b",
-    "a::",
-    "::",
-    "a::0b",
-    "a:0:",
-    "a::1:",
-    "a::0~2",
-    "a:-",
-    "0",
-    "a:-1.0",
-]
+GIVEN = ["order:42", "reminder:5:2", "a::b", "a::", "::", "a::0b", "a:0:", "a::1:", "a::0~2", "a:-", "0", "a:-1.0"]
 
 
 def alike(job_id: str) -> list[str]:
@@ -111,9 +98,7 @@ async def test_every_other_id_can_be_given(start_worker: StartWorker) -> None:
         assert await again.get(timeout=5) == await SHAPES["nested"]()()
 
 
-async def test_a_worker_of_an_earlier_release_leaves_workflows_with_given_ids_to_others(
-    connection: JobsRedis,
-) -> None:
+async def test_a_worker_of_an_earlier_release_leaves_workflows_with_given_ids_to_others(connection: JobsRedis) -> None:
     """It would call their members under other ids: again."""
     given, made = await submit(group(log.s(1)), "sync"), await group(log.s(1)).delay()
 

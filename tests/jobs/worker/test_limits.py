@@ -61,9 +61,7 @@ async def test_jobs_that_wait_for_their_rate_keep_no_other_from_running(start_wo
     assert await waiting[-1].state() == "PENDING"
 
 
-async def test_a_changed_rate_gives_waiting_jobs_new_places(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_a_changed_rate_gives_waiting_jobs_new_places(connection: JobsRedis, start_worker: StartWorker) -> None:
     await start_worker(tasks=LIMITED)
     waiting = [await paced.delay() for _ in range(60)]
 

@@ -64,9 +64,7 @@ async def all_of(items: AsyncIterator[Any]) -> list[Any]:
     return [item async for item in items]
 
 
-async def test_results_answer_in_the_loops_of_many_threads(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_results_answer_in_the_loops_of_many_threads(connection: JobsRedis, start_worker: StartWorker) -> None:
     await start_worker()
     result = await call()
     await result.get(timeout=T)

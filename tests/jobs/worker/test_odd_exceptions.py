@@ -144,11 +144,6 @@ async def test_a_job_ends_whatever_it_raises(
         assert await Result(f"told:{kind}::-2.0").get(timeout=5) == "fine"
     text = caplog.text
     assert "Traceback (most recent call last)" in text
-    for fault in (
-        "the worker itself failed",
-        "its outcome is recorded, but",
-        "cannot be called",
-        "cannot be written",
-    ):
+    for fault in ("the worker itself failed", "its outcome is recorded, but", "cannot be called", "cannot be written"):
         assert fault not in text
     assert "Logging error" not in capsys.readouterr().err

@@ -18,8 +18,7 @@ from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 
 SOON: list[dict[str, Any]] = [
-    {"countdown": value}
-    for value in (0, 0.01, timedelta(milliseconds=10), Decimal("0.01"), -5, timedelta(-1))
+    {"countdown": value} for value in (0, 0.01, timedelta(milliseconds=10), Decimal("0.01"), -5, timedelta(-1))
 ]
 SOON += [{"eta": datetime.now()}, {"eta": datetime.now(UTC)}, {"eta": datetime(1999, 1, 1)}, {}]
 SOON += [{"max_retries": 1}, {"max_retries": Whole()}, {"max_retries": None}, {"exc": KeyError("x")}]
@@ -46,12 +45,7 @@ async def wrong_retry(self: Any, number: int) -> None:
     self.retry(**WRONG[number])
 
 
-@task(
-    name="tests.listed",
-    autoretry_for=[OSError, KeyError],
-    default_retry_delay=timedelta(0),
-    max_retries=Whole(),
-)  # type: ignore[arg-type]
+@task(name="tests.listed", autoretry_for=[OSError, KeyError], default_retry_delay=timedelta(0), max_retries=Whole())  # type: ignore[arg-type]
 async def listed(text: str) -> None:
     tries.append(text)
     if len(tries) < 3:

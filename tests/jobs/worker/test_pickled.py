@@ -132,9 +132,7 @@ async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
     for function in ("describe", "tests.multiply", "unknown"):
         job = await before.enqueue_job(function, 1)
         assert job is not None
-        with pytest.raises(
-            RemoteError, match=r"accept_pickle=True\) reads such jobs for functions=\[\.\.\.\]"
-        ):
+        with pytest.raises(RemoteError, match=r"accept_pickle=True\) reads such jobs for functions=\[\.\.\.\]"):
             await Result(job.job_id).get(timeout=T)
     assert runs == []
 

@@ -85,9 +85,7 @@ def fire() -> None:
 async def call_and_report(self: CurrentJob, n: int) -> int:
     await self.update_state(meta={"n": n})
     result = await other.delay(n, n)
-    return int(await result.get(timeout=T)) + int(
-        await (await group(other.s(n, 1)).delay()).get(timeout=T) != [n]
-    )
+    return int(await result.get(timeout=T)) + int(await (await group(other.s(n, 1)).delay()).get(timeout=T) != [n])
 
 
 @task(name="plain.runs_a_loop", bind=True)
@@ -123,9 +121,7 @@ async def test_what_nothing_awaits_is_refused_at_the_call(
 
     answers = await (await where.delay()).get(timeout=2 * T)
 
-    assert {name: "`async def` and write `await" in said for name, said in answers.items()} == dict.fromkeys(
-        LOST, True
-    )
+    assert {name: "`async def` and write `await" in said for name, said in answers.items()} == dict.fromkeys(LOST, True)
     assert all(f"'{where.name}'" in said and "asyncio.run()" in said for said in answers.values())
 
 
@@ -154,15 +150,9 @@ def public_coroutine_functions() -> Iterator[tuple[str, Any]]:
     """What `jobs`, `jobs.testing` and the actions of `jobs.monitor` offer, and what a job or a connection has."""
     offered = [getattr(module, name) for module in (jobs, jobs.testing) for name in module.__all__]
     seen = [getattr(jobs.monitor, name) for name in jobs.monitor.__all__]
-    acting = [
-        item
-        for item in seen
-        if item.__module__ in ("jobs.monitor.actions", "jobs.schedules.stored_schedules")
-    ]
+    acting = [item for item in seen if item.__module__ in ("jobs.monitor.actions", "jobs.schedules.stored_schedules")]
     for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.workflows.canvas.Node]:
-        members = (
-            vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []
-        )
+        members = vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []
         for name, member in members:
             if inspect.iscoroutinefunction(member) and (name == "__call__" or not name.startswith("_")):
                 yield f"{getattr(item, '__name__', item)}.{name}", member
@@ -183,9 +173,7 @@ def test_frameworks_see_that_it_may_be_awaited(call: Any) -> None:
     assert "self" not in inspect.signature(call).parameters
 
 
-async def test_a_loop_in_the_thread_of_a_plain_task_calls_reports_and_waits(
-    start_worker: StartWorker,
-) -> None:
+async def test_a_loop_in_the_thread_of_a_plain_task_calls_reports_and_waits(start_worker: StartWorker) -> None:
     await start_worker(tasks=ALL, max_jobs=12)
 
     results = await runs_a_loop.apply_many([(n,) for n in range(6)])
@@ -194,9 +182,7 @@ async def test_a_loop_in_the_thread_of_a_plain_task_calls_reports_and_waits(
     assert [await result.meta() for result in results] == [{"n": n} for n in range(6)]
 
 
-async def test_a_loop_in_the_process_of_a_plain_task_connects_itself(
-    redis_url: str, start_worker: StartWorker
-) -> None:
+async def test_a_loop_in_the_process_of_a_plain_task_connects_itself(redis_url: str, start_worker: StartWorker) -> None:
     await start_worker(tasks=ALL)
 
     assert await (await connects.delay(redis_url)).get(timeout=3 * T) == 6
@@ -335,9 +321,7 @@ async def test_lists_of_what_has_run_are_results() -> None:
     assert not jobs.client.callables.is_unfinished([Result("x")])
 
 
-async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(
-    start_worker: StartWorker,
-) -> None:
+async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(start_worker: StartWorker) -> None:
     await start_worker(tasks=MADE.values())
     ran.clear()
     results = {name: await made.delay() for name, made in MADE.items()}
@@ -354,9 +338,7 @@ async def test_every_kind_of_callable_runs_or_fails_but_never_succeeds_unrun(
     assert len(ran) == sum(name.split(".")[1] in RUN and name[-1] == "0" for name in MADE)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind, function in RUN.items() if jobs.client.callables.is_async(function)]
-)
+@pytest.mark.parametrize("kind", [kind for kind, function in RUN.items() if jobs.client.callables.is_async(function)])
 def test_what_is_async_runs_in_no_process(kind: str) -> None:
     with pytest.raises(SettingsMistake, match="process=True is for a plain def"):
         task(name="plain.refused", process=True)(RUN[kind])
@@ -370,9 +352,7 @@ def test_what_yields_is_refused_where_it_is_declared(kind: str, options: dict[st
     assert registry.find("plain.refused") is None
 
 
-async def test_a_job_that_is_stopped_before_its_coroutine_was_awaited_leaves_none(
-    connection: JobsRedis,
-) -> None:
+async def test_a_job_that_is_stopped_before_its_coroutine_was_awaited_leaves_none(connection: JobsRedis) -> None:
     started, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 

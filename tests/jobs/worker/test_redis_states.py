@@ -137,10 +137,7 @@ async def test_every_question_is_answered_or_refused_in_time_and_what_waits_goes
     async with connect(server.url, answer_s=ANSWER_S) as redis:
         redis.patience_s = PATIENCE_S
         flow = await group(tasks.multiply.s(1, 1), tasks.multiply.s(2, 2)).delay()
-        ended, waiting = (
-            await tasks.multiply.delay(2, 2),
-            await tasks.multiply.apply_async((1, 1), countdown=3600),
-        )
+        ended, waiting = (await tasks.multiply.delay(2, 2), await tasks.multiply.apply_async((1, 1), countdown=3600))
         await asyncio.gather(flow.get(timeout=10), ended.get(timeout=10))
         soon = await tasks.multiply.apply_async((3, 3), countdown=0.8)
         async with begin(server):

@@ -146,9 +146,7 @@ async def _all(things: AsyncIterator[Any]) -> list[Any]:
 
 
 @pytest.fixture
-async def addresses(
-    server: RedisServer, operator: Redis, tmp_path: Path
-) -> AsyncIterator[dict[str, tuple[str, str]]]:
+async def addresses(server: RedisServer, operator: Redis, tmp_path: Path) -> AsyncIterator[dict[str, tuple[str, str]]]:
     """Addresses where nobody is let in, each with what has to be said."""
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
@@ -165,14 +163,8 @@ async def addresses(
     await operator.execute_command("ACL", "SETUSER", "default", "resetpass")
     yield {
         "no password": (server.url, "needs a password"),
-        "wrong password": (
-            f"unix://quarq:hush@{server.socket}",
-            "the user or the password in the address is wrong",
-        ),
-        "unknown user": (
-            f"unix://hush:hush@{server.socket}",
-            "the user or the password in the address is wrong",
-        ),
+        "wrong password": (f"unix://quarq:hush@{server.socket}", "the user or the password in the address is wrong"),
+        "unknown user": (f"unix://hush:hush@{server.socket}", "the user or the password in the address is wrong"),
         "no rights": (f"unix://nobody:hush@{server.socket}", "its access list forbids it"),
         "no scripts": (rights, "its access list forbids it"),
         "no such database": (f"{rights}?db=99", "no database of the number"),
@@ -195,12 +187,7 @@ async def _say_hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 async def test_who_is_not_let_in_reads_why_at_once(addresses: dict[str, tuple[str, str]]) -> None:
     for what, (url, why) in addresses.items():
         async with connect(url) as redis:
-            for asked in (
-                tasks.multiply.delay(1, 1),
-                Result("x").state(),
-                Result("x").info(),
-                Result("x").get(),
-            ):
+            for asked in (tasks.multiply.delay(1, 1), Result("x").state(), Result("x").info(), Result("x").get()):
                 with pytest.raises(QueueUnavailable, match=why) as refused:
                     await asyncio.wait_for(asked, 3)
                 assert "hush" not in "".join(traceback.format_exception(refused.value)), what

@@ -117,9 +117,7 @@ async def test_a_job_past_its_time_limit_fails(start_worker: StartWorker) -> Non
         await (await tasks.limited.delay(10)).get(timeout=5)
 
 
-async def test_a_thread_past_its_time_limit_fails_at_once_and_keeps_its_slot(
-    start_worker: StartWorker,
-) -> None:
+async def test_a_thread_past_its_time_limit_fails_at_once_and_keeps_its_slot(start_worker: StartWorker) -> None:
     tasks.released.clear()
     worker = await start_worker(max_jobs=1)
     late = await tasks.held_thread.delay()
@@ -241,9 +239,7 @@ async def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(start_w
     assert len(await (await tasks.large.delay(200_000)).get(timeout=5)) == 200_000
 
 
-async def test_an_argument_that_cannot_travel_is_refused_at_the_call(
-    connection: JobsRedis, redis: Redis
-) -> None:
+async def test_an_argument_that_cannot_travel_is_refused_at_the_call(connection: JobsRedis, redis: Redis) -> None:
     with pytest.raises(EncodingError, match=r"tests\.log: argument 'message'.*object"):
         await tasks.log.delay(object())
     with pytest.raises(TooLarge, match="262,144 are allowed"):
@@ -302,9 +298,7 @@ async def test_nothing_unfinished_expires_and_what_has_ended_does(
     assert await redis.ttl(f"arq:job:{deferred.id}") == -1
 
 
-async def test_what_is_called_while_every_slot_is_used_starts_when_one_is_free(
-    start_worker: StartWorker,
-) -> None:
+async def test_what_is_called_while_every_slot_is_used_starts_when_one_is_free(start_worker: StartWorker) -> None:
     """The worker was waiting for a wake token, and gave it back because it could not take."""
     await start_worker(max_jobs=2, poll_delay=20)
     running = [await tasks.nap.delay(0.3) for _ in range(2)]

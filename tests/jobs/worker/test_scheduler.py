@@ -73,9 +73,7 @@ async def run_until(redis: Redis, start_worker: StartWorker, moment: datetime, *
     ran.clear()
 
 
-async def after_a_start(
-    redis: Redis, start_worker: StartWorker, at: datetime, *schedules: Schedule
-) -> list[str]:
+async def after_a_start(redis: Redis, start_worker: StartWorker, at: datetime, *schedules: Schedule) -> list[str]:
     """What schedules have run once a worker that started at that time has nothing more to do."""
     await set_clock(redis, at)
     await start_worker(tasks=[scheduled], cron_jobs=schedules)
@@ -112,9 +110,7 @@ async def test_each_moment_runs_exactly_once_though_a_worker_stalls_across_it(
     assert len(moments) >= 4
 
 
-async def test_two_schedules_of_one_task_do_not_share_a_moment(
-    redis: Redis, start_worker: StartWorker
-) -> None:
+async def test_two_schedules_of_one_task_do_not_share_a_moment(redis: Redis, start_worker: StartWorker) -> None:
     schedules = [
         crontab(scheduled, name="for alice", minute=0, hour=10, args=["alice"]),
         crontab(scheduled, name="for bob", minute=0, hour=10, args=["bob"]),
@@ -133,9 +129,7 @@ async def test_two_schedules_of_one_task_do_not_share_a_moment(
 def test_two_schedules_of_one_name_are_a_mistake() -> None:
     with pytest.raises(SettingsMistake, match=r"'tests\.scheduled': give each a name="):
         worker_settings(
-            redis_url="redis://nowhere",
-            tasks=[scheduled],
-            cron_jobs=[crontab(scheduled), every(scheduled, HOUR)],
+            redis_url="redis://nowhere", tasks=[scheduled], cron_jobs=[crontab(scheduled), every(scheduled, HOUR)]
         )
 
 
@@ -151,17 +145,13 @@ async def test_a_missed_moment_is_caught_up_once_within_its_window(
     await run_until(redis, start_worker, SATURDAY, digest)
     next_saturday = SATURDAY + 7 * DAY
 
-    assert await after_a_start(redis, start_worker, next_saturday + later, digest) == [
-        job_id("digest", next_saturday)
-    ]
+    assert await after_a_start(redis, start_worker, next_saturday + later, digest) == [job_id("digest", next_saturday)]
     assert await after_a_start(redis, start_worker, next_saturday + later + MINUTE, digest) == [
         job_id("digest", next_saturday)
     ]  # a second worker adds nothing
 
 
-async def test_what_is_missed_several_times_is_caught_up_once(
-    redis: Redis, start_worker: StartWorker
-) -> None:
+async def test_what_is_missed_several_times_is_caught_up_once(redis: Redis, start_worker: StartWorker) -> None:
     hourly = crontab(scheduled, name="hourly", minute=0)
     await run_until(redis, start_worker, SATURDAY, hourly)
 
@@ -329,9 +319,7 @@ async def test_run_now_runs_it_at_once_and_moves_nothing(
     await assert_as_documented(redis)
 
 
-async def test_run_now_waits_for_a_worker(
-    redis: Redis, connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_run_now_waits_for_a_worker(redis: Redis, connection: JobsRedis, start_worker: StartWorker) -> None:
     daily = crontab(scheduled, name="daily", minute=0, hour=10, args=["hello"])
     await stop(await start_worker(tasks=[scheduled], cron_jobs=[daily]))
 
@@ -342,9 +330,7 @@ async def test_run_now_waits_for_a_worker(
     assert await result.get(timeout=5) == "hello"
 
 
-async def test_arq_s_own_cron_jobs_are_listed_and_run_too(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_arq_s_own_cron_jobs_are_listed_and_run_too(connection: JobsRedis, start_worker: StartWorker) -> None:
     async def sweep(ctx: Any) -> None:
         ran.append(ctx["job_id"])
 
@@ -355,9 +341,7 @@ async def test_arq_s_own_cron_jobs_are_listed_and_run_too(
     await wait_until(lambda: ran == [result.id], "the run")
 
 
-async def test_a_name_that_no_worker_has_is_an_error(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_a_name_that_no_worker_has_is_an_error(connection: JobsRedis, start_worker: StartWorker) -> None:
     with pytest.raises(UnknownSchedule, match="there are: none yet"):
         await connection.pause_schedule("weekly")
     await start_worker(tasks=[scheduled], cron_jobs=[every(scheduled, HOUR, name="hourly")])

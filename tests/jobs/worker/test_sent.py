@@ -96,9 +96,7 @@ async def test_a_call_of_another_serializer_too(start_worker: StartWorker, redis
     def packed(value: Any) -> bytes:
         return b"mine" + encoding.dumps(value)
 
-    await start_worker(
-        tasks=TASKS, job_serializer=packed, job_deserializer=lambda data: encoding.loads_job(data[4:])
-    )
+    await start_worker(tasks=TASKS, job_serializer=packed, job_deserializer=lambda data: encoding.loads_job(data[4:]))
     connection = JobsRedis.at(
         redis_url, job_serializer=packed, job_deserializer=lambda data: encoding.loads_job(data[4:])
     )
@@ -206,9 +204,7 @@ DOORS: dict[str, Callable[[Any, dict[Any, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("door", DOORS)
-async def test_every_door_refuses_what_cannot_travel_and_names_the_argument(
-    connection: JobsRedis, door: str
-) -> None:
+async def test_every_door_refuses_what_cannot_travel_and_names_the_argument(connection: JobsRedis, door: str) -> None:
     for value in (object(), bytearray(b"x"), wrapped(1, 200, 1), wrapped(1, 490, 0), msgpack.ExtType(1, b"")):
         with pytest.raises(EncodingError, match="argument "):
             await DOORS[door](value, {})
@@ -236,9 +232,7 @@ def test_a_request_is_wrapped_around_the_deepest_value() -> None:
     assert encoding.loads_stored(data)["a"][0].args == (value,)
 
 
-async def test_the_page_of_a_huge_list_says_how_large_it_is(
-    start_worker: StartWorker, connection: JobsRedis
-) -> None:
+async def test_the_page_of_a_huge_list_says_how_large_it_is(start_worker: StartWorker, connection: JobsRedis) -> None:
     await start_worker(tasks=TASKS)
 
     done = await chord([look.s("x" * 250_000) for _ in range(20)], look.s()).delay()

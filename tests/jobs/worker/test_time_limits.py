@@ -90,9 +90,7 @@ async def test_code_that_does_not_catch_it_fails_with_it(start_worker: StartWork
     await start_worker(tasks=TASKS)
     result = await careless.delay()
 
-    with pytest.raises(
-        SoftTimeLimitExceeded, match=r"limits.careless\[.*\] has reached its soft_time_limit of 0.1 s"
-    ):
+    with pytest.raises(SoftTimeLimitExceeded, match=r"limits.careless\[.*\] has reached its soft_time_limit of 0.1 s"):
         await result.get(timeout=5)
     assert await result.state() == "FAILURE"
 

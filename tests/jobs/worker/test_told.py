@@ -43,9 +43,7 @@ async def test_a_quiet_worker_ends_what_it_runs_and_takes_no_more(
     assert other.statistics().started == 1
 
 
-async def test_a_worker_that_is_told_to_shut_down_ends_well(
-    connection: JobsRedis, start_process: StartProcess
-) -> None:
+async def test_a_worker_that_is_told_to_shut_down_ends_well(connection: JobsRedis, start_process: StartProcess) -> None:
     worker = await start_process()
     running = await tasks.nap.delay(0.3)
 

@@ -53,9 +53,7 @@ async def test_the_callback_of_a_workflow_is_called_beside_a_member_of_the_same_
     await wait_until(report.exists, "the callback")
 
 
-async def test_callbacks_of_a_workflow_inside_another_are_called(
-    start_worker: StartWorker, tmp_path: Path
-) -> None:
+async def test_callbacks_of_a_workflow_inside_another_are_called(start_worker: StartWorker, tmp_path: Path) -> None:
     await start_worker()
     good, bad = tmp_path / "good", tmp_path / "bad"
     inner = chain(multiply.s(2, 2), multiply.s(3)).set(link=append.si(str(good), "told"))
@@ -81,9 +79,7 @@ async def test_callbacks_do_not_count_as_progress(start_worker: StartWorker, tmp
 
 
 @pytest.mark.parametrize("member", [unkept, ignored])
-async def test_a_result_that_nobody_keeps_still_reaches_the_next_step(
-    start_worker: StartWorker, member: Any
-) -> None:
+async def test_a_result_that_nobody_keeps_still_reaches_the_next_step(start_worker: StartWorker, member: Any) -> None:
     await start_worker(tasks=OURS)
 
     result = await chain(member.s("value"), log.s()).delay()
@@ -142,9 +138,7 @@ async def test_a_member_whose_task_nobody_knows_fails_its_workflow(start_worker:
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [fail.s(), log.s(2).set(expires=0), signature("tests.nobody_knows")],
-    ids=["failed", "expired", "unknown"],
+    "bad", [fail.s(), log.s(2).set(expires=0), signature("tests.nobody_knows")], ids=["failed", "expired", "unknown"]
 )
 async def test_however_a_member_ends_badly_the_body_is_not_called_and_one_error_callback_is(
     start_worker: StartWorker, tmp_path: Path, bad: Signature
@@ -152,9 +146,7 @@ async def test_however_a_member_ends_badly_the_body_is_not_called_and_one_error_
     await start_worker(unknown_task_patience=0)
     told, ran = tmp_path / "told", tmp_path / "ran"
 
-    result = await chord([log.s(1), bad], append.si(str(ran), "body")).apply_async(
-        link_error=note_error.s(str(told))
-    )
+    result = await chord([log.s(1), bad], append.si(str(ran), "body")).apply_async(link_error=note_error.s(str(told)))
 
     assert isinstance(await result.get(timeout=5, propagate=False), Exception)
     await wait_until(told.exists, "the error callback")
@@ -235,9 +227,7 @@ async def test_a_workflow_that_has_begun_does_not_expire(
 async def test_a_revoked_workflow_can_be_begun_again(start_worker: StartWorker, tmp_path: Path) -> None:
     await start_worker()
     flag, report = tmp_path / "flag", tmp_path / "report"
-    result = await chain(
-        append.s(str(report), "once"), log.s().set(countdown=0.5), read.si(str(flag))
-    ).delay()
+    result = await chain(append.s(str(report), "once"), log.s().set(countdown=0.5), read.si(str(flag))).delay()
     first, *_ = await result.children()
     await wait_until(lambda: _is(first, "SUCCESS"), "the first step to end")
     await result.revoke()

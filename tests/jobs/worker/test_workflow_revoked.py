@@ -25,9 +25,7 @@ SHAPES: list[Callable[[], Node]] = [
     lambda: chord([log.s(1), log.s(2)], log.s()),
     lambda: chain(group(log.s(1), chain(log.s(1), log.s()), log.s(2)), group(log.s(), log.s()), log.s()),
     lambda: group((nap.s(0.003) for _ in range(6)), max_concurrency=2),
-    lambda: chain(
-        group(nap.s(0.002), nap.s(0.004)).on_error(log.si("told")), log.s().on_error(log.si("told"))
-    ),
+    lambda: chain(group(nap.s(0.002), nap.s(0.004)).on_error(log.si("told")), log.s().on_error(log.si("told"))),
     lambda: group(chain(nap.s(0.003), log.s()).on_error(log.si("told")), return_exceptions=True),
     lambda: group(log.s(1), nap.s(0.002)).set(link=log.s(), link_error=log.si("told")),
 ]
@@ -105,9 +103,7 @@ async def test_a_message_that_does_not_reach_the_worker_changes_nothing(
     first, *_ = await result.children()
     await wait_until(lambda: _is(first, "STARTED"), "the first member to run")
 
-    await connection.hset(
-        Keys.RECORD + result.id, "revoked", "terminate"
-    )  # as revoke.lua does, and no message
+    await connection.hset(Keys.RECORD + result.id, "revoked", "terminate")  # as revoke.lua does, and no message
 
     with pytest.raises(TaskRevoked):
         await result.get(timeout=3)

@@ -47,11 +47,7 @@ async def test_every_worker_is_replaced_while_the_second_step_waits(
 
 
 async def test_a_step_due_in_ten_days(
-    redis: Redis,
-    connection: JobsRedis,
-    start_worker: StartWorker,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    redis: Redis, connection: JobsRedis, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(orchestrator, "COMPARE_S", 0.05)
     monkeypatch.setattr(orchestrator, "PARK_AFTER_S", 0.1)

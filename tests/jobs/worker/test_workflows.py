@@ -27,9 +27,7 @@ async def test_a_group_gives_the_list_of_results_in_the_order_given(start_worker
 async def test_a_chain_hands_each_result_on(start_worker: StartWorker) -> None:
     await start_worker()
 
-    assert (
-        await (await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)).delay()).get(timeout=10) == 8000
-    )
+    assert await (await chain(multiply.s(10, 10), multiply.s(4), multiply.s(20)).delay()).get(timeout=10) == 8000
     assert await (await (multiply.s(10) | multiply.s(2)).delay(16)).get(timeout=10) == 320
     nested = multiply.s(10) | multiply.s(2) | (multiply.s(4) | multiply.s(5))
     assert await (await nested.delay(16)).get(timeout=10) == 6400
@@ -79,9 +77,7 @@ async def test_a_callback_that_cannot_be_called_leaves_the_others(
     assert await Result(f"{badly.id}::-2.4").get(timeout=5) == "last"
 
 
-async def test_revoking_a_workflow_revokes_all_its_parts(
-    connection: JobsRedis, start_worker: StartWorker
-) -> None:
+async def test_revoking_a_workflow_revokes_all_its_parts(connection: JobsRedis, start_worker: StartWorker) -> None:
     worker = await start_worker()
     result = await chain(group(nap.s(60), nap.s(60)), log.s()).delay()
     children = await result.children()
@@ -157,9 +153,7 @@ async def test_progress_of_a_workflow_that_was_parked_is_told_when_it_is_taken_u
 async def test_link_error_of_a_workflow_is_called_once(start_worker: StartWorker, tmp_path: Path) -> None:
     await start_worker()
     report = tmp_path / "errors"
-    result = await chord([fail.s("one"), fail.s("two")], log.s()).apply_async(
-        link_error=note_error.s(str(report))
-    )
+    result = await chord([fail.s("one"), fail.s("two")], log.s()).apply_async(link_error=note_error.s(str(report)))
 
     with pytest.raises(ValueError, match="one"):
         await result.get(timeout=5)
@@ -235,11 +229,7 @@ async def test_an_idle_workflow_is_parked_and_taken_up_again(
 
     await wait_until(lambda: worker.statistics().running == 0, "no slot to be held")
     assert await result.state() == "STARTED"
-    assert (
-        -1
-        == await connection.ttl(f"jobs:tree:{result.id}")
-        == await connection.ttl(f"jobs:journal:{result.id}")
-    )
+    assert -1 == await connection.ttl(f"jobs:tree:{result.id}") == await connection.ttl(f"jobs:journal:{result.id}")
     assert await result.get(timeout=5) == 4
 
 

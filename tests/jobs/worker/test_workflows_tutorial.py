@@ -110,11 +110,7 @@ async def test_7_groups_chains_and_chords_nest() -> None:
 async def test_8_map_starmap_and_chunks_make_one_job_of_many_calls() -> None:
     assert await (await multiply.s(2).map([1, 2, 3]).delay()).get() == [2, 4, 6]
     assert await (await multiply.starmap([(1, 2), (3, 4)]).delay()).get() == [2, 12]
-    assert await (await multiply.chunks([(i, i) for i in range(5)], 2).delay()).get() == [
-        [0, 1],
-        [4, 9],
-        [16],
-    ]
+    assert await (await multiply.chunks([(i, i) for i in range(5)], 2).delay()).get() == [[0, 1], [4, 9], [16]]
 
 
 async def test_9_a_workflow_is_called_with_options_like_a_task() -> None:
