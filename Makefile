@@ -41,10 +41,12 @@ quick: check  ## check and the fast half of the tests, on SQLite alone: less tha
 compat: .venv/.installed  ## The committed tests on a fresh Debian 13, as root; COMPAT="make quick" for another command
 	$(PY) -m tests.compat $(COMPAT)
 
-check: .venv/.installed  ## Format, lint, types, import directions, rules for tests
+check: .venv/.installed  ## Format, lint, types, sizes, words, import directions, rules for tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	$(PY) -m tests.sizes
+	$(PY) -m tests.words
 	$(PY) -m pytest -q tests/test_layers.py tests/test_tests.py
 
 format: .venv/.installed  ## Fix formatting and lint errors
