@@ -30,11 +30,13 @@ test:  ## Everything that CI runs: check, then every test
 	$(if $(TESTS),,@$(MAKE) --no-print-directory short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
-QUICK = tests/test_compose.py tests/test_docs.py tests/test_mutants.py tests/test_settings.py tests/test_vendor.py \
-	tests/test_versions.py \
-	$(filter-out %/test_typing.py, $(wildcard tests/jobs/test_*.py)) $(patsubst %, tests/app/test_%.py, \
+ROOMS = values store tasks workflows schedules client
+QUICK = $(filter-out %/test_typing.py, \
+	$(wildcard tests/jobs/test_*.py $(patsubst %, tests/jobs/%/test_*.py, $(ROOMS)))) \
+	$(patsubst %, tests/test_%.py, compose docs mutants settings vendor versions) $(patsubst %, tests/app/test_%.py, \
 	app access background blog blog_markdown digest_choosing digest_mails digest_pages digest_steering digest_tasks \
-	mail_address mail_letters mail_message metrics subscribers_digest subscribers_states subscribers_digest_schedule times tokens)
+	mail_address mail_letters mail_message metrics subscribers_digest subscribers_states subscribers_digest_schedule \
+	times tokens)
 quick: check  ## check and the fast half of the tests, on SQLite alone: less than a minute
 	$(PY) -m pytest -q -n 2 --dist loadfile -k "not postgres" $(QUICK)
 

@@ -31,7 +31,7 @@ from jobs.errors import EncodingError
 from jobs.store import default
 from jobs.store.call import Call
 from jobs.worker.json_log import JsonLines
-from tests.jobs import values
+from tests.jobs import example_values as values
 from tests.waiting import wait_until
 
 REDIS_URL = sys.argv[-1]

@@ -13,7 +13,7 @@ from jobs.store import wrong_type
 from jobs.store.keys import NO_PREFIX
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
-from tests.jobs.hostile import write_garbage, write_wrong, written_over
+from tests.jobs.store.hostile import write_garbage, write_wrong, written_over
 
 pytestmark = pytest.mark.timeout(120)
 

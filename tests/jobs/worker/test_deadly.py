@@ -53,19 +53,19 @@ encoding.declare_type(OwnType, 101, lambda value: value.text, OwnType.from_plain
 exceptions.declare_exception(OwnError)
 
 
-@task(name="deadly.take")
+@task(name="test_deadly.take")
 async def take(*values: Any, **named: Any) -> None:
     ran.append("take")
 
 
-@task(name="deadly.work")
+@task(name="test_deadly.work")
 async def work(name: str, seconds: float = 0) -> None:
     ran.append(f"start {name}")
     await asyncio.sleep(seconds)
     ran.append(f"end {name}")
 
 
-@task(name="deadly.look")
+@task(name="test_deadly.look")
 async def look(ids: list[str]) -> None:
     """Note which of these run for the second time now."""
     infos = [await Result(job_id).info() for job_id in ids]
@@ -141,7 +141,7 @@ async def test_a_job_that_is_ended_unstarted_is_not_decoded(
     for job in jobs.values():
         assert type(await job.get(timeout=5, propagate=False)) is error
         assert await job.state() == ("FAILURE" if end == "FAILURE" else "REVOKED")
-    assert all(line.startswith("deadly.take ") for line in told.read_text().splitlines())
+    assert all(line.startswith("test_deadly.take ") for line in told.read_text().splitlines())
     for what in ("own type", "nested"):
         detail = await look_at(connection, jobs[what].id)
         assert detail is not None

@@ -16,7 +16,7 @@ from jobs.errors import EncodingError, TooLarge
 from jobs.store.keys import Keys
 from jobs.tasks.current import Request
 from jobs.testing import eager
-from tests.jobs.values import wrapped
+from tests.jobs.example_values import wrapped
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 

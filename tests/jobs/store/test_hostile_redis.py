@@ -16,8 +16,8 @@ from jobs.client.connection import JobsRedis
 from jobs.store import wrong_type
 from jobs.store.keys import NAMES, NO_PREFIX
 from tests.jobs.commands.conftest import run_command
-from tests.jobs.hostile import write_garbage, write_wrong, written_over
 from tests.jobs.key_table import CHANNELS, table
+from tests.jobs.store.hostile import write_garbage, write_wrong, written_over
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import stop_at_once
 from tests.jobs.worker.questions import questions

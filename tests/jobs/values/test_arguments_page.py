@@ -23,7 +23,7 @@ from jobs.store.store import SIZE_LIMIT
 from jobs.tasks import registry
 from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
-from tests.jobs.values import Colour, Int, Name, Pair, Point, Real, Text
+from tests.jobs.example_values import Colour, Int, Name, Pair, Point, Real, Text
 
 PAGE = (ROOT / "docs/arguments.md").read_text()
 

@@ -20,11 +20,11 @@ from jobs import encoding
 from jobs.encoding import DEPTH, dumps, loads
 from jobs.errors import EncodingError, RemoteError, TooLarge
 from jobs.tasks.current import Request
-from tests.jobs import values
+from tests.jobs import example_values as values
 from tests.jobs.released import encoding as released_encoding
 
 released_encoding.declare_type(Request, 30, lambda r: list(vars(r).values()), lambda plain: Request(*plain))
-RECORDED = Path(__file__).parent / "released" / "values.json"
+RECORDED = Path(__file__).parents[1] / "released" / "values.json"
 
 
 def as_seen(value: Any) -> Any:
