@@ -26,7 +26,7 @@ test:  ## Everything that CI runs: check, then every test
 	@$(MAKE) --no-print-directory $(TOGETHER) check $(if $(TESTS),,arq-suite)
 	@$(PY) -m tests.browser
 	-@$(PY) -m tests.promtool
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py --ignore tests/test_tests.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
+	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/chaos $(if $(TESTS),,--ignore tests/test_layers.py --ignore tests/test_tests.py) $(TESTS) $(ONCE_MORE) $(TESTS); }
 	$(if $(TESTS),,@$(MAKE) --no-print-directory short-chaos)
 
 # Files of tests that start no worker process, web server, browser or Postgres.
