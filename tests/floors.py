@@ -10,7 +10,7 @@ FLOORS = (
     ("client",),
     ("monitor",),
     ("worker",),
-    ("commands", "eager"),
+    ("commands",),
     ("testing", "__init__", "__main__"),
 )
 """From the ground up: each may import those below it, for types too."""

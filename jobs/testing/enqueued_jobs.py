@@ -1,39 +1,22 @@
-"""For the tests of applications: run calls at once without Redis and workers, or look at what was enqueued."""
+"""What waits in Redis, for the tests of applications: a list of it, and an assertion."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from redis.asyncio import Redis
 
-from . import encoding
-from .client.decorator import Task
-from .eager import EagerRedis
-from .store import default
-from .store.keys import NO_PREFIX, Keys
-from .store.store import Store
-from .store.stored_values import moment_of
-from .values.must_await import awaited
-from .worker.execution.runnables import Around, decode_call
-
-__all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]
-
-
-@contextlib.contextmanager
-def eager(around: Around | None = None) -> Iterator[None]:
-    """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
-
-    What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
-    for their delay), links and workflows. A `connect()` inside the block, as of an application that the test starts,
-    opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
-    raises at `get()`. *around* is that of `worker_settings()`.
-    """
-    with default.connected(EagerRedis(around)):
-        yield
+from .. import encoding
+from ..client.decorator import Task
+from ..store import default
+from ..store.keys import NO_PREFIX, Keys
+from ..store.store import Store
+from ..store.stored_values import moment_of
+from ..values.must_await import awaited
+from ..worker.execution.runnables import decode_call
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,58 @@
-"""A connection without Redis: what is enqueued runs at once, by the worker's own run path. See `jobs.testing.eager`."""
+"""A connection without Redis: what is enqueued runs at once, by the worker's own run path."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from . import encoding
-from .client.connection import JobsRedis
-from .client.decorator import Task
-from .client.result import Result
-from .client.submit import Caller, member_call
-from .errors import QuarqError
-from .store import scripts
-from .store.call import Call
-from .store.notifications import JobState
-from .store.store import NEW, TAKEN
-from .tasks import registry
-from .tasks.current import Request
-from .values import checks
-from .values.must_await import all_awaited
-from .worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
-from .worker.execution.held_job import HeldJob
-from .worker.execution.hooks import Hooks
-from .worker.execution.outcome_encoding import OutcomeEncoder
-from .worker.execution.runnables import Around, TaskRunnable
-from .worker.execution.runner import Runner
-from .worker.execution.slots import Slot, Slots
-from .worker.option_checks import around as check_around
-from .workflows.canvas import Path, Signature, evaluate
-from .workflows.members import place
-from .workflows.stored_tree import from_dict
-from .workflows.task_table import NOTHING, Settled
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..client.decorator import Task
+from ..client.result import Result
+from ..client.submit import Caller, member_call
+from ..errors import QuarqError
+from ..store import default, scripts
+from ..store.call import Call
+from ..store.notifications import JobState
+from ..store.store import NEW, TAKEN
+from ..tasks import registry
+from ..tasks.current import Request
+from ..values import checks
+from ..values.must_await import all_awaited
+from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
+from ..worker.execution.held_job import HeldJob
+from ..worker.execution.hooks import Hooks
+from ..worker.execution.outcome_encoding import OutcomeEncoder
+from ..worker.execution.runnables import Around, TaskRunnable
+from ..worker.execution.runner import Runner
+from ..worker.execution.slots import Slot, Slots
+from ..worker.option_checks import around as check_around
+from ..workflows.canvas import Path, Signature, evaluate
+from ..workflows.members import place
+from ..workflows.stored_tree import from_dict
+from ..workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
 """Retries after which a job will not end without help."""
+
+
+@contextlib.contextmanager
+def eager(around: Around | None = None) -> Iterator[None]:
+    """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
+
+    What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
+    for their delay), links and workflows. A `connect()` inside the block, as of an application that the test starts,
+    opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
+    raises at `get()`. *around* is that of `worker_settings()`.
+    """
+    with default.connected(EagerRedis(around)):
+        yield
 
 
 @all_awaited
