@@ -12,12 +12,17 @@ TOKEN = "a token of 24 characters"
 SAMPLE = re.compile(r'(\w+)(\{(?:\w+="(?:[^"\\\n]|\\.)*",?)+\})? (-?[0-9.e+-]+|\+Inf)')
 
 
-async def scrape(app: Quart) -> dict[str, float]:
-    """Each sample by its name and labels, as a scraper reads them."""
+async def page(app: Quart) -> str:
+    """All of it, as it is sent."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Host": "10.0.0.7:8000"}
     response = await app.test_client().get("/metrics", headers=headers)
     assert response.status_code == 200
-    text = await response.get_data(as_text=True)
+    return await response.get_data(as_text=True)
+
+
+async def scrape(app: Quart) -> dict[str, float]:
+    """Each sample by its name and labels, as a scraper reads them."""
+    text = await page(app)
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in samples(text)}
 
 

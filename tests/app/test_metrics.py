@@ -7,17 +7,40 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from quart import Quart
 
 from app import create_app
 from app.metrics.jobs import MAX_LABELLED
-from jobs import send_task
+from jobs import monitor, send_task
 from jobs.store.keys import NO_PREFIX, Keys
 from settings import Settings
-from tests.app.scraping import TOKEN, scrape
+from tests.app.scraping import TOKEN, page, scrape
 from tests.app.visitor import Visitor
 from tests.app.working import working
 from tests.waiting import wait_until
+
+NAMES: dict[str, tuple[str, set[str]]] = {
+    "quarq_up": ("gauge", {"part"}),
+    "quarq_jobs_finished_total": ("counter", {"task", "outcome"}),
+    "quarq_jobs_retried_total": ("counter", {"task"}),
+    "quarq_job_wait_seconds": ("histogram", {"task"}),
+    "quarq_job_run_seconds": ("histogram", {"task"}),
+    "quarq_workers": ("gauge", {"queue"}),
+    "quarq_queue_jobs": ("gauge", {"queue", "state"}),
+    "quarq_queue_oldest_due_seconds": ("gauge", {"queue"}),
+    "quarq_queue_paused": ("gauge", {"queue"}),
+    "quarq_worker_slots": ("gauge", set()),
+    "quarq_worker_slots_busy": ("gauge", set()),
+    "quarq_schedule_last_run_timestamp_seconds": ("gauge", {"schedule"}),
+    "quarq_schedule_overdue_seconds": ("gauge", {"schedule"}),
+    "quarq_redis_memory_bytes": ("gauge", set()),
+    "quarq_redis_memory_limit_bytes": ("gauge", set()),
+    "quarq_redis_evicts": ("gauge", set()),
+    "quarq_mails": ("gauge", {"kind", "state"}),
+    "quarq_digest_unfinished_seconds": ("gauge", set()),
+}
+"""Rules and dashboards name them: each keeps its name, its type and its labels."""
 
 
 @pytest.fixture
@@ -78,6 +101,26 @@ async def test_counters_count_what_ended_and_only_rise(app: Quart, settings: Set
     rising = [name for name in first if re.search(r"_total|_bucket|_count|_sum", name)]
     assert len(rising) > 50
     assert all(second[name] >= first[name] for name in rising)
+
+
+async def test_every_metric_keeps_its_name_its_type_and_its_labels(app: Quart, settings: Settings) -> None:
+    async with working(settings):
+        await (await send_task("demo.multiply", (2, 3))).get(timeout=10)
+        await wait_until(lambda: app.extensions["redis"].hlen("jobs:totals"), "the counters")
+        schedule, *_ = await monitor.schedules(app.extensions["redis"])
+        await app.extensions["redis"].hset(f"jobs:schedule:{schedule.name}", "last_run", 1_700_000_000_000)
+        text = await page(app)
+
+    found = {
+        f"{family.name}_total" if family.type == "counter" else family.name: (
+            family.type,
+            {label for sample in family.samples for label in sample.labels} - {"le"},
+        )
+        for family in text_string_to_metric_families(text)
+    }
+    assert found == NAMES
+    assert re.findall("^# TYPE (.+) (.+)$", text, re.MULTILINE) == [(name, kind) for name, (kind, _) in NAMES.items()]
+    assert "_created" not in text
 
 
 async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:
