@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from quart import Quart
 
 from app import create_app
-from app.metrics.jobs import MAX_LABELLED
 from jobs import monitor, send_task
+from jobs.contrib.prometheus import MAX_LABELLED
 from jobs.store.keys import NO_PREFIX, Keys
 from settings import Settings
 from tests.app.scraping import TOKEN, page, scrape
@@ -92,11 +92,11 @@ async def test_counters_count_what_ended_and_only_rise(app: Quart, settings: Set
         await failed.get(timeout=10, propagate=False)
         second = await scrape(app)
 
-    assert first['quarq_jobs_finished_total{task="demo.multiply",outcome="success"}'] == 1
-    assert second['quarq_jobs_finished_total{task="demo.multiply",outcome="failure"}'] == 1
+    assert first['quarq_jobs_finished_total{outcome="success",task="demo.multiply"}'] == 1
+    assert second['quarq_jobs_finished_total{outcome="failure",task="demo.multiply"}'] == 1
     assert second['quarq_job_run_seconds_count{task="demo.multiply"}'] == 2
-    assert second['quarq_job_run_seconds_bucket{task="demo.multiply",le="+Inf"}'] == 2
-    assert second['quarq_job_wait_seconds_bucket{task="demo.multiply",le="8.192"}'] == 2
+    assert second['quarq_job_run_seconds_bucket{le="+Inf",task="demo.multiply"}'] == 2
+    assert second['quarq_job_wait_seconds_bucket{le="8.192",task="demo.multiply"}'] == 2
     assert second['quarq_workers{queue="default"}'] == 1
     rising = [name for name in first if re.search(r"_total|_bucket|_count|_sum", name)]
     assert len(rising) > 50
@@ -144,7 +144,7 @@ async def test_names_made_up_from_data_get_no_labels_of_their_own(app: Quart, se
     found = await scrape(app)
 
     assert "alice" not in "".join(found)
-    assert found['quarq_jobs_finished_total{task="(others)",outcome="failure"}'] == MAX_LABELLED + 50
+    assert found['quarq_jobs_finished_total{outcome="failure",task="(others)"}'] == MAX_LABELLED + 50
     assert sum(name.startswith("quarq_queue_paused") for name in found) == MAX_LABELLED
     assert found['quarq_queue_jobs{queue="(others)",state="due"}'] == 0
 
