@@ -1,50 +1,4 @@
-"""Every Redis key and its lifetime.
-
-    arq's own, in arq's format                          ends
-    arq:queue, arq:queue:<name>    zset id -> ms        -          due time; while it runs: the end of its lease
-    arq:queue:health-check         text for --check     soon after its last worker
-    arq:queue:<name>:health-check  text for --check     soon after its last worker
-    arq:job:<id>                   the call             with the job
-    arq:in-progress:<id>           token of the owner   with its lease
-    arq:retry:<id>                 attempts, for tools  with the job
-    arq:result:<id>                the result           result_expires after the end
-    arq:abort                      zset id -> ms        read and emptied by claims
-
-    ours
-    jobs:job:<id>                  hash: the record     HISTORY_LENGTH jobs later
-    jobs:history                   zset id -> ended ms  HISTORY_LENGTH entries
-    jobs:ended:<task>              zset id -> ended ms  with the history: its jobs of this task
-    jobs:unsuccessful              zset id -> ended ms  with the history: those that failed or were revoked
-    jobs:waiters:<id>              set of channels      with the job
-    jobs:running:<worker>          hash id -> token     with the worker
-    jobs:workers                   zset name -> seen    WORKER_FORGOTTEN_MS after it was last seen
-    jobs:worker:<name>             hash: about it       WORKER_FORGOTTEN_MS after it was last seen
-    jobs:wake:<queue>              list of tokens       -          never more than one
-    jobs:stats:<minute>            hash of counters     STATS_KEPT_S
-    jobs:totals                    hash of counters     -          the same, since ever
-    jobs:tasks                     hash task -> about   -          as many as workers ever knew
-    jobs:queues                    set of names         -          as many as hold a job; others go, a few at a time
-    jobs:served                    zset name -> seen    STATS_KEPT_S after a worker last served the queue
-    jobs:audit                     stream of actions    AUDIT_LENGTH entries
-    jobs:listening                 1                    soon after the last listener to events
-    jobs:paused                    set of queues        -
-    jobs:limits                    hash task|what       -          as long as a worker knows the task
-    jobs:rate:<task>               hash: next places    -
-    jobs:places:<task>             zset id -> place     with the waiting jobs
-    jobs:holders:<task>            set of ids           with the running jobs
-    jobs:blocked:<task>            zset id -> due       with the waiting jobs
-    jobs:tree:<id>                 a workflow's tree    with its result
-    jobs:journal:<id>              hash path -> end     with its result
-    jobs:workflows                 zset id -> called    -          with their records, forgotten a few at a time
-    jobs:leases:<queue>            zset id -> lease end with the running jobs
-    jobs:alive                     hash: last contact   -          two numbers
-    jobs:schedules                 set of names         -
-    jobs:schedule:<name>           hash: about it       -          until somebody forgets it
-    jobs:test:clock                ms added to the time of every script; tests only
-    jobs:aside:<key>     anything               a week later - what was in a key of ours and of another type
-
-What waits, runs or is unfinished has no lifetime: the script that ends it sets one.
-"""
+"""Every Redis key and its lifetime: what waits, runs or is unfinished has none, the script that ends it sets one."""
 
 from __future__ import annotations
 
@@ -72,49 +26,57 @@ RESULT_EXPIRES_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Keys:
-    """Every key and channel of an application: its *prefix*, then the name below."""
+    """Every key and channel of an application: its *prefix*, the name below and, where it is one of many, of what."""
 
     prefix: str = ""
 
     OURS = "jobs:"
-    QUEUE = "arq:queue"
-    JOB = "arq:job:"
-    IN_PROGRESS = "arq:in-progress:"
-    RETRY = "arq:retry:"
-    RESULT = "arq:result:"
-    ABORT = "arq:abort"
 
-    RECORD = "jobs:job:"
-    HISTORY = "jobs:history"
-    ENDED = "jobs:ended:"
-    UNSUCCESSFUL = "jobs:unsuccessful"
-    WAITERS = "jobs:waiters:"
-    RUNNING = "jobs:running:"
-    WORKERS = "jobs:workers"
-    WORKER = "jobs:worker:"
-    WAKE = "jobs:wake:"
-    STATS = "jobs:stats:"
-    TOTALS = "jobs:totals"
-    TASKS = "jobs:tasks"
-    QUEUES = "jobs:queues"
-    SERVED = "jobs:served"
-    AUDIT = "jobs:audit"
-    LISTENING = "jobs:listening"
-    PAUSED = "jobs:paused"
-    LIMITS = "jobs:limits"
-    RATE = "jobs:rate:"
-    PLACES = "jobs:places:"
-    HOLDERS = "jobs:holders:"
-    BLOCKED = "jobs:blocked:"
-    TREE = "jobs:tree:"
-    JOURNAL = "jobs:journal:"
-    WORKFLOWS = "jobs:workflows"
-    LEASES = "jobs:leases:"
-    ALIVE = "jobs:alive"
-    SCHEDULES = "jobs:schedules"
-    SCHEDULE = "jobs:schedule:"
-    CLOCK = "jobs:test:clock"
-    ASIDE = "jobs:aside:"
+    # fmt: off
+    # arq's own, in arq's format        # of       type and content     ends
+    QUEUE = "arq:queue"                 #          zset id -> ms        -  due time, or the end of its lease
+    # arq:queue:<name>                             zset id -> ms        -  the same
+    # arq:queue:health-check                       text for --check     soon after its last worker
+    # arq:queue:<name>:health-check                text for --check     soon after its last worker
+    JOB = "arq:job:"                    # <id>     the call             with the job
+    IN_PROGRESS = "arq:in-progress:"    # <id>     token of the owner   with its lease
+    RETRY = "arq:retry:"                # <id>     attempts, for tools  with the job
+    RESULT = "arq:result:"              # <id>     the result           result_expires after the end
+    ABORT = "arq:abort"                 #          zset id -> ms        read and emptied by claims
+
+    # ours
+    RECORD = "jobs:job:"                # <id>     hash: the record     HISTORY_LENGTH jobs later
+    HISTORY = "jobs:history"            #          zset id -> ended ms  HISTORY_LENGTH entries
+    ENDED = "jobs:ended:"               # <task>   zset id -> ended ms  with the history: its jobs of this task
+    UNSUCCESSFUL = "jobs:unsuccessful"  #          zset id -> ended ms  with the history: FAILURE and REVOKED
+    WAITERS = "jobs:waiters:"           # <id>     set of channels      with the job
+    RUNNING = "jobs:running:"           # <worker> hash id -> token     with the worker
+    WORKERS = "jobs:workers"            #          zset name -> seen    WORKER_FORGOTTEN_MS after it was last seen
+    WORKER = "jobs:worker:"             # <name>   hash: about it       WORKER_FORGOTTEN_MS after it was last seen
+    WAKE = "jobs:wake:"                 # <queue>  list of tokens       -  never more than one
+    STATS = "jobs:stats:"               # <minute> hash of counters     STATS_KEPT_S
+    TOTALS = "jobs:totals"              #          hash of counters     -  the same, since ever
+    TASKS = "jobs:tasks"                #          hash task -> about   -  as many as workers ever knew
+    QUEUES = "jobs:queues"              #          set of names         -  as many as hold a job; others go, some at a time
+    SERVED = "jobs:served"              #          zset name -> seen    STATS_KEPT_S after it was last served
+    AUDIT = "jobs:audit"                #          stream of actions    AUDIT_LENGTH entries
+    LISTENING = "jobs:listening"        #          1                    soon after the last listener to events
+    PAUSED = "jobs:paused"              #          set of queues        -
+    LIMITS = "jobs:limits"              #          hash task|what       -  as long as a worker knows the task
+    RATE = "jobs:rate:"                 # <task>   hash: next places    -
+    PLACES = "jobs:places:"             # <task>   zset id -> place     with the waiting jobs
+    HOLDERS = "jobs:holders:"           # <task>   set of ids           with the running jobs
+    BLOCKED = "jobs:blocked:"           # <task>   zset id -> due       with the waiting jobs
+    TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
+    JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
+    WORKFLOWS = "jobs:workflows"        #          zset id -> called    -  with their records, forgotten a few at a time
+    LEASES = "jobs:leases:"             # <queue>  zset id -> lease end with the running jobs
+    ALIVE = "jobs:alive"                #          hash: last contact   -  two numbers
+    SCHEDULES = "jobs:schedules"        #          set of names         -
+    SCHEDULE = "jobs:schedule:"         # <name>   hash: about it       -  until somebody forgets it
+    CLOCK = "jobs:test:clock"           #          ms added to the time of every script; tests only
+    ASIDE = "jobs:aside:"               # <key>    anything             a week later: from a key of ours of another type
+    # fmt: on
 
     # channels
     REPLY = "jobs:reply:"

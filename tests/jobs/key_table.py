@@ -1,12 +1,12 @@
-"""Holds what is in Redis against the table in jobs/store/keys.py: no other key, and nothing ended that stays."""
+"""Holds what is in Redis against what jobs/store/keys.py says of each key: no other key, and nothing ended that stays."""
 
 from __future__ import annotations
 
+import inspect
 import re
 
 from redis.asyncio import Redis
 
-from jobs.store import keys
 from jobs.store.keys import Keys
 
 CHANNELS = (Keys.REPLY, Keys.CONTROL, Keys.PROGRESS, Keys.NEWS, Keys.EVENTS, Keys.ENDS)
@@ -17,12 +17,13 @@ HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:worker:")
 def table() -> dict[re.Pattern[str], str]:
     """The documented keys as patterns, each with the type that Redis must say."""
     found = {}
-    for line in (keys.__doc__ or "").splitlines():
-        if match := re.match(r"    ((?:arq|jobs):[^\s,]+(?:, [^\s,]+)*)\s+(\w+)", line):
-            kind = match[2] if match[2] in ("zset", "hash", "set", "list", "stream") else "string"
-            for name in match[1].split(", "):
-                pattern = "".join(".+" if part.startswith("<") else re.escape(part) for part in _parts(name))
-                found[re.compile(pattern, re.DOTALL)] = kind
+    for line in inspect.getsource(Keys).splitlines():
+        named = re.match(r'    [A-Z_]+ = "((?:arq|jobs):[^"]+)"\s+# (<\w+>)?\s+(\w+)', line)
+        if match := named or re.match(r"    # (arq:\S+)()\s+(\w+)", line):
+            kind = match[3] if match[3] in ("zset", "hash", "set", "list", "stream") else "string"
+            name = match[1] + (match[2] or "")
+            pattern = "".join(".+" if part.startswith("<") else re.escape(part) for part in _parts(name))
+            found[re.compile(pattern, re.DOTALL)] = kind
     return found
 
 
