@@ -57,7 +57,7 @@ class Keys:
     STATS = "jobs:stats:"               # <minute> hash of counters     STATS_KEPT_S
     TOTALS = "jobs:totals"              #          hash of counters     -  the same, since ever
     TASKS = "jobs:tasks"                #          hash task -> about   -  as many as workers ever knew
-    QUEUES = "jobs:queues"              #          set of names         -  as many as hold a job; others go, some at a time
+    QUEUES = "jobs:queues"              #          set of names         -  those that hold a job, others for a while
     SERVED = "jobs:served"              #          zset name -> seen    STATS_KEPT_S after it was last served
     AUDIT = "jobs:audit"                #          stream of actions    AUDIT_LENGTH entries
     LISTENING = "jobs:listening"        #          1                    soon after the last listener to events

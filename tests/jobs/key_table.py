@@ -1,4 +1,4 @@
-"""Holds what is in Redis against what jobs/store/keys.py says of each key: no other key, and nothing ended that stays."""
+"""Holds what is in Redis against the keys of jobs/store/keys.py: no other key, and nothing ended that stays."""
 
 from __future__ import annotations
 
