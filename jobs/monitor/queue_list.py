@@ -40,16 +40,12 @@ class QueueInfo:
         return bool(self.due + self.scheduled + self.running + self.paused) or self.workers != ()
 
 
-async def queues(connection: JobsRedis) -> list[QueueInfo]:
+async def queues(connection: JobsRedis, workers: list[WorkerInfo] | None = None) -> list[QueueInfo]:
     """Every queue that a worker serves, and MAX_LISTED others that hold something or are paused, by name.
 
-    The last row, with the name '', sums up the rest, as far as they were counted.
+    The last row, with the name '', sums up the rest, as far as they were counted. *workers*: if they are known already.
     """
-    return await queues_served_by(connection, await online(connection))
-
-
-async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> list[QueueInfo]:
-    """The same, with the workers that are known already."""
+    workers = await online(connection) if workers is None else workers
     served = {queue for worker in workers for queue in worker.queues}
     paused = {text(name) for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
     others = sorted({*await queue_names(connection), *paused} - served)
@@ -58,7 +54,7 @@ async def queues_served_by(connection: JobsRedis, workers: list[WorkerInfo]) -> 
     listed = [*await _look(connection, sorted(served), workers), *full[:MAX_LISTED]]
     listed.sort(key=lambda info: info.name)
     rest, unseen = full[MAX_LISTED:], max(len(others) - MAX_COUNTED, 0)
-    return [*listed, _together(rest, len(rest) + unseen)] if rest or unseen else listed
+    return [*listed, together(rest, len(rest) + unseen)] if rest or unseen else listed
 
 
 async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[QueueInfo]:
@@ -92,7 +88,8 @@ def _fullest_first(info: QueueInfo) -> tuple[int, str]:
     return -(info.due + info.scheduled + info.running), info.name
 
 
-def _together(infos: list[QueueInfo], others: int) -> QueueInfo:
+def together(infos: list[QueueInfo], others: int) -> QueueInfo:
+    """All of them as one row."""
     return QueueInfo(
         name="",
         due=sum(info.due for info in infos),

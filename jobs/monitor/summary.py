@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..client.connection import JobsRedis
 from ..store.clock import now_ms
 from .counters import last_states
-from .queue_list import queues_served_by
+from .queue_list import queues, together
 from .worker_list import online
 
 
@@ -45,24 +45,23 @@ class Overview:
 async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
     workers = await online(connection)
-    queues = await queues_served_by(connection, workers)
+    rows = await queues(connection, workers)
+    every = together(rows, len(rows))
     claiming = {worker.name for worker in workers if not worker.quiet}
     now = await now_ms(connection)
     hour = await last_states(connection)
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),
-        running=sum(queue.running for queue in queues),
+        running=every.running,
         slots=sum(worker.max_jobs for worker in workers),
         busy=sum(worker.busy for worker in workers),
-        due=sum(queue.due for queue in queues),
-        scheduled=sum(queue.scheduled for queue in queues),
-        oldest_due_s=max((queue.oldest_due_s for queue in queues), default=0.0),
-        paused=tuple(queue.name for queue in queues if queue.paused),
+        due=every.due,
+        scheduled=every.scheduled,
+        oldest_due_s=every.oldest_due_s,
+        paused=tuple(row.name for row in rows if row.paused),
         unserved=tuple(
-            queue.name
-            for queue in queues
-            if queue.due and queue.name and not queue.paused and claiming.isdisjoint(queue.workers)
+            row.name for row in rows if row.due and row.name and not row.paused and claiming.isdisjoint(row.workers)
         ),
         succeeded_last_hour=hour.of("SUCCESS"),
         failed_last_hour=hour.of("FAILURE"),
