@@ -43,26 +43,17 @@ class Moments:
         )
 
 
-def moments(
-    minute: Field = "*",
-    hour: Field = "*",
-    day_of_week: Field = "*",
-    day_of_month: Field = "*",
-    month_of_year: Field = "*",
-) -> Moments:
-    """Read the five fields; SettingsMistake names the one that is wrong, or says that they never meet."""
-    days, months = _DAY_OF_MONTH.values(day_of_month), _MONTH_OF_YEAR.values(month_of_year)
+def moments(**given: Field) -> Moments:
+    """Read the five fields, each `*` if it is not given; SettingsMistake names the one that is wrong, or says that they
+    never meet.
+    """
+    found = {reader.name: reader.values(given.get(reader.name, "*")) for reader in _READERS}
+    days, months = found["day_of_month"], found["month_of_year"]
     if not any(days[0] <= _LONGEST[month] for month in months):
-        fields = f"day_of_month={checks.shown(day_of_month)}, month_of_year={checks.shown(month_of_year)}"
-        raise SettingsMistake(f"{fields}: no such day exists")
-    return Moments(
-        minute=_MINUTE.values(minute),
-        hour=_HOUR.values(hour),
-        day_of_week=_DAY_OF_WEEK.values(day_of_week),
-        day_of_month=days,
-        month_of_year=months,
-        wild=any(isinstance(given, str) and given.lstrip().startswith("*") for given in (minute, hour)),
-    )
+        named = (f"{name}={checks.shown(given.get(name, '*'))}" for name in ("day_of_month", "month_of_year"))
+        raise SettingsMistake(f"{', '.join(named)}: no such day exists")
+    clock = given.get("minute", "*"), given.get("hour", "*")
+    return Moments(**found, wild=any(isinstance(field, str) and field.lstrip().startswith("*") for field in clock))
 
 
 def next_after(due: Moments, zone: tzinfo, moment: datetime) -> datetime:
@@ -156,7 +147,8 @@ class _Reader:
             parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
         if not parts:
             raise self._mistake(given, "nothing is in it; leave it out for every value")
-        return tuple(sorted({value % 7 if self is _DAY_OF_WEEK else value for p in parts for value in self._part(p)}))
+        values = {value for part in parts for value in self._part(part)}
+        return tuple(sorted({value % 7 for value in values} if self.name == "day_of_week" else values))
 
     def _part(self, part: str) -> Sequence[int]:
         """One of *, 5, 1-5, mon-fri, 22-4 (over the end), and */2 or 1-30/2."""
@@ -181,7 +173,7 @@ class _Reader:
         if value is None and _NUMBER.fullmatch(text):
             value = int(text)
         # 7 is a second name for Sunday, so that ranges such as 5-7 can be written
-        if value is None or not self.low <= value <= (7 if self is _DAY_OF_WEEK else self.high):
+        if value is None or not self.low <= value <= (7 if self.name == "day_of_week" else self.high):
             names = f", {', '.join(self.names)}" if self.names else ""
             raise self._mistake(text, f"its values are {self.low} to {self.high}{names}")
         return value
@@ -191,11 +183,12 @@ class _Reader:
 
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
-_MINUTE = _Reader("minute", 0, 59)
-_HOUR = _Reader("hour", 0, 23)
-_DAY_OF_WEEK = _Reader(
-    "day_of_week", 0, 6, {name: n for n, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
-)
-_DAY_OF_MONTH = _Reader("day_of_month", 1, 31)
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH_OF_YEAR = _Reader("month_of_year", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)})
+_READERS = (
+    _Reader("minute", 0, 59),
+    _Reader("hour", 0, 23),
+    _Reader("day_of_week", 0, 6, {name: n for n, name in enumerate(_DAYS)}),
+    _Reader("day_of_month", 1, 31),
+    _Reader("month_of_year", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)}),
+)

@@ -108,7 +108,9 @@ class crontab(Schedule):
         window: timedelta = timedelta(hours=1),
     ) -> None:
         super().__init__(task, name, args, kwargs, window)
-        self.due = cron.moments(minute, hour, day_of_week, day_of_month, month_of_year)
+        self.due = cron.moments(
+            minute=minute, hour=hour, day_of_week=day_of_week, day_of_month=day_of_month, month_of_year=month_of_year
+        )
         with checks.as_settings_mistake():
             self.timezone = None if timezone is None else checks.zone("timezone", timezone)
         self._text = f"{minute} {hour} {day_of_month} {month_of_year} {day_of_week}"
