@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 from redis.asyncio.connection import ConnectionPool
 
@@ -65,23 +66,21 @@ class Loops:
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
-        self._patience_s, self._key = patience_s, key
-        self._first: LoopClient | None = LoopClient(pool, patience_s, key)
+        self._client_of = partial(LoopClient, patience_s=patience_s, key=key)
+        self._first: LoopClient | None = self._client_of(pool)
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
         self._lock = threading.Lock()
 
     def here(self) -> LoopClient:
         loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        return self._add(loop) if client is None else client
+        return self._clients.get(loop) or self._add(loop)
 
     def _add(self, loop: asyncio.AbstractEventLoop) -> LoopClient:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:
                 self._clients.pop(other).abandon()
-            client = self._first or LoopClient(_copy_of(self.pool), self._patience_s, self._key)
+            client = self._clients[loop] = self._first or self._client_of(_copy_of(self.pool))
             self._first = None
-            self._clients[loop] = client
         client.bind()
         return client
 

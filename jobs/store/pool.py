@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.asyncio import Redis, client
+from redis.asyncio import client
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -41,15 +40,9 @@ class Pool(ConnectionPool):
 class Pipeline(client.Pipeline):
     """redis-py's, tried again while Redis is away."""
 
-    def __init__(
-        self,
-        client: Redis,
-        ask: Callable[[Callable[[], Awaitable[list[Any]]]], Awaitable[list[Any]]],
-        transaction: bool,
-        shard_hint: str | None,
-    ) -> None:
-        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._ask = ask
+    def __init__(self, store: Any, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(store.connection_pool, store.response_callbacks, transaction, shard_hint)
+        self._store = store
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands, run = self.command_stack, super().execute
@@ -58,4 +51,5 @@ class Pipeline(client.Pipeline):
             self.command_stack = commands  # a failure has emptied it
             return await run(raise_on_error)
 
-        return await self._ask(again)
+        answers: list[Any] = await self._store.notifications.ask(again)
+        return answers

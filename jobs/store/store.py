@@ -61,7 +61,7 @@ class Store(ArqRedis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """redis-py's: several commands at once."""
-        return Pipeline(self, lambda do: self.notifications.ask(do), transaction, shard_hint)
+        return Pipeline(self, transaction, shard_hint)
 
     @property
     def connection_pool(self) -> ConnectionPool:
