@@ -56,18 +56,9 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
 
 
 for command in (
-    status_command,
-    inspect_command,
-    result_command,
-    why_command,
-    call_command,
-    purge_command,
-    control_command,
-    retry_command,
-    schedules_command,
-    workflows_command,
-    events_command,
-):
+    status_command, inspect_command, result_command, why_command, call_command, purge_command, control_command,
+    retry_command, schedules_command, workflows_command, events_command,
+):  # fmt: skip
     commands.add_command(command)
 
 
