@@ -193,6 +193,8 @@ class Engine:
         self._tokens[job.id] = job.token
         if job.suspect:
             self._caution.add(held)
+        else:
+            self._runner.announce(held)
         self.started += 1
         held.task = asyncio.create_task(self._run_one(held))
         self._tasks.add(held.task)

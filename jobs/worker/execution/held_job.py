@@ -35,6 +35,10 @@ class HeldJob:
     current: CurrentJob | None = None
     outcome: Outcome | None = None
     task: asyncio.Task[None] | None = None
+    announced: bool = False
+    """Its first line is logged."""
+    refusal: Outcome | None = None
+    """Why it is not started, once it is announced."""
     stopped: str = ""
     """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 

@@ -46,16 +46,30 @@ class Runner:
             for name, function in self.functions.items()
         }
 
+    def announce(self, held: HeldJob) -> None:
+        """Log that the job starts, or why it does not. For a whole batch that is done before code of any job runs, so
+        that a process that is killed in its first statement has said what it was about to run.
+        """
+        with contextlib.suppress(BaseException):  # it is raised again in `run`, where it ends the job
+            self._announce(held)
+
+    def _announce(self, held: HeldJob) -> None:
+        held.refusal = self._refusal(held)
+        if held.refusal is not None:
+            job_log.refused(held.job, held.call, held.refusal)
+        else:
+            job_log.received(held.job, held.call, self.functions[held.call.task].secrets)
+        held.announced = True
+
     async def run(self, held: HeldJob) -> Outcome:
         """Run the job, unless there is a reason not to, and log it; returns the outcome."""
         job = held.job
-        refusal = self._refusal(held)
-        if refusal is not None:
-            job_log.refused(job, held.call, refusal)
-            return refusal
+        if not held.announced:
+            self._announce(held)
+        if held.refusal is not None:
+            return held.refusal
         function = self.functions[held.call.task]
         ctx = ctx_for(self.ctx, job, held.call)
-        job_log.received(job, held.call, function.secrets)
         began = time.monotonic()
         try:
             await call_hook(self.hooks.start, held.call.task, ctx)
