@@ -22,4 +22,3 @@ def configure(level: str, form: str) -> None:
     # Below this level aiosqlite logs the parameters of every statement, addresses too.
     logging.getLogger("aiosqlite").setLevel("WARNING")
     logging.getLogger("alembic").setLevel("WARNING")  # its INFO names the kind of database at every start
-    logging.getLogger("arq").handlers.clear()  # set by arq's CLI; the lines propagate to ours

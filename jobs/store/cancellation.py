@@ -9,7 +9,7 @@ from typing import Any
 
 CANCEL_AGAIN_S = 0.5
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -109,7 +110,7 @@ class Notifications:
         """Read these, with all others that are asked for in this turn of the loop."""
         self._asked.update(ids)
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._answer())
+            self._reader = asyncio.create_task(self._answer(), context=Context())  # it reads for many jobs
 
     async def _answer(self) -> None:
         while self._asked:

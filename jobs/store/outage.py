@@ -18,7 +18,7 @@ from ..errors import QueueUnavailable
 from ..values.changes import Changes
 
 T = TypeVar("T")
-_worker_log = logging.getLogger("arq.worker")
+_worker_log = logging.getLogger("arq.worker.jobs")
 
 _LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""

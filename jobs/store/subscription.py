@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import Context
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
@@ -48,7 +49,7 @@ class Subscription:
     def start(self) -> bool:
         """Begin to listen, once. True if it is subscribed now; if not, `look` will be called when it is."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen())
+            self._task = asyncio.create_task(self._listen(), context=Context())  # not the job's that came first
         return self._subscribed
 
     async def close(self) -> None:

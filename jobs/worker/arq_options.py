@@ -17,7 +17,7 @@ from ..store import keys
 from .execution.claimed_job import CallData
 from .execution.held_job import HeldJob
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""

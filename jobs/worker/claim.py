@@ -17,7 +17,7 @@ from ..store.stored_values import text, whole_ms
 from ..store.wrong_type import put_aside, with_own_keys
 from .execution.claimed_job import FAILURE, ClaimedJob
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from .suspects import Caution
 from .wake import Waker
 from .worker_options import WorkerOptions
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
 LAST_WAIT_S = 4

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
+from ..tasks.current import running_job
 from ..values.short_text import text
 from ..values.untrusted_text import printable_json
 
@@ -16,9 +19,18 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
+_job: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
+
+
+def set_log_fields(job_id: str, task: str) -> None:
+    """Say which job the lines of the rest of this asyncio task belong to."""
+    _job.set((job_id, task))
+
+
 class JsonLines(logging.Formatter):
-    """Time, level, logger and message, with whatever the line was given as `extra`: of a job its `job_id`, `task`,
-    `state` and `run_s`. Always one line, whatever the message holds.
+    """Time, level, logger and message, with whatever the line was given as `extra`. Lines that are written inside a job
+    have its `job_id` and `task`; those of the worker about a job also `state`, and at its end `run_s`.
+    Always one line, whatever the message holds.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,6 +41,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **{name: value for name, value in vars(record).items() if name not in _ALWAYS},
         }
+        if "job_id" not in line and (job := _job_of_this_line()):
+            line = {**line, "job_id": job[0], "task": line.get("task", job[1])}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return printable_json(_json(line))
@@ -42,8 +56,17 @@ def _json(line: dict[str, Any]) -> str:
         return json.dumps(plain, ensure_ascii=False)
 
 
+def _job_of_this_line() -> tuple[str, str] | None:
+    """Handlers format a line in the context that wrote it, unless a queue is between them."""
+    if job := _job.get(None):
+        return job
+    running = running_job()  # in a process of its own, or in a test
+    return (running.request.id, running.name) if running is not None and running.request.id else None
+
+
 def use_json_lines() -> None:
-    """Give every handler of the root and of arq this form, as arq's command line has put its own there."""
-    for logger in (logging.getLogger(), logging.getLogger("arq")):
-        for handler in logger.handlers:
+    """Give every handler of this process this form."""
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    for handler in chain(*(logger.handlers for logger in loggers if isinstance(logger, logging.Logger))):
+        if not isinstance(handler.formatter, JsonLines):
             handler.setFormatter(JsonLines())

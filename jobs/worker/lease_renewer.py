@@ -23,7 +23,7 @@ from ..values.changes import Changes
 from .presence import Presence, words
 from .worker_options import WorkerOptions
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 WATCH_LOOP_S = 1.0
 """How often the thread looks at the loop."""
@@ -104,8 +104,7 @@ class LeaseRenewer:
         self._looked = now
         stuck_s = now - self._ticked
         if stuck_s > self.options.loop_stuck:
-            line = "the event loop was blocked for %.0f s: giving up. It is in\n%s"
-            logger.critical(line, stuck_s, self._stack())
+            logger.critical("the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack())
             logging.shutdown()
             os._exit(1)
         is_blocked = stuck_s > BLOCKED_WARNING_S

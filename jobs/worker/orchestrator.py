@@ -28,7 +28,7 @@ from ..workflows.canvas import Node, Path, Signature, evaluate
 from ..workflows.journal import MemberFailed, Parked, Revoked, read_entry
 from ..workflows.stored_tree import from_dict, read
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 COMPARE_S = 30
 """How often to compare the journal with the messages received, in case one was lost."""

@@ -15,7 +15,7 @@ from .execution.claimed_job import Outcome, revoked
 from .execution.held_job import HeldJob
 from .execution.outcome_encoding import OutcomeEncoder, Row
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 HELD_LIMIT = 10_000
 """A worker that holds this many outcomes, because Redis is away, claims no more."""

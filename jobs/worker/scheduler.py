@@ -19,7 +19,7 @@ from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 LONGEST_SLEEP_S = 30
 """How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""

@@ -35,7 +35,7 @@ from .scheduler import Scheduler
 from .statistics import Statistics
 from .worker_options import OWN_OPTIONS, WorkerOptions
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 SILENT_MS = 15_000
 """A worker that has not been seen for longer does not count as one that serves the queue."""
@@ -81,6 +81,7 @@ class Worker(arq.worker.Worker):
 
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet."""
+        logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         outage = Outage("start")
         await outage.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
@@ -89,6 +90,7 @@ class Worker(arq.worker.Worker):
         check_memory(self._options.max_memory)
         if self.on_startup:
             await self.on_startup(self.ctx)
+            logger.disabled = False
         # else it was stopped meanwhile: a library's own timeout may have swallowed the cancellation
         if self.allow_pick_jobs:
             assert isinstance(self.pool, JobsRedis)
@@ -210,9 +212,10 @@ class Worker(arq.worker.Worker):
     def _say_shutdown(self, signum: Signals) -> None:
         if self._engine is not None:
             self._take_counts(self._engine)
-        line = "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed"
-        counts = self.jobs_complete, self.jobs_failed, self.jobs_retried
-        logger.info(line, signum.name, *counts, self.statistics().running)
+        counts = self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
+        logger.info(
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", signum.name, *counts
+        )
 
     async def close(self) -> None:
         if not self._pool:

@@ -207,7 +207,7 @@ async def logs() -> AsyncIterator[tuple[io.StringIO, io.StringIO]]:
     text, plain = io.StringIO(), io.StringIO()
     handlers = [logging.StreamHandler(text), logging.StreamHandler(plain)]
     handlers[1].setFormatter(JsonLines())
-    logger = logging.getLogger("arq.worker")
+    logger = logging.getLogger("arq.worker.jobs")
     logger.setLevel(logging.INFO)
     for handler in handlers:
         handler.handleError = _raise  # type: ignore[method-assign]

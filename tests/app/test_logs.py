@@ -25,6 +25,6 @@ async def test_json_lines_of_a_worker_are_json(tmp_path: Path, redis_url: str) -
     assert lines
     for line in map(json.loads, lines):
         assert line.keys() >= {"time", "level", "logger", "message"}
-    own = [line for line in lines if '"arq.worker"' in line]  # aiosqlite repeats itself within a millisecond
+    own = [line for line in lines if '"arq.worker.jobs"' in line]  # aiosqlite repeats itself within a millisecond
     assert len(set(own)) == len(own) > 0
     assert worker.returncode == 0

@@ -14,7 +14,7 @@ from ...tasks.current import CurrentJob
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .slots import Slot
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 UNKNOWN = CallData("<unknown>")
 

@@ -11,7 +11,7 @@ from typing import Any
 from ...store.stored_values import moment_of
 from .claimed_job import CallData, ClaimedJob
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
 

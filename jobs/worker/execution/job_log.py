@@ -6,12 +6,14 @@ import logging
 import time
 from typing import Any
 
+import arq.worker
+
 from ...tasks import masking
 from ...values.short_text import said, text
 from ...values.untrusted_text import PrintableRecords
 from .claimed_job import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, ClaimedJob, Outcome
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 logger.addFilter(PrintableRecords())
 
 _RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
@@ -20,6 +22,8 @@ SHOWN_CHARS = 80
 """Characters of arguments or results that a line shows, and values that are looked at for them."""
 ERROR_CHARS = 10_000
 """Characters of an exception's text in the line of a failure."""
+REASON_CHARS = 1_000
+"""And in the line of a retry."""
 
 
 def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
@@ -48,7 +52,8 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
     elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
     elif outcome.state == RETRY:
-        logger.info("%6.2fs ↻ %s retrying job in %0.2fs", run_s, ref, outcome.delay_s, extra=fields)
+        why = _reason(outcome.value)
+        logger.info("%6.2fs ↻ %s retrying job in %0.2fs%s", run_s, ref, outcome.delay_s, why, extra=fields)
     elif outcome.state == PARKED:
         logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
     elif outcome.state == REVOKED:
@@ -94,6 +99,13 @@ def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = N
     if run_s is not None:
         fields["run_s"] = round(run_s, 6)
     return fields
+
+
+def _reason(error: BaseException | None) -> str:
+    """What made it try again. arq's Retry is no reason; what it was raised from, or while handling, may be one."""
+    if isinstance(error, arq.worker.Retry):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else f", {type(error).__name__}: {said(error, REASON_CHARS)}"
 
 
 def _extra(error: Any) -> Any:

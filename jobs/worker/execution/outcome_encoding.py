@@ -24,7 +24,7 @@ from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, 
 from .held_job import HeldJob
 from .runnables import decode_call, request_of
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 KEPT_CALL_BYTES = 65_536
 """A member's call up to this size is kept with its outcome, where pages look for it."""

@@ -32,7 +32,7 @@ from .hooks import call_hook
 
 T = TypeVar("T")
 
-logger = logging.getLogger("arq.worker")
+logger = logging.getLogger("arq.worker.jobs")
 
 REASON_CHARS = 1_000
 """Characters of the reason that the log of attempts has for a retry."""
