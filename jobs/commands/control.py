@@ -11,9 +11,10 @@ import click
 
 from .. import monitor
 from ..client.connection import JobsRedis
+from ..monitor.reasons import count
 from ..values import checks
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
-from .job_lines import count, joined
+from .job_lines import joined
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from ..monitor import MaskedCall
@@ -31,16 +30,6 @@ def span(seconds: float) -> str:
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def time_text(time: datetime | None) -> str:
-    """A time for people."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
-
-
-def count(n: int, what: str) -> str:
-    """`1 job`, `2 jobs`."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def joined(names: Iterable[str], limit: int = 200) -> str:

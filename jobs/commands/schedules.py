@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from .. import monitor
+from ..monitor.reasons import count, time_text
 from .frame import Answer, Context, command_body
-from .job_lines import count, time_text
 
 
 @click.command("schedules")

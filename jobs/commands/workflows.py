@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from .. import monitor
+from ..monitor.reasons import count, time_text
 from .frame import Answer, Context, command_body
-from .job_lines import count, time_text
 from .values import limit_option
 
 ALL = sys.maxsize

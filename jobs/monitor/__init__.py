@@ -18,8 +18,7 @@ from .counters import Count, Minute, last_minutes, minutes, percentile, totals
 from .event_stream import Event, events
 from .job_detail import JobDetail, job
 from .job_row import JobRow, error_text
-from .masked_call import MaskedCall, unfinished_calls
-from .masked_member import call_of
+from .masked_call import MaskedCall, call_of, unfinished_calls
 from .queue_list import QueueInfo, queues, queues_named
 from .reasons import Reason, why
 from .redis_info import Broker, broker

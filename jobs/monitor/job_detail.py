@@ -14,7 +14,7 @@ from ..tasks.masking import without_secrets
 from ..values.short_text import text
 from ..workflows import members
 from .job_row import JobRow, error_text
-from .masked_member import MAX_CALL_BYTES, call_of
+from .masked_call import MAX_CALL_BYTES, call_of
 from .reasons import Reason, why
 from .search import row_of, rows_of
 

@@ -1,4 +1,4 @@
-"""A job as one row of a list."""
+"""A job as one row of a list, and the bounded steps along an index of jobs that read such rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.job_info import JobRecord, attempts_of, read_record
+from ..store import scripts
 from ..store.stored_values import moment
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
@@ -53,7 +54,7 @@ class SearchHit:
         return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
 
 
-def read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]) -> SearchHit:
+def _read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]) -> SearchHit:
     """A row of find.lua, whose fields have these names; its arguments are masked."""
     job_id, state, values, held, stored = raw
     record, state = dict(zip(names, values, strict=True)), text_of(state)
@@ -70,6 +71,41 @@ def read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], r
         unknown=held == 2,
     )
     return SearchHit(row, call, log)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the next step begins, `at_end` if there is none, and the jobs that fit."""
+
+    last: str
+    last_id: str
+    at_end: bool
+    hits: list[SearchHit]
+
+
+async def step_along(
+    connection: JobsRedis,
+    known: KnownTasks,
+    how: str,
+    key: str = "",
+    last: str = "",
+    last_id: str = "",
+    between: tuple[str, str] = ("-inf", "+inf"),
+    look_at: int = 0,
+    most: int = 0,
+    states: str = "",
+    filters: Sequence[str | bytes] = ("", "", "", ""),
+    ids: Sequence[str] = (),
+) -> Step:
+    """Look at *look_at* jobs behind the last one, and return at most *most* of those that fit: see find.lua.
+
+    *known* masks their arguments.
+    """
+    score, reached, at_end, names, rows = await connection.run_script(
+        scripts.FIND, how, key, last, last_id, *between, look_at, most, states, *filters, *ids
+    )
+    hits = [_read_hit(connection, known, names, row) for row in rows]
+    return Step(text_of(score), text_of(reached), at_end == 1, hits)
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

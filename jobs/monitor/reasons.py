@@ -59,9 +59,10 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     if not reasons:
         reasons.append(Reason("next", f"nothing holds it back; {_before_it(job.before)}"))
     if job.expires:
-        meaning = f"it expires at {_time(job.expires)}, if it has not started"
+        when = time_text(job.expires)
+        meaning = f"it expires at {when}, if it has not started"
         if job.expires <= at:
-            meaning = f"it expired at {_time(job.expires)}: the next worker that looks at its queue ends it as REVOKED"
+            meaning = f"it expired at {when}: the next worker that looks at its queue ends it as REVOKED"
         reasons.append(Reason("expires", meaning, job.expires))
     return reasons
 
@@ -70,7 +71,7 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
     task, queue = job.record.task, job.record.queue
     if job.due > at:
         what = "its retry is due" if job.record.state == "RETRY" else "it is due"
-        yield Reason("due", f"{what} at {_time(job.due)}", job.due)
+        yield Reason("due", f"{what} at {time_text(job.due)}", job.due)
     if job.paused:
         yield Reason("paused", f"queue {queue!r} is paused")
     serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
@@ -83,10 +84,10 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
     if job.blocked:
         yield Reason("concurrency-limit", f"the concurrency limit of {task}: {job.holders} of {job.limit} run")
     elif job.reserved and job.reserved > at:
-        yield Reason("rate-limit", f"the rate limit of {task}, until {_time(job.reserved)}", job.reserved)
+        yield Reason("rate-limit", f"the rate limit of {task}, until {time_text(job.reserved)}", job.reserved)
     if job.due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
-        yield Reason("busy", f"all {slots} slots of {_workers(len(knowing))} are busy; {_before_it(job.before)}")
+        yield Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {_before_it(job.before)}")
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
@@ -132,7 +133,7 @@ async def _begun(connection: JobsRedis, job_id: str, state: str) -> Reason:
     if tree is not None:
         n = len(await members.unended(connection, job_id, tree))
         return Reason("children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children")
-    died = f"; {_workers(info.deaths)} died while they ran it" if info.deaths else ""
+    died = f"; {count(info.deaths, 'worker')} died while they ran it" if info.deaths else ""
     return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")
 
 
@@ -163,13 +164,15 @@ def _before(node: Tree, path: str) -> list[str]:
     return found
 
 
-def _workers(n: int) -> str:
-    return f"{n} worker{'s' * (n > 1)}"
+def count(n: int, what: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def time_text(time: datetime | None) -> str:
+    """A time for people."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 
 def _before_it(n: int) -> str:
     return f"{n:,} job{' comes' if n == 1 else 's come'} before it"
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -13,8 +13,7 @@ from ..client.connection import JobsRedis
 from ..client.result import Result
 from ..store.stored_values import chunked, moment, text
 from ..tasks.declarations import KnownTasks, known_tasks
-from .index_step import step_along
-from .job_row import JobRow, SearchHit, row_of_result
+from .job_row import JobRow, SearchHit, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
 RECORDS_PER_STEP = 250

@@ -11,8 +11,7 @@ from ..client.connection import JobsRedis
 from ..store.clock import now, now_ms
 from ..tasks.declarations import KnownTasks
 from ..values.must_await import awaited
-from .index_step import step_along
-from .job_row import JobRow
+from .job_row import JobRow, Step, step_along
 
 READ_AT_ONCE = 500
 """Waiting jobs that are read at once."""
@@ -25,18 +24,14 @@ async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "late
     """
     ms = await now_ms(connection)
     between = f"({ms}" if which == "later" else "-inf", str(ms) if which == "due" else "+inf"
-    last, last_id, at_end = "", "", False
-    key, nothing_to_mask = connection.key.queue_key(queue), KnownTasks()
-    seen: set[str] = set()
-    while not at_end:
-        step = await step_along(
-            connection, nothing_to_mask, "waiting", key, last, last_id, between, READ_AT_ONCE, READ_AT_ONCE
-        )
+    key, step, seen = connection.key.queue_key(queue), Step("", "", False, []), set[str]()
+    while not step.at_end:
+        last, behind = step.last, (step.last, step.last_id)
+        step = await step_along(connection, KnownTasks(), "waiting", key, *behind, between, READ_AT_ONCE, READ_AT_ONCE)
         for row in (hit.row for hit in step.hits if hit.row.id not in seen):
             yield row if row.queue == queue else replace(row, queue=queue)
         page = {hit.row.id for hit in step.hits}
         seen = seen | page if step.last == last else page
-        last, last_id, at_end = step.last, step.last_id, step.at_end
 
 
 @dataclass(frozen=True)

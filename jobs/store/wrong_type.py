@@ -21,11 +21,6 @@ _looked = float("-inf")
 logger = logging.getLogger("jobs.wrong_type")
 
 
-def is_wrong_type(error: BaseException) -> bool:
-    """Did a command meet a key of another type than it is for?"""
-    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
-
-
 async def put_aside(connection: ScriptConnection) -> bool:
     """Rename each key of ours that is of another type to `jobs:aside:<key>`, for a week; True if there was one.
 
@@ -55,6 +50,6 @@ async def with_own_keys(connection: ScriptConnection, do: Callable[[], Awaitable
     try:
         return await do()
     except ResponseError as error:
-        if not is_wrong_type(error) or not await put_aside(connection):
+        if "WRONGTYPE" not in str(error) or not await put_aside(connection):
             raise
     return await do()
