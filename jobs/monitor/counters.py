@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from ..client.connection import JobsRedis
 from ..store.clock import now_ms
 from ..store.stored_values import moment_of, text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
+Fields = Mapping[bytes, bytes | None]
 Buckets = Mapping[int, int]
 """bucket -> how many times; bucket n holds those from 2^(n-1) to below 2^n ms, 0 those below 1 ms."""
 
 BUCKETS = 25
 """See counting.lua."""
-_BUCKETS = {str(bucket) for bucket in range(BUCKETS)}
 _OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
+
+
+_FIELD = re.compile(rf"(.*)\|(?:({'|'.join(STATES)}|wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
+"""A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`."""
 
 
 @dataclass
@@ -33,19 +37,6 @@ class Count:
     wait_ms: int = 0
     run_ms: int = 0
     """The sum of all."""
-
-    def add(self, what: list[str], n: int) -> None:
-        """Add a field of the hash, given without its task."""
-        match what:
-            case ["wait" | "run" as name, bucket] if bucket in _BUCKETS:
-                buckets = self.wait if name == "wait" else self.run
-                buckets[int(bucket)] = buckets.get(int(bucket), 0) + n
-            case ["wait_ms"]:
-                self.wait_ms += n
-            case ["run_ms"]:
-                self.run_ms += n
-            case [state] if state in STATES:
-                self.states[state] = self.states.get(state, 0) + n
 
     def of(self, state: str) -> int:
         return self.states.get(state, 0)
@@ -85,45 +76,38 @@ async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Mi
     now = await now_ms(connection)
     served = await connection.zrangebyscore(connection.key.SERVED, now - n * 60_000, "+inf")
     depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
-    fields = [f"{task}|{what}" for what in _OF_A_TASK] + depths
-    return [
-        _minute(number, values[: len(_OF_A_TASK)], values[len(_OF_A_TASK) :])
-        for number, values in (await _last(connection, n, fields)).items()
-    ]
+    found = await _last(connection, n, [f"{task}|{what}" for what in _OF_A_TASK] + depths)
+    return [_minute(number, task, fields) for number, fields in found.items()]
 
 
 async def last_states(connection: JobsRedis, n: int = 60) -> Count:
     """How many attempts of all tasks came to each state in the last *n* minutes."""
-    count = Count()
-    for values in (await _last(connection, n, [f"|{state}" for state in STATES])).values():
-        for state, value in zip(STATES, values, strict=True):
-            count.add([state], whole(value))
-    return count
+    found = await _last(connection, n, [f"|{state}" for state in STATES])
+    return _counted(found.values()).get("") or Count()
 
 
 async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
     """What was counted in the last *n* minutes, by task; '' is all together."""
-    sums: dict[bytes, int] = {}
-    for fields in (await _last(connection, n)).values():
-        for name, value in fields.items():
-            sums[name] = sums.get(name, 0) + whole(value)
-    return _counted(sums)
+    return _counted((await _last(connection, n)).values())
 
 
-async def _last(connection: JobsRedis, n: int, fields: list[str] | None = None) -> dict[int, Any]:
-    """What Redis has of the last *n* minutes, by their numbers: these fields, or whole hashes."""
+async def _last(connection: JobsRedis, n: int, names: list[str] | None = None) -> dict[int, Fields]:
+    """What Redis has of the last *n* minutes, by their numbers: the fields of these names, or all."""
     this = await now_ms(connection) // 60_000
     numbers = range(this - n + 1, this + 1)
     async with connection.pipeline(transaction=False) as pipe:
         for number in numbers:
             key = f"{connection.key.STATS}{number}"
-            pipe.hgetall(key) if fields is None else pipe.hmget(key, fields)
-        return dict(zip(numbers, await pipe.execute(), strict=True))
+            pipe.hgetall(key) if names is None else pipe.hmget(key, names)
+        found = await pipe.execute()
+    if names is not None:
+        found = [dict(zip(map(str.encode, names), values, strict=True)) for values in found]
+    return dict(zip(numbers, found, strict=True))
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
     """What was counted since the beginning, by task; '' is all together. Goes down only when Redis is emptied."""
-    return _counted(await connection.hgetall(connection.key.TOTALS))  # type: ignore[misc]
+    return _counted([await connection.hgetall(connection.key.TOTALS)])  # type: ignore[misc]
 
 
 def percentile(buckets: Buckets, share: float) -> float | None:
@@ -140,30 +124,33 @@ def percentile(buckets: Buckets, share: float) -> float | None:
     return None
 
 
-def _counted(fields: Mapping[bytes, bytes | int]) -> dict[str, Count]:
+def _counted(some: Iterable[Fields]) -> dict[str, Count]:
+    """The sums of all fields that are counters of a task."""
+    sums: dict[bytes, int] = {}
+    for fields in some:
+        for raw, value in fields.items():
+            if value is not None and not raw.startswith((b"|due|", b"|oldest|")):
+                sums[raw] = sums.get(raw, 0) + whole(value)
     found: dict[str, Count] = {}
-    for raw, n in fields.items():
-        if not raw.startswith((b"|due|", b"|oldest|")):
-            task, what = _parts(text(raw))
-            found.setdefault(task, Count()).add(what, n if isinstance(n, int) else whole(n))
+    for raw, n in sums.items():
+        if match := _FIELD.fullmatch(text(raw)):
+            task, name, what, bucket = match.groups()
+            count = found.setdefault(task, Count())
+            if bucket:
+                (count.wait if what == "wait" else count.run)[int(bucket)] = n
+            elif name in STATES:
+                count.states[name] = n
+            else:
+                setattr(count, name, n)
     return found
 
 
-def _parts(text: str) -> tuple[str, list[str]]:
-    """Task and the rest of a field: `task|STATE`, `task|wait|bucket`; a task's name may hold a `|`."""
-    task, *rest = text.rsplit("|", 2)
-    if len(rest) == 2 and rest[0] in ("wait", "run") and rest[1].isdecimal():
-        return task, rest
-    task, _, what = text.rpartition("|")
-    return task, [what]
-
-
-def _minute(number: int, values: Sequence[bytes | None], depths: Sequence[bytes | None]) -> Minute:
-    count = Count()
-    for what, n in zip(_OF_A_TASK, values, strict=True):
-        if n is not None:
-            count.add(what.split("|"), whole(n))
-    due, oldest = ([whole(n) for n in some if n is not None] for some in (depths[::2], depths[1::2]))
+def _minute(number: int, task: str, fields: Fields) -> Minute:
+    count = _counted([fields]).get(task) or Count()
+    due, oldest = (
+        [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(begin)]
+        for begin in (b"|due|", b"|oldest|")
+    )
     return Minute(
         at=moment_of(number * 60_000),
         succeeded=count.of("SUCCESS"),
