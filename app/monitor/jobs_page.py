@@ -65,7 +65,7 @@ async def scheduled() -> ResponseReturnValue:
     return await live.page("monitor/scheduled.html", look)
 
 
-async def _page(**filters: str | datetime | None) -> monitor.Page:
+async def _page(**filters: str | datetime | None) -> monitor.Page[monitor.JobRow]:
     """One page of jobs. Continues a search that has found few jobs in its time, up to MOST_STEPS times."""
     rows: list[monitor.JobRow] = []
     cursor = request_args.words("cursor")
@@ -85,12 +85,12 @@ async def _page(**filters: str | datetime | None) -> monitor.Page:
     return monitor.Page(rows, cursor, page.looked_back_to)
 
 
-def _words(page: monitor.Page, filters: dict[str, Any]) -> dict[str, Any]:
+def _words(page: monitor.Page[monitor.JobRow], filters: dict[str, Any]) -> dict[str, Any]:
     filtered = any(filters[name] for name in (*WORDS, "state", "since", "until"))
     return {"page": page, "filters": filters, "states": STATES, "filtered": filtered}
 
 
-def _next(page: monitor.Page) -> str:
+def _next(page: monitor.Page[monitor.JobRow]) -> str:
     """The address of the next page, or ''."""
     if not page.next:
         return ""

@@ -13,7 +13,7 @@ from ..schedules.stored_schedules import (
 from ..store.clock import now
 from ..values.short_text import text
 from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
-from .audit_log import AuditEntry, AuditPage, audit, note, noted
+from .audit_log import AuditEntry, audit, note, noted
 from .counters import Count, Minute, last_minutes, minutes, percentile, totals
 from .event_stream import Event, events
 from .job_detail import JobDetail, job
@@ -29,12 +29,12 @@ from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, purgeable, waiting
 from .worker_list import WorkerInfo
 from .worker_list import online as workers
-from .workflow_list import WorkflowNode, WorkflowPage, WorkflowRow, workflow, workflows
+from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 
 __all__ = [
-    "Attempt", "AuditEntry", "AuditPage", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",
+    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",
     "MaskedCall", "Minute", "NotRetried", "Overview", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
-    "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowPage", "WorkflowRow", "audit",
+    "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit",
     "broker", "call_of", "error_text", "events", "find", "forget_schedule", "job", "last_minutes", "minutes",
     "note", "noted", "now", "overview", "pause", "pause_schedule", "percentile", "purge", "purge_queue",
     "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule",

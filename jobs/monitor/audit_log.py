@@ -12,6 +12,7 @@ from ..errors import QuarqError
 from ..store import keys, scripts
 from ..store.stored_values import moment_of, number, text, texts
 from ..values.short_text import cut
+from .search import Page
 
 MAX_WORD_CHARS = 500
 """Characters of each word of an entry."""
@@ -28,14 +29,6 @@ class AuditEntry:
     what: str
     target: str
     result: str
-
-
-@dataclass(frozen=True)
-class AuditPage:
-    """Some entries, the newest first. `next` is the cursor of the page after this one; '' if there is no more."""
-
-    rows: list[AuditEntry]
-    next: str = ""
 
 
 async def note(connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = "") -> str:
@@ -68,7 +61,7 @@ async def noted(
     return done
 
 
-async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> AuditPage:
+async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Page[AuditEntry]:
     """The entries, the newest first. ValueError for a cursor that cannot be."""
     ms, _, sequence = cursor.partition("-")
     if cursor and (number(ms) is None or number(sequence) is None):
@@ -76,7 +69,7 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Au
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
     rows = [_read(entry_id, fields) for entry_id, fields in found[:limit]]
-    return AuditPage(rows, text(found[limit - 1][0]) if len(found) > limit else "")
+    return Page(rows, text(found[limit - 1][0]) if len(found) > limit else "")
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:

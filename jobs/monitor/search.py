@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
@@ -16,6 +17,7 @@ from ..tasks.declarations import KnownTasks, known_tasks
 from .job_row import JobRow, SearchHit, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
+Row = TypeVar("Row")
 RECORDS_PER_STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
 MAX_RUNNING = 1_000
@@ -25,13 +27,13 @@ PATIENCE_S = 0.04
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some jobs. `next` is the cursor of the page after this one; '' if there is no more.
+class Page(Generic[Row]):
+    """Some rows of a list. `next` is the cursor of the page after this one; '' if there is no more.
 
-    `looked_back_to`: the time of the last job that was looked at, if there are more: its end, or when it is due.
+    `looked_back_to`, of jobs: the time of the last one that was looked at, if there are more: its end, or its due time.
     """
 
-    rows: list[JobRow]
+    rows: list[Row]
     next: str = ""
     looked_back_to: datetime | None = None
 
@@ -48,7 +50,7 @@ async def find(
     until: datetime | None = None,
     cursor: str = "",
     limit: int = 50,
-) -> Page:
+) -> Page[JobRow]:
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
     *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
@@ -74,7 +76,7 @@ class _Search:
     seen: set[str] = field(default_factory=set)
     back_to: datetime | None = None
 
-    async def run(self, start: tuple[str, str, str]) -> Page:
+    async def run(self, start: tuple[str, str, str]) -> Page[JobRow]:
         began = time.monotonic()
         name, last, last_id = start
         indexes = await indexes_for(self.connection, self.wanted)

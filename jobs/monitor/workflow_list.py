@@ -19,6 +19,7 @@ from ..workflows import member_ids, members
 from ..workflows.members import States
 from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
+from .search import Page
 
 MEMBERS_SHOWN = 50
 """Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN."""
@@ -35,14 +36,6 @@ class WorkflowRow:
     done: int | None
     failed: int | None
     total: int | None
-
-
-@dataclass(frozen=True)
-class WorkflowPage:
-    """Some workflows, those called last first. `next` is the cursor of the page after this one; '' for none."""
-
-    rows: list[WorkflowRow]
-    next: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class WorkflowNode:
     """Some of its members: of a large node a page of them."""
 
 
-async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> WorkflowPage:
+async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> Page[WorkflowRow]:
     """The workflows, those called last first. ValueError for a cursor that cannot be."""
     first = number(cursor or "0")
     if first is None:
@@ -79,14 +72,14 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
     found = await connection.zrange(newest, first, last, desc=True, withscores=True)
     shown = found[:limit]
     if not shown:
-        return WorkflowPage([])
+        return Page([])
     states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
     rows = [
         _row(text(raw), called, text(state), meta)
         for (raw, called), (state, _, meta) in zip(shown, states, strict=True)
     ]
     more = str(first + limit) if len(found) > limit else ""
-    return WorkflowPage([row for row in rows if row.state != "UNKNOWN"], more)
+    return Page([row for row in rows if row.state != "UNKNOWN"], more)
 
 
 async def workflow(
