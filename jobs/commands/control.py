@@ -11,8 +11,8 @@ import click
 
 from .. import monitor
 from ..client.connection import JobsRedis
-from ..monitor.reasons import count
 from ..values import checks
+from ..values.short_text import count
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
 from .job_lines import joined
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from .. import monitor
-from ..monitor.reasons import count, time_text
+from ..values.short_text import count, time_text
 from .frame import Answer, Context, command_body
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .. import monitor
-from ..monitor.reasons import count, time_text
+from ..values.short_text import count, time_text
 from .frame import Answer, Context, command_body
 from .values import limit_option
 

@@ -14,6 +14,7 @@ from ..store import keys
 from ..store.clock import now
 from ..store.notifications import TERMINAL
 from ..store.stored_values import moment, moment_of, text, whole_ms
+from ..values.short_text import count, time_text
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
 from .worker_list import WorkerInfo, online
@@ -162,16 +163,6 @@ def _before(node: Tree, path: str) -> list[str]:
             found += members.places_of(node[kind][number], f"{above}{number}")
         node, above = node[kind][here], f"{above}{here}."
     return found
-
-
-def count(n: int, what: str) -> str:
-    """`1 job`, `2 jobs`."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def time_text(time: datetime | None) -> str:
-    """A time for people."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 
 def _before_it(n: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -53,6 +54,16 @@ def said(error: BaseException, limit: int) -> str:
 def cut(text: str, limit: int) -> str:
     """At most *limit* characters; what is left out shows as one more."""
     return text if len(text) <= limit else text[: limit - 1] + CUT
+
+
+def count(n: int, what: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def time_text(time: datetime | None) -> str:
+    """A time for people."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 
 class _Full(Exception):
