@@ -32,8 +32,8 @@ DIGITS = 4_300
 """Digits of the longest number: Python reads no longer one."""
 
 Clock = TypeVar("Clock", datetime, time)
-Hooks = Sequence[Callable[[int, bytes], Any]]
-"""What msgpack asks for a tagged value, by the number of those that it is inside of."""
+Hook = Callable[[int, bytes], Any]
+"""What msgpack asks for a tagged value."""
 
 
 def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
@@ -152,9 +152,11 @@ def first_that_can(given: Callable[[bytes], Any] | None, ours: Callable[[bytes],
     return loads
 
 
-def unpacker(data: bytes) -> Any:
+def unpacker(data: bytes, hook: Hook | None = None) -> Any:
     """What reads *data* piece by piece, and can pass over pieces: a msgpack.Unpacker."""
-    reader: Any = msgpack.Unpacker(ext_hook=_HOOKS[0], strict_map_key=False, max_buffer_size=0)
+    reader: Any = msgpack.Unpacker(
+        ext_hook=hook or _HOOKS[0], strict_map_key=False, max_buffer_size=0, read_size=max(len(data), 1)
+    )
     reader.feed(data)
     return reader
 
@@ -191,14 +193,14 @@ def _checked_inside(value: Any, depth: int, exception: Callable[[BaseException],
     return _pack_inside(value, exception)
 
 
-def _unpack(data: bytes, level: int, hooks: Hooks | None = None) -> Any:
+def _unpack(data: bytes, level: int, hooks: Sequence[Hook] | None = None) -> Any:
     try:
         return _unpack_at(data, level, hooks or _HOOKS)
     except Exception as error:  # whatever msgpack or a constructor makes of hostile bytes
         raise EncodingError(f"{len(data)} bytes that are not a value of ours: {said(error, 500)}") from error
 
 
-def _unpack_at(data: bytes, level: int, hooks: Hooks) -> Any:
+def _unpack_at(data: bytes, level: int, hooks: Sequence[Hook]) -> Any:
     """Decode what is inside *level* tagged values. Below the first few the reader is no longer on the stack, where
     it takes 42 kB for each level.
     """
@@ -206,39 +208,26 @@ def _unpack_at(data: bytes, level: int, hooks: Hooks) -> Any:
         return msgpack.unpackb(data, ext_hook=hooks[level], strict_map_key=False)
     if level > STORED:
         raise EncodingError(f"more than {STORED} tagged values inside each other")
-    reader: Any = msgpack.Unpacker(
-        ext_hook=hooks[level], strict_map_key=False, max_buffer_size=0, read_size=max(len(data), 1)
-    )
-    reader.feed(data)
+    reader = unpacker(data, hooks[level])
     value = reader.unpack()
     if reader.tell() != len(data):
         raise EncodingError("bytes behind a value")
     return value
 
 
-def _untagged(level: int, tag: int, data: bytes) -> Any:
+def _untagged(level: int, inert: bool, tag: int, data: bytes) -> Any:
     if tag == _BIG_INT:
-        return _big_int(data)
+        if len(data) > DIGITS + 1:
+            raise EncodingError(f"a number of more than {DIGITS:,} digits")
+        return int(data)
+    if inert and tag not in _OWN_TAGS:
+        raise EncodingError(f"tag {tag} is a type of the application")
     if tag not in _FROM_PLAIN:
         raise EncodingError(f"unknown tag {tag}")
-    return _FROM_PLAIN[tag](_unpack_at(data, level + 1, _HOOKS))
-
-
-def _untagged_inert(level: int, tag: int, data: bytes) -> Any:
-    if tag == _BIG_INT:
-        return _big_int(data)
-    if tag not in _OWN_TAGS:
-        raise EncodingError(f"tag {tag} is a type of the application")
-    plain = _unpack_at(data, level + 1, _INERT_HOOKS)
-    if tag == _EXCEPTION and not plain[0].startswith("builtins."):
+    plain = _unpack_at(data, level + 1, _INERT_HOOKS if inert else _HOOKS)
+    if inert and tag == _EXCEPTION and not plain[0].startswith("builtins."):
         return RemoteError(plain[0], plain[2] if isinstance(plain[2], str) else plain[2][0])
     return _FROM_PLAIN[tag](plain)
-
-
-def _big_int(data: bytes) -> int:
-    if len(data) > DIGITS + 1:
-        raise EncodingError(f"a number of more than {DIGITS:,} digits")
-    return int(data)
 
 
 def _clock_to_plain(value: datetime | time) -> list[Any]:
@@ -261,31 +250,22 @@ _ON_THE_STACK = 4
 _TOO_LONG = 10**DIGITS
 _OWN_TAGS = {*range(1, 11), _EXCEPTION, 30}
 """Of the types below, and of `Request`."""
-_HOOKS: Hooks = [partial(_untagged, level) for level in range(STORED + 1)]
-_INERT_HOOKS: Hooks = [partial(_untagged_inert, level) for level in range(STORED + 1)]
+_HOOKS, _INERT_HOOKS = ([partial(_untagged, level, inert) for level in range(STORED + 1)] for inert in (False, True))
+"""By the number of tagged values that one is inside of."""
 
-_TYPES: dict[type, tuple[int, Callable[[Any], Any]]] = {
-    tuple: (TUPLE, list),
-    set: (2, list),
-    frozenset: (3, list),
-    datetime: (4, _clock_to_plain),
-    date: (5, date.isoformat),
-    time: (6, _clock_to_plain),
-    timedelta: (7, lambda d: [d.days, d.seconds, d.microseconds]),
-    Decimal: (8, str),
-    UUID: (9, lambda u: u.bytes),
-    complex: (10, lambda c: [c.real, c.imag]),
-}
-_FROM_PLAIN: dict[int, Callable[[Any], Any]] = {
-    TUPLE: tuple,
-    2: set,
-    3: frozenset,
-    4: partial(_clock_from_plain, datetime),
-    5: date.fromisoformat,
-    6: partial(_clock_from_plain, time),
-    7: lambda plain: timedelta(*plain),
-    8: Decimal,
-    9: lambda plain: UUID(bytes=plain),
-    10: lambda plain: complex(*plain),
-    _EXCEPTION: lambda plain: exception_from_plain(*plain),
-}
+_BUILT_IN: Sequence[tuple[type, int, Callable[[Any], Any], Callable[[Any], Any]]] = (
+    (tuple, TUPLE, list, tuple),
+    (set, 2, list, set),
+    (frozenset, 3, list, frozenset),
+    (datetime, 4, _clock_to_plain, partial(_clock_from_plain, datetime)),
+    (date, 5, date.isoformat, date.fromisoformat),
+    (time, 6, _clock_to_plain, partial(_clock_from_plain, time)),
+    (timedelta, 7, lambda d: [d.days, d.seconds, d.microseconds], lambda plain: timedelta(*plain)),
+    (Decimal, 8, str, Decimal),
+    (UUID, 9, lambda u: u.bytes, lambda plain: UUID(bytes=plain)),
+    (complex, 10, lambda c: [c.real, c.imag], lambda plain: complex(*plain)),
+)
+"""Each with its tag, what makes plain data of it, and what makes it of that."""
+_TYPES = {cls: (tag, to_plain) for cls, tag, to_plain, _ in _BUILT_IN}
+_FROM_PLAIN = {tag: from_plain for _, tag, _, from_plain in _BUILT_IN}
+_FROM_PLAIN[_EXCEPTION] = lambda plain: exception_from_plain(*plain)
