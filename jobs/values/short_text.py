@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -33,14 +34,15 @@ def text(value: Any, limit: int = 80) -> str:
         return cut(repr(value[: limit + 1]), limit)
     if _room_behind(value, 32) >= 0:
         return cut(repr(value), limit)
-    writer = _Writer(limit + 1)
+    written = ""
     try:
-        writer.write(value, DEEPEST)
-    except _Full:
-        pass
+        for part in _parts(value, limit + 1, DEEPEST):
+            written += part
+            if len(written) > limit:
+                break
     except Exception as error:  # a value that changes while it is read, or that is made to hurt
-        writer.parts.append(f"<{type(error).__name__}>")
-    return cut("".join(writer.parts), limit)
+        written += f"<{type(error).__name__}>"
+    return cut(written, limit)
 
 
 def said(error: BaseException, limit: int) -> str:
@@ -66,63 +68,37 @@ def time_text(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 
-class _Full(Exception):
-    """Enough is written."""
-
-
-class _Writer:
-    """Writes values in pieces, until *room* characters are full."""
-
-    __slots__ = ("_room", "parts")
-
-    def __init__(self, room: int) -> None:
-        self.parts: list[str] = []
-        self._room = room
-
-    def write(self, value: Any, depth: int) -> None:
-        kind: Any = type(value)
-        form = kind.__repr__
-        if _is_short(value):
-            self._add(repr(value))
-        elif kind is str or kind is bytes:
-            self._add(repr(value[: self._room]))
-        elif form in _BRACKETS:
-            first, last = _brackets(value, form)
-            self._write_all(first, value, last, depth, self.write)
-        elif form is dict.__repr__:
-            self._write_all("{", value.items(), "}", depth, self._write_item)
-        elif form is BaseException.__repr__:
-            self._write_all(f"{kind.__name__}(", value.args, ")", depth, self.write)
-        elif is_dataclass(kind) and hasattr(form, "__wrapped__"):  # its repr() was made by @dataclass
-            pairs = [(field.name, getattr(value, field.name)) for field in fields(value) if field.repr]
-            self._write_all(f"{type(value).__qualname__}(", pairs, ")", depth, self._write_field)
-        else:
-            self._add(_own(value))
-
-    def _write_item(self, item: tuple[Any, Any], depth: int) -> None:
-        self.write(item[0], depth)
-        self._add(": ")
-        self.write(item[1], depth)
-
-    def _write_field(self, field: tuple[str, Any], depth: int) -> None:
-        self._add(f"{field[0]}=")
-        self.write(field[1], depth)
-
-    def _write_all(self, first: str, values: Any, last: str, depth: int, write: Callable[[Any, int], None]) -> None:
-        if depth == 0:
-            return self._add(CUT)
-        self._add(first)
-        for number, value in enumerate(values):
-            if number:
-                self._add(", ")
-            write(value, depth - 1)
-        self._add(last)
-
-    def _add(self, part: str) -> None:
-        self.parts.append(part)
-        self._room -= len(part)
-        if self._room <= 0:
-            raise _Full
+def _parts(value: Any, room: int, depth: int) -> Iterator[str]:
+    """What is written of it, in pieces: of a text inside it at most *room* characters, of lists *depth* levels."""
+    kind: Any = type(value)
+    if kind is str or kind is bytes:
+        return (yield repr(value[:room]))
+    if _is_short(value):
+        return (yield repr(value))
+    form = kind.__repr__
+    below = partial(_parts, room=room, depth=depth - 1)
+    items: Iterator[Iterable[str]]
+    if form in _BRACKETS:
+        (first, last), items = _brackets(value, form), map(below, value)
+    elif form is dict.__repr__:
+        first, last = "{", "}"
+        items = (chain(below(key), (": ",), below(inner)) for key, inner in value.items())
+    elif form is BaseException.__repr__:
+        first, last, items = f"{kind.__name__}(", ")", map(below, value.args)
+    elif is_dataclass(kind) and hasattr(form, "__wrapped__"):  # its repr() was made by @dataclass
+        first, last = f"{type(value).__qualname__}(", ")"
+        shown = (field.name for field in fields(value) if field.repr)
+        items = (chain((f"{name}=",), below(getattr(value, name))) for name in shown)
+    else:
+        return (yield _own(value))
+    if depth == 0:
+        return (yield CUT)
+    yield first
+    for number, item in enumerate(items):
+        if number:
+            yield ", "
+        yield from item
+    yield last
 
 
 def _is_short(value: Any) -> bool:
