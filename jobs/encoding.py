@@ -4,8 +4,6 @@ A value comes back as it was: tuples stay tuples, times keep their zone. Excepti
 if it is builtin or was declared by a task; nothing is ever imported because Redis says so.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Every exception of the library; `jobs` exports them all. Their names are stored: `jobs.errors.TaskRevoked`."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 

@@ -1,7 +1,5 @@
 """The options of one call, `apply_async(..., countdown=10)`, and of a signature, `.set(countdown=10)`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final

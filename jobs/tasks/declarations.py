@@ -1,7 +1,5 @@
 """What workers say of their tasks, for those who do not have the code: which queue, and what nobody should see."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF009  # _option() is a field()
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial

@@ -1,7 +1,5 @@
 """The parameters of a task's function: which arguments a call may have."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from math import inf

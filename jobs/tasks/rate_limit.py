@@ -1,7 +1,5 @@
 """What a `rate_limit` says: Celery's words, as a count and a window. Who may go when is decided in Redis."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Tasks by name: what a worker may run, and what `await signature()` runs here."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, runtime_checkable

@@ -1,7 +1,5 @@
 """When should a failed job run again? Pure arithmetic: no clock, no Redis."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

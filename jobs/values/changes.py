@@ -1,7 +1,5 @@
 """Say a thing once for each change, not each time."""
 
-from __future__ import annotations
-
 
 class Changes:
     """Remembers the last value: what is logged, or done, once for each change asks `to`."""

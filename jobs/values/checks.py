@@ -4,8 +4,6 @@ A value of the wrong kind is a TypeError, one out of range a WrongValue. The mes
 give instead. Where options are declared (`@task`, `worker_settings`, `crontab` ...) both become a SettingsMistake.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo

@@ -1,7 +1,5 @@
 """Exceptions as plain data, and back: of the same class, with the same text, and never built by name."""
 
-from __future__ import annotations
-
 import builtins
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Calls that must be awaited, where nothing can await them: in the thread or the process of a plain `def` task."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import inspect

@@ -1,7 +1,5 @@
 """What may travel through Redis: checked before anything is encoded. docs/arguments.md lists it."""
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import io

@@ -1,7 +1,5 @@
 """Any value as one short line, in bounded time: for logs, pages, commands and error messages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Text that others wrote, on its way to a terminal or a log: every character is shown, none is obeyed."""
 
-from __future__ import annotations
-
 import json
 import logging
 import traceback

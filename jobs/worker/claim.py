@@ -1,7 +1,5 @@
 """Claims: as many due jobs as there are free slots, in one call to Redis."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import time

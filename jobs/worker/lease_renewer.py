@@ -1,7 +1,5 @@
 """Renews leases from a thread, so that a busy event loop does not lose them; ends a worker whose loop is stuck."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -5,8 +5,6 @@ script that ends a member writes its result into the workflow's journal. So a se
 same calls, and finds in the journal what has been done: nothing else has to survive a crash.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -3,8 +3,6 @@
 Everybody who can write to Redis can then run any code in this worker. Nothing else here reads a pickle, or writes one.
 """
 
-from __future__ import annotations
-
 import pickle
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a worker process reports of itself: where it runs, since when, and of which versions."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import platform

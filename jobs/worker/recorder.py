@@ -1,7 +1,5 @@
 """Records outcomes: those of one turn of the loop are written together, each fenced by its token."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import deque

@@ -1,7 +1,5 @@
 """Fires schedules: each due moment once among any number of workers, a missed one once if it is not too old."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence

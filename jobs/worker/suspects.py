@@ -1,7 +1,5 @@
 """What a worker does not start yet, so that a job that kills workers stops the others only for a short time."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import math

@@ -1,7 +1,5 @@
 """Wake up instead of polling: a token in Redis for the first idle worker, the poll as the net."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,7 +1,5 @@
 """`arq --watch`: a fresh worker process each time a file changes."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import signal

@@ -1,7 +1,5 @@
 """Waits for many awaitables, all at once or a few at a time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any

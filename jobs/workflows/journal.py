@@ -1,7 +1,5 @@
 """How an evaluation of a workflow ends, other than with a result or an error of its own; and how its members have."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .. import encoding

@@ -5,8 +5,6 @@ that ends in `::` and a place, so none of these ids is that of another job. Wher
 is random), or an earlier release has stored it, the separator is a single `:`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The members of a stored workflow: their paths, and which of them have ended or failed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property

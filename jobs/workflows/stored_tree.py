@@ -1,7 +1,5 @@
 """Reads what `to_dict` of a node has written: the form in which workflows are stored and sent."""
 
-from __future__ import annotations
-
 import gc
 import re
 from collections.abc import Mapping

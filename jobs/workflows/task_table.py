@@ -4,8 +4,6 @@ The process that calls a workflow, or a task with callbacks, knows their tasks, 
 declared. The worker that makes their calls later may not know them: so the answer is stored, in the root of the tree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 

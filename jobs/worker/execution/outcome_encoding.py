@@ -1,7 +1,5 @@
 """What is stored of an outcome: its result, its entry in the log of attempts, its callbacks. Asks Redis nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import math

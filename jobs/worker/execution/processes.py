@@ -1,7 +1,5 @@
 """Tasks with `process=True`: each in a process of its own, which is killed at the time limit and may crash."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

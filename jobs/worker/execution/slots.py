@@ -1,7 +1,5 @@
 """Slots: how many jobs run at a time. A job that waits for another gives its slot back meanwhile."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import deque

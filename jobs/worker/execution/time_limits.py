@@ -1,7 +1,5 @@
 """`time_limit` and `soft_time_limit`: the first ends a task's code, the second raises inside it first."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
