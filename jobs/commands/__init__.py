@@ -14,9 +14,8 @@ from .call import call_command
 from .control import control_command, purge_command, retry_command
 from .events import events_command
 from .frame import USAGE, Target
-from .inspect import inspect_command, status_command
+from .inspect import inspect_command, schedules_command, status_command
 from .result import result_command, why_command
-from .schedules import schedules_command
 from .workflows import workflows_command
 
 

@@ -1,8 +1,9 @@
-"""`inspect` and `status`: what workers and queues hold now."""
+"""`inspect`, `status` and `schedules`: what workers and queues hold now, and what is due by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -54,6 +55,15 @@ async def status_command(context: Context) -> Answer:
     return Answer(data, lines, [f"{count(len(workers), 'node')} online."])
 
 
+@click.command("schedules")
+@command_body
+async def schedules_command(context: Context) -> Answer:
+    """Every schedule that workers have: when it is due, its last and its next run."""
+    found = await monitor.schedules(context.redis)
+    lines = list(map(_schedule_line, found))
+    return Answer([asdict(info) for info in found], lines, [f"{count(len(found), 'schedule')}."])
+
+
 def _by_worker(
     workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any], text: Callable[[Any], list[str]]
 ) -> Answer:
@@ -76,6 +86,13 @@ def _plain(value: Any) -> str:
 
 def _about(worker: monitor.WorkerInfo, *names: str) -> dict[str, Any]:
     return {name: getattr(worker, name) for name in names}
+
+
+def _schedule_line(info: monitor.ScheduleInfo) -> str:
+    last = f"last {time_text(info.last_run)}" if info.last_run else "never run"
+    coming = "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"
+    gone = f"  no worker has it{f' since {time_text(info.seen)}' if info.seen else ''}" if info.gone else ""
+    return f"{info.name}  {info.task}  {info.when}  {last}  {coming}{gone}"
 
 
 _STATS = ("running", "busy", "up_s", "pid", "memory_mb")
