@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgpack
 
@@ -50,9 +49,10 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     heard: asyncio.Queue[Event | Exception] = asyncio.Queue(MAX_QUEUED)
 
     def hear(_: bytes, message: bytes) -> None:
-        for event in _read(message):
+        ms, changes = msgpack.unpackb(message)
+        for job_id, state, task, queue, worker in changes:
             with contextlib.suppress(asyncio.QueueFull):
-                heard.put_nowait(event)
+                heard.put_nowait(Event(moment_of(ms), "job", job_id, state, task, queue, worker))
 
     channels = [connection.key.EVENTS]
     subscription = Subscription(connection.connection_pool, channels, hear=hear, look=lambda: None)
@@ -87,9 +87,3 @@ async def _watch(connection: JobsRedis, subscription: Subscription, heard: async
                 await heard.put(Event(at, "worker", name, "online" if name in there else "offline"))
             before = there
         await asyncio.sleep(WATCH_INTERVAL_S)
-
-
-def _read(message: bytes) -> list[Event]:
-    sent: Any = msgpack.unpackb(message)
-    at = moment_of(sent[0])
-    return [Event(at, "job", job_id, state, task, queue, worker) for job_id, state, task, queue, worker in sent[1]]

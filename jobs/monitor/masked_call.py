@@ -64,7 +64,8 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
         call, whole = encoding.loads_cut(stored), False
     if not isinstance(call, Mapping) or "a" not in call or call.get("cut"):
         return None
-    task = text_of(call.get("f", ""))
+    task = call.get("f", "")
+    task = task if isinstance(task, str) else text(task)
     args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)
     return MaskedCall(task, args, kwargs, whole or "r" in call or "et" in call)
 
@@ -129,11 +130,6 @@ async def _result_of(connection: JobsRedis, workflow: str, path: str) -> Any:
         return FromBefore() if entry is None else read_entry(entry)[1]
     except EncodingError:  # not written by us
         return FromBefore()
-
-
-def text_of(name: Any) -> str:
-    """A name as stored; of a value that is no text, what it looks like."""
-    return name if isinstance(name, str) else text(name)
 
 
 def _values(value: Any) -> Iterator[Any]:

@@ -37,7 +37,12 @@ class QueueInfo:
     @property
     def is_of_interest(self) -> bool:
         """Does it hold something, is it paused, or does a worker serve it?"""
-        return bool(self.due + self.scheduled + self.running + self.paused) or self.workers != ()
+        return bool(self.size or self.paused or self.workers)
+
+    @property
+    def size(self) -> int:
+        """How many jobs it holds."""
+        return self.due + self.scheduled + self.running
 
 
 async def queues(connection: JobsRedis, workers: list[WorkerInfo] | None = None) -> list[QueueInfo]:
@@ -50,7 +55,7 @@ async def queues(connection: JobsRedis, workers: list[WorkerInfo] | None = None)
     paused = {text(name) for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
     others = sorted({*await queue_names(connection), *paused} - served)
     looked_at = await _look(connection, others[:MAX_COUNTED], [])
-    full = sorted((info for info in looked_at if info.is_of_interest), key=_fullest_first)
+    full = sorted((info for info in looked_at if info.is_of_interest), key=lambda info: (-info.size, info.name))
     listed = [*await _look(connection, sorted(served), workers), *full[:MAX_LISTED]]
     listed.sort(key=lambda info: info.name)
     rest, unseen = full[MAX_LISTED:], max(len(others) - MAX_COUNTED, 0)
@@ -82,10 +87,6 @@ def _info(
         paused=bool(paused),
         workers=tuple(worker.name for worker in workers if name in worker.queues),
     )
-
-
-def _fullest_first(info: QueueInfo) -> tuple[int, str]:
-    return -(info.due + info.scheduled + info.running), info.name
 
 
 def together(infos: list[QueueInfo], others: int) -> QueueInfo:

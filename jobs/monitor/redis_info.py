@@ -80,9 +80,6 @@ def _warnings(found: Broker, info: Mapping[str, Any]) -> Iterator[str]:
         yield f"{found.memory / found.limit:.0%} of the memory limit is used: when it is full, calls are refused"
     if info.get("role") == "slave":
         yield "this is a replica: nothing can be written to it"
-    if _number(str(info.get("redis_version", "7"))) < (7, 0):
+    major = str(info.get("redis_version", "7")).partition(".")[0]
+    if not major.isdecimal() or int(major) < 7:
         yield f"Redis {found.version} is too old: at least Redis 7.0 or Valkey 7.2 is needed"
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())

@@ -14,7 +14,7 @@ from ..client.connection import JobsRedis
 from ..client.result import Result
 from ..store.stored_values import chunked, moment, text
 from ..tasks.declarations import KnownTasks, known_tasks
-from .job_row import JobRow, SearchHit, row_of_result, step_along
+from .job_row import JobRow, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
 Row = TypeVar("Row")
@@ -100,19 +100,16 @@ class _Search:
             self.connection, self.known, index.how, index.key, last, last_id, index.between,
             RECORDS_PER_STEP, room, index.states, self.wanted.filters(), ids,
         )  # fmt: skip
-        self._take(step.hits)
-        if index.how == "these":
-            return "", ids[-1] if ids else "", len(ids) < room
-        self.back_to = moment(step.last) or self.back_to
-        return step.last, step.last_id, step.at_end
-
-    def _take(self, hits: list[SearchHit]) -> None:
-        for hit in hits:
+        for hit in step.hits:
             # where stock arq has called it, only the payload names the task
             fits = self.wanted.task in ("", hit.row.task) and hit.holds(self.wanted.needle)
             if fits and hit.row.id not in self.seen:
                 self.seen.add(hit.row.id)
                 self.rows.append(hit.row)
+        if index.how == "these":
+            return "", ids[-1] if ids else "", len(ids) < room
+        self.back_to = moment(step.last) or self.back_to
+        return step.last, step.last_id, step.at_end
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:

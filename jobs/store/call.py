@@ -37,12 +37,10 @@ class Call:
 
     def words(self) -> tuple[str | bytes, ...]:
         """What `read_call` in storing.lua reads: what a call may have goes as one map."""
-        more = {name: value for name, value in vars(self).items() if value and name not in _ALWAYS}
+        always = ("id", "queue", "payload", "task")
+        more = {name: value for name, value in vars(self).items() if value and name not in always}
         packed = msgpack.packb(more, use_bin_type=False) if more else b""  # Lua knows no type of bytes
         return (self.id, self.queue, self.payload, self.task, packed)
-
-
-_ALWAYS: Final = frozenset({"id", "queue", "payload", "task"})
 
 
 def moment(value: Moment) -> str:

@@ -79,7 +79,9 @@ class Loops:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:
                 self._clients.pop(other).abandon()
-            client = self._clients[loop] = self._first or self._client_of(_copy_of(self.pool))
+            pool = self.pool
+            copy = partial(type(pool), pool.connection_class, pool.max_connections, **pool.connection_kwargs)
+            client = self._clients[loop] = self._first or self._client_of(copy())
             self._first = None
         client.bind()
         return client
@@ -99,9 +101,3 @@ class Loops:
             await own.close(pool_too=pool_too)
         if elsewhere:
             await asyncio.wait([asyncio.wrap_future(future) for future in elsewhere], timeout=CLOSE_LOOPS_S)
-
-
-def _copy_of(pool: ConnectionPool) -> ConnectionPool:
-    return type(pool)(
-        connection_class=pool.connection_class, max_connections=pool.max_connections, **pool.connection_kwargs
-    )
