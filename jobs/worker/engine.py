@@ -206,7 +206,7 @@ class Engine:
             stopped = await self._caution.until_alone(held) if held.job.suspect else None
             outcome = stopped or await self._runner.run(held)
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
-            logger.exception("job %s: the worker itself failed", held.job.id)
+            logger.exception("job %s: the worker itself failed", held.job.id, extra={"state": FAILURE})
             outcome = Outcome(FAILURE, error, why=text(error, 1_000))
         in_process = held.current is not None and held.current.task.options.process
         if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
@@ -235,8 +235,9 @@ class Engine:
             if not held.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
-        after_end = self._runner.hooks.after_end
-        if after_end is not None and outcome.ends:
+            if outcome.state == FAILURE:
+                self._runner.report(held, outcome)
+        if (after_end := self._runner.hooks.after_end) is not None and outcome.ends:
             ctx = ctx_for(self._runner.ctx, held.job, held.call)
             self._background.start(call_hook(after_end, held.call.task, ctx))
 
@@ -276,8 +277,7 @@ class Engine:
         await self._waker.close()
         await self._control.close()
         await self._background.stop()
-        for connection in self._connections:
-            await connection.close()
+        await asyncio.gather(*(connection.close() for connection in self._connections))
 
     def _obey(self, channel: bytes, message: bytes) -> None:
         command, _, rest = message.decode().partition(" ")

@@ -27,7 +27,7 @@ from .arq_options import TaskDefaults, pickle_reader
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
-from .execution.runner import Runner
+from .execution.runner import runner_type
 from .json_log import use_json_lines
 from .plain_worker import PlainWorker
 from .presence import check_memory, until_over
@@ -127,7 +127,7 @@ class Worker(arq.worker.Worker):
         engine.stop_claiming()
 
     def _make_engine(self, redis: JobsRedis) -> Engine:
-        runner = Runner(
+        runner = runner_type()(
             redis,
             dict(runnables(self, self._options.around, self._task_defaults)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import Executor
+from contextvars import Context
 from dataclasses import dataclass
 
 from ...client.connection import JobsRedis
@@ -39,6 +40,8 @@ class HeldJob:
     """Its first line is logged."""
     refusal: Outcome | None = None
     """Why it is not started, once it is announced."""
+    context: Context | None = None
+    """That of its run, where somebody reports failures: see `contrib.sentry`."""
     stopped: str = ""
     """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
 

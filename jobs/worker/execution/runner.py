@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -85,6 +87,9 @@ class Runner:
             await call_hook(self.hooks.end, held.call.task, ctx)
         return outcome
 
+    def report(self, held: HeldJob, outcome: Outcome) -> None:
+        """The job has failed, and that is recorded. Not called for a workflow that failed because a member did."""
+
     def _refusal(self, held: HeldJob) -> Outcome | None:
         """Why the job is not started: a verdict of the claim, or something in the payload."""
         job = held.job
@@ -137,6 +142,13 @@ class Runner:
         if not outcome.ends:
             return outcome
         return replace(outcome, keep_s=function.keep_result_s)
+
+
+def runner_type() -> type[Runner]:
+    """One that sends failures to Sentry, if the application has imported its SDK."""
+    if "sentry_sdk" not in sys.modules:
+        return Runner
+    return importlib.import_module("...contrib.sentry", __package__).ReportingRunner  # type: ignore[no-any-return]
 
 
 def stopped(held: HeldJob) -> Outcome:
