@@ -1,7 +1,5 @@
 """The commands of `python -m jobs`: all with the same options and exit codes (see frame)."""
 
-from __future__ import annotations
-
 import sys
 from typing import TextIO
 

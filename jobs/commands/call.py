@@ -1,7 +1,5 @@
 """`call`: call a task."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """`control`, `purge` and `retry`: change what workers do, at once."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial

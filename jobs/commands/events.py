@@ -1,7 +1,5 @@
 """`events`: what happens, as it happens."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

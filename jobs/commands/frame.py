@@ -1,7 +1,5 @@
 """What all commands have in common: which Redis they ask, their options, how answers are printed, exit codes."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import importlib

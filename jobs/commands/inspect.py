@@ -1,7 +1,5 @@
 """`inspect`, `status` and `schedules`: what workers and queues hold now, and what is due by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime

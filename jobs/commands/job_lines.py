@@ -1,7 +1,5 @@
 """Jobs as rows: the same for every command that lists some."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`result` and `why`: how a job ended, and why it has not started."""
 
-from __future__ import annotations
-
 import contextlib
 import traceback
 from typing import Any

@@ -1,7 +1,5 @@
 """What may be typed for an option. A wrong value is a sentence and exit code 64, before Redis is asked."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import datetime

@@ -1,7 +1,5 @@
 """`workflows`: which there are, and one drawn as a tree with the states of its tasks."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """What operators do to jobs, queues, tasks and workers. None of it is in the audit by itself: see `noted`."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Who did what: the last 10,000 actions of people, in a stream."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Counters: of each minute, for charts, and of all time, for metrics. Every end of a job writes them (counting.lua)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Events, as they happen. Scripts publish them only while somebody listens."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator

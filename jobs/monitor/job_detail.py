@@ -1,7 +1,5 @@
 """Everything that is known of one job."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A job as one row of a list, and the bounded steps along an index of jobs that read such rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

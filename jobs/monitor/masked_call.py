@@ -1,7 +1,5 @@
 """The arguments of a stored call as people may see them, also where the call is cut off, or not written by us."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

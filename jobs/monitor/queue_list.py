@@ -1,7 +1,5 @@
 """The queues: how much waits in each, for how long, and who serves it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

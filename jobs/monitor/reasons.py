@@ -1,7 +1,5 @@
 """Why a job has not started: every reason that holds it back now."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The Redis itself: is it fit to keep jobs?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Finds jobs, page by page along an index; nothing looks at all of them."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

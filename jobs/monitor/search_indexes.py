@@ -1,7 +1,5 @@
 """What to search for, and which indexes hold such jobs, in which order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """A text to search for among jobs: in upper or lower case, also where it is stored as a number, an id or a time."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time

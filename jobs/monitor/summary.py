@@ -1,7 +1,5 @@
 """The whole at a glance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis

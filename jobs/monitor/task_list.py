@@ -1,7 +1,5 @@
 """The tasks: which workers know them, their limits, and their outcomes in the last hour."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What waits in a queue, read page by page, and how much of it a purge would end."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Which workers are online, and what each reports about itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

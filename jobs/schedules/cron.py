@@ -3,8 +3,6 @@
 Pure arithmetic: no clock, no Redis. Day of month and day of week must both match, as in Celery.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

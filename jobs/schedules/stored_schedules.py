@@ -1,7 +1,5 @@
 """What Redis knows of the schedules that workers have: list them, pause one, resume it, run it now, forget it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

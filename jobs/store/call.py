@@ -1,7 +1,5 @@
 """A call as Redis has it: its moments, its fields, and how many bytes it may take."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """End asyncio tasks for certain."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable

@@ -1,7 +1,5 @@
 """What time it is: by the clock of Redis, the only one that counts."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from .store import Store

@@ -3,8 +3,6 @@
 A plain global, on purpose: a ContextVar that a web server's lifespan sets is unset again in its request handlers.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any

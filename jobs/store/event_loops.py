@@ -1,7 +1,5 @@
 """The event loops of a process: each running loop has its own sockets to Redis, closed when that loop ends."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading

@@ -1,7 +1,5 @@
 """Every Redis key and its lifetime: what waits, runs or is unfinished has none, the script that ends it sets one."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Hears when jobs end, and reads their states and results, many in one call."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence

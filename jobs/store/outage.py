@@ -1,7 +1,5 @@
 """A Redis that does not answer, takes nothing now, or refuses us: which of these an error means, and how to wait."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

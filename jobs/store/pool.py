@@ -1,7 +1,5 @@
 """redis-py's pool and pipeline, as JobsRedis needs them."""
 
-from __future__ import annotations
-
 import socket
 from typing import Any
 

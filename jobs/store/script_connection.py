@@ -1,7 +1,5 @@
 """One connection of its own to Redis, for scripts: one call at a time, and nothing is ever sent twice by itself."""
 
-from __future__ import annotations
-
 import asyncio
 import builtins
 import contextlib

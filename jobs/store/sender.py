@@ -1,7 +1,5 @@
 """Sends calls to Redis: those made while others are under way travel together."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How Redis is reached: its connections in each event loop, scripts, and calls as they are stored."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Texts, numbers and moments as Redis has them. Anybody may have written there: a bad one must not hide others."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

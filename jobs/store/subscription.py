@@ -1,7 +1,5 @@
 """A subscription that reconnects, and has its owner look for what it may have missed."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

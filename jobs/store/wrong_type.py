@@ -1,7 +1,5 @@
 """Keys of ours that somebody else has written over: put aside, so that nothing stops at them."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Awaitable, Callable

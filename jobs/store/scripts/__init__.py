@@ -1,7 +1,5 @@
 """The Lua scripts: one file each, whose first comment states what it guarantees."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass
