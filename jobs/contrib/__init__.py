@@ -1,4 +1,4 @@
-"""What needs a package of somebody else: a module for each.
+"""What other people's packages and tools need: a module for each.
 
 A worker imports a module of these by its name, and only where it is switched on.
 """

@@ -5,7 +5,7 @@ Needs prometheus_client. All figures come from Redis, so every process that serv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
@@ -16,6 +16,9 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
+from ..worker.port import Answer
+from ..worker.presence import memory_mb
+from ..worker.statistics import Statistics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_LABELLED = 200
@@ -48,6 +51,29 @@ async def of_jobs(connection: JobsRedis) -> list[Metric]:
         *_schedules(await monitor.schedules(connection), await monitor.now(connection)),
         *_broker(await monitor.broker(connection)),
     ]
+
+
+def of_worker(worker: Statistics) -> list[Metric]:
+    """What this worker process does: its counters begin at 0 when it starts."""
+    ended = CounterMetricFamily("quarq_process_attempts_total", "Attempts that ended, by outcome.", labels=["outcome"])
+    for state, n in worker.counts.items():
+        ended.add_metric([state.lower()], n)
+    return [
+        GaugeMetricFamily("quarq_process_slots", "Jobs that this process can run at once.", worker.slots),
+        GaugeMetricFamily("quarq_process_slots_busy", "Its slots in use.", worker.busy),
+        GaugeMetricFamily(
+            "quarq_process_jobs_held", "Jobs that it runs, has waiting, or has yet to record.", worker.running
+        ),
+        GaugeMetricFamily("quarq_process_quiet", "1 while an operator keeps it from taking jobs.", worker.quiet),
+        GaugeMetricFamily("quarq_process_memory_bytes", "Memory that it takes.", memory_mb() * 2**20),
+        CounterMetricFamily("quarq_process_jobs_started_total", "Jobs that it started.", worker.started),
+        ended,
+    ]
+
+
+async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics: Callable[[], Statistics]) -> Answer:
+    """`/metrics` of a worker's port: its own figures, and those of all jobs."""
+    return Answer(200, written([*of_worker(statistics()), *await of_jobs(redis)]), CONTENT_TYPE)
 
 
 def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[Metric]:

@@ -71,7 +71,7 @@ class Engine:
         self._slots = Slots(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._caution = Caution(runner.redis, self._slots)
-        self._stopping = False
+        self._stopping = self._claimed_enough = False
         self._background = Background()
         self._make_parts(options, poll_s)
 
@@ -103,6 +103,7 @@ class Engine:
             self._background.start(self._recorder.write_forever())
             try:
                 await self._claim_and_run(burst, job_limit)
+                self._claimed_enough = True
                 while self.held:
                     await self.wait_until_idle()
                     await asyncio.sleep(0)
@@ -155,8 +156,8 @@ class Engine:
         await self._recorder.wait_until_idle()
 
     def statistics(self) -> Statistics:
-        busy, counts = self._slots.used, dict(self.counts)
-        return Statistics(self.name, len(self.held), busy, self.started, self.quiet, counts)
+        held, used, ending = len(self.held), self._slots.used, self._stopping or self._claimed_enough
+        return Statistics(self.name, held, used, self.started, self.quiet, ending, self.max_jobs, dict(self.counts))
 
     @property
     def has_unended_code(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -40,6 +41,14 @@ def around(option: str, value: Any) -> Any:
     return value
 
 
+def _address(option: str, value: Any) -> Any:
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", value, re.ASCII) if isinstance(value, str) else None
+    if not found or not 0 < int(found[2]) < 2**16:
+        give = "give host:port, such as '127.0.0.1:9101' or '[::1]:9101'; '0.0.0.0:9101' is for every address"
+        raise TypeError(f"{option}={checks.shown(value)}: {give}")
+    return value
+
+
 def _mapping(option: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise TypeError(f"{option}={checks.shown(value)}: give a dict")
@@ -72,6 +81,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     **_all(_SECONDS, "unknown_task_patience", "job_completion_wait"),
     **_all(checks.or_none(_SECONDS), "job_timeout", "keep_result"),
     **_all(_only(None, otherwise=_REDIS), "redis_settings", "redis_pool"),
+    "health": checks.or_none(_address),
     "around": checks.or_none(around),
     "max_jobs": partial(checks.count, least=1, most=100_000),
     "max_jobs_total": checks.or_none(checks.count, least=1),

@@ -16,5 +16,8 @@ class Statistics:
     """Slots in use: jobs that run and do not wait for others."""
     started: int = 0
     quiet: bool = False
+    stopping: bool = False
+    """It takes no more jobs, and ends with its last."""
+    slots: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many have ended, by state."""

@@ -80,8 +80,17 @@ class Worker(arq.worker.Worker):
             os._exit(0)
 
     async def main(self) -> None:
-        """Start, run until stopped; wait for a Redis that is not there yet."""
+        """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
+        if self._options.health is None:
+            return await self._start_and_run()
+        from .port import Port  # a worker without it never imports it
+
+        assert isinstance(self.pool, JobsRedis)
+        async with Port(self._options.health, self.pool, self._options.queues, self.statistics):
+            await self._start_and_run()
+
+    async def _start_and_run(self) -> None:
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         outage = Outage("start")
         await outage.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)

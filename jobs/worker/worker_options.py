@@ -29,6 +29,8 @@ class WorkerOptions:
     """The worker ends after it has started this many jobs, once they have ended; its supervisor starts another."""
     max_memory: float | None = None
     """In MB: the worker ends, as above, once its process takes more."""
+    health: str | None = None
+    """`host:port`, where it answers /healthz, /readyz, /metrics and /scale: see docs/kubernetes.md."""
     log_format: str = "text"
     """text or json."""
     nice: int = 0

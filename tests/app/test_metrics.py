@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from quart import Quart
 
 from app import create_app
@@ -18,29 +17,8 @@ from settings import Settings
 from tests.app.scraping import TOKEN, page, scrape
 from tests.app.visitor import Visitor
 from tests.app.working import working
+from tests.metric_names import OF_JOBS, OF_THE_SITE, families
 from tests.waiting import wait_until
-
-NAMES: dict[str, tuple[str, set[str]]] = {
-    "quarq_up": ("gauge", {"part"}),
-    "quarq_jobs_finished_total": ("counter", {"task", "outcome"}),
-    "quarq_jobs_retried_total": ("counter", {"task"}),
-    "quarq_job_wait_seconds": ("histogram", {"task"}),
-    "quarq_job_run_seconds": ("histogram", {"task"}),
-    "quarq_workers": ("gauge", {"queue"}),
-    "quarq_queue_jobs": ("gauge", {"queue", "state"}),
-    "quarq_queue_oldest_due_seconds": ("gauge", {"queue"}),
-    "quarq_queue_paused": ("gauge", {"queue"}),
-    "quarq_worker_slots": ("gauge", set()),
-    "quarq_worker_slots_busy": ("gauge", set()),
-    "quarq_schedule_last_run_timestamp_seconds": ("gauge", {"schedule"}),
-    "quarq_schedule_overdue_seconds": ("gauge", {"schedule"}),
-    "quarq_redis_memory_bytes": ("gauge", set()),
-    "quarq_redis_memory_limit_bytes": ("gauge", set()),
-    "quarq_redis_evicts": ("gauge", set()),
-    "quarq_mails": ("gauge", {"kind", "state"}),
-    "quarq_digest_unfinished_seconds": ("gauge", set()),
-}
-"""Rules and dashboards name them: each keeps its name, its type and its labels."""
 
 
 @pytest.fixture
@@ -111,16 +89,7 @@ async def test_every_metric_keeps_its_name_its_type_and_its_labels(app: Quart, s
         await app.extensions["redis"].hset(f"jobs:schedule:{schedule.name}", "last_run", 1_700_000_000_000)
         text = await page(app)
 
-    found = {
-        f"{family.name}_total" if family.type == "counter" else family.name: (
-            family.type,
-            {label for sample in family.samples for label in sample.labels} - {"le"},
-        )
-        for family in text_string_to_metric_families(text)
-    }
-    assert found == NAMES
-    assert re.findall("^# TYPE (.+) (.+)$", text, re.MULTILINE) == [(name, kind) for name, (kind, _) in NAMES.items()]
-    assert "_created" not in text
+    assert families(text) == OF_JOBS | OF_THE_SITE
 
 
 async def test_mails_are_counted_by_state(app: Quart, alice: Visitor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -40,6 +41,24 @@ def in_thread(seconds: float = 0) -> str:
 async def block(seconds: float) -> str:
     time.sleep(seconds)  # noqa: ASYNC251  # on purpose: a task that blocks the loop
     return "blocked"
+
+
+@task(name="tests.block_until")
+async def block_until(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.02)  # noqa: ASYNC251  # on purpose, as above
+
+
+@task(name="tests.wait_until_there")
+async def wait_until_there(path: str) -> None:
+    while not Path(path).exists():  # noqa: ASYNC110  # the test that makes it is another process
+        await asyncio.sleep(0.02)
+
+
+@task(name="tests.loaded")
+async def loaded() -> list[str]:
+    """The modules that this worker has imported, and its threads."""
+    return [*sys.modules, *(thread.name for thread in threading.enumerate())]
 
 
 @task(name="tests.fail")
@@ -166,7 +185,7 @@ async def hoard(mb: int) -> None:
 ALL = [
     multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
     progress, append, once, crash, who, read, note_error, hoard, held_thread,
-    tick,
+    tick, block_until, wait_until_there, loaded,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:

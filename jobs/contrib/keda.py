@@ -1,0 +1,49 @@
+"""What KEDA's `metrics-api` scaler asks a worker's port: how much work there is, and who is there to do it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs
+
+from .. import monitor
+from ..client.connection import JobsRedis
+from ..errors import WrongValue
+from ..values import checks
+from ..worker.port import Answer
+from ..worker.statistics import Statistics
+
+MOST_QUEUES = 20
+
+
+async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics: Callable[[], Statistics]) -> Answer:
+    """`queue=NAME`, which may be repeated, are the queues that are meant; by default those of the worker.
+
+    `value` is what to scale by: jobs that run and jobs that are due, but for those of paused queues. By the length of
+    its queue alone, a deployment would shrink as soon as its workers had claimed everything. `slots` and `busy` are of
+    the workers that serve one of the queues and take new jobs.
+    """
+    try:
+        names = _names(query) or list(queues)
+    except ValueError as error:
+        return Answer(400, str(error))
+    found, workers = await monitor.queues_named(redis, names), await monitor.workers(redis)
+    taking = [worker for worker in workers if not worker.quiet and not set(names).isdisjoint(worker.queues)]
+    figures = {
+        "queue": ",".join(names),
+        "due": sum(queue.due for queue in found),
+        "running": sum(queue.running for queue in found),
+        "scheduled": sum(queue.scheduled for queue in found),
+        "slots": sum(worker.max_jobs for worker in taking),
+        "busy": sum(worker.busy for worker in taking),
+        "value": sum(queue.running + (0 if queue.paused else queue.due) for queue in found),
+    }
+    return Answer(200, json.dumps(figures), "application/json")
+
+
+def _names(query: str) -> list[str]:
+    """ValueError for what names no queue."""
+    fields = parse_qs(query, keep_blank_values=True, max_num_fields=MOST_QUEUES)
+    if fields.keys() - {"queue"}:
+        raise WrongValue("ask /scale?queue=NAME, with &queue=NAME for each further queue")
+    return list(dict.fromkeys(checks.name("queue", name) for name in fields.get("queue", ())))
