@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import os
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 from ..values.changes import Changes
 from .presence import Presence, words
+from .process_end import end_process
 from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -103,8 +103,7 @@ class LeaseRenewer:
         stuck_s = now - self._ticked
         if stuck_s > self.options.loop_stuck:
             logger.critical("the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack())
-            logging.shutdown()
-            os._exit(1)
+            end_process(1)
         is_blocked = stuck_s > BLOCKED_WARNING_S
         if self._blocked.to(is_blocked) and is_blocked:
             logger.warning("the event loop is blocked, since %.1f s. It is in\n%s", stuck_s, self._stack())

@@ -31,6 +31,7 @@ from .execution.runner import runner_type
 from .json_log import use_json_lines
 from .plain_worker import PlainWorker
 from .presence import check_memory, until_over
+from .process_end import end_process
 from .scheduler import Scheduler
 from .statistics import Statistics
 from .worker_options import OWN_OPTIONS, WorkerOptions
@@ -76,8 +77,7 @@ class Worker(arq.worker.Worker):
         super().run()
         if self._engine is not None and self._engine.has_unended_code:
             logger.warning("threads of cancelled jobs still run: leaving them")
-            logging.shutdown()
-            os._exit(0)
+            end_process(0)
 
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""
@@ -215,8 +215,7 @@ class Worker(arq.worker.Worker):
             return
         await asyncio.sleep(LAST_WAIT_S if wait_s else 1)
         logger.warning("%d jobs do not end: leaving them, their leases lapse", len(engine.held))
-        logging.shutdown()
-        os._exit(0)
+        end_process(0)
 
     def _say_shutdown(self, signum: Signals) -> None:
         if self._engine is not None:

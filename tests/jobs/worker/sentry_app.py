@@ -6,8 +6,9 @@ import asyncio
 import json
 import logging
 import os
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import arq
 from arq.worker import Retry, func
@@ -22,11 +23,18 @@ if os.environ.get("SENTRY") != "never":
     from sentry_sdk.transport import Transport
 
     class ToFile(Transport):
+        """Writes when it is flushed: what Sentry's own sends by then."""
+
+        lines: ClassVar[list[str]] = []
+
         def capture_envelope(self, envelope: Envelope) -> None:
+            events = [event for item in envelope.items if (event := item.get_event()) is not None]
+            self.lines.extend(json.dumps(event, default=repr) + "\n" for event in events)
+
+        def flush(self, timeout: float, callback: Any = None) -> None:
             with Path(os.environ["EVENTS"]).open("a") as file:
-                for item in envelope.items:
-                    if (event := item.get_event()) is not None:
-                        file.write(json.dumps(event, default=repr) + "\n")
+                file.writelines(self.lines)
+            self.lines.clear()
 
     OPTIONS: dict[str, dict[str, Any]] = {
         "": {},
@@ -131,6 +139,11 @@ def plain_captures(text: str) -> None:
         raise error from None
 
 
+@task(name="s.blocks")
+async def blocks() -> None:
+    time.sleep(60)  # noqa: ASYNC251  # on purpose: a task that blocks the loop
+
+
 @task(name="s.member")
 async def member(n: int) -> int:
     if n == 42:
@@ -178,7 +191,7 @@ async def start(ctx: dict[str, Any]) -> None:
 
 TASKS = [
     fail, fine, plain, process, dies, retried, recovers, declared, slow, revoked, unstorable, captures, plain_captures,
-    member, parent, note, note_fails,
+    blocks, member, parent, note, note_fails,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:
@@ -192,6 +205,7 @@ if "REDIS_URL" in os.environ:
         cron_jobs=[arq.cron(cron_of_arq, name="cron_of_arq", run_at_startup=True)] if "CRON" in os.environ else (),
         on_startup=start,
         unknown_task_patience=0,
+        loop_stuck=float(os.environ.get("LOOP_STUCK", "60")),
     )  # fmt: skip
     if AT == "end":
         init()

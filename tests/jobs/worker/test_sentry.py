@@ -22,8 +22,8 @@ ARQ = str(Path(sys.executable).parent / "arq")
 Event = dict[str, Any]
 
 
-async def events_of(folder: Path, redis_url: str, **environ: str) -> list[Event]:
-    """The events of a worker that runs what is there until nothing is left."""
+async def events_of(folder: Path, redis_url: str, ends: int = 0, **environ: str) -> list[Event]:
+    """The events of a worker that runs what is there until nothing is left, and *ends* with this code."""
     file = folder / "events"
     file.touch()
     arq = await asyncio.create_subprocess_exec(
@@ -33,7 +33,7 @@ async def events_of(folder: Path, redis_url: str, **environ: str) -> list[Event]
         stderr=asyncio.subprocess.PIPE,
     )
     _, said = await arq.communicate()
-    assert arq.returncode == 0, said.decode()
+    assert arq.returncode == ends, said.decode()
     events = [json.loads(line) for line in file.read_text().splitlines()]
     return [event for event in events if event.get("type") != "transaction"]
 
@@ -154,6 +154,16 @@ async def test_what_the_application_ignores_is_ignored(connection: JobsRedis, re
     events = await events_of(tmp_path, redis_url, OPTIONS="choosy")
 
     assert [error_of(event) for event in events] == [("s.fail", "ValueError: kept")]
+
+
+async def test_a_worker_that_gives_itself_up_says_so(connection: JobsRedis, redis_url: str, tmp_path: Path) -> None:
+    await s.blocks.delay()
+
+    (blocked,) = await events_of(tmp_path, redis_url, ends=1, LOOP_STUCK="1")
+
+    assert blocked["level"] == "fatal"
+    assert blocked["logentry"]["message"].startswith("the event loop was blocked")
+    assert "in blocks" in blocked["logentry"]["formatted"]
 
 
 async def test_nothing_is_imported_for_an_application_without_sentry(redis_url: str) -> None:
