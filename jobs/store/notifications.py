@@ -62,7 +62,7 @@ class Notifications:
         self._subscription = Subscription(
             pool, [key.REPLY + self.name, key.NEWS + self.name], hear=self._hear, look=self._look
         )
-        self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], None]]] = {}
+        self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], object]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
@@ -135,7 +135,7 @@ class Notifications:
             elif not future.done():
                 future.set_result(answer)
 
-    def follow(self, workflow: str, hear: Callable[[list[str]], None], look: Callable[[], None]) -> None:
+    def follow(self, workflow: str, hear: Callable[[list[str]], None], look: Callable[[], object]) -> None:
         """Call *hear* with the paths of members that ended, and *look* when messages may have been lost."""
         self._followed[workflow] = (hear, look)
         if self._subscription.start():

@@ -36,6 +36,9 @@ class KnownTask:
         return json.dumps(about, ensure_ascii=False)
 
 
+UNKNOWN = KnownTask()
+
+
 @dataclass(frozen=True)
 class KnownTasks:
     """All tasks that a worker ever had, by name."""
@@ -51,10 +54,7 @@ class KnownTasks:
         return masked(task, args, kwargs, self._secrets_of, most)
 
     def _secrets_of(self, task: str) -> Secrets:
-        if registry.find(task) is not None:
-            return secrets_of_task(task)
-        known = self.tasks.get(task)
-        return known.secrets if known else NOTHING
+        return secrets_of_task(task) if registry.find(task) else self.tasks.get(task, UNKNOWN).secrets
 
 
 async def known_tasks(connection: Store) -> KnownTasks:

@@ -3,15 +3,13 @@
 For logs, commands and pages. What is stored in Redis is not changed by it.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 from ..values.sendable import LEAVES
 from ..values.short_text import CUT, DEEPEST, cut, text
@@ -46,18 +44,22 @@ def is_secret(name: str) -> bool:
     return name.lower() in _also_secret or _SECRET.search(words) is not None
 
 
-class Hidden(str):
-    """A positional argument that is hidden: `***`, and in a line `password='***'`."""
+class Mark(str):
+    """Stands for a value that is not shown: `***`, and in a *line* `password='***'`."""
 
-    name: str
+    line: str
 
-    def __new__(cls, name: str) -> Hidden:
-        hidden = super().__new__(cls, HIDDEN)
-        hidden.name = name
-        return hidden
+    def __new__(cls, shown: str, line: str) -> Self:
+        mark = super().__new__(cls, shown)
+        mark.line = line
+        return mark
 
     def __repr__(self) -> str:
-        return f"{self.name}={HIDDEN!r}"
+        return self.line
+
+
+REST = Mark(CUT, CUT)
+"""Stands for the values that are left out."""
 
 
 @dataclass(frozen=True)
@@ -150,16 +152,6 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     return Secrets(places, rest, tuple(filter(is_secret, only_named)))
 
 
-class Rest(str):
-    """Stands for the values that are left out."""
-
-    def __repr__(self) -> str:
-        return CUT
-
-
-REST = Rest(CUT)
-
-
 class _Masker:
     """Copies values without their secrets, until it has seen *most* of them."""
 
@@ -197,7 +189,7 @@ class _Masker:
                 shown.append(REST)
                 break
             name = secrets.name_at(place) if secrets.places else None
-            shown.append(self.value(value, depth) if name is None else Hidden(name))
+            shown.append(self.value(value, depth) if name is None else Mark(HIDDEN, f"{name}={HIDDEN!r}"))
         return shown
 
     def _named(self, values: Mapping[Any, Any], secrets: Secrets, depth: int) -> dict[Any, Any]:

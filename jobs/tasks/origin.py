@@ -4,8 +4,6 @@ It is the same task when a module runs again: after `importlib.reload`, imported
 imported by its name, or typed anew at a prompt. Within one run of a module a name belongs to one function.
 """
 
-from __future__ import annotations
-
 import inspect
 import sys
 from dataclasses import dataclass
@@ -34,7 +32,7 @@ class Origin:
         """The name of a task that was given none; '' if the function has none."""
         return str(self) if hasattr(self.function, "__qualname__") else ""
 
-    def is_again(self, before: Origin, *, named: bool) -> bool:
+    def is_again(self, before: "Origin", *, named: bool) -> bool:
         """Is this the same task as the one declared *before*, from a newer run or with nothing changed?
 
         *named*: the task was given its name. Then a function inside another may be declared each time that the outer

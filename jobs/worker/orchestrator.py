@@ -19,7 +19,7 @@ from ..store import default
 from ..store.call import Call
 from ..store.outage import Outage
 from ..store.store import CLASH, REFUSED, Store
-from ..store.stored_values import chunked
+from ..store.stored_values import chunked, text
 from ..tasks.current import CurrentJob
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
@@ -77,7 +77,7 @@ class Orchestration:
     async def run(self) -> Any:
         """The workflow's result; or MemberFailed, Parked or Revoked; or what went wrong with the workflow itself."""
         _under_way.add(self._id)
-        self._redis.notifications.follow(self._id, self._hear, self._look)
+        self._redis.notifications.follow(self._id, self._hear, lambda: self._start(self._compare))  # some may be lost
         try:
             node = await self._begin()
             evaluation = asyncio.ensure_future(evaluate(node, call=self._call, request=self._job.request))
@@ -94,10 +94,10 @@ class Orchestration:
 
     async def _begin(self) -> Node:
         """Subscribe first, then read: nothing is lost in between."""
-        tree, journal = await self._listen_and_read()
+        tree, journal = await _outage.keep_trying(self._listen_and_read, only_away=True)
         if tree is None:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
-        self._ended = {path.decode(errors="replace"): entry for path, entry in journal.items()}
+        self._ended = {text(path): entry for path, entry in journal.items()}
         self._seen = set(self._ended)
         for place, entry in self._ended.items():
             self._count(place, entry)
@@ -109,15 +109,12 @@ class Orchestration:
         return from_dict(stored)
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
-        async def ask() -> tuple[bytes | None, dict[bytes, bytes]]:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.name)
-                pipe.get(self._redis.key.TREE + self._id)
-                pipe.hgetall(self._redis.key.JOURNAL + self._id)
-                _, tree, journal = await pipe.execute()
-                return tree, journal
-
-        return await _outage.keep_trying(ask, only_away=True)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.name)
+            pipe.get(self._redis.key.TREE + self._id)
+            pipe.hgetall(self._redis.key.JOURNAL + self._id)
+            _, tree, journal = await pipe.execute()
+            return tree, journal
 
     async def _is_revoked(self) -> bool:
         """Calls and members may learn of it before the evaluation does."""
@@ -204,10 +201,6 @@ class Orchestration:
 
     def _hear(self, places: list[str]) -> None:
         self._start(partial(self._read, places))
-
-    def _look(self) -> None:
-        """Messages may have been lost."""
-        self._start(self._compare)
 
     async def _compare(self) -> None:
         length: int = await self._redis.execute_command("HLEN", self._redis.key.JOURNAL + self._id)

@@ -139,9 +139,7 @@ async def letters_of(connection: Store, workflow: str, prefix: str, paths: list[
     """The states of the tasks at these places, a letter for each: see STATES."""
     letters = ""
     for some in chunked(paths):
-        letters += (await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some)).decode(
-            errors="replace"
-        )
+        letters += text(await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some))
     return letters
 
 
@@ -160,14 +158,14 @@ async def newly_ended(connection: Store, workflow: str, messages: list[bytes] | 
         return []
     else:
         ended = await connection.hkeys(connection.key.JOURNAL + workflow)  # type: ignore[misc]
-        ended_now = sorted((path.decode(errors="replace") for path in ended), key=_path)
+        ended_now = sorted(map(text, ended), key=_path)
     return [path for path in dict.fromkeys(ended_now) if path not in known]
 
 
 async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]:
     """The places whose tasks have not ended well, and those that heard of a failure."""
     entries = await connection.hgetall(connection.key.JOURNAL + workflow)  # type: ignore[misc]
-    journal = {path.decode(errors="replace"): entry for path, entry in entries.items()}
+    journal = {text(path): entry for path, entry in entries.items()}
     error_callbacks = {path for path in journal if str(LINK_ERROR) in path.split(".")}
     return [
         path for path in {*journal, *places_of(tree)} if path in error_callbacks or journal.get(path, b"")[:1] != b"S"

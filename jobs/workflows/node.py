@@ -1,7 +1,5 @@
 """What every node of a workflow is: a value of arguments, which more may come before, and of options."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -44,7 +42,7 @@ class Partial:
             immutable=self.immutable if immutable is None else checks.flag("immutable", immutable),
         )
 
-    def on_error(self, *handlers: Partial) -> Self:
+    def on_error(self, *handlers: "Partial") -> Self:
         """A copy that, when it has failed, calls each handler with (request, exception, traceback)."""
         return self.set(link_error=(*self.options.get("link_error", ()), *handlers))
 
@@ -103,6 +101,4 @@ def with_callbacks(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normal(options: dict[str, Any]) -> dict[str, Any]:
     """The options, checked; callbacks as tuples."""
-    if not options:
-        return options
-    return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature"))
+    return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature")) if options else options

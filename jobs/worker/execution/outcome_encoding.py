@@ -1,10 +1,9 @@
 """What is stored of an outcome: its result, its entry in the log of attempts, its callbacks. Asks Redis nothing."""
 
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -91,11 +90,16 @@ class OutcomeEncoder:
         """The number of callbacks to be stored in the same step as the end, and their words."""
         if not held.call.options or not outcome.ends:
             return [0]
-        calls: list[Call] = []
-        with _logged("job %s: its callbacks cannot be called", held.job.id):
-            for number, make in enumerate(self.callbacks(held, outcome)):
-                with _logged("job %s: its callback %d cannot be called", held.job.id, number):
-                    calls.append(make())
+        calls, makers = list[Call](), list[Callable[[], Call]]()
+        try:
+            makers = self.callbacks(held, outcome)
+        except Exception:
+            logger.exception("job %s: its callbacks cannot be called", held.job.id)
+        for number, make in enumerate(makers):
+            try:
+                calls.append(make())
+            except Exception:
+                logger.exception("job %s: its callback %d cannot be called", held.job.id, number)
         return [len(calls), *(word for call in calls for word in call.words())]
 
     def _as_sent(self, held: HeldJob) -> CallData:
@@ -159,12 +163,3 @@ def _extra(outcome: Outcome) -> str | int:
     if outcome.state == PARKED:
         return outcome.members_seen
     return "by member" if outcome.by_member else outcome.unknown_since or ""
-
-
-@contextlib.contextmanager
-def _logged(message: str, *args: object) -> Iterator[None]:
-    """What fails in here is logged, and nothing else."""
-    try:
-        yield
-    except Exception:
-        logger.exception(message, *args)
