@@ -2,11 +2,13 @@
 
 # ruff: noqa: RUF009  # _option() is a field()
 
-from collections.abc import Iterable, Mapping
+import random
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
+from ..errors import Retry
 from ..values import checks
 from .call_options import advice
 from .option_types import TaskHook
@@ -79,6 +81,19 @@ class TaskOptions:
         for option in fields(self):
             value = option.metadata["check"](option.name, getattr(self, option.name))
             object.__setattr__(self, option.name, value)
+
+    def retries_by_itself(self, error: BaseException) -> bool:
+        """Does the task want another try after this error, without having asked by `self.retry()`?"""
+        if isinstance(error, (Retry, *self.dont_autoretry_for)):
+            return False
+        return isinstance(error, self.autoretry_for)
+
+    def next_delay(self, retries: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
+        """Seconds until the next try of a job that was retried *retries* times; never above the maximum."""
+        if not self.retry_backoff:
+            return self.default_retry_delay
+        delay = min(self.retry_backoff * 2.0 ** min(retries, 64), self.retry_backoff_max)
+        return uniform(0, delay) if self.retry_jitter else delay
 
 
 NAMES = tuple(field.name for field in fields(TaskOptions))

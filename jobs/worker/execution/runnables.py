@@ -21,7 +21,6 @@ from ...client.decorator import Task
 from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
-from ...tasks.retry_delay import next_delay, retries_by_itself
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
@@ -132,8 +131,8 @@ class TaskRunnable:
                 return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, REASON_CHARS))
             allowed = f"{job.retries} retries, {options.max_retries} are allowed"
             return Outcome(FAILURE, MaxRetriesExceeded(f"{self._task.name}[{job.id}]: {allowed}"))
-        if left and retries_by_itself(options, error):
-            return Outcome(RETRY, error, delay_s=next_delay(options, job.retries), why=text(error, REASON_CHARS))
+        if left and options.retries_by_itself(error):
+            return Outcome(RETRY, error, delay_s=options.next_delay(job.retries), why=text(error, REASON_CHARS))
         return Outcome(FAILURE, error)
 
 

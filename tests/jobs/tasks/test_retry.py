@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from jobs.errors import Retry
 from jobs.tasks.options import TaskOptions
-from jobs.tasks.retry_delay import next_delay, retries_by_itself
 
 policies = st.builds(
     TaskOptions,
@@ -21,13 +20,13 @@ policies = st.builds(
 
 
 def test_without_backoff_every_delay_is_the_default_one():
-    assert [next_delay(TaskOptions(), retries) for retries in range(3)] == [180, 180, 180]
+    assert [TaskOptions().next_delay(retries) for retries in range(3)] == [180, 180, 180]
 
 
 def test_backoff_doubles_from_one_second_up_to_its_maximum():
     policy = TaskOptions(retry_backoff=True, retry_jitter=False)
 
-    delays = [next_delay(policy, retries) for retries in range(12)]
+    delays = [policy.next_delay(retries) for retries in range(12)]
 
     assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
 
@@ -35,14 +34,14 @@ def test_backoff_doubles_from_one_second_up_to_its_maximum():
 def test_a_number_is_the_first_delay():
     policy = TaskOptions(retry_backoff=5, retry_backoff_max=30, retry_jitter=False)
 
-    assert [next_delay(policy, retries) for retries in range(5)] == [5, 10, 20, 30, 30]
+    assert [policy.next_delay(retries) for retries in range(5)] == [5, 10, 20, 30, 30]
 
 
 def test_jitter_spreads_the_tries_over_the_whole_delay():
     policy = TaskOptions(retry_backoff=100)
     rng = random.Random(1)
 
-    delays = [next_delay(policy, 0, rng.uniform) for _ in range(1000)]
+    delays = [policy.next_delay(0, rng.uniform) for _ in range(1000)]
 
     assert min(delays) < 5
     assert max(delays) > 95
@@ -53,7 +52,7 @@ def test_jitter_spreads_the_tries_over_the_whole_delay():
 def test_no_delay_is_negative_or_above_the_maximum(policy, retries, rng):
     most = policy.retry_backoff_max if policy.retry_backoff else policy.default_retry_delay
 
-    assert 0 <= next_delay(policy, retries, rng.uniform) <= most
+    assert 0 <= policy.next_delay(retries, rng.uniform) <= most
 
 
 @given(policies, st.integers(0, 10_000))
@@ -62,20 +61,20 @@ def test_without_jitter_no_delay_is_shorter_than_the_one_before(policy, retries)
         retry_backoff=policy.retry_backoff, retry_backoff_max=policy.retry_backoff_max, retry_jitter=False
     )
 
-    assert next_delay(steady, retries) <= next_delay(steady, retries + 1)
+    assert steady.next_delay(retries) <= steady.next_delay(retries + 1)
 
 
 def test_only_the_named_errors_are_retried():
     policy = TaskOptions(autoretry_for=(OSError,), dont_autoretry_for=(FileNotFoundError,))
 
-    assert retries_by_itself(policy, ConnectionError())
-    assert not retries_by_itself(policy, FileNotFoundError())
-    assert not retries_by_itself(policy, ValueError())
+    assert policy.retries_by_itself(ConnectionError())
+    assert not policy.retries_by_itself(FileNotFoundError())
+    assert not policy.retries_by_itself(ValueError())
 
 
 def test_nothing_is_retried_by_itself_unless_asked_for():
-    assert not retries_by_itself(TaskOptions(), OSError())
+    assert not TaskOptions().retries_by_itself(OSError())
 
 
 def test_a_retry_that_the_task_asked_for_keeps_its_own_delay():
-    assert not retries_by_itself(TaskOptions(autoretry_for=(Exception,)), Retry(None, 5))
+    assert not TaskOptions(autoretry_for=(Exception,)).retries_by_itself(Retry(None, 5))
