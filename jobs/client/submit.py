@@ -18,9 +18,9 @@ from ..tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
 from ..tasks.current import running_job
 from ..values import sendable
 from ..workflows import member_ids
-from ..workflows.canvas import Node, Signature, Workflow
+from ..workflows.canvas import Node, Signature
 from ..workflows.stored_tree import from_dict
-from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, own_of, read_settled, settled
+from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -167,17 +167,11 @@ def _due_of_parent() -> str:
 
 def check_arguments(node: Node) -> None:
     """EncodingError if an argument anywhere in a workflow, or of a callback, cannot travel: it names the argument."""
-    waiting = [node]
-    while waiting:
-        here = waiting.pop()
+    for here in nodes_in(node):
         try:
             sendable.check_all((*here.args, *here.kwargs.values()))
         except EncodingError as error:
             raise _naming_the_culprit(here, error) from error
-        if isinstance(here, Workflow):
-            waiting += here.tasks
-        if here.options:
-            waiting += callbacks_of(here.options)
 
 
 def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:

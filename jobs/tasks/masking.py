@@ -72,9 +72,6 @@ class Secrets:
     names: tuple[str, ...] = ()
     """Secret ones that can only be given by name."""
 
-    def __bool__(self) -> bool:
-        return bool(self.places or self.names)
-
     def hide(self, name: str) -> bool:
         """Is the argument given by this name a secret, here or by what its worker says?"""
         return is_secret(name) or name in self.names or name in self.places.values()
@@ -107,7 +104,7 @@ def masked(
     task: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    lookup: Lookup | None = None,
+    lookup: Lookup = secrets_of_task,
     most: int = MOST,
     secrets: Secrets | None = None,
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -115,16 +112,15 @@ def masked(
 
     *secrets*: those of the task, where they are known already.
     """
-    lookup = lookup or secrets_of_task
     secrets = lookup(task) if secrets is None else secrets
     if not (kwargs or secrets.places) and len(args) < most and LEAVES.issuperset(map(type, args)):
         return list(args), {}
     return _Masker(lookup, most).call(secrets, task, args, kwargs, DEEPEST)
 
 
-def without_secrets(value: Any, lookup: Lookup | None = None, most: int = MOST) -> Any:
+def without_secrets(value: Any, most: int = MOST) -> Any:
     """A copy of at most *most* values in which each value under a secret's name is hidden."""
-    return _Masker(lookup or secrets_of_task, most).value(value, DEEPEST)
+    return _Masker(secrets_of_task, most).value(value, DEEPEST)
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -> str:

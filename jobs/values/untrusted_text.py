@@ -3,7 +3,7 @@
 import json
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .short_text import said
 
@@ -16,9 +16,7 @@ def printable(text: str) -> str:
     """*text* on one line. A newline, an escape code, a mark that turns the direction of writing or a lone surrogate
     shows as Python would write it: `\\n`, `\\x1b`, `\\u202e`, `\\udc80`.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in JOINERS else _escaped(c) for c in text)
+    return _shown(text, lambda c: c.encode("unicode_escape").decode())
 
 
 def printable_lines(text: str) -> str:
@@ -28,9 +26,7 @@ def printable_lines(text: str) -> str:
 
 def printable_json(text: str) -> str:
     """JSON *text* with `\\u` in place of what is not printable. It has the same value."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in JOINERS or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return _shown(text, lambda c: c if c == "\n" else json.dumps(c)[1:-1])
 
 
 class PrintableRecords(logging.Filter):
@@ -68,5 +64,7 @@ def _printable_argument(value: object) -> object:
     return printable(value) if isinstance(value, str) else value
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+def _shown(text: str, escaped: Callable[[str], str]) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in JOINERS else escaped(c) for c in text)

@@ -4,7 +4,7 @@ The process that calls a workflow, or a task with callbacks, knows their tasks, 
 declared. The worker that makes their calls later may not know them: so the answer is stored, in the root of the tree.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ..tasks import registry
@@ -74,18 +74,24 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
 def names_of(node: Node) -> set[str]:
     """All tasks that may be called: members, callbacks, and those that a map calls."""
     found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        here = waiting.pop()
+    for here in nodes_in(node):
         if isinstance(here, Signature):
             found.add(here.task)
             if here.task in MAPS and (mapped := _mapped(here.args)):
                 found.add(mapped["task"])
-        elif isinstance(here, Workflow):
+    return found
+
+
+def nodes_in(node: Node) -> Iterator[Node]:
+    """The node itself, all that is in it, and their callbacks."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        if isinstance(here, Workflow):
             waiting += here.tasks
         if here.options:
             waiting += callbacks_of(here.options)
-    return found
 
 
 def callbacks_of(options: Mapping[str, Any]) -> Iterable[Node]:

@@ -73,10 +73,9 @@ def _work(module: str, name: str, soft_time_limit: float | None, max_retries: in
             if callables.is_unfinished(value):
                 value = asyncio.run(callables.finished(name, value))
             return encoding.dumps([True, value], DEPTH + 1)
-    except arq.worker.Retry as error:  # whose delay is no argument when it was given by its name
-        error.args = (error.defer_score and error.defer_score / 1000,)
-        return encoding.dumps([False, error])
     except Exception as error:
+        if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name
+            error.args = (error.defer_score and error.defer_score / 1000,)
         return encoding.dumps([False, error])
 
 
