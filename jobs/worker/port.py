@@ -71,6 +71,8 @@ class Port(ThreadingTCPServer):
         self._next_beat.cancel()
         await asyncio.to_thread(self.shutdown)
         self.server_close()
+        for _, answer in self._found.values():
+            answer.cancel()
 
     def _beat(self) -> None:
         self._turned = time.monotonic()
@@ -123,6 +125,8 @@ class Port(ThreadingTCPServer):
 class _Request(BaseHTTPRequestHandler):
     server: Port
     timeout = SILENT_S
+    error_message_format, error_content_type = "%(message)s\n", Answer._field_defaults["kind"]
+    server_version, sys_version = "worker", ""
 
     def setup(self) -> None:
         super().setup()

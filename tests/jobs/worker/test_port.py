@@ -260,7 +260,8 @@ async def test_requests_that_are_odd_or_slow_do_no_harm(
     assert (await ask(port, "/"))[0] == 404
     assert (await ask(port, "/metrics/"))[0] == 404
     assert await ask(port, "/healthz", "HEAD") == (200, "")
-    assert (await ask(port, "/healthz", "POST"))[0] == 501
+    assert await ask(port, "/healthz", "POST") == (501, "Unsupported method ('POST')\n")
+    assert "Python" not in await sent(port, b"POST / HTTP/1.1\r\n\r\n")
     assert (await ask(port, "/readyz?" + "a" * 100))[0] == 200
     assert await sent(port, b"GET /healthz\n\n") == "ok\n"  # HTTP/0.9
     for request in b"\0\xff\r\n\r\n", b"GET\r\n\r\n", b"GET " + long, b"GET /healthz HTTP/1.1\r\nA: " + long:
@@ -308,6 +309,25 @@ async def test_a_port_that_is_in_use_refuses_the_start(
     with pytest.raises(SettingsMistake, match="in use; each worker process of a host needs a port of its own"):
         await second.main()
     await second.close()
+
+
+async def test_no_question_to_redis_outlives_the_worker(
+    server: RedisServer, port: int, options: dict[str, Any]
+) -> None:
+    worker = create_worker(worker_settings(redis_url=server.url, handle_signals=False, **options))
+    running = asyncio.create_task(worker.main())
+    await wait_for(port, "/readyz", 503, "it waits for Redis")
+    before = asyncio.all_tasks()
+    asked = asyncio.create_task(ask(port, "/scale"))
+    await wait_until(lambda: len(asyncio.all_tasks() - before) > 1, "the question")
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await worker.close()
+
+    assert asyncio.all_tasks() - before <= {asked}
+    with contextlib.suppress(ConnectionError, IndexError):  # it may get no answer
+        await asked
 
 
 async def test_the_port_is_free_when_the_worker_has_ended(
