@@ -12,6 +12,7 @@ from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
 from ..values.short_text import cut, said, text
 from .masked_call import MaskedCall, masked_call_of
+from .search_indexes import EVERY_JOB, SearchIndex, Wanted
 from .search_text import Needle
 
 ERROR_CHARS = 200
@@ -37,29 +38,49 @@ class JobRow(JobRecord):
 
 
 @dataclass(frozen=True)
-class SearchHit:
-    """A row, and what else a search for text has to look at."""
+class Step:
+    """Where the next step begins, `at_end` if there is none, and the jobs that fit."""
 
-    row: JobRow
-    call: MaskedCall | None
-    log: bytes
-
-    def holds(self, needle: Needle) -> bool:
-        """Is *needle* in what may be seen of this job? Never because of a secret."""
-        if not needle.typed:
-            return True
-        seen = (self.row.id, self.row.task, *(attempt.text for attempt in attempts_of(self.log)))
-        return any(map(needle.is_in, seen)) or (self.call is not None and self.call.holds(needle))
+    last: str
+    last_id: str
+    at_end: bool
+    rows: list[JobRow]
 
 
-def _read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any]) -> SearchHit:
-    """A row of find.lua, whose fields have these names; its arguments are masked."""
+async def step_along(
+    connection: JobsRedis,
+    known: KnownTasks,
+    index: SearchIndex,
+    last: str = "",
+    last_id: str = "",
+    look_at: int = 0,
+    most: int = 0,
+    wanted: Wanted = EVERY_JOB,
+    ids: Sequence[str] = (),
+) -> Step:
+    """Look at *look_at* jobs behind the last one, and return at most *most* of those that are wanted: see find.lua.
+
+    *known* masks their arguments.
+    """
+    filters = wanted.task, wanted.worker, wanted.queue, wanted.needle.as_stored()
+    score, reached, at_end, names, found = await connection.run_script(
+        scripts.FIND, index.how, index.key, last, last_id, *index.between, look_at, most, index.states, *filters, *ids
+    )
+    rows = (_read_row(connection, known, names, raw, wanted) for raw in found)
+    return Step(text_of(score), text_of(reached), at_end == 1, [row for row in rows if row])
+
+
+def _read_row(
+    connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any], wanted: Wanted
+) -> JobRow | None:
+    """A row of find.lua, whose fields have these names; its arguments are masked. None if it is not wanted."""
     job_id, state, values, held, stored = raw
     record, state = dict(zip(names, values, strict=True)), text_of(state)
     call = masked_call_of(connection, known, stored)
     fields = read_record(text_of(job_id), state, record)
     tree, parent, log = (record[name] for name in (b"tree", b"parent", b"log"))
     row = JobRow(
+        # where stock arq has called it, only the payload names the task
         **fields | {"task": fields["task"] or (call.task if call else "")},
         args=call.line if call else "",
         error=error_of(log) if state in ("FAILURE", "REVOKED", "RETRY") else "",
@@ -68,42 +89,15 @@ def _read_hit(connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], 
         held=held == 1,
         unknown=held == 2,
     )
-    return SearchHit(row, call, log)
+    return row if wanted.task in ("", row.task) and _shows(row, call, log, wanted.needle) else None
 
 
-@dataclass(frozen=True)
-class Step:
-    """Where the next step begins, `at_end` if there is none, and the jobs that fit."""
-
-    last: str
-    last_id: str
-    at_end: bool
-    hits: list[SearchHit]
-
-
-async def step_along(
-    connection: JobsRedis,
-    known: KnownTasks,
-    how: str,
-    key: str = "",
-    last: str = "",
-    last_id: str = "",
-    between: tuple[str, str] = ("-inf", "+inf"),
-    look_at: int = 0,
-    most: int = 0,
-    states: str = "",
-    filters: Sequence[str | bytes] = ("", "", "", ""),
-    ids: Sequence[str] = (),
-) -> Step:
-    """Look at *look_at* jobs behind the last one, and return at most *most* of those that fit: see find.lua.
-
-    *known* masks their arguments.
-    """
-    score, reached, at_end, names, rows = await connection.run_script(
-        scripts.FIND, how, key, last, last_id, *between, look_at, most, states, *filters, *ids
-    )
-    hits = [_read_hit(connection, known, names, row) for row in rows]
-    return Step(text_of(score), text_of(reached), at_end == 1, hits)
+def _shows(row: JobRow, call: MaskedCall | None, log: bytes, needle: Needle) -> bool:
+    """Is *needle* in what may be seen of this job? Never because of a secret."""
+    if not needle.typed:
+        return True
+    seen = (row.id, row.task, *(attempt.text for attempt in attempts_of(log)))
+    return any(map(needle.is_in, seen)) or (call is not None and call.holds(needle))
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

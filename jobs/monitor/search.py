@@ -95,15 +95,10 @@ class _Search:
             held = await ids_running(self.connection, self.wanted.worker)
             ids = [job_id for job_id in held if job_id > last_id][:room]
         step = await step_along(
-            self.connection, self.known, index.how, index.key, last, last_id, index.between,
-            RECORDS_PER_STEP, room, index.states, self.wanted.filters(), ids,
-        )  # fmt: skip
-        for hit in step.hits:
-            # where stock arq has called it, only the payload names the task
-            fits = self.wanted.task in ("", hit.row.task) and hit.holds(self.wanted.needle)
-            if fits and hit.row.id not in self.seen:
-                self.seen.add(hit.row.id)
-                self.rows.append(hit.row)
+            self.connection, self.known, index, last, last_id, RECORDS_PER_STEP, room, self.wanted, ids
+        )
+        self.rows += [row for row in step.rows if row.id not in self.seen]
+        self.seen.update(row.id for row in step.rows)
         if index.how == "these":
             return "", ids[-1] if ids else "", len(ids) < room
         self.back_to = moment(step.last) or self.back_to
@@ -126,8 +121,7 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     known = await known_tasks(connection)
     rows: list[JobRow] = []
     for some in chunked(ids, RECORDS_PER_STEP):
-        step = await step_along(connection, known, "these", ids=some)
-        rows += [hit.row for hit in step.hits]
+        rows += (await step_along(connection, known, SearchIndex("", "these"), ids=some)).rows
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
@@ -20,13 +21,12 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
 
-    @property
+    @cached_property
     def needle(self) -> Needle:
         return Needle(self.text)
 
-    def filters(self) -> tuple[str | bytes, ...]:
-        """Those that find.lua knows, as it takes them."""
-        return self.task, self.worker, self.queue, self.needle.as_stored()
+
+EVERY_JOB = Wanted()
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SearchIndex:
 
     name: str
     how: str
-    states: str
+    states: str = ""
     """Those that it is asked for, with commas: an index may hold others as well."""
     key: str = ""
     between: tuple[str, str] = ("-inf", "+inf")

@@ -10,6 +10,7 @@ from ..store.clock import now, now_ms
 from ..tasks.declarations import KnownTasks
 from ..values.must_await import awaited
 from .job_row import JobRow, Step, step_along
+from .search_indexes import SearchIndex
 
 READ_AT_ONCE = 500
 """Waiting jobs that are read at once."""
@@ -22,13 +23,14 @@ async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "late
     """
     ms = await now_ms(connection)
     between = f"({ms}" if which == "later" else "-inf", str(ms) if which == "due" else "+inf"
-    key, step, seen = connection.key.queue_key(queue), Step("", "", False, []), set[str]()
+    index = SearchIndex("", "waiting", "", connection.key.queue_key(queue), between)
+    step, seen = Step("", "", False, []), set[str]()
     while not step.at_end:
-        last, behind = step.last, (step.last, step.last_id)
-        step = await step_along(connection, KnownTasks(), "waiting", key, *behind, between, READ_AT_ONCE, READ_AT_ONCE)
-        for row in (hit.row for hit in step.hits if hit.row.id not in seen):
+        last = step.last
+        step = await step_along(connection, KnownTasks(), index, last, step.last_id, READ_AT_ONCE, READ_AT_ONCE)
+        for row in (row for row in step.rows if row.id not in seen):
             yield row if row.queue == queue else replace(row, queue=queue)
-        page = {hit.row.id for hit in step.hits}
+        page = {row.id for row in step.rows}
         seen = seen | page if step.last == last else page
 
 
