@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..client.connection import JobsRedis
 from ..errors import QuarqError
 from ..store import keys, scripts
-from ..store.stored_values import moment_of, number, text, texts
+from ..store.stored_values import moment_of, number, read_as, text
 from ..values.short_text import cut
 from .search import Page
 
@@ -71,5 +71,4 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Pa
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:
-    word, at = texts(fields), moment_of(int(entry_id.split(b"-")[0]))
-    return AuditEntry(at, *(word[name] for name in ("who", "what", "target", "result")))
+    return read_as(AuditEntry, fields, at=moment_of(int(entry_id.split(b"-")[0])))

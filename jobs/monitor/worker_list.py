@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ..client.connection import JobsRedis
 from ..store.clock import now_ms
-from ..store.stored_values import moment_of, text, texts, whole
+from ..store.stored_values import read_as, text, texts, whole
 
 SILENT_MS = 15_000
 """A worker that was not seen for this long does not count as one that serves its queues."""
@@ -53,34 +53,11 @@ async def online(connection: JobsRedis) -> list[WorkerInfo]:
             pipe.hgetall(connection.key.WORKER + name)
         facts = await pipe.execute()
     return [
-        _read(name, about)
+        read_as(WorkerInfo, about, name=name, counts=_counts(texts(about)))
         for name, about in sorted(zip(names, facts, strict=True))
         if about and ((connection.key.CONTROL + name).encode() in there or about.get(b"deaf") == b"1")
     ]
 
 
-def _read(name: str, about: Mapping[bytes, bytes]) -> WorkerInfo:
-    facts = texts(about)
-    return WorkerInfo(
-        name=name,
-        host=facts["host"],
-        pid=whole(facts["pid"]),
-        python=facts["python"],
-        arq=facts["arq"],
-        quarq=facts["quarq"],
-        memory_mb=whole(facts["memory_mb"]),
-        started=moment_of(facts["started"]),
-        queues=_words(facts["queues"]),
-        tasks=_words(facts["tasks"]),
-        max_jobs=whole(facts["max_jobs"]),
-        running=whole(facts["running"]),
-        busy=whole(facts["busy"]),
-        quiet=facts["quiet"] == "1",
-        up_s=whole(facts["up_s"]),
-        seen=moment_of(facts["seen"]),
-        counts={fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")},
-    )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split(",")) if text else ()
+def _counts(facts: Mapping[str, str]) -> dict[str, int]:
+    return {fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")}

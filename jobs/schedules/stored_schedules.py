@@ -8,7 +8,7 @@ from ..errors import UnknownSchedule
 from ..store import keys, scripts
 from ..store.clock import now_ms
 from ..store.store import Store
-from ..store.stored_values import moment, moment_of, text, texts, whole
+from ..store.stored_values import moment, moment_of, read_as, text, texts, whole
 from ..values import checks
 from ..values.must_await import awaited
 
@@ -86,18 +86,12 @@ async def run_schedule(connection: Store, name: str) -> str:
 
 def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
     fields = texts(about)
-    return ScheduleInfo(
+    return read_as(
+        ScheduleInfo,
+        about,
         name=name,
-        task=fields["task"],
-        when=fields["when"],
-        queue=fields["queue"],
         paused="paused" in fields,
         next_run=moment(fields["next"]),
         coming=tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now),
-        last_run=moment(fields["last_run"]),
-        last_id=fields["last_id"],
-        skipped=whole(fields["skipped"]),
-        last_skipped=moment(fields["last_skipped"]),
         gone=now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS,
-        seen=moment(fields["seen"]),
     )

@@ -2,9 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import keys
 
@@ -47,6 +48,25 @@ def whole_ms(ms: bytes | str | float | None) -> int:
     except ValueError:
         return 0
     return keys.LAST_MS if number != number else int(min(max(number, 0), keys.LAST_MS))
+
+
+def read_as(kind: Callable[..., T], stored: Mapping[bytes, bytes], **given: Any) -> T:
+    """A dataclass of the fields of a hash that have its names, each read by its type; *given*: those that are not there
+    as they are.
+    """
+    facts = texts(stored)
+    read = {one.name: _READERS[one.type](facts[one.name]) for one in fields(kind) if one.name not in given}  # type: ignore[arg-type]
+    return kind(**read, **given)
+
+
+_READERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: whole,
+    bool: "1".__eq__,
+    datetime: moment_of,
+    datetime | None: moment,
+    tuple[str, ...]: lambda words: tuple(words.split(",")) if words else (),
+}
 
 
 def number(word: str, digits: int = 18) -> int | None:
