@@ -29,11 +29,8 @@ class KnownTask:
     def packed(self) -> str:
         """As it is stored in Redis."""
         own = self.secrets
-        about = {
-            "queue": self.queue, "rest": own.rest, "places": own.places, "names": own.names,
-            "expires": self.expires,
-        }  # fmt: skip
-        return json.dumps(about, ensure_ascii=False)
+        secrets = {"rest": own.rest, "places": own.places, "names": own.names}
+        return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)
 
 
 UNKNOWN = KnownTask()

@@ -76,8 +76,10 @@ def _parts(value: Any, room: int, depth: int) -> Iterator[str]:
     form = kind.__repr__
     below = partial(_parts, room=room, depth=depth - 1)
     items: Iterator[Iterable[str]]
-    if form in _BRACKETS:
-        (first, last), items = _brackets(value, form), map(below, value)
+    if form in _BRACKETS and value:
+        is_single = form is tuple.__repr__ and len(value) == 1
+        first, last = ("(", ",)") if is_single else _BRACKETS[form]
+        items = map(below, value)
     elif form is dict.__repr__:
         first, last = "{", "}"
         items = (chain(below(key), (": ",), below(inner)) for key, inner in value.items())
@@ -120,15 +122,6 @@ def _room_behind(value: Any, room: int) -> int:
         if room <= 0:
             return -1
     return room - 1
-
-
-def _brackets(value: Any, form: Any) -> tuple[str, str]:
-    first, last = _BRACKETS[form]
-    if form is tuple.__repr__ and len(value) == 1:
-        return first, ",)"
-    if not value and form not in (list.__repr__, tuple.__repr__):
-        return f"{type(value).__name__}(", ")"
-    return first, last
 
 
 def _own(value: Any) -> str:

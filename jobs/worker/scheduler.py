@@ -55,7 +55,7 @@ class Scheduler:
             last = await self._redis.execute_command("HGET", self._redis.key.SCHEDULE + job.name, "last")
             missed = _latest(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
-                await self._alone(job, self._fire(job, missed, now, missed_before=True))
+                await self._alone(job, self._fire(job, missed, now, "missed"))
             self._next[job.name] = _after(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
@@ -73,7 +73,7 @@ class Scheduler:
             due = self._next[job.name]
             if due <= now:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
-                await self._alone(job, self._fire(job, latest, now, missed_before=False))
+                await self._alone(job, self._fire(job, latest, now, "due"))
                 self._next[job.name] = job.next_run = _after(job, now)
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
@@ -89,14 +89,14 @@ class Scheduler:
         except Exception:
             logger.exception("schedule %s: its run cannot be started", job.name)
 
-    async def _fire(self, job: CronJob, moment: datetime, now: datetime, *, missed_before: bool) -> None:
+    async def _fire(self, job: CronJob, moment: datetime, now: datetime, how: str) -> None:
+        """*how*: due; or missed, before this worker was there."""
         if _in_each_worker(job):
-            return None if missed_before else await self._start(job, None)
-        answer = await self._run_script(job, moment, now, "missed" if missed_before else "due")
+            return None if how == "missed" else await self._start(job, None)
+        answer = await self._run_script(job, moment, now, how)
         if answer in (b"skipped", b"paused"):
-            why = text(answer)
-            logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, why)
-        elif answer == b"fired" and missed_before:
+            logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, text(answer))
+        elif answer == b"fired" and how == "missed":
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
         return None
 

@@ -4,8 +4,6 @@ A workflow is a tree of frozen nodes: node.py has what they share. `evaluate` gi
 called is passed in: the same tree runs here (`await tree()`) and on workers (`await tree.delay()`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import traceback
@@ -54,7 +52,7 @@ class Node(Partial):
         inner = {name: value for name, value in node.options.items() if name not in OF_THE_JOB}
         return await default.current().submit(node._with(options=inner), node.options)
 
-    def __or__(self, other: Node) -> Node:
+    def __or__(self, other: "Node") -> "Node":
         """First this; then *other*, with the result as its first argument."""
         return chain(self, other) if isinstance(other, Node) else NotImplemented
 
@@ -78,15 +76,15 @@ class Signature(Node):
             checks.flag("immutable", immutable)
         self._fill(args, dict(options or {}), task=task, kwargs=kwargs, immutable=immutable)
 
-    def map(self, items: Iterable[Any]) -> Signature:
+    def map(self, items: Iterable[Any]) -> "Signature":
         """One job that calls this with each item in turn: the list of results."""
         return Signature("jobs.map", (self.to_dict(), list(items)), immutable=True)
 
-    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature:
+    def starmap(self, items: Iterable[Iterable[Any]]) -> "Signature":
         """As `map`, each item being all the positional arguments of its call."""
         return Signature("jobs.starmap", (self.to_dict(), [list(item) for item in items]), immutable=True)
 
-    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
+    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> "group":
         """A group of starmaps over *n* items each: a list of lists of results."""
         n = checks.count("n", n, least=1)
         rest = iter(items)
