@@ -31,10 +31,10 @@ class Parameters:
 def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:
     """How many positional arguments alone make a whole call: (fewest, most). Saves most calls a slow look."""
     kinds = [parameter.kind for parameter in signature.parameters.values()]
-    needed = [parameter.default is parameter.empty for parameter in signature.parameters.values()]
+    needed = [parameter.kind for parameter in signature.parameters.values() if parameter.default is parameter.empty]
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if any(kind == inspect.Parameter.KEYWORD_ONLY and need for kind, need in zip(kinds, needed, strict=True)):
+    if inspect.Parameter.KEYWORD_ONLY in needed:
         return inf, 0
-    fewest = sum(kind in plain and need for kind, need in zip(kinds, needed, strict=True))
+    fewest = sum(kind in plain for kind in needed)
     most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in plain for kind in kinds)
     return fewest - bound, most - bound
