@@ -10,9 +10,9 @@ import click
 from .. import monitor
 from ..client.connection import JobsRedis
 from ..values import checks
-from ..values.short_text import count
+from ..values.short_text import count, cut
+from ..values.untrusted_text import printable
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
-from .job_lines import joined
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ async def purge_command(context: Context, queues: tuple[str, ...], force: bool, 
     names = await context.queues(queues)
     found = await monitor.purgeable(context.redis, names)
     click.echo(
-        f"In {joined(names)}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
+        f"In {_joined(names)}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
         f"(ETA jobs, retries, workflows){'' if scheduled else ', which stay without --scheduled'}.",
         err=True,
     )
@@ -71,7 +71,7 @@ async def purge_command(context: Context, queues: tuple[str, ...], force: bool, 
         queues = [monitor.purge_queue(context.redis, name, scheduled, found) for name in names]
         return sum([ended for steps in queues async for ended in steps])
 
-    purged = await context.noted(what, joined(names), end, lambda n: f"{n:,} jobs ended")
+    purged = await context.noted(what, _joined(names), end, lambda n: f"{n:,} jobs ended")
     data = {"due": found.due, "scheduled": found.scheduled, "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])
 
@@ -141,3 +141,8 @@ def _revoked(state: str, terminate: bool) -> str:
     if state == "STARTED":
         return "is being stopped" if terminate else "runs, and will not be retried"
     return "revoked"
+
+
+def _joined(names: Iterable[str]) -> str:
+    """Names in one line, which a prompt may show."""
+    return cut(printable(", ".join(names)), 200)

@@ -11,8 +11,10 @@ import click
 from .. import monitor
 from ..values.short_text import count, time_text
 from .frame import Answer, Context, command_body, queue_option
-from .job_lines import as_data, line, span
 from .values import limit_option
+
+ARGUMENT_CHARS = 60
+"""Characters of a call's arguments in a line."""
 
 
 @click.command("inspect")
@@ -39,7 +41,7 @@ async def inspect_command(context: Context, action: str, queues: tuple[str, ...]
     conf          how each worker is set up
     """
     if action in _OF_WORKERS:
-        return _by_worker(await context.workers(), *_OF_WORKERS[action])
+        return _by_worker(await context.workers(), _OF_WORKERS[action])
     return await _OF_JOBS[action](context, queues, limit)
 
 
@@ -62,13 +64,11 @@ async def schedules_command(context: Context) -> Answer:
     return Answer([asdict(info) for info in found], lines, [f"{count(len(found), 'schedule')}."])
 
 
-def _by_worker(
-    workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any], text: Callable[[Any], list[str]]
-) -> Answer:
+def _by_worker(workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any]) -> Answer:
     answers = {worker.name: data(worker) for worker in workers}
     lines = []
     for name, value in answers.items():
-        shown = text(value)
+        shown = [value] if isinstance(value, str) else _indented(value)
         lines += [f"{name}: {shown[0]}"] if len(shown) == 1 else [f"{name}:", *shown]
     return Answer(answers, lines)
 
@@ -95,12 +95,31 @@ def _schedule_line(info: monitor.ScheduleInfo) -> str:
 
 _STATS = ("running", "busy", "up_s", "pid", "memory_mb")
 _CONF = ("queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq")
-_OF_WORKERS: dict[str, tuple[Callable[[monitor.WorkerInfo], Any], Callable[[Any], list[str]]]] = {
-    "ping": (lambda worker: "pong", lambda value: [value]),
-    "registered": (lambda worker: worker.tasks, _indented),
-    "stats": (lambda worker: {**worker.counts} | _about(worker, *_STATS), _indented),
-    "conf": (lambda worker: _about(worker, *_CONF), _indented),
+_OF_WORKERS: dict[str, Callable[[monitor.WorkerInfo], Any]] = {
+    "ping": lambda worker: "pong",
+    "registered": lambda worker: worker.tasks,
+    "stats": lambda worker: {**worker.counts} | _about(worker, *_STATS),
+    "conf": lambda worker: _about(worker, *_CONF),
 }
+
+
+def as_data(call: monitor.MaskedCall) -> dict[str, Any]:
+    """Task and masked arguments, for JSON."""
+    return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs}
+
+
+def _line(job_id: str, call: monitor.MaskedCall, *more: str) -> str:
+    """`id  task(arguments)  and more`."""
+    shown = f"{call.task or '?'}({call.text(ARGUMENT_CHARS)})"
+    return "  ".join([job_id, shown, *(word for word in more if word)])
+
+
+def _span(seconds: float) -> str:
+    """`3.2 s`, `5 min`, `2 h`, `4 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 async def _active(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
@@ -116,8 +135,8 @@ async def _active(context: Context, queues: tuple[str, ...], limit: int) -> Answ
         for row, call in zip(rows, calls, strict=True):
             times = {"queue": row.queue, "started": row.started, "attempts": row.attempts or 1}
             data[worker.name].append({"id": row.id, **as_data(call), **times})
-            since = f"since {span((now - row.started).total_seconds())}" if row.started else ""
-            lines.append("  " + line(row.id, call, since))
+            since = f"since {_span((now - row.started).total_seconds())}" if row.started else ""
+            lines.append("  " + _line(row.id, call, since))
     return Answer(data, lines)
 
 
@@ -145,8 +164,8 @@ async def _waiting(
         age_s = (now - due).total_seconds()
         data.append({"id": row.id, "queue": row.queue, **as_data(call), "state": row.state, "kind": row.kind,
                      "due": due, "age_s": round(age_s, 3)})  # fmt: skip
-        when = f"due since {span(age_s)}" if age_s >= 0 else f"at {time_text(due)}"
-        lines.append(line(row.id, call, row.queue, row.state, when))
+        when = f"due since {_span(age_s)}" if age_s >= 0 else f"at {time_text(due)}"
+        lines.append(_line(row.id, call, row.queue, row.state, when))
     more = f", and more (-n {limit * 10})" if len(found) > limit else ""
     return Answer(data, lines, [f"{count(len(shown), 'job')}{more}."])
 

@@ -11,7 +11,7 @@ from ..client.result import Result
 from ..errors import ResultUnknown
 from ..values.short_text import text
 from .frame import Answer, Context, command_body
-from .job_lines import as_data
+from .inspect import as_data
 
 RESULT_CHARS = 10_000
 """Characters of a result that are shown as text."""
