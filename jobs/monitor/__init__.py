@@ -10,7 +10,7 @@ from ..schedules.stored_schedules import (
     run_schedule,
     schedules,
 )
-from ..store.clock import now
+from ..store.store import now
 from ..values.short_text import text
 from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted

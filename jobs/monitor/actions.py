@@ -10,8 +10,7 @@ from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown
 from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
-from ..store.clock import now
-from ..store.store import TAKEN
+from ..store.store import TAKEN, now
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
 from .search import row_of

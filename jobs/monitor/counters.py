@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..store.clock import now_ms
+from ..store.store import now_ms
 from ..store.stored_values import moment_of, text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")

@@ -11,8 +11,8 @@ import msgpack
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
 from ..store.cancellation import cancel_until_ended
-from ..store.clock import now
 from ..store.outage import denial, is_away
+from ..store.store import now
 from ..store.stored_values import moment_of
 from ..store.subscription import Subscription
 from .worker_list import online

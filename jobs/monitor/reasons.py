@@ -9,8 +9,8 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobRecord, read_info, read_record
 from ..client.result import Result
 from ..store import keys
-from ..store.clock import now
 from ..store.notifications import TERMINAL
+from ..store.store import now
 from ..store.stored_values import moment, moment_of, text, whole_ms
 from ..values.short_text import count, time_text
 from ..workflows import member_ids, members

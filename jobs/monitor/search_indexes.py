@@ -43,8 +43,7 @@ class SearchIndex:
 
 _SECTIONS = {
     "": ("running", "parked", "due", "ended", "later"),
-    "PENDING": ("due", "later"),
-    "RETRY": ("due", "later"),
+    **dict.fromkeys(("PENDING", "RETRY"), ("due", "later")),
     "waiting": ("due",),
     "scheduled": ("later",),
     "STARTED": ("running", "parked"),

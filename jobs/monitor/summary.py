@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
-from ..store.clock import now_ms
+from ..store.store import now_ms
 from .counters import last_states
 from .queue_list import queues, together
 from .worker_list import online

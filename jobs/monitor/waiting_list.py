@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from ..client.connection import JobsRedis
-from ..store.clock import now, now_ms
+from ..store.store import now, now_ms
 from ..tasks.declarations import KnownTasks
 from ..values.must_await import awaited
 from .job_row import JobRow, Step, step_along

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..store.clock import now_ms
+from ..store.store import now_ms
 from ..store.stored_values import read_as, text, texts, whole
 
 SILENT_MS = 15_000

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from ..errors import UnknownSchedule
 from ..store import keys, scripts
-from ..store.clock import now_ms
-from ..store.store import Store
+from ..store.store import Store, now_ms
 from ..store.stored_values import moment, moment_of, read_as, text, texts, whole
 from ..values import checks
 from ..values.must_await import awaited

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -18,6 +19,7 @@ from .event_loops import Loops
 from .keys import Keys
 from .notifications import Notifications
 from .pool import Pipeline
+from .stored_values import moment_of, whole
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that one call's arguments, or one result, may take."""
@@ -127,3 +129,14 @@ class Store(ArqRedis):
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
         pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
         await self._loops.close(pool_too=pool_too)
+
+
+async def now_ms(connection: Store) -> int:
+    """Now, in ms since the epoch, by the clock of Redis: the only one that counts."""
+    seconds, microseconds = await connection.time()
+    return int(seconds * 1000 + microseconds // 1000 + whole(await connection.get(connection.key.CLOCK)))
+
+
+async def now(connection: Store) -> datetime:
+    """The same as a moment."""
+    return moment_of(await now_ms(connection))

@@ -7,8 +7,8 @@ import pytest
 from jobs import group
 from jobs.client.connection import JobsRedis
 from jobs.monitor import last_minutes, minutes, overview, percentile, totals
-from jobs.store.clock import now_ms
 from jobs.store.keys import Keys
+from jobs.store.store import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until

@@ -13,8 +13,8 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.monitor import why
 from jobs.store import scripts
-from jobs.store.clock import now_ms
 from jobs.store.keys import Keys
+from jobs.store.store import now_ms
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until
