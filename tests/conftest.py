@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 
 from tests.redis_server import RedisServer
 
+pytest_plugins = ["pytest_quarq_jobs"]  # the fixtures for the tests of applications, which the wheel has too
+
 settings.register_profile("quarq", deadline=None)  # a busy machine is no defect; the test's timeout stands
 settings.load_profile("quarq")
 
@@ -52,6 +54,12 @@ def redis_server() -> Iterator[RedisServer]:
         server = RedisServer(Path(folder)).start()
         yield server
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def jobs_redis_url(redis_server: RedisServer) -> str:
+    """Where the workers of `jobs_worker` have their keys."""
+    return redis_server.url
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "settings_readers": {"jobs"},  # they read a Redis address as the library does
     "settings": {"settings_readers"},
     "jobs": set[str](),  # a library: it is given its Redis, it never looks for one
+    "pytest_quarq_jobs": set[str](),  # it imports the library by name, when a fixture is asked for
     "app": {"jobs", "settings"},
     "worker": {"app", "jobs", "settings"},
 }
@@ -26,7 +27,7 @@ PUBLIC = ("jobs", "jobs.monitor", "jobs.contrib")
 CONTRIB = {"jobs/contrib/prometheus.py": {"prometheus_client"}, "jobs/contrib/sentry.py": {"sentry_sdk"}}
 """What each module of contrib needs besides: nothing else of the library imports it."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
-MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py")
+MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py")
 READS_PICKLE = "jobs/worker/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by nothing else."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
@@ -248,7 +249,8 @@ def test_commands_see_only_what_pages_see(path: Path) -> None:
 def test_the_wheel_is_the_library_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["jobs"]
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel == {"packages": ["jobs"], "force-include": {"pytest_quarq_jobs.py": "pytest_quarq_jobs.py"}}
 
 
 @pytest.mark.parametrize("name", ["celery", "kombu", "billiard", "quart-wtf"])

@@ -30,7 +30,6 @@ ARE_PUBLIC = {"_exit", "_asdict", "_replace", "_fields", "_getframe"}
 MAY_READ = {
     "chaos/crashing.py": "it dies before and after each step that a process can die between",
     "smtp_server.py: _transport": "asyncio leaves a refused handshake without a transport, and then misses it",
-    "jobs/worker/test_every_job_ends.py: _engine": "the late answer to a renewal cannot be had on order",
     "jobs/worker/test_loops.py: _log_destroy_pending": "what asyncio rightly says of a task that is thrown away",
     "jobs/worker/test_connection.py: _waiting": "nothing else shows that nothing is kept of who has given up",
     "jobs/worker/test_workflow_waits.py: _until_ended": "a cancellation cannot be lost on order",

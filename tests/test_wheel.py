@@ -1,4 +1,4 @@
-"""The wheel is `jobs/` alone, and works beside somebody else's `app/` and `settings.py`."""
+"""The wheel is `jobs/` and the fixtures for pytest alone, and works beside somebody else's `app/` and `settings.py`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,19 @@ async def greet(name: str) -> str:
 WorkerSettings = worker_settings(redis_url=REDIS_URL, tasks=[greet])
 """
 
+TEST = """
+from app.tasks import greet
+
+
+def test_a_greeting(jobs_eager):
+    import asyncio
+
+    async def greeted():
+        return await (await greet.delay("Bob")).get()
+
+    assert asyncio.run(greeted()) == "Hello Bob"
+"""
+
 VISIT = """
 import subprocess, sys
 from fastapi.testclient import TestClient
@@ -85,7 +98,7 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and path.suffix in {".py", ".lua", ".typed"}
     }
 
-    assert {name for name in packed if ".dist-info/" not in name} == source
+    assert {name for name in packed if ".dist-info/" not in name} == source | {"pytest_quarq_jobs.py"}
     assert "jobs/py.typed" in packed
     assert sum(name.endswith(".lua") for name in packed) > 5
 
@@ -94,9 +107,9 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel: Path) -> None:
 def test_it_works_beside_an_application_of_the_same_names(wheel: Path, tmp_path: Path, redis_url: str) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "settings.py").write_text(f"REDIS_URL = {redis_url!r}\n")
-    for name, text in {"__init__": "", "main": MAIN, "tasks": TASKS}.items():
+    for name, text in {"__init__": "", "main": MAIN, "tasks": TASKS, "test_tasks": TEST}.items():
         (tmp_path / "app" / f"{name}.py").write_text(text)
-    python = make_venv(tmp_path / "venv", str(wheel), "fastapi", "httpx")
+    python = make_venv(tmp_path / "venv", str(wheel), "fastapi", "httpx", "pytest")
 
     visit = subprocess.run(
         [python, "-c", VISIT], cwd=tmp_path, env=_clean(), capture_output=True, text=True, check=False
@@ -106,6 +119,12 @@ def test_it_works_beside_an_application_of_the_same_names(wheel: Path, tmp_path:
     text, place = visit.stdout.splitlines()
     assert text == "Hello Alice"
     assert Path(place).is_relative_to(tmp_path / "venv")
+
+    tested = subprocess.run(
+        [python, "-m", "pytest", "app"], cwd=tmp_path, env=_clean(), capture_output=True, text=True, check=False
+    )
+
+    assert "1 passed" in tested.stdout, tested.stdout
 
 
 def _clean() -> dict[str, str]:

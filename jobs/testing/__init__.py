@@ -1,6 +1,8 @@
-"""For the tests of applications: run calls at once without Redis and workers, or look at what was enqueued."""
+"""For the tests of applications: eager mode, a look at what was enqueued, workers in the test, and virtual time."""
 
 from .eager_mode import eager
 from .enqueued_jobs import Enqueued, assert_enqueued, enqueued
+from .running_workers import Workers
+from .virtual_clock import Clock
 
-__all__ = ["Enqueued", "assert_enqueued", "eager", "enqueued"]
+__all__ = ["Clock", "Enqueued", "Workers", "assert_enqueued", "eager", "enqueued"]

@@ -82,7 +82,7 @@ class Engine:
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
-        self._waker = Waker(waking, self.queues, poll_s, self._can_take, self._slots.wait_for_change)
+        self.waker = Waker(waking, self.queues, poll_s, self._can_take, self._slots.wait_for_change)
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
@@ -120,7 +120,7 @@ class Engine:
                 self.stop_job(job_id, "shutdown")
                 self._background.start(self._stop_for_certain(held))
         self._slots.nudge()
-        self._waker.wake()
+        self.waker.wake()
 
     def cancel_all(self) -> None:
         """Stop every running job; each is released once its code has ended, with no attempt used."""
@@ -182,7 +182,7 @@ class Engine:
             elif burst and not batch.jobs and not await self._is_anything_left():
                 return
             elif not self._stopping:
-                await self._waker.wait(0.02 if burst else batch.next_due_s)
+                await self.waker.wait(0.02 if burst else batch.next_due_s)
 
     @property
     def _claimable(self) -> int:
@@ -225,7 +225,7 @@ class Engine:
             held.slot.end()
             if held.job.suspect:
                 self._caution.ended(held)
-                self._waker.wake()  # the next suspect may be waiting for this one
+                self.waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, held: HeldJob, recorded: bool) -> None:
         self._drop(held)
@@ -252,7 +252,7 @@ class Engine:
             del self._tokens[held.job.id]
         if held.job.suspect:
             self._caution.recorded(held)
-            self._waker.wake()
+            self.waker.wake()
 
     async def _is_anything_left(self) -> bool:
         queues = map(self._redis.key.queue_key, self.queues)
@@ -275,7 +275,7 @@ class Engine:
                 await self._claimer.release_all_but({})
         self._lease_renewer.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        await self._waker.close()
+        await self.waker.close()
         await self._control.close()
         await self._background.stop()
         await asyncio.gather(*(connection.close() for connection in self._connections))
@@ -287,7 +287,7 @@ class Engine:
         elif command == "quiet":
             logger.info("quiet, as an operator asked: no more jobs are claimed")
             self.quiet = True
-            self._waker.wake()
+            self.waker.wake()
         elif command == "shutdown":
             logger.info("shutting down, as an operator asked")
             self._shut_down()

@@ -1,6 +1,7 @@
 """Fires schedules: each due moment once among any number of workers, a missed one once if it is not too old."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,7 +13,7 @@ from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..errors import QueueUnavailable
 from ..schedules.schedule import Schedule
-from ..store import scripts
+from ..store import scripts, store
 from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
@@ -36,6 +37,8 @@ class Scheduler:
         self._queue = queue
         self._zone = zone or UTC
         self._next: dict[str, datetime] = {}
+        self.woken = asyncio.Event()
+        """Set: it looks at the clock now."""
         self._outage = Outage("fire schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)
 
@@ -48,6 +51,11 @@ class Scheduler:
         """Fire each moment as it comes. Needs no Redis while nothing is due; while it is away, a moment stays due."""
         while self._cron_jobs:
             await self._outage.keep_trying(self._fire_due)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The moment that comes next; one in the past is about to be fired."""
+        return min(self._next.values(), default=None)
 
     async def _catch_up(self) -> None:
         now = await self._now()
@@ -68,6 +76,7 @@ class Scheduler:
         self._declared = now
 
     async def _fire_due(self) -> None:
+        self.woken.clear()
         now = await self._now()
         for job in self._cron_jobs:
             due = self._next[job.name]
@@ -78,7 +87,9 @@ class Scheduler:
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
         wait_s = (min(self._next.values()) - now).total_seconds()
-        await asyncio.sleep(min(max(wait_s, 0), LONGEST_SLEEP_S))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(wait_s, 0), LONGEST_SLEEP_S)):
+                await self.woken.wait()
 
     async def _alone(self, job: CronJob, step: Coroutine[Any, Any, None]) -> None:
         """A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting."""
@@ -129,9 +140,7 @@ class Scheduler:
 
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
-        seconds, microseconds = await self._redis.time()
-        moved = await self._redis.get(self._redis.key.CLOCK)
-        return datetime.fromtimestamp(seconds + microseconds / 1e6 + whole(moved) / 1000, self._zone)
+        return (await store.now(self._redis)).astimezone(self._zone)
 
 
 def _ms(moment: datetime) -> int:

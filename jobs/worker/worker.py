@@ -60,13 +60,14 @@ class Worker(arq.worker.Worker):
         options |= {"job_serializer": redis_pool.dumps, "job_deserializer": redis_pool.loads}
         super().__init__(functions, redis_pool=redis_pool, **options)
         self._options = replace(own, queues=own.queues or [redis_pool.key.queue_name(self.queue_name)])
-        self._engine: Engine | None = None
+        self.engine: Engine | None = None
+        self.scheduler: Scheduler | None = None
         self._owns_process = False
         self._stopper: asyncio.Task[None] | None = None
 
     def statistics(self) -> Statistics:
         """What it does at this moment."""
-        return self._engine.statistics() if self._engine else Statistics()
+        return self.engine.statistics() if self.engine else Statistics()
 
     def run(self) -> None:
         """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
@@ -75,7 +76,7 @@ class Worker(arq.worker.Worker):
         if self._options.log_format == "json":
             use_json_lines()
         super().run()
-        if self._engine is not None and self._engine.has_unended_code:
+        if self.engine is not None and self.engine.has_unended_code:
             logger.warning("threads of cancelled jobs still run: leaving them")
             end_process(0)
 
@@ -107,9 +108,9 @@ class Worker(arq.worker.Worker):
 
     async def _run_engine(self, redis: JobsRedis) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
-        scheduler = Scheduler(redis, self.cron_jobs, self._options.queues[-1], self.timezone)
+        scheduler = self.scheduler = Scheduler(redis, self.cron_jobs, self._options.queues[-1], self.timezone)
         await scheduler.catch_up()  # a signal meanwhile cancels it: there is no engine yet
-        engine = self._engine = self._make_engine(redis)
+        engine = self.engine = self._make_engine(redis)
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
             by_the_clock.append(self._recycle_when_over(self._options.max_memory, engine))
@@ -189,15 +190,15 @@ class Worker(arq.worker.Worker):
         """First signal: claim no more, let jobs end, hand the late ones back. Second: stop now."""
         self._say_shutdown(signum)
         self.allow_pick_jobs = False
-        if self._engine is None:
+        if self.engine is None:
             if self.main_task is not None:
                 self.main_task.cancel()
         elif self._stopper is None:
-            self._engine.stop_claiming()
-            self._stopper = self.loop.create_task(self._end_jobs(self._engine, self._job_completion_wait))
+            self.engine.stop_claiming()
+            self._stopper = self.loop.create_task(self._end_jobs(self.engine, self._job_completion_wait))
         else:
             self._stopper.cancel()
-            self._stopper = self.loop.create_task(self._end_jobs(self._engine, 0))
+            self._stopper = self.loop.create_task(self._end_jobs(self.engine, 0))
         if self.on_stop:
             self.on_stop(signum)
 
@@ -218,8 +219,8 @@ class Worker(arq.worker.Worker):
         end_process(0)
 
     def _say_shutdown(self, signum: Signals) -> None:
-        if self._engine is not None:
-            self._take_counts(self._engine)
+        if self.engine is not None:
+            self._take_counts(self.engine)
         counts = self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
         logger.info(
             "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", signum.name, *counts

@@ -205,7 +205,7 @@ async def test_what_is_said_of_an_earlier_run_does_not_stop_the_later_one(start_
     """A renewal under way while the job was put back and claimed again here answers that its first run lost it."""
     worker = await start_worker(tasks=[nap])
     result = await nap.delay(0.5)
-    engine = worker._engine
+    engine = worker.engine
     assert engine is not None
     await wait_until(lambda: result.id in engine.held, "the job to start")
 

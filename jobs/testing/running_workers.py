@@ -1,0 +1,149 @@
+"""The workers of one test, in its own event loop: their keys, their clock, and when there is nothing left to do."""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import redis
+from arq.worker import create_worker
+
+from ..client.connection import JobsRedis
+from ..errors import QuarqError
+from ..store import default
+from ..store.keys import LAST_MS
+from ..store.pool import POOL_OPTIONS
+from ..store.redis_url import RedisURL
+from ..store.stored_values import moment_of, whole_ms
+from ..values.must_await import all_awaited
+from ..worker import Worker
+from ..worker.arq_options import OF_THE_CONNECTION
+from ..worker.settings import worker_settings
+
+LOOKS, TURNS, PAUSE_S = 5, 20, 0.002
+"""Idle is what this number of looks in a row finds idle, each a round trip and this number of turns of the loop: code
+that Redis has answered goes on meanwhile. Between other looks there is a pause.
+"""
+IN_TESTS = {
+    "handle_signals": False, "burst": False, "health": None, "poll_delay": 0.2, "job_completion_wait": 0,
+    "loop_stuck": 86_400,  # a debugger stops the loop
+}  # fmt: skip
+ADVICE = "have it call a task with a countdown instead of waiting itself, or raise `jobs_worker.patience_s`"
+
+
+@all_awaited
+class Workers:
+    """Runs the workers of one test: `async with jobs_worker(tasks=[...]) as worker:`.
+
+    Their keys in Redis begin with a prefix that no other test has, so tests may run at the same time, on any Redis.
+    Inside the block `.delay()` uses them; so does every `connect()`, whatever its address.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        self.prefix = f"jobs-test-{uuid4().hex[:12]}:"
+        self._real_ms, self._ahead_ms = (time.time() - time.monotonic()) * 1000, 0
+        self.running: list[Any] = []
+        self.patience_s: float = 10
+        """How many real seconds it may take until nothing is left to do."""
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, settings: type | None = None, /, **options: Any) -> AsyncIterator[Worker]:
+        """Run a worker in this event loop until the block ends; what it runs then is cancelled, and waits again.
+
+        *options* are those of `worker_settings()`, without `redis_url`. Or give the *settings* that it returned; then
+        *options* replace those of arq's Worker. What keeps the worker from starting is raised here.
+        """
+        made: Any = settings or worker_settings(redis_url=self._url, **options)
+        given = {name: getattr(made, name) for name in OF_THE_CONNECTION if hasattr(made, name)}
+        pool = JobsRedis(RedisURL.read(self._url).pool(**POOL_OPTIONS), prefix=self.prefix, **given)
+        pool.auto_close_connection_pool = pool.wins = True
+        worker: Any = create_worker(made, **{**(options if settings else {}), **IN_TESTS, "redis_pool": pool})
+        with default.connected(pool):
+            self.running.append(worker)
+            try:
+                await self.set_clock(0)
+                await pool.notifications.wait_until_ended("")  # from here on it hears of each end at once
+                main = worker.main_task = asyncio.create_task(worker.main())
+                while not (worker.statistics().name or main.done()):
+                    await asyncio.wait([main], timeout=PAUSE_S)
+                if main.done():
+                    await main
+                yield worker
+            finally:
+                self.running.remove(worker)
+                await worker.close()
+
+    @property
+    def now_ms(self) -> float:
+        """The workers' time: that of Redis, and how far it was moved. In ms since 1970."""
+        return time.monotonic() * 1000 + self._real_ms + self._ahead_ms
+
+    async def until_idle(self) -> float:
+        """Wait until no job runs and none is due. One that waits for other jobs does not count as running.
+
+        Returns when the next job or schedule is due, in ms since 1970; LAST_MS if none is. QuarqError: no worker runs,
+        or what is not done after `patience_s`.
+        """
+        deadline, looks = time.monotonic() + self.patience_s, 0
+        while looks < LOOKS:
+            is_due, next_ms = await self._look()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            held = [job for worker in self.running for job in worker.engine.held.values()]
+            running = sorted(f"{job.call.task}[{job.job.id}]" for job in held if job.slot.held or job.outcome)
+            busy = is_due or running or any(worker.pool.is_sending for worker in self.running)
+            looks = 0 if busy else looks + 1
+            if busy and time.monotonic() > deadline:
+                what = ", ".join(running) or "something due"
+                raise QuarqError(f"{what} has not ended after {self.patience_s:g} real seconds: {ADVICE}")
+            if busy:
+                await asyncio.sleep(PAUSE_S)
+        return next_ms
+
+    async def set_clock(self, ms: float, on_move: Callable[[datetime], Any] | None = None) -> None:
+        """Make it that time in ms since 1970, unless it is later, call *on_move* with it, and have workers look at the
+        clock. While no worker runs, it may also be made earlier.
+        """
+        if self.running:
+            seconds, microseconds = await self.running[0].pool.time()
+            self._real_ms = seconds * 1000 + microseconds / 1000 - time.monotonic() * 1000
+        ahead_ms = math.ceil(ms - self.now_ms)
+        self._ahead_ms += max(ahead_ms, 0) if self.running else ahead_ms
+        if on_move is not None:
+            on_move(moment_of(self.now_ms))
+        for worker in self.running:
+            await worker.pool.set(worker.pool.key.CLOCK, self._ahead_ms)
+            if worker.engine is not None:
+                worker.engine.waker.wake()
+                worker.scheduler.woken.set()
+
+    async def _look(self) -> tuple[bool, float]:
+        """Is a job or a schedule due, and when is the next one?"""
+        if not self.running or any(worker.main_task.done() for worker in self.running):
+            raise QuarqError("no worker runs, or one has ended: call this inside `async with jobs_worker(...):`")
+        pool = self.running[0].pool
+        queues = {queue for worker in self.running for queue in worker.engine.queues}
+        held = {job_id for worker in self.running for job_id in worker.engine.held}
+        schedules = [worker.scheduler.next_due for worker in self.running]
+        dues = [moment.timestamp() * 1000 for moment in schedules if moment]
+        async with pool.pipeline() as pipe:
+            pipe.time().smembers(pool.key.PAUSED)
+            for queue in queues:
+                pipe.zrange(pool.key.queue_key(queue), 0, len(held), withscores=True)
+            (seconds, microseconds), paused, *heads = await pipe.execute()
+        for queue, head in zip(queues, heads, strict=True):
+            if queue.encode() not in paused:
+                dues += [whole_ms(score) for job_id, score in head if job_id.decode() not in held]
+        next_ms = min(dues, default=LAST_MS)
+        return next_ms <= seconds * 1000 + microseconds / 1000 + self._ahead_ms, next_ms
+
+    def forget(self) -> None:
+        """Delete all keys of the test."""
+        with redis.Redis.from_url(self._url) as client:
+            for key in client.scan_iter(f"{self.prefix}*", count=1000):
+                client.unlink(key)
