@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import ContextVar
@@ -78,6 +79,8 @@ class CurrentJob:
         """Where plain functions run; None is the loop's own threads."""
         self.thread: asyncio.Future[Any] | None = None
         """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
+        self.clock: Callable[[], float] = time.time
+        """Seconds since 1970; in a worker by Redis' clock."""
         self.name = task.name
         self.request = request
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
@@ -107,7 +110,7 @@ class CurrentJob:
         if eta is not None and countdown is not None:
             raise WrongValue("self.retry(): give countdown or eta, not both")
         if eta is not None:
-            countdown = max(checks.moment("eta", eta).timestamp() - datetime.now().timestamp(), 0)
+            countdown = max(checks.moment("eta", eta).timestamp() - self.clock(), 0)
         elif countdown is None:
             countdown = self.task.options.default_retry_delay
         countdown = max(checks.seconds("countdown", countdown), 0)

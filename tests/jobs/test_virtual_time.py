@@ -90,10 +90,11 @@ async def test_a_month_passes_and_each_job_runs_at_its_own_moment(jobs_worker: W
     assert jobs_clock.now() - began - 30 * DAY < timedelta(seconds=5)
 
 
-@pytest.mark.parametrize(("eta_days", "hours"), [(None, 1.0)])
+@pytest.mark.parametrize(("eta_days", "hours"), [(None, 1.0), (2, 48.0)])
 async def test_retries_come_after_their_delay(
     jobs_worker: Workers, jobs_clock: Clock, eta_days: float | None, hours: float
 ) -> None:
+    """One with an `eta` too, whose time is that of the worker."""
     async with jobs_worker(tasks=ALL):
         result = await flaky.delay(eta_days)
         await jobs_clock.advance(days=10)

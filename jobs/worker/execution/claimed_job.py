@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,10 @@ class ClaimedJob:
     suspect: int = 0
     is_member: int = 0
     """1: it belongs to a workflow: its result goes into the journal there."""
+
+    def now_s(self) -> float:
+        """Seconds since 1970 by Redis' clock: when it was received, and how long ago that is."""
+        return self.received / 1000 + time.monotonic() - self.started
 
 
 @dataclass(frozen=True, slots=True)

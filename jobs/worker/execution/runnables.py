@@ -74,6 +74,7 @@ class TaskRunnable:
         request = request_of(held.job, held.call)
         current = CurrentJob(self._task, request, ctx, held.slot.free_while, held.report)
         current.executor = held.executor
+        current.clock = held.job.now_s
         held.current = current
         if self._around is None:
             return await self._run_with_hooks(current, held.job, held.call)
