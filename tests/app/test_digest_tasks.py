@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,9 +17,10 @@ from app.digest.tasks import digest, send_test
 from app.subscribers import models as subscribers
 from app.subscribers.digest_schedule import next_digest
 from app.subscribers.models import Subscriber
-from jobs import Result, connect
+from jobs import Result, connect, monitor
+from jobs.testing import Clock, Workers
 from settings import Settings
-from tests.app.working import working
+from tests.app.working import site_of, working
 from tests.smtp_server import mailing, smtp_server
 from tests.waiting import wait_until
 
@@ -76,9 +78,22 @@ async def test_a_worker_sends_it_to_everybody(settings: Settings, database: Data
         )
 
 
-async def test_every_worker_has_the_schedule(settings: Settings, database: Database) -> None:
-    async with working(settings) as worker:
-        assert "weekly-digest" in {job.name for job in worker.cron_jobs}
+async def test_a_worker_calls_it_each_saturday_also_after_a_change_of_the_clock(
+    settings: Settings, database: Database, jobs_worker: Workers, jobs_clock: Clock
+) -> None:
+    """At ten in Berlin. Schedules that are due each minute are left out."""
+    settings = replace(settings, timezone="Europe/Berlin")
+    await jobs_clock.move_to(datetime(2026, 3, 19, tzinfo=UTC))
+    weekly = [schedule for schedule in schedules(settings) if schedule.task == digest.name]
+    async with site_of(jobs_worker, settings, cron_jobs=weekly) as app:
+        await jobs_clock.advance(weeks=3)
+        calls = (await monitor.find(app.extensions["redis"], task=digest.name)).rows
+
+    assert [f"{call.due:%a %d %H:%M} {call.state}" for call in calls] == [
+        "Sat 04 08:00 SUCCESS",
+        "Sat 28 09:00 SUCCESS",
+        "Sat 21 09:00 SUCCESS",
+    ]
 
 
 def test_its_parts_name_no_address() -> None:

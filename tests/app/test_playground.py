@@ -12,12 +12,14 @@ from quart import Quart
 
 from app import create_app
 from app.accounts.links import sign_in_link
+from app.database import Database
 from app.playground.examples import EXAMPLES
 from jobs import Result
+from jobs.testing import Clock, Workers
 from settings import Settings
 from tests.app.browsing import problems, tab
 from tests.app.visitor import Visitor
-from tests.app.working import working
+from tests.app.working import site_of, working
 from tests.waiting import wait_until
 
 RESULTS = {
@@ -46,15 +48,21 @@ async def press(owner: Visitor, name: str) -> str:
 
 
 @pytest.mark.timeout(90)
-async def test_every_example_comes_to_the_end_it_promises(settings: Settings, owner: Visitor) -> None:
-    async with working(settings):
+async def test_every_example_comes_to_the_end_it_promises(
+    settings: Settings, database: Database, jobs_worker: Workers, jobs_clock: Clock
+) -> None:
+    jobs_worker.patience_s = 60
+    async with site_of(jobs_worker, settings) as app:
+        owner = Visitor(app)
+        await owner.sign_in(settings.owner_email)
         runs = {name: Result(await press(owner, name)) for name in EXAMPLES}
+        await jobs_clock.advance(seconds=15)
 
         with pytest.raises(OSError, match="the network is away"):
-            await runs.pop("failure").get(timeout=60)
-        assert {name: await run.get(timeout=60) for name, run in runs.items()} == RESULTS
+            await runs.pop("failure").get(timeout=5)
+        assert {name: await run.get(timeout=5) for name, run in runs.items()} == RESULTS
+        await owner.get("/playground/")
 
-    await owner.get("/playground/")
     assert owner.marks.counts["done"] == 10_001
     assert "OSError: the network is away" in unescape(owner.text)
     assert "data-refresh" not in owner.text
