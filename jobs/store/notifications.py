@@ -13,11 +13,10 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from ..errors import NotConnected, QueueUnavailable
-from ..values.changes import Changes
 from . import scripts
 from .cancellation import cancel_until_ended
 from .keys import Keys
-from .outage import while_away
+from .outage import Changes, while_away
 from .script_connection import ScriptConnection
 from .sender import refuse
 from .stored_values import text

@@ -13,7 +13,6 @@ from typing import TypeVar
 from redis import exceptions
 
 from ..errors import QueueUnavailable
-from ..values.changes import Changes
 
 T = TypeVar("T")
 _worker_log = logging.getLogger("arq.worker.jobs")
@@ -127,6 +126,18 @@ async def while_away(
             if time.monotonic() - first_try + delay_s > patience_s:
                 raise QueueUnavailable(f"{what}: {explained(error)}") from error
         await asyncio.sleep(delay_s)
+
+
+class Changes:
+    """Remembers the last value: what is logged, or done, once for each change asks `to`."""
+
+    def __init__(self, last: object = "") -> None:
+        self.last = last
+
+    def to(self, value: object) -> bool:
+        """Is *value* another one than the last?"""
+        changed, self.last = value != self.last, value
+        return changed
 
 
 class Outage:

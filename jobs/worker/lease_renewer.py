@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import scripts
-from ..store.outage import Outage
+from ..store.outage import Changes, Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
-from ..values.changes import Changes
 from .presence import Presence, words
 from .process_end import end_process
 from .worker_options import WorkerOptions
