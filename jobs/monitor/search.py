@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ from ..client.connection import JobsRedis
 from ..client.result import Result
 from ..store.stored_values import chunked, moment, text
 from ..tasks.declarations import KnownTasks, known_tasks
-from .job_row import JobRow, row_of_result, step_along
+from .job_row import JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 
 Row = TypeVar("Row")
@@ -61,48 +61,40 @@ async def find(
     known = await known_tasks(connection)
     if wanted.text and not cursor and (exact := await row_of(connection, wanted.text)):
         return Page([exact])
-    return await _Search(connection, known, wanted, limit).run(_read_cursor(cursor))
+    return await _search(connection, known, wanted, limit, *_read_cursor(cursor))
 
 
-@dataclass
-class _Search:
-    connection: JobsRedis
-    known: KnownTasks
-    wanted: Wanted
-    limit: int
-    rows: list[JobRow] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    back_to: datetime | None = None
+async def _search(
+    connection: JobsRedis, known: KnownTasks, wanted: Wanted, limit: int, name: str, last: str, last_id: str
+) -> Page[JobRow]:
+    began = time.monotonic()
+    indexes = await indexes_for(connection, wanted)
+    names = [index.name for index in indexes]
+    number = names.index(name) if name in names else 0
+    page, seen = Page[JobRow]([]), set[str]()
+    while number < len(indexes):
+        room = limit - len(page.rows)
+        step = await _step(connection, known, wanted, indexes[number], last, last_id, room)
+        rows = [*page.rows, *(row for row in step.rows if row.id not in seen)]
+        seen.update(row.id for row in step.rows)
+        last, last_id = step.last, step.last_id
+        back_to = moment(last) or page.looked_back_to
+        if step.at_end:
+            number, last, last_id = number + 1, "", ""
+        page = Page(rows, _cursor(names[number], last, last_id) if number < len(indexes) else "", back_to)
+        if len(rows) >= limit or time.monotonic() - began > PATIENCE_S:
+            break
+    return page if page.next else Page(page.rows)
 
-    async def run(self, start: tuple[str, str, str]) -> Page[JobRow]:
-        began = time.monotonic()
-        name, last, last_id = start
-        indexes = await indexes_for(self.connection, self.wanted)
-        names = [index.name for index in indexes]
-        number = names.index(name) if name in names else 0
-        while number < len(indexes):
-            last, last_id, at_end = await self._step(indexes[number], last, last_id)
-            if at_end:
-                number, last, last_id = number + 1, "", ""
-            spent = len(self.rows) >= self.limit or time.monotonic() - began > PATIENCE_S
-            if spent and number < len(indexes):
-                return Page(self.rows, _cursor(names[number], last, last_id), self.back_to)
-        return Page(self.rows)
 
-    async def _step(self, index: SearchIndex, last: str, last_id: str) -> tuple[str, str, bool]:
-        room, ids = self.limit - len(self.rows), list[str]()
-        if index.how == "these":
-            held = await ids_running(self.connection, self.wanted.worker)
-            ids = [job_id for job_id in held if job_id > last_id][:room]
-        step = await step_along(
-            self.connection, self.known, index, last, last_id, RECORDS_PER_STEP, room, self.wanted, ids
-        )
-        self.rows += [row for row in step.rows if row.id not in self.seen]
-        self.seen.update(row.id for row in step.rows)
-        if index.how == "these":
-            return "", ids[-1] if ids else "", len(ids) < room
-        self.back_to = moment(step.last) or self.back_to
-        return step.last, step.last_id, step.at_end
+async def _step(
+    connection: JobsRedis, known: KnownTasks, wanted: Wanted, index: SearchIndex, last: str, last_id: str, room: int
+) -> Step:
+    if index.how != "these":
+        return await step_along(connection, known, index, last, last_id, RECORDS_PER_STEP, room, wanted)
+    ids = [job_id for job_id in await ids_running(connection, wanted.worker) if job_id > last_id][:room]
+    step = await step_along(connection, known, index, wanted=wanted, ids=ids)
+    return replace(step, last_id=ids[-1] if ids else "", at_end=len(ids) < room)
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
