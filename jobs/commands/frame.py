@@ -146,10 +146,13 @@ def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[
 
     @click.pass_obj
     @functools.wraps(function)
-    def body(target: Target, /, as_json: bool, quiet: bool, timeout: float | None, **own: Any) -> int:
+    def body(
+        target: Target, /, as_json: bool, quiet: bool, timeout: float | None, destination: tuple[str, ...], **own: Any
+    ) -> int:
         settings = target.settings()  # imports the application, before there is an event loop
         try:
-            answer = asyncio.run(_answer(target, settings, function, timeout, **own))
+            context = Context(target.redis(settings), settings, timeout, destination)
+            answer = asyncio.run(_answer(context, function, own))
         except Exception as error:
             if (sentence := _sentence(error)) is None:
                 raise
@@ -164,21 +167,15 @@ def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[
 
 
 async def _answer(
-    target: Target,
-    settings: Any,
-    function: Callable[..., Awaitable[Answer | None]],
-    timeout_s: float | None,
-    destination: tuple[str, ...],
-    **own: Any,
+    context: Context, function: Callable[..., Awaitable[Answer | None]], own: Mapping[str, Any]
 ) -> Answer | None:
-    redis = target.redis(settings)
     try:
-        with default.connected(redis):
-            async with asyncio.timeout(timeout_s or PATIENCE_S):
-                await redis.ping()
-            return await function(Context(redis, settings, timeout_s, destination), **own)
+        with default.connected(context.redis):
+            async with asyncio.timeout(context.timeout_s or PATIENCE_S):
+                await context.redis.ping()
+            return await function(context, **own)
     finally:
-        await redis.aclose()
+        await context.redis.aclose()
 
 
 queue_option = click.option(

@@ -30,12 +30,7 @@ def seconds(**limits: Any) -> Callable[[str], float]:
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:
     """-n: how many rows at most."""
     return click.option(
-        "-n",
-        "--limit",
-        type=click.IntRange(min=1, max=MAX_ROWS),
-        default=default,
-        show_default=True,
-        help=f"{what} at most.",
+        "-n", "--limit", type=click.IntRange(1, MAX_ROWS), default=default, show_default=True, help=f"{what} at most."
     )
 
 
