@@ -11,11 +11,8 @@ from ..store.stored_values import moment_of, text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Fields = Mapping[bytes, bytes | None]
-Buckets = Mapping[int, int]
-"""bucket -> how many times; bucket n holds those from 2^(n-1) to below 2^n ms, 0 those below 1 ms."""
-
 BUCKETS = 25
-"""See counting.lua."""
+"""Bucket n holds the times from 2^(n-1) to below 2^n ms, 0 those below 1 ms: see counting.lua."""
 _OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
 
 
@@ -30,7 +27,7 @@ class Count:
     states: dict[str, int] = field(default_factory=dict)
     """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED."""
     wait: dict[int, int] = field(default_factory=dict)
-    """From due to start."""
+    """From due to start: bucket -> how many times."""
     run: dict[int, int] = field(default_factory=dict)
     wait_ms: int = 0
     run_ms: int = 0
@@ -108,7 +105,7 @@ async def totals(connection: JobsRedis) -> dict[str, Count]:
     return _counted([await connection.hgetall(connection.key.TOTALS)])  # type: ignore[misc]
 
 
-def percentile(buckets: Buckets, share: float) -> float | None:
+def percentile(buckets: Mapping[int, int], share: float) -> float | None:
     """The time in seconds that *share* of all stay below, as exactly as the buckets allow; None if they are empty."""
     total = sum(buckets.values())
     left = total * share

@@ -38,9 +38,8 @@ class _Waiting:
     """When it may start no more; None: never."""
     reserved: datetime | None
     """The start that a rate limit has reserved for it."""
-    blocked: bool
-    limit: str
-    holders: int
+    full: str
+    """`2 of 2 run` if its concurrency limit holds it back, else ''."""
     paused: bool
     before: int
     """Due jobs of its queue that come first."""
@@ -80,8 +79,8 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
         yield Reason("no-worker", f"no live worker serves queue {queue!r}{' but quiet ones' if quiet else ''}")
     elif not knowing:
         yield Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}")
-    if job.blocked:
-        yield Reason("concurrency-limit", f"the concurrency limit of {task}: {job.holders} of {job.limit} run")
+    if job.full:
+        yield Reason("concurrency-limit", f"the concurrency limit of {task}: {job.full}")
     elif job.reserved and job.reserved > at:
         yield Reason("rate-limit", f"the rate limit of {task}, until {time_text(job.reserved)}", job.reserved)
     if job.due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
@@ -109,7 +108,7 @@ async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
         record=replace(record, task=task, queue=queue),
         due=record.due or moment_of(score or 0),
         expires=None if record.attempts else moment(whole_ms(stored.get(b"expires"))),
-        reserved=moment(reserved), blocked=blocked is not None, limit=text(limit or b"?"), holders=holders,
+        reserved=moment(reserved), full="" if blocked is None else f"{holders} of {text(limit or b'?')} run",
         paused=bool(paused), before=rank or 0,
     )  # fmt: skip
 

@@ -1,7 +1,5 @@
 """The workflows: a list, and one as a tree that stays readable, and fast, with 10,000 members."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -59,7 +57,7 @@ class WorkflowNode:
     """How many members it has."""
     start: int
     """The number of the first member shown."""
-    members: list[WorkflowNode] = field(default_factory=list)
+    members: list["WorkflowNode"] = field(default_factory=list)
     """Some of its members: of a large node a page of them."""
 
 

@@ -1,13 +1,11 @@
 """When tasks are due by themselves: `crontab()` and `every()`, as the cron jobs that arq's worker takes."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
@@ -119,7 +117,7 @@ class crontab(Schedule):
         zone = self.timezone or (moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else UTC)
         return cron.next_after(self.due, zone, moment)
 
-    def in_zone(self, zone: tzinfo) -> crontab:
+    def in_zone(self, zone: tzinfo) -> Self:
         """The same by the clock of *zone*, unless it has a zone of its own."""
         if self.timezone is not None:
             return self

@@ -1,11 +1,9 @@
 """The address of a Redis, read in one place: workers, callers, commands, the monitor and the site's settings agree."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from arq.connections import RedisSettings
@@ -32,7 +30,7 @@ class RedisURL:
     """What follows the `?`, but for db, username and password: keywords of redis-py's connections and pool."""
 
     @classmethod
-    def read(cls, url: str) -> RedisURL:
+    def read(cls, url: str) -> Self:
         """Read redis://[[user]:password@]host[:port][/db], rediss:// (TLS) or unix:///path[?db=0].
 
         Spaces around it are dropped. A missing host is localhost. BadRedisURL gives the reason, without the password.

@@ -44,8 +44,6 @@ local function beyond(score)
   return how == 'due' and score > now or score > (tonumber(highest) or math.huge)
 end
 
-local function is_wanted_state(state) return states == '' or (',' .. states .. ','):find(',' .. state .. ',', 1, true) ~= nil end
-
 -- What an id's record says it is, as far as this index shows such jobs; nothing if it does not.
 local function state_of(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue')
@@ -56,7 +54,7 @@ local function state_of(id)
     if r[2] then state = 'STARTED' end -- a workflow that was parked goes on
   end
   if in_queue and state == 'STARTED' then return end
-  if not is_wanted_state(state) then return end
+  if states ~= '' and not (',' .. states .. ','):find(',' .. state .. ',', 1, true) then return end
   if task ~= '' and r[3] and r[3] ~= task then return end
   if worker ~= '' and r[4] ~= worker then return end
   if queue ~= '' and (r[5] or queue) ~= queue then return end
