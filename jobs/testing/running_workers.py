@@ -99,7 +99,7 @@ class Workers:
             busy = is_due or running or any(worker.pool.is_sending for worker in self.running)
             looks = 0 if busy else looks + 1
             if busy and time.monotonic() > deadline:
-                what = ", ".join(running) or "something due"
+                what = ", ".join(running) or "what is due, or asked of Redis,"
                 raise QuarqError(f"{what} has not ended after {self.patience_s:g} real seconds: {ADVICE}")
             if busy:
                 await asyncio.sleep(PAUSE_S)
