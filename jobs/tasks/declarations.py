@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..store import keys
 from ..store.store import Store
@@ -11,20 +11,14 @@ from . import registry
 from .masking import MOST, NOTHING, Secrets, masked, secrets_of_task
 
 
-class Kept(NamedTuple):
-    """What a task says of its calls: `expires` is in seconds from each call, None for never."""
-
-    queue: str = keys.DEFAULT_QUEUE
-    expires: Any = None
-
-
 @dataclass(frozen=True)
 class KnownTask:
-    """A task as a worker has declared it."""
+    """A task as a worker has declared it, or as a workflow has it settled."""
 
-    queue: str = ""
+    queue: str = keys.DEFAULT_QUEUE
     secrets: Secrets = NOTHING
     expires: float | None = None
+    """Seconds from each call; None: never."""
 
     def packed(self) -> str:
         """As it is stored in Redis."""
@@ -61,11 +55,11 @@ async def known_tasks(connection: Store) -> KnownTasks:
     return KnownTasks({name: known for name, known in read.items() if known})
 
 
-async def declared(connection: Store, names: list[str]) -> dict[str, Kept]:
+async def declared(connection: Store, names: list[str]) -> dict[str, KnownTask]:
     """What workers have declared of the calls of these tasks; those that no worker has declared are left out."""
     found: list[bytes | None] = await connection.hmget(connection.key.TASKS, names)  # type: ignore[misc]
     known = {name: _read(about) for name, about in zip(names, found, strict=True)}
-    return {name: Kept(about.queue or keys.DEFAULT_QUEUE, about.expires) for name, about in known.items() if about}
+    return {name: replace(about, queue=about.queue or keys.DEFAULT_QUEUE) for name, about in known.items() if about}
 
 
 def _read(stored: bytes | None) -> KnownTask | None:

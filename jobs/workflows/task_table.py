@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from ..tasks import registry
 from ..tasks.call_options import CALLBACKS
-from ..tasks.declarations import Kept
+from ..tasks.declarations import KnownTask
 from ..tasks.options import TaskOptions
 from .canvas import Node, Signature, Workflow
 
@@ -19,8 +19,8 @@ _TASKS: Final = "tasks"
 """Where a stored tree has task -> [queue, expires]."""
 
 
-Own: TypeAlias = Kept | TaskOptions
-Settled: TypeAlias = Mapping[str, Kept]
+Own: TypeAlias = KnownTask | TaskOptions
+Settled: TypeAlias = Mapping[str, KnownTask]
 """By task: what was settled before, or declared by workers."""
 NOTHING: Final[Settled] = {}
 
@@ -37,15 +37,15 @@ def settled(node: Node, known: Settled) -> dict[str, Any]:
 
 def read_settled(tree: Mapping[str, Any]) -> Settled:
     """What was settled of the tasks of a stored tree; nothing for one that an earlier release has stored."""
-    return {name: Kept(*own) for name, own in tree.get(_TASKS, {}).items()}
+    return {name: KnownTask(queue, expires=expires) for name, (queue, expires) in tree.get(_TASKS, {}).items()}
 
 
 def own_of(name: str, args: Sequence[Any], known: Settled) -> Own:
     """What its task says of a call. Of a task that nobody knows: the default queue, for ever."""
     if name in MAPS and (mapped := _mapped(args)):
         own, given = own_of(mapped["task"], mapped.get("args", ()), known), mapped.get("options", {})
-        return Kept(given.get("queue") or own.queue, given.get("expires", own.expires))
-    return known.get(name) or _registered(name) or Kept()
+        return KnownTask(given.get("queue") or own.queue, expires=given.get("expires", own.expires))
+    return known.get(name) or _registered(name) or KnownTask()
 
 
 def first_queue(node: Node, known: Settled) -> str:
