@@ -8,8 +8,7 @@ from click.core import ParameterSource
 
 from ..values import checks
 from ..values.untrusted_text import printable
-from .call import call_command
-from .control import control_command, purge_command, retry_command
+from .control import call_command, control_command, purge_command, retry_command
 from .events import events_command
 from .frame import USAGE, Target
 from .inspect import inspect_command, schedules_command, status_command
