@@ -52,8 +52,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
             with contextlib.suppress(asyncio.QueueFull):
                 heard.put_nowait(Event(moment_of(ms), "job", job_id, state, task, queue, worker))
 
-    channels = [connection.key.EVENTS]
-    subscription = Subscription(connection.connection_pool, channels, hear=hear, look=lambda: None)
+    subscription = Subscription(connection.connection_pool, [connection.key.EVENTS], hear=hear, look=lambda: None)
     subscription.start()
     watching = asyncio.create_task(_watch(connection, subscription, heard))
     try:

@@ -8,6 +8,7 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
+from ..store.notifications import TERMINAL
 from ..tasks.masking import without_secrets
 from ..values.short_text import text
 from ..workflows import members
@@ -22,7 +23,6 @@ ARGUMENT_VALUES = 2_000
 """Values among the arguments that are shown, and in what it reports of its progress."""
 MAX_CHILDREN = 100
 """Children that are listed."""
-ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 WAITING = ("", "PENDING", "RETRY")
 
 
@@ -93,13 +93,13 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         progress=await _progress(handle),
         reasons=reasons,
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (call is not None or children != []),
-        can_revoke=state not in ("", *ENDED),
+        can_revoke=state not in ("", *TERMINAL),
         can_reschedule=state in ("PENDING", "RETRY"),
     )
 
 
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:
-    if state not in ENDED:
+    if state not in TERMINAL:
         return None, ""
     [found] = await connection.notifications.read([job_id])
     if len(found.result) > MAX_CALL_BYTES:

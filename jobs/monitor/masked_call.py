@@ -100,9 +100,8 @@ class FromBefore:
 
 
 async def _member_call(connection: JobsRedis, known: KnownTasks, workflow: str, path: str) -> MaskedCall | None:
-    """The call of a member as its tree has it; None if the tree is gone, or has no such task.
-
-    Others of its arguments came from the step before.
+    """The call of a member, with its tree's arguments behind the results of the step before; None if the tree is gone,
+    or has no such task.
     """
     stored = await connection.get(connection.key.TREE + workflow)
     if stored is None:

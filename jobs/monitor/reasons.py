@@ -1,12 +1,12 @@
 """Why a job has not started: every reason that holds it back now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
-from ..client.job_info import JobRecord, read_info, read_record
+from ..client.job_info import JobInfo, JobRecord, read_info, read_record
 from ..client.result import Result
 from ..store import keys
 from ..store.notifications import TERMINAL
@@ -50,9 +50,10 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     state = await Result(job_id, connection).state()
     if state == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
+    stored: Any = await connection.execute_command("HGETALL", connection.key.RECORD + job_id)
     if state == "STARTED" or state in TERMINAL:
-        return [await _begun(connection, job_id, state)]
-    job, at = await _read(connection, job_id, state), await now(connection)
+        return [await _begun(connection, read_info(job_id, state, stored))]
+    job, at = await _read(connection, job_id, state, stored), await now(connection)
     reasons = list(_held_back(job, at, await online(connection)))
     if not reasons:
         reasons.append(Reason("next", f"nothing holds it back; {_before_it(job.before)}"))
@@ -88,10 +89,8 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
         yield Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {_before_it(job.before)}")
 
 
-async def _read(connection: JobsRedis, job_id: str, state: str) -> _Waiting:
-    key = connection.key
-    stored: Any = await connection.execute_command("HGETALL", key.RECORD + job_id)
-    record = JobRecord(**read_record(job_id, state, stored))
+async def _read(connection: JobsRedis, job_id: str, state: str, stored: Mapping[bytes, bytes]) -> _Waiting:
+    key, record = connection.key, JobRecord(**read_record(job_id, state, stored))
     # stock arq has called it, and no worker has seen it yet: only its payload names the task
     task = record.task or _task_of(connection, await connection.get(key.JOB + job_id))
     queue = record.queue or keys.DEFAULT_QUEUE
@@ -120,16 +119,14 @@ def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
         return "?"
 
 
-async def _begun(connection: JobsRedis, job_id: str, state: str) -> Reason:
+async def _begun(connection: JobsRedis, info: JobInfo) -> Reason:
     """It has ended, or runs. A workflow has started when it waits for its members."""
-    record: Any = await connection.execute_command("HGETALL", connection.key.RECORD + job_id)
-    info = read_info(job_id, state, record)
-    if state != "STARTED":
+    if info.state != "STARTED":
         killed = f": it killed {info.killed} workers" if info.killed else ""
-        return Reason("ended", f"it has ended: {state}{killed}")
-    tree = await members.tree_of(connection, job_id)
+        return Reason("ended", f"it has ended: {info.state}{killed}")
+    tree = await members.tree_of(connection, info.id)
     if tree is not None:
-        n = len(await members.unended(connection, job_id, tree))
+        n = len(await members.unended(connection, info.id, tree))
         return Reason("children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children")
     died = f"; {count(info.deaths, 'worker')} died while they ran it" if info.deaths else ""
     return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")

@@ -43,13 +43,12 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
     names = sorted({*known, *(name for name in counts if name)})
     return [
-        _info(name, sum(name in worker.tasks for worker in workers), known.get(name), counts.get(name), limits)
+        _info(name, sum(name in worker.tasks for worker in workers), known.get(name), counts.get(name, Count()), limits)
         for name in names
     ]
 
 
-def _info(name: str, workers: int, known: KnownTask | None, count: Count | None, limits: Mapping[str, str]) -> TaskInfo:
-    count = count or Count()
+def _info(name: str, workers: int, known: KnownTask | None, count: Count, limits: Mapping[str, str]) -> TaskInfo:
     override = limits.get(f"{name}|override")
     holders = limits.get(f"{name}|holders")
     return TaskInfo(
