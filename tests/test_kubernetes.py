@@ -14,9 +14,9 @@ import pytest
 import yaml
 from arq.worker import create_worker
 
+from jobs.contrib.port import PATIENCE_S
 from jobs.worker import Worker
 from jobs.worker.engine import LAST_WAIT_S
-from jobs.worker.port import PATIENCE_S
 from settings import ROOT
 from tests.metric_names import OF_A_PROCESS
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ from .. import monitor
 from ..client.connection import JobsRedis
 from ..errors import WrongValue
 from ..values import checks
-from ..worker.port import Answer
 from ..worker.statistics import Statistics
+from .port import Answer
 
 MOST_QUEUES = 20
 

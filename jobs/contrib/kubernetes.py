@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..client.connection import JobsRedis
-from ..worker.port import Answer
 from ..worker.statistics import Statistics
+from .port import Answer
 
 
 async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics: Callable[[], Statistics]) -> Answer:

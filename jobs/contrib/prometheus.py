@@ -16,9 +16,9 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
-from ..worker.port import Answer
 from ..worker.presence import memory_mb
 from ..worker.statistics import Statistics
+from .port import Answer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_LABELLED = 200

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from signal import Signals
 from typing import Any
 
@@ -85,10 +86,9 @@ class Worker(arq.worker.Worker):
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
         if self._options.health is None:
             return await self._start_and_run()
-        from .port import Port  # a worker without it never imports it
-
         assert isinstance(self.pool, JobsRedis)
-        async with Port(self._options.health, self.pool, self._options.queues, self.statistics):
+        port = import_module("..contrib.port", __package__)  # a worker without it never imports it
+        async with port.Port(self._options.health, self.pool, self._options.queues, self.statistics):
             await self._start_and_run()
 
     async def _start_and_run(self) -> None:

@@ -13,7 +13,7 @@ from jobs import encoding, errors
 STORED = """
 import sys
 from elsewhere import commands, encoding, errors, monitor, testing, worker_settings
-from elsewhere.worker.port import Port
+from elsewhere.contrib.port import Port
 Port("127.0.0.1:0").server_close()
 assert "elsewhere.contrib.keda" in sys.modules
 assert "jobs" not in sys.modules, "it imports itself by its full name"

@@ -19,7 +19,7 @@ from arq.worker import create_worker
 
 from jobs import SettingsMistake, connect, monitor, worker_settings
 from jobs.client.connection import JobsRedis
-from jobs.worker.port import MOST_BYTES, MOST_CONNECTIONS, SILENT_S
+from jobs.contrib.port import MOST_BYTES, MOST_CONNECTIONS, SILENT_S
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker, WorkerProcess
 from tests.metric_names import OF_A_PROCESS, OF_JOBS, families
@@ -143,7 +143,7 @@ async def test_without_the_option_nothing_listens_and_nothing_of_it_is_imported(
 
     assert "jobs.worker.engine" in loaded
     assert "lease-renewer" in loaded
-    ours = {"jobs.worker.port", "http.server", "prometheus_client", "port"}
+    ours = {"jobs.contrib.port", "http.server", "prometheus_client", "port"}
     assert ours & set(loaded) == set()
     assert not any(name.startswith("jobs.contrib") for name in loaded)
     assert worker.process.poll() is None

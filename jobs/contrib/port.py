@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SettingsMistake
 from ..store.outage import is_away
-from .lease_renewer import BLOCKED_WARNING_S
+from ..worker.lease_renewer import BLOCKED_WARNING_S
 
 logger = logging.getLogger("arq.worker.jobs")
 
@@ -153,7 +153,7 @@ class _Request(BaseHTTPRequestHandler):
 
 def _of(name: str) -> Callable[..., Awaitable[Answer]]:
     """What a module of contrib answers. By its name: contrib is above this room."""
-    answer: Callable[..., Awaitable[Answer]] = import_module(f"...contrib.{name}", __name__).answer
+    answer: Callable[..., Awaitable[Answer]] = import_module(f".{name}", __package__).answer
     return answer
 
 
