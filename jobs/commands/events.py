@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from ..monitor import Event, events
+from ..monitor import events
 from ..values.untrusted_text import printable_json
 from .frame import Context, command_body
 
@@ -27,13 +27,10 @@ async def events_command(context: Context) -> None:
                 actor = event.id if event.kind == "worker" else event.worker
                 if context.destination and actor not in context.destination:
                     continue
+                fields = {name: value for name, value in asdict(event).items() if value != ""}
+                line = json.dumps(fields | {"at": event.at.isoformat()}, ensure_ascii=False)
                 try:
-                    click.echo(_line(event))
+                    click.echo(printable_json(line))
                 except BrokenPipeError:  # `events | head`: nobody reads any more
                     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                     break
-
-
-def _line(event: Event) -> str:
-    fields = {name: value for name, value in asdict(event).items() if value != ""}
-    return printable_json(json.dumps(fields | {"at": event.at.isoformat()}, ensure_ascii=False))

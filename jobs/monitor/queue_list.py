@@ -69,22 +69,11 @@ async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInf
     infos: list[QueueInfo] = []
     for some in chunked(names):
         rows = await connection.run_script(scripts.QUEUES, *some)
-        infos += [_info(name, workers, *row) for name, row in zip(some, rows, strict=True)]
+        for name, (due, size, running, oldest_ms, paused) in zip(some, rows, strict=True):
+            scheduled, oldest_s = max(size - due - running, 0), max(float(oldest_ms), 0.0) / 1000
+            serving = tuple(worker.name for worker in workers if name in worker.queues)
+            infos.append(QueueInfo(name, due, scheduled, running, oldest_s, bool(paused), serving))
     return infos
-
-
-def _info(
-    name: str, workers: list[WorkerInfo], due: int, size: int, running: int, oldest_ms: bytes, paused: int
-) -> QueueInfo:
-    return QueueInfo(
-        name=name,
-        due=due,
-        scheduled=max(size - due - running, 0),
-        running=running,
-        oldest_due_s=max(float(oldest_ms), 0.0) / 1000,
-        paused=bool(paused),
-        workers=tuple(worker.name for worker in workers if name in worker.queues),
-    )
 
 
 def together(infos: list[QueueInfo], others: int) -> QueueInfo:

@@ -46,7 +46,6 @@ async def overview(connection: JobsRedis) -> Overview:
     rows = await queues(connection, workers)
     every = together(rows, len(rows))
     claiming = {worker.name for worker in workers if not worker.quiet}
-    now = await now_ms(connection)
     hour = await last_states(connection)
     return Overview(
         workers=len(workers),
@@ -66,6 +65,6 @@ async def overview(connection: JobsRedis) -> Overview:
         revoked_last_hour=hour.of("REVOKED"),
         retried_last_hour=hour.of("RETRY"),
         # from the history, not from the minutes: it does not begin at zero with each of them
-        per_s=float(await connection.zcount(connection.key.HISTORY, now - 60_000, "+inf")) / 60,
+        per_s=float(await connection.zcount(connection.key.HISTORY, await now_ms(connection) - 60_000, "+inf")) / 60,
         ended_kept=await connection.zcard(connection.key.HISTORY),
     )

@@ -85,10 +85,8 @@ class Keys:
     ENDS = "jobs:ends:"
 
     _OF_TYPE: ClassVar = {
-        "zset": (
-            QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-            LEASES,
-        ),
+        "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
+                 LEASES),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
         "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
