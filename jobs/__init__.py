@@ -3,6 +3,7 @@
 from .client.by_name import send_task, signature
 from .client.connection import JobsRedis, connect
 from .client.decorator import Task, task
+from .client.middleware import Middleware, OutgoingCall
 from .client.result import AsyncResult, Result, first
 from .errors import (
     BadRedisURL,
@@ -37,10 +38,10 @@ from .workflows.canvas import Signature, chain, chord, group
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "EncodingError", "JobsRedis", "JsonLines",
-    "MaxRetriesExceeded", "NotAwaited", "NotConnected", "NotRetried", "PrintableRecords", "QuarqError",
-    "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown", "Retry", "SettingsMistake",
-    "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded", "TooLarge",
-    "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "cancel_until_ended", "chain", "chord",
+    "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "OutgoingCall",
+    "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
+    "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded",
+    "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "cancel_until_ended", "chain", "chord",
     "connect", "crontab", "current_job", "every", "first", "group", "send_task", "signature", "task",
     "worker_settings",
 ]  # fmt: skip

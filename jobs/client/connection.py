@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,7 @@ from ..values.must_await import all_awaited
 from ..workflows.canvas import Node
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
+from .middleware import Middleware, OutgoingCall, check_middleware, sent, steps_of, through, with_automatic
 from .result import Result
 from .submit import call_of, refuse_reserved_id
 
@@ -32,6 +33,7 @@ _OPTIONS = {
     "job_deserializer": checks.or_none(checks.function),
     "default_queue_name": keys.checked_queue_key,
     "expires_extra_ms": checks.count,
+    "middleware": check_middleware,
 }
 
 
@@ -44,11 +46,14 @@ class JobsRedis(Store):
     their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
+    middleware: tuple[Middleware, ...] = ()
+
     @classmethod
     def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> JobsRedis:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
-        Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them.
+        Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them,
+        and `middleware`, a list whose `send` each call goes through.
         A command without an answer in *answer_s* seconds has failed; `?socket_timeout=` in the address changes that.
         BadRedisURL says what is wrong with the address, SettingsMistake that there is no such option.
         """
@@ -61,8 +66,10 @@ class JobsRedis(Store):
             checks.seconds("answer_s", answer_s)
             for option, value in options.items():
                 _OPTIONS[option](option, value)
+        middleware = tuple(options.pop("middleware", ()))
         client = cls(RedisURL.read(url).pool(socket_timeout=answer_s, **POOL_OPTIONS), **options)
         client.auto_close_connection_pool = True
+        client.middleware = middleware
         return client
 
     async def enqueue_job(
@@ -136,15 +143,30 @@ class JobsRedis(Store):
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
-        several, options = list(nodes), with_callbacks(options)
-        try:
-            known = await self._declared(strangers((node, options) for node in several))
-            calls = [call_of(self, node, options, known) for node in several]
-        except RecursionError:
-            raise EncodingError(
-                "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
-            ) from None
-        answers = await self.enqueue(calls)
+        options = with_callbacks(options)
+        pairs, calls = [(node, options) for node in nodes], list[Call]()
+        with _not_too_deep():
+            known = await self._declared(strangers(pairs))
+            middleware = with_automatic(self.middleware)
+            steps = steps_of(middleware, "send") if middleware else []
+            if not steps:
+                return await self._store([call_of(self, *pair, known) for pair in pairs])
+
+        async def arrive(outgoing: OutgoingCall) -> Result:
+            with _not_too_deep():
+                call = call_of(self, *outgoing.pair(), known)
+            if len(pairs) == 1:
+                await self._store([call])
+            else:  # when all have come through
+                calls.append(call)
+            return Result(call.id, self)
+
+        results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
+        await self._store(calls)
+        return results
+
+    async def _store(self, calls: list[Call]) -> list[Result]:
+        answers = await self.enqueue(calls) if calls else []
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
@@ -153,6 +175,16 @@ class JobsRedis(Store):
     async def _declared(self, names: set[str]) -> Settled:
         """What workers have declared of tasks that this process does not know. Asks nothing for none."""
         return await declared(self, sorted(names)) if names else NOTHING
+
+
+@contextlib.contextmanager
+def _not_too_deep() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise EncodingError(
+            "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
+        ) from None
 
 
 @contextlib.asynccontextmanager

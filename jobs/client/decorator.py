@@ -15,7 +15,7 @@ from ..errors import SettingsMistake
 from ..store import default
 from ..tasks import registry
 from ..tasks.call_options import checked
-from ..tasks.current import CurrentJob, Request, set_current
+from ..tasks.current import CurrentJob, Request, running_job, set_current
 from ..tasks.option_types import ManyOptions, NoOption, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
@@ -56,7 +56,9 @@ class Task(Generic[P, R]):
     @awaited
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and now, in this process; nothing is sent."""
-        job = CurrentJob(self, Request(None, self.name, args, kwargs))
+        outer = running_job()
+        headers = outer.headers if outer is not None else {}
+        job = CurrentJob(self, Request(None, self.name, args, kwargs, headers=headers))
         return await self.run(job, args, kwargs)
 
     async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
@@ -108,6 +110,7 @@ class Task(Generic[P, R]):
         expires: float | timedelta | datetime | None = None,
         task_id: str | UUID | None = None,
         queue: str | None = None,
+        headers: Mapping[str, str] | None = None,
         link: Node | Sequence[Node] | None = None,
         link_error: Node | Sequence[Node] | None = None,
         **unknown: Unpack[NoOption],
@@ -116,8 +119,9 @@ class Task(Generic[P, R]):
         not started when it expires: at a time, or that number of seconds from now.
 
         *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
-        ending this one is one step. A naive *eta* is local time. The same *task_id* is one job until its result
-        ends or is forgotten: a second call changes nothing and returns its Result.
+        ending this one is one step. The task reads *headers* as `self.request.headers`; its members and callbacks
+        inherit them. A naive *eta* is local time. The same *task_id* is one job until its result ends or is forgotten:
+        a second call changes nothing and returns its Result.
 
         TypeError: arguments that the function does not take, an option that does not exist or has a value of the wrong
         type. WrongValue: an option with a value that it cannot have. EncodingError: arguments that cannot travel.
@@ -125,7 +129,7 @@ class Task(Generic[P, R]):
         """
         given = {
             "countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue,
-            "link": link, "link_error": link_error, **unknown,
+            "headers": headers, "link": link, "link_error": link_error, **unknown,
         }  # fmt: skip
         call = Signature(self.name, args, kwargs)
         options = {name: value for name, value in given.items() if value is not None}

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from .. import encoding
@@ -14,11 +15,11 @@ from ..errors import EncodingError, TooLarge, WrongValue
 from ..store.call import LARGE_LIMIT, Call, moment
 from ..store.store import Store
 from ..tasks import registry
-from ..tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, merged
+from ..tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
 from ..tasks.current import running_job
 from ..values import sendable
 from ..workflows import member_ids
-from ..workflows.canvas import Node, Signature
+from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 
@@ -57,7 +58,7 @@ def _call_of(
         return _task_call(connection, node, options, known, limit, job_id)
     if limit is None:
         check_arguments(node)
-    stored = settled(node, known)
+    stored = settled(_with_headers_below(node), known)
     if job_id:
         stored[member_ids.SEPARATOR] = member_ids.GIVEN
     tree = encoding.dumps(stored, encoding.WRAPPED)
@@ -79,33 +80,54 @@ class Caller:
     """What the ids of its members begin with."""
     known: Settled
     """What its own caller knew of its tasks."""
+    headers: Mapping[str, str]
+    """What its members inherit."""
 
     @classmethod
-    def of(cls, workflow: str, tree: Mapping[str, Any]) -> Caller:
+    def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Caller:
         """The workflow of this id, whose stored tree is *tree*."""
-        return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree))
+        return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree), headers)
 
 
 def member_call(connection: Store, signature: Signature, caller: Caller, place: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
-    job_id, options = caller.prefix + place, as_stored(signature.options)
+    job_id, options = caller.prefix + place, _inheriting(caller.headers, as_stored(signature.options))
     return _task_call(connection, signature, options, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 
 def calls_that_follow(
-    connection: Store, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...]
+    connection: Store, job_id: str, mark: int, trees: Sequence[Any], args: tuple[Any, ...], headers: Mapping[str, str]
 ) -> list[Callable[[], Call]]:
     """What makes each callback of an ended job, of its stored tree: one that cannot be called leaves the others. The
-    ids are the job's own and a path (see canvas.Path), so each is called once, and none has the id of a member.
+    ids are the job's own and a path (see canvas.Path), so each is called once, and none has the id of a member. They
+    inherit the *headers* of the job.
     """
 
     def made(number: int, tree: Any) -> Call:
         node = from_dict(tree).clone(args)
         own_id = member_ids.callback_id(job_id, mark, number)
         options = as_stored(node.options) if isinstance(node, Signature) else {}
-        return _call_of(connection, node, options, read_settled(tree), own_id, LARGE_LIMIT)
+        return _call_of(connection, node, _inheriting(headers, options), read_settled(tree), own_id, LARGE_LIMIT)
 
     return [partial(made, number, tree) for number, tree in enumerate(trees)]
+
+
+def _inheriting(headers: Mapping[str, str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a call that a job with *headers* makes."""
+    return {**options, "headers": inherited(headers, options.get("headers"))} if headers else options
+
+
+def _with_headers_below(node: Node, above: Mapping[str, str] = MappingProxyType({})) -> Node:
+    """A workflow whose signatures have the headers of the workflows that they are in; their own win."""
+    given = node.options.get("headers")
+    if not (above or given or isinstance(node, Workflow)):
+        return node
+    headers = inherited(above, given)
+    if isinstance(node, Workflow):
+        tasks = tuple(_with_headers_below(task, headers) for task in node.tasks)
+        rest = {name: value for name, value in node.options.items() if name != "headers"}
+        return node._with(tasks=tasks, options=rest)
+    return node._with(options={**node.options, "headers": headers})
 
 
 def refuse_reserved_id(job_id: str) -> None:
@@ -132,7 +154,7 @@ def _task_call(
         for callback in callbacks_of(options):
             check_arguments(callback)
     callbacks = {
-        link: [settled(callback, known) for callback in options[link]]
+        link: [settled(_with_headers_below(callback), known) for callback in options[link]]
         for link in ("link", "link_error")
         if options.get(link)
     }
@@ -140,7 +162,9 @@ def _task_call(
     if task is not None:
         task.parameters.check(signature.args, signature.kwargs)
     try:
-        payload = connection.encode_call(name, signature.args, signature.kwargs, options=callbacks, limit=limit)
+        payload = connection.encode_call(
+            name, signature.args, signature.kwargs, options=callbacks, limit=limit, headers=options.get("headers")
+        )
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
     eta, expires, own = options.get("eta"), options.get("expires"), own_of(name, signature.args, known)

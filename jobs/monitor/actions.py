@@ -11,6 +11,7 @@ from ..errors import NotRetried, ResultUnknown
 from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
+from ..tasks.call_options import inherited, stored_headers
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
 from .search import row_of
@@ -124,7 +125,7 @@ async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any]
     base, n = (origin, int(number)) if origin and number.isdecimal() else (job_id, 1)
     while True:
         n += 1
-        options = {"task_id": f"{base}~{n}", "queue": queue}
+        options = {"task_id": f"{base}~{n}", "queue": queue, "headers": inherited(stored_headers(stored.get("h")), {})}
         again = Signature(stored["f"], stored["a"], stored["k"])
         call: Call = call_of(connection, again, options, limit=LARGE_LIMIT)
         [answer] = await connection.enqueue([call])

@@ -108,6 +108,7 @@ class Store(ArqRedis):
         job_try: int | None = None,
         options: Mapping[str, Any] | None = None,
         limit: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """The call in arq's own shape; EncodingError or TooLarge before anything is sent.
 
@@ -117,6 +118,8 @@ class Store(ArqRedis):
         call: dict[str, Any] = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": now}
         if options:
             call["o"] = options
+        if headers:
+            call["h"] = dict(headers)
         if self.is_own_encoding:
             depth = sendable.DEPTH if limit is None else encoding.WRAPPED
             sendable.check_all((*args, *kwargs.values()), depth, limit or self.size_limit)

@@ -13,7 +13,44 @@ OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})
 OF_A_TASK: Final = frozenset({"bind", *TaskKeywords.__annotations__})
 OPTIONS: Final = frozenset({"task_id", *ManyOptions.__annotations__})
 
+HEADER_BYTES: Final = 8_192
+"""Of all headers of a call, names and values: as much as web servers take."""
+
+
+def check_headers(option: str, value: Any) -> dict[str, str]:
+    """A dict of texts, copied: who made it may change it."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{option}={checks.shown(value)}: give a dict of texts, such as {{'tenant': '7'}}")
+    for name, text in value.items():
+        checks.job_id(f"a name in {option}", name)
+        checks.storable(f"{option}[{name!r:.80}]", text)
+    if (size := bytes_of(value)) > HEADER_BYTES:
+        raise WrongValue(f"{option}: they take {size:,} bytes; {HEADER_BYTES:,} are allowed")
+    return dict(value)
+
+
+def stored_headers(found: Any) -> dict[str, str]:
+    """What is a header of those that a payload has: somebody else may have written it."""
+    pairs = found.items() if isinstance(found, Mapping) else ()
+    return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+
+
+def bytes_of(headers: Mapping[str, str]) -> int:
+    """How many the names and values take."""
+    return sum(len(word.encode()) for pair in headers.items() for word in pair)
+
+
+def inherited(headers: Mapping[str, str], own: Mapping[str, str] | None) -> dict[str, str]:
+    """The headers of a call that a job with *headers* makes: its own, and of the others those that still fit."""
+    merged = dict(own or {})
+    for name, text in headers.items():
+        if name not in merged and bytes_of(merged) + bytes_of({name: text}) <= HEADER_BYTES:
+            merged[name] = text
+    return merged
+
+
 _CHECKS: Final[Mapping[str, checks.Check]] = {
+    "headers": check_headers,
     "countdown": checks.seconds,
     "eta": checks.moment,
     "expires": checks.seconds_or_moment,
@@ -28,7 +65,6 @@ OF_CELERY: Final = {
     "compression": "nothing is compressed; a large argument belongs in a database or a file",
     "connection": "use `async with connect(url):`",
     "exchange": "use queue=",
-    "headers": "give it to the task as an argument",
     "priority": "use queues: worker_settings(queues=['urgent', 'default']) serves the first before the second",
     "producer": "use `async with connect(url):`",
     "reject_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
@@ -75,11 +111,15 @@ def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; the later one wins, and a later eta takes the place of a countdown, as a countdown does of an eta."""
+    """Both; the later one wins, of headers each by itself. A later eta takes the place of a countdown, as a countdown
+    does of an eta.
+    """
     both = {**before, **after}
     for later, earlier in (("eta", "countdown"), ("countdown", "eta")):
         if after.get(later) is not None and after.get(earlier) is None:
             both.pop(earlier, None)
+    if before.get("headers") and after.get("headers"):
+        both["headers"] = {**before["headers"], **after["headers"]}
     return both
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -49,6 +49,9 @@ class Request:
     queue: str = "default"
     due_ms: int = 0
     called_directly: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Texts that its caller gave it, or that it has inherited. Empty in the request that an error callback is given,
+    which has them as its own."""
 
     @property
     def eta(self) -> datetime | None:
@@ -56,7 +59,8 @@ class Request:
         return moment(self.due_ms)
 
 
-encoding.declare_type(Request, 30, lambda request: list(vars(request).values()), lambda plain: Request(*plain))
+# without headers: a worker of an earlier release reads ten values
+encoding.declare_type(Request, 30, lambda request: list(vars(request).values())[:10], lambda plain: Request(*plain))
 
 
 @all_awaited
@@ -83,6 +87,8 @@ class CurrentJob:
         """Seconds since 1970; in a worker by Redis' clock."""
         self.name = task.name
         self.request = request
+        self.headers = dict(request.headers)
+        """What its members and callbacks inherit. Its task and middleware may change it."""
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         """arq's ctx: what `on_startup` put there."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypedDict
 
@@ -55,6 +55,8 @@ class ManyOptions(TypedDict, total=False):
     expires: float | timedelta | datetime
     """Counts until the first start: a job that was started is tried again after it, too."""
     queue: str
+    headers: Mapping[str, str]
+    """Texts that travel with the call, and to the members and callbacks of the job: see docs/middleware.md."""
     link: Callback | Sequence[Callback]
     link_error: Callback | Sequence[Callback]
 

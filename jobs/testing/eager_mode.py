@@ -14,6 +14,7 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
+from ..client.middleware import Around, Middleware, check_middleware
 from ..client.result import Result
 from ..client.submit import Caller, member_call
 from ..errors import QuarqError
@@ -25,14 +26,15 @@ from ..tasks import registry
 from ..tasks.current import Request
 from ..values import checks
 from ..values.must_await import all_awaited
-from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome
+from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
 from ..worker.execution.held_job import HeldJob
 from ..worker.execution.hooks import Hooks
 from ..worker.execution.outcome_encoding import OutcomeEncoder
-from ..worker.execution.runnables import Around, TaskRunnable
+from ..worker.execution.runnables import TaskRunnable, decode_call
 from ..worker.execution.runner import Runner
 from ..worker.execution.slots import Slot, Slots
 from ..worker.option_checks import around as check_around
+from ..worker.worker_options import WorkerOptions
 from ..workflows.canvas import Path, Signature, evaluate
 from ..workflows.members import place
 from ..workflows.stored_tree import from_dict
@@ -43,15 +45,15 @@ ENDLESS = 1_000
 
 
 @contextlib.contextmanager
-def eager(around: Around | None = None) -> Iterator[None]:
+def eager(around: Around | None = None, middleware: Sequence[Middleware] = ()) -> Iterator[None]:
     """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
 
     What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
     for their delay), links and workflows. A `connect()` inside the block, as of an application that the test starts,
     opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
-    raises at `get()`. *around* is that of `worker_settings()`.
+    raises at `get()`. *around* and *middleware* are those of `worker_settings()`.
     """
-    with default.connected(EagerRedis(around)):
+    with default.connected(EagerRedis(around, middleware)):
         yield
 
 
@@ -61,11 +63,12 @@ class EagerRedis(JobsRedis):
 
     wins = True
 
-    def __init__(self, around: Around | None = None) -> None:
+    def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
         with checks.as_settings_mistake():
             checks.or_none(check_around)("around", around)
+            self.middleware = check_middleware("middleware", middleware)
         super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
-        self._around = around
+        self._around_runs = WorkerOptions(around=around, middleware=self.middleware).around_runs
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
@@ -121,8 +124,8 @@ class EagerRedis(JobsRedis):
 
         held = self._held(call, 0)
         tree = encoding.loads_wrapped(call.tree)
-        node, caller = from_dict(tree), Caller.of(call.id, tree)
-        held.call = CallData(call.task, options=self.loads(call.payload).get("o") or {})
+        held.call = decode_call(call.payload, self.loads)
+        node, caller = from_dict(tree), Caller.of(call.id, tree, held.headers)
         try:
             value = await evaluate(node, call=member, request=Request(call.id, call.task))
         except Exception as error:
@@ -144,7 +147,7 @@ class EagerRedis(JobsRedis):
 
     def _runner(self, name: str) -> Runner:
         task = dict(registry.registered()).get(name)
-        functions = {name: TaskRunnable(task, self._around)} if isinstance(task, Task) else {}
+        functions = {name: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
         return Runner(self, functions, Hooks(), {})
 
     def _held(self, call: Call, retries: int) -> HeldJob:

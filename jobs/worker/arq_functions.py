@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import arq.worker
 
 from ..client.decorator import Task
+from ..client.middleware import Middleware
 from ..client.submit import WORKFLOW_TASKS
 from ..schedules.schedule import Schedule
 from ..tasks import registry
 from ..tasks.current import CurrentJob, Request
 from .arq_options import TaskDefaults
-from .execution.runnables import Around, ArqRunnable, Runnable, TaskRunnable
+from .execution.runnables import ArqRunnable, Runnable, TaskRunnable
 
 
 @dataclass
@@ -40,19 +41,19 @@ def _as_function(task: Task[Any, Any], name: str) -> TaskFunction:
 
 
 def runnables(
-    worker: arq.worker.Worker, around: Around | None, defaults: TaskDefaults
+    worker: arq.worker.Worker, middleware: Sequence[Middleware], defaults: TaskDefaults
 ) -> Iterator[tuple[str, Runnable]]:
     """The tasks, functions and cron jobs that *worker* was given."""
     for name, function in worker.functions.items():
         if isinstance(function, TaskFunction):
-            yield name, _of_task(function.task, around, defaults)
+            yield name, _of_task(function.task, middleware, defaults)
         elif isinstance(function, Schedule):  # it calls a task, and may bear its name
             if isinstance(task := registry.lookup(function.task), Task):
-                yield function.task, _of_task(task, around, defaults)
+                yield function.task, _of_task(task, middleware, defaults)
         else:
             yield name, ArqRunnable(function, worker)
 
 
-def _of_task(task: Task[Any, Any], around: Around | None, defaults: TaskDefaults) -> TaskRunnable:
+def _of_task(task: Task[Any, Any], middleware: Sequence[Middleware], defaults: TaskDefaults) -> TaskRunnable:
     runs_again = defaults.retry_jobs or task.name in WORKFLOW_TASKS
-    return TaskRunnable(defaults.applied_to(task), around, defaults.keep_result_s, runs_again)
+    return TaskRunnable(defaults.applied_to(task), middleware, defaults.keep_result_s, runs_again)

@@ -19,7 +19,7 @@ from .execution.held_job import HeldJob
 
 logger = logging.getLogger("arq.worker.jobs")
 
-OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms")
+OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms", "middleware")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
 
 

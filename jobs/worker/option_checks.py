@@ -13,6 +13,7 @@ from arq.cron import CronJob
 from arq.worker import func
 
 from ..client.decorator import Task
+from ..client.middleware import check_middleware
 from ..errors import SettingsMistake
 from ..schedules.schedule import Schedule, crontab
 from ..values import checks
@@ -83,6 +84,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     **_all(_only(None, otherwise=_REDIS), "redis_settings", "redis_pool"),
     "health": checks.or_none(_address),
     "around": checks.or_none(around),
+    "middleware": check_middleware,
     "max_jobs": partial(checks.count, least=1, most=100_000),
     "max_jobs_total": checks.or_none(checks.count, least=1),
     "max_burst_jobs": partial(checks.count, least=-1),

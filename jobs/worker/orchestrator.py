@@ -58,7 +58,7 @@ class Orchestration:
         self._redis = redis
         self._id = job.request.id
         self._job = job
-        self._caller = Caller.of(self._id, {})
+        self._caller = Caller.of(self._id, {}, job.headers)
         self._counts = {"done": 0, "failed": 0, "total": 0}
         self._reported: dict[str, int] | None = None
         self._reporting: asyncio.Task[None] | None = None
@@ -102,7 +102,7 @@ class Orchestration:
         for place, entry in self._ended.items():
             self._count(place, entry)
         stored = read(tree)
-        self._caller = Caller.of(self._id, stored)
+        self._caller = Caller.of(self._id, stored, self._job.headers)
         self._counts["total"] = len(members.places_of(stored))
         if self._seen:  # it is taken up again
             self._report_soon()

@@ -139,7 +139,7 @@ class Worker(arq.worker.Worker):
     def _make_engine(self, redis: JobsRedis) -> Engine:
         runner = runner_type()(
             redis,
-            dict(runnables(self, self._options.around, self._task_defaults)),
+            dict(runnables(self, self._options.around_runs(), self._task_defaults)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
             self._options.unknown_task_patience,

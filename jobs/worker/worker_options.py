@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from .execution.runnables import Around
+from ..client.middleware import Around, AroundMiddleware, Middleware, with_automatic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,10 @@ class WorkerOptions:
     around: Around | None = None
     """A function that is given the CurrentJob and returns an async context manager; the code of each task runs in it.
     `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
+    """
+    middleware: Sequence[Middleware] = ()
+    """Objects of subclasses of jobs.Middleware: their `run` is around the code of each task, their `send` around the
+    calls that tasks make. The first is the outermost; `around` is within them all.
     """
     lease: float = 15
     """How long jobs are held without a sign of life from their worker."""
@@ -37,6 +41,11 @@ class WorkerOptions:
     """0 to 19: lets other processes of the machine, such as its web server, go first."""
     accept_pickle: bool = False
     """Run what arq pickled, for `functions` alone; everybody who can write to Redis can run any code then."""
+
+    def around_runs(self) -> tuple[Middleware, ...]:
+        """What is around the code of each task."""
+        own = [AroundMiddleware(self.around)] if self.around is not None else []
+        return with_automatic([*self.middleware, *own])
 
 
 OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from arq import cron, func
 
-from jobs import crontab, every, task, worker_settings
+from jobs import Middleware, crontab, every, task, worker_settings
 from jobs.errors import SettingsMistake
 from jobs.testing import eager
 from jobs.worker import Worker
@@ -72,6 +72,12 @@ AROUND = Kind(
     same(around, Manager, None, lambda job: Manager(job)),
     [not_async, bare, plain, Manager(1), lambda: Manager(1), lambda one, two: None, int, "around", 5, True],
 )
+
+
+class Passing(Middleware): ...
+
+
+PASSING = Passing()
 COUNTED = COUNT.but(0)
 WORKER = {
     "tasks": Kind(same([], [work], (work, other)), [[plain], [print], ["worker_options.work"], work, "work", 5, None,
@@ -81,6 +87,8 @@ WORKER = {
     "cron_jobs": Kind([], [[work], ["0 * * * *"], crontab(work), [crontab(work), crontab(work)], 5, None]),
     "queues": Kind(same(["default"], ["a", "b"]), ["mail", [], ["a", "a"], ["a,b"], [""], ["a\nb"], [5], 5]),
     "around": AROUND,
+    "middleware": Kind([([PASSING], (PASSING,)), ((PASSING, PASSING), (PASSING, PASSING)), ([], ())],
+                       [PASSING, [Passing], Passing, [around], around, ["Passing()"], [None], None, 5, {PASSING: 1}]),
     "lease": Kind([(20, 20), (timedelta(seconds=20), 20.0)], [*ABOVE_ZERO.wrong, 4]),
     "lease_renewal": Kind([(0.5, 0.5)], [*ABOVE_ZERO.wrong, 15, 60]),
     "loop_stuck": ABOVE_ZERO,

@@ -61,6 +61,7 @@ class CallData:
     enqueued: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     """What follows: `link` and `link_error`, as stored trees."""
+    headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
     """Its arguments are left out, see `inert_call`."""
 

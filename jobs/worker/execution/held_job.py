@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass
 
 from ...client.connection import JobsRedis
-from ...errors import QueueUnavailable
+from ...errors import QueueUnavailable, WrongValue
 from ...store import scripts
+from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .slots import Slot
@@ -51,6 +54,14 @@ class HeldJob:
             await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
         except QueueUnavailable as error:
             logger.warning("job %s: its progress is not stored: %s", self.job.id, error)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What its callbacks inherit: as its code left them, if that ran and left them right."""
+        if self.current is not None:
+            with contextlib.suppress(TypeError, WrongValue):
+                return check_headers("self.headers", self.current.headers)
+        return self.call.headers
 
     @property
     def thread(self) -> asyncio.Future[object] | None:

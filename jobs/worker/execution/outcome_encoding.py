@@ -63,10 +63,11 @@ class OutcomeEncoder:
         options = held.call.options
         if outcome.state == SUCCESS:
             linked = options.get("link", ())
-            return calls_that_follow(self.store, held.job.id, LINK, linked, (outcome.value,))
+            return calls_that_follow(self.store, held.job.id, LINK, linked, (outcome.value,), held.headers)
         error = outcome.value
         args = (request_of(held.job, self._as_sent(held)), error, traceback_text(error))
-        return calls_that_follow(self.store, held.job.id, LINK_ERROR, options.get("link_error", ()), args)
+        linked = options.get("link_error", ())
+        return calls_that_follow(self.store, held.job.id, LINK_ERROR, linked, args, held.headers)
 
     def _row(self, held: HeldJob, outcome: Outcome) -> Row:
         job = held.job
@@ -125,8 +126,8 @@ class OutcomeEncoder:
             encoded = encoding.joined(held.sent, self._dumps(new, held))
         else:
             sent = self._as_sent(held)
-            kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs}
-            encoded = self._dumps(kept | ({"cut": True} if sent.cut else {}) | new, held)
+            kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs, "h": sent.headers, "cut": sent.cut}
+            encoded = self._dumps({name: value for name, value in kept.items() if value or name in "fak"} | new, held)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self.store.size_limit
         if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, held))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import arq.worker
@@ -18,7 +18,9 @@ from arq.worker import JobExecutionFailed, RetryJob
 
 from ... import encoding
 from ...client.decorator import Task
+from ...client.middleware import Middleware, Run, steps_of, through
 from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
+from ...tasks.call_options import check_headers, stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
 from ...values.short_text import said, text
@@ -38,10 +40,6 @@ REASON_CHARS = 1_000
 CRASHES = 2
 """How often a job whose own process dies is run again, at once; each time is one of its retries."""
 
-Around = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
-"""The one middleware hook: entered around the code of each task."""
-
-
 Runnable: TypeAlias = "TaskRunnable | ArqRunnable"
 """A registered function, as the run path sees it: `refuse` returns why a job must not be started, `run` runs the code,
 `judge` makes an outcome of its exception. `runs_again`: after a retry or a shutdown, see arq's `retry_jobs`.
@@ -52,10 +50,14 @@ class TaskRunnable:
     """One of our tasks. *keep_result_s* is for one without a `result_expires`."""
 
     def __init__(
-        self, task: Task[Any, Any], around: Around | None, keep_result_s: float | None = None, runs_again: bool = True
+        self,
+        task: Task[Any, Any],
+        middleware: Sequence[Middleware],
+        keep_result_s: float | None = None,
+        runs_again: bool = True,
     ) -> None:
         self._task = task
-        self._around = around
+        self._steps = steps_of(middleware, "run", task.name)
         own = task.options.result_expires
         self.keep_result_s = keep_result_s if own is None else own
         self.runs_again = runs_again
@@ -76,16 +78,17 @@ class TaskRunnable:
         current.executor = held.executor
         current.clock = held.job.now_s
         held.current = current
-        if self._around is None:
-            return await self._run_with_hooks(current, held.job, held.call)
-        async with self._around(current):
-            return await self._run_with_hooks(current, held.job, held.call)
+        run: Run = partial(self._run_with_hooks, held.job)
+        value = await (through(self._steps, run) if self._steps else run)(current)
+        if current.headers != request.headers:
+            check_headers("self.headers", current.headers)  # its callbacks inherit them
+        return value
 
-    async def _run_with_hooks(self, current: CurrentJob, job: ClaimedJob, call: CallData) -> Any:
-        """The task's own hooks run where its code does: inside `around`."""
+    async def _run_with_hooks(self, job: ClaimedJob, current: CurrentJob) -> Any:
+        """The task's own hooks run where its code does: inside the middleware."""
         options = self._task.options
         try:
-            value = await self._run_code(current, call)
+            value = await self._run_code(current)
         except Exception as error:
             if options.on_retry or options.on_failure:
                 outcome = self.judge(error, job)
@@ -96,11 +99,11 @@ class TaskRunnable:
             await call_hook(options.on_success, current.name, current, value)
         return value
 
-    async def _run_code(self, current: CurrentJob, call: CallData) -> Any:
-        options = self._task.options
+    async def _run_code(self, current: CurrentJob) -> Any:
+        options, args, kwargs = self._task.options, current.request.args, current.request.kwargs
         if options.process:
-            return await processes.run_in_process(current, call.args, call.kwargs)
-        code = self._task.run(current, call.args, call.kwargs)
+            return await processes.run_in_process(current, args, kwargs)
+        code = self._task.run(current, args, kwargs)
         if options.time_limit is None and options.soft_time_limit is None:
             return await code
         ref = f"{current.name}[{current.request.id}]"
@@ -185,7 +188,7 @@ def _defer_s(error: BaseException) -> float:
 def request_of(job: ClaimedJob, call: CallData) -> Request:
     """The request that a task sees."""
     own = (job.retries, job.attempts, job.crashes, job.queue, job.due)
-    return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False)
+    return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False, headers=call.headers)
 
 
 def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
@@ -194,7 +197,8 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
         data = loads(payload)
         if not isinstance(data["f"], str):
             raise TypeError(f"{data['f']!r} is not a task's name")
-        return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), data.get("o") or {})
+        own = data.get("o") or {}, stored_headers(data.get("h"))
+        return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), *own)
     except Exception as error:
         raise DeserializationError(f"unable to deserialize job: {said(error, REASON_CHARS)}") from error
 

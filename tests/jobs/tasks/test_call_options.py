@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, Signature, Task, chain, connect, first, group, send_task, signature, task
+from jobs import Result, Signature, Task, chain, connect, encoding, first, group, send_task, signature, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
 from jobs.tasks.call_options import OF_A_GROUP, OF_CELERY, OPTIONS
 from jobs.tasks.option_types import ManyOptions
 from jobs.tasks.options import NAMES
-from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind
+from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind, same
 
 REFUSED = (TypeError, WrongValue)
 
@@ -32,11 +32,17 @@ CALLBACK = Kind(
     [(work.s(), None), ([work.s(), work.si(1)], None), (chain(work.s(), work.s()), None)],
     [work, print, "options.work", 5, True, [work], ["options.work"], object()],
 )
+HEADERS = Kind(
+    same({}, {"tenant": "7"}, {"租户": "七 \n 7", "a": ""}, None),
+    ["tenant", [("tenant", "7")], {"tenant": 7}, {"tenant": None}, {7: "tenant"}, {"": "7"}, {"a\nb": "7"}, {"a": b"7"},
+     {"a": "\ud800"}, {"a": "x" * 8_192}, 5, True, [], object()],
+)  # fmt: skip
 CALL = {
     "countdown": SECONDS.or_none(),
     "eta": MOMENT.or_none(),
     "expires": WHEN.or_none(),
     "queue": NAME.or_none(),
+    "headers": HEADERS,
     "task_id": ID.or_none(),
     "link": CALLBACK,
     "link_error": CALLBACK,
@@ -115,16 +121,19 @@ async def test_what_it_can_be_is_stored_as_it_is_meant(redis: Redis, connection:
             await redis.flushdb()
             result = await call(**{option: value})
             record = {k.decode(): v.decode() for k, v in (await redis.hgetall(f"jobs:job:{result.id}")).items()}
-            assert _stored(option, meant, result.id, record), (option, value, record)
+            payload = encoding.loads(await redis.get(f"arq:job:{result.id}"))
+            assert _stored(option, meant, result.id, record, payload), (option, value, record)
 
 
-def _stored(option: str, meant: Any, job_id: str, record: dict[str, str]) -> bool:
+def _stored(option: str, meant: Any, job_id: str, record: dict[str, str], payload: dict[str, Any]) -> bool:
     enqueued = int(record["enqueued"])
     expected = None if meant is None or isinstance(meant, tuple | list) else meant
     if option in ("countdown", "eta", "expires"):
         at = moment(expected or 0)
         due = enqueued + int(at) if at.startswith("+") else int(at)
         return int(record["expires" if option == "expires" and expected is not None else "due"]) == due
+    if option == "headers":
+        return payload.get("h") == (meant or None)
     if option == "queue":
         return record["queue"] == (meant or "default")
     return option != "task_id" or meant is None or job_id == meant
