@@ -14,6 +14,6 @@ FLOORS = (
     ("testing", "__init__", "__main__"),
     ("contrib",),
 )
-"""From the ground up: each may import those below it, for types too. A worker imports modules of contrib all the same,
-by their names, at its start: those whose packages the application uses.
+"""From the ground up: each may import those below it, for types too. Callers and workers import modules of contrib
+all the same, by their names: those whose packages the application uses.
 """

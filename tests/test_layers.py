@@ -24,7 +24,11 @@ MAY_IMPORT = {
 }
 PUBLIC = ("jobs", "jobs.monitor", "jobs.contrib")
 """What of the library others may import from."""
-CONTRIB = {"jobs/contrib/prometheus.py": {"prometheus_client"}, "jobs/contrib/sentry.py": {"sentry_sdk"}}
+CONTRIB = {
+    "jobs/contrib/otel.py": {"opentelemetry"},
+    "jobs/contrib/prometheus.py": {"prometheus_client"},
+    "jobs/contrib/sentry.py": {"sentry_sdk"},
+}
 """What each module of contrib needs besides: nothing else of the library imports it."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
 MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py")

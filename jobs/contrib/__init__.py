@@ -1,4 +1,4 @@
 """What other people's packages and tools need: a module for each.
 
-A worker imports a module of these by its name, and only where it is switched on.
+Callers and workers import a module of these by its name, and only where the application uses its package.
 """

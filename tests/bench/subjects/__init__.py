@@ -44,6 +44,7 @@ STOCK = arq("arq", "stock", jobs=1_500, round_trips=20)
 TUNED = arq("arq tuned", "stock", environment={"BENCH_MAX_JOBS": "100", "BENCH_POLL_DELAY": "0.001"}, round_trips=20)
 OURS = arq("ours", "ours", jobs=40_000, round_trips=500)
 FORGETFUL = arq("ours, no history", "ours_without_history", jobs=40_000)
+TRACED = arq("ours, traced", "ours_traced", jobs=20_000)
 SITE = Subject("site", "site", ())  # the application: see tests/site.py
 
 MODULE = "tests.bench.subjects"
