@@ -29,6 +29,7 @@ from settings_readers import (
     sender,
     sql_address,
     text_line,
+    trace_address,
     web_address,
     zone_name,
 )
@@ -79,6 +80,9 @@ class Settings:
     digest_rate: int = setting(10, rate, "Mails of a digest per second, by all workers together")
     metrics_token: str = setting(
         "", long_secret, "Lets Prometheus read `/metrics`; without it only the owner may", hide=True
+    )
+    trace_url: str = setting(
+        "", trace_address, "Address of a trace, `https://jaeger.example.org/trace/{trace_id}`: pages of jobs link to it"
     )
     log_level: str = setting("INFO", one_of(*LOG_LEVELS), "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: str = setting("text", one_of("text", "json"), "`text` for people, `json` for machines")

@@ -77,6 +77,13 @@ def web_address(value: str) -> str:
     return found
 
 
+def trace_address(value: str) -> str:
+    found = address("http", "https")(value)
+    if found.count("{trace_id}") != 1:
+        raise ValueError("does not say where the trace's id goes: write {trace_id} there, once")
+    return found
+
+
 def sql_address(value: str) -> str:
     """A URL of SQLite or Postgres. The driver is optional."""
     read = address("sqlite", "postgresql", "sqlite+aiosqlite", "postgresql+asyncpg")

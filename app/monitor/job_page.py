@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from quart import request, url_for
@@ -9,7 +10,7 @@ from quart.typing import ResponseReturnValue
 
 from app import times
 from app.accounts import owner_only
-from app.context import redis
+from app.context import redis, site
 from app.messages import Message, Refused
 from app.monitor import live, request_args
 from app.monitor.acting import act
@@ -28,10 +29,16 @@ async def job() -> ResponseReturnValue:
     job_id = request_args.query("id")
 
     async def look() -> dict[str, Any]:
-        found = await monitor.job(redis(), job_id)
-        return {"job": found or request_args.not_found()}
+        found = await monitor.job(redis(), job_id) or request_args.not_found()
+        return {"job": found, "trace_url": trace_url(found.headers.get("traceparent"))}
 
     return await live.page("monitor/job.html", look)
+
+
+def trace_url(traceparent: Any) -> str:
+    """Where the trace of a W3C `traceparent` is; '' if it is none, or TRACE_URL is not set."""
+    match = re.fullmatch(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*", str(traceparent))
+    return site().trace_url.replace("{trace_id}", match[1]) if match else ""
 
 
 @blueprint.post("/job/retry")

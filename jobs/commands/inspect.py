@@ -104,8 +104,9 @@ _OF_WORKERS: dict[str, Callable[[monitor.WorkerInfo], Any]] = {
 
 
 def as_data(call: monitor.MaskedCall) -> dict[str, Any]:
-    """Task and masked arguments, for JSON."""
-    return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs}
+    """Task, masked arguments and headers, for JSON."""
+    headers = {"headers": call.headers} if call.headers else {}
+    return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs, **headers}
 
 
 def _line(job_id: str, call: monitor.MaskedCall, *more: str) -> str:

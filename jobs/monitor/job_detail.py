@@ -42,6 +42,7 @@ class JobDetail:
     task: str
     args: list[Any] | None
     kwargs: dict[str, Any] | None
+    headers: dict[str, Any]
     result: str | None
     """The result as text, cut; None: it has none yet, has failed, or its result is not kept."""
     error: str
@@ -85,6 +86,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         task=(row.task if row else "") or (call.task if call else ""),
         args=call.args if call else None,
         kwargs=call.kwargs if call else None,
+        headers=call.headers if call else {},
         result=result,
         error=error or (row.error if row else ""),
         parent=parent,

@@ -10,7 +10,7 @@ from ..errors import EncodingError
 from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
 from ..tasks.declarations import KnownTasks, known_tasks
-from ..tasks.masking import MOST, call_text
+from ..tasks.masking import MOST, call_text, without_secrets
 from ..values.short_text import said, text
 from ..workflows import member_ids
 from ..workflows.journal import read_entry
@@ -32,6 +32,7 @@ class MaskedCall:
     task: str = ""
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, Any] = field(default_factory=dict)
     whole: bool = False
 
     @property
@@ -65,7 +66,10 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
     task = call.get("f", "")
     task = task if isinstance(task, str) else text(task)
     args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)
-    return MaskedCall(task, args, kwargs, whole or "r" in call or "et" in call)
+    headers = without_secrets(call.get("h"), most=most)
+    return MaskedCall(
+        task, args, kwargs, headers if isinstance(headers, dict) else {}, whole or "r" in call or "et" in call
+    )
 
 
 async def unfinished_calls(connection: JobsRedis, ids: Sequence[str]) -> list[MaskedCall]:
