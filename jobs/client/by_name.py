@@ -1,7 +1,5 @@
 """Calls of tasks by their names alone, which need not be known in this process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

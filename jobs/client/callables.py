@@ -1,7 +1,5 @@
 """What a task may be made of: any callable but a generator. What its call gives back is awaited, if it can be."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import itertools

@@ -1,7 +1,5 @@
 """What Redis keeps of a job: its record, and every attempt. Other views of a job are made of the same fields."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Listens to what a job publishes, until it ends."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 

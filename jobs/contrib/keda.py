@@ -1,7 +1,5 @@
 """What KEDA's `metrics-api` scaler asks a worker's port: how much work there is, and who is there to do it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qs

@@ -1,7 +1,5 @@
 """What Kubernetes' readiness probe asks a worker's port: does this worker take jobs?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from ..client.connection import JobsRedis

@@ -4,8 +4,6 @@ Names follow the semantic conventions for messaging (https://opentelemetry.io/do
 propagator or an exporter of the application raises is logged, and harms no call and no job.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -3,8 +3,6 @@
 Threads serve it, so that it answers while the event loop is blocked. All but /healthz is asked of the loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io

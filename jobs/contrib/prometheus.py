@@ -3,8 +3,6 @@
 Needs prometheus_client. All figures come from Redis, so every process that serves them reports the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice

@@ -1,7 +1,5 @@
 """The names and types of all options: those of a task, `@task(...)`, and those of one call, `apply_async(...)`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypedDict

@@ -1,7 +1,5 @@
 """What waits in Redis, for the tests of applications: a list of it, and an assertion."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

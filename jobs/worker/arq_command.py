@@ -1,7 +1,5 @@
 """Puts our Worker in the place of arq's, for arq's command line and settings classes."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 from typing import Any

@@ -1,7 +1,5 @@
 """Tasks in arq's list of functions: a stock worker could run them, ours makes of the list what it can run, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What arq's options of a worker mean here: to arq's functions what arq documents, to tasks the same or a refusal."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The two tasks that every worker has: one job that calls another task for each item of a list, here, in turn."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The worker's engine: claims jobs, runs them, records their outcomes, and stops without losing any."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Log lines for machines: one JSON object per line."""
 
-from __future__ import annotations
-
 import json
 import logging
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """What each option of `worker_settings()` may be. A wrong value is refused where it was written."""
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """arq's worker, for a plain ArqRedis: nothing of ours is on, but a freed slot is used at once."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from typing import Any

@@ -1,7 +1,5 @@
 """The end of a worker's process that cannot wait: for a thread, or for a loop that is stuck."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

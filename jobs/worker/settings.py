@@ -1,7 +1,5 @@
 """`worker_settings()`: the class that arq's command line takes."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any

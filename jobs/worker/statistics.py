@@ -1,7 +1,5 @@
 """What a worker does at one moment, for `Worker.statistics()` and the monitor."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The options of a worker that are ours, next to those of arq."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 

@@ -1,7 +1,5 @@
 """One claimed job, and its outcome."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A job that this worker holds: from its claim until its outcome is recorded."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

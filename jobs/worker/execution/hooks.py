@@ -1,7 +1,5 @@
 """Hooks, arq's and those of a task: one that fails is logged, and never hurts the job or the worker."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """The two lines that each job writes, in arq's words and glyphs."""
 
-from __future__ import annotations
-
 import logging
 import time
 from typing import Any

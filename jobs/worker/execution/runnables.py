@@ -1,7 +1,5 @@
 """What a worker can run: our tasks, and arq's functions unchanged. Both answer the same questions."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Run one claimed job: the path that every job takes, from the payload to the outcome."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import importlib
