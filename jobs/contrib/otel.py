@@ -116,7 +116,7 @@ def _about(operation: str, task: str) -> dict[str, Any]:
 
 
 def _outcome(span: Span, error: BaseException) -> str:
-    """Note on the span how the attempt ended. A member's failure is told by the span of the member."""
+    """Note on the span how the attempt ended. A member's failure is on the span of the member."""
     known = next((word for kind, word in ENDS.items() if isinstance(error, kind)), "")
     if isinstance(error, MemberFailed):
         span.set_status(StatusCode.ERROR, "a member failed")
