@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from ..values.must_await import all_awaited
 from ..workflows.canvas import Node
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
-from .middleware import Middleware, OutgoingCall, check_middleware, sent, steps_of, through, with_automatic
+from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, steps_of, through, with_automatic
 from .result import Result
 from .submit import call_of, refuse_reserved_id
 
@@ -145,16 +145,13 @@ class JobsRedis(Store):
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
         options = with_callbacks(options)
         pairs, calls = [(node, options) for node in nodes], list[Call]()
-        with _not_too_deep():
-            known = await self._declared(strangers(pairs))
-            middleware = with_automatic(self.middleware)
-            steps = steps_of(middleware, "send") if middleware else []
-            if not steps:
-                return await self._store([call_of(self, *pair, known) for pair in pairs])
+        known = await self._declared(strangers(pairs))
+        middleware = with_automatic(self.middleware)
+        if not middleware or not (steps := steps_of(middleware, "send")):
+            return await self._store(self._calls_of(pairs, known))
 
         async def arrive(outgoing: OutgoingCall) -> Result:
-            with _not_too_deep():
-                call = call_of(self, *outgoing.pair(), known)
+            [call] = self._calls_of([outgoing.pair()], known)
             if len(pairs) == 1:
                 await self._store([call])
             else:  # when all have come through
@@ -164,6 +161,14 @@ class JobsRedis(Store):
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
         await self._store(calls)
         return results
+
+    def _calls_of(self, pairs: Sequence[Pair], known: Settled) -> list[Call]:
+        try:
+            return [call_of(self, node, options, known) for node, options in pairs]
+        except RecursionError:
+            raise EncodingError(
+                "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
+            ) from None
 
     async def _store(self, calls: list[Call]) -> list[Result]:
         answers = await self.enqueue(calls) if calls else []
@@ -175,16 +180,6 @@ class JobsRedis(Store):
     async def _declared(self, names: set[str]) -> Settled:
         """What workers have declared of tasks that this process does not know. Asks nothing for none."""
         return await declared(self, sorted(names)) if names else NOTHING
-
-
-@contextlib.contextmanager
-def _not_too_deep() -> Iterator[None]:
-    try:
-        yield
-    except RecursionError:
-        raise EncodingError(
-            "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
-        ) from None
 
 
 @contextlib.asynccontextmanager

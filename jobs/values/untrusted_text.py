@@ -16,7 +16,7 @@ def printable(text: str) -> str:
     """*text* on one line. A newline, an escape code, a mark that turns the direction of writing or a lone surrogate
     shows as Python would write it: `\\n`, `\\x1b`, `\\u202e`, `\\udc80`.
     """
-    return _shown(text, lambda c: c.encode("unicode_escape").decode())
+    return text if text.isprintable() else _shown(text, lambda c: c.encode("unicode_escape").decode())
 
 
 def printable_lines(text: str) -> str:
@@ -26,7 +26,7 @@ def printable_lines(text: str) -> str:
 
 def printable_json(text: str) -> str:
     """JSON *text* with `\\u` in place of what is not printable. It has the same value."""
-    return _shown(text, lambda c: c if c == "\n" else json.dumps(c)[1:-1])
+    return text if text.isprintable() else _shown(text, lambda c: c if c == "\n" else json.dumps(c)[1:-1])
 
 
 class PrintableRecords(logging.Filter):
@@ -65,6 +65,4 @@ def _printable_argument(value: object) -> object:
 
 
 def _shown(text: str, escaped: Callable[[str], str]) -> str:
-    if text.isprintable():
-        return text
     return "".join(c if c.isprintable() or c in JOINERS else escaped(c) for c in text)

@@ -195,7 +195,7 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
         data = loads(payload)
         if not isinstance(data["f"], str):
             raise TypeError(f"{data['f']!r} is not a task's name")
-        own = data.get("o") or {}, stored_headers(data.get("h"))
+        own = data.get("o") or {}, stored_headers(data["h"]) if "h" in data else {}
         return CallData(data["f"], tuple(data["a"]), dict(data["k"]), data["t"], int(data["et"]), *own)
     except Exception as error:
         raise DeserializationError(f"unable to deserialize job: {said(error, REASON_CHARS)}") from error
