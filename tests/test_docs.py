@@ -56,6 +56,15 @@ def test_every_file_that_is_named_exists() -> None:
     assert [(page, name) for page, name in sorted(names) if not (ROOT / name).exists()] == []
 
 
+def test_every_file_in_the_table_of_a_decision_exists() -> None:
+    """A table of features names the file of each cell."""
+    tables = re.findall(r"^\|.*\|$", (ROOT / "docs/decisions/0020-seen-by-everybodys-tools.md").read_text(), re.M)
+    named = re.findall(r"`((?:app|docs|jobs|tests)/[\w/.-]+)`", "\n".join(tables))
+
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("index", [ROOT / "docs" / "index.md", ROOT / "docs" / "decisions" / "README.md"])
 def test_an_index_lists_every_page(index: Path) -> None:
     listed = {(index.parent / link).resolve() for link in links(index)}

@@ -27,6 +27,7 @@ GROUPS = (
     "digest",
     "monitor",
     "monitor_pages",
+    "counts",
     "tracing",
 )
 

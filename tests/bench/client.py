@@ -81,6 +81,13 @@ async def on_demand(subject: ModuleType) -> Figures:
     return {}
 
 
+async def counts(subject: ModuleType) -> Figures:
+    """What calls and jobs take, in this process: see counts.py."""
+    from tests.bench.counts import counted  # needs what is not in every subject's environment
+
+    return await counted(subject)
+
+
 async def _rate(call: object, n: int) -> float:
     await call()  # type: ignore[operator]
     began = time.perf_counter()
