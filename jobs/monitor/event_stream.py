@@ -39,10 +39,10 @@ class Event:
 
 
 async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
-    """Each change of a job's state, and workers that come and go, from now on and until the caller stops.
+    """Jobs that come to a state, and workers that come and go, from now on and until the caller stops: docs/events.md.
 
-    Workers that are online already come first. While Redis is away it waits, and misses what happens; a listener that
-    is too slow misses events, too. QueueUnavailable where Redis does not let this user listen.
+    Workers that are online already come at once. While Redis is away it waits, and misses what happens; a listener
+    that is too slow misses events, too. QueueUnavailable where Redis does not let this user listen.
     """
     heard: asyncio.Queue[Event | Exception] = asyncio.Queue(MAX_QUEUED)
 

@@ -55,7 +55,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
     local due = as_moment(now + delay)
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', (record.retries or 0) + 1 })
-    note_event(id, state, task, queue, worker)
+    note_event(id, state, record.task, queue, worker)
     count(task, state, false, false)
   elseif state == 'PENDING' then
     local due = delay == 0 and record.due or now + delay -- released, it keeps its place in the queue
