@@ -59,6 +59,7 @@ def settings_of(redis_url: str, host: str, port: str) -> Settings:
         "SITE_NAME": "Quarq monitor",
         "SMTP_SERVER": "none",
         "SMTP_FROM": "nobody@localhost",
+        "TRACE_URL": os.environ.get("TRACE_URL", ""),
     }
     return Settings.from_env(given)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from quart import Quart
 
+from app.monitor.__main__ import settings_of
 from jobs import monitor
 from tests.app.monitoring import echo
 from tests.app.visitor import Visitor
@@ -38,3 +39,9 @@ async def test_a_job_s_page_shows_its_headers(
     assert "&lt;b&gt;Äcme &amp; Söhne&lt;/b&gt;" in page
     assert "hunter2" not in page
     assert re.findall(r'href="(https://traces[^"]*)"', page) == ([link] if link else [])
+
+
+def test_the_monitor_alone_knows_where_traces_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACE_URL", "https://traces.example/{trace_id}")
+
+    assert settings_of("redis://localhost", "127.0.0.1", "8000").trace_url == "https://traces.example/{trace_id}"
