@@ -1,13 +1,23 @@
-"""End asyncio tasks for certain."""
+"""End asyncio tasks for certain, and waits after a time."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any
 
 CANCEL_AGAIN_S = 0.5
 
 logger = logging.getLogger("arq.worker.jobs")
+
+
+async def wait_at_most(seconds: float, what: Awaitable[object]) -> bool:
+    """Await *what* for so long at most; it is cancelled then. Has it ended in time?"""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await what
+            return True
+    return False
 
 
 async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

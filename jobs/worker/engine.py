@@ -13,7 +13,7 @@ from uuid import uuid4
 from ..client.submit import WORKFLOW_TASKS
 from ..errors import WorkerLost
 from ..store import default
-from ..store.cancellation import Background
+from ..store.cancellation import Background, wait_at_most
 from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
@@ -262,9 +262,7 @@ class Engine:
             return
         self.stop_claiming()
         self.cancel_all()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WAIT_S):
-                await self.wait_until_idle()
+        await wait_at_most(LAST_WAIT_S, self.wait_until_idle())
 
     async def _stop_background(self) -> None:
         """Release what may still be ours, and close; Redis being away now must not keep the process."""

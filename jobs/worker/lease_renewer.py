@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import scripts
+from ..store.cancellation import wait_at_most
 from ..store.outage import Changes, Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
@@ -80,9 +81,7 @@ class LeaseRenewer:
                     renewed = now
                 except Exception as error:  # tried again after the next look
                     self._outage.failed(error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(WATCH_LOOP_S, self.options.lease_renewal / 2)):
-                    await self._ended.wait()
+            await wait_at_most(min(WATCH_LOOP_S, self.options.lease_renewal / 2), self._ended.wait())
         await connection.close()
 
     async def _renew(self, connection: ScriptConnection) -> None:

@@ -6,7 +6,6 @@ same calls, and finds in the journal what has been done: nothing else has to sur
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -17,6 +16,7 @@ from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from ..errors import QuarqError, QueueUnavailable, RemoteError
 from ..store import default
 from ..store.call import Call
+from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.store import CLASH, REFUSED, Store
 from ..store.stored_values import chunked, text
@@ -127,9 +127,7 @@ class Orchestration:
         while not evaluation.done():
             self._news.clear()
             patience_s = COMPARE_S if len(_under_way) <= MANY_WORKFLOWS else 1
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    await self._news.wait()
+            await wait_at_most(patience_s, self._news.wait())
             if evaluation.done() or self._refused:
                 break
             if self._news.is_set():

@@ -1,7 +1,6 @@
 """Fires schedules: each due moment once among any number of workers, a missed one once if it is not too old."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,6 +13,7 @@ from ..client.decorator import Task
 from ..errors import QueueUnavailable
 from ..schedules.schedule import Schedule
 from ..store import scripts, store
+from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
@@ -87,9 +87,7 @@ class Scheduler:
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
         wait_s = (min(self._next.values()) - now).total_seconds()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(wait_s, 0), LONGEST_SLEEP_S)):
-                await self.woken.wait()
+        await wait_at_most(min(max(wait_s, 0), LONGEST_SLEEP_S), self.woken.wait())
 
     async def _alone(self, job: CronJob, step: Coroutine[Any, Any, None]) -> None:
         """A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting."""

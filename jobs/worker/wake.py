@@ -1,12 +1,11 @@
 """Wake up instead of polling: a token in Redis for the first idle worker, the poll as the net."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..store.cancellation import cancel_until_ended
+from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
@@ -35,9 +34,7 @@ class Waker:
             self._task = asyncio.create_task(self._listen())
         self._wanted.set()
         patience_s = self.poll_s if next_due_s is None else min(self.poll_s, next_due_s)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                await self._woken.wait()
+        await wait_at_most(patience_s, self._woken.wait())
         self._woken.clear()
 
     def wake(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import os
@@ -20,7 +19,7 @@ from arq.worker import JobExecutionFailed
 
 from ..client.connection import JobsRedis
 from ..store import scripts
-from ..store.cancellation import cancel_until_ended
+from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from .arq_functions import TaskFunction, runnables
@@ -207,9 +206,8 @@ class Worker(arq.worker.Worker):
 
     async def _end_jobs(self, engine: Engine, wait_s: float) -> None:
         """Let jobs end by themselves for *wait_s*, then cancel the rest, and leave behind what does not end even so."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                return await engine.wait_until_idle()
+        if await wait_at_most(wait_s, engine.wait_until_idle()):
+            return
         logger.info("%d jobs still run: they are cancelled and released", len(engine.held))
         engine.cancel_all()
         if not self._owns_process:

@@ -1,10 +1,11 @@
 """Slots: how many jobs run at a time. A job that waits for another gives its slot back meanwhile."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from ...store.cancellation import wait_at_most
 
 R = TypeVar("R")
 LOOK_AT_SLOTS_S = 1
@@ -25,10 +26,6 @@ class Slots:
     def free(self) -> int:
         """How many jobs may be claimed now."""
         return max(self._size - self.used, 0)
-
-    def take(self) -> None:
-        """Use one, after a look at `free`."""
-        self.used += 1
 
     def give_back(self) -> None:
         while self._returning:
@@ -56,9 +53,7 @@ class Slots:
     async def wait_for_change(self) -> None:
         """Wait until a slot was freed, or `nudge` was called; for LOOK_AT_SLOTS_S at most."""
         self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_AT_SLOTS_S):
-                await self._changed.wait()
+        await wait_at_most(LOOK_AT_SLOTS_S, self._changed.wait())
 
     def nudge(self) -> None:
         """Have those who wait for a change look again."""
@@ -80,7 +75,7 @@ class Slot:
         self._ended = False
         self._waits = 0
         self._taking: asyncio.Task[None] | None = None
-        slots.take()
+        slots.used += 1
 
     async def free_while(self, waiting: Coroutine[Any, Any, R]) -> R:
         """Await *waiting* without a slot. What it raises, a cancellation too, is not held up for one.
