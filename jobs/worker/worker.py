@@ -13,9 +13,9 @@ from importlib import import_module
 from signal import Signals
 from typing import Any
 
-import arq.worker
 from arq.connections import log_redis_info
 from arq.worker import JobExecutionFailed
+from arq.worker import Worker as ArqWorker
 
 from ..client.connection import JobsRedis
 from ..store import scripts
@@ -29,7 +29,6 @@ from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
 from .json_log import use_json_lines
-from .plain_worker import PlainWorker
 from .presence import check_memory, until_over
 from .process_end import end_process
 from .scheduler import Scheduler
@@ -42,14 +41,14 @@ SILENT_MS = 15_000
 """A worker that has not been seen for longer does not count as one that serves the queue."""
 
 
-class Worker(arq.worker.Worker):
-    """Takes arq's options and WorkerOptions. Given a plain ArqRedis instead of a JobsRedis, it is a PlainWorker."""
+class Worker(ArqWorker):
+    """Takes arq's options and WorkerOptions. Given a plain ArqRedis instead of a JobsRedis, it is arq's own."""
 
     def __new__(cls, functions: Sequence[Any] = (), **options: Any) -> Worker:
         if isinstance(options.get("redis_pool"), JobsRedis):
             return super().__new__(cls)
         of_arq = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
-        return PlainWorker(functions, **of_arq)  # type: ignore[return-value]  # what arq's users expect
+        return ArqWorker(functions, **of_arq)  # type: ignore[return-value]  # what arq's users expect
 
     def __init__(self, functions: Sequence[Any] = (), *, redis_pool: JobsRedis, **options: Any) -> None:
         own = WorkerOptions(**{name: options.pop(name) for name in OWN_OPTIONS & options.keys()})
