@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from ..errors import SettingsMistake
 from ..tasks.call_options import check_headers, merged
@@ -18,8 +19,6 @@ from ..workflows.canvas import Node, Signature
 from .result import Result
 from .submit import WORKFLOW, WORKFLOW_TASKS
 
-T = TypeVar("T")
-R = TypeVar("R")
 Pair: TypeAlias = tuple[Node, Mapping[str, Any]]
 """What is called, and the options of the call."""
 Around: TypeAlias = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
@@ -98,17 +97,12 @@ class AroundMiddleware(Middleware):
             return await call_next(job)
 
 
-AUTOMATIC = {"opentelemetry.trace": "contrib.otel"}
-"""By a package that the application has imported: our module whose `middleware()` is then the outermost."""
-
-
 def with_automatic(given: Sequence[Middleware]) -> tuple[Middleware, ...]:
-    """The middleware that was *given*, within that of packages which the application has imported and set up."""
-    library, found = __name__.partition(".")[0], []
-    for package, module in AUTOMATIC.items():
-        if package in sys.modules:
-            found += importlib.import_module(f"{library}.{module}").middleware()
-    return (*found, *given)
+    """The middleware that was *given*, within that of OpenTelemetry, if the application has imported and set it up."""
+    if "opentelemetry.trace" not in sys.modules:
+        return tuple(given)
+    otel = importlib.import_module(f"{__name__.partition('.')[0]}.contrib.otel")
+    return (*otel.middleware(), *given)
 
 
 def steps_of(middleware: Sequence[Middleware], side: str, task: str = "") -> list[Any]:
@@ -117,15 +111,9 @@ def steps_of(middleware: Sequence[Middleware], side: str, task: str = "") -> lis
     return [getattr(one, side) for one in asked if getattr(type(one), side) is not getattr(Middleware, side)]
 
 
-def through(steps: Sequence[Callable[[T, Callable[[T], Awaitable[R]]], Awaitable[R]]], last: Any) -> Any:
+def through(steps: Sequence[Any], last: Any) -> Any:
     """One function of all: the first is the outermost, *last* is within."""
-    for step in reversed(steps):
-        last = _bound(step, last)
-    return last
-
-
-def _bound(step: Any, call_next: Any) -> Callable[[Any], Awaitable[Any]]:
-    return lambda one: step(one, call_next)
+    return functools.reduce(lambda call_next, step: lambda one: step(one, call_next), reversed(steps), last)
 
 
 def sent(result: Any) -> Result:
