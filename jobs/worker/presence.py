@@ -1,6 +1,5 @@
 """What a worker process reports of itself: where it runs, since when, and of which versions."""
 
-import asyncio
 import os
 import platform
 import resource
@@ -14,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsMistake
-
-WATCH_MEMORY_S = 1.0
-"""How often to measure the memory."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +51,6 @@ def memory_mb() -> float:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
     return pages * resource.getpagesize() / 2**20
-
-
-async def until_over(max_memory_mb: float) -> float:
-    """Wait until this process takes more than *max_memory_mb* of memory; returns what it takes then."""
-    while True:
-        if (taken_mb := memory_mb()) > max_memory_mb:
-            return taken_mb
-        await asyncio.sleep(WATCH_MEMORY_S)
 
 
 def check_memory(max_memory_mb: float | None) -> None:

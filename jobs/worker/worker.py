@@ -29,7 +29,7 @@ from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
 from .json_log import use_json_lines
-from .presence import check_memory, until_over
+from .presence import check_memory, memory_mb
 from .process_end import end_process
 from .scheduler import Scheduler
 from .statistics import Statistics
@@ -37,6 +37,8 @@ from .worker_options import OWN_OPTIONS, WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
 
+WATCH_MEMORY_S = 1.0
+"""How often to measure the memory."""
 SILENT_MS = 15_000
 """A worker that has not been seen for longer does not count as one that serves the queue."""
 
@@ -130,9 +132,12 @@ class Worker(ArqWorker):
 
     async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""
-        taken_mb = await until_over(max_memory_mb)
-        logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", taken_mb, max_memory_mb)
-        engine.stop_claiming()
+        while True:
+            if (taken_mb := memory_mb()) > max_memory_mb:
+                taken = taken_mb, max_memory_mb
+                logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", *taken)
+                return engine.stop_claiming()
+            await asyncio.sleep(WATCH_MEMORY_S)
 
     def _make_engine(self, redis: JobsRedis) -> Engine:
         runner = runner_type()(
@@ -200,8 +205,7 @@ class Worker(ArqWorker):
         if self.on_stop:
             self.on_stop(signum)
 
-    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
-        self.handle_sig(signum)
+    handle_sig_wait_for_completion = handle_sig
 
     async def _end_jobs(self, engine: Engine, wait_s: float) -> None:
         """Let jobs end by themselves for *wait_s*, then cancel the rest, and leave behind what does not end even so."""
