@@ -64,22 +64,19 @@ def _only(*allowed: Any, otherwise: str) -> checks.Check:
     return check
 
 
-def _all(check: checks.Check, *options: str) -> dict[str, checks.Check]:
-    return dict.fromkeys(options, check)
-
-
 _SECONDS = partial(checks.seconds, least=0)
 _FLAGS = ("burst", "handle_signals", "keep_result_forever", "retry_jobs", "log_results", "accept_pickle")
 _TIMES = ("lease", "lease_renewal", "loop_stuck", "poll_delay", "health_check_interval")
 _HOOKS = ("on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end")
+_FUNCTIONS = (*_HOOKS, "job_serializer", "job_deserializer")
 
 CHECKS: Final[Mapping[str, checks.Check]] = {
-    **_all(checks.flag, *_FLAGS),
-    **_all(checks.or_none(checks.function), *_HOOKS, "job_serializer", "job_deserializer"),
-    **_all(partial(checks.seconds, above=0), *_TIMES),
-    **_all(_SECONDS, "unknown_task_patience", "job_completion_wait"),
-    **_all(checks.or_none(_SECONDS), "job_timeout", "keep_result"),
-    **_all(_only(None, otherwise=_REDIS), "redis_settings", "redis_pool"),
+    **dict.fromkeys(_FLAGS, checks.flag),
+    **dict.fromkeys(_FUNCTIONS, checks.or_none(checks.function)),
+    **dict.fromkeys(_TIMES, partial(checks.seconds, above=0)),
+    **dict.fromkeys(("unknown_task_patience", "job_completion_wait"), _SECONDS),
+    **dict.fromkeys(("job_timeout", "keep_result"), checks.or_none(_SECONDS)),
+    **dict.fromkeys(("redis_settings", "redis_pool"), _only(None, otherwise=_REDIS)),
     "health": checks.or_none(_address),
     "around": checks.or_none(around),
     "middleware": check_middleware,
