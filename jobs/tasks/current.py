@@ -125,13 +125,8 @@ class CurrentJob:
         exc = exc if exc is not None else sys.exc_info()[1]
         limit = self.task.options.max_retries if isinstance(max_retries, _Unset) else max_retries
         if self.request.called_directly or (limit is not None and self.request.retries >= limit):
-            raise (
-                exc
-                if exc is not None
-                else MaxRetriesExceeded(
-                    f"{self.name}[{self.request.id}]: {self.request.retries} retries, {limit} are allowed"
-                )
-            )
+            allowed = f"{self.request.retries} retries, {limit} are allowed"
+            raise exc if exc is not None else MaxRetriesExceeded(f"{self.name}[{self.request.id}]: {allowed}")
         raise Retry(exc, countdown)
 
 
