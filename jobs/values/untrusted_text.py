@@ -2,9 +2,11 @@
 
 import json
 import logging
-import traceback
+import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from .exceptions import traceback_text
 from .short_text import said
 
 JOINERS = "\u200c\u200d"
@@ -46,16 +48,10 @@ class PrintableRecords(logging.Filter):
         if isinstance(record.msg, str) and not record.msg.isprintable():
             record.msg = printable_lines(record.msg).replace("\n", INDENTED)
         if record.exc_info and not record.exc_text:
-            shown = printable_lines(_traceback_of(record.exc_info[1]).rstrip())
+            error: Any = record.exc_info[1]  # None where `exc_info=True` is not in an `except`
+            shown = printable_lines(traceback_text(error, sys.maxsize).rstrip())
             record.exc_text = INDENTED[1:] + shown.replace("\n", INDENTED)
         return True
-
-
-def _traceback_of(error: BaseException | None) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except Exception as mistake:  # groups inside groups beyond what Python itself can show
-        return f"{type(error).__name__} (no traceback: {type(mistake).__name__})"
 
 
 def _printable_argument(value: object) -> object:
