@@ -1,4 +1,4 @@
-"""Tasks in arq's list of functions: a stock worker could run them, ours makes of the list what it can run, by name."""
+"""Tasks in arq's list of functions, of which a worker makes what it can run, by name."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from ..client.middleware import Middleware
 from ..client.submit import WORKFLOW_TASKS
 from ..schedules.schedule import Schedule
 from ..tasks import registry
-from ..tasks.current import CurrentJob, Request
 from .arq_options import TaskDefaults
 from .execution.runnables import ArqRunnable, Runnable, TaskRunnable
 
@@ -25,17 +24,11 @@ class TaskFunction(arq.worker.Function):
 
 def as_functions(tasks: Iterable[Task[Any, Any]]) -> list[TaskFunction]:
     """The arq functions that run *tasks*, by their names and aliases."""
-    return [_as_function(task, name) for task in tasks for name in (task.name, *task.options.aliases)]
-
-
-def _as_function(task: Task[Any, Any], name: str) -> TaskFunction:
-    async def run(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
-        retries = ctx.get("job_try", 1) - 1
-        request = Request(ctx.get("job_id"), task.name, args, kwargs, retries, called_directly=False)
-        return await task.run(CurrentJob(task, request, ctx), args, kwargs)
-
-    options = task.options
-    return TaskFunction(name, run, options.time_limit, options.result_expires, False, None, task)
+    return [
+        TaskFunction(name, task.run, task.options.time_limit, task.options.result_expires, False, None, task)  # type: ignore[arg-type]
+        for task in tasks
+        for name in (task.name, *task.options.aliases)
+    ]
 
 
 def runnables(
