@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from arq.worker import Retry as ArqRetry
+from arq.worker import RetryJob
 from opentelemetry import context, propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
@@ -85,7 +87,7 @@ class Tracing(Middleware):
                 value = await call_next(job)
                 outcome = "success"
             except BaseException as error:
-                outcome = _outcome(span, error)
+                outcome = _outcome(span, job, error)
                 raise
             finally:
                 span.set_attribute("jobs.outcome", outcome)
@@ -115,9 +117,11 @@ def _about(operation: str, task: str) -> dict[str, Any]:
     }
 
 
-def _outcome(span: Span, error: BaseException) -> str:
+def _outcome(span: Span, job: CurrentJob, error: BaseException) -> str:
     """Note on the span how the attempt ended. A member's failure is on the span of the member."""
     known = next((word for kind, word in ENDS.items() if isinstance(error, kind)), "")
+    if not known and _is_retried(job, error):
+        known = "retry"
     if isinstance(error, MemberFailed):
         span.set_status(StatusCode.ERROR, "a member failed")
         return "failure"
@@ -129,6 +133,14 @@ def _outcome(span: Span, error: BaseException) -> str:
         span.set_status(StatusCode.ERROR, kind)
         span.set_attribute("error.type", kind)
     return known or "failure"
+
+
+def _is_retried(job: CurrentJob, error: BaseException) -> bool:
+    """Is it one of `autoretry_for=`, or arq's way to ask for a retry, and is a retry left?"""
+    options = job.task.options
+    if options.max_retries is not None and job.request.retries >= options.max_retries:
+        return False
+    return isinstance(error, ArqRetry | RetryJob) or options.retries_by_itself(error)
 
 
 def _take_along(headers: dict[str, str]) -> None:

@@ -12,13 +12,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from arq.worker import Retry as ArqRetry
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from jobs import connect, current_job, task
+from jobs import MaxRetriesExceeded, connect, current_job, task
 from jobs.testing import eager
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT, StartProcess
@@ -152,6 +153,11 @@ async def silent() -> None:
     raise Silent
 
 
+@task(name="tracing.as_in_arq", max_retries=1)
+async def as_in_arq() -> None:
+    raise ArqRetry
+
+
 @task(name="tracing.look")
 async def look() -> dict[str, str]:
     return dict(current_job().request.headers)
@@ -162,7 +168,15 @@ async def test_an_exception_without_a_text_is_retried_as_ever(spans: InMemorySpa
         await (await silent.delay()).get()
 
     outcomes = [(span.attributes or {}).get("jobs.outcome") for span in spans.get_finished_spans()]
-    assert outcomes == ["failure"] * 3 + [None]
+    assert outcomes == ["retry", "retry", "failure", None]
+
+
+async def test_a_retry_that_is_asked_for_in_arqs_way_is_one_too(spans: InMemorySpanExporter, redis_url: str) -> None:
+    with eager(), pytest.raises(MaxRetriesExceeded):
+        await (await as_in_arq.delay()).get()
+
+    outcomes = [(span.attributes or {}).get("jobs.outcome") for span in spans.get_finished_spans()]
+    assert outcomes == ["retry", "failure", None]
 
 
 async def test_a_call_whose_headers_leave_no_room_begins_a_trace_of_its_own(spans: InMemorySpanExporter) -> None:
