@@ -119,7 +119,10 @@ def through(steps: Sequence[Any], last: Any) -> Any:
 def sent(result: Any) -> Result:
     """What a `send` has returned."""
     if not isinstance(result, Result):
-        raise TypeError(f"a middleware's send() returned {checks.shown(result)}: return what call_next() returns")
+        raise TypeError(
+            f"a middleware's send() returned {checks.shown(result)}: return what call_next() returns, or, where the "
+            "call is not to be sent, a Result of your own. If it was given to call_next(), it was sent"
+        )
     return result
 
 
@@ -131,6 +134,10 @@ def check_middleware(option: str, value: Any) -> tuple[Middleware, ...]:
             raise SettingsMistake(f"{option}=[{one.__name__}]: give an object of it, {one.__name__}()")
         if not isinstance(one, Middleware):
             raise SettingsMistake(f"{option}=[{checks.shown(one)}]: give objects of subclasses of jobs.Middleware")
+        if all(getattr(type(one), side) is getattr(Middleware, side) for side in ("send", "run")):
+            raise SettingsMistake(
+                f"{option}=[{type(one).__name__}()]: it has neither `async def send` nor `async def run`"
+            )
         for side in ("send", "run"):
             if not inspect.iscoroutinefunction(getattr(one, side)):
                 raise SettingsMistake(f"{option}=[{type(one).__name__}()]: write `async def {side}`, without a yield")

@@ -77,6 +77,7 @@ OF_CELERY: Final = {
     "shadow": "leave it out: a task has one name, and others by aliases=",
     "store_errors_even_if_ignored": "leave it out: errors are always stored",
     "throws": "use raises=",
+    "timeout": "use time_limit=",
     "track_started": "leave it out: STARTED is always stored",
     "trail": "leave it out: Result.children() is always known",
     "typing": "leave it out: arguments are always checked",

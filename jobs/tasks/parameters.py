@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from .call_options import OPTIONS
+
 
 class Parameters:
     """Those of *function*, whose first argument is not the caller's if it is *bound*."""
@@ -25,7 +27,9 @@ class Parameters:
         try:
             return self._signature.bind(*own, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{self._task}: {error}") from None
+            options = [name for name in kwargs if name in OPTIONS and name not in self._signature.parameters]
+            hint = f"; {options[0]}= is an option: apply_async((...), {options[0]}=...)" if options else ""
+            raise TypeError(f"{self._task}: {error}{hint}") from None
 
 
 def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:

@@ -74,7 +74,9 @@ AROUND = Kind(
 )
 
 
-class Passing(Middleware): ...
+class Passing(Middleware):
+    async def run(self, job: Any, call_next: Any) -> Any:
+        return await call_next(job)
 
 
 PASSING = Passing()
@@ -88,7 +90,8 @@ WORKER = {
     "queues": Kind(same(["default"], ["a", "b"]), ["mail", [], ["a", "a"], ["a,b"], [""], ["a\nb"], [5], 5]),
     "around": AROUND,
     "middleware": Kind([([PASSING], (PASSING,)), ((PASSING, PASSING), (PASSING, PASSING)), ([], ())],
-                       [PASSING, [Passing], Passing, [around], around, ["Passing()"], [None], None, 5, {PASSING: 1}]),
+                       [PASSING, [Passing], Passing, [Middleware()], [around], around, ["Passing()"], [None], None, 5,
+                        {PASSING: 1}]),
     "lease": Kind([(20, 20), (timedelta(seconds=20), 20.0)], [*ABOVE_ZERO.wrong, 4]),
     "lease_renewal": Kind([(0.5, 0.5)], [*ABOVE_ZERO.wrong, 15, 60]),
     "loop_stuck": ABOVE_ZERO,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -78,6 +79,11 @@ class TaskRunnable:
         held.current = current
         run: Run = partial(self._run_with_hooks, held.job)
         value = await (through(self._steps, run) if self._steps else run)(current)
+        if self._steps and inspect.isawaitable(value):
+            getattr(value, "close", lambda: None)()
+            raise TypeError(
+                "a middleware's run() returned what nobody has awaited: write `return await call_next(job)`"
+            )
         if current.headers != request.headers:
             check_headers("self.headers", current.headers)  # its callbacks inherit them
         return value

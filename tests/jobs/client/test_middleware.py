@@ -407,6 +407,25 @@ async def test_run_is_not_around_the_evaluation_of_a_workflow(redis_url: str) ->
     assert sees.ran == ["middleware.look"] * 2
 
 
+class Forgets(Middleware):
+    async def run(self, job: CurrentJob, call_next: Run) -> Any:
+        return call_next(job)
+
+
+async def test_a_run_that_forgets_to_await_says_so(redis_url: str) -> None:
+    async with working(redis_url, Forgets()):
+        with pytest.raises(TypeError, match="write `return await call_next"):
+            await (await look.delay()).get(timeout=5)
+
+    assert seen == {}
+
+
+async def test_an_option_that_is_given_as_an_argument_is_named(redis_url: str) -> None:
+    async with connect(redis_url):
+        with pytest.raises(TypeError, match=r"headers= is an option: apply_async\("):
+            await look.delay(headers={"a": "1"})  # type: ignore[call-arg]
+
+
 def test_methods_that_are_no_coroutine_functions_are_refused() -> None:
     class Generator(Middleware):
         async def run(self, job: CurrentJob, call_next: Run) -> Any:
