@@ -13,7 +13,7 @@ from uuid import uuid4
 from ..client.submit import WORKFLOW_TASKS
 from ..errors import WorkerLost
 from ..store import default
-from ..store.cancellation import Background, wait_at_most
+from ..store.cancellation import Background, cancel_until_ended, wait_at_most
 from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
@@ -114,9 +114,9 @@ class Engine:
         self._stopping = True
         self._claimer.stop()
         for job_id, held in list(self.held.items()):
-            if held.call.task in WORKFLOW_TASKS:  # another worker goes on with it at once
+            if held.call.task in WORKFLOW_TASKS and held.task is not None:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")
-                self._background.start(self._stop_for_certain(held))
+                self._background.start(cancel_until_ended([held.task]))  # it runs no code that this could harm
         self._slots.nudge()
         self.waker.wake()
 
@@ -140,13 +140,6 @@ class Engine:
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
         # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
         asyncio.get_running_loop().call_soon(held.task.cancel)
-
-    async def _stop_for_certain(self, held: HeldJob) -> None:
-        """Cancel a workflow again until it stops: see `cancel_until_ended`. It runs no code that this could harm."""
-        while held.task is not None and held.outcome is None and not held.task.done():
-            await asyncio.wait([held.task], timeout=1)
-            if held.outcome is None:
-                held.task.cancel()
 
     async def wait_until_idle(self) -> None:
         while self._tasks:
