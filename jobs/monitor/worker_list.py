@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..client.connection import JobsRedis
+from ..store.keys import WORKER_SILENT_MS
 from ..store.store import now_ms
 from ..store.stored_values import read_as, text, texts, whole
-
-SILENT_MS = 15_000
-"""A worker that was not seen for this long does not count as one that serves its queues."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ class WorkerInfo:
 
 
 async def online(connection: JobsRedis) -> list[WorkerInfo]:
-    """The workers that answer: seen within SILENT_MS, and listening to their channel now, if Redis lets them."""
-    since = await now_ms(connection) - SILENT_MS
+    """The workers that answer: seen within WORKER_SILENT_MS, and listening to their channel now, if Redis lets them."""
+    since = await now_ms(connection) - WORKER_SILENT_MS
     names = list(map(text, await connection.zrange(connection.key.WORKERS, since, 2**62, byscore=True)))
     if not names:
         return []

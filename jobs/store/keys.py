@@ -14,6 +14,8 @@ HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 2 * 86_400
 WORKER_FORGOTTEN_MS = 60_000
+WORKER_SILENT_MS = 15_000
+"""A worker that was not seen for this long does not count as one that serves its queues."""
 SCHEDULE_GONE_MS = 180_000
 """So long after a worker last said that it has a schedule, none has it any more."""
 LAST_MS = 253_402_300_799_000

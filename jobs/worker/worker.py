@@ -39,8 +39,6 @@ logger = logging.getLogger("arq.worker.jobs")
 
 WATCH_MEMORY_S = 1.0
 """How often to measure the memory."""
-SILENT_MS = 15_000
-"""A worker that has not been seen for longer does not count as one that serves the queue."""
 
 
 class Worker(ArqWorker):
@@ -130,12 +128,11 @@ class Worker(ArqWorker):
         total = self._options.max_jobs_total
         return min(of_burst, math.inf if total is None else total)
 
-    async def _recycle_when_over(self, max_memory_mb: float, engine: Engine) -> None:
+    async def _recycle_when_over(self, most_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""
         while True:
-            if (taken_mb := memory_mb()) > max_memory_mb:
-                taken = taken_mb, max_memory_mb
-                logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", *taken)
+            if (now_mb := memory_mb()) > most_mb:
+                logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", now_mb, most_mb)
                 return engine.stop_claiming()
             await asyncio.sleep(WATCH_MEMORY_S)
 
@@ -179,8 +176,7 @@ class Worker(ArqWorker):
         """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""
         try:
             async with asyncio.timeout(2):
-                known_as = (engine.name, self._options.queues[0], self.health_check_key)
-                await redis.run_script(scripts.LEAVE, *known_as, SILENT_MS)
+                await redis.run_script(scripts.LEAVE, engine.name, self._options.queues[0], self.health_check_key)
         except Exception as error:
             logger.info("could not say goodbye to Redis: %s", error)
 

@@ -21,8 +21,7 @@ from arq.connections import create_pool
 from jobs import Result, group, monitor, send_task
 from jobs.client.connection import JobsRedis
 from jobs.monitor.event_stream import LISTENS_S, MAX_QUEUED, WATCH_INTERVAL_S
-from jobs.monitor.worker_list import SILENT_MS
-from jobs.store.keys import Keys
+from jobs.store.keys import WORKER_SILENT_MS, Keys
 from jobs.store.redis_url import RedisURL
 from tests.jobs.commands.conftest import StartOnline
 from tests.jobs.commands.listening import Listener
@@ -177,4 +176,4 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"while {MAX_QUEUED:,} events wait" in PAGE
     assert f"looked at every {WATCH_INTERVAL_S:g} s" in PAGE
     assert f"and for {LISTENS_S} s afterwards" in PAGE
-    assert f"nothing for {SILENT_MS // 1000} s" in PAGE
+    assert f"nothing for {WORKER_SILENT_MS // 1000} s" in PAGE
