@@ -131,15 +131,9 @@ def _listed(option: str, given: Any, fits: Callable[[Any], bool], otherwise: str
 
 
 def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
-    """The tasks; no two of one name."""
+    """The tasks."""
     otherwise = "is no task: put @task above the function; functions=[...] takes those of arq"
-    several = _listed("tasks", tasks, lambda one: isinstance(one, Task), otherwise)
-    by_name: dict[str, Task[Any, Any]] = {}
-    for one in several:
-        for name in (one.name, *one.options.aliases):
-            if by_name.setdefault(name, one) is not one:
-                raise SettingsMistake(f"tasks=[...]: two tasks are named {name!r}; give one another name=")
-    return several
+    return _listed("tasks", tasks, lambda one: isinstance(one, Task), otherwise)
 
 
 def checked_functions(functions: Any) -> list[Any]:
@@ -155,13 +149,15 @@ def _is_function(one: Any) -> bool:
 
 
 def without_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> list[Any]:
-    """The functions; SettingsMistake for two of one name, of which arq runs the last for both."""
+    """The functions and tasks; SettingsMistake for two of one name, of which arq runs the last for both."""
     known: dict[str, Any] = {}
     of_arq = (job for job in cron_jobs if not isinstance(job, Schedule))
     for one in (*(name if isinstance(name, str) else func(name) for name in functions), *of_arq):
         name, code = (one, one) if isinstance(one, str) else (one.name, one.coroutine)
         if known.setdefault(name, code) != code:
-            raise SettingsMistake(f"two functions are named {name!r}; give one another: func(f, name=...)")
+            raise SettingsMistake(
+                f"two functions are named {name!r} in tasks=[...] or functions=[...]: give one another name="
+            )
     return list(functions)
 
 
