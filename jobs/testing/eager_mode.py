@@ -14,7 +14,7 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
-from ..client.middleware import Around, Middleware, check_middleware
+from ..client.middleware import Around, Middleware
 from ..client.result import Result
 from ..client.submit import Caller, member_call
 from ..errors import QuarqError
@@ -24,7 +24,6 @@ from ..store.notifications import JobState
 from ..store.store import NEW, TAKEN
 from ..tasks import registry
 from ..tasks.current import Request
-from ..values import checks
 from ..values.must_await import all_awaited
 from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
 from ..worker.execution.held_job import HeldJob
@@ -33,7 +32,7 @@ from ..worker.execution.outcome_encoding import OutcomeEncoder
 from ..worker.execution.runnables import TaskRunnable, decode_call
 from ..worker.execution.runner import Runner
 from ..worker.execution.slots import Slot, Slots
-from ..worker.option_checks import around as check_around
+from ..worker.option_checks import CHECKS, checked
 from ..worker.worker_options import WorkerOptions
 from ..workflows.canvas import Path, Signature, evaluate
 from ..workflows.members import place
@@ -64,11 +63,10 @@ class EagerRedis(JobsRedis):
     wins = True
 
     def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
-        with checks.as_settings_mistake():
-            checks.or_none(check_around)("around", around)
-            self.middleware = check_middleware("middleware", middleware)
+        options = checked({"around": around, "middleware": middleware}, CHECKS)
+        self.middleware = options["middleware"]
         super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
-        self._around_runs = WorkerOptions(around=around, middleware=self.middleware).around_runs
+        self._around_runs = WorkerOptions(**options).around_runs
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
@@ -172,5 +170,3 @@ class EagerNotifications:
     async def wait_until_ended(self, job_id: str) -> JobState:
         [job] = await self.read([job_id])
         return job
-
-    async def close(self) -> None: ...
