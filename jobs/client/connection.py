@@ -103,14 +103,8 @@ class JobsRedis(Store):
         if _job_try is not None:
             _job_try = checks.count("_job_try", _job_try)
         queue = self.key.queue_name(key)
-        call = Call(
-            job_id,
-            queue,
-            self.encode_call(function, args, kwargs, _job_try),
-            function,
-            due=moment(due),
-            expires=moment(expires),
-        )
+        payload = self.encode_call(function, args, kwargs, _job_try)
+        call = Call(job_id, queue, payload, function, due=moment(due), expires=moment(expires))
         [answer] = await self.enqueue([call])
         if answer != NEW:
             return None

@@ -27,9 +27,6 @@ class KnownTask:
         return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)
 
 
-UNKNOWN = KnownTask()
-
-
 @dataclass(frozen=True)
 class KnownTasks:
     """All tasks that a worker ever had, by name."""
@@ -45,7 +42,7 @@ class KnownTasks:
         return masked(task, args, kwargs, self._secrets_of, most)
 
     def _secrets_of(self, task: str) -> Secrets:
-        return secrets_of_task(task) if registry.find(task) else self.tasks.get(task, UNKNOWN).secrets
+        return secrets_of_task(task) if registry.find(task) else self.tasks.get(task, KnownTask()).secrets
 
 
 async def known_tasks(connection: Store) -> KnownTasks:

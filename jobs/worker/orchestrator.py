@@ -20,7 +20,7 @@ from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.store import CLASH, REFUSED, Store
 from ..store.stored_values import chunked, text
-from ..tasks.current import CurrentJob
+from ..tasks.current import CurrentJob, without_slot
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
 from ..workflows.journal import MemberFailed, Parked, Revoked, read_entry
@@ -45,9 +45,7 @@ _outage = Outage("go on with workflows")
 @task(name=WORKFLOW, aliases=[NAMED_WORKFLOW], bind=True, max_retries=None)
 async def workflow(self: CurrentJob) -> Any:
     """Evaluate the tree stored under this job's id. Waits without a slot."""
-    orchestration = Orchestration(default.current(), self)
-    running = orchestration.run()
-    return await (running if self.without_slot is None else self.without_slot(running))
+    return await without_slot(Orchestration(default.current(), self).run())
 
 
 class Orchestration:

@@ -18,9 +18,6 @@ from .builtin_tasks import map_items, starmap_items
 from .orchestrator import workflow
 from .worker import Worker
 
-BUILT_IN: tuple[Task[Any, Any], ...] = (workflow, map_items, starmap_items)
-"""Tasks that every worker has."""
-
 _DEFAULTS = {"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10}
 
 
@@ -51,7 +48,7 @@ def worker_settings(
         served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.NO_PREFIX.queue_key(served[0])
     schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
-    ours = as_functions((*option_checks.checked_tasks(tasks), *BUILT_IN))
+    ours = as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
     all_functions = [*ours, *option_checks.checked_functions(functions)]
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
