@@ -7,10 +7,7 @@ marked `postgres_alone` there only.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +20,7 @@ from quart import Quart
 from app import create_app
 from app.database import Database
 from app.migrations import upgrade
-from settings import ROOT, Settings
+from settings import Settings
 from tests.app.browsing import served
 from tests.app.visitor import Visitor
 from tests.browser import browser
@@ -58,11 +55,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """The run's Postgres, with a migrated database `site`. A test that kills its server starts one of its own."""
     server = PostgresServer().start()
     server.run("createdb", "site")
-    migrate(server.url("site"))
+    migrate(server.url("site"), tmp_path_factory.mktemp("unused"))
     yield server
     server.remove()
 
@@ -81,13 +78,12 @@ def empty_postgres(postgres_server: PostgresServer) -> Iterator[Callable[[], obj
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty database to copy: to migrate anew costs as much as half of a small test."""
     file = tmp_path_factory.mktemp("migrated") / "site.db"
-    migrate(f"sqlite+aiosqlite:///{file}")
+    migrate(f"sqlite+aiosqlite:///{file}", file.parent)
     return file
 
 
-def migrate(url: str) -> None:
-    migrations = [sys.executable, "-m", "app.migrations"]
-    subprocess.run(migrations, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, check=True)
+def migrate(url: str, folder: Path) -> None:
+    asyncio.run(upgrade(Settings(data_dir=folder, database_url=url)))
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import sys
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,6 +22,7 @@ from app.accounts.models import Account, SignIn
 from app.database import Database, Model
 from app.migrations import newest, upgrade
 from settings import ROOT, Settings
+from tests.app.running_site import environment
 from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.both_databases("what the two databases have in common is tested here")
@@ -125,6 +128,23 @@ async def test_several_processes_may_migrate_at_once(request: pytest.FixtureRequ
     database = Database(settings.database_url)
     async with database.session() as db:
         assert (await db.execute(text("SELECT count(*) FROM alembic_version"))).scalar() == 1
+    await database.close()
+
+
+async def test_the_command_migrates(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> None:
+    """Compose and the packages of the site run it before anything else."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/new.db"
+    if settings.database_url.startswith("postgresql"):
+        request.getfixturevalue("postgres_server").run("createdb", "new")
+        url = settings.database_url.replace("/site?", "/new?")
+    migrations = (sys.executable, "-m", "app.migrations")
+    process = await asyncio.create_subprocess_exec(*migrations, cwd=ROOT, env=environment(tmp_path, DATABASE_URL=url))
+
+    assert await process.wait() == 0
+
+    database = Database(url)
+    async with database.session() as db:
+        assert (await db.execute(text("SELECT version_num FROM alembic_version"))).scalar() == newest()
     await database.close()
 
 
