@@ -22,6 +22,7 @@ shell: .venv/.site  ## A prompt with top-level await, the app's context, a conne
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
 # Of arq's tests most wait, and mypy uses one core. The output of each is printed when it ends.
 TOGETHER = -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+test quick: export PYTHONDONTWRITEBYTECODE =  # else each of 500 processes compiles what it imports, as containers say
 test:  ## Everything that CI runs: check, then every test
 	@$(MAKE) --no-print-directory $(TOGETHER) check $(if $(TESTS),,arq-suite)
 	@$(PY) -m tests.browser
