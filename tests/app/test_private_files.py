@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.private_files import close_to_others
+from app.embedded.processes import StartError
+from app.embedded.supervisor import supervise
+from app.private_files import close_to_others, own_settings
 from settings import ROOT, Settings, SettingsError
 from tests.app.running_site import RunningSite, environment
 from tests.waiting import wait_until
@@ -165,14 +168,20 @@ def test_a_database_behind_a_link_is_closed_with_its_log(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("secret", ["", KEY], ids=["no key", "a key"])
 @pytest.mark.parametrize("below", ["", "x"])
-def test_a_folder_that_cannot_be_one_is_refused_with_a_sentence(tmp_path: Path, below: str, secret: str) -> None:
+def test_a_folder_that_cannot_be_one_is_refused_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, secret: str
+) -> None:
+    """`make run` prints it, as above."""
     (tmp_path / "file").touch()
-
-    ended = run(tmp_path / "file" / below, "app.embedded", SECRET_KEY=secret)
-
-    assert ended.returncode == 1
-    assert ended.stderr.endswith("set DATA_DIR to a folder of yours\n")
-    assert ended.stderr.count("\n") == 1
+    for name, value in environment(tmp_path / "file" / below, SECRET_KEY=secret).items():
+        monkeypatch.setenv(name, value)
+    before = os.umask(0o022)
+    try:
+        with pytest.raises((SettingsError, StartError), match=r"set DATA_DIR to a folder of yours$") as refused:
+            asyncio.run(supervise(own_settings()))
+    finally:
+        os.umask(before)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_folder_of_others_is_not_closed(tmp_path: Path) -> None:

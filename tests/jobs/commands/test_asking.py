@@ -83,8 +83,8 @@ async def test_the_app_gives_address_queues_and_tasks(process: Cli) -> None:
         ("nonsense", "cannot be imported"),
     ],
 )
-async def test_an_app_that_is_none_is_wrong_usage(process: Cli, app: str, said: str) -> None:
-    answer = await process("-A", app, "status")
+async def test_an_app_that_is_none_is_wrong_usage(cli: Cli, app: str, said: str) -> None:
+    answer = await cli("-A", app, "status")
 
     assert answer.code == 64
     assert said in answer.err
