@@ -16,11 +16,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import pytest_asyncio
 
 from app.security import BODY_LIMIT
 from app.security.limits import MOST_FIELDS
 from tests.app.malformed import FORM, MALFORMED, MULTIPART, batter_broken
 from tests.app.web_server import Server, is_fault, p99, serving, status
+from tests.redis_server import RedisServer
 from tests.site import site
 from tests.waiting import wait_until
 
@@ -38,9 +40,21 @@ async def server(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert "Traceback" not in server.log, server.log
 
 
-async def test_malformed_http_is_no_fault_of_ours(server: Server) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(redis_server: RedisServer) -> AsyncIterator[Server]:
+    """One server for the tests that measure neither its memory nor its open files."""
+    async with site(redis_server.url) as here, serving(here) as server:
+        yield server
+        assert "Traceback" not in server.log, server.log
+
+
+together = pytest.mark.asyncio(loop_scope="module")
+
+
+@together
+async def test_malformed_http_is_no_fault_of_ours(shared: Server) -> None:
     for name, request in MALFORMED.items():
-        answer = await server.send(request + b"")
+        answer = await shared.send(request)
         assert not is_fault(answer), (name, answer[:200])
         assert b"Traceback" not in answer, name
         assert b"SECRET" not in answer, name
@@ -135,9 +149,10 @@ async def test_five_hundred_who_send_a_byte_a_second_hold_nobody_up(server: Serv
     assert slowest < max(HELD_UP_S, 3 * calm), (slowest, calm)
 
 
-async def test_a_body_that_comes_slowly_is_given_up(server: Server) -> None:
+@together
+async def test_a_body_that_comes_slowly_is_given_up(shared: Server) -> None:
     """Ten seconds for the whole of it: 408, also while bytes go on coming."""
-    reader, writer = await server.open()
+    reader, writer = await shared.open()
     writer.write(FORM + b"Content-Length: 100\r\n\r\nemail=")
     began = time.monotonic()
 
@@ -179,10 +194,11 @@ async def test_readers_that_never_read_hold_nobody_up(server: Server) -> None:
     assert server.memory_mb - before < 60
 
 
-async def test_who_says_nothing_is_closed(server: Server) -> None:
+@together
+async def test_who_says_nothing_is_closed(shared: Server) -> None:
     """Before the first request, and after it."""
     for request in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
-        reader, writer = await server.open()
+        reader, writer = await shared.open()
         writer.write(request)
         began = time.monotonic()
         answer = await asyncio.wait_for(reader.read(), 20)
@@ -204,20 +220,21 @@ async def test_who_goes_is_closed(server: Server) -> None:
     await wait_until(lambda: server.open_files <= before + 3, "the connections to close", timeout_s=3)
 
 
-async def test_a_thousand_who_come_in_one_moment_are_let_in(server: Server) -> None:
+@together
+async def test_a_thousand_who_come_in_one_moment_are_let_in(shared: Server) -> None:
     """Whoever finds no room among those that wait asks again a second later, seconds after that, and so on."""
     loop, come = asyncio.get_running_loop(), []
-    server.process.send_signal(signal.SIGSTOP)
+    shared.process.send_signal(signal.SIGSTOP)
     try:
         for _ in range(1_000):
             client = socket.socket()
             client.setblocking(False)
             async with asyncio.timeout(5):
-                await loop.sock_connect(client, ("127.0.0.1", server.site.settings.port))
+                await loop.sock_connect(client, ("127.0.0.1", shared.site.settings.port))
             come.append(client)
     finally:
-        server.process.send_signal(signal.SIGCONT)
+        shared.process.send_signal(signal.SIGCONT)
     for client in come:
         client.close()
 
-    assert status(await server.send(b"GET /healthz HTTP/1.0\r\n\r\n")) == 200
+    assert status(await shared.send(b"GET /healthz HTTP/1.0\r\n\r\n")) == 200
