@@ -38,9 +38,10 @@ if os.environ.get("SENTRY") != "never":
 
     OPTIONS: dict[str, dict[str, Any]] = {
         "": {},
-        "pii": {"send_default_pii": True, "enable_logs": True},
-        "bare": {"disabled_integrations": [LoggingIntegration, DedupeIntegration]},
+        "pii": {"send_default_pii": True, "enable_logs": True, "auto_enabling_integrations": False},
+        "bare": {"disabled_integrations": [LoggingIntegration, DedupeIntegration], "auto_enabling_integrations": False},
         "choosy": {
+            "auto_enabling_integrations": False,
             "ignore_errors": [KeyError],
             "before_send": lambda event, hint: None if "dropped" in str(hint["exc_info"][1]) else event,
         },
@@ -194,6 +195,7 @@ TASKS = [
     blocks, member, parent, note, note_fails,
 ]  # fmt: skip
 
+NOT_NOW = (time.localtime().tm_min + 20) % 60  # a cron job of arq's runs at the full minute, else
 if "REDIS_URL" in os.environ:
     WorkerSettings = worker_settings(
         redis_url=os.environ["REDIS_URL"],
@@ -202,7 +204,8 @@ if "REDIS_URL" in os.environ:
             func(of_arq, name="of_arq"), func(retried_of_arq, name="retried_of_arq"),
             func(late_of_arq, name="late_of_arq", timeout=0.05),
         ],
-        cron_jobs=[arq.cron(cron_of_arq, name="cron_of_arq", run_at_startup=True)] if "CRON" in os.environ else (),
+        cron_jobs=[arq.cron(cron_of_arq, name="cron_of_arq", run_at_startup=True, minute=NOT_NOW)]
+        if "CRON" in os.environ else (),
         on_startup=start,
         unknown_task_patience=0,
         loop_stuck=float(os.environ.get("LOOP_STUCK", "60")),

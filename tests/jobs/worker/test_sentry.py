@@ -107,31 +107,26 @@ async def test_each_job_that_failed_is_one_event(
     assert "hunter2" not in json.dumps(events)
 
 
-@pytest.mark.parametrize("at", ["start", "end"])
-async def test_it_does_not_matter_where_sentry_is_initialised(
-    connection: JobsRedis, redis_url: str, tmp_path: Path, at: str
-) -> None:
-    await s.fail.delay("late")
-    await s.retried.delay("late")
-    await connection.enqueue_job("of_arq", "late")
-
-    events = await events_of(tmp_path, redis_url, AT=at)
-
-    late = [("of_arq", "ValueError: late"), ("s.fail", "ValueError: late"), ("s.retried", "OSError: late")]
-    assert sorted(map(error_of, events)) == late
-
-
 async def test_an_event_says_which_job_and_nothing_of_another(
     connection: JobsRedis, redis_url: str, tmp_path: Path
 ) -> None:
+    """Also where a hook at the worker's start initialises Sentry."""
     for text in ("one", "two"):
         await s.fine.delay(1)
         await s.fail.apply_async((text, "hunter2"), task_id=text)
 
-    events = {event["tags"]["job_id"]: event for event in await events_of(tmp_path, redis_url)}
+    await connection.enqueue_job("of_arq", "of arq", _job_id="arq")
+    await s.retried.apply_async(("three",), task_id="three")
 
-    assert events.keys() == {"one", "two"}
-    for job_id, event in events.items():
+    events = {event["tags"]["job_id"]: event for event in await events_of(tmp_path, redis_url, AT="start")}
+
+    assert events.keys() == {"one", "two", "three", "arq"}
+    assert [error_of(events[job_id]) for job_id in ("three", "arq")] == [
+        ("s.retried", "OSError: three"),
+        ("of_arq", "ValueError: of arq"),
+    ]
+    for job_id in ("one", "two"):
+        event = events[job_id]
         assert event["tags"] == {"task": "s.fail", "job_id": job_id, "attempt": 1, "queue": "default"}
         assert event["transaction"] == "s.fail"
         job = event["contexts"]["job"]
@@ -146,14 +141,18 @@ async def test_an_event_says_which_job_and_nothing_of_another(
 
 
 async def test_what_the_application_ignores_is_ignored(connection: JobsRedis, redis_url: str, tmp_path: Path) -> None:
+    """Also where Sentry is initialised after the worker's settings were made."""
     await s.declared.delay("ignored")
     await s.fail.delay("dropped")
     await connection.enqueue_job("of_arq", "dropped, too")
     await s.fail.delay("kept")
+    await s.retried.delay("kept")
+    await connection.enqueue_job("of_arq", "kept")
 
-    events = await events_of(tmp_path, redis_url, OPTIONS="choosy")
+    events = await events_of(tmp_path, redis_url, OPTIONS="choosy", AT="end")
 
-    assert [error_of(event) for event in events] == [("s.fail", "ValueError: kept")]
+    kept = [("of_arq", "ValueError: kept"), ("s.fail", "ValueError: kept"), ("s.retried", "OSError: kept")]
+    assert sorted(map(error_of, events)) == kept
 
 
 async def test_a_worker_that_gives_itself_up_says_so(connection: JobsRedis, redis_url: str, tmp_path: Path) -> None:
