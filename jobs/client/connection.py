@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from arq.jobs import Job
+from redis.asyncio.connection import ConnectionPool
 
 from ..errors import EncodingError, QuarqError, SettingsMistake
 from ..schedules import stored_schedules
@@ -46,7 +48,9 @@ class JobsRedis(Store):
     their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
-    middleware: tuple[Middleware, ...] = ()
+    def __init__(self, pool: ConnectionPool, *, middleware: Sequence[Middleware] = (), **options: Any) -> None:
+        self.middleware = tuple(middleware)
+        super().__init__(pool, **options)
 
     @classmethod
     def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> JobsRedis:
@@ -66,10 +70,8 @@ class JobsRedis(Store):
             checks.seconds("answer_s", answer_s)
             for option, value in options.items():
                 _OPTIONS[option](option, value)
-        middleware = tuple(options.pop("middleware", ()))
         client = cls(RedisURL.read(url).pool(socket_timeout=answer_s, **POOL_OPTIONS), **options)
         client.auto_close_connection_pool = True
-        client.middleware = middleware
         return client
 
     async def enqueue_job(
@@ -180,11 +182,13 @@ class JobsRedis(Store):
 async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
 
-    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. Inside `jobs.testing.eager()` it
-    yields the connection of that.
+    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. In eager mode and beside a worker of
+    a test it yields their connection, whose calls go through the `middleware` given here first.
     """
-    own = JobsRedis.at(redis_url, **options)
-    connection: JobsRedis = default.winner() or own
+    connection = own = JobsRedis.at(redis_url, **options)
+    if (winner := default.winner()) is not None:
+        connection = copy.copy(winner)
+        connection.middleware = (*own.middleware, *(one for one in winner.middleware if one not in own.middleware))
     with default.connected(connection):
         try:
             yield connection

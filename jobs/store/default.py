@@ -22,7 +22,7 @@ def current() -> Any:
 
 
 def winner() -> Any:
-    """The connection of eager mode, if that is on: it wins over every `connect()` inside its block."""
+    """The connection of eager mode or of a test's worker, if there is one: `connect()` inside its block uses it."""
     return next((connection for connection in reversed(_connections) if connection.wins), None)
 
 

@@ -64,8 +64,8 @@ class EagerRedis(JobsRedis):
 
     def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
         options = checked({"around": around, "middleware": middleware}, CHECKS)
-        self.middleware = options["middleware"]
-        super().__init__(ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager"))
+        pool = ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager")
+        super().__init__(pool, middleware=options["middleware"])
         self._around_runs = WorkerOptions(**options).around_runs
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}

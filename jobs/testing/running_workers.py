@@ -59,7 +59,7 @@ class Workers:
         *options* replace those of arq's Worker. What keeps the worker from starting is raised here.
         """
         made: Any = settings or worker_settings(redis_url=self._url, **options)
-        given = {name: getattr(made, name) for name in OF_THE_CONNECTION if hasattr(made, name)}
+        given = {name: value for name, value in {**vars(made), **options}.items() if name in OF_THE_CONNECTION}
         pool = JobsRedis(RedisURL.read(self._url).pool(**POOL_OPTIONS), prefix=self.prefix, **given)
         pool.auto_close_connection_pool = pool.wins = True
         worker: Any = create_worker(made, **{**(options if settings else {}), **IN_TESTS, "redis_pool": pool})
