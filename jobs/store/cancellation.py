@@ -41,18 +41,18 @@ class Background:
     """Background tasks. One that fails is logged."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
+        self.tasks.add(task)
         task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Cancel all, and wait until they have ended."""
-        await cancel_until_ended(self._tasks)
+        await cancel_until_ended(self.tasks)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a part of the worker has failed", exc_info=error)

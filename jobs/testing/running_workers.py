@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -48,6 +49,10 @@ class Workers:
         self.prefix = f"jobs-test-{uuid4().hex[:12]}:"
         self._real_ms, self._ahead_ms = (time.time() - time.monotonic()) * 1000, 0
         self.running: list[Any] = []
+        self.began = False
+        """Has a worker run?"""
+        self.next_due: list[str] = []
+        """The ids of the jobs, and the schedules, that are due next, as the last look has shown."""
         self.patience_s: float = 10
         """How many real seconds it may take until nothing is left to do."""
 
@@ -96,6 +101,7 @@ class Workers:
                 await asyncio.sleep(0)
             held = [job for worker in self.running for job in worker.engine.held.values()]
             running = sorted(f"{job.call.task}[{job.job.id}]" for job in held if job.slot.held or job.outcome)
+            running += ["after_job_end" for worker in self.running for _ in worker.engine.hooks.tasks]
             busy = is_due or running or any(worker.pool.is_sending for worker in self.running)
             looks = 0 if busy else looks + 1
             if busy and time.monotonic() > deadline:
@@ -111,11 +117,12 @@ class Workers:
         """
         if self.running:
             seconds, microseconds = await self.running[0].pool.time()
+            self.began = True
             self._real_ms = seconds * 1000 + microseconds / 1000 - time.monotonic() * 1000
         ahead_ms = math.ceil(ms - self.now_ms)
         self._ahead_ms += max(ahead_ms, 0) if self.running else ahead_ms
-        if on_move is not None:
-            on_move(moment_of(self.now_ms))
+        if on_move is not None and inspect.isawaitable(answer := on_move(moment_of(self.now_ms))):
+            await answer
         for worker in self.running:
             await worker.pool.set(worker.pool.key.CLOCK, self._ahead_ms)
             if worker.engine is not None:
@@ -129,8 +136,8 @@ class Workers:
         pool = self.running[0].pool
         queues = {queue for worker in self.running for queue in worker.engine.queues}
         held = {job_id for worker in self.running for job_id in worker.engine.held}
-        schedules = [worker.scheduler.next_due for worker in self.running]
-        dues = [moment.timestamp() * 1000 for moment in schedules if moment]
+        schedules = [due for worker in self.running for due in worker.scheduler.next_moments.items()]
+        dues = [(moment.timestamp() * 1000, f"schedule {name}") for name, moment in schedules]
         async with pool.pipeline() as pipe:
             pipe.time().smembers(pool.key.PAUSED)
             for queue in queues:
@@ -138,9 +145,21 @@ class Workers:
             (seconds, microseconds), paused, *heads = await pipe.execute()
         for queue, head in zip(queues, heads, strict=True):
             if queue.encode() not in paused:
-                dues += [whole_ms(score) for job_id, score in head if job_id.decode() not in held]
-        next_ms = min(dues, default=LAST_MS)
+                dues += [(whole_ms(score), job_id.decode()) for job_id, score in head if job_id.decode() not in held]
+        next_ms = min(dues, default=(LAST_MS, ""))[0]
+        self.next_due = [what for due, what in dues if due == next_ms]
         return next_ms <= seconds * 1000 + microseconds / 1000 + self._ahead_ms, next_ms
+
+    @property
+    def started(self) -> int:
+        """How many jobs the workers that run have started."""
+        return sum(worker.engine.started for worker in self.running)
+
+    async def named(self, due: list[str]) -> str:
+        """What was in `next_due`, jobs with their tasks."""
+        pool = self.running[0].pool
+        tasks = [await pool.hget(pool.key.RECORD + what, "task") for what in due]
+        return ", ".join(f"{task.decode()}[{what}]" if task else what for task, what in zip(tasks, due, strict=True))
 
     def forget(self) -> None:
         """Delete all keys of the test."""

@@ -1,10 +1,12 @@
 """Virtual time for the workers of a test: what is due in a month runs within a second."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import QuarqError, WrongValue
+from ..store.keys import LAST_MS
 from ..store.stored_values import moment_of
 from ..values import checks
 from ..values.must_await import all_awaited
@@ -21,38 +23,60 @@ class Clock:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self.on_move: Callable[[datetime], Any] | None = None
-        """Called with each new time, before anything runs then: for a mocked `datetime.now()` that follows."""
+        """Called, and awaited, with each new time, before anything runs then: for a mocked `datetime.now()`."""
         self.most_steps = 1_000
-        """At how many moments of one move jobs and schedules may be due."""
+        """At how many moments of one move jobs may run."""
 
     def now(self) -> datetime:
         """The virtual time, in UTC."""
         return moment_of(self._workers.now_ms)
 
-    async def advance(self, by: timedelta | None = None, /, **units: float) -> None:
-        """Move on *by* a timedelta, or by what makes one, such as `days=30`: see `move_to`. A worker must run."""
+    async def advance(self, by: timedelta = timedelta(0), /, **units: float) -> None:
+        """Move on *by* a timedelta, by what makes one, such as `days=30`, or by both: see `move_to`. A worker must run.
+
+        The real time that this takes comes on top, so that `hours=5` has room for 5 retries, an hour after each other.
+        """
+        try:
+            in_units = timedelta(**units)
+        except (ValueError, OverflowError):
+            raise WrongValue(f"advance() got {units}: give a time span, such as days=30 or hours=1") from None
+        span = checks.span("by", checks.span("by", by) + in_units)
         await self._workers.until_idle()
-        await self.move_to(self.now() + (timedelta(**units) if by is None else by))
+        await self._go(self._workers.now_ms + span / timedelta(milliseconds=1), f"by={span}", 1_000)
 
     async def move_to(self, moment: datetime) -> None:
         """Let time pass until *moment*: all that is due by then runs, each at its own moment, and has ended.
 
-        Before a worker runs it says at which time the first one starts, which may be in the past.
-        WrongValue: the moment has passed. QuarqError: a job still runs after `jobs_worker.patience_s` real seconds, or
-        more than `most_steps` moments are due.
+        Before a worker runs it says at which time the first one starts, which may be in the past. A datetime without a
+        zone is in local time, as in `eta=`.
+        WrongValue: the moment has passed, or is not from 1970 to 9999. QuarqError: a job still runs after
+        `jobs_worker.patience_s` real seconds, or something ran at more than `most_steps` moments.
         """
-        target_ms = checks.moment("moment", moment).timestamp() * 1000
-        if not self._workers.running:
-            return await self._workers.set_clock(target_ms, self.on_move)
-        if target_ms < self._workers.now_ms - 1_000:
-            raise WrongValue(f"moment={moment}: it is {self.now()} already, and time goes forward while a worker runs")
-        for _ in range(self.most_steps + 1):
-            next_ms = await self._workers.until_idle()
-            await self._workers.set_clock(min(next_ms, target_ms), self.on_move)
-            if next_ms > target_ms:
-                await self._workers.until_idle()
+        await self._go(checks.moment("moment", moment).timestamp() * 1000, f"moment={moment}")
+
+    async def _go(self, target_ms: float, asked: str, ms_a_real_second: int = 0) -> None:
+        """The target itself moves on by *ms_a_real_second*."""
+        workers, began = self._workers, time.monotonic()
+        if not 0 <= target_ms <= LAST_MS:
+            raise WrongValue(f"{asked}: give what is from 1970 to 9999; it is {self.now()}")
+        if workers.began and target_ms < workers.now_ms - 1_000:
+            raise WrongValue(
+                f"{asked}: it is {self.now()} already. Schedules and rate limits remember the time of the first worker "
+                "of a test, so it goes only forward from there: give a later moment, or write another test"
+            )
+        if not workers.running:
+            return await workers.set_clock(target_ms, self.on_move)
+        moments, started, due = 0, workers.started, list[str]()
+        while True:
+            next_ms = await workers.until_idle()
+            moments, started = moments + (workers.started > started), workers.started
+            if moments > self.most_steps:
+                raise QuarqError(
+                    f"jobs have run at {self.most_steps} moments, and it is only {self.now()}; due at the last: "
+                    f"{await workers.named(due)}. Move less at a time, or raise `jobs_clock.most_steps`"
+                )
+            limit_ms, due = target_ms + (time.monotonic() - began) * ms_a_real_second, workers.next_due
+            await workers.set_clock(min(next_ms, limit_ms), self.on_move)
+            if next_ms > limit_ms:
+                await workers.until_idle()
                 return None
-        raise QuarqError(
-            f"after {self.most_steps} moments with something due it is {self.now()}, not {moment}: move less at "
-            "a time, leave out a schedule that is due often, or raise `jobs_clock.most_steps`"
-        )

@@ -70,7 +70,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
         self._caution = Caution(runner.redis, self._slots)
         self._stopping = self._claimed_enough = False
-        self._background = Background()
+        self._background, self.hooks = Background(), Background()
         self._make_parts(options, poll_s)
 
     def _make_parts(self, options: WorkerOptions, poll_s: float) -> None:
@@ -231,7 +231,7 @@ class Engine:
                 self._runner.report(held, outcome)
         if (after_end := self._runner.hooks.after_end) is not None and outcome.ends:
             ctx = ctx_for(self._runner.ctx, held.job, held.call)
-            self._background.start(call_hook(after_end, held.call.task, ctx))
+            self.hooks.start(call_hook(after_end, held.call.task, ctx))
 
     def _can_take(self) -> bool:
         """A stopping worker must pass the wake token on."""
@@ -267,6 +267,7 @@ class Engine:
         await self.waker.close()
         await self._control.close()
         await self._background.stop()
+        await self.hooks.stop()
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     def _obey(self, channel: bytes, message: bytes) -> None:

@@ -36,7 +36,8 @@ class Scheduler:
         self._cron_jobs = cron_jobs
         self._queue = queue
         self._zone = zone or UTC
-        self._next: dict[str, datetime] = {}
+        self.next_moments: dict[str, datetime] = {}
+        """Of each schedule by its name; one in the past is about to be fired."""
         self.woken = asyncio.Event()
         """Set: it looks at the clock now."""
         self._outage = Outage("fire schedules")
@@ -52,11 +53,6 @@ class Scheduler:
         while self._cron_jobs:
             await self._outage.keep_trying(self._fire_due)
 
-    @property
-    def next_due(self) -> datetime | None:
-        """The moment that comes next; one in the past is about to be fired."""
-        return min(self._next.values(), default=None)
-
     async def _catch_up(self) -> None:
         now = await self._now()
         for job in self._cron_jobs:
@@ -64,7 +60,7 @@ class Scheduler:
             missed = _latest(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, "missed"))
-            self._next[job.name] = _after(job, now)
+            self.next_moments[job.name] = _after(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
         await self._declare_all(now)
@@ -79,14 +75,14 @@ class Scheduler:
         self.woken.clear()
         now = await self._now()
         for job in self._cron_jobs:
-            due = self._next[job.name]
+            due = self.next_moments[job.name]
             if due <= now:
                 latest = _latest(job, due - timedelta(milliseconds=1), now) or due
                 await self._alone(job, self._fire(job, latest, now, "due"))
-                self._next[job.name] = job.next_run = _after(job, now)
+                self.next_moments[job.name] = job.next_run = _after(job, now)
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
-        wait_s = (min(self._next.values()) - now).total_seconds()
+        wait_s = (min(self.next_moments.values()) - now).total_seconds()
         await wait_at_most(min(max(wait_s, 0), LONGEST_SLEEP_S), self.woken.wait())
 
     async def _alone(self, job: CronJob, step: Coroutine[Any, Any, None]) -> None:

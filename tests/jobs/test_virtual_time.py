@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,12 +63,19 @@ async def stuck() -> None:
     await asyncio.sleep(30)
 
 
+@task(name="virtual.again")
+async def again(times: int) -> None:
+    ran.append((str(times), clock[0].now()))
+    if times:
+        await again.apply_async((times - 1,), countdown=3600)
+
+
 @task(name="virtual.hourly", rate_limit="1/h")
 async def hourly() -> None:
     ran.append(("hourly", clock[0].now()))
 
 
-ALL = [note, due, flaky, calls, stuck, hourly]
+ALL = [note, due, flaky, calls, stuck, hourly, again]
 
 
 def spans(moments: list[datetime]) -> list[float]:
@@ -101,6 +108,16 @@ async def test_retries_come_after_their_delay(
 
         assert await result.get(timeout=5) == 3
     assert spans([at for _, at in ran]) == [hours] * 3
+
+
+@pytest.mark.parametrize("times", [1, 2, 20])
+async def test_n_hours_have_room_for_n_steps_an_hour_apart(jobs_worker: Workers, jobs_clock: Clock, times: int) -> None:
+    """Each step takes some real time, and is called an hour after the one before it."""
+    async with jobs_worker(tasks=ALL):
+        await again.delay(times)
+        await jobs_clock.advance(hours=times)
+
+    assert [word for word, _ in ran] == [str(left) for left in range(times, -1, -1)]
 
 
 @pytest.mark.parametrize(
@@ -210,13 +227,20 @@ async def test_a_mocked_now_follows_each_step(
     jobs_worker: Workers, jobs_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[datetime] = []
+
+    async def moved(to: datetime) -> None:
+        seen.append(to)
+
     jobs_clock.on_move = seen.append
     async with jobs_worker(tasks=ALL):
         for hours in (1, 2):
             await note.apply_async((hours,), countdown=hours * 3600)
         await jobs_clock.advance(hours=3)
 
-    assert spans(seen) == [1, 1]
+        jobs_clock.on_move = moved
+        await jobs_clock.advance(timedelta(hours=1), hours=1)
+
+    assert spans(seen) == [1, 1, 2]
     assert [at <= ran_at < at + NEARLY for at, (_, ran_at) in zip(seen, ran, strict=False)] == [True, True]
 
 
@@ -272,11 +296,49 @@ async def test_a_job_that_does_not_end_is_named(jobs_worker: Workers, jobs_clock
             await jobs_clock.advance(days=1)
 
 
-async def test_a_schedule_that_is_due_too_often_is_an_error(jobs_worker: Workers, jobs_clock: Clock) -> None:
+@pytest.mark.parametrize("by_schedule", [True, False])
+async def test_what_is_due_too_often_is_named(jobs_worker: Workers, jobs_clock: Clock, by_schedule: bool) -> None:
     jobs_clock.most_steps = 5
-    async with jobs_worker(tasks=ALL, cron_jobs=[every(due, timedelta(minutes=1))]):
-        with pytest.raises(QuarqError, match=r"after 5 moments .* it is .* raise `jobs_clock\.most_steps`"):
+    what = r"schedule minutely" if by_schedule else r"virtual\.again\[\w+\]"
+    minutely = [every(due, timedelta(minutes=1), name="minutely")] if by_schedule else []
+    async with jobs_worker(tasks=ALL, cron_jobs=minutely):
+        await again.delay(30)
+        message = (
+            rf"have run at 5 moments, and it is only .*; due at the last: {what}\. Move .*`jobs_clock\.most_steps`"
+        )
+        with pytest.raises(QuarqError, match=message):
             await jobs_clock.advance(days=1)
+
+
+async def test_moments_at_which_nothing_runs_do_not_count(jobs_worker: Workers, jobs_clock: Clock) -> None:
+    """A job of a task that is at its limit of concurrency is looked at each hour."""
+
+    @task(name="virtual.alone", max_concurrency=1)
+    async def alone() -> None:
+        await (await note.apply_async(countdown=10 * 86_400)).get()
+
+    jobs_clock.most_steps = 10
+    async with jobs_worker(tasks=[alone, note]):
+        results = await alone.apply_many([(), ()])
+        await jobs_clock.advance(days=21)
+        assert [await result.state() for result in results] == ["SUCCESS"] * 2
+
+
+async def test_the_end_of_a_job_is_the_end_of_its_hooks(jobs_worker: Workers, jobs_clock: Clock) -> None:
+    async def after(ctx: dict[str, Any]) -> None:
+        await asyncio.sleep(0.1)
+        ran.append(("after", clock[0].now()))
+
+    async with jobs_worker(tasks=ALL, after_job_end=after):
+        await note.delay("job")
+        await jobs_clock.advance(days=1)
+        assert [word for word, _ in ran] == ["job", "after"]
+        assert ran[1][1] - ran[0][1] < DAY / 2
+
+        jobs_worker.patience_s = 0.01
+        await note.delay("job")
+        with pytest.raises(QuarqError, match="after_job_end has not ended"):
+            await jobs_worker.until_idle()
 
 
 async def fails(ctx: dict[str, Any]) -> None:
@@ -304,11 +366,19 @@ async def with_a_worker_that_has_ended(jobs_worker: Workers, jobs_clock: Clock) 
         await jobs_clock.advance(days=1)
 
 
+async def backwards_between_two_workers(jobs_worker: Workers, jobs_clock: Clock) -> None:
+    """A schedule would not run again at moments that it had, and no limit would let anything through."""
+    async with jobs_worker(tasks=ALL):
+        await jobs_clock.advance(hours=2)
+    await jobs_clock.move_to(jobs_clock.now() - timedelta(hours=1))
+
+
 @pytest.mark.parametrize(
     ("mistake", "error", "why"),
     [
+        (backwards_between_two_workers, WrongValue, "is .* already. Schedules and rate limits .* give a later moment"),
         (before_there_is_a_worker, QuarqError, r"no worker runs.*async with jobs_worker"),
-        (backwards, WrongValue, "time goes forward while a worker runs"),
+        (backwards, WrongValue, "by=.*, from 0:00:00 to"),
         (with_a_worker_that_does_not_start, RuntimeError, "no database"),
         (with_a_worker_that_has_ended, QuarqError, "or one has ended"),
     ],
@@ -318,3 +388,36 @@ async def test_a_mistake_is_said_at_once(
 ) -> None:
     with pytest.raises(error, match=why):
         await mistake(jobs_worker, jobs_clock)
+
+
+@pytest.mark.parametrize(
+    ("by", "units", "why"),
+    [
+        ((3600,), {}, r"by=3600: write a time span such as timedelta\(seconds=30\)"),
+        ((), {"days": float("nan")}, "nan.*give a time span, such as days=30"),
+        ((), {"days": float("inf")}, "inf.*give a time span, such as days=30"),
+        ((), {"days": 10**12}, "give a time span, such as days=30"),
+        ((), {"days": 365 * 9_000}, "by=.*write a time span"),
+        ((timedelta(hours=1),), {"hours": -2}, "by=.*, from 0:00:00 to"),
+    ],
+)
+async def test_a_span_that_is_none_is_refused(
+    jobs_worker: Workers, jobs_clock: Clock, by: Any, units: Any, why: str
+) -> None:
+    with pytest.raises((TypeError, WrongValue), match=why):
+        await jobs_clock.advance(*by, **units)
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime(1960, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=1)))]
+)
+async def test_a_moment_that_redis_does_not_have_is_refused(jobs_clock: Clock, moment: datetime) -> None:
+    with pytest.raises(WrongValue, match="give what is from 1970 to 9999"):
+        await jobs_clock.move_to(moment)
+
+
+async def test_a_datetime_without_a_zone_is_in_local_time(jobs_clock: Clock) -> None:
+    moment = datetime(2026, 1, 15, 12)
+    await jobs_clock.move_to(moment)
+
+    assert timedelta(0) <= jobs_clock.now() - moment.astimezone(UTC) < NEARLY
