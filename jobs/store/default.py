@@ -12,11 +12,13 @@ from ..errors import NotConnected
 _connections: list[Any] = []
 """JobsRedis. Its module needs arq and this one must not: workflows run without."""
 
+example = 'async with connect("redis://localhost:6379"):'
+"""How to make one; in tests another."""
+
 
 def current() -> Any:
     """The connection made last and not ended yet; NotConnected says how to make one."""
     if not _connections:
-        example = 'async with connect("redis://localhost:6379"):'
         raise NotConnected(f"no Redis to use: call this inside `{example}`")
     return _connections[-1]
 

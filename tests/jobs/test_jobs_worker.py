@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import CurrentJob, Middleware, OutgoingCall, Result, connect, group, task, worker_settings
+from jobs.errors import NotConnected
 from jobs.testing import Workers, eager
 
 seen: list[Any] = []
@@ -84,3 +85,10 @@ async def test_calls_inside_a_connect_go_through_its_middleware_too(
     else:
         async with jobs_worker(tasks=[note], middleware=[shared, theirs]):
             await application()
+
+
+async def test_a_call_outside_the_block_is_told_of_it(jobs_worker: Workers) -> None:
+    async with jobs_worker(tasks=[note]):
+        await note.delay()
+    with pytest.raises(NotConnected, match=r"call this inside `async with jobs_worker\(tasks=\[\.\.\.\]\):`"):
+        await note.delay()
