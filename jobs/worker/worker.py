@@ -99,15 +99,15 @@ class Worker(ArqWorker):
         if self.on_startup:
             await self.on_startup(self.ctx)
             logger.disabled = False
-        # else it was stopped meanwhile: a library's own timeout may have swallowed the cancellation
-        if self.allow_pick_jobs:
-            assert isinstance(self.pool, JobsRedis)
-            await self._run_engine(self.pool)
+        assert isinstance(self.pool, JobsRedis)
+        await self._run_engine(self.pool)
 
     async def _run_engine(self, redis: JobsRedis) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
         scheduler = self.scheduler = Scheduler(redis, self.cron_jobs, self._options.queues[-1], self.timezone)
-        await scheduler.catch_up()  # a signal meanwhile cancels it: there is no engine yet
+        await scheduler.catch_up()
+        if not self.allow_pick_jobs or asyncio.current_task().cancelling():  # type: ignore[union-attr]
+            return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
         engine = self.engine = self._make_engine(redis)
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:

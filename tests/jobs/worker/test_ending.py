@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from arq.worker import create_worker
 
-from jobs import every
+from jobs import every, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.script_connection import ScriptConnection
@@ -79,3 +80,17 @@ async def test_a_job_that_is_claimed_while_its_worker_stops_is_released(
     info = await result.info()
     assert info is not None
     assert (info.state, info.attempts, info.retries) == ("PENDING", 0, 0)
+
+
+async def test_a_worker_that_is_cancelled_while_it_starts_ends(redis_url: str) -> None:
+    """A library's timeout may swallow a cancellation: redis-py's does while it connects."""
+    for steps in (0, 1, 2, 3, 4, 5, 10, 20, 50):
+        worker = create_worker(worker_settings(redis_url=redis_url, tasks=tasks.ALL, handle_signals=False))
+        worker.main_task = running = asyncio.create_task(worker.main())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+
+        done, _ = await asyncio.wait([running], timeout=5)
+        assert done, steps
+        await worker.close()
