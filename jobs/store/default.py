@@ -12,8 +12,7 @@ from ..errors import NotConnected
 _connections: list[Any] = []
 """JobsRedis. Its module needs arq and this one must not: workflows run without."""
 
-example = 'async with connect("redis://localhost:6379"):'
-"""How to make one; in tests another."""
+example = 'async with connect("redis://localhost:6379"):'  # another one in tests
 
 
 def current() -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
@@ -61,6 +60,7 @@ class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 
     wins = True
+    notifications: Any = None
 
     def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
         options = checked({"around": around, "middleware": middleware}, CHECKS)
@@ -70,11 +70,7 @@ class EagerRedis(JobsRedis):
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
-        self._notifications = EagerNotifications(self._jobs)
-
-    @property
-    def notifications(self) -> EagerNotifications:  # type: ignore[override]  # no Redis, no subscription
-        return self._notifications
+        self.notifications = self
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Run each call to its end, unless its id has a result."""
@@ -117,8 +113,10 @@ class EagerRedis(JobsRedis):
         raise QuarqError(f"{call.task}: retried {ENDLESS} times and has not ended")
 
     async def _workflow(self, call: Call) -> None:
-        def member(signature: Signature, path: Path) -> Awaitable[Any]:
-            return self._member(member_call(self, signature, caller, place(path)))
+        async def member(signature: Signature, path: Path) -> Any:
+            call = member_call(self, signature, caller, place(path))
+            await asyncio.create_task(self._job(call))
+            return await Result(call.id, self).get()
 
         held = self._held(call, 0)
         tree = encoding.loads_wrapped(call.tree)
@@ -130,10 +128,6 @@ class EagerRedis(JobsRedis):
             await self._end(held, Outcome(FAILURE, error))
         else:
             await self._end(held, Outcome(SUCCESS, value))
-
-    async def _member(self, call: Call) -> Any:
-        await asyncio.create_task(self._job(call))
-        return await Result(call.id, self).get()
 
     async def _end(self, held: HeldJob, outcome: Outcome) -> None:
         job_id = held.job.id
@@ -157,16 +151,9 @@ class EagerRedis(JobsRedis):
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")
 
-
-@dataclass
-class EagerNotifications:
-    """The part of a Notifications that results use; every job has ended."""
-
-    _jobs: dict[str, JobState]
-
     async def read(self, ids: Sequence[str]) -> list[JobState]:
+        """As the next one, of `notifications`, which is this itself: every job has ended."""
         return [self._jobs.get(job_id, JobState("UNKNOWN", b"", b"")) for job_id in ids]
 
     async def wait_until_ended(self, job_id: str) -> JobState:
-        [job] = await self.read([job_id])
-        return job
+        return (await self.read([job_id]))[0]

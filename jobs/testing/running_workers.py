@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import inspect
 import math
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,8 +15,9 @@ import redis
 from arq.worker import create_worker
 
 from ..client.connection import JobsRedis
-from ..errors import QuarqError
+from ..errors import QuarqError, SettingsMistake
 from ..store import default
+from ..store.cancellation import wait_at_most
 from ..store.keys import LAST_MS
 from ..store.pool import POOL_OPTIONS
 from ..store.redis_url import RedisURL
@@ -34,6 +36,7 @@ IN_TESTS = {
     "loop_stuck": 86_400,  # a debugger stops the loop
 }  # fmt: skip
 ADVICE = "have it call a task with a countdown instead of waiting itself, or raise `jobs_worker.patience_s`"
+LEFT = "it was cancelled, and goes on behind the block: let asyncio.CancelledError pass, and threads end"
 
 
 @all_awaited
@@ -46,13 +49,11 @@ class Workers:
 
     def __init__(self, redis_url: str) -> None:
         self._url = redis_url
-        self.prefix = f"jobs-test-{uuid4().hex[:12]}:"
+        self.prefix = f"{{jobs-test-{uuid4().hex[:12]}}}:"  # in braces: one slot of a cluster
         self._real_ms, self._ahead_ms = (time.time() - time.monotonic()) * 1000, 0
         self.running: list[Any] = []
-        self.began = False
-        """Has a worker run?"""
-        self.next_due: list[str] = []
-        """The ids of the jobs, and the schedules, that are due next, as the last look has shown."""
+        self.began, self.started, self.next_due = False, 0, list[str]()
+        """Has a worker run? How many jobs have those that run started? What schedules and ids are due next?"""
         self.patience_s: float = 10
         """How many real seconds it may take until nothing is left to do."""
 
@@ -63,6 +64,11 @@ class Workers:
         *options* are those of `worker_settings()`, without `redis_url`. Or give the *settings* that it returned; then
         *options* replace those of arq's Worker. What keeps the worker from starting is raised here.
         """
+        if not isinstance(settings, type | None) or "redis_url" in options:
+            raise SettingsMistake(
+                "jobs_worker() takes tasks=[...] and more options of worker_settings(), or the class that it returned. "
+                "The Redis is that of the fixture jobs_redis_url"
+            )
         made: Any = settings or worker_settings(redis_url=self._url, **options)
         given = {name: value for name, value in {**vars(made), **options}.items() if name in OF_THE_CONNECTION}
         pool = JobsRedis(RedisURL.read(self._url).pool(**POOL_OPTIONS), prefix=self.prefix, **given)
@@ -74,14 +80,26 @@ class Workers:
                 await self.set_clock(0)
                 await pool.notifications.wait_until_ended("")  # from here on it hears of each end at once
                 main = worker.main_task = asyncio.create_task(worker.main())
-                while not (worker.statistics().name or main.done()):
+                deadline = time.monotonic() + self.patience_s
+                while not (worker.statistics().name or main.done() or time.monotonic() > deadline):
                     await asyncio.wait([main], timeout=PAUSE_S)
                 if main.done():
                     await main
+                if not worker.statistics().name:
+                    raise self._late([], "on_startup")
                 yield worker
             finally:
                 self.running.remove(worker)
-                await worker.close()
+                if not await wait_at_most(self.patience_s, worker.close()):
+                    error = self._late(worker.engine.held.values() if worker.engine else (), "on_shutdown", LEFT)
+                    await pool.aclose(True)
+                    if (failure := sys.exception()) is None:
+                        raise error
+                    failure.add_note(str(error))
+
+    def _late(self, jobs: Iterable[Any], otherwise: str, advice: str = ADVICE) -> QuarqError:
+        what = ", ".join(sorted(f"{held.call.task}[{held.job.id}]" for held in jobs)) or otherwise
+        return QuarqError(f"{what} has not ended after {self.patience_s:g} real seconds: {advice}")
 
     @property
     def now_ms(self) -> float:
@@ -99,16 +117,14 @@ class Workers:
             is_due, next_ms = await self._look()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            held = [job for worker in self.running for job in worker.engine.held.values()]
-            running = sorted(f"{job.call.task}[{job.job.id}]" for job in held if job.slot.held or job.outcome)
-            running += ["after_job_end" for worker in self.running for _ in worker.engine.hooks.tasks]
-            busy = is_due or running or any(worker.pool.is_sending for worker in self.running)
+            engines = [worker.engine for worker in self.running]
+            running = [job for engine in engines for job in engine.held.values() if job.slot.held or job.outcome]
+            hooks = any(engine.hooks.tasks for engine in engines)
+            busy = is_due or running or hooks or any(worker.pool.is_sending for worker in self.running)
             looks = 0 if busy else looks + 1
             if busy and time.monotonic() > deadline:
-                what = ", ".join(running) or "what is due, or asked of Redis,"
-                raise QuarqError(f"{what} has not ended after {self.patience_s:g} real seconds: {ADVICE}")
-            if busy:
-                await asyncio.sleep(PAUSE_S)
+                raise self._late(running, "after_job_end" if hooks else "what is due, or asked of Redis,")
+            await asyncio.sleep(PAUSE_S if busy else 0)
         return next_ms
 
     async def set_clock(self, ms: float, on_move: Callable[[datetime], Any] | None = None) -> None:
@@ -133,6 +149,7 @@ class Workers:
         """Is a job or a schedule due, and when is the next one?"""
         if not self.running or any(worker.main_task.done() for worker in self.running):
             raise QuarqError("no worker runs, or one has ended: call this inside `async with jobs_worker(...):`")
+        self.started = sum(worker.engine.started for worker in self.running)
         pool = self.running[0].pool
         queues = {queue for worker in self.running for queue in worker.engine.queues}
         held = {job_id for worker in self.running for job_id in worker.engine.held}
@@ -150,11 +167,6 @@ class Workers:
         self.next_due = [what for due, what in dues if due == next_ms]
         return next_ms <= seconds * 1000 + microseconds / 1000 + self._ahead_ms, next_ms
 
-    @property
-    def started(self) -> int:
-        """How many jobs the workers that run have started."""
-        return sum(worker.engine.started for worker in self.running)
-
     async def named(self, due: list[str]) -> str:
         """What was in `next_due`, jobs with their tasks."""
         pool = self.running[0].pool
@@ -162,7 +174,9 @@ class Workers:
         return ", ".join(f"{task.decode()}[{what}]" if task else what for task, what in zip(tasks, due, strict=True))
 
     def forget(self) -> None:
-        """Delete all keys of the test."""
-        with redis.Redis.from_url(self._url) as client:
-            for key in client.scan_iter(f"{self.prefix}*", count=1000):
+        """Delete all keys of the test, if a worker has run."""
+        pool = RedisURL.read(self._url).pool()
+        kind = getattr(redis.connection, pool.connection_class.__name__)  # the same, without asyncio
+        with redis.Redis(connection_pool=redis.ConnectionPool(kind, **pool.connection_kwargs)) as client:
+            for key in client.scan_iter(f"{self.prefix}*", count=1000) if self.began else ():
                 client.unlink(key)

@@ -36,10 +36,7 @@ class Clock:
 
         The real time that this takes comes on top, so that `hours=5` has room for 5 retries, an hour after each other.
         """
-        try:
-            in_units = timedelta(**units)
-        except (ValueError, OverflowError):
-            raise WrongValue(f"advance() got {units}: give a time span, such as days=30 or hours=1") from None
+        in_units = timedelta(**{unit: checks.number(unit, n, least=-1e15) for unit, n in units.items()})
         span = checks.span("by", checks.span("by", by) + in_units)
         await self._workers.until_idle()
         await self._go(self._workers.now_ms + span / timedelta(milliseconds=1), f"by={span}", 1_000)
@@ -47,8 +44,7 @@ class Clock:
     async def move_to(self, moment: datetime) -> None:
         """Let time pass until *moment*: all that is due by then runs, each at its own moment, and has ended.
 
-        Before a worker runs it says at which time the first one starts, which may be in the past. A datetime without a
-        zone is in local time, as in `eta=`.
+        Before the first worker it says when that starts, in the past too. Without a zone it is local time, as `eta=`.
         WrongValue: the moment has passed, or is not from 1970 to 9999. QuarqError: a job still runs after
         `jobs_worker.patience_s` real seconds, or something ran at more than `most_steps` moments.
         """
@@ -57,12 +53,10 @@ class Clock:
     async def _go(self, target_ms: float, asked: str, ms_a_real_second: int = 0) -> None:
         """The target itself moves on by *ms_a_real_second*."""
         workers, began = self._workers, time.monotonic()
-        if not 0 <= target_ms <= LAST_MS:
-            raise WrongValue(f"{asked}: give what is from 1970 to 9999; it is {self.now()}")
-        if workers.began and target_ms < workers.now_ms - 1_000:
+        if not (workers.now_ms - 1_000 if workers.began else 0) <= target_ms <= LAST_MS:
             raise WrongValue(
-                f"{asked}: it is {self.now()} already. Schedules and rate limits remember the time of the first worker "
-                "of a test, so it goes only forward from there: give a later moment, or write another test"
+                f"{asked}: it is {self.now()}. Give a moment from 1970 to 9999, and a later one once a worker of the "
+                "test has run: schedules and rate limits remember when they did"
             )
         if not workers.running:
             return await workers.set_clock(target_ms, self.on_move)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from jobs import CurrentJob, Middleware, OutgoingCall, Result, connect, group, task, worker_settings
-from jobs.errors import NotConnected
+from jobs import CurrentJob, Middleware, OutgoingCall, Result, Task, connect, group, task, worker_settings
+from jobs.errors import NotConnected, QuarqError, QueueUnavailable, SettingsMistake
 from jobs.testing import Workers, eager
+from tests.waiting import wait_until
 
 seen: list[Any] = []
 
@@ -92,3 +98,98 @@ async def test_a_call_outside_the_block_is_told_of_it(jobs_worker: Workers) -> N
         await note.delay()
     with pytest.raises(NotConnected, match=r"call this inside `async with jobs_worker\(tasks=\[\.\.\.\]\):`"):
         await note.delay()
+
+
+# What it is given
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [(([note],), {}), ((note,), {}), (("settings",), {}), ((), {"tasks": [note], "redis_url": "redis://x"})],
+)
+async def test_what_it_cannot_take_is_refused(jobs_worker: Workers, given: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(SettingsMistake, match=r"jobs_worker\(\) takes tasks=.* of worker_settings\(\), or the class"):
+        await jobs_worker(*given, **options).__aenter__()
+
+
+@pytest.mark.parametrize("form", [" {}", "{}?db=3", "{upper}?socket_timeout=9&max_connections=4"])
+async def test_keys_are_deleted_at_any_address_that_a_worker_takes(redis_url: str, form: str) -> None:
+    workers = Workers(form.format(redis_url, upper=redis_url.replace("unix:", "UNIX:")))
+    async with workers(tasks=[note]) as worker:
+        await note.delay()
+        assert await worker.pool.keys(f"{workers.prefix}*")
+        assert workers.prefix.startswith("{jobs-test-")
+        assert workers.prefix.endswith("}:")
+    async with connect(form.format(redis_url, upper=redis_url)) as connection:
+        workers.forget()
+        assert await connection.keys() == []
+
+
+async def test_nothing_is_deleted_where_no_worker_has_begun() -> None:
+    workers = Workers("unix:///nonexistent/redis.sock")
+    with pytest.raises(QueueUnavailable):
+        await workers(tasks=[note]).__aenter__()
+    workers.forget()
+
+
+# What does not end
+
+
+@pytest.fixture
+def impatient(jobs_worker: Workers, monkeypatch: pytest.MonkeyPatch) -> Workers:
+    monkeypatch.setattr("jobs.worker.engine.LAST_WAIT_S", 0.1)
+    jobs_worker.patience_s = 0.3
+    return jobs_worker
+
+
+stop = threading.Event()
+
+
+@task(name="hosted.swallows")
+async def swallows() -> None:
+    while not stop.is_set():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+
+
+@task(name="hosted.thread")
+def thread() -> None:
+    stop.wait(30)
+
+
+@pytest.fixture
+def stopped_at_last() -> Iterator[None]:
+    stop.clear()
+    yield
+    stop.set()
+
+
+@pytest.mark.parametrize("stubborn", [swallows, thread])
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_job_that_does_not_end_is_left_and_named(
+    impatient: Workers, stopped_at_last: None, stubborn: Task[Any, Any], fails: bool
+) -> None:
+    async def test() -> None:
+        async with impatient(tasks=[stubborn]) as worker:
+            await stubborn.delay()
+            await wait_until(lambda: worker.statistics().busy, "the job to run")
+            assert not fails, "the test's own failure"
+
+    with pytest.raises(AssertionError if fails else QuarqError) as caught:
+        await test()
+    stop.set()
+
+    said = "".join(caught.value.__notes__) if fails else str(caught.value)
+    assert re.match(
+        rf"{stubborn.name}\[\w+\] has not ended after 0\.3 real seconds: it was cancelled, and goes on", said
+    )
+
+
+@pytest.mark.parametrize("hook", ["on_startup", "on_shutdown"])
+async def test_a_hook_that_does_not_end_is_named(impatient: Workers, hook: str) -> None:
+    async def waits(ctx: dict[str, Any]) -> None:
+        await asyncio.sleep(30)
+
+    with pytest.raises(QuarqError, match=rf"{hook} .*has not ended after 0\.3 real seconds"):
+        async with impatient(tasks=[note], **{hook: waits}):
+            assert hook == "on_shutdown"

@@ -376,7 +376,11 @@ async def backwards_between_two_workers(jobs_worker: Workers, jobs_clock: Clock)
 @pytest.mark.parametrize(
     ("mistake", "error", "why"),
     [
-        (backwards_between_two_workers, WrongValue, "is .* already. Schedules and rate limits .* give a later moment"),
+        (
+            backwards_between_two_workers,
+            WrongValue,
+            "it is .* a later one once a worker of the test has run: schedules",
+        ),
         (before_there_is_a_worker, QuarqError, r"no worker runs.*async with jobs_worker"),
         (backwards, WrongValue, "by=.*, from 0:00:00 to"),
         (with_a_worker_that_does_not_start, RuntimeError, "no database"),
@@ -394,9 +398,9 @@ async def test_a_mistake_is_said_at_once(
     ("by", "units", "why"),
     [
         ((3600,), {}, r"by=3600: write a time span such as timedelta\(seconds=30\)"),
-        ((), {"days": float("nan")}, "nan.*give a time span, such as days=30"),
-        ((), {"days": float("inf")}, "inf.*give a time span, such as days=30"),
-        ((), {"days": 10**12}, "give a time span, such as days=30"),
+        ((), {"days": float("nan")}, "days=nan: give a number"),
+        ((), {"days": float("inf")}, "days=inf: give a number"),
+        ((), {"hours": "5"}, "hours='5': give a number"),
         ((), {"days": 365 * 9_000}, "by=.*write a time span"),
         ((timedelta(hours=1),), {"hours": -2}, "by=.*, from 0:00:00 to"),
     ],
@@ -412,7 +416,7 @@ async def test_a_span_that_is_none_is_refused(
     "moment", [datetime(1960, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=1)))]
 )
 async def test_a_moment_that_redis_does_not_have_is_refused(jobs_clock: Clock, moment: datetime) -> None:
-    with pytest.raises(WrongValue, match="give what is from 1970 to 9999"):
+    with pytest.raises(WrongValue, match=r"it is .* Give a moment from 1970 to 9999"):
         await jobs_clock.move_to(moment)
 
 
