@@ -83,6 +83,8 @@ class CurrentJob:
         """Where plain functions run; None is the loop's own threads."""
         self.thread: asyncio.Future[Any] | None = None
         """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
+        self.reported: BaseException | None = None
+        """An error that its own process has sent to Sentry."""
         self.clock: Callable[[], float] = time.time
         """Seconds since 1970; in a worker by Redis' clock."""
         self.name = task.name

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as TimedOut
 from types import FrameType
 from typing import Any
@@ -46,9 +46,10 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
         raise TimeLimitExceeded(why) from None
     except ProcessExpired as error:
         raise WorkerLost(f"{ref}: its process died, exit code {error.exitcode}") from None
-    success, value = encoding.loads_wrapped(answer)
+    success, value, was_sent = encoding.loads_wrapped(answer)
     if success:
         return value
+    job.reported = value if was_sent else None
     raise value
 
 
@@ -67,16 +68,24 @@ def _work(module: str, name: str, soft_time_limit: float | None, max_retries: in
     assert isinstance(task, Task)
     request, args, kwargs = encoding.loads_wrapped(call)
     job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
-    try:
-        with _interrupted_at(soft_time_limit, f"{name}[{job.request.id}]"):
-            value = task.run_now(job, args, kwargs)
-            if callables.is_unfinished(value):
-                value = asyncio.run(callables.finished(name, value))
-            return encoding.dumps([True, value], DEPTH + 1)
-    except Exception as error:
-        if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name
-            error.args = (error.defer_score and error.defer_score / 1000,)
-        return encoding.dumps([False, error])
+    with _reports(job) as was_sent:
+        try:
+            with _interrupted_at(soft_time_limit, f"{name}[{job.request.id}]"):
+                value = task.run_now(job, args, kwargs)
+                if callables.is_unfinished(value):
+                    value = asyncio.run(callables.finished(name, value))
+                return encoding.dumps([True, value, False], DEPTH + 1)
+        except Exception as error:
+            if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name
+                error.args = (error.defer_score and error.defer_score / 1000,)
+            return encoding.dumps([False, error, was_sent(error)])
+
+
+def _reports(job: CurrentJob) -> contextlib.AbstractContextManager[Callable[[BaseException], bool]]:
+    """Its scope in Sentry, if the application has imported that: was an error sent by the job itself?"""
+    if "sentry_sdk" not in sys.modules:
+        return contextlib.nullcontext(lambda error: False)
+    return importlib.import_module("...contrib.sentry", __package__).in_process(job)  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,6 +41,8 @@ if os.environ.get("SENTRY") != "never":
         "": {},
         "pii": {"send_default_pii": True, "enable_logs": True, "auto_enabling_integrations": False},
         "bare": {"disabled_integrations": [LoggingIntegration, DedupeIntegration], "auto_enabling_integrations": False},
+        "stacks": {"attach_stacktrace": True, "auto_enabling_integrations": False},
+        "alone": {"default_integrations": False, "auto_enabling_integrations": False},
         "choosy": {
             "auto_enabling_integrations": False,
             "ignore_errors": [KeyError],
@@ -87,6 +90,7 @@ def process(text: str) -> None:
 
 @task(name="s.dies", process=True)
 def dies() -> None:
+    sentry_sdk.flush()  # the events of earlier jobs in this process
     os._exit(3)
 
 
@@ -137,6 +141,46 @@ def plain_captures(text: str) -> None:
         raise ValueError(text)
     except ValueError as error:
         log.exception("it says so itself, in a thread")
+        raise error from None
+
+
+@dataclass
+class Card:
+    number: str
+    pin: str = str(4700 + 11)  # its digits are not in the source, which is sent
+
+
+@task(name="s.keeps")
+async def keeps(data: dict[str, Any], token: str, *, failing: bool = True) -> None:
+    await _says(data, token, failing)
+
+
+@task(name="s.process_keeps", process=True)
+def process_keeps(data: dict[str, Any], token: str, *, failing: bool = True) -> None:
+    asyncio.run(_says(data, token, failing))
+
+
+async def _says(data: dict[str, Any], value: str, failing: bool) -> None:
+    """Has what it was given under other names, in other values and in objects."""
+    order, copied, pair = 7, {"deep": [{"password": data["password"]}], "plain": "shown"}, (value, "shown")
+    nested, card, pins = {"a": {"b": {"c": {"d": {"pin": 4700 + 11}}}}}, Card("shown", value), [Card("shown")]
+    text = f"Bearer {value!r}".encode()
+    log.error("it has %s of %d", "them", len((order, copied, pair, nested, card, pins, text)))
+    if failing:
+        raise ValueError("it keeps them")
+
+
+@task(name="s.process_logs", process=True)
+def process_logs(password: str) -> None:
+    log.error("no failure, in its process")
+
+
+@task(name="s.process_captures", process=True)
+def process_captures(text: str) -> None:
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        log.exception("it says so itself, in its process")
         raise error from None
 
 
@@ -192,7 +236,7 @@ async def start(ctx: dict[str, Any]) -> None:
 
 TASKS = [
     fail, fine, plain, process, dies, retried, recovers, declared, slow, revoked, unstorable, captures, plain_captures,
-    blocks, member, parent, note, note_fails,
+    blocks, member, parent, note, note_fails, keeps, process_keeps, process_logs, process_captures,
 ]  # fmt: skip
 
 NOT_NOW = (time.localtime().tm_min + 20) % 60  # a cron job of arq's runs at the full minute, else

@@ -46,7 +46,11 @@ def error_of(event: Event) -> tuple[str, str]:
 async def call_all(connection: JobsRedis) -> None:
     await asyncio.gather(
         s.fail.apply_async(("a task's", "hunter2"), task_id="fails"),
-        *(one.delay(one.name) for one in (s.plain, s.process, s.retried, s.captures, s.plain_captures)),
+        *(
+            one.delay(one.name)
+            for one in (s.plain, s.process, s.process_captures, s.retried, s.captures, s.plain_captures)
+        ),
+        s.process_logs.delay("hunter2"),
         *(one.delay() for one in (s.dies, s.recovers, s.slow, s.revoked, s.unstorable, s.parent)),
         s.fine.delay(1),
         s.declared.delay("declared"),
@@ -65,6 +69,7 @@ FAILURES = {
     ("s.fail", "ValueError: a task's"): 1,
     ("s.plain", "ValueError: s.plain"): 1,
     ("s.process", "ValueError: s.process"): 1,
+    ("s.process_captures", "ValueError: s.process_captures"): 1,
     ("s.retried", "OSError: s.retried"): 1,
     ("s.captures", "ValueError: s.captures"): 1,
     ("s.plain_captures", "ValueError: s.plain_captures"): 1,
@@ -101,7 +106,10 @@ async def test_each_job_that_failed_is_one_event(
     kinds = {(task, error.split(":")[0]): n for (task, error), n in others.items()}
     assert {error: n for error, n in found.items() if error in FAILURES} == FAILURES
     assert kinds == {**BY_KIND, ("s.fine", "WorkerLost"): 1, ("cron_of_arq", "ValueError"): 1}
-    assert len(events) == sum(found.values())
+    lines = [event for event in events if "exception" not in event]
+    of_logs = [] if options == "bare" else [("s.process_logs", "no failure, in its process")]
+    assert [(event["tags"]["task"], event["logentry"]["message"]) for event in lines] == of_logs
+    assert all(event["tags"]["job_id"] == event["contexts"]["job"]["job_id"] for event in events)
     (member,) = [event for event in events if event["tags"]["task"] == "s.member"]
     assert member["exception"]["values"][-1]["stacktrace"]["frames"][-1]["function"] == "member"
     assert "hunter2" not in json.dumps(events)
@@ -138,6 +146,43 @@ async def test_an_event_says_which_job_and_nothing_of_another(
         assert error["mechanism"] == {"type": "quarq", "handled": False}
         assert error["stacktrace"]["frames"][-1]["function"] == "fail"
         assert error["stacktrace"]["frames"][-1]["vars"]["text"] == f"'{job_id}'"
+
+
+async def test_no_variable_of_a_stack_shows_a_secret(connection: JobsRedis, redis_url: str, tmp_path: Path) -> None:
+    """Neither by its own name, nor inside another value, nor as a copy, nor in our frames; also of a mere log line."""
+    for one in s.keeps, s.process_keeps:
+        for failing in True, False:
+            await one.apply_async(({"password": "hunter2", "id": 5}, "swordfish"), {"failing": failing})
+
+    events = await events_of(tmp_path, redis_url, OPTIONS="stacks")
+
+    assert Counter("exception" in event for event in events) == {True: 2, False: 4}
+    for event in events:
+        stack = (event["exception"] if "exception" in event else event["threads"])["values"][-1]["stacktrace"]
+        ours = [frame for frame in stack["frames"] if frame["module"].startswith(("jobs.", "arq", "pebble"))]
+        assert not any("vars" in frame for frame in ours)
+        assert not any(secret in json.dumps(event) for secret in ("hunter2", "swordfish", "4711"))
+        of_code = [frame["vars"] for frame in stack["frames"] if frame["function"] == "_says"]
+        if "exception" in event and event["tags"]["task"] == "s.process_keeps":
+            assert of_code == []  # it was in another process
+            continue
+        (shown,) = of_code
+        assert (shown["order"], shown["pair"]) == ("7", ["[Filtered]", "'shown'"])
+        assert shown["copied"] == {"deep": [{"password": "[Filtered]"}], "plain": "'shown'"}
+        assert shown["card"] == shown["text"] == "[Filtered]"
+
+
+async def test_the_normal_end_of_a_worker_sends_what_is_left(
+    connection: JobsRedis, redis_url: str, tmp_path: Path
+) -> None:
+    """Without the integration of Sentry that does so; `process=True` too."""
+    for n in range(10):
+        await s.fail.delay(str(n))
+    await s.process_captures.delay("in its process")
+
+    events = await events_of(tmp_path, redis_url, OPTIONS="alone")
+
+    assert len(events) == 11
 
 
 async def test_what_the_application_ignores_is_ignored(connection: JobsRedis, redis_url: str, tmp_path: Path) -> None:
