@@ -31,7 +31,10 @@ CONTRIB = {
 }
 """What each module of contrib needs besides: nothing else of the library imports it."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
-MAY_READ_SETTINGS = re.compile(r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py")
+MAY_READ_SETTINGS = re.compile(
+    r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py"
+    r"|jobs/commands/worker\.py|jobs/worker/process_end\.py"
+)
 READS_PICKLE = "jobs/worker/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by nothing else."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
@@ -232,6 +235,7 @@ OF_THE_COMMANDS = {
     "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
     "jobs.client.result",  # to wait for one
     "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task
+    "jobs.store.cancellation", "jobs.worker.process_end", "jobs.worker.watch",  # to run workers
 }  # fmt: skip
 """What the commands may import: they read and act through `jobs.monitor`, as the pages do."""
 

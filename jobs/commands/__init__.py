@@ -13,6 +13,7 @@ from .events import events_command
 from .frame import USAGE, Target
 from .inspect import inspect_command, schedules_command, status_command
 from .result import result_command, why_command
+from .worker import worker_command
 from .workflows import workflows_command
 
 
@@ -53,7 +54,7 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
 
 for command in (
     status_command, inspect_command, result_command, why_command, call_command, purge_command, control_command,
-    retry_command, schedules_command, workflows_command, events_command,
+    retry_command, schedules_command, workflows_command, events_command, worker_command,
 ):  # fmt: skip
     commands.add_command(command)
 

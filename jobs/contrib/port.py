@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from ..errors import SettingsMistake
 from ..store.outage import is_away
 from ..worker.lease_renewer import BLOCKED_WARNING_S
+from ..worker.process_end import PROCESS
 
 logger = logging.getLogger("arq.worker.jobs")
 
@@ -52,12 +53,13 @@ class Port(ThreadingTCPServer):
         self._worker = worker
         self._found: dict[str, tuple[float, Future[Answer]]] = {}
         self._open: deque[socket.socket] = deque()
-        host, _, port = address.rpartition(":")
+        host, _, given = address.rpartition(":")
+        port = int(given) + int(PROCESS or 0)
         try:
-            self.address_family, *_, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+            self.address_family, *_, where = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
             super().__init__(where, _Request)  # type: ignore[arg-type]  # as sockets take it
-        except OSError as error:
-            why = f"cannot listen there: {error.strerror}; each worker process of a host needs a port of its own"
+        except (OSError, OverflowError) as error:  # the second: a port above 65535
+            why = f"cannot listen at port {port}: {error}; each worker process of a host needs a port of its own"
             raise SettingsMistake(f"health={address!r}: {why}") from None
 
     async def __aenter__(self) -> None:

@@ -1,12 +1,19 @@
-"""The end of a worker's process that cannot wait: for a thread, or for a loop that is stuck."""
+"""The end of a worker's process that is no ordinary one: at once, with its supervisor, or to be started again."""
 
 import logging
 import os
+import signal
 import sys
 from typing import NoReturn
 
 REPORTS_S = 2
 """How long reports to Sentry may take, if the application uses it."""
+NUMBER = "JOBS_PROCESS"
+"""The variable that a process has which `python -m jobs worker` has started: its number among the others, from 0."""
+PROCESS = os.environ.get(NUMBER, "")
+"""What this process has there; '' if it was started in another way."""
+RECYCLED = 75
+"""The exit code of such a process if it is to be started again at once: after `max_jobs_total` or `max_memory`."""
 
 
 def end_process(code: int) -> NoReturn:
@@ -15,3 +22,11 @@ def end_process(code: int) -> NoReturn:
         sentry.flush(timeout=REPORTS_S)
     logging.shutdown()
     os._exit(code)
+
+
+def end_with_supervisor() -> None:
+    """For a thread of such a process: end as by SIGTERM once its supervisor is gone, however that has ended. It holds
+    the other end of the standard input, and writes nothing.
+    """
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

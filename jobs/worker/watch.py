@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import SettingsMistake
@@ -21,21 +21,22 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
     except ImportError:
         raise SettingsMistake("--watch needs watchfiles: pip install watchfiles") from None
     stopped = asyncio.Event()
-    worker = await _start()
+    command = without_watch(sys.orig_argv[1:])
+    worker = await start(command)
 
     def stop(signum: signal.Signals) -> None:
         stopped.set()
-        _send(worker, signum)
+        send(worker, signum)
 
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop, signum)
     async for _ in awatch(path, stop_event=stopped):
         print("files changed, starting the worker again", file=sys.stderr, flush=True)
-        _send(worker, signal.SIGTERM)
+        send(worker, signal.SIGTERM)
         await worker.wait()
         if not stopped.is_set():
-            worker = await _start()
+            worker = await start(command)
     await worker.wait()
 
 
@@ -51,12 +52,12 @@ def without_watch(command: Sequence[str]) -> list[str]:
     return kept
 
 
-async def _start() -> asyncio.subprocess.Process:
-    command = without_watch(sys.orig_argv[1:])
-    # a session of its own: Ctrl-C comes to this process alone, which hands it on
-    return await asyncio.create_subprocess_exec(sys.executable, *command, start_new_session=True)
+async def start(command: Iterable[str], **options: Any) -> asyncio.subprocess.Process:
+    """Python with this command line. In a session of its own: Ctrl-C comes to this process alone, which hands it on."""
+    return await asyncio.create_subprocess_exec(sys.executable, *command, start_new_session=True, **options)
 
 
-def _send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+def send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
+    """Send a signal to it, unless it has ended by itself."""
+    with contextlib.suppress(ProcessLookupError):
         worker.send_signal(signum)

@@ -7,6 +7,8 @@ import logging
 import math
 import os
 import signal
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -30,7 +32,7 @@ from .execution.hooks import Hooks
 from .execution.runner import runner_type
 from .json_log import use_json_lines
 from .presence import check_memory, memory_mb
-from .process_end import end_process
+from .process_end import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
 from .statistics import Statistics
 from .worker_options import OWN_OPTIONS, WorkerOptions
@@ -71,13 +73,18 @@ class Worker(ArqWorker):
     def run(self) -> None:
         """Run until stopped, then close. A thread that does not end cannot keep the process: its lease lapses."""
         self._owns_process = True
+        if PROCESS:
+            threading.Thread(target=end_with_supervisor, daemon=True).start()
         os.nice(self._options.nice)
         if self._options.log_format == "json":
             use_json_lines()
         super().run()
+        code = RECYCLED if PROCESS and self.allow_pick_jobs and not self.burst else 0
         if self.engine is not None and self.engine.has_unended_code:
             logger.warning("threads of cancelled jobs still run: leaving them")
-            end_process(0)
+            end_process(code)
+        if code:
+            sys.exit(code)
 
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""

@@ -63,6 +63,7 @@ def asked(failed: str) -> dict[str, list[list[str]]]:
         "schedules": [[]],
         "workflows": [[], [KNOWN], [EVIL]],
         "events": [],  # below: it does not end by itself
+        "worker": [],  # shows nothing of others
     }
 
 

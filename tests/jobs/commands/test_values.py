@@ -38,6 +38,8 @@ WRONG = {
     "job_id": [],
     "workflow_id": [],
     "words": [],
+    "settings": [],
+    "processes": ["", "x", "0", "-1", "1.5", "1001"],
 }
 """By parameter: values that are refused. Ids may be any text, as stock producers give any."""
 FLAGS = {"as_json", "quiet", "with_traceback", "force", "scheduled", "terminate"}
