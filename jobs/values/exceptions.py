@@ -268,7 +268,5 @@ def _class_name(cls: type[BaseException]) -> str:
     return f"{_STORED_AS.get(cls.__module__, cls.__module__)}.{cls.__qualname__}"
 
 
-declare_exception(*(cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)))
-declare_exception(
-    *(cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.QuarqError))
-)
+for module, base in (builtins, Exception), (errors, errors.QuarqError):
+    declare_exception(*(cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, base)))
