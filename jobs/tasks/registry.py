@@ -1,10 +1,10 @@
 """Tasks by name: what a worker may run, and what `await signature()` runs here."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import SettingsMistake, UnknownTask
+from ..values import checks
 from .options import TaskOptions
 from .origin import Origin, origin_of
 from .parameters import Parameters
@@ -53,7 +53,8 @@ def lookup(name: str) -> RegisteredTask:
     try:
         return _tasks[name]
     except KeyError:
-        raise UnknownTask(f"no task named {name!r} is registered here; {_hint(name)}") from None
+        known = checks.hint(name, [*_tasks]) if _tasks else "import the modules that declare tasks first"
+        raise UnknownTask(f"no task named {name!r} is registered here; {known}") from None
 
 
 def find(name: str) -> RegisteredTask | None:
@@ -71,13 +72,3 @@ def forget(name: str) -> None:
     task = lookup(name)
     for alias in [alias for alias, known in _tasks.items() if known is task]:
         del _tasks[alias], _origins[alias]
-
-
-def _hint(name: str) -> str:
-    if not _tasks:
-        return "none are: import the modules that declare tasks first"
-    if near := get_close_matches(name, _tasks, n=3):
-        return f"did you mean {' or '.join(near)}?"
-    shown = sorted(_tasks)[:20]
-    more = f" and {len(_tasks) - len(shown)} more" if len(_tasks) > len(shown) else ""
-    return f"the registered tasks are: {', '.join(shown)}{more}"

@@ -209,10 +209,11 @@ def or_none(check: Callable[..., Any], **limits: Any) -> Check:
 
 
 def hint(option: str, known: Sequence[str]) -> str:
-    """What was probably meant by an option that does not exist: a name that is near, else all that there are."""
+    """What was probably meant by a name that does not exist: one that is near, else those that there are, up to 40."""
     if near := get_close_matches(option, known, n=1, cutoff=0.75):
         return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(sorted(known))}"
+    more = f" and {len(known) - 40:,} more" if len(known) > 40 else ""
+    return f"there are: {', '.join(sorted(known)[:40])}{more}"
 
 
 @contextlib.contextmanager

@@ -81,14 +81,16 @@ def test_a_module_that_is_imported_again_replaces_its_tasks():
 def test_a_misspelt_name_is_answered_with_the_nearest():
     registry.register(Named(send, "tests.send"))
 
-    with pytest.raises(UnknownTask, match=r"no task named 'tests\.sent' is registered here; did you mean tests\.send"):
+    with pytest.raises(
+        UnknownTask, match=r"no task named 'tests\.sent' is registered here; did you mean 'tests\.send'"
+    ):
         registry.lookup("tests.sent")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
     registry.register(Named(send, "a.send"))
 
-    with pytest.raises(UnknownTask, match=r"the registered tasks are: .*a\.send"):
+    with pytest.raises(UnknownTask, match=r"there are: .*a\.send"):
         registry.lookup("zzz")
 
 

@@ -101,7 +101,7 @@ async def test_a_callback_that_takes_no_result():
 
 
 async def test_an_unknown_task_is_named():
-    with pytest.raises(UnknownTask, match=r"no task named 'canvas\.multipli'.* did you mean canvas\.multiply"):
+    with pytest.raises(UnknownTask, match=r"no task named 'canvas\.multipli'.* did you mean 'canvas\.multiply'"):
         await signature("canvas.multipli", (4, 4))()
 
 
