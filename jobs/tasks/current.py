@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, NoReturn, TypeVar
+from types import EllipsisType
+from typing import Any, NoReturn, TypeVar
 
 from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
@@ -22,15 +23,6 @@ from .registry import RegisteredTask
 R = TypeVar("R")
 
 _current: ContextVar[CurrentJob] = ContextVar("jobs_current_job")
-
-
-class _Unset:
-    def __repr__(self) -> str:
-        return "the task's own"
-
-
-UNSET: Final = _Unset()
-"""Stands for "the task's own `max_retries`", as None means "without end"."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +97,13 @@ class CurrentJob:
         exc: BaseException | None = None,
         countdown: float | timedelta | None = None,
         eta: datetime | None = None,
-        max_retries: int | _Unset | None = UNSET,
+        max_retries: int | EllipsisType | None = ...,
     ) -> NoReturn:
         """Run this job again, *countdown* seconds from now (default: the task's `default_retry_delay`) or at *eta*.
 
         Raises by itself; `raise self.retry(...)` reads the same. After the last retry it raises *exc*, or the exception
-        being handled, or MaxRetriesExceeded. Called directly, outside a worker, it raises that at once.
+        being handled, or MaxRetriesExceeded. Called directly, outside a worker, it raises that at once. *max_retries*:
+        the task's own unless it is given; None is without end.
         TypeError, WrongValue: an option with a value that it cannot have; nothing is retried then.
         """
         if exc is not None and not isinstance(exc, BaseException):
@@ -122,10 +115,10 @@ class CurrentJob:
         elif countdown is None:
             countdown = self.task.options.default_retry_delay
         countdown = max(checks.seconds("countdown", countdown), 0)
-        if not isinstance(max_retries, _Unset) and max_retries is not None:
+        if max_retries is not ... and max_retries is not None:
             max_retries = checks.count("max_retries", max_retries)
         exc = exc if exc is not None else sys.exc_info()[1]
-        limit = self.task.options.max_retries if isinstance(max_retries, _Unset) else max_retries
+        limit = self.task.options.max_retries if max_retries is ... else max_retries
         if self.request.called_directly or (limit is not None and self.request.retries >= limit):
             allowed = f"{self.request.retries} retries, {limit} are allowed"
             raise exc if exc is not None else MaxRetriesExceeded(f"{self.name}[{self.request.id}]: {allowed}")
