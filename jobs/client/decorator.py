@@ -21,7 +21,7 @@ from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
-from ..values.must_await import awaited, enter_plain_task
+from ..values.must_await import awaited, plain_task
 from ..workflows.canvas import Node, Signature, group
 from . import callables
 from .result import Result
@@ -84,7 +84,7 @@ class Task(Generic[P, R]):
     def run_now(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a plain function as *job*, in this thread."""
         set_current(job)
-        enter_plain_task(self.name)
+        plain_task.set(self.name)
         try:
             return self.function(*self._with_self(job, args), **kwargs)
         except StopIteration as error:  # a Future takes none: the caller would wait for ever

@@ -13,12 +13,8 @@ from ..errors import NotAwaited
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
-_plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
-
-
-def enter_plain_task(name: str) -> None:
-    """The rest of this thread or process is the code of the `def` task *name*."""
-    _plain_task.set(name)
+plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
+"""The `def` task whose code the rest of this thread or process is."""
 
 
 class Awaited:
@@ -42,7 +38,7 @@ class Awaited:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            if task := _plain_task.get(None):
+            if task := plain_task.get(None):
                 raise NotAwaited(
                     f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: make it "
                     "`async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"

@@ -18,7 +18,7 @@ from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer
-from .execution.claimed_job import FAILURE, PARKED, PENDING, REVOKED, ClaimedJob, Outcome
+from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, Outcome
 from .execution.held_job import HeldJob
 from .execution.hooks import call_hook, ctx_for
 from .execution.outcome_encoding import OutcomeEncoder
@@ -43,19 +43,12 @@ class Engine:
     """Runs the jobs of the queues in *options*, in that order of priority, up to *max_jobs* at a time."""
 
     def __init__(
-        self,
-        runner: Runner,
-        options: WorkerOptions,
-        *,
-        max_jobs: int,
-        poll_s: float,
-        counts: dict[str, int],
-        shut_down: Callable[[], None],
+        self, runner: Runner, options: WorkerOptions, *, max_jobs: int, poll_s: float, shut_down: Callable[[], None]
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(options.queues)
         self.max_jobs = max_jobs
-        self.counts = counts
+        self.counts = dict.fromkeys((SUCCESS, FAILURE, RETRY), 0)
         self.started = 0
         self.quiet = False
         """An operator paused its claims; running jobs go on, and the process stays."""
@@ -63,7 +56,8 @@ class Engine:
         self.held: dict[str, HeldJob] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        """They end with the code of their jobs. A thread of a cancelled job may not."""
         self._runner = runner
         self._redis = runner.redis
         self._slots = Slots(max_jobs)
@@ -142,18 +136,13 @@ class Engine:
         asyncio.get_running_loop().call_soon(held.task.cancel)
 
     async def wait_until_idle(self) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._recorder.wait_until_idle()
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+        await self._recorder.idle.wait()
 
     def statistics(self) -> Statistics:
         held, used, ending = len(self.held), self._slots.used, self._stopping or self._claimed_enough
         return Statistics(self.name, held, used, self.started, self.quiet, ending, self.max_jobs, dict(self.counts))
-
-    @property
-    def has_unended_code(self) -> bool:
-        """Is there code of a cancelled job that has not ended: a thread?"""
-        return bool(self._tasks)
 
     async def _claim_and_run(self, burst: bool, job_limit: float) -> None:
         while not self._stopping and self.started < job_limit:
@@ -189,8 +178,8 @@ class Engine:
             self._runner.announce(held)
         self.started += 1
         held.task = asyncio.create_task(self._run_one(held))
-        self._tasks.add(held.task)
-        held.task.add_done_callback(self._tasks.discard)
+        self.tasks.add(held.task)
+        held.task.add_done_callback(self.tasks.discard)
 
     async def _run_one(self, held: HeldJob) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
@@ -251,7 +240,7 @@ class Engine:
 
     async def _give_up_jobs(self) -> None:
         """After a cancellation: stop what runs, so that it does not go on during its next run elsewhere."""
-        if not self._tasks:
+        if not self.tasks:
             return
         self.stop_claiming()
         self.cancel_all()

@@ -16,13 +16,8 @@ SHOWN_CHARS = 1_000
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
-
-_job: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
-
-
-def set_log_fields(job_id: str, task: str) -> None:
-    """Say which job the lines of the rest of this asyncio task belong to."""
-    _job.set((job_id, task))
+log_fields: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
+"""The id and the task of the job that the lines of the rest of this asyncio task belong to."""
 
 
 class JsonLines(logging.Formatter):
@@ -56,7 +51,7 @@ def _json(line: dict[str, Any]) -> str:
 
 def _job_of_this_line() -> tuple[str, str] | None:
     """Handlers format a line in the context that wrote it, unless a queue is between them."""
-    if job := _job.get(None):
+    if job := log_fields.get(None):
         return job
     running = running_job()  # in a process of its own, or in a test
     return (running.request.id, running.name) if running is not None and running.request.id else None

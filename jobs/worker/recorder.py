@@ -37,8 +37,8 @@ class Recorder:
         self._outage = Outage("record results")
         self._held: deque[tuple[HeldJob, Row]] = deque()
         self._wanted = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self.idle = asyncio.Event()
+        self.idle.set()
 
     @property
     def is_full(self) -> bool:
@@ -48,11 +48,8 @@ class Recorder:
     def put(self, held: HeldJob, outcome: Outcome) -> None:
         """Have the outcome written, soon."""
         self._held.append((held, self._encoder.row(held, outcome)))
-        self._idle.clear()
+        self.idle.clear()
         self._wanted.set()
-
-    async def wait_until_idle(self) -> None:
-        await self._idle.wait()
 
     async def write_forever(self) -> None:
         while True:
@@ -60,7 +57,7 @@ class Recorder:
             self._wanted.clear()
             while self._held:
                 await self._write([self._held[i] for i in range(min(len(self._held), WRITTEN_TOGETHER))])
-            self._idle.set()
+            self.idle.set()
 
     async def _write(self, batch: list[tuple[HeldJob, Row]]) -> None:
         args: Row = [self._encoder.worker, keys.HISTORY_LENGTH]

@@ -80,7 +80,7 @@ class Worker(ArqWorker):
             use_json_lines()
         super().run()
         code = RECYCLED if PROCESS and self.allow_pick_jobs and not self.burst else 0
-        if self.engine is not None and self.engine.has_unended_code:
+        if self.engine is not None and self.engine.tasks:
             logger.warning("threads of cancelled jobs still run: leaving them")
             end_process(code)
         if code:
@@ -158,7 +158,6 @@ class Worker(ArqWorker):
             self._options,
             max_jobs=self.max_jobs,
             poll_s=self.poll_delay_s,
-            counts={SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried},
             shut_down=lambda: self.handle_sig(signal.SIGTERM),
         )
 

@@ -15,7 +15,7 @@ from arq.worker import JobExecutionFailed
 from ...client.connection import JobsRedis
 from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
-from ..json_log import set_log_fields
+from ..json_log import log_fields
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
@@ -71,7 +71,7 @@ class Runner:
             self._announce(held)
         if held.refusal is not None:
             return held.refusal
-        set_log_fields(job.id, held.call.task)
+        log_fields.set((job.id, held.call.task))
         function = self.functions[held.call.task]
         ctx = ctx_for(self.ctx, job, held.call)
         began = time.monotonic()
