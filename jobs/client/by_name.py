@@ -26,5 +26,4 @@ async def send_task(
     name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
 ) -> Result:
     """Call the task of that name on a worker; returns its Result."""
-    result: Result = await Signature(checks.name("name", name), args, kwargs).apply_async(**options)
-    return result
+    return await Signature(checks.name("name", name), args, kwargs).apply_async(**options)  # type: ignore[no-any-return]

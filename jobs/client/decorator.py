@@ -96,8 +96,7 @@ class Task(Generic[P, R]):
     @awaited
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
-        result: Result = await default.current().submit(Signature(self.name, args, kwargs), {})
-        return result
+        return await default.current().submit(Signature(self.name, args, kwargs), {})  # type: ignore[no-any-return]
 
     @awaited
     async def apply_async(
@@ -133,8 +132,7 @@ class Task(Generic[P, R]):
         }  # fmt: skip
         call = Signature(self.name, args, kwargs)
         options = {name: value for name, value in given.items() if value is not None}
-        result: Result = await default.current().submit(call, options)
-        return result
+        return await default.current().submit(call, options)  # type: ignore[no-any-return]
 
     @awaited
     async def apply_many(
@@ -149,8 +147,7 @@ class Task(Generic[P, R]):
         for signature in signatures:
             if signature.task != self.name:
                 raise TypeError(f"{self.name}: apply_many() was given a call of another task, {signature!r}")
-        results: list[Result] = await default.current().submit_many(signatures, options)
-        return results
+        return await default.current().submit_many(signatures, options)  # type: ignore[no-any-return]
 
     def s(self, *args: Any, **kwargs: Any) -> Signature:
         """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""

@@ -143,8 +143,7 @@ async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
     job = running_job()
     if job is None or job.without_slot is None:
         return await waiting
-    result: R = await job.without_slot(waiting)
-    return result
+    return await job.without_slot(waiting)  # type: ignore[no-any-return]
 
 
 def set_current(job: CurrentJob) -> None:
