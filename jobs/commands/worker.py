@@ -70,12 +70,12 @@ class Supervisor:
                 return 0
             if self._ending.is_set() and code != RECYCLED:
                 return abs(code)
-            if is_first and 0 < code != RECYCLED and lived_s < BAD_START_S:
+            if code == RECYCLED:
+                wait_s = 0
+            elif is_first and code > 0 and lived_s < BAD_START_S:
                 click.echo(f"worker process {number} cannot start, the lines above say why: ending", err=True)
                 self._end_all()
                 return code
-            if code == RECYCLED:
-                wait_s = 0
             else:
                 wait_s = min(wait_s * 2 or 1, LONGEST_WAIT_S) if lived_s < LONGEST_WAIT_S else 1
                 how = f"exit code {code}" if code > 0 else signal.strsignal(-code)
