@@ -39,21 +39,18 @@ class Claimer:
         self._numbers = itertools.count(1)
         self._reply_lost = True  # a worker of this name may have lived before
         self._warned = False
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Wait for Redis no longer, and claim nothing more."""
-        self._stopped = True
+        self.stopped = False
+        """Set: wait for Redis no longer, and claim nothing more."""
 
     async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* returns the tokens of jobs held here.
 
-        Waits for a Redis that is away, until `stop()`.
+        Waits for a Redis that is away, until it is `stopped`.
         """
-        while not self._stopped:
+        while not self.stopped:
             async with self._outage.attempt():
                 batch = await with_own_keys(self._connection, partial(self._claim, wanted, suspects, mine))
-                if not self._stopped:
+                if not self.stopped:
                     return batch
                 await self.release_all_but(mine())
         return Batch([], None, left_behind=False)

@@ -28,7 +28,7 @@ from .lease_renewer import LeaseRenewer
 from .presence import Presence
 from .recorder import Recorder
 from .statistics import Statistics
-from .suspects import Caution
+from .suspects import SETTLED_S, Caution
 from .wake import Waker
 from .worker_options import WorkerOptions
 
@@ -89,7 +89,7 @@ class Engine:
     async def run(self, burst: bool = False, job_limit: float = math.inf) -> None:
         """Claim and run jobs until `stop_claiming()` or *job_limit* were started; with *burst*, until none is left."""
         with default.connected(self._redis):
-            self._caution.start()
+            asyncio.get_running_loop().call_later(SETTLED_S, self._caution.settle)
             self._lease_renewer.start()
             self._control.start()
             self._background.start(self._recorder.write_forever())
@@ -106,7 +106,7 @@ class Engine:
     def stop_claiming(self) -> None:
         """Take no more jobs; those that run go on."""
         self._stopping = True
-        self._claimer.stop()
+        self._claimer.stopped = True
         for job_id, held in list(self.held.items()):
             if held.call.task in WORKFLOW_TASKS and held.task is not None:  # another worker goes on with it at once
                 self.stop_job(job_id, "shutdown")

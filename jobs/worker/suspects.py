@@ -16,7 +16,7 @@ from .execution.slots import Slots
 FIRST_JOBS = 8
 """Jobs that a new worker runs at a time until the first of them has ended."""
 SETTLED_S = 2.0
-"""How long it waits for that."""
+"""How long it waits for that; the engine counts it from when it begins to claim."""
 DRAIN_S = 3.0
 """How long a job on its last chance waits for the other jobs of its worker to end."""
 ALONE_S = 5.0
@@ -44,10 +44,6 @@ class Caution:
         """From this monotonic moment on others may start while the job on its last chance runs."""
         self._is_alone = False
         self._settled = False
-
-    def start(self) -> None:
-        """The worker begins to claim now."""
-        asyncio.get_running_loop().call_later(SETTLED_S, self.settle)
 
     @property
     def jobs_allowed(self) -> int:
