@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ READS_PICKLE = "jobs/worker/pickled.py"
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def source() -> list[Path]:
     files = [path for part in MAY_IMPORT for path in (ROOT / part).rglob("*.py")]
     return sorted(files + [ROOT / f"{part}.py" for part in MAY_IMPORT if (ROOT / f"{part}.py").exists()])
@@ -49,9 +56,14 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+@cache
+def imports(path: Path) -> list[tuple[str, list[str]]]:
     """Each import as (module, names), wherever it stands in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -66,12 +78,13 @@ def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
             yield f"{above}.{node.module or ''}".strip("."), [alias.name for alias in node.names]
 
 
+@cache
 def public_names(module: str) -> set[str]:
     inside = ROOT / module.replace(".", "/") / "__init__.py"
     if module == "jobs.contrib":
         return {path.stem for path in inside.parent.glob("*.py")}
     offered = {name for _, names in imports(inside) for name in names}
-    renamed = {name for name in ast.walk(ast.parse(inside.read_text())) if isinstance(name, ast.alias) and name.asname}
+    renamed = {name for name in ast.walk(parsed(inside)) if isinstance(name, ast.alias) and name.asname}
     return offered | {str(name.asname) for name in renamed} | ({"monitor"} if module == "jobs" else set())
 
 
@@ -93,7 +106,19 @@ def inside(module: str) -> dict[str, set[str]]:
     return arrows
 
 
-every_file = pytest.mark.parametrize("path", source(), ids=relative)
+def every_file(check: Callable[[Path], None]) -> Callable[[], None]:
+    """One test for all files, which says whose the failure is: 3,000 tests would take longer than what they do."""
+
+    def test() -> None:
+        for path in source():
+            try:
+                check(path)
+            except AssertionError as error:
+                error.add_note(f"in {relative(path)}")
+                raise
+
+    test.__name__, test.__doc__ = check.__name__, check.__doc__
+    return test
 
 
 @every_file
@@ -162,7 +187,7 @@ def test_no_module_of_the_library_is_reached_from_itself() -> None:
 def defined_in(path: Path) -> set[str]:
     """The names that a module gives to something at its top level."""
     found: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.ImportFrom) and path.name == "__init__.py":
@@ -179,7 +204,7 @@ def test_no_module_has_the_name_of_what_it_defines(path: Path) -> None:
         modules = {module.stem for module in inner if module.suffix == ".py" or module.is_dir()}
         assert not modules & defined_in(path), "`from x import name` gives the one or the other"
     functions = ast.FunctionDef | ast.AsyncFunctionDef
-    defined = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, functions)}
+    defined = {node.name for node in parsed(path).body if isinstance(node, functions)}
     assert path.stem not in defined, "`from x import name` gives the one or the other"
 
 
@@ -187,7 +212,7 @@ def test_no_module_has_the_name_of_what_it_defines(path: Path) -> None:
 def test_types_are_imported_like_everything_else(path: Path) -> None:
     hidden = [
         ast.unparse(inner)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
         if isinstance(inner, ast.ImportFrom) and (inner.module or "").split(".")[0] in MAY_IMPORT
@@ -207,7 +232,7 @@ def test_what_reads_pickle_is_imported_only_where_it_is_switched_on() -> None:
     importing = [
         (relative(path), node.col_offset)
         for path in source()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom | ast.Import) and "pickled" in ast.unparse(node)
     ]
 
@@ -226,7 +251,7 @@ def test_only_the_starts_of_processes_read_the_environment(path: Path) -> None:
 
 @every_file
 def test_a_module_says_what_it_is_for_and_its_name_too(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text())), f"{relative(path)} has no docstring"
+    assert ast.get_docstring(parsed(path)), f"{relative(path)} has no docstring"
     assert path.stem not in {"utils", "helpers", "common", "base", "misc"}
 
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).resolve().parent
-FILES = sorted(TESTS.rglob("*.py"))
+NODES = {path: list(ast.walk(ast.parse(path.read_text()))) for path in sorted(TESTS.rglob("*.py"))}
 
 
 def relative(path: Path) -> str:
     return path.relative_to(TESTS).as_posix()
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_no_test_file_is_imported(path: Path) -> None:
+def test_no_test_file_is_imported() -> None:
     """What several share is in a module named for what it holds: whoever changes a test changes that test alone."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for path, node in ((path, node) for path, nodes in NODES.items() for node in nodes):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -39,10 +36,13 @@ MAY_READ = {
 """Whose private names are read all the same, and why."""
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_no_private_name_of_another_is_read(path: Path) -> None:
+def test_no_private_name_of_another_is_read() -> None:
     """A test holds what somebody can rely on: `worker.statistics()`, what Redis, the log or a page shows."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    for path, nodes in NODES.items():
+        private_names(path, nodes)
+
+
+def private_names(path: Path, nodes: list[ast.AST]) -> None:
     names = [(node.value, node.attr) for node in nodes if isinstance(node, ast.Attribute)]
     own = {name for owner, name in names if isinstance(owner, ast.Name) and owner.id in ("self", "cls")}
     imported = [alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
