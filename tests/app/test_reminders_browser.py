@@ -47,16 +47,11 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
     await page.get_by_text("Your reminder").first.click()
     await expect(page.locator(".mail-text")).to_contain_text("给植物浇水 🌱")
 
-
-@pytest.mark.timeout(60)
-async def test_the_bar_sets_one_in_ten_seconds(site: RunningSite, browser: Browser) -> None:
-    page = await browser.new_page()
-    await sign_in(page, site)
-
-    await page.get_by_role("button", name="Send a reminder in 10 s").click()
-
-    await page.locator("[data-notice=saved]", has_text="in 10 seconds").wait_for()
-    await expect(page.locator(".badge")).to_have_text("sent", timeout=20_000)
+    if javascript:  # the bar at the foot sets one in ten seconds: too long to wait for it twice
+        await page.goto(site.url)
+        await page.get_by_role("button", name="Send a reminder in 10 s").click()
+        await page.locator("[data-notice=saved]", has_text="in 10 seconds").wait_for()
+        await expect(page.locator(".badge")).to_have_text("sent", timeout=20_000)
 
 
 @pytest.mark.timeout(120)
