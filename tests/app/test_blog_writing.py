@@ -220,7 +220,7 @@ async def test_a_text_that_cannot_be_shown_is_refused_while_others_read(
     """Rendering it would hold up every other request, or send each reader 90 MB."""
     saving = asyncio.create_task(owner.post("/posts/new", title="Long", text=text))
     pages = 0
-    while not saving.done():
+    while not (await asyncio.wait([saving], timeout=0.02))[0]:
         assert (await visitor.get("/")).status_code == 200
         pages += 1
 
