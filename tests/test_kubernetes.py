@@ -14,11 +14,11 @@ import pytest
 import yaml
 from arq.worker import create_worker
 
-from jobs.contrib.port import PATIENCE_S
+from jobs.contrib.port import MOST_CONNECTIONS, MOST_QUESTIONS, PATIENCE_S
 from jobs.worker import Worker
 from jobs.worker.engine import LAST_WAIT_S
 from settings import ROOT
-from tests.metric_names import OF_A_PROCESS
+from tests.metric_names import OF_A_PROCESS, OF_JOBS
 from tests.waiting import wait_until
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
@@ -117,9 +117,11 @@ def test_figures_of_all_jobs_are_scraped_once_and_those_of_a_process_from_each_p
 
     assert (of_pods["path"], of_pods["port"]) == (once["metricsPath"], CONTAINER["ports"][0]["name"])
     assert once["staticConfigs"] == [{"targets": [f"worker.default.svc:{CONTAINER['ports'][0]['containerPort']}"]}]
-    for rules, action in (of_pods["metricRelabelings"], "keep"), (once["metricRelabelings"], "drop"):
+    for rules, action in (of_pods["metricRelabelings"], "drop"), (once["metricRelabelings"], "keep"):
         assert [(rule["sourceLabels"], rule["action"]) for rule in rules] == [(["__name__"], action)]
-        assert all(re.fullmatch(rules[0]["regex"], name) for name in OF_A_PROCESS)
+        assert all(re.fullmatch(rules[0]["regex"], name) for name in OF_JOBS)
+        own = *OF_A_PROCESS, "process_resident_memory_bytes", "shop_orders_total"
+        assert not any(re.fullmatch(rules[0]["regex"], name) for name in own)
     assert {name for name in re.findall(r"^\| `(quarq_process_\w+)`", PAGE, re.MULTILINE)} == set(OF_A_PROCESS)
 
 
@@ -159,5 +161,7 @@ async def test_the_table_has_every_path_and_the_fields_of_scale(port: int) -> No
     assert status == 404
     assert (await ask("/scale?queues=a"))[0] == 400
     assert (await ask("/healthz", "DELETE"))[0] == 501
+    assert f"{MOST_CONNECTIONS} at a time" in PAGE
+    assert f"more than {MOST_QUESTIONS} different questions" in PAGE
     assert figures.keys() == json.loads(FENCES["json"][0]).keys()
     assert [f"`{name}`" for name in figures] == [field for field in fields if "quarq_" not in field]

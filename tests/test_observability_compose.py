@@ -91,9 +91,9 @@ def test_prometheus_reads_figures_of_all_jobs_once_and_those_of_a_process_from_e
     assert (discovered["names"], discovered["type"], discovered["port"]) == (["worker"], "A", LISTENS["worker"])
     for job, service in (("jobs", "worker"), ("web", "web")):
         assert SCRAPED[job]["static_configs"] == [{"targets": [f"{service}:{LISTENS[service]}"]}]
-    assert regex("workers", "keep") == regex("jobs", "drop")
-    of_a_process = re.compile(regex("workers", "keep"))
-    assert {name for name in OF_JOBS | OF_A_PROCESS if of_a_process.fullmatch(name)} == set(OF_A_PROCESS)
+    assert regex("workers", "drop") == regex("jobs", "keep")
+    of_jobs = re.compile(regex("workers", "drop"))
+    assert {name for name in OF_JOBS | OF_A_PROCESS if of_jobs.fullmatch(name)} == set(OF_JOBS)
 
 
 def test_prometheus_itself_accepts_its_configuration() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from .. import monitor
 from ..client.connection import JobsRedis
@@ -19,12 +19,9 @@ async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics
 
     `value` is what to scale by: jobs that run and jobs that are due, but for those of paused queues. By the length of
     its queue alone, a deployment would shrink as soon as its workers had claimed everything. `slots` and `busy` are of
-    the workers that serve one of the queues and take new jobs.
+    the workers that serve one of the queues and take new jobs. *query* is `normal`.
     """
-    try:
-        names = _names(query) or list(queues)
-    except ValueError as error:
-        return Answer(400, str(error))
+    names = _names(query) or list(queues)
     found, workers = await monitor.queues_named(redis, names), await monitor.workers(redis)
     taking = [worker for worker in workers if not worker.quiet and not set(names).isdisjoint(worker.queues)]
     figures = {
@@ -37,6 +34,11 @@ async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics
         "value": sum(queue.running + (0 if queue.paused else queue.due) for queue in found),
     }
     return Answer(200, json.dumps(figures), "application/json")
+
+
+def normal(query: str) -> str:
+    """One spelling for each question; ValueError for what names no queue."""
+    return urlencode([("queue", name) for name in sorted(_names(query))])
 
 
 def _names(query: str) -> list[str]:

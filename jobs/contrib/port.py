@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import io
 import logging
+import re
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler
 from importlib import import_module
@@ -26,8 +26,12 @@ from ..worker.process_end import PROCESS
 
 logger = logging.getLogger("arq.worker.jobs")
 
-MOST_CONNECTIONS, MOST_BYTES, SILENT_S = 16, 8_192, 5
-"""One more connection ends the oldest, so that slow clients keep no probe out. A request is read up to MOST_BYTES."""
+MOST_CONNECTIONS, MOST_BYTES, SILENT_S = 64, 8_192, 5
+"""One more connection ends the oldest, if that is slow; else it is refused. A request is read up to MOST_BYTES."""
+MOST_QUESTIONS = 20
+"""Different questions of a second: else /scale for ever new names of queues would be as many looks at Redis."""
+SLOW_S = 1
+"""How old a connection must be to be ended for a new one; when to come back."""
 BEAT_S, STOP_S, PATIENCE_S, FRESH_S = 0.5, 0.2, 2, 1
 """How often the loop shows that it turns; what a stop takes; what Redis may; how long an answer serves all who ask."""
 
@@ -51,13 +55,16 @@ class Port(ThreadingTCPServer):
         metrics = _of("prometheus") if find_spec("prometheus_client") else _no_metrics
         self._looks = {"/readyz": _of("kubernetes"), "/metrics": metrics, "/scale": _of("keda")}
         self._worker = worker
-        self._found: dict[str, tuple[float, Future[Answer]]] = {}
-        self._open: deque[socket.socket] = deque()
+        self._found: dict[tuple[str, str], tuple[float, Future[Answer]]] = {}
+        self._asking = threading.Lock()
+        self._open: dict[socket.socket, float] = {}
         host, _, given = address.rpartition(":")
         port = int(given) + int(PROCESS or 0)
         try:
             self.address_family, *_, where = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
             super().__init__(where, _Request)  # type: ignore[arg-type]  # as sockets take it
+        except UnicodeError:
+            raise SettingsMistake(f"health={address!r}: {host!r} is no name of a host, nor an address") from None
         except (OSError, OverflowError) as error:  # the second: a port above 65535
             why = f"cannot listen at port {port}: {error}; each worker process of a host needs a port of its own"
             raise SettingsMistake(f"health={address!r}: {why}") from None
@@ -79,24 +86,38 @@ class Port(ThreadingTCPServer):
         self._next_beat = self._loop.call_later(BEAT_S, self._beat)
 
     def answer(self, target: str) -> Answer:
-        """For a thread: what a GET of this path and query returns."""
-        now, path = time.monotonic(), target.partition("?")[0]
+        """For a thread: what a GET of this path and query returns. As sent to a proxy, *target* may be a whole URL."""
+        path, _, query = re.sub(r"^https?://[^/?]*", "", target, flags=re.IGNORECASE).partition("?")
         if path != "/healthz" and path not in self._looks:
             return Answer(404, f"there are /healthz, {', '.join(self._looks)}")
-        if (blocked_s := now - self._turned) > BLOCKED_WARNING_S:
+        if (blocked_s := time.monotonic() - self._turned) > BLOCKED_WARNING_S:
             return Answer(503, f"the event loop is blocked, since {blocked_s:.1f} s: the worker's log shows where")
         if path == "/healthz":
             return Answer(200, "ok")
-        found = {key: had for key, had in list(self._found.items()) if not had[1].done() or now - had[0] < FRESH_S}
-        if target not in found:
-            found[target] = now, asyncio.run_coroutine_threadsafe(self._look(*target.partition("?")), self._loop)
-        self._found = found
         try:
-            return found[target][1].result(PATIENCE_S + 1)
+            asked = self._ask(path, _of("keda", "normal")(query) if path == "/scale" else "")
+        except ValueError as error:
+            return Answer(400, str(error))
+        if asked is None:
+            return Answer(503, f"more than {MOST_QUESTIONS} different questions in a second: ask again")
+        try:
+            return asked.result(PATIENCE_S + 1)
         except TimeoutError:
             return Answer(503, "the event loop does not answer in time")
 
-    async def _look(self, path: str, _: str, query: str) -> Answer:
+    def _ask(self, path: str, query: str) -> Future[Answer] | None:
+        """The answer that others are given as well, if somebody has just asked; None if too much is asked."""
+        with self._asking:
+            now = time.monotonic()
+            found = {key: had for key, had in self._found.items() if not had[1].done() or now - had[0] < FRESH_S}
+            if (path, query) not in found:
+                if len(found) >= MOST_QUESTIONS and query:
+                    return None
+                found[path, query] = now, asyncio.run_coroutine_threadsafe(self._look(path, query), self._loop)
+            self._found = found
+            return found[path, query][1]
+
+    async def _look(self, path: str, query: str) -> Answer:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await self._looks[path](query, *self._worker)
@@ -107,15 +128,29 @@ class Port(ThreadingTCPServer):
             return Answer(500, "this failed: the worker's log shows why")
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.append(request)
-        if len(self._open) > MOST_CONNECTIONS:
+        now, others = time.monotonic(), list(self._open.items())
+        if len(others) >= MOST_CONNECTIONS:
+            oldest, since = others[0]
+            if now - since < SLOW_S:
+                return self._refuse(request)
+            self._open.pop(oldest, None)
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                self._open.popleft().shutdown(socket.SHUT_RDWR)
+                oldest.shutdown(socket.SHUT_RDWR)
+        self._open[request] = now
         super().process_request(request, client_address)
 
+    def _refuse(self, request: Any) -> None:
+        """Without a thread. One who has sent nothing yet may see a reset instead."""
+        text = f"there are {MOST_CONNECTIONS} connections: come back\n"
+        head = f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: {SLOW_S}\r\nContent-Length: {len(text)}\r\n\r\n"
+        with contextlib.suppress(OSError):
+            request.settimeout(0)
+            request.sendall((head + text).encode())
+            request.recv(MOST_BYTES)
+        self.shutdown_request(request)
+
     def close_request(self, request: Any) -> None:
-        with contextlib.suppress(ValueError):
-            self._open.remove(request)
+        self._open.pop(request, None)
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -151,10 +186,10 @@ class _Request(BaseHTTPRequestHandler):
         """Nothing of a request is logged."""
 
 
-def _of(name: str) -> Callable[..., Awaitable[Answer]]:
-    """What a module of contrib answers. By its name: contrib is above this room."""
-    answer: Callable[..., Awaitable[Answer]] = import_module(f".{name}", __package__).answer
-    return answer
+def _of(name: str, function: str = "answer") -> Callable[..., Any]:
+    """That of a module of contrib, which imports this one."""
+    found: Callable[..., Any] = getattr(import_module(f".{name}", __package__), function)
+    return found
 
 
 async def _no_metrics(*about: Any) -> Answer:

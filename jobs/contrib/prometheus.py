@@ -3,12 +3,13 @@
 Needs prometheus_client. All figures come from Redis, so every process that serves them reports the same.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from prometheus_client import Metric, generate_latest
+from prometheus_client import REGISTRY, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -70,8 +71,10 @@ def of_worker(worker: Statistics) -> list[Metric]:
 
 
 async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics: Callable[[], Statistics]) -> Answer:
-    """`/metrics` of a worker's port: its own figures, and those of all jobs."""
-    return Answer(200, written([*of_worker(statistics()), *await of_jobs(redis)]), CONTENT_TYPE)
+    """`/metrics` of a worker's port: its own figures, those of all jobs, and what the application has registered."""
+    ours = written([*of_worker(statistics()), *await of_jobs(redis)])
+    theirs = await asyncio.to_thread(generate_latest, REGISTRY)  # a collector may take its time
+    return Answer(200, ours + theirs.decode(), CONTENT_TYPE)
 
 
 def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[Metric]:

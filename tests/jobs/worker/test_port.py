@@ -10,16 +10,18 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import pytest
 from arq.worker import create_worker
 
 from jobs import SettingsMistake, connect, monitor, worker_settings
 from jobs.client.connection import JobsRedis
-from jobs.contrib.port import MOST_BYTES, MOST_CONNECTIONS, SILENT_S
+from jobs.contrib.port import MOST_BYTES, MOST_CONNECTIONS, MOST_QUESTIONS, SILENT_S
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker, WorkerProcess
 from tests.metric_names import OF_A_PROCESS, OF_JOBS, families
@@ -123,7 +125,8 @@ async def _blocked_loop(port: int, until: Path) -> None:
     try:
         text = await wait_for(port, "/healthz", 503)
         assert text.startswith("the event loop is blocked, since ")
-        assert (await ask(port, "/readyz"))[0] == 503
+        for path in "/readyz", "/metrics", "/scale":
+            assert (await ask(port, path))[1].startswith("the event loop is blocked, since ")
     finally:
         until.touch()
     await wait_for(port, "/healthz", 200)
@@ -158,10 +161,17 @@ async def test_metrics_are_those_of_the_site_and_of_this_process(
     schedule = {"next": 1_700_000_000_000, "last_run": 1_700_000_000_000}
     await connection.hset(f"{connection.key.SCHEDULE}tick", mapping=schedule)
     await connection.sadd(connection.key.SCHEDULES, "tick")
+    own = prometheus_client.Counter("shop_orders", "Of the application.")
+    own.inc(3)
 
     status, text = await ask(port, "/metrics")
 
+    prometheus_client.REGISTRY.unregister(own)
     assert status == 200
+    text, comment, theirs = text.partition("# HELP python_gc_objects_collected_total ")
+    assert comment
+    assert "\nshop_orders_total 3.0\n" in theirs
+    assert "\nprocess_resident_memory_bytes " in theirs
     assert families(text) == OF_JOBS | OF_A_PROCESS
     for sample in (
         'quarq_jobs_finished_total{outcome="success",task="tests.multiply"} 1.0',
@@ -259,6 +269,9 @@ async def test_requests_that_are_odd_or_slow_do_no_harm(
 
     assert (await ask(port, "/"))[0] == 404
     assert (await ask(port, "/metrics/"))[0] == 404
+    for target in f"http://127.0.0.1:{port}/healthz", "HTTP://worker/readyz?x=http://other/", "https://w/scale?queue=q":
+        assert (await ask(port, target))[0] == 200
+    assert (await ask(port, "http://worker"))[0] == 404
     assert await ask(port, "/healthz", "HEAD") == (200, "")
     assert await ask(port, "/healthz", "POST") == (501, "Unsupported method ('POST')\n")
     assert "Python" not in await sent(port, b"POST / HTTP/1.1\r\n\r\n")
@@ -267,16 +280,15 @@ async def test_requests_that_are_odd_or_slow_do_no_harm(
     for request in b"\0\xff\r\n\r\n", b"GET\r\n\r\n", b"GET " + long, b"GET /healthz HTTP/1.1\r\nA: " + long:
         with contextlib.suppress(ConnectionError):
             assert "Traceback" not in await sent(port, request)
-    before = threading.active_count()
-    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2 * MOST_CONNECTIONS)]
     for _, writer in slow:
         writer.write(b"GET /heal")
-    together = await asyncio.gather(*(ask(port, "/readyz") for _ in range(MOST_CONNECTIONS // 2)))
 
+    # those that were slow are ended, before they are by themselves
+    await wait_for(port, "/healthz", 200, timeout_s=SILENT_S / 2)
+    together = await asyncio.gather(*(ask(port, "/readyz") for _ in range(8)))
     assert [status for status, _ in together] == [200] * len(together)
-    assert (await ask(port, "/healthz")) == (200, "ok\n")
-    few = before + MOST_CONNECTIONS
-    await wait_until(lambda: threading.active_count() <= few, "the oldest to be ended", timeout_s=SILENT_S / 2)
+    assert sum(thread.name.startswith("Thread-") for thread in threading.enumerate()) <= MOST_CONNECTIONS + 10
     for _, writer in slow:
         writer.close()
     assert [record for record in caplog.records if record.levelno >= logging.INFO] == []
@@ -286,18 +298,40 @@ async def test_requests_that_are_odd_or_slow_do_no_harm(
 async def test_many_who_ask_cost_one_look(
     connection: JobsRedis, start_worker: StartWorker, port: int, options: dict[str, Any]
 ) -> None:
+    """Whatever their queries are."""
     await start_worker(**options)
 
-    async def looks() -> int:
-        """How often Redis was asked for its memory, which only metrics do."""
-        return int((await connection.info("commandstats")).get("cmdstat_info", {"calls": 0})["calls"])
+    async def calls(command: str) -> int:
+        """How often Redis was asked: for its memory by metrics alone, for lengths of queues by /scale."""
+        found = await connection.info("commandstats")
+        return int(found.get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
-    before = await looks()
+    before = await calls("info")
     await ask(port, "/metrics")
-    one = await looks() - before
-    await asyncio.gather(*(ask(port, "/metrics") for _ in range(MOST_CONNECTIONS - 1)))
+    one = await calls("info") - before
+    await asyncio.gather(*(ask(port, f"/metrics?{n}") for n in range(40)))
 
-    assert await looks() - before <= 2 * one + 2
+    assert await calls("info") - before <= 2 * one + 2
+    same = [f"/scale?queue=b&queue=%6{n}&queue=a" for n in (1, 2)] * 5 + ["/scale?queue=a&queue=b"] * 5
+    assert len({text for _, text in await asyncio.gather(*(ask(port, target) for target in same))}) == 1
+    made_up = [await ask(port, f"/scale?queue=made-up-{n}") for n in range(2 * MOST_QUESTIONS)]
+    refused = (503, f"more than {MOST_QUESTIONS} different questions in a second: ask again\n")
+    assert {answer for answer in made_up if answer[0] != 200} == {refused}
+    assert (await ask(port, "/readyz"))[0] == 200
+
+
+async def test_nobody_of_500_at_once_is_cut_off(
+    connection: JobsRedis, start_worker: StartWorker, port: int, options: dict[str, Any]
+) -> None:
+    await start_worker(**options)
+    request = b"GET /readyz HTTP/1.1\r\n\r\n"
+
+    answers = await asyncio.gather(*(sent(port, request) for _ in range(500)))
+
+    statuses = Counter(int(answer.split()[1]) for answer in answers)
+    assert statuses.keys() <= {200, 503}
+    assert statuses[200] >= MOST_CONNECTIONS
+    assert all("\r\nRetry-After: 1\r\n" in answer for answer in answers if " 503 " in answer)
 
 
 async def test_a_port_that_is_in_use_refuses_the_start(
@@ -309,6 +343,15 @@ async def test_a_port_that_is_in_use_refuses_the_start(
     with pytest.raises(SettingsMistake, match="in use; each worker process of a host needs a port of its own"):
         await second.main()
     await second.close()
+
+
+@pytest.mark.parametrize("host", ["..", ".", "a" * 70])
+async def test_what_is_no_host_is_a_mistake(redis_url: str, host: str) -> None:
+    worker = create_worker(worker_settings(redis_url=redis_url, handle_signals=False, health=f"{host}:9101"))
+
+    with pytest.raises(SettingsMistake, match="is no name of a host, nor an address"):
+        await worker.main()
+    await worker.close()
 
 
 async def test_no_question_to_redis_outlives_the_worker(
