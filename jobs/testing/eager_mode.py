@@ -60,7 +60,7 @@ class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 
     wins = True
-    notifications: Any = None
+    notifications: Any = property(lambda self: self)
 
     def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
         options = checked({"around": around, "middleware": middleware}, CHECKS)
@@ -70,7 +70,6 @@ class EagerRedis(JobsRedis):
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
-        self.notifications = self
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Run each call to its end, unless its id has a result."""
@@ -152,7 +151,7 @@ class EagerRedis(JobsRedis):
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")
 
     async def read(self, ids: Sequence[str]) -> list[JobState]:
-        """As the next one, of `notifications`, which is this itself: every job has ended."""
+        """This and the next one are what results use of `notifications`; every job has ended."""
         return [self._jobs.get(job_id, JobState("UNKNOWN", b"", b"")) for job_id in ids]
 
     async def wait_until_ended(self, job_id: str) -> JobState:

@@ -17,7 +17,6 @@ from arq.worker import create_worker
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, SettingsMistake
 from ..store import default
-from ..store.cancellation import wait_at_most
 from ..store.keys import LAST_MS
 from ..store.pool import POOL_OPTIONS
 from ..store.redis_url import RedisURL
@@ -52,8 +51,8 @@ class Workers:
         self.prefix = f"{{jobs-test-{uuid4().hex[:12]}}}:"  # in braces: one slot of a cluster
         self._real_ms, self._ahead_ms = (time.time() - time.monotonic()) * 1000, 0
         self.running: list[Any] = []
-        self.began, self.started, self.next_due = False, 0, list[str]()
-        """Has a worker run? How many jobs have those that run started? What schedules and ids are due next?"""
+        self.began, self.ended, self.next_due = False, 0, list[str]()
+        """Has a worker run? How many runs of jobs have ended? What schedules and ids are due next?"""
         self.patience_s: float = 10
         """How many real seconds it may take until nothing is left to do."""
 
@@ -86,12 +85,18 @@ class Workers:
                 if main.done():
                     await main
                 if not worker.statistics().name:
-                    raise self._late([], "on_startup")
+                    raise self._late([], "on_startup", "raise `jobs_worker.patience_s`")
                 yield worker
             finally:
                 self.running.remove(worker)
-                if not await wait_at_most(self.patience_s, worker.close()):
-                    error = self._late(worker.engine.held.values() if worker.engine else (), "on_shutdown", LEFT)
+                closing = asyncio.create_task(worker.close())
+                if (await asyncio.wait([closing], timeout=self.patience_s))[0]:
+                    await closing
+                else:
+                    jobs, hook = (worker.engine.held.values(), "on_shutdown") if worker.engine else ([], "on_startup")
+                    error = self._late(jobs, hook, LEFT)
+                    closing.cancel()
+                    await asyncio.wait([closing], timeout=10)  # the engine gives up sooner
                     await pool.aclose(True)
                     if (failure := sys.exception()) is None:
                         raise error
@@ -117,9 +122,8 @@ class Workers:
             is_due, next_ms = await self._look()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            engines = [worker.engine for worker in self.running]
-            running = [job for engine in engines for job in engine.held.values() if job.slot.held or job.outcome]
-            hooks = any(engine.hooks.tasks for engine in engines)
+            running = [job for one in self.running for job in one.engine.held.values() if job.slot.held or job.outcome]
+            hooks = any(worker.engine.hooks.tasks for worker in self.running)
             busy = is_due or running or hooks or any(worker.pool.is_sending for worker in self.running)
             looks = 0 if busy else looks + 1
             if busy and time.monotonic() > deadline:
@@ -128,9 +132,7 @@ class Workers:
         return next_ms
 
     async def set_clock(self, ms: float, on_move: Callable[[datetime], Any] | None = None) -> None:
-        """Make it that time in ms since 1970, unless it is later, call *on_move* with it, and have workers look at the
-        clock. While no worker runs, it may also be made earlier.
-        """
+        """Make it that time in ms since 1970, unless it is later and a worker runs; then call *on_move* with it."""
         if self.running:
             seconds, microseconds = await self.running[0].pool.time()
             self.began = True
@@ -149,7 +151,7 @@ class Workers:
         """Is a job or a schedule due, and when is the next one?"""
         if not self.running or any(worker.main_task.done() for worker in self.running):
             raise QuarqError("no worker runs, or one has ended: call this inside `async with jobs_worker(...):`")
-        self.started = sum(worker.engine.started for worker in self.running)
+        self.ended = sum(sum(worker.engine.counts.values()) for worker in self.running)
         pool = self.running[0].pool
         queues = {queue for worker in self.running for queue in worker.engine.queues}
         held = {job_id for worker in self.running for job_id in worker.engine.held}

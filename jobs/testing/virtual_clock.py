@@ -60,10 +60,10 @@ class Clock:
             )
         if not workers.running:
             return await workers.set_clock(target_ms, self.on_move)
-        moments, started, due = 0, workers.started, list[str]()
+        moments, ended, due = 0, workers.ended, list[str]()
         while True:
             next_ms = await workers.until_idle()
-            moments, started = moments + (workers.started > started), workers.started
+            moments, ended = moments + (workers.ended > ended), workers.ended
             if moments > self.most_steps:
                 raise QuarqError(
                     f"jobs have run at {self.most_steps} moments, and it is only {self.now()}; due at the last: "

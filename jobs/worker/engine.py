@@ -255,8 +255,7 @@ class Engine:
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self.waker.close()
         await self._control.close()
-        await self._background.stop()
-        await self.hooks.stop()
+        await asyncio.gather(self._background.stop(), self.hooks.stop())
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     def _obey(self, channel: bytes, message: bytes) -> None:

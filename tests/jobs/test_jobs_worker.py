@@ -147,7 +147,7 @@ stop = threading.Event()
 
 @task(name="hosted.swallows")
 async def swallows() -> None:
-    while not stop.is_set():
+    while not stop.is_set():  # outlives each cancellation
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.05)
 
@@ -185,10 +185,26 @@ async def test_a_job_that_does_not_end_is_left_and_named(
     )
 
 
+async def test_what_ends_a_little_later_is_named_all_the_same(jobs_worker: Workers) -> None:
+    async def test() -> None:
+        async with jobs_worker(tasks=[thread]) as worker:
+            await thread.delay()
+            await wait_until(lambda: worker.statistics().busy, "the job to run")
+            asyncio.get_running_loop().call_later(0.2, stop.set)
+
+    stop.clear()
+    jobs_worker.patience_s = 0.1
+    with pytest.raises(QuarqError, match=r"^hosted\.thread\[\w+\] has not ended after 0\.1 real seconds"):
+        await test()
+
+
 @pytest.mark.parametrize("hook", ["on_startup", "on_shutdown"])
 async def test_a_hook_that_does_not_end_is_named(impatient: Workers, hook: str) -> None:
     async def waits(ctx: dict[str, Any]) -> None:
-        await asyncio.sleep(30)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        if hook == "on_startup":  # it outlives its cancellation
+            await asyncio.sleep(0.4)
 
     with pytest.raises(QuarqError, match=rf"{hook} .*has not ended after 0\.3 real seconds"):
         async with impatient(tasks=[note], **{hook: waits}):

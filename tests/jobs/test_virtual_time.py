@@ -12,7 +12,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis.asyncio import Redis
 
-from jobs import CurrentJob, Result, chain, chord, connect, crontab, current_job, every, group, task, worker_settings
+from jobs import (
+    CurrentJob,
+    Result,
+    Signature,
+    chain,
+    chord,
+    connect,
+    crontab,
+    current_job,
+    every,
+    group,
+    task,
+    worker_settings,
+)
 from jobs.errors import QuarqError, WrongValue
 from jobs.testing import Clock, Workers, enqueued
 
@@ -311,7 +324,7 @@ async def test_what_is_due_too_often_is_named(jobs_worker: Workers, jobs_clock: 
 
 
 async def test_moments_at_which_nothing_runs_do_not_count(jobs_worker: Workers, jobs_clock: Clock) -> None:
-    """A job of a task that is at its limit of concurrency is looked at each hour."""
+    """A job of a task that is at its limit of concurrency is looked at each hour, one of an unknown task more often."""
 
     @task(name="virtual.alone", max_concurrency=1)
     async def alone() -> None:
@@ -321,6 +334,9 @@ async def test_moments_at_which_nothing_runs_do_not_count(jobs_worker: Workers, 
     async with jobs_worker(tasks=[alone, note]):
         results = await alone.apply_many([(), ()])
         await jobs_clock.advance(days=21)
+        unknown = await Signature("virtual.nobody").delay()
+        await jobs_clock.advance(minutes=55)
+        assert await unknown.state() == "PENDING"
         assert [await result.state() for result in results] == ["SUCCESS"] * 2
 
 
