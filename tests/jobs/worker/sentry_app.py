@@ -107,6 +107,7 @@ async def recovers() -> None:
 
 @task(name="s.declared", raises=(KeyError,))
 async def declared(text: str) -> None:
+    sentry_sdk.get_isolation_scope().clear()  # the tags of the job are not in it
     raise KeyError(text)
 
 
