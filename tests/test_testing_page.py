@@ -14,42 +14,25 @@ import pytest
 from settings import ROOT
 from tests.waiting import wait_until
 
-FENCES = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "testing.md").read_text(), re.MULTILINE | re.DOTALL)
-[MODULE] = [fence for fence in FENCES if fence.startswith("# shop.py\n")]
-EXAMPLES = [fence for fence in FENCES if fence != MODULE]
-BEFORE = """
-import asyncio
-from datetime import UTC, datetime, timedelta
-
-import pytest
-
-import shop
-from jobs import crontab, group, worker_settings
-from jobs.testing import assert_enqueued
-from shop import *
-
-{mark}
-
-@pytest.fixture(autouse=True)
-def nothing_mailed():
-    mailed.clear()
-
-"""
+PAGE = (ROOT / "docs" / "testing.md").read_text()
+FENCES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+[MODULE], [WITH_ANYIO], [BEFORE] = (
+    [fence for fence in FENCES if fence.startswith(f"# {title}\n")] for title in ("shop.py", "anyio", "test_shop.py")
+)
+EXAMPLES = [fence for fence in FENCES if fence not in (MODULE, WITH_ANYIO, BEFORE)]
+[WITH_ASYNCIO] = re.findall(r"^```ini\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PLUGINS = {
-    "pytest-asyncio": ("", ["-p", "no:anyio", "-o", "asyncio_mode=auto"]),
-    "anyio": (
-        "pytestmark = pytest.mark.anyio\nanyio_backend = pytest.fixture(lambda: 'asyncio')",
-        ["-p", "no:asyncio"],
-    ),
-    "neither": ("", ["-p", "no:asyncio", "-p", "no:anyio", "-k", "plain_test"]),
+    "pytest-asyncio": ("", WITH_ASYNCIO, ["-p", "no:anyio"]),
+    "anyio": (WITH_ANYIO, "", ["-p", "no:asyncio"]),
+    "neither": ("", "", ["-p", "no:asyncio", "-p", "no:anyio", "-k", "plain_test"]),
 }
 
 
-def run(folder: Path, *words: str, redis_url: str = "", ends: int = 0, **environment: str) -> str:
+def run(folder: Path, *words: str, redis_url: str = "", ini: str = "", ends: int = 0, **environment: str) -> str:
     """What pytest writes about the tests in *folder*, which are not those of this repository."""
     environ = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "JOBS_TEST_REDIS_URL": redis_url} | environment
     environ.pop("PYTEST_ADDOPTS", None)
-    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "pytest.ini").write_text(ini or "[pytest]\n")
     plugins = ["-p", "pytest_quarq_jobs", "-p", "no:valkey", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *plugins, *words]
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
@@ -68,11 +51,11 @@ def test_each_example_has_less_than_ten_lines() -> None:
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_the_examples_run(plugin: str, tmp_path: Path, redis_url: str) -> None:
     """How long each takes is printed: `pytest -s -k examples_run`."""
-    mark, words = PLUGINS[plugin]
+    more, ini, words = PLUGINS[plugin]
     (tmp_path / "shop.py").write_text(MODULE)
-    (tmp_path / "test_shop.py").write_text(BEFORE.format(mark=mark) + "\n\n".join(EXAMPLES))
+    (tmp_path / "test_shop.py").write_text("\n\n".join([BEFORE, more, *EXAMPLES]))
 
-    said = run(tmp_path, *words, "-vv", "--durations=0", redis_url=redis_url)
+    said = run(tmp_path, *words, "-vv", "--durations=0", redis_url=redis_url, ini=ini)
 
     print(said)
     passed = set(re.findall(r"::(\w+)\S* PASSED", said))
@@ -98,9 +81,9 @@ def test_a_server_is_started_where_no_address_is_given(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
     (tmp_path / "shop.py").write_text(MODULE)
-    (tmp_path / "test_shop.py").write_text(BEFORE.format(mark="") + EXAMPLES[0] + WHERE)
+    (tmp_path / "test_shop.py").write_text(BEFORE + EXAMPLES[0] + WHERE)
 
-    assert "1 passed" in run(tmp_path, *PLUGINS["pytest-asyncio"][1], TMPDIR=str(folder))
+    assert "1 passed" in run(tmp_path, "-p", "no:anyio", ini=WITH_ASYNCIO, TMPDIR=str(folder))
     assert list(folder.iterdir()) == []
     assert not Path((tmp_path / "where").read_text()).exists()
 
