@@ -117,11 +117,12 @@ def _room_behind(value: Any, room: int) -> int:
         inside = value
     else:
         return room - 1 if _is_short(value) else -1
+    room -= 1  # at once: a value may hold itself
     for inner in inside:
-        room = _room_behind(inner, room)
-        if room <= 0:
-            return -1
-    return room - 1
+        room = _room_behind(inner, room) if room > 0 else -1
+        if room < 0:
+            break
+    return room
 
 
 def _own(value: Any) -> str:

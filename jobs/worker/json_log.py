@@ -13,7 +13,6 @@ from ..values.untrusted_text import printable_json
 
 SHOWN_CHARS = 1_000
 """Characters of a value that JSON has no form for."""
-_PLAIN = frozenset({str, int, float, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 log_fields: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
@@ -38,15 +37,25 @@ class JsonLines(logging.Formatter):
             line = {**line, "job_id": job[0], "task": line.get("task", job[1])}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
         return printable_json(_json(line))
 
 
 def _json(line: dict[str, Any]) -> str:
     try:
-        return json.dumps(line, ensure_ascii=False, default=text)
-    except Exception:  # names that are no texts, a value that holds itself or is nested too deep
-        plain = {name: value if type(value) in _PLAIN else text(value, SHOWN_CHARS) for name, value in line.items()}
-        return json.dumps(plain, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, allow_nan=False, default=text)
+    except Exception:  # names that are no texts, a value that holds itself or is nested too deep, NaN
+        return json.dumps({str(name): _plain(value) for name, value in line.items()}, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is, or as a text if JSON has no form for it."""
+    try:
+        json.dumps(value, allow_nan=False)
+        return value
+    except Exception:
+        return text(value, SHOWN_CHARS)
 
 
 def _job_of_this_line() -> tuple[str, str] | None:

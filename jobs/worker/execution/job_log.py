@@ -1,7 +1,11 @@
 """The two lines that each job writes, in arq's words and glyphs."""
 
+import functools
 import logging
+import os
+import threading
 import time
+from types import FunctionType
 from typing import Any
 
 import arq.worker
@@ -13,8 +17,6 @@ from .claimed_job import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, Call
 
 logger = logging.getLogger("arq.worker.jobs")
 logger.addFilter(PrintableRecords())
-
-_RECORD = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info"))
 
 SHOWN_CHARS = 80
 """Characters of arguments or results that a line shows, and values that are looked at for them."""
@@ -62,7 +64,8 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
         if outcome.by_member:
             logger.warning("%6.2fs ! %s failed with a member, %s: %s", run_s, *words, extra=fields)
         else:
-            fields["extra"] = _extra(error)
+            if (extra := _extra(error)) is not None:
+                fields["extra"] = extra
             logger.error("%6.2fs ! %s failed, %s: %s", run_s, *words, exc_info=error, extra=fields)
 
 
@@ -81,14 +84,24 @@ def _info(message: str, args: tuple[object, ...], fields: dict[str, Any]) -> Non
     """`logger.info()` for the two lines that every job writes: it does not look for its caller, which would take
     longer than many a job.
     """
-    if logging.getLogRecordFactory() is not logging.LogRecord:
+    make = type(logger).makeRecord
+    is_stock = type(make) is FunctionType and make.__globals__ is vars(logging)  # a tracer may have put its own there
+    if not is_stock or logging.getLogRecordFactory() is not logging.LogRecord:
         logger.info(message, *args, extra=fields)
         return
     now = time.time()
+    common, began = _common(os.getpid(), threading.current_thread())
     record = logging.LogRecord.__new__(logging.LogRecord)
     own = {"msg": message, "args": args, "created": now, "msecs": now % 1 * 1000 // 1}
-    vars(record).update(_RECORD, **own, **fields)
+    vars(record).update(common, relativeCreated=now * 1000 - began, **own, **fields)
     logger.handle(record)
+
+
+@functools.lru_cache(maxsize=4)
+def _common(pid: int, thread: threading.Thread) -> tuple[dict[str, Any], float]:
+    """What all records of a process and thread have in common, and when its logging began, in milliseconds."""
+    record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None, func="_info")
+    return vars(record), record.created * 1000 - record.relativeCreated
 
 
 def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
@@ -108,8 +121,8 @@ def _reason(error: BaseException | None) -> str:
 
 def _extra(error: Any) -> Any:
     """An exception may carry what its line should say for machines: arq's `extra`, a value or a method."""
-    extra = getattr(error, "extra", None)
     try:
+        extra = getattr(error, "extra", None)
         return extra() if callable(extra) else extra
     except Exception as mistake:
         return text(mistake)

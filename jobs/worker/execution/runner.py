@@ -78,7 +78,7 @@ class Runner:
         try:
             await call_hook(self.hooks.start, held.call.task, ctx)
             value = await function.run(held, ctx)
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:  # sys.exit() too ends the job alone
             outcome = self._judge(held, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
