@@ -4,7 +4,7 @@ import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from itertools import chain
+from math import isfinite
 from typing import Any
 
 from ..tasks.current import running_job
@@ -13,6 +13,7 @@ from ..values.untrusted_text import printable_json
 
 SHOWN_CHARS = 1_000
 """Characters of a value that JSON has no form for."""
+_PLAIN = frozenset({str, int, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 log_fields: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
@@ -46,16 +47,12 @@ def _json(line: dict[str, Any]) -> str:
     try:
         return json.dumps(line, ensure_ascii=False, allow_nan=False, default=text)
     except Exception:  # names that are no texts, a value that holds itself or is nested too deep, NaN
-        return json.dumps({str(name): _plain(value) for name, value in line.items()}, ensure_ascii=False)
+        plain = {str(name): value if _is_plain(value) else text(value, SHOWN_CHARS) for name, value in line.items()}
+        return json.dumps(plain, ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
-    """A value as it is, or as a text if JSON has no form for it."""
-    try:
-        json.dumps(value, allow_nan=False)
-        return value
-    except Exception:
-        return text(value, SHOWN_CHARS)
+def _is_plain(value: Any) -> bool:
+    return type(value) in _PLAIN or (type(value) is float and isfinite(value))
 
 
 def _job_of_this_line() -> tuple[str, str] | None:
@@ -64,11 +61,3 @@ def _job_of_this_line() -> tuple[str, str] | None:
         return job
     running = running_job()  # in a process of its own, or in a test
     return (running.request.id, running.name) if running is not None and running.request.id else None
-
-
-def use_json_lines() -> None:
-    """Give every handler of this process this form."""
-    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
-    for handler in chain(*(logger.handlers for logger in loggers if isinstance(logger, logging.Logger))):
-        if not isinstance(handler.formatter, JsonLines):
-            handler.setFormatter(JsonLines())

@@ -30,8 +30,6 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
-from .json_log import use_json_lines
-from .log_errors import keep_in_logging
 from .presence import check_memory, memory_mb
 from .process_end import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
@@ -88,9 +86,7 @@ class Worker(ArqWorker):
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
-        keep_in_logging()
-        if self._options.log_format == "json":
-            use_json_lines()
+        import_module("..contrib.log_setup", __package__).prepare(self._options.log_format)
         if self._options.health is None:
             return await self._start_and_run()
         assert isinstance(self.pool, JobsRedis)

@@ -37,7 +37,8 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     call = encoding.pack([list(vars(job.request).values()), list(args), dict(kwargs)])  # decoded a moment ago
-    work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call)
+    log = importlib.import_module("...contrib.log_setup", __package__).of_this_process()
+    work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:
         answer = await asyncio.wrap_future(future)
@@ -60,17 +61,18 @@ def _processes() -> ProcessPool:
     return ProcessPool(max_workers=os.cpu_count() or 1, initializer=_watch_parent, context=context)
 
 
-def _work(module: str, name: str, soft_time_limit: float | None, max_retries: int | None, call: bytes) -> bytes:
+def _work(module: str, name: str, soft_limit: float | None, max_retries: int | None, call: bytes, log: Any) -> bytes:
     """In the process: call the task of that name, which its module declares, and encode its outcome."""
     if module != "__main__":  # which was imported here as __mp_main__ already
         importlib.import_module(module)
+    log()
     task = registry.lookup(name)
     assert isinstance(task, Task)
     request, args, kwargs = encoding.loads_wrapped(call)
     job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
     with _reports(job) as was_sent:
         try:
-            with _interrupted_at(soft_time_limit, f"{name}[{job.request.id}]"):
+            with _interrupted_at(soft_limit, f"{name}[{job.request.id}]"):
                 value = task.run_now(job, args, kwargs)
                 if callables.is_unfinished(value):
                     value = asyncio.run(callables.finished(name, value))

@@ -57,6 +57,11 @@ async def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@task(name="log_app.apart", process=True)
+def apart() -> None:
+    log.info("apart says")
+
+
 async def before(ctx: dict[str, Any]) -> None:
     log.info("a hook says")
 
@@ -110,7 +115,7 @@ async def configure(ctx: dict[str, Any]) -> None:
 if "REDIS_URL" in os.environ:
     WorkerSettings = worker_settings(
         redis_url=os.environ["REDIS_URL"],
-        tasks=[charge, count, inner, outer, kill],
+        tasks=[charge, count, inner, outer, kill, apart],
         functions=[func(ship, name="ship")],
         on_startup=configure,
         on_job_start=before,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ import pytest
 from jobs import JsonLines, task
 from jobs.errors import EncodingError
 from jobs.worker.execution import job_log
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import ROOT, StartWorker
 
 log = logging.getLogger("shop")
 log.setLevel(logging.INFO)
@@ -78,7 +80,7 @@ async def give(kind: str) -> Any:
 
 @task(name="logging.say")
 async def say(kind: str) -> None:
-    log.info("said", extra={"odd": VALUES[kind](), "good": {"a": [1]}}, stack_info=True)
+    log.info("said", extra={"odd": VALUES[kind](), "good": 0.5}, stack_info=True)
 
 
 class Kept(logging.StreamHandler[Any]):
@@ -190,7 +192,7 @@ async def test_a_value_of_any_kind_is_logged_as_json(start_worker: StartWorker, 
     (line,) = [json.loads(line, parse_constant=not_json) for line in kept.lines if '"said"' in line]
     assert isinstance(line["odd"], str)
     assert len(line["odd"]) <= 1_000
-    assert line["good"] == {"a": [1]}
+    assert line["good"] == 0.5
     assert line["stack"].startswith("Stack (most recent call last)")
 
 
@@ -200,6 +202,22 @@ async def test_a_result_nested_too_deep_is_refused_as_such(start_worker: StartWo
 
     with pytest.raises(EncodingError, match="nested too deep"):
         await (await give.delay(kind)).get(timeout=5)
+
+
+async def test_json_is_of_handlers_behind_a_handler_too(
+    start_worker: StartWorker, kept: Kept, monkeypatch: Monkey
+) -> None:
+    behind = logging.handlers.MemoryHandler(1, target=kept)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [behind])
+    await start_worker(tasks=[fine], log_format="json")
+
+    result = await fine.delay()
+    await result.get(timeout=5)
+
+    assert [line["state"] for line in map(json.loads, kept.lines) if line.get("job_id") == result.id] == [
+        "STARTED",
+        "SUCCESS",
+    ]
 
 
 async def test_a_makerecord_of_the_application_makes_every_record(
@@ -253,3 +271,36 @@ def test_a_record_is_of_the_process_and_the_thread_that_wrote_it() -> None:
     child.start()
     child.join()
     assert child.exitcode == 0
+
+
+BOTH = {"of the worker": 1, "of shop": 1, "warns": 1}
+WORKER_ALONE = BOTH | {"of shop": 0}
+SHOWN = {
+    "nothing": BOTH,
+    "logging.info() at import": BOTH,
+    "NullHandler on arq": BOTH,
+    "NullHandler on the root": BOTH,
+    "root handler": BOTH,
+    "root handler, WARNING": WORKER_ALONE,
+    "root handler, ERROR": {"of the worker": 0, "of shop": 0, "warns": 0},
+    "root handler, no propagation": BOTH,
+    "no propagation": BOTH,
+    "an exporter": WORKER_ALONE,
+    "a handler on arq": WORKER_ALONE,
+    "a handler on shop": BOTH | {"of shop": 2},
+    "level of arq.worker.jobs": BOTH | {"of the worker": 0},
+    "level of arq.worker": BOTH | {"of the worker": 0},
+    "level of arq": BOTH | {"of the worker": 0},
+}
+"""How often each line is written under plain `arq`, which docs/logging.md says in its table."""
+
+
+def test_plain_arq_shows_lines_once_however_the_application_has_configured_logging() -> None:
+    asked = [sys.executable, "-m", "tests.jobs.worker.log_ways"]
+    written = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, check=True, timeout=30).stdout)
+
+    shown = {way: {line: text.count(line) for line in BOTH} for way, text in written.items()}
+    assert shown == SHOWN
+    assert ["the worker's lines go to Exporter alone" in text for text in written.values()] == [
+        way == "an exporter" for way in written
+    ]

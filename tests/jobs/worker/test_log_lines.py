@@ -30,6 +30,10 @@ async def lines_of(redis_url: str, *flags: str, **environ: str) -> list[str]:
     """What a worker of `log_app` writes about a call of each, until all have ended."""
     calls = [log_app.charge.delay("hunter2"), log_app.count.delay(), log_app.outer.delay()]
     await asyncio.gather(*calls)
+    return await lines_of_a_worker(redis_url, *flags, **environ)
+
+
+async def lines_of_a_worker(redis_url: str, *flags: str, **environ: str) -> list[str]:
     arq = await asyncio.create_subprocess_exec(
         *(ARQ, "tests.jobs.worker.log_app.WorkerSettings", "--burst", *flags),
         cwd=ROOT,
@@ -112,6 +116,30 @@ async def test_every_line_of_a_job_says_whose_it_is(redis_url: str, way: dict[st
     assert [line.get("job_id") for line in lines if "Starting worker" in line["message"]] in ([None], [])
     (retried,) = [line for line in lines if line.get("state") == "RETRY" and line["task"] == "log_app.charge"]
     assert "the bank" in retried["message"]
+
+
+APART = {
+    "arq alone": ({}, "00:00:00: apart says"),
+    "its own format": ({"AT_IMPORT": "basicConfig"}, "OWN shop apart says"),
+    "log_format": ({"FORMAT": "json"}, "JSON"),
+    "log dict": ({"flags": "--custom-log-dict=tests.jobs.worker.log_app.AS_JSON"}, "JSON"),
+}
+
+
+@pytest.mark.parametrize("way", APART)
+async def test_a_process_of_a_task_logs_as_its_worker_does(redis_url: str, way: str) -> None:
+    environ, shown = APART[way]
+    result = await log_app.apart.delay()
+
+    lines = await lines_of_a_worker(redis_url, *filter(None, [environ.get("flags")]), **environ)
+
+    (said,) = [line for line in lines if "apart says" in line]
+    if shown == "JSON":
+        line = json.loads(said)
+        own = line["level"], line["logger"], line["job_id"], line["task"]
+        assert own == ("INFO", "shop", result.id, "log_app.apart")
+    else:
+        assert re.sub(r"\d\d", "00", said) == shown
 
 
 async def test_all_jobs_of_a_turn_have_their_start_line_when_the_first_kills_the_worker(
