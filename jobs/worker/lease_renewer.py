@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import UserString
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,8 +96,10 @@ class LeaseRenewer:
 
     def _watch_the_loop(self) -> None:
         now = time.monotonic()
-        if now - self._looked > STOOD_STILL_S:
-            self._ticked = min(self._ticked + now - self._looked, now)
+        unseen_s = now - self._looked
+        # the loop has answered since, while this thread waited for Redis
+        if unseen_s > STOOD_STILL_S or (unseen_s > 2 * WATCH_LOOP_S and self._ticked > self._looked):
+            self._ticked = min(self._ticked + unseen_s, now)
         self._looked = now
         stuck_s = now - self._ticked
         if stuck_s > self.options.loop_stuck:
@@ -114,6 +117,6 @@ class LeaseRenewer:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *args)
 
-    def _stack(self) -> str:
+    def _stack(self) -> UserString:  # PrintableRecords would put a `str` on one line
         frame = sys._current_frames().get(self._loop_thread)
-        return "".join(traceback.format_stack(frame)) if frame else "an unknown place"
+        return UserString("".join(traceback.format_stack(frame)).rstrip() if frame else "an unknown place")

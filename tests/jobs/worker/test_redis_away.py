@@ -41,6 +41,22 @@ async def test_an_idle_worker_ends_on_sigterm_though_redis_is_away(
     assert await worker.wait_until_ended(within_s=15) == 0
 
 
+async def test_a_loop_that_waits_is_not_called_blocked_though_redis_answers_nothing(
+    server: RedisServer, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "arq.worker.jobs")
+    await start_worker(redis_url=server.url + "?socket_timeout=4", lease_renewal=0.2)
+
+    server.pause()
+    try:
+        await wait_until(lambda: "cannot renew leases" in caplog.text, "it to notice", timeout_s=20)
+    finally:
+        server.resume()
+    await wait_until(lambda: "can renew leases again" in caplog.text, "it to go on", timeout_s=20)
+
+    assert "the event loop is blocked" not in caplog.text
+
+
 async def test_progress_that_cannot_be_stored_fails_no_job_and_no_workflow(
     server: RedisServer, start_worker: StartWorker
 ) -> None:

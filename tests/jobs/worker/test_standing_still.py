@@ -29,4 +29,5 @@ async def test_a_loop_that_is_blocked_is_given_up(connection: JobsRedis, start_p
     await tasks.block.delay(30)
 
     assert await worker.wait_until_ended(within_s=15) == 1
-    assert "giving up" in worker.text
+    assert "giving up. It is in\n    File " in worker.text
+    assert "time.sleep(seconds)" in [line.partition("  #")[0].strip() for line in worker.text.splitlines()]
