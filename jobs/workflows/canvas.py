@@ -17,6 +17,7 @@ from ..tasks import registry
 from ..tasks.call_options import merged
 from ..values import checks
 from ..values.must_await import all_awaited
+from ..values.short_text import text
 from .gathering import gather
 from .node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of
 
@@ -288,4 +289,4 @@ async def _call_back(
     calls = [evaluate(callback, args, {}, call, path, request) for path, callback in callbacks]
     for ended in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(ended, Exception):  # the result is kept
-            logger.error("a callback (%s) of %r failed", option, node, exc_info=ended)
+            logger.warning("a callback (%s) of %r failed: %s", option, node, text(ended))

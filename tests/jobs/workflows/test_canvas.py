@@ -280,7 +280,8 @@ async def test_an_error_callback_is_called_once_with_the_request_the_error_and_i
 async def test_a_failed_callback_does_not_change_the_result(caplog):
     assert await multiply.s(4, 4).set(link=fail.s())() == 16
 
-    assert "a callback (link) of canvas.multiply(4, 4) failed" in caplog.text
+    assert "a callback (link) of canvas.multiply(4, 4) failed: ValueError('no luck')" in caplog.text
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
 
 
 async def test_options_of_a_workflow_go_where_its_arguments_go():
