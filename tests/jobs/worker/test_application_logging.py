@@ -18,6 +18,7 @@ import pytest
 from jobs import JsonLines, task
 from jobs.errors import EncodingError
 from jobs.worker.execution import job_log
+from jobs.worker.execution.claimed_job import SUCCESS, CallData, ClaimedJob, Outcome
 from tests.jobs.worker.conftest import ROOT, StartWorker
 
 log = logging.getLogger("shop")
@@ -246,7 +247,7 @@ def record_of_a_line() -> dict[str, Any]:
     logger.addHandler(kept)
     logger.setLevel(logging.INFO)
     try:
-        job_log._info("%s", ("x",), {})
+        job_log.ended(ClaimedJob("1", "q", b""), CallData("t"), Outcome(SUCCESS), 0.0, True)
         logger.info("%s", "x")
     finally:
         logger.removeHandler(kept)
