@@ -54,7 +54,7 @@ def run(folder: Path, redis_url: str, *words: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stderr.splitlines()]
 
 
-WITH_STRUCTLOG = "from with_structlog import configure\nconfigure()\n"
+WITH_STRUCTLOG = "from with_structlog import bind_job, configure\nconfigure()\n"
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,33 @@ async def test_lines_are_as_the_page_shows_them(tmp_path: Path, redis_url: str, 
     assert lines[0].keys() == {"time", "level", "logger", "message"}
 
 
+OF_ARQ = """
+
+async def ship(ctx):
+    log.info("no van")
+    raise ValueError("no luck")
+"""
+
+
 async def test_structlog_has_the_same_fields(tmp_path: Path, redis_url: str) -> None:
-    code = MODULES["shop"].replace(', log_format="json"', "").replace("import os\n", "import os\nimport structlog\n")
-    code = code.replace('logging.getLogger("shop")', 'structlog.get_logger("shop")').replace("extra={", "**{")
+    code = MODULES["shop"].replace(', log_format="json"', ", functions=[ship], on_job_start=bind_job")
+    code = code.replace("import os\n", "import os\nimport structlog\n").replace("extra={", "**{")
+    code = code.replace('logging.getLogger("shop")', 'structlog.get_logger("shop")' + OF_ARQ)
     (tmp_path / "shop.py").write_text(WITH_STRUCTLOG + code)
     (tmp_path / "with_structlog.py").write_text(MODULES["with_structlog"])
-    async with connect(redis_url):
+    async with connect(redis_url) as connection:
         call = await send_task("shop.charge", (7, "tok_1"))
+        await connection.enqueue_job("ship", _job_id="ship-1")
 
-    lines = [line for line in run(tmp_path, redis_url, "shop.WorkerSettings") if line.get("job_id") == call.id]
+    written = run(tmp_path, redis_url, "shop.WorkerSettings")
 
+    lines = [line for line in written if line.get("job_id") == call.id]
     assert [line["logger"] for line in lines] == ["arq.worker.jobs", "shop", "arq.worker.jobs"]
     assert {line["task"] for line in lines} == {"shop.charge"}
     assert [line.get("state") for line in lines] == ["STARTED", None, "SUCCESS"]
     assert (lines[1]["event"], lines[1]["order"]) == ("asking the bank", 7)
+    assert all(line["time"] and line["level"] for line in written)
+    of_arq = [line for line in written if line.get("job_id") == "ship-1"]
+    assert [line.get("state") for line in of_arq] == ["STARTED", None, "FAILURE"]
+    assert of_arq[1]["event"] == "no van"
+    assert of_arq[2]["exception"].endswith("ValueError: no luck")
