@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 from arq.jobs import Job
-from redis.asyncio.connection import ConnectionPool
 
 from ..errors import EncodingError, QuarqError, SettingsMistake
 from ..schedules import stored_schedules
@@ -48,7 +47,7 @@ class JobsRedis(Store):
     their own. It may be used from several event loops and threads: each loop has its own sockets.
     """
 
-    def __init__(self, pool: ConnectionPool, *, middleware: Sequence[Middleware] = (), **options: Any) -> None:
+    def __init__(self, pool: Any = None, *, middleware: Sequence[Middleware] = (), **options: Any) -> None:
         self.middleware = tuple(middleware)
         super().__init__(pool, **options)
 
