@@ -114,6 +114,7 @@ class Worker(ArqWorker):
         if not self.allow_pick_jobs or asyncio.current_task().cancelling():  # type: ignore[union-attr]
             return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
         engine = self.engine = self._make_engine(redis)
+        engine.counts |= {SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried}
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
             by_the_clock.append(self._recycle_when_over(self._options.max_memory, engine))
