@@ -42,6 +42,11 @@ async def bound(self: CurrentJob, path: str) -> tuple[str | None, int, bool]:
     return self.request.id, self.request.retries, self.request.called_directly
 
 
+@task(name="rows.headed", bind=True)
+async def headed(self: CurrentJob) -> dict[str, str]:
+    return dict(self.request.headers)
+
+
 @task(name="rows.flaky", bind=True, max_retries=2, default_retry_delay=0.2)
 async def flaky(self: CurrentJob, path: str, failures: int) -> int:
     note(path, f"{time.time()}")
@@ -197,8 +202,8 @@ if "ROWS_REDIS" in os.environ:
     WorkerSettings = worker_settings(
         redis_url=os.environ["ROWS_REDIS"],
         tasks=[
-            log, multiply, bound, flaky, auto, jitter, paced, narrow, limited, soft, ignored, perishable, elsewhere,
-            fatal, forgotten, raises, process, renamed, hooked, steps, tell, fail, nap,
+            log, multiply, bound, headed, flaky, auto, jitter, paced, narrow, limited, soft, ignored, perishable,
+            elsewhere, fatal, forgotten, raises, process, renamed, hooked, steps, tell, fail, nap,
         ],
         queues=os.environ.get("ROWS_QUEUES", "default,elsewhere").split(","),
         lease=2,

@@ -280,6 +280,13 @@ async def a_call_may_name_another(stage: Stage) -> None:
     assert await result.get(timeout=10) == "default"
 
 
+@row("call headers")
+async def a_call_takes_texts_along(stage: Stage) -> None:
+    result = await tasks.headed.apply_async(headers={"tenant": "7"})
+
+    assert await result.get(timeout=10) == {"tenant": "7"}
+
+
 @row("task autoretry_for", "task retry_backoff", "task retry_backoff_max")
 async def it_is_retried_by_itself_with_doubled_delays_up_to_the_most(stage: Stage) -> None:
     assert await (await tasks.auto.delay(stage.path, 4)).get(timeout=10) == 5
