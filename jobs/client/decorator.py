@@ -1,28 +1,24 @@
 """`@task`, and the `Task` it makes of a function."""
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
-from uuid import UUID
 
 from ..errors import SettingsMistake
 from ..store import default
 from ..tasks import registry
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
-from ..tasks.option_types import ManyOptions, NoOption, TaskKeywords
+from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, plain_task
-from ..workflows.canvas import Node, Signature, group
+from ..workflows.canvas import Signature, group
 from . import callables
 from .result import Result
 
@@ -100,19 +96,7 @@ class Task(Generic[P, R]):
 
     @awaited
     async def apply_async(
-        self,
-        args: Iterable[Any] | None = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        countdown: float | timedelta | None = None,
-        eta: datetime | None = None,
-        expires: float | timedelta | datetime | None = None,
-        task_id: str | UUID | None = None,
-        queue: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        link: Node | Sequence[Node] | None = None,
-        link_error: Node | Sequence[Node] | None = None,
-        **unknown: Unpack[NoOption],
+        self, args: Iterable[Any] | None = (), kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
     ) -> Result:
         """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*. It never runs if it has
         not started when it expires: at a time, or that number of seconds from now.
@@ -126,13 +110,8 @@ class Task(Generic[P, R]):
         type. WrongValue: an option with a value that it cannot have. EncodingError: arguments that cannot travel.
         QueueUnavailable: Redis is away.
         """
-        given = {
-            "countdown": countdown, "eta": eta, "expires": expires, "task_id": task_id, "queue": queue,
-            "headers": headers, "link": link, "link_error": link_error, **unknown,
-        }  # fmt: skip
-        call = Signature(self.name, args, kwargs)
-        options = {name: value for name, value in given.items() if value is not None}
-        return await default.current().submit(call, options)  # type: ignore[no-any-return]
+        given = {name: value for name, value in options.items() if value is not None}
+        return await default.current().submit(Signature(self.name, args, kwargs), given)  # type: ignore[no-any-return]
 
     @awaited
     async def apply_many(
@@ -191,7 +170,7 @@ class Task(Generic[P, R]):
                 f"{self.name}: soft_time_limit cannot reach into a thread: make it async def, or process=True"
             )
 
-    def with_options(self, **options: Any) -> Task[P, R]:
+    def with_options(self, **options: Any) -> "Task[P, R]":
         """The same task with other options, for this call only."""
         other: Task[P, R] = Task(self.function, self.name, read_options({**vars(self.options), **options}))
         other.given, other.declared_in = self.given | options.keys(), self.declared_in

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from ..errors import WrongValue
 from ..values import checks
-from .option_types import ManyOptions, TaskKeywords
+from .option_types import CallOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
 OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})
 OF_A_TASK: Final = frozenset({"bind", *TaskKeywords.__annotations__})
-OPTIONS: Final = frozenset({"task_id", *ManyOptions.__annotations__})
+OPTIONS: Final = frozenset(CallOptions.__annotations__)
 
 HEADER_BYTES: Final = 8_192
 """Of all headers of a call, names and values: as much as web servers take."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypedDict
+from uuid import UUID
 
 Exceptions = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or some in a tuple, list or set."""
@@ -46,18 +47,20 @@ class Callback(Protocol):
 
 
 class ManyOptions(TypedDict, total=False):
-    """What all calls of an `apply_many` have in common; see `apply_async`."""
+    """What all calls of an `apply_many` have in common; see `apply_async`. None: as if it was not given."""
 
-    countdown: float | timedelta
-    eta: datetime
-    expires: float | timedelta | datetime
+    countdown: Span | None
+    eta: datetime | None
+    expires: Span | datetime | None
     """Counts until the first start: a job that was started is tried again after it, too."""
-    queue: str
-    headers: Mapping[str, str]
+    queue: str | None
+    headers: Mapping[str, str] | None
     """Texts that travel with the call, and to the members and callbacks of the job: see docs/middleware.md."""
-    link: Callback | Sequence[Callback]
-    link_error: Callback | Sequence[Callback]
+    link: Callback | Sequence[Callback] | None
+    link_error: Callback | Sequence[Callback] | None
 
 
-class NoOption(TypedDict):
-    """No others: a type checker refuses them, and a call says what to use instead."""
+class CallOptions(ManyOptions, total=False):
+    """The options of one call. A type checker refuses others, and a call says what to use instead."""
+
+    task_id: str | UUID | None

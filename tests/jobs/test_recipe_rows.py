@@ -5,7 +5,6 @@ The ids are demanded by what the code offers: an option without a row fails.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import os
 import re
@@ -21,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Result, Task, connect, group, send_task, signature
+from jobs import Result, connect, group, send_task, signature
 from jobs.errors import RemoteError, ResultUnknown, TaskRevoked, TimeLimitExceeded, WorkerLost
+from jobs.tasks.option_types import CallOptions
 from jobs.tasks.options import TaskOptions
 from settings import ROOT
 from tests.jobs import recipe_tasks as tasks
@@ -63,7 +63,7 @@ def row(*ids: str) -> Callable[[Row], Row]:
 
 def wanted() -> set[str]:
     """Every id that there must be."""
-    calls = inspect.signature(Task.apply_async).parameters.keys() - {"self", "unknown"}
+    calls = {"args", "kwargs", *CallOptions.__annotations__}
     results = {name for name in vars(Result) if not name.startswith("_")}
     return (
         {f"recipe {number}" for number in range(3, 19)}
