@@ -1,12 +1,10 @@
 """The connection to Redis: where calls are stored and results are read. `connect()` makes one the process's default."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from arq.jobs import Job
@@ -52,7 +50,7 @@ class JobsRedis(Store):
         super().__init__(pool, **options)
 
     @classmethod
-    def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> JobsRedis:
+    def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> Self:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
         Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them,

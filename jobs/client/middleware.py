@@ -1,7 +1,5 @@
 """Code of the application around every call that is sent, and around every run of a task."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import inspect
@@ -9,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from ..errors import SettingsMistake
 from ..tasks.call_options import check_headers, merged
@@ -40,7 +38,7 @@ class OutgoingCall:
     """The signature or workflow, as it was given."""
 
     @classmethod
-    def of(cls, pair: Pair) -> OutgoingCall:
+    def of(cls, pair: Pair) -> Self:
         node, options = pair
         name, given = WORKFLOW, dict(options)
         if isinstance(node, Signature):
@@ -101,7 +99,7 @@ def with_automatic(given: Sequence[Middleware]) -> tuple[Middleware, ...]:
     """The middleware that was *given*, within that of OpenTelemetry, if the application has imported and set it up."""
     if "opentelemetry.trace" not in sys.modules:
         return tuple(given)
-    otel = importlib.import_module(f"{__name__.partition('.')[0]}.contrib.otel")
+    otel = importlib.import_module("..contrib.otel", __package__)
     return (*otel.middleware(), *given)
 
 

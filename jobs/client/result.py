@@ -1,7 +1,5 @@
 """The handle to a job: its state, its result, and how to revoke it, from any process."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -110,7 +108,7 @@ class Result:
         await revoke_all(self._connection, unended, terminate)
         return state
 
-    async def children(self) -> list[Result]:
+    async def children(self) -> list["Result"]:
         """The members of a workflow, in the order of its tree; of a single job, the callbacks that its end called."""
         ids = await members.children_of(self._connection, self.id)
         return [Result(job_id, self._connection) for job_id in ids]
@@ -151,7 +149,7 @@ class Result:
                 seen = job.meta
                 yield encoding.loads(seen)
 
-    async def as_completed(self) -> AsyncIterator[Result]:
+    async def as_completed(self) -> AsyncIterator["Result"]:
         """The members of a workflow, each as it ends, well or badly, until the workflow itself has ended.
 
         `get()` of one that it gives does not wait. A member that was not called is not given. ResultUnknown for an id

@@ -1,14 +1,12 @@
 """From a call that somebody made to one that Redis stores: ids, times, limits, what follows."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from .. import encoding
 from ..errors import EncodingError, TooLarge, WrongValue
@@ -84,7 +82,7 @@ class Caller:
     """What its members inherit."""
 
     @classmethod
-    def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Caller:
+    def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Self:
         """The workflow of this id, whose stored tree is *tree*."""
         return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree), headers)
 

@@ -1,7 +1,5 @@
 """The job that is running now: what a bound task gets as `self`, and `current_job()` gives everywhere below it."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import time
@@ -22,7 +20,7 @@ from .registry import RegisteredTask
 
 R = TypeVar("R")
 
-_current: ContextVar[CurrentJob] = ContextVar("jobs_current_job")
+_current: ContextVar["CurrentJob"] = ContextVar("jobs_current_job")
 
 
 @dataclass(frozen=True)
