@@ -29,9 +29,10 @@ CONTRIB = {
     "jobs/contrib/otel.py": {"opentelemetry"},
     "jobs/contrib/prometheus.py": {"prometheus_client"},
     "jobs/contrib/sentry.py": {"sentry_sdk"},
+    "jobs/contrib/watch.py": {"watchfiles"},
 }
 """What each module of contrib needs besides: nothing else of the library imports it."""
-LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click", "watchfiles"}
+LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
 MAY_READ_SETTINGS = re.compile(
     r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py"
     r"|jobs/commands/worker\.py|jobs/worker/process_end\.py"
@@ -260,7 +261,7 @@ OF_THE_COMMANDS = {
     "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
     "jobs.client.result",  # to wait for one
     "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task
-    "jobs.store.cancellation", "jobs.worker.process_end", "jobs.worker.watch",  # to run workers
+    "jobs.store.cancellation", "jobs.worker.child_process", "jobs.worker.process_end",  # to run workers
 }  # fmt: skip
 """What the commands may import: they read and act through `jobs.monitor`, as the pages do."""
 

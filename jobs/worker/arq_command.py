@@ -8,7 +8,6 @@ import arq.cli
 import arq.worker
 
 from ..errors import SettingsMistake
-from .watch import watch_reload
 from .worker import Worker
 from .worker_options import WorkerOptions
 
@@ -23,8 +22,8 @@ def use_our_worker() -> None:
     if arq.VERSION != SUPPORTED_ARQ:
         raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
-    arq.cli.watch_reload = watch_reload
-    log_setup = import_module("..contrib.log_setup", __package__)
+    log_setup, watch = (import_module(f"..contrib.{name}", __package__) for name in ("log_setup", "watch"))
+    arq.cli.watch_reload = watch.watch_reload
     arq.cli.default_log_config = log_setup.log_config  # type: ignore[attr-defined]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.client.connection import JobsRedis
-from jobs.worker.watch import without_watch
+from jobs.contrib.watch import without_watch
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT, StartProcess, StartWorker
 from tests.waiting import wait_until

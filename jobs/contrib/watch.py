@@ -1,13 +1,13 @@
-"""`arq --watch`: a fresh worker process each time a file changes."""
+"""`arq --watch`, by watchfiles: a fresh worker process each time a file changes."""
 
 import asyncio
-import contextlib
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SettingsMistake
+from ..worker.child_process import send, start
 
 
 async def watch_reload(path: str, worker_settings: Any) -> None:
@@ -50,14 +50,3 @@ def without_watch(command: Sequence[str]) -> list[str]:
         elif not word.startswith("--watch="):
             kept.append(word)
     return kept
-
-
-async def start(command: Iterable[str], **options: Any) -> asyncio.subprocess.Process:
-    """Python with this command line. In a session of its own: Ctrl-C comes to this process alone, which hands it on."""
-    return await asyncio.create_subprocess_exec(sys.executable, *command, start_new_session=True, **options)
-
-
-def send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
-    """Send a signal to it, unless it has ended by itself."""
-    with contextlib.suppress(ProcessLookupError):
-        worker.send_signal(signum)
