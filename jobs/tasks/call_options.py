@@ -22,7 +22,7 @@ def check_headers(option: str, value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{option}={checks.shown(value)}: give a dict of texts, such as {{'tenant': '7'}}")
     for name, text in value.items():
-        checks.job_id(f"a name in {option}", name)
+        checks.job_id(f"a name in {option}", checks.storable(f"a name in {option}", name))  # a UUID is no name
         checks.storable(f"{option}[{name!r:.80}]", text)
     if (size := bytes_of(value)) > HEADER_BYTES:
         raise WrongValue(f"{option}: they take {size:,} bytes; {HEADER_BYTES:,} are allowed")

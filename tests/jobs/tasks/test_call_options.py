@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
@@ -34,8 +35,8 @@ CALLBACK = Kind(
 )
 HEADERS = Kind(
     same({}, {"tenant": "7"}, {"租户": "七 \n 7", "a": ""}, None),
-    ["tenant", [("tenant", "7")], {"tenant": 7}, {"tenant": None}, {7: "tenant"}, {"": "7"}, {"a\nb": "7"}, {"a": b"7"},
-     {"a": "\ud800"}, {"a": "x" * 8_192}, 5, True, [], object()],
+    ["tenant", [("tenant", "7")], {"tenant": 7}, {"tenant": None}, {7: "tenant"}, {UUID(int=7): "7"}, {"": "7"},
+     {"a\nb": "7"}, {"a": b"7"}, {"a": "\ud800"}, {"a": "x" * 8_192}, 5, True, [], object()],
 )  # fmt: skip
 CALL = {
     "countdown": SECONDS.or_none(),
