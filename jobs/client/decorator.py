@@ -98,8 +98,8 @@ class Task(Generic[P, R]):
     async def apply_async(
         self, args: Iterable[Any] | None = (), kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
     ) -> Result:
-        """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*. It never runs if it has
-        not started when it expires: at a time, or that number of seconds from now.
+        """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*, in another *queue* than its
+        own. It never runs if it has not started when it *expires*: at a time, or that number of seconds from now.
 
         *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
         ending this one is one step. The task reads *headers* as `self.request.headers`; its members and callbacks

@@ -64,7 +64,7 @@ class Middleware:
     """
 
     workflows = False
-    """Is `run` around evaluations of workflows too, the task `jobs.workflow`? They pass by exceptions of ours."""
+    """Is `run` around evaluations of workflows too, the task `jobs.workflow`? They wait by raising our exceptions."""
 
     async def send(self, call: OutgoingCall, call_next: Send) -> Result:
         """Around each call that code makes: `.delay()`, `apply_async()`, each one of `apply_many()`. Members and

@@ -19,7 +19,7 @@ async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics
 
     `value` is what to scale by: jobs that run and jobs that are due, but for those of paused queues. By the length of
     its queue alone, a deployment would shrink as soon as its workers had claimed everything. `slots` and `busy` are of
-    the workers that serve one of the queues and take new jobs. *query* is `normal`.
+    the workers that serve one of the queues and take new jobs.
     """
     names = _names(query) or list(queues)
     found, workers = await monitor.queues_named(redis, names), await monitor.workers(redis)
@@ -37,12 +37,11 @@ async def answer(query: str, redis: JobsRedis, queues: Sequence[str], statistics
 
 
 def normal(query: str) -> str:
-    """One spelling for each question; ValueError for what names no queue."""
+    """The same for all queries that name the same queues. ValueError: it asks for something else, or names too many."""
     return urlencode([("queue", name) for name in sorted(_names(query))])
 
 
 def _names(query: str) -> list[str]:
-    """ValueError for what names no queue."""
     fields = parse_qs(query, keep_blank_values=True, max_num_fields=MOST_QUEUES)
     if fields.keys() - {"queue"}:
         raise WrongValue("ask /scale?queue=NAME, with &queue=NAME for each further queue")

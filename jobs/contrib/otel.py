@@ -31,21 +31,21 @@ SCOPE: Final = "quarq"
 """The name of the tracer and of the meter, and `messaging.system`."""
 MESSAGE_CHARS: Final = 1_000
 """Characters of an exception's text on its span."""
-ENDS: Final[dict[type[BaseException], str]] = {
+OUTCOMES: Final[dict[type[BaseException], str]] = {
     Retry: "retry",
     Parked: "parked",
     Revoked: "revoked",
     asyncio.CancelledError: "cancelled",
 }
-"""Exceptions that are no failure of the attempt, and its `jobs.outcome`."""
+"""Exceptions with which an attempt has not failed, and the `jobs.outcome` of each."""
 
 
 class Tracing(Middleware):
     """A PRODUCER span around each call, a CONSUMER span around each attempt.
 
-    The call takes the context of the first along in its headers (W3C: `traceparent`, or as the application's
-    propagator writes it). Members and callbacks take that of the attempt which calls them. So a workflow is one trace,
-    on any number of workers. An attempt whose worker was killed has no span: nobody could end it.
+    The headers of a call carry the context of its PRODUCER span (W3C: `traceparent`, or as the application's
+    propagator writes it), those of members and callbacks that of the attempt which calls them. So a workflow is one
+    trace, on any number of workers. An attempt whose worker was killed has no span: nobody could end it.
     """
 
     workflows = True
@@ -119,7 +119,7 @@ def _about(operation: str, task: str) -> dict[str, Any]:
 
 def _outcome(span: Span, job: CurrentJob, error: BaseException) -> str:
     """Note on the span how the attempt ended. A member's failure is on the span of the member."""
-    known = next((word for kind, word in ENDS.items() if isinstance(error, kind)), "")
+    known = next((word for kind, word in OUTCOMES.items() if isinstance(error, kind)), "")
     if not known and _is_retried(job, error):
         known = "retry"
     if isinstance(error, MemberFailed):

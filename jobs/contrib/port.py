@@ -27,9 +27,13 @@ from ..worker.process_end import PROCESS
 logger = logging.getLogger("arq.worker.jobs")
 
 MOST_CONNECTIONS, MOST_BYTES, SILENT_S = 64, 8_192, 5
-"""One more connection ends the oldest, if that is slow; else it is refused. A request is read up to MOST_BYTES."""
+"""One more connection ends the oldest, if that is slow; else it is refused. A request is read up to MOST_BYTES, and
+its connection is closed if nothing has come for SILENT_S.
+"""
 MOST_QUESTIONS = 20
-"""Different questions of a second: else /scale for ever new names of queues would be as many looks at Redis."""
+"""Different questions that are answered in a second: each costs queries to Redis, and anybody can ask /scale for new
+names of queues.
+"""
 SLOW_S = 1
 """How old a connection must be to be ended for a new one; when to come back."""
 BEAT_S, STOP_S, PATIENCE_S, FRESH_S = 0.5, 0.2, 2, 1
@@ -37,13 +41,15 @@ BEAT_S, STOP_S, PATIENCE_S, FRESH_S = 0.5, 0.2, 2, 1
 
 
 class Answer(NamedTuple):
+    """An HTTP response: its status, its body and its Content-Type."""
+
     status: int
     text: str
     kind: str = "text/plain; charset=utf-8"
 
 
 class Port(ThreadingTCPServer):
-    """Answers at *address* until its block ends; *worker* is what modules of contrib are given, after the query.
+    """Answers at *address* until its block ends. *worker*: its connection, queues and statistics, for the endpoints.
 
     SettingsMistake if nothing can listen there now.
     """
@@ -52,11 +58,11 @@ class Port(ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(self, address: str, *worker: Any) -> None:
-        metrics = _of("prometheus") if find_spec("prometheus_client") else _no_metrics
-        self._looks = {"/readyz": _of("kubernetes"), "/metrics": metrics, "/scale": _of("keda")}
+        metrics = _contrib("prometheus") if find_spec("prometheus_client") else _no_metrics
+        self._endpoints = {"/readyz": _contrib("kubernetes"), "/metrics": metrics, "/scale": _contrib("keda")}
         self._worker = worker
-        self._found: dict[tuple[str, str], tuple[float, Future[Answer]]] = {}
-        self._asking = threading.Lock()
+        self._answers: dict[tuple[str, str], tuple[float, Future[Answer]]] = {}
+        self._lock = threading.Lock()
         self._open: dict[socket.socket, float] = {}
         host, _, given = address.rpartition(":")
         port = int(given) + int(PROCESS or 0)
@@ -78,7 +84,7 @@ class Port(ThreadingTCPServer):
         self._next_beat.cancel()
         await asyncio.to_thread(self.shutdown)
         self.server_close()
-        for _, answer in self._found.values():
+        for _, answer in self._answers.values():
             answer.cancel()
 
     def _beat(self) -> None:
@@ -88,14 +94,14 @@ class Port(ThreadingTCPServer):
     def answer(self, target: str) -> Answer:
         """For a thread: what a GET of this path and query returns. As sent to a proxy, *target* may be a whole URL."""
         path, _, query = re.sub(r"^https?://[^/?]*", "", target, flags=re.IGNORECASE).partition("?")
-        if path != "/healthz" and path not in self._looks:
-            return Answer(404, f"there are /healthz, {', '.join(self._looks)}")
+        if path != "/healthz" and path not in self._endpoints:
+            return Answer(404, f"there are /healthz, {', '.join(self._endpoints)}")
         if (blocked_s := time.monotonic() - self._turned) > BLOCKED_WARNING_S:
             return Answer(503, f"the event loop is blocked, since {blocked_s:.1f} s: the worker's log shows where")
         if path == "/healthz":
             return Answer(200, "ok")
         try:
-            asked = self._ask(path, _of("keda", "normal")(query) if path == "/scale" else "")
+            asked = self._ask(path, _contrib("keda", "normal")(query) if path == "/scale" else "")
         except ValueError as error:
             return Answer(400, str(error))
         if asked is None:
@@ -106,21 +112,25 @@ class Port(ThreadingTCPServer):
             return Answer(503, "the event loop does not answer in time")
 
     def _ask(self, path: str, query: str) -> Future[Answer] | None:
-        """The answer that others are given as well, if somebody has just asked; None if too much is asked."""
-        with self._asking:
+        """One answer for all who ask the same within FRESH_S; None if MOST_QUESTIONS others were asked."""
+        with self._lock:
             now = time.monotonic()
-            found = {key: had for key, had in self._found.items() if not had[1].done() or now - had[0] < FRESH_S}
-            if (path, query) not in found:
-                if len(found) >= MOST_QUESTIONS and query:
+            fresh = {
+                question: (since, answer)
+                for question, (since, answer) in self._answers.items()
+                if not answer.done() or now - since < FRESH_S
+            }
+            if (path, query) not in fresh:
+                if len(fresh) >= MOST_QUESTIONS and query:
                     return None
-                found[path, query] = now, asyncio.run_coroutine_threadsafe(self._look(path, query), self._loop)
-            self._found = found
-            return found[path, query][1]
+                fresh[path, query] = now, asyncio.run_coroutine_threadsafe(self._answer_of(path, query), self._loop)
+            self._answers = fresh
+            return fresh[path, query][1]
 
-    async def _look(self, path: str, query: str) -> Answer:
+    async def _answer_of(self, path: str, query: str) -> Answer:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self._looks[path](query, *self._worker)
+                return await self._endpoints[path](query, *self._worker)
         except Exception as error:
             if is_away(error):
                 return Answer(503, "Redis does not answer, or refuses us: the worker's log shows why")
@@ -186,8 +196,8 @@ class _Request(BaseHTTPRequestHandler):
         """Nothing of a request is logged."""
 
 
-def _of(name: str, function: str = "answer") -> Callable[..., Any]:
-    """That of a module of contrib, which imports this one."""
+def _contrib(name: str, function: str = "answer") -> Callable[..., Any]:
+    """A function of another module of contrib; those import this one."""
     found: Callable[..., Any] = getattr(import_module(f".{name}", __package__), function)
     return found
 

@@ -40,8 +40,9 @@ class Request:
     due_ms: int = 0
     called_directly: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Texts that its caller gave it, or that it has inherited. Empty in the request that an error callback is given,
-    which has them as its own."""
+    """Texts that its caller gave it, or that it has inherited. The request that an error callback is given has none:
+    the callback itself has inherited them.
+    """
 
     @property
     def eta(self) -> datetime | None:
