@@ -2,6 +2,7 @@
 
 import inspect
 from importlib import import_module
+from typing import Any
 
 import arq
 import arq.cli
@@ -22,9 +23,14 @@ def use_our_worker() -> None:
     if arq.VERSION != SUPPORTED_ARQ:
         raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
-    log_setup, watch = (import_module(f"..contrib.{name}", __package__) for name in ("log_setup", "watch"))
-    arq.cli.watch_reload = watch.watch_reload
+    arq.cli.watch_reload = _watch_reload
+    log_setup = import_module("..contrib.log_setup", __package__)
     arq.cli.default_log_config = log_setup.log_config  # type: ignore[attr-defined]
+
+
+def _watch_reload(path: str, worker_settings: Any) -> Any:
+    watch = import_module("..contrib.watch", __package__)  # a worker without --watch never imports it
+    return watch.watch_reload(path, worker_settings)
 
 
 _parameters = {
