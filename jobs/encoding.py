@@ -77,10 +77,10 @@ def _map_header(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[1 : 1 + width], "big"), 1 + width
 
 
-def loads(data: bytes, depth: int = DEPTH) -> Any:
-    """Decode; EncodingError for bytes that are not ours, or that hold more than *depth* levels."""
-    value = _unpack(data, STORED - depth)
-    check(value, depth)
+def loads(data: bytes) -> Any:
+    """Decode; EncodingError for bytes that are not ours, or that hold more than DEPTH levels."""
+    value = _unpack(data, STORED - DEPTH)
+    check(value)
     return value
 
 

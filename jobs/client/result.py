@@ -98,14 +98,12 @@ class Result:
         """
         checks.flag("terminate", terminate)
         tree = await members.tree_of(self._connection, self.id)
-        if tree is None:
-            [state] = await revoke_all(self._connection, [self.id], terminate)
-            return state
-        # the workflow first: from then on none of its members is enqueued or started
-        [state] = await revoke_all(self._connection, [self.id], terminate=True)
-        prefix = member_ids.prefix_of(self.id, tree)
-        unended = [prefix + path for path in await members.unended(self._connection, self.id, tree)]
-        await revoke_all(self._connection, unended, terminate)
+        # a workflow first, stopped in any case: from then on none of its members is enqueued or started
+        [state] = await revoke_all(self._connection, [self.id], terminate or tree is not None)
+        if tree is not None:
+            prefix = member_ids.prefix_of(self.id, tree)
+            unended = [prefix + path for path in await members.unended(self._connection, self.id, tree)]
+            await revoke_all(self._connection, unended, terminate)
         return state
 
     async def children(self) -> list["Result"]:

@@ -14,8 +14,6 @@ Fields = Mapping[bytes, bytes | None]
 BUCKETS = 25
 """Bucket n holds the times from 2^(n-1) to below 2^n ms, 0 those below 1 ms: see counting.lua."""
 _OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
-
-
 _FIELD = re.compile(rf"(.*)\|(?:({'|'.join(STATES)}|wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
 """A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`."""
 
@@ -75,9 +73,9 @@ async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Mi
     return [_minute(number, task, fields) for number, fields in found.items()]
 
 
-async def last_states(connection: JobsRedis, n: int = 60) -> Count:
-    """How many attempts of all tasks came to each state in the last *n* minutes."""
-    found = await _last(connection, n, [f"|{state}" for state in STATES])
+async def last_states(connection: JobsRedis) -> Count:
+    """How many attempts of all tasks came to each state in the last 60 minutes."""
+    found = await _last(connection, 60, [f"|{state}" for state in STATES])
     return _counted(found.values()).get("") or Count()
 
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
-from ..store.stored_values import chunked, moment, text
+from ..store.stored_values import chunked, moment
 from ..tasks.declarations import KnownTasks, known_tasks
 from .job_row import JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
@@ -118,10 +118,9 @@ async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
 
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
-    """The jobs that a worker holds, those that run longest first; at most MAX_RUNNING."""
-    held = await connection.hkeys(connection.key.RUNNING + worker)  # type: ignore[misc]
-    ids = sorted(text(job_id) for job_id in held)[:MAX_RUNNING]
-    rows = [row for row in await rows_of(connection, ids) if row.state == "STARTED"]
+    """The jobs that a worker holds, those that run longest first. Of more than MAX_RUNNING, the first by their ids."""
+    ids = await ids_running(connection, worker)
+    rows = [row for row in await rows_of(connection, ids[:MAX_RUNNING]) if row.state == "STARTED"]
     return sorted(rows, key=lambda row: (row.started is None, row.started))
 
 

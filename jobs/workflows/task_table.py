@@ -18,7 +18,6 @@ MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
 _TASKS: Final = "tasks"
 """Where a stored tree has task -> [queue, expires]."""
 
-
 Own: TypeAlias = KnownTask | TaskOptions
 Settled: TypeAlias = Mapping[str, KnownTask]
 """By task: what was settled before, or declared by workers."""
