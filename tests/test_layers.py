@@ -29,6 +29,7 @@ CONTRIB = {
     "jobs/contrib/otel.py": {"opentelemetry"},
     "jobs/contrib/prometheus.py": {"prometheus_client"},
     "jobs/contrib/sentry.py": {"sentry_sdk"},
+    "jobs/contrib/sentry_variables.py": {"sentry_sdk"},
     "jobs/contrib/watch.py": {"watchfiles"},
 }
 """What each module of contrib needs besides: nothing else of the library imports it."""

@@ -6,7 +6,6 @@ later. Each run has an isolation scope of its own, so that breadcrumbs, tags and
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,29 +17,21 @@ from typing import Any, Final
 
 import sentry_sdk
 from sentry_sdk.scope import global_event_processors
-from sentry_sdk.utils import current_stacktrace, event_from_exception, iter_event_frames
+from sentry_sdk.utils import current_stacktrace, event_from_exception
 
 from ..tasks import masking
-from ..tasks.current import CurrentJob, Request
+from ..tasks.current import CurrentJob
 from ..values.untrusted_text import printable
 from ..worker.execution.claimed_job import FAILURE, Outcome
 from ..worker.execution.held_job import HeldJob
 from ..worker.execution.runner import Runner
 from ..worker.process_end import REPORTS_S
+from .sentry_variables import hidden_texts, hide_variables
 
 WORKER_LOG: Final = "arq.worker.jobs"
 MECHANISM: Final = "quarq"
 SHOWN_CHARS: Final = 1_000
 """Characters of the arguments, which are masked as in logs."""
-FILTERED: Final = "[Filtered]"
-SHORTEST, LOOKED_FOR = 4, 32
-"""Characters of a hidden argument by which a variable is known to contain it: a shorter one is in too many texts."""
-_OWN: Final = {__name__.split(".", maxsplit=1)[0], "arq", "pebble"}
-"""Their frames hold calls as they came, and not what the application made of them."""
-_NAMED: Final = re.compile(r"""\b([\w-]{1,80})['"]?\s?[=:]""")
-"""A name with its value inside a text: `password='x'`, `"token": 1`."""
-_UNQUOTED: Final = re.compile(r"""[^'"\\\x00-\x1f\x7f]+""")
-"""What is the same in every `repr` of a text."""
 
 _run: ContextVar[_Run] = ContextVar("jobs_sentry_run")
 
@@ -129,7 +120,7 @@ class _Run:
                 return None  # a function that Sentry's integration has wrapped twice
             self._sent.append(exc_info[1])
         event.get("extra", {}).pop("arq-job", None)  # its arguments are not masked
-        _hide_variables(event, self)
+        hide_variables(event, lambda: self.hidden)
         event.setdefault("contexts", {})["job"] = self._about()
         return event
 
@@ -148,69 +139,12 @@ class _Run:
     def hidden(self) -> frozenset[str]:
         """Texts by which the hidden arguments are known wherever they are."""
         args, kwargs = masking.masked(self.task, self.args, self.kwargs, secrets=self.secrets)
-        return frozenset(_hidden([list(self.args), dict(self.kwargs)], [args, kwargs]))
+        return frozenset(hidden_texts([list(self.args), dict(self.kwargs)], [args, kwargs]))
 
 
 def _is_of_arq(event: Any) -> bool:
     values = event.get("exception", {}).get("values", ())
     return any(value.get("mechanism", {}).get("type") == "arq" for value in values)
-
-
-def _hide_variables(event: Any, run: _Run | None) -> None:
-    """Those of our own frames, and secrets in those of the application: by name, and by what a hidden argument is."""
-    frames = list(iter_event_frames(event))
-    try:
-        hidden = frozenset[str]() if run is None else run.hidden
-        for frame in frames:
-            own = str(frame.get("module") or "").split(".", maxsplit=1)[0] in _OWN
-            if own or not isinstance(frame.get("vars"), dict):
-                frame.pop("vars", None)
-            else:
-                frame["vars"] = _shown(frame["vars"], hidden)
-    except Exception:  # Sentry would send the event as it is
-        for frame in frames:
-            frame.pop("vars", None)
-
-
-def _shown(value: Any, hidden: frozenset[str]) -> Any:
-    """What Sentry has made of a variable, without secrets."""
-    if isinstance(value, dict):
-        return {
-            name: FILTERED if masking.is_secret(str(name)) else _shown(inner, hidden) for name, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_shown(inner, hidden) for inner in value]
-    if not isinstance(value, str):
-        return value
-    names = (found[1] for found in _NAMED.finditer(value))
-    return FILTERED if any(text in value for text in hidden) or any(map(masking.is_secret, names)) else value
-
-
-def _hidden(value: Any, seen: Any) -> Iterator[str]:
-    """Texts of what is in *value*, and not in what *seen* shows of it."""
-    if isinstance(seen, str) and seen == masking.HIDDEN:
-        yield from _texts(value)
-    elif isinstance(value, dict) and isinstance(seen, dict):
-        for name in value.keys() & seen.keys():
-            yield from _hidden(value[name], seen[name])
-    elif isinstance(value, list | tuple) and isinstance(seen, list | tuple):
-        for inner, shown in zip(value, seen, strict=False):
-            yield from _hidden(inner, shown)
-    elif isinstance(value, Request) and isinstance(seen, Request):
-        yield from _hidden([value.args, value.kwargs], [seen.args, seen.kwargs])
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        for inner in value:
-            yield from _texts(inner)
-        return
-    parts = _UNQUOTED.findall(value if isinstance(value, str) else str(value))
-    longest = max(parts, key=len, default="")[:LOOKED_FOR]
-    if len(longest) >= SHORTEST and value not in (None, True, False):
-        yield longest
 
 
 def _capture(error: BaseException) -> None:
@@ -237,7 +171,8 @@ def _without_secrets(event: Any, hint: Any) -> Any:
     if options["attach_stacktrace"] and not {"exception", "stacktrace", "threads"} & event.keys():
         stack = current_stacktrace(options["include_local_variables"], max_value_length=options["max_value_length"])
         event["threads"] = {"values": [{"stacktrace": stack, "crashed": False, "current": True}]}
-    _hide_variables(event, _run.get(None))
+    run = _run.get(None)
+    hide_variables(event, lambda: run.hidden if run is not None else frozenset())
     return event
 
 
