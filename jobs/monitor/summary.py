@@ -32,12 +32,9 @@ class Overview:
     """Queues with due jobs that no worker claims: none is online for them, or only quiet ones."""
     succeeded_last_hour: int
     failed_last_hour: int
-    revoked_last_hour: int
     retried_last_hour: int
     per_s: float
     """Jobs that ended in the last minute, a second."""
-    ended_kept: int
-    """Jobs in the history."""
 
 
 async def overview(connection: JobsRedis) -> Overview:
@@ -62,9 +59,7 @@ async def overview(connection: JobsRedis) -> Overview:
         ),
         succeeded_last_hour=hour.of("SUCCESS"),
         failed_last_hour=hour.of("FAILURE"),
-        revoked_last_hour=hour.of("REVOKED"),
         retried_last_hour=hour.of("RETRY"),
         # from the history, not from the minutes: it does not begin at zero with each of them
         per_s=float(await connection.zcount(connection.key.HISTORY, await now_ms(connection) - 60_000, "+inf")) / 60,
-        ended_kept=await connection.zcard(connection.key.HISTORY),
     )
