@@ -10,7 +10,6 @@ from uuid import uuid4
 from arq.jobs import Job
 
 from ..errors import EncodingError, QuarqError, SettingsMistake
-from ..schedules import stored_schedules
 from ..store import default, keys, scripts
 from ..store.call import Call, Moment, moment
 from ..store.pool import POOL_OPTIONS
@@ -125,14 +124,6 @@ class JobsRedis(Store):
         """Change a task's rate for all workers, for good; waiting jobs get new reservations. None: no limit."""
         rate = as_stored(parse_rate_limit(rate_limit))
         await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
-
-    schedules = stored_schedules.schedules
-    pause_schedule, resume_schedule = stored_schedules.pause_schedule, stored_schedules.resume_schedule
-    forget_schedule = stored_schedules.forget_schedule
-
-    async def run_schedule(self, name: str) -> Result:
-        """Run it now, paused or not; its own moments stay as they are."""
-        return Result(await stored_schedules.run_schedule(self, name), self)
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import chord, crontab, every, group, task
+from jobs import chord, crontab, every, group, monitor, task
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from jobs.tasks import registry
@@ -270,5 +270,5 @@ async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
     assert text.lines[1].startswith("hourly  tests.log  0 * * * * ")
     assert "never run  next 2" in text.lines[1]
     assert text.code == 0
-    await worker.pool.pause_schedule("hourly")
+    await monitor.pause_schedule(worker.pool, "hourly")
     assert (await cli("schedules")).lines[1].endswith("  paused")

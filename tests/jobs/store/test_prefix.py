@@ -121,7 +121,7 @@ async def _state_is(result: object, state: str) -> bool:
 
 
 async def _has_fired(client: JobsRedis) -> bool:
-    return any(schedule.last_run for schedule in await client.schedules())
+    return any(schedule.last_run for schedule in await monitor.schedules(client))
 
 
 async def _is_quiet(client: JobsRedis) -> bool:

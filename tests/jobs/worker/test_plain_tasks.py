@@ -57,7 +57,7 @@ LOST: dict[str, Callable[[Any], Any]] = {
     "forget": lambda self: Result("a").forget(),
     "enqueue_job": lambda self: redis_client.enqueue_job("count"),
     "a command of the connection": lambda self: redis_client.set("a", 1),
-    "run_schedule": lambda self: redis_client.run_schedule("a"),
+    "run_schedule": lambda self: jobs.monitor.run_schedule(redis_client, "a"),
     "an action of the monitor": lambda self: actions.revoke(redis_client, "a"),
     "below the task": lambda self: (lambda: [other.delay(n, 1) for n in range(3)])(),
 }

@@ -109,7 +109,7 @@ async def _is(result: Result, state: str) -> bool:
 
 
 async def _has_run(redis: JobsRedis) -> bool:
-    return any(schedule.last_run for schedule in await redis.schedules())
+    return any(schedule.last_run for schedule in await monitor.schedules(redis))
 
 
 async def test_a_user_without_channels_looks_instead_and_says_so_once(

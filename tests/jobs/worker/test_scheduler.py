@@ -15,7 +15,7 @@ import pytest
 from arq import cron
 from redis.asyncio import Redis
 
-from jobs import Result, crontab, every, task, worker_settings
+from jobs import Result, crontab, every, monitor, task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.errors import SettingsMistake, UnknownSchedule
 from jobs.schedules.schedule import Schedule
@@ -171,7 +171,7 @@ async def test_what_was_missed_longer_ago_is_recorded_as_skipped(
 
     assert await after_a_start(redis, start_worker, due + later, monthly) == []
 
-    [info] = await connection.schedules()
+    [info] = await monitor.schedules(connection)
     assert (info.skipped, info.last_skipped, info.last_run) == (1, due, SATURDAY)
     assert info.next_run == datetime(2026, 5, 7, 10, tzinfo=UTC)
 
@@ -214,7 +214,7 @@ async def test_a_redis_emptied_meanwhile_stops_no_schedule(
     await wait_until(lambda: len(ran) >= before + 2, "runs after it")
 
     assert len(set(ran)) == len(ran)
-    assert [info.name for info in await connection.schedules()] == ["tests.scheduled"]
+    assert [info.name for info in await monitor.schedules(connection)] == ["tests.scheduled"]
 
 
 @pytest.mark.timeout(90)
@@ -249,11 +249,11 @@ async def test_the_list_says_when_each_ran_and_runs_next(
         every(scheduled, 30 * MINUTE, name="b", args=["hello"]),
         crontab(scheduled, name="a", minute=0, hour=10, day_of_week="sat", timezone="Asia/Tokyo"),
     ]
-    assert await connection.schedules() == []
+    assert await monitor.schedules(connection) == []
     await set_clock(redis, SATURDAY - timedelta(seconds=0.5))
     await start_worker(tasks=[scheduled], cron_jobs=schedules)
 
-    [a, b] = await connection.schedules()  # both, before any of them has ever run
+    [a, b] = await monitor.schedules(connection)  # both, before any of them has ever run
 
     assert (a.name, a.task, a.queue, a.paused) == ("a", "tests.scheduled", "default", False)
     assert a.when == "0 10 * * sat (m/h/dM/MY/d) Asia/Tokyo"
@@ -261,7 +261,7 @@ async def test_the_list_says_when_each_ran_and_runs_next(
     assert a.next_run == SATURDAY + 7 * DAY - 9 * HOUR
     assert (b.when, b.next_run) == ("every 0:30:00", SATURDAY)
     await wait_until(lambda: ran, "the run")
-    [_, b] = await connection.schedules()
+    [_, b] = await monitor.schedules(connection)
     assert (b.last_run, b.next_run) == (SATURDAY, SATURDAY + 30 * MINUTE)
     assert await Result(b.last_id).get(timeout=5) == "hello"
 
@@ -272,19 +272,19 @@ async def test_a_paused_schedule_passes_its_moments_and_goes_on_when_resumed(
     await start_worker(tasks=[scheduled], cron_jobs=[every(scheduled, timedelta(seconds=0.3), name="often")])
     await wait_until(lambda: ran, "a run")
 
-    await connection.pause_schedule("often")
-    last = (await connection.schedules())[0].last_id
+    await monitor.pause_schedule(connection, "often")
+    last = (await monitor.schedules(connection))[0].last_id
 
     async def passed() -> bool:
-        return (await connection.schedules())[0].skipped >= 3
+        return (await monitor.schedules(connection))[0].skipped >= 3
 
     await wait_until(passed, "moments to pass")
-    [info] = await connection.schedules()
+    [info] = await monitor.schedules(connection)
     assert (info.paused, info.last_id) == (True, last)
 
-    await connection.resume_schedule("often")
+    await monitor.resume_schedule(connection, "often")
     await wait_until(lambda: ran[-1] != last, "a run after it")
-    [info] = await connection.schedules()
+    [info] = await monitor.schedules(connection)
     assert not info.paused
     assert len(set(ran)) == len(ran)
 
@@ -295,11 +295,11 @@ async def test_what_was_due_while_paused_is_not_caught_up(
     """Not by a worker that starts while it is paused, and not by one that starts after."""
     hourly = crontab(scheduled, name="hourly", minute=0)
     await run_until(redis, start_worker, SATURDAY, hourly)
-    await connection.pause_schedule("hourly")
+    await monitor.pause_schedule(connection, "hourly")
 
     assert await after_a_start(redis, start_worker, SATURDAY + HOUR + MINUTE, hourly) == []
     await set_clock(redis, SATURDAY + 2 * HOUR + MINUTE)
-    await connection.resume_schedule("hourly")
+    await monitor.resume_schedule(connection, "hourly")
     assert await after_a_start(redis, start_worker, SATURDAY + 2 * HOUR + 2 * MINUTE, hourly) == []
 
 
@@ -309,12 +309,12 @@ async def test_run_now_runs_it_at_once_and_moves_nothing(
     daily = crontab(scheduled, name="daily", minute=0, hour=10, args=["hello"])
     await set_clock(redis, SATURDAY - HOUR)
     await start_worker(tasks=[scheduled], cron_jobs=[daily])
-    await connection.pause_schedule("daily")
+    await monitor.pause_schedule(connection, "daily")
 
-    result = await connection.run_schedule("daily")
+    result = Result(await monitor.run_schedule(connection, "daily"), connection)
 
     assert await result.get(timeout=5) == "hello"
-    [info] = await connection.schedules()
+    [info] = await monitor.schedules(connection)
     assert (info.last_id, info.next_run, info.paused) == (result.id, SATURDAY, True)
     await assert_as_documented(redis)
 
@@ -323,7 +323,7 @@ async def test_run_now_waits_for_a_worker(redis: Redis, connection: JobsRedis, s
     daily = crontab(scheduled, name="daily", minute=0, hour=10, args=["hello"])
     await stop(await start_worker(tasks=[scheduled], cron_jobs=[daily]))
 
-    result = await connection.run_schedule("daily")
+    result = Result(await monitor.run_schedule(connection, "daily"), connection)
     assert await result.state() == "PENDING"
     await start_worker(tasks=[scheduled], cron_jobs=[daily])
 
@@ -336,20 +336,20 @@ async def test_arq_s_own_cron_jobs_are_listed_and_run_too(connection: JobsRedis,
 
     await start_worker(tasks=[scheduled], cron_jobs=[cron(sweep, name="sweep", hour=3, minute=0)])
 
-    result = await connection.run_schedule("sweep")
+    result = Result(await monitor.run_schedule(connection, "sweep"), connection)
 
     await wait_until(lambda: ran == [result.id], "the run")
 
 
 async def test_a_name_that_no_worker_has_is_an_error(connection: JobsRedis, start_worker: StartWorker) -> None:
     with pytest.raises(UnknownSchedule, match="there are: none yet"):
-        await connection.pause_schedule("weekly")
+        await monitor.pause_schedule(connection, "weekly")
     await start_worker(tasks=[scheduled], cron_jobs=[every(scheduled, HOUR, name="hourly")])
 
-    for steer in (connection.pause_schedule, connection.resume_schedule, connection.run_schedule):
+    for steer in (monitor.pause_schedule, monitor.resume_schedule, monitor.run_schedule):
         with pytest.raises(UnknownSchedule, match="'weekly'; there are: hourly"):
-            await steer("weekly")
-    assert [info.name for info in await connection.schedules()] == ["hourly"]
+            await steer(connection, "weekly")
+    assert [info.name for info in await monitor.schedules(connection)] == ["hourly"]
 
 
 async def test_a_schedule_that_no_worker_has_is_told_as_gone_and_can_be_forgotten(
@@ -358,23 +358,23 @@ async def test_a_schedule_that_no_worker_has_is_told_as_gone_and_can_be_forgotte
     stays, goes = (crontab(scheduled, name=name, minute=0, hour=10) for name in ("stays", "goes"))
     await set_clock(redis, SATURDAY - HOUR)
     await stop(await start_worker(tasks=[scheduled], cron_jobs=[stays, goes]))
-    [gone, _] = await connection.schedules()
+    [gone, _] = await monitor.schedules(connection)
     assert (gone.name, gone.gone) == ("goes", False)
-    assert not await connection.forget_schedule("goes")
+    assert not await monitor.forget_schedule(connection, "goes")
     await set_clock(redis, SATURDAY - HOUR + 5 * MINUTE)
 
     await start_worker(tasks=[scheduled], cron_jobs=[stays])
 
-    [gone, there] = await connection.schedules()
+    [gone, there] = await monitor.schedules(connection)
     assert (gone.name, gone.gone, there.name, there.gone) == ("goes", True, "stays", False)
     assert gone.seen is not None
     assert abs(gone.seen - (SATURDAY - HOUR)) < MINUTE
-    assert not await connection.forget_schedule("stays")
-    assert await connection.forget_schedule("goes")
-    assert [info.name for info in await connection.schedules()] == ["stays"]
+    assert not await monitor.forget_schedule(connection, "stays")
+    assert await monitor.forget_schedule(connection, "goes")
+    assert [info.name for info in await monitor.schedules(connection)] == ["stays"]
     assert not await redis.exists(f"{Keys.SCHEDULE}goes")
     with pytest.raises(UnknownSchedule):
-        await connection.forget_schedule("goes")
+        await monitor.forget_schedule(connection, "goes")
 
 
 async def test_a_worker_says_again_that_it_has_its_schedules(
@@ -388,7 +388,7 @@ async def test_a_worker_says_again_that_it_has_its_schedules(
     await set_clock(redis, SATURDAY - HOUR + 10 * MINUTE)
 
     async def again() -> bool:
-        return not any(info.gone for info in await connection.schedules())
+        return not any(info.gone for info in await monitor.schedules(connection))
 
     await wait_until(again, "the worker to have said so again")
 
@@ -413,5 +413,5 @@ async def test_schedules_go_by_the_workers_zone(
     await wait_until(lambda: len(ran) == 2, "both to run at 10:00 by the worker's clock")
 
     assert {"arq", job_id("ours", datetime(2026, 1, 3, 9, tzinfo=UTC))} == set(ran)
-    [ours] = [info for info in await connection.schedules() if info.name == "ours"]
+    [ours] = [info for info in await monitor.schedules(connection) if info.name == "ours"]
     assert ours.next_run == datetime(2026, 1, 4, 9, tzinfo=UTC)
