@@ -120,11 +120,6 @@ class JobsRedis(Store):
         while await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), holders, 0):
             pass
 
-    async def set_rate_limit(self, task: str, rate_limit: str | float | None) -> None:
-        """Change a task's rate for all workers, for good; waiting jobs get new reservations. None: no limit."""
-        rate = as_stored(parse_rate_limit(rate_limit))
-        await self.run_script(scripts.LIMIT, checks.name("task", task), rate, "", 1)
-
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
         options = with_callbacks(options)

@@ -12,6 +12,8 @@ from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
 from ..tasks.call_options import inherited, stored_headers
+from ..tasks.rate_limit import as_stored, parse_rate_limit
+from ..values import checks
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
 from .search import row_of
@@ -35,9 +37,13 @@ async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
 
 
 @awaited
-async def set_rate_limit(connection: JobsRedis, task: str, rate: str | None) -> None:
-    """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. SettingsMistake for anything else."""
-    await connection.set_rate_limit(task, rate)
+async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
+    """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
+
+    SettingsMistake for anything else.
+    """
+    stored = as_stored(parse_rate_limit(rate))
+    await connection.run_script(scripts.LIMIT, checks.name("task", task), stored, "", 1)
 
 
 @awaited

@@ -116,7 +116,7 @@ async def test_inspect_scheduled(cli: Cli, connection: JobsRedis, start_online: 
 
 async def test_inspect_reserved(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
     await start_online()
-    await connection.set_rate_limit("tests.log", "1/h")
+    await monitor.set_rate_limit(connection, "tests.log", "1/h")
     results = [await tasks.log.delay(n) for n in range(3)]
 
     async def held() -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs import chain, group, signature
+from jobs import chain, group, monitor, signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
@@ -102,7 +102,7 @@ async def test_a_stock_producers_job(why: Why, start_online: StartOnline, connec
 
 
 async def test_a_rate_limit(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:
-    await connection.set_rate_limit("tests.log", "1/h")
+    await monitor.set_rate_limit(connection, "tests.log", "1/h")
     await start_online()
     await (await tasks.log.delay("first")).get(timeout=10)
     result = await tasks.log.delay("second")

@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import arq
 
-from jobs import crontab, every, send_task
+from jobs import crontab, every, monitor, send_task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import (
     QueueInfo,
@@ -67,7 +67,7 @@ async def test_a_job_whose_task_no_worker_knows_is_held_by_no_limit(
 
 
 async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
-    await connection.set_rate_limit("tests.multiply", "10/m")
+    await monitor.set_rate_limit(connection, "tests.multiply", "10/m")
     await start_online()
     await connection.declare_limits("tests.nap", "5/s", 2)
     await (await some.log.delay("x")).get(timeout=10)

@@ -52,7 +52,7 @@ async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def one_of_everything(connection: JobsRedis) -> tuple[Any, Any, Any]:
-    await connection.set_rate_limit("tests.log", "1000/s")
+    await monitor.set_rate_limit(connection, "tests.log", "1000/s")
     flow = await group(tasks.multiply.s(1, 1), tasks.fail.s()).delay()
     ended = await tasks.multiply.delay(1, 2)
     waiting = await tasks.multiply.apply_async((1, 1), countdown=3600)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import connect
+from jobs import connect, monitor
 from jobs.errors import SettingsMistake
 from jobs.store import scripts
 from jobs.tasks.rate_limit import RateLimit, as_stored, parse_rate_limit
@@ -80,7 +80,7 @@ def test_what_is_accepted_is_stored_as_a_plain_decimal_that_both_parsers_read(ra
 async def test_the_script_that_keeps_limits_reads_what_is_stored(redis, redis_url, rate):
     limit = parse_rate_limit(rate)
     async with connect(redis_url) as connection:
-        await connection.set_rate_limit("limits.task", rate)
+        await monitor.set_rate_limit(connection, "limits.task", rate)
     stored = (await redis.hget("jobs:limits", "limits.task|override")).decode()
 
     for written in (stored, f"{limit.count:g} {limit.window_ms}"):  # as released versions wrote it

@@ -28,7 +28,6 @@ def questions(redis: JobsRedis, ended: Result, waiting: Result, flow: Result) ->
                 flow if name in ("children", "retry_failed") else waiting if name in ("reschedule", "revoke") else ended
             )
             yield f"Result.{name}", method(of, **given.get(name) or {})
-    yield "set_rate_limit", redis.set_rate_limit("tests.multiply", "10/s")
     yield "enqueue_job", redis.enqueue_job("f")
     yield "get a key", redis.get("arq:job:x")
     yield "all_job_results", redis.all_job_results()  # asks for all keys

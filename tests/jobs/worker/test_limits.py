@@ -66,10 +66,10 @@ async def test_a_changed_rate_gives_waiting_jobs_new_places(connection: JobsRedi
     await start_worker(tasks=LIMITED)
     waiting = [await paced.delay() for _ in range(60)]
 
-    await connection.set_rate_limit("tests.paced", "500/s")
+    await monitor.set_rate_limit(connection, "tests.paced", "500/s")
 
     await asyncio.gather(*(result.get(timeout=2) for result in waiting))
-    await connection.set_rate_limit("tests.paced", "10/s")
+    await monitor.set_rate_limit(connection, "tests.paced", "10/s")
 
 
 async def test_a_revoked_job_frees_its_place(connection: JobsRedis, start_worker: StartWorker) -> None:
@@ -221,11 +221,11 @@ async def test_a_job_that_waits_for_its_rate_keeps_the_time_it_was_moved_to(
     await wait_until(lambda: connection.zscore("jobs:places:tests.paced", last), "the last to have a place")
 
     assert await waiting[-1].reschedule(datetime.now() + timedelta(hours=2))
-    await connection.set_rate_limit("tests.paced", "500/s")
+    await monitor.set_rate_limit(connection, "tests.paced", "500/s")
 
     await asyncio.gather(*(result.get(timeout=5) for result in waiting[:-1]))
     assert await connection.zscore("arq:queue", last) > (time.time() + 3600) * 1000
-    await connection.set_rate_limit("tests.paced", "10/s")
+    await monitor.set_rate_limit(connection, "tests.paced", "10/s")
 
 
 async def test_a_holder_that_redis_lost_sight_of_still_holds(
