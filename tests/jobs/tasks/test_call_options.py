@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, Signature, chain, connect, encoding, first, group, send_task, signature, task
+from jobs import Result, Signature, chain, connect, encoding, first, group, monitor, send_task, signature, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
@@ -247,10 +247,10 @@ async def test_a_task_is_called_by_a_name_that_a_task_can_have(redis: Redis, con
 
 @pytest.mark.parametrize("name", [*NAME.wrong, 10**5_000], ids=range(len(NAME.wrong) + 1))
 async def test_what_is_steered_has_a_name(redis: Redis, connection: JobsRedis, name: Any) -> None:
-    steer = ("pause_schedule", "resume_schedule", "forget_schedule", "run_schedule")
-    for door in (*(getattr(connection, door) for door in steer), partial(connection.set_rate_limit, rate_limit=5)):
+    steer = (monitor.pause_schedule, monitor.resume_schedule, monitor.forget_schedule, monitor.run_schedule)
+    for door in (*steer, partial(monitor.set_rate_limit, rate=5)):
         with pytest.raises((*REFUSED, UnknownSchedule)) as refused:
-            await door(name)
+            await door(connection, name)
         refusal_of(refused.value)
     assert await redis.dbsize() == 0
 
