@@ -9,6 +9,7 @@ import arq.cli
 import arq.worker
 
 from ..errors import SettingsMistake
+from .log_setup import log_config
 from .worker import Worker
 from .worker_options import WorkerOptions
 
@@ -24,8 +25,7 @@ def use_our_worker() -> None:
         raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
     arq.cli.watch_reload = _watch_reload
-    log_setup = import_module("..contrib.log_setup", __package__)
-    arq.cli.default_log_config = log_setup.log_config  # type: ignore[attr-defined]
+    arq.cli.default_log_config = log_config  # type: ignore[attr-defined]
 
 
 def _watch_reload(path: str, worker_settings: Any) -> Any:

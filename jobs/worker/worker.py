@@ -24,6 +24,7 @@ from ..store import scripts
 from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
+from . import log_setup
 from .arq_functions import TaskFunction, runnables
 from .arq_options import TaskDefaults, pickle_reader
 from .engine import LAST_WAIT_S, Engine
@@ -86,7 +87,7 @@ class Worker(ArqWorker):
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
-        import_module("..contrib.log_setup", __package__).prepare(self._options.log_format)
+        log_setup.prepare(self._options.log_format)
         if self._options.health is None:
             return await self._start_and_run()
         assert isinstance(self.pool, JobsRedis)

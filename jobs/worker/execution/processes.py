@@ -26,6 +26,7 @@ from ...tasks import registry
 from ...tasks.current import CurrentJob, Request
 from ...values.exceptions import declare_exception
 from ...values.sendable import DEPTH
+from .. import log_setup
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
@@ -37,7 +38,7 @@ async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[s
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     call = encoding.pack([list(vars(job.request).values()), list(args), dict(kwargs)])  # decoded a moment ago
-    log = importlib.import_module("...contrib.log_setup", __package__).of_this_process()
+    log = log_setup.of_this_process()
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:

@@ -302,6 +302,3 @@ def test_plain_arq_shows_lines_once_however_the_application_has_configured_loggi
 
     shown = {way: {line: text.count(line) for line in BOTH} for way, text in written.items()}
     assert shown == SHOWN
-    assert ["the worker's lines go to Exporter alone" in text for text in written.values()] == [
-        way == "an exporter" for way in written
-    ]

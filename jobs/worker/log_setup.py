@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..worker.json_log import JsonLines
+from .json_log import JsonLines
 from .log_errors import keep_in_logging
 
 TEXT = logging.Formatter("%(asctime)s: %(message)s", "%H:%M:%S")
@@ -27,13 +26,6 @@ def log_config(verbose: bool) -> dict[str, Any]:
         for logger in {way[-1], root}:
             if not _handlers(logger):
                 logger.addHandler(_to_stderr(TEXT))
-    elif not any(isinstance(one, logging.StreamHandler) or _is_known(one) for one in handlers):
-        names = ", ".join(type(handler).__name__ for handler in handlers)
-        print(
-            f"the worker's lines go to {names} alone, as the application configures logging; "
-            "to see them here too: logging.getLogger().addHandler(logging.StreamHandler())",
-            file=sys.stderr,
-        )
     if root.level == logging.WARNING:
         if not handlers or _is_implicit(root):
             root.setLevel(logging.INFO)
@@ -54,11 +46,6 @@ def _way() -> Iterator[logging.Logger]:
 
 def _handlers(logger: logging.Logger) -> list[logging.Handler]:
     return [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
-
-
-def _is_known(handler: logging.Handler) -> bool:
-    """Somebody has chosen where it writes: one of Python's own, or rich's for a terminal."""
-    return type(handler).__module__.partition(".")[0] in ("logging", "rich")
 
 
 def _is_implicit(root: logging.Logger) -> bool:
