@@ -9,9 +9,9 @@ from typing import Any
 from .. import encoding
 from ..errors import EncodingError
 from ..values.exceptions import whole_text
-from .execution.claimed_job import CallData
-from .execution.held_job import HeldJob
-from .execution.runnables import decode_call
+from ..worker.execution.claimed_job import CallData
+from ..worker.execution.held_job import HeldJob
+from ..worker.execution.runnables import decode_call
 
 SHOWN_CHARS = 1000
 """Characters that are kept of an argument that only pickle can carry."""

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from arq.constants import default_queue_name
@@ -53,10 +54,8 @@ class TaskDefaults:
 
 def pickle_reader() -> Callable[[HeldJob], CallData]:
     """What reads the jobs that arq pickled, for a worker with `accept_pickle=True`. The log says what that means."""
-    from . import pickled  # a worker that does not accept pickle never imports it
-
     logger.warning(
         "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for jobs arq pickled "
         "before the exchange: remove it once they are done"
     )
-    return pickled.read
+    return import_module("..contrib.pickled", __package__).read  # type: ignore[no-any-return]
