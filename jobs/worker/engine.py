@@ -35,6 +35,8 @@ from .worker_options import WorkerOptions
 logger = logging.getLogger("arq.worker.jobs")
 
 DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
+BLOCK = 32
+"""Jobs of a claim whose start lines are written before code of any of them runs. More would keep the first waiting."""
 LAST_WAIT_S = 4
 """How long to wait for cancelled jobs to end."""
 
@@ -145,6 +147,7 @@ class Engine:
         return Statistics(self.name, held, used, self.started, self.quiet, ending, self.max_jobs, dict(self.counts))
 
     async def _claim_and_run(self, burst: bool, job_limit: float) -> None:
+        block = list[HeldJob]()
         while not self._stopping and self.started < job_limit:
             wanted = int(min(self._claimable, job_limit - self.started))
             if wanted <= 0 or self._recorder.is_full:
@@ -155,8 +158,9 @@ class Engine:
                 self._caution.settle()
             if batch.jobs:
                 await self._caution.before_others()
-            for job in batch.jobs:
-                self._start(job)
+            for number, job in enumerate(batch.jobs):
+                block = block if number % BLOCK else []
+                self._start(job, block)
             if batch.left_behind:
                 await asyncio.sleep(0)
             elif burst and not batch.jobs and not await self._is_anything_left():
@@ -168,14 +172,15 @@ class Engine:
     def _claimable(self) -> int:
         return 0 if self.quiet else self._caution.jobs_allowed
 
-    def _start(self, job: ClaimedJob) -> None:
+    def _start(self, job: ClaimedJob, block: list[HeldJob]) -> None:
         held = HeldJob(job, Slot(self._slots), self._redis, self._threads)
         self.held[job.id] = held
         self._tokens[job.id] = job.token
         if job.suspect:
             self._caution.add(held)
         else:
-            self._runner.announce(held)
+            held.block = block
+            block.append(held)
         self.started += 1
         held.task = asyncio.create_task(self._run_one(held))
         self.tasks.add(held.task)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...client.connection import JobsRedis
 from ...errors import QueueUnavailable, WrongValue
@@ -37,6 +37,8 @@ class HeldJob:
     current: CurrentJob | None = None
     outcome: Outcome | None = None
     task: asyncio.Task[None] | None = None
+    block: list["HeldJob"] = field(default_factory=list)
+    """Jobs that are announced with it."""
     announced: bool = False
     """Its first line is logged."""
     refusal: Outcome | None = None

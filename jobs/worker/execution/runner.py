@@ -48,13 +48,15 @@ class Runner:
         }
 
     def announce(self, held: HeldJob) -> None:
-        """Log that the job starts, or why it does not. For a whole batch that is done before code of any job runs, so
+        """Log that the job starts, or why it does not: of all jobs of its block before code of any of them runs, so
         that a process that is killed in its first statement has said what it was about to run.
         """
-        try:  # noqa: SIM105  # `suppress` is three calls more for each job
-            self._announce(held)
-        except BaseException:  # it is raised again in `run`, where it ends the job
-            pass
+        others = [one for one in held.block if one is not held]
+        held.block.clear()
+        self._announce(held)
+        for one in others:
+            with contextlib.suppress(BaseException):  # it is raised again in its own `run`, where it ends the job
+                self._announce(one)
 
     def _announce(self, held: HeldJob) -> None:
         held.refusal = self._refusal(held)
@@ -68,7 +70,7 @@ class Runner:
         """Run the job, unless there is a reason not to, and log it; returns the outcome."""
         job = held.job
         if not held.announced:
-            self._announce(held)
+            self.announce(held)
         if held.refusal is not None:
             return held.refusal
         log_fields.set((job.id, held.call.task))
