@@ -1,7 +1,5 @@
 """A connection without Redis: what is enqueued runs at once, by the worker's own run path."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -2,7 +2,6 @@
 
 import inspect
 from importlib import import_module
-from typing import Any
 
 import arq
 import arq.cli
@@ -24,13 +23,8 @@ def use_our_worker() -> None:
     if arq.VERSION != SUPPORTED_ARQ:
         raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
-    arq.cli.watch_reload = _watch_reload
+    arq.cli.watch_reload = lambda *given: import_module("..contrib.watch", __package__).watch_reload(*given)
     arq.cli.default_log_config = log_config  # type: ignore[attr-defined]
-
-
-def _watch_reload(path: str, worker_settings: Any) -> Any:
-    watch = import_module("..contrib.watch", __package__)  # a worker without --watch never imports it
-    return watch.watch_reload(path, worker_settings)
 
 
 _parameters = {

@@ -1,18 +1,21 @@
 """How a process logs: under arq's command line, as JSON, and in the processes of `process=True`."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from .json_log import JsonLines
-from .log_errors import keep_in_logging
 
 TEXT = logging.Formatter("%(asctime)s: %(message)s", "%H:%M:%S")
 """As arq writes its lines."""
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
+LOGGERS = (
+    "arq.worker.jobs", "jobs.exceptions", "jobs.notifications", "jobs.otel", "jobs.subscription", "jobs.workflows",
+    "jobs.wrong_type",
+)  # fmt: skip
+_Plain: Any = logging.LogRecord
+_teller = logging.Handler()
 
 
 def log_config(verbose: bool) -> dict[str, Any]:
@@ -27,7 +30,8 @@ def log_config(verbose: bool) -> dict[str, Any]:
             if not _handlers(logger):
                 logger.addHandler(_to_stderr(TEXT))
     if root.level == logging.WARNING:
-        if not handlers or _is_implicit(root):
+        formats = [handler.formatter and handler.formatter._fmt for handler in _handlers(root)]
+        if not handlers or formats == [logging.BASIC_FORMAT]:  # `logging.info(...)` makes one, in a library's import
             root.setLevel(logging.INFO)
         if not any(logging.getLogger(name).level for name in OF_WORKERS):
             logging.getLogger("arq").setLevel(logging.INFO)
@@ -46,13 +50,6 @@ def _way() -> Iterator[logging.Logger]:
 
 def _handlers(logger: logging.Logger) -> list[logging.Handler]:
     return [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
-
-
-def _is_implicit(root: logging.Logger) -> bool:
-    """Has it been configured by `logging.info(...)`, which some library calls at import?"""
-    handlers = _handlers(root)
-    formats = [handler.formatter and handler.formatter._fmt for handler in handlers]
-    return formats == [logging.BASIC_FORMAT] and type(handlers[0]) is logging.StreamHandler
 
 
 def _to_stderr(formatter: logging.Formatter) -> logging.Handler:
@@ -90,11 +87,35 @@ def of_this_process() -> Callable[[], None]:
 def _take_over(level: int, formatter: logging.Formatter | None) -> None:
     """Log to stderr as another process does, unless the task's module has configured logging."""
     root = logging.getLogger()
-    if formatter is None:  # that one has no handler
-        return
-    if not _handlers(root):
+    if formatter is not None and not _handlers(root):  # else that one has no handler
         root.addHandler(_to_stderr(formatter))
     if root.level == logging.WARNING:
         root.setLevel(level)
     if isinstance(formatter, JsonLines):
         use_json_lines()
+
+
+def keep_in_logging() -> None:
+    """From now on no line of ours raises: errors go to stderr. Our fields replace those that a factory has set."""
+    for logger in map(logging.getLogger, LOGGERS):
+        logger.makeRecord = partial(_made, logger)  # type: ignore[method-assign]
+        logger.handle = partial(_handled, logger)  # type: ignore[method-assign]
+
+
+def _made(logger: logging.Logger, *said: Any) -> logging.LogRecord:
+    make: Any = type(logger).makeRecord
+    *first, fields, stack = said
+    try:
+        record: logging.LogRecord = make(logger, *first, None, stack)
+    except Exception:
+        record = _Plain(*first, stack)
+        _teller.handleError(record)
+    vars(record).update(fields or {})
+    return record
+
+
+def _handled(logger: logging.Logger, record: logging.LogRecord) -> None:
+    try:
+        type(logger).handle(logger, record)
+    except Exception:
+        _teller.handleError(record)
