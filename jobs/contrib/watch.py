@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsMistake
@@ -31,13 +33,21 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop, signum)
-    async for _ in awatch(path, stop_event=stopped):
+    async for changes in awatch(path, stop_event=stopped):
+        _forget_compiled(changed for _, changed in changes)
         print("files changed, starting the worker again", file=sys.stderr, flush=True)
         send(worker, signal.SIGTERM)
         await worker.wait()
         if not stopped.is_set():
             worker = await start(command)
     await worker.wait()
+
+
+def _forget_compiled(changed: Iterable[str]) -> None:
+    """Python takes a compiled file of the same second and length for that of a file."""
+    for path in changed:
+        if path.endswith(".py"):
+            Path(cache_from_source(path)).unlink(missing_ok=True)
 
 
 def without_watch(command: Sequence[str]) -> list[str]:
