@@ -160,7 +160,7 @@ async def test_metrics_are_those_of_the_site_and_of_this_process(
     schedule = {"next": 1_700_000_000_000, "last_run": 1_700_000_000_000}
     await connection.hset(f"{connection.key.SCHEDULE}tick", mapping=schedule)
     await connection.sadd(connection.key.SCHEDULES, "tick")
-    own = prometheus_client.Counter("shop_orders", "Of the application.")
+    own = prometheus_client.Counter("port_test_orders", "Of the application.")
     own.inc(3)
 
     status, text = await ask(port, "/metrics")
@@ -169,7 +169,7 @@ async def test_metrics_are_those_of_the_site_and_of_this_process(
     assert status == 200
     text, comment, theirs = text.partition("# HELP python_gc_objects_collected_total ")
     assert comment
-    assert "\nshop_orders_total 3.0\n" in theirs
+    assert "\nport_test_orders_total 3.0\n" in theirs
     assert "\nprocess_resident_memory_bytes " in theirs
     assert families(text) == OF_JOBS | OF_A_PROCESS
     for sample in (
