@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -109,17 +109,15 @@ class Engine:
         """Take no more jobs; those that run go on."""
         self._stopping = True
         self._claimer.stopped = True
-        for job_id, held in list(self.held.items()):
-            if held.call.task in WORKFLOW_TASKS and held.task is not None:  # another worker goes on with it at once
-                self.stop_job(job_id, "shutdown")
-                self._background.start(cancel_until_ended([held.task]))  # it runs no code that this could harm
+        asyncio.get_running_loop().call_soon(self.cancel_all, WORKFLOW_TASKS)  # other workers go on with them at once
         self._slots.nudge()
         self.waker.wake()
 
-    def cancel_all(self) -> None:
-        """Stop every running job; each is released once its code has ended, with no attempt used."""
-        for job_id in list(self.held):
-            self.stop_job(job_id, "shutdown")
+    def cancel_all(self, tasks: Collection[str] = ()) -> None:
+        """Stop every running job, or those of *tasks*; each is released once its code has ended, no attempt used."""
+        for job_id, held in list(self.held.items()):
+            if not tasks or held.call.task in tasks:
+                self.stop_job(job_id, "shutdown")
 
     def stop_job(self, job_id: str, why: str, token: str | None = None) -> None:
         """Cancel a running job: shutdown (it runs again), revoked (it ends), lost (another worker has it).
@@ -135,7 +133,13 @@ class Engine:
         if why == "lost":
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
         # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
-        asyncio.get_running_loop().call_soon(held.task.cancel)
+        asyncio.get_running_loop().call_soon(self._cancel, held, held.task)
+
+    def _cancel(self, held: HeldJob, task: asyncio.Task[None]) -> None:
+        if held.call.task in WORKFLOW_TASKS:  # for certain: it runs no code that this could harm
+            self._background.start(cancel_until_ended([task]))
+        else:
+            task.cancel()
 
     async def wait_until_idle(self) -> None:
         while self.tasks:

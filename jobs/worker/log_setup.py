@@ -7,15 +7,12 @@ from typing import Any
 
 from .json_log import JsonLines
 
-TEXT = logging.Formatter("%(asctime)s: %(message)s", "%H:%M:%S")
-"""As arq writes its lines."""
+TEXT = logging.Formatter("%(asctime)s: %(message)s", "%H:%M:%S")  # as arq writes its lines
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
 LOGGERS = (
     "arq.worker.jobs", "jobs.exceptions", "jobs.notifications", "jobs.otel", "jobs.subscription", "jobs.workflows",
     "jobs.wrong_type",
 )  # fmt: skip
-_Plain: Any = logging.LogRecord
-_teller = logging.Handler()
 
 
 def log_config(verbose: bool) -> dict[str, Any]:
@@ -108,8 +105,8 @@ def _made(logger: logging.Logger, *said: Any) -> logging.LogRecord:
     try:
         record: logging.LogRecord = make(logger, *first, None, stack)
     except Exception:
-        record = _Plain(*first, stack)
-        _teller.handleError(record)
+        record = logging.LogRecord(*first, stack)  # type: ignore[call-arg]
+        logging.Handler().handleError(record)
     vars(record).update(fields or {})
     return record
 
@@ -118,4 +115,4 @@ def _handled(logger: logging.Logger, record: logging.LogRecord) -> None:
     try:
         type(logger).handle(logger, record)
     except Exception:
-        _teller.handleError(record)
+        logging.Handler().handleError(record)

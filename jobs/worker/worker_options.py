@@ -17,9 +17,8 @@ class WorkerOptions:
     `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
     """
     middleware: Sequence[Middleware] = ()
-    """Objects of subclasses of jobs.Middleware: their `run` is around the code of each task, their `send` around the
-    calls that tasks make. The first is the outermost; `around` is within them all.
-    """
+    """Objects of subclasses of jobs.Middleware, the outermost first; `around` is within them all. `run` is around the
+    code of each task, `send` around the calls that tasks make."""
     lease: float = 15
     """How long jobs are held without a sign of life from their worker."""
     lease_renewal: float = 5

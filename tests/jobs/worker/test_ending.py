@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from arq.worker import create_worker
 
-from jobs import every, worker_settings
+from jobs import every, group, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.store import scripts
 from jobs.store.script_connection import ScriptConnection
@@ -94,3 +94,18 @@ async def test_a_worker_that_is_cancelled_while_it_starts_ends(redis_url: str) -
         done, _ = await asyncio.wait([running], timeout=5)
         assert done, steps
         await worker.close()
+
+
+async def test_a_workflow_that_began_just_now_keeps_no_worker(connection: JobsRedis, start_worker: StartWorker) -> None:
+    """Its first question to Redis may swallow the cancellation: at another distance from its start each time."""
+    for steps in range(0, 40, 2):
+        worker = await start_worker()
+        result = await group(tasks.nap.s(60), tasks.nap.s(60)).delay()
+        while not worker.statistics().started:  # noqa: ASYNC110 - each step of the loop counts
+            await asyncio.sleep(0)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        async with asyncio.timeout(5):
+            await stop_at_once(worker)
+        await result.revoke()
