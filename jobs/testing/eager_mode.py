@@ -135,7 +135,7 @@ class EagerRedis(JobsRedis):
         await self.enqueue([make() for make in self._encoder.callbacks(held, outcome)])
 
     def _runner(self, name: str) -> Runner:
-        task = dict(registry.registered()).get(name)
+        task = registry.find(name)
         functions = {name: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
         return Runner(self, functions, Hooks(), {})
 
