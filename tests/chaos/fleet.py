@@ -17,12 +17,13 @@ ARQ = str(Path(sys.executable).parent / "arq")
 class WorkerProcess:
     """One `arq` process and its log."""
 
-    def __init__(self, settings: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, settings: str, environment: dict[str, str], log: Path, folder: Path) -> None:
         self.log_path = log
+        self.folder = folder
         self.killed_at: float | None = None
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [ARQ, settings], cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+                [ARQ, settings], cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True
             )
         self.pid = self._process.pid
 
@@ -58,11 +59,12 @@ class Fleet:
         self.settings = settings
         self.all: list[WorkerProcess] = []
 
-    def start(self, n: int = 1, **environment: str) -> list[WorkerProcess]:
+    def start(self, n: int = 1, *, folder: Path = ROOT, **environment: str) -> list[WorkerProcess]:
+        """Start n; *folder* has the code that they run."""
         started = []
         for _ in range(n):
             log = self._folder / f"worker-{len(self.all)}.log"
-            worker = WorkerProcess(self.settings, os.environ | self._environment | environment, log)
+            worker = WorkerProcess(self.settings, os.environ | self._environment | environment, log, folder)
             self.all.append(worker)
             started.append(worker)
         return started

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from jobs import Result, connect
 from tests.chaos import ledger, tasks
-from tests.chaos.fleet import Fleet, WorkerProcess
+from tests.chaos.fleet import ROOT, Fleet, WorkerProcess
 from tests.chaos.oracle import Oracle
 from tests.chaos.tcpproxy import TcpProxy
 from tests.redis_server import RedisServer
@@ -65,9 +65,9 @@ class Stage:
         text = f"{measured:.1f}" if isinstance(measured, float) else str(measured)
         self.checks.append(Check(must, text, ok))
 
-    async def workers(self, n: int = 1, **environment: str) -> list[WorkerProcess]:
-        """Start n and wait until they have started."""
-        started = self.fleet.start(n, **environment)
+    async def workers(self, n: int = 1, *, folder: Path = ROOT, **environment: str) -> list[WorkerProcess]:
+        """Start n, of the code in *folder*, and wait until they have started."""
+        started = self.fleet.start(n, folder=folder, **environment)
         await self.until(
             lambda: all(worker.pid in self.oracle.read().ready for worker in started), "workers to start", 40
         )
