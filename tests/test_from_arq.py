@@ -13,9 +13,9 @@ from arq.connections import RedisSettings, create_pool
 
 import jobs
 from jobs import connect
-from jobs.tasks import registry
 from settings import ROOT
 from tests.documents import Page, run_dialogue, worker_of
+from tests.registered_tasks import forget, registered
 
 PAGE = Page(ROOT / "docs" / "from-arq.md")
 
@@ -26,14 +26,14 @@ def moved(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     for name, text in PAGE.modules().items():
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    known = dict(registry.registered())
+    known = registered()
     tasks = importlib.import_module("tasks")
     with worker_of("tasks", tmp_path, redis_url):
         yield {name: getattr(jobs, name) for name in jobs.__all__} | vars(tasks) | {"REDIS_URL": redis_url}
     for name in ("tasks", "before"):
         del sys.modules[name]
-    for name in dict(registry.registered()).keys() - known.keys():
-        registry.forget(name)
+    for name in registered().keys() - known.keys():
+        forget(name)
 
 
 async def test_every_step_runs(moved: dict[str, Any], redis_url: str) -> None:

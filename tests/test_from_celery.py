@@ -24,6 +24,7 @@ from settings import ROOT, Settings
 from tests.app.working import working
 from tests.documents import CHECKER, FLAGS, Page, run_commands, run_dialogue, worker_of
 from tests.redis_server import RedisServer
+from tests.registered_tasks import forget, registered
 from tests.smtp_server import mailing, smtp_server
 from tests.waiting import wait_until
 
@@ -107,15 +108,15 @@ def _is_logged(shown: str, log: Path) -> bool:
 def _loaded(path: Path) -> Iterator[ModuleType]:
     """Its tasks take the place of the playground's, which have the same names."""
     for task in (log, multiply):
-        registry.forget(task.name)
-    known = dict(registry.registered())
+        forget(task.name)
+    known = registered()
     spec = importlib.util.spec_from_file_location("tasks", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
-    for name in dict(registry.registered()).keys() - known.keys():
-        registry.forget(name)
+    for name in registered().keys() - known.keys():
+        forget(name)
     for task in (log, multiply):
         registry.register(task)

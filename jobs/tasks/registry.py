@@ -1,6 +1,6 @@
 """Tasks by name: what a worker may run, and what `await signature()` runs here."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import SettingsMistake, UnknownTask
@@ -60,15 +60,3 @@ def lookup(name: str) -> RegisteredTask:
 def find(name: str) -> RegisteredTask | None:
     """The task of that name or alias; None if this process has none."""
     return _tasks.get(name)
-
-
-def registered() -> Iterator[tuple[str, RegisteredTask]]:
-    """Every name, aliases too, in alphabetical order, with its task."""
-    yield from sorted(_tasks.items(), key=lambda item: item[0])
-
-
-def forget(name: str) -> None:
-    """Take a task out again with all its aliases: for tests that declare their own."""
-    task = lookup(name)
-    for alias in [alias for alias, known in _tasks.items() if known is task]:
-        del _tasks[alias], _origins[alias]

@@ -11,12 +11,12 @@ import pytest
 from jobs import chord, crontab, every, group, monitor, task
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
-from jobs.tasks import registry
 from jobs.tasks.declarations import known_tasks
 from jobs.tasks.masking import Secrets
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
+from tests.registered_tasks import forget
 from tests.waiting import wait_until
 
 
@@ -183,7 +183,7 @@ def create_user() -> Iterator[Any]:
         raise ValueError("no")
 
     yield create_user
-    registry.forget(create_user.name)
+    forget(create_user.name)
 
 
 async def test_secrets_are_in_no_output(

@@ -22,10 +22,10 @@ from jobs.monitor import JobRow, find
 from jobs.monitor.search_text import Needle
 from jobs.store import keys
 from jobs.store.keys import Keys
-from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
+from tests.registered_tasks import forget
 from tests.waiting import wait_until
 
 
@@ -196,7 +196,7 @@ def create_user() -> Iterator[Any]:
         raise ValueError("no such user")
 
     yield create_user
-    registry.forget("monitor.create_user")
+    forget("monitor.create_user")
 
 
 async def test_a_search_does_not_tell_whether_a_secret_holds_a_text(

@@ -9,10 +9,10 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
 from jobs.monitor import find, job, workflow
 from jobs.store.keys import Keys
-from jobs.tasks import registry
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
+from tests.registered_tasks import forget
 
 
 async def test_one_that_waits(connection: JobsRedis) -> None:
@@ -81,7 +81,7 @@ async def test_one_that_keeps_nothing(connection: JobsRedis, start_worker: Start
         await reach(result, "SUCCESS")
         found = await job(connection, result.id)
     finally:
-        registry.forget("monitor.forgets")
+        forget("monitor.forgets")
 
     assert found
     assert (found.task, found.args, found.kwargs) == ("monitor.forgets", None, None)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from jobs import task
-from jobs.tasks import masking, registry
+from jobs.tasks import masking
 from jobs.tasks.current import Request
 from jobs.tasks.masking import call_text, is_secret, masked
+from tests.registered_tasks import forget
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def create_user() -> Iterator[Any]:
     async def create_user(self: Any, name: str, password: str, *tokens: str, api_key: str = "") -> None: ...
 
     yield create_user
-    registry.forget(create_user.name)
+    forget(create_user.name)
 
 
 @pytest.mark.parametrize(

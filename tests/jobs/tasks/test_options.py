@@ -10,7 +10,6 @@ import pytest
 
 from jobs import task
 from jobs.errors import SettingsMistake
-from jobs.tasks import registry
 from jobs.tasks.option_types import TaskKeywords
 from jobs.tasks.options import TaskOptions
 from tests.jobs.option_values import (
@@ -26,6 +25,7 @@ from tests.jobs.option_values import (
     Kind,
     same,
 )
+from tests.registered_tasks import forget, registered
 
 CELERY = [
     "bind",
@@ -122,10 +122,10 @@ def test_a_value_is_taken_as_it_is_meant_or_refused_at_import(option: str) -> No
         assert option in text
         assert len(text) < 300
         assert text.isprintable()
-    assert "options.never" not in dict(registry.registered())
+    assert "options.never" not in registered()
     for value, meant in OPTIONS[option].right:
         made = task(name="options.taken", **{option: value})(nothing)  # type: ignore[call-overload]
-        registry.forget("options.taken")
+        forget("options.taken")
         assert getattr(made.options, option) == meant
         assert getattr(made.with_options(**{option: value}).options, option) == meant
 
@@ -158,4 +158,4 @@ def test_what_is_no_function_is_no_task(function: Any) -> None:
 
 
 def test_a_refused_task_is_not_registered() -> None:
-    assert "options.never" not in dict(registry.registered())
+    assert "options.never" not in registered()

@@ -16,6 +16,7 @@ import pytest
 from jobs import task
 from jobs.errors import SettingsMistake, UnknownTask
 from jobs.tasks import registry
+from tests.registered_tasks import forget, registered
 
 
 class Named:
@@ -39,8 +40,8 @@ async def receive() -> None: ...
 def _leave_nothing_behind() -> Iterator[None]:
     yield
     for name in ("tests.send", "tests.receive"):
-        if name in dict(registry.registered()):
-            registry.forget(name)
+        if name in registered():
+            forget(name)
 
 
 def test_a_task_is_found_by_its_name():
@@ -67,7 +68,7 @@ def test_an_alias_cannot_take_the_name_of_another_task():
 
     with pytest.raises(SettingsMistake, match=r"tests\.send"):
         registry.register(Named(receive, "tests.receive"), aliases=["tests.send"])
-    assert "tests.receive" not in dict(registry.registered())
+    assert "tests.receive" not in registered()
 
 
 def test_a_module_that_is_imported_again_replaces_its_tasks():
@@ -97,7 +98,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_forgetting_a_task_forgets_its_aliases():
     registry.register(Named(send, "a.send"), aliases=["tests.old"])
 
-    registry.forget("a.send")
+    forget("a.send")
 
     with pytest.raises(UnknownTask):
         registry.lookup("tests.old")
@@ -130,14 +131,14 @@ application(1)
 @pytest.fixture
 def declaring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A module that declares tasks; all that its runs declare is forgotten in the end."""
-    before = {name for name, _ in registry.registered()}
+    before = {name for name in registered()}
     monkeypatch.syspath_prepend(str(tmp_path))
     path = tmp_path / "declaring.py"
     path.write_text(MODULE)
     yield path
     sys.modules.pop("declaring", None)
-    for name in [name for name, _ in registry.registered() if name not in before]:
-        registry.forget(name)
+    for name in [name for name in registered() if name not in before]:
+        forget(name)
 
 
 def test_a_module_that_runs_again_declares_its_tasks_again(declaring: Path):
@@ -209,4 +210,4 @@ def test_a_prompt_may_declare_anything_again():
         exec(compile(typed.format(number), f"<cell {number}>", "exec"), scope)
 
     assert registry.lookup("origin.typed") is scope["typed"]
-    registry.forget("origin.typed")
+    forget("origin.typed")

@@ -20,10 +20,10 @@ from jobs import encoding
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
 from jobs.store.store import SIZE_LIMIT
-from jobs.tasks import registry
 from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
 from tests.jobs.example_values import Colour, Int, Name, Pair, Point, Real, Text
+from tests.registered_tasks import forget
 
 PAGE = (ROOT / "docs/arguments.md").read_text()
 
@@ -105,7 +105,7 @@ def test_the_dialogue_of_the_page() -> None:
     try:
         assert doctest.DocTestRunner().run(example) == (0, len(example.examples))
     finally:
-        registry.forget("docs.resize")
+        forget("docs.resize")
 
 
 def test_the_figures_of_the_page() -> None:

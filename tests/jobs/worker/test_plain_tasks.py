@@ -28,6 +28,7 @@ from jobs.values import must_await
 from jobs.values.must_await import Awaited
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
+from tests.registered_tasks import forget
 
 T = 10
 other = tasks.multiply
@@ -370,7 +371,7 @@ async def test_a_job_that_is_stopped_before_its_coroutine_was_awaited_leaves_non
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await running
-    registry.forget("plain.slow")
+    forget("plain.slow")
     assert ran == []
 
 
@@ -383,4 +384,4 @@ async def test_a_task_may_end_with_the_result_of_another(redis_url: str, start_w
 
     await start_worker(tasks=[*tasks.ALL, hands_on])
     assert await (await hands_on.delay()).get(timeout=T) is None
-    registry.forget("plain.hands_on")
+    forget("plain.hands_on")

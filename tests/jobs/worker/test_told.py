@@ -11,9 +11,9 @@ from arq.worker import func
 from jobs import Result, task
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
-from jobs.tasks import registry
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartProcess, StartWorker
+from tests.registered_tasks import forget
 from tests.waiting import wait_until
 
 
@@ -76,7 +76,7 @@ async def test_secrets_stay_out_of_the_log(
         job = await connection.enqueue_job("told.arq_way", "hunter3")
         await Result(job.job_id).get(timeout=5)
     finally:
-        registry.forget(create_user.name)
+        forget(create_user.name)
 
     assert "'John Doe', password='***'" in caplog.text
     assert "token='***'" in caplog.text

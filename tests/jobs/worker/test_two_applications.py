@@ -12,10 +12,10 @@ import pytest
 from jobs import Result, Signature, chain, chord, group, signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
-from jobs.tasks import registry
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.applications import EXPIRES_S, tasks_of
 from tests.jobs.worker.conftest import StartProcess
+from tests.registered_tasks import forget
 from tests.waiting import wait_until
 
 
@@ -68,7 +68,7 @@ def known_here() -> Iterator[Callable[[], None]]:
 
     yield know
     for name in names:
-        registry.forget(name)
+        forget(name)
 
 
 async def test_each_call_goes_to_the_queue_of_its_task_whoever_makes_it(

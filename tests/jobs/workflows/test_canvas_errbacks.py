@@ -13,6 +13,7 @@ from jobs import Signature, chain, chord, group, signature, task
 from jobs.tasks import registry
 from jobs.workflows.canvas import LINK_ERROR, Node, Path, evaluate
 from jobs.workflows.stored_tree import from_dict
+from tests.registered_tasks import forget
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def tasks() -> Any:
 
     yield
     for made in (fine, fail, told):
-        registry.forget(made.name)
+        forget(made.name)
 
 
 def fine() -> Signature:
