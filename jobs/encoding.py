@@ -199,9 +199,7 @@ def _unpack(data: bytes, level: int, hooks: Sequence[Hook] | None = None) -> Any
 
 
 def _unpack_at(data: bytes, level: int, hooks: Sequence[Hook]) -> Any:
-    """Decode what is inside *level* tagged values. Below the first few the reader is no longer on the stack, where
-    it takes 42 kB for each level.
-    """
+    """Decode what is inside *level* tagged values. Only for the first few the reader is on the stack: 42 kB each."""
     if level < _ON_THE_STACK:
         return msgpack.unpackb(data, ext_hook=hooks[level], strict_map_key=False)
     if level > STORED:

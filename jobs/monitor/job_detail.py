@@ -28,9 +28,7 @@ WAITING = ("", "PENDING", "RETRY")
 
 @dataclass(frozen=True)
 class JobDetail:
-    """A job. `args` and `kwargs` are masked, and None where nothing is kept of them: with `ignore_result=True`, or when
-    the result has ended.
-    """
+    """A job. `args` and `kwargs` are masked; None where nothing is kept of them, as once the result has ended."""
 
     id: str
     state: str
@@ -118,10 +116,9 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
 
 
 async def _progress(handle: Result) -> Any:
-    try:
+    with contextlib.suppress(EncodingError):  # not written by us
         return without_secrets(await handle.meta(), most=ARGUMENT_VALUES)
-    except EncodingError:  # not written by us
-        return None
+    return None
 
 
 async def _info(handle: Result) -> JobInfo | None:

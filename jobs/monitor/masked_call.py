@@ -10,7 +10,7 @@ from ..errors import EncodingError
 from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
 from ..tasks.declarations import KnownTasks, known_tasks
-from ..tasks.masking import MOST, call_text, without_secrets
+from ..tasks.masking import MOST, Mark, call_text, without_secrets
 from ..values.short_text import said, text
 from ..workflows import member_ids
 from ..workflows.journal import read_entry
@@ -96,17 +96,12 @@ async def call_of(connection: JobsRedis, job_id: str, parent: str | None = None,
     return await _member_call(connection, known, parent, path) if call is None and parent else call
 
 
-class FromBefore:
-    """A placeholder for the results that a group before this step handed on: there may be 10,000 of them."""
-
-    def __repr__(self) -> str:
-        return "<results of the step before>"
+FROM_BEFORE = Mark(*["<results of the step before>"] * 2)
+"""Stands for the results that a group before this step handed on: there may be 10,000 of them."""
 
 
 async def _member_call(connection: JobsRedis, known: KnownTasks, workflow: str, path: str) -> MaskedCall | None:
-    """The call of a member, with its tree's arguments behind the results of the step before; None if the tree is gone,
-    or has no such task.
-    """
+    """The call of a member: its tree's arguments behind the results of the step before; None if its tree is gone."""
     stored = await connection.get(connection.key.TREE + workflow)
     if stored is None:
         return None
@@ -128,9 +123,9 @@ async def _result_of(connection: JobsRedis, workflow: str, path: str) -> Any:
     """What a task has handed on; of a group there is no single entry."""
     entry = await connection.hget(connection.key.JOURNAL + workflow, path)  # type: ignore[misc]
     try:
-        return FromBefore() if entry is None else read_entry(entry)[1]
+        return FROM_BEFORE if entry is None else read_entry(entry)[1]
     except EncodingError:  # not written by us
-        return FromBefore()
+        return FROM_BEFORE
 
 
 def _values(value: Any) -> Iterator[Any]:

@@ -56,9 +56,7 @@ class Needle:
         return value is not None and self.is_in(str(value))
 
     def as_stored(self) -> bytes:
-        """For find.lua: byte strings in lower case, one of which is in each call that holds the text; '' for no text.
-        An empty one among them lets every call through.
-        """
+        """For find.lua: lower-case bytes, one of which is in each call that holds the text; '' for no text."""
         if not self.typed:
             return b""
         numbers = [n for n in self._numbers if isinstance(n, float) or -(2**63) <= n < 2**64]

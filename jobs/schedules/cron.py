@@ -42,9 +42,7 @@ class Moments:
 
 
 def moments(**given: Field) -> Moments:
-    """Read the five fields, each `*` if it is not given; SettingsMistake names the one that is wrong, or says that they
-    never meet.
-    """
+    """Read the five fields, each `*` if it is not given; SettingsMistake: one is wrong, or they never meet."""
     found = {reader.name: reader.values(given.get(reader.name, "*")) for reader in _READERS}
     days, months = found["day_of_month"], found["month_of_year"]
     if not any(days[0] <= _LONGEST[month] for month in months):

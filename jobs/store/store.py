@@ -81,12 +81,6 @@ class Store(ArqRedis):
         return self._loops.here().notifications
 
     @property
-    def is_sending(self) -> bool:
-        """Is a call or a command of the running loop on its way?"""
-        here = self._loops.here()
-        return bool(here.sender.sending or here.pool._in_use_connections)
-
-    @property
     def is_own_encoding(self) -> bool:
         """Was no other serializer given?"""
         return self.dumps is encoding.dumps and self.loads is encoding.loads_stored

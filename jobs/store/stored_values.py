@@ -40,9 +40,7 @@ def moment_of(ms: bytes | str | float) -> datetime:
 
 
 def whole_ms(ms: bytes | str | float | None) -> int:
-    """A time as Redis has it, in ms; 0 for none. One that is no time must not hide the others: it is the first or
-    the last that there is.
-    """
+    """A time as Redis has it, in ms; 0 for none. What is no time becomes one: it must not hide the others."""
     try:
         number = float(ms or 0)
     except ValueError:
@@ -51,9 +49,7 @@ def whole_ms(ms: bytes | str | float | None) -> int:
 
 
 def read_as(kind: Callable[..., T], stored: Mapping[bytes, bytes], **given: Any) -> T:
-    """A dataclass of the fields of a hash that have its names, each read by its type; *given*: those that are not there
-    as they are.
-    """
+    """A dataclass of the fields of a hash that have its names, each read by its type; *given*: the other ones."""
     facts = texts(stored)
     read = {one.name: _READERS[one.type](facts[one.name]) for one in fields(kind) if one.name not in given}  # type: ignore[arg-type]
     return kind(**read, **given)

@@ -112,9 +112,7 @@ def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; the later one wins, of headers each by itself. A later eta takes the place of a countdown, as a countdown
-    does of an eta.
-    """
+    """Both; the later one wins, of headers each by itself. An eta and a countdown take each other's place."""
     both = {**before, **after}
     for later, earlier in (("eta", "countdown"), ("countdown", "eta")):
         if after.get(later) is not None and after.get(earlier) is None:

@@ -36,9 +36,7 @@ class KnownTasks:
     def masked(
         self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], most: int = MOST
     ) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments as people may see them: by this process's own tasks, else by what a worker said of its. A copy of
-        at most *most* values.
-        """
+        """`masking.masked` by this process's own tasks, else by what a worker said of its."""
         return masked(task, args, kwargs, self._secrets_of, most)
 
     def _secrets_of(self, task: str) -> Secrets:

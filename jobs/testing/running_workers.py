@@ -124,7 +124,9 @@ class Workers:
                 await asyncio.sleep(0)
             running = [job for one in self.running for job in one.engine.held.values() if job.slot.held or job.outcome]
             hooks = any(worker.engine.hooks.tasks for worker in self.running)
-            busy = is_due or running or hooks or any(worker.pool.is_sending for worker in self.running)
+            clients = [worker.pool._loops.here() for worker in self.running]
+            sends = any(client.sender.sending or client.pool._in_use_connections for client in clients)
+            busy = is_due or running or hooks or sends
             looks = 0 if busy else looks + 1
             if busy and time.monotonic() > deadline:
                 raise self._late(running, "after_job_end" if hooks else "what is due, or asked of Redis,")

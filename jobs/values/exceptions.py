@@ -86,9 +86,7 @@ class ExceptionPacker:
         self._left = MOST
 
     def plain(self, error: BaseException, level: int = 0) -> bytes:
-        """[class, arguments as a tuple, text, traceback], encoded. With attributes that `__init__` does not make of
-        the arguments, the text is [text, attributes].
-        """
+        """[class, arguments, text, traceback]; the text is [text, attributes] if `__init__` does not make all those."""
         self._left -= 1
         room = INNER if level else OUTER
         name, own = _class_name(type(error)), _text_of(error, room.text)

@@ -25,8 +25,6 @@ def end_process(code: int) -> NoReturn:
 
 
 def end_with_supervisor() -> None:
-    """For a thread of such a process: end as by SIGTERM once its supervisor is gone, however that has ended. It holds
-    the other end of the standard input, and writes nothing.
-    """
+    """For a thread: end as by SIGTERM once the supervisor is gone. It holds the other end of the standard input."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)

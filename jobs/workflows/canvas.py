@@ -265,9 +265,7 @@ def _callbacks(node: Node, option: str, path: Path) -> list[tuple[Path, Node]]:
 
 
 def _first_errbacks(steps: Iterable[tuple[int, Node]], path: Path) -> list[tuple[Path, Node]]:
-    """A group has failed that these steps were to follow: the error callbacks of the first that has some, its own or
-    inside it. As in Celery, those of a chord's body are called although the body is not.
-    """
+    """A group before these steps has failed: the error callbacks of the first that has some, as Celery calls them."""
     return next(filter(None, (_errbacks(step, (*path, number)) for number, step in steps)), [])
 
 

@@ -58,9 +58,7 @@ def first_queue(node: Node, known: Settled) -> str:
 
 
 def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
-    """The tasks of workflows, maps and callbacks that this process does not know. One that is called by itself is not
-    among them.
-    """
+    """The tasks of workflows, maps and callbacks that this process does not know; not those called by themselves."""
     found: set[str] = set()
     for node, options in calls:
         if not isinstance(node, Signature) or node.task in MAPS:
