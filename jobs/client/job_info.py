@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 
 from ..store import keys
-from ..store.stored_values import moment, moment_of, text, whole
+from ..store.stored_values import moment, moment_of, read_as, whole
 
 
 @dataclass(frozen=True)
@@ -56,21 +56,14 @@ class JobInfo(JobRecord):
     history: tuple[Attempt, ...]
 
 
-def read_record(job_id: str, state: str, record: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """The fields of a JobRecord, by name, from a record as it is stored."""
-    get = record.get
-    return {
-        "id": job_id, "state": state,
-        "task": text(get(b"task")), "queue": text(get(b"queue")), "worker": text(get(b"worker")),
-        "enqueued": moment(get(b"enqueued")), "due": moment(get(b"due")),
-        "started": moment(get(b"received")), "finished": moment(get(b"finished")),
-        "run_s": whole(run) / 1000 if (run := get(b"run")) else None,
-        "attempts": whole(get(b"attempts")), "retries": whole(get(b"retries")),
-    }  # fmt: skip
+def read_record(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobRecord:
+    """The JobRecord of a record as it is stored."""
+    run, started = record.get(b"run"), moment(record.get(b"received"))
+    return read_as(JobRecord, record, id=job_id, state=state, started=started, run_s=whole(run) / 1000 if run else None)
 
 
 def read_info(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobInfo:
-    own = JobRecord(**read_record(job_id, state, record))
+    own = read_record(job_id, state, record)
     history = attempts_of(record.get(b"log", b""))
     if own.started is not None and state in ("SUCCESS", "STARTED") and own.attempts:
         history = (*history, Attempt(own.attempts, own.worker, own.started, own.finished, state, ""))

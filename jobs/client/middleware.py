@@ -48,7 +48,6 @@ class OutgoingCall:
         return cls(name, node.args, dict(node.kwargs), headers, given, node)
 
     def pair(self) -> Pair:
-        """The call as it is now."""
         own: dict[str, Any] = {"options": {}} if isinstance(self.node, Signature) else {}  # they are among these
         args, kwargs = checks.positional("args", self.args), checks.by_name("kwargs", self.kwargs)
         return self.node._with(args=args, kwargs=kwargs, **own), {**self.options, "headers": self.headers}
@@ -85,8 +84,6 @@ class Middleware:
 
 
 class AroundMiddleware(Middleware):
-    """`around=`."""
-
     def __init__(self, around: Around) -> None:
         self._around = around
 
@@ -115,7 +112,6 @@ def through(steps: Sequence[Any], last: Any) -> Any:
 
 
 def sent(result: Any) -> Result:
-    """What a `send` has returned."""
     if not isinstance(result, Result):
         raise TypeError(
             f"a middleware's send() returned {checks.shown(result)}: return what call_next() returns, or, where the "

@@ -112,9 +112,7 @@ async def purge_command(context: Context, queues: tuple[str, ...], force: bool, 
 @command_body
 async def retry_command(context: Context, job_id: str) -> Answer:
     """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
-    new = await context.noted(
-        "retry", job_id, lambda: monitor.retry(context.redis, job_id), lambda new: f"runs as {new}"
-    )
+    new = await context.noted("retry", job_id, partial(monitor.retry, context.redis, job_id), "runs as {}".format)
     return Answer({"id": new, "retry_of": job_id}, [new])
 
 
@@ -165,13 +163,9 @@ def _need(words: tuple[str, ...], what: str) -> None:
 
 
 def _revoked(state: str, terminate: bool) -> str:
-    if state in ("SUCCESS", "FAILURE", "REVOKED"):
-        return f"had ended: {state}"
-    if state == "UNKNOWN":
-        return "UNKNOWN"
     if state == "STARTED":
         return "is being stopped" if terminate else "runs, and will not be retried"
-    return "revoked"
+    return {"PENDING": "revoked", "RETRY": "revoked", "UNKNOWN": state}.get(state, f"had ended: {state}")
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -50,7 +50,6 @@ class Target:
     environment_url: str | None = None
 
     def redis(self, settings: Any) -> JobsRedis:
-        """A connection to it."""
         if self.redis_url is None and settings is not None:
             redis: JobsRedis = settings.redis_pool
             return redis
@@ -79,8 +78,6 @@ class Target:
 
 @dataclass
 class Context:
-    """What one command works with."""
-
     redis: JobsRedis
     settings: Any
     timeout_s: float | None
@@ -181,12 +178,11 @@ async def _answer(
 queue_option = click.option(
     "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
 )
-"""-Q, any number of times, or with commas."""
 
 
 def json_text(value: Any) -> str:
     """The value as JSON, in the characters it has; what JSON lacks as text."""
-    return printable_json(json.dumps(_plain(value), ensure_ascii=False, indent=2, default=_as_text))
+    return printable_json(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
 def _sentence(error: Exception) -> click.ClickException | None:
@@ -203,20 +199,17 @@ def _sentence(error: Exception) -> click.ClickException | None:
 
 
 def _plain(value: Any, depth: int = DEEPEST + 10) -> Any:
-    """What JSON has a form for; at most *depth* levels."""
+    """What JSON has a form for; at most *depth* levels, and text in place of what it has none for."""
     if isinstance(value, Mapping | list | tuple | set | frozenset) and not depth:
         return CUT
     if isinstance(value, Mapping):
-        names = [name if isinstance(name, str) else text(name, 1_000) for name in value]
-        return {name: _plain(inner, depth - 1) for name, inner in zip(names, value.values(), strict=True)}
+        return {
+            key if isinstance(key, str) else text(key, 1_000): _plain(inner, depth - 1) for key, inner in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(inner, depth - 1) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)
-    return value
-
-
-def _as_text(value: Any) -> str:
+    if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     return said(value, 10_000) if isinstance(value, BaseException) else str(value)

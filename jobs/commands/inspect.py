@@ -74,12 +74,9 @@ def _by_worker(workers: list[monitor.WorkerInfo], data: Callable[[monitor.Worker
 
 
 def _indented(value: Any) -> list[str]:
-    pairs = value.items() if isinstance(value, dict) else ((name, None) for name in value)
-    return [f"  {name}" + ("" if inner is None else f": {_plain(inner)}") for name, inner in pairs] or ["-"]
-
-
-def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if not isinstance(value, dict):
+        return [f"  {name}" for name in value] or ["-"]
+    return [f"  {name}: {', '.join(inner) if isinstance(inner, tuple) else inner}" for name, inner in value.items()]
 
 
 def _about(worker: monitor.WorkerInfo, *names: str) -> dict[str, Any]:

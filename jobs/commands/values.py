@@ -14,8 +14,6 @@ MAX_ROWS = 100_000
 
 
 def seconds(**limits: Any) -> Callable[[str], float]:
-    """A finite number of seconds."""
-
     def read(text: str) -> float:
         try:
             return checks.seconds("seconds", float(text), **limits)
@@ -28,7 +26,6 @@ def seconds(**limits: Any) -> Callable[[str], float]:
 
 
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:
-    """-n: how many rows at most."""
     return click.option(
         "-n", "--limit", type=click.IntRange(1, MAX_ROWS), default=default, show_default=True, help=f"{what} at most."
     )
@@ -43,8 +40,6 @@ def names(context: click.Context, parameter: click.Parameter, values: tuple[str,
 
 
 def json_of(kind: type, example: str) -> Callable[[str], Any]:
-    """JSON of that kind."""
-
     def read(text: str) -> Any:
         try:
             value = json.loads(text)

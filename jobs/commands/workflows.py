@@ -16,7 +16,6 @@ ALL = sys.maxsize
 MAX_DRAWN = 20
 """Members of a group that are drawn; of a larger one, those that have not ended well come first."""
 NOT_CALLED = "-"
-_NAMES = {NOT_CALLED: "not called yet"}
 
 
 @click.command("workflows")
@@ -44,7 +43,7 @@ async def _one(context: Context, workflow_id: str) -> Answer:
             f"no workflow {workflow_id!r}: nobody has seen this id, its result has ended, or another version stored it"
         )
     counts = {state or NOT_CALLED: n for state, n in root.states.items()}
-    summary = ", ".join(f"{n:,} {_NAMES.get(state, state)}" for state, n in sorted(counts.items()))
+    summary = ", ".join(f"{n:,} {state or 'not called yet'}" for state, n in sorted(root.states.items()))
     data = {"id": workflow_id, "state": root.state, "states": counts, "tree": _as_data(root)}
     return Answer(data, [f"{workflow_id}: {root.state}", *_lines(root, "")], [f"{summary}."])
 

@@ -21,8 +21,6 @@ ERROR_CHARS = 200
 
 @dataclass(frozen=True)
 class JobRow(JobRecord):
-    """A job in a list."""
-
     args: str
     """In one line, without secrets; '' also where nothing is kept of them."""
     error: str
@@ -77,7 +75,7 @@ def _read_row(
     job_id, state, values, held, stored = raw
     record, state = dict(zip(names, values, strict=True)), text_of(state)
     call = masked_call_of(connection, known, stored)
-    fields = read_record(text_of(job_id), state, record)
+    fields = vars(read_record(text_of(job_id), state, record))
     tree, parent, log = (record[name] for name in (b"tree", b"parent", b"log"))
     row = JobRow(
         # where stock arq has called it, only the payload names the task

@@ -39,7 +39,6 @@ class QueueInfo:
 
     @property
     def size(self) -> int:
-        """How many jobs it holds."""
         return self.due + self.scheduled + self.running
 
 
@@ -77,7 +76,6 @@ async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInf
 
 
 def together(infos: list[QueueInfo], others: int) -> QueueInfo:
-    """All of them as one row."""
     return QueueInfo(
         name="",
         due=sum(info.due for info in infos),

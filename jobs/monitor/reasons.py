@@ -90,7 +90,7 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
 
 
 async def _read(connection: JobsRedis, job_id: str, state: str, stored: Mapping[bytes, bytes]) -> _Waiting:
-    key, record = connection.key, JobRecord(**read_record(job_id, state, stored))
+    key, record = connection.key, read_record(job_id, state, stored)
     # stock arq has called it, and no worker has seen it yet: only its payload names the task
     task = record.task or _task_of(connection, await connection.get(key.JOB + job_id))
     queue = record.queue or keys.DEFAULT_QUEUE

@@ -51,10 +51,8 @@ _SECTIONS = {
 }
 
 _STATES = {
-    "running": "STARTED",
-    "parked": "STARTED",
-    "due": "PENDING,RETRY",
-    "later": "PENDING,RETRY",
+    **dict.fromkeys(("running", "parked"), "STARTED"),
+    **dict.fromkeys(("due", "later"), "PENDING,RETRY"),
     "ended": "SUCCESS,FAILURE,REVOKED",
 }
 
@@ -74,11 +72,9 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
         elif section == "ended":
             found.append(SearchIndex(section, "newest", states, await _ended(connection, wanted), between))
         else:
-            queues = [wanted.queue] if wanted.queue else await queue_names(connection)
-            found += [
-                SearchIndex(f"{section} {queue}", section, states, connection.key.queue_key(queue), between)
-                for queue in queues
-            ]
+            for queue in [wanted.queue] if wanted.queue else await queue_names(connection):
+                key = connection.key.queue_key(queue)
+                found.append(SearchIndex(f"{section} {queue}", section, states, key, between))
     return found
 
 

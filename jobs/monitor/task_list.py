@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..client.connection import JobsRedis
 from ..store.stored_values import texts, whole
-from ..tasks.declarations import KnownTask, known_tasks
+from ..tasks.declarations import known_tasks
 from ..tasks.rate_limit import rate_text
 from .counters import Count, last_minutes
 from .worker_list import online
@@ -41,25 +41,20 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     known = (await known_tasks(connection)).tasks
     counts = await last_minutes(connection)
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
-    names = sorted({*known, *(name for name in counts if name)})
-    return [
-        _info(name, sum(name in worker.tasks for worker in workers), known.get(name), counts.get(name, Count()), limits)
-        for name in names
-    ]
-
-
-def _info(name: str, workers: int, known: KnownTask | None, count: Count, limits: Mapping[str, str]) -> TaskInfo:
-    override = limits.get(f"{name}|override")
-    holders = limits.get(f"{name}|holders")
-    return TaskInfo(
-        name=name,
-        workers=workers,
-        declared=known is not None,
-        queue=known.queue if known else "",
-        rate_limit=rate_text(limits.get(f"{name}|rate", "") if override is None else override),
-        overridden=override is not None,
-        max_concurrency=whole(holders) if holders else None,
-        states=count.states,
-        failure_share=count.failure_share,
-        **count.percentiles(),
-    )
+    found: list[TaskInfo] = []
+    for name in sorted({*known, *filter(None, counts)}):
+        count, override = counts.get(name, Count()), limits.get(f"{name}|override")
+        info = TaskInfo(
+            name=name,
+            workers=sum(name in worker.tasks for worker in workers),
+            declared=name in known,
+            queue=known[name].queue if name in known else "",
+            rate_limit=rate_text(limits[f"{name}|rate"] if override is None else override),
+            overridden=override is not None,
+            max_concurrency=whole(limits[f"{name}|holders"]) or None,
+            states=count.states,
+            failure_share=count.failure_share,
+            **count.percentiles(),
+        )
+        found.append(info)
+    return found

@@ -33,7 +33,6 @@ class Moments:
     """Minute or hour is a wildcard: it goes by elapsed time, and clocks that change mean nothing special."""
 
     def on(self, day: date) -> bool:
-        """Is anything due on that day?"""
         return (
             day.month in self.month_of_year
             and day.day in self.day_of_month
@@ -125,8 +124,6 @@ def _offset(moment: datetime, zone: tzinfo) -> timedelta:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads one field: names and bounds of its values."""
-
     name: str
     low: int
     high: int

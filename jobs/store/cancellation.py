@@ -49,7 +49,6 @@ class Background:
         task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Cancel all, and wait until they have ended."""
         await cancel_until_ended(self.tasks)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

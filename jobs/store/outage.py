@@ -186,7 +186,6 @@ class Outage:
         return next(self._delays)
 
     def worked(self) -> None:
-        """Note a success."""
         if self._cause.to(""):
             away_s = time.monotonic() - self._since
             _worker_log.warning("Redis is back, can %s again after %.1f s", self._what, away_s)

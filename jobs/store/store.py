@@ -60,7 +60,6 @@ class Store(ArqRedis):
         return await self.notifications.ask(lambda: command(*args, **options))  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """redis-py's: several commands at once."""
         return Pipeline(self, transaction, shard_hint)
 
     @property

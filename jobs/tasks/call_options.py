@@ -36,7 +36,6 @@ def stored_headers(found: Any) -> dict[str, str]:
 
 
 def bytes_of(headers: Mapping[str, str]) -> int:
-    """How many the names and values take."""
     return sum(len(word.encode()) for pair in headers.items() for word in pair)
 
 

@@ -21,7 +21,6 @@ class KnownTask:
     """Seconds from each call; None: never."""
 
     def packed(self) -> str:
-        """As it is stored in Redis."""
         own = self.secrets
         secrets = {"rest": own.rest, "places": own.places, "names": own.names}
         return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)

@@ -58,7 +58,6 @@ def seconds(
 
 
 def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:
-    """A whole number."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise _kind(option, value, "give a whole number")
     return int(number(option, int(value), least=least, most=most, what="a whole number"))
@@ -105,7 +104,6 @@ def queue(option: str, value: Any) -> str:
 
 
 def names(option: str, value: Any) -> tuple[str, ...]:
-    """A list of names."""
     return tuple(name(option, one) for one in items(option, value, "a list of names, such as ['mail']"))
 
 
@@ -127,7 +125,6 @@ def moment(option: str, value: Any) -> datetime:
 
 
 def seconds_or_moment(option: str, value: Any) -> float | datetime:
-    """Seconds from now, or a datetime."""
     if isinstance(value, datetime):
         return moment(option, value)
     return seconds(option, value, what=f"{SECONDS}, or a datetime")
@@ -151,7 +148,6 @@ def zone(option: str, value: Any) -> tzinfo:
 
 
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
-    """A time span."""
     give = f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
     if not least <= _is(timedelta, option, value, give) <= LONGEST_SPAN:
         raise out_of_range(option, value, give)
@@ -167,7 +163,6 @@ def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
 
 
 def function(option: str, value: Any) -> Callable[..., Any]:
-    """Something that can be called."""
     if not callable(value):
         raise _kind(option, value, "give a function")
     return cast(Callable[..., Any], value)

@@ -62,7 +62,6 @@ def count(n: int, what: str) -> str:
 
 
 def time_text(time: datetime | None) -> str:
-    """A time for people."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 

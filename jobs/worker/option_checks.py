@@ -113,7 +113,6 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
 
 
 def checked_queues(queues: Any) -> list[str]:
-    """The names of the queues, in their order."""
     with checks.as_settings_mistake():
         named = checks.names("queues", queues)
     if not named or len(set(named)) < len(named):
@@ -131,7 +130,6 @@ def _listed(option: str, given: Any, fits: Callable[[Any], bool], otherwise: str
 
 
 def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
-    """The tasks."""
     otherwise = "is no task: put @task above the function; functions=[...] takes those of arq"
     return _listed("tasks", tasks, lambda one: isinstance(one, Task), otherwise)
 

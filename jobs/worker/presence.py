@@ -39,7 +39,6 @@ class Presence:
 
 
 def words(pairs: Mapping[str, Any]) -> list[Any]:
-    """Names and values, in turn."""
     return [word for pair in pairs.items() for word in pair]
 
 

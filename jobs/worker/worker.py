@@ -130,7 +130,6 @@ class Worker(ArqWorker):
             logger.info("max_jobs_total=%d jobs are done: ending", engine.started)
 
     def _job_limit(self) -> float:
-        """How many jobs to start at most before ending."""
         of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf
         total = self._options.max_jobs_total
         return min(of_burst, math.inf if total is None else total)

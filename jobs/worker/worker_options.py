@@ -40,7 +40,6 @@ class WorkerOptions:
     """Run what arq pickled, for `functions` alone; everybody who can write to Redis can run any code then."""
 
     def around_runs(self) -> tuple[Middleware, ...]:
-        """What is around the code of each task."""
         own = [AroundMiddleware(self.around)] if self.around is not None else []
         return with_automatic([*self.middleware, *own])
 
