@@ -5,28 +5,12 @@ from .client.connection import JobsRedis, connect
 from .client.decorator import Task, task
 from .client.middleware import Middleware, OutgoingCall
 from .client.result import AsyncResult, Result, first
-from .errors import (
-    BadRedisURL,
-    EncodingError,
-    MaxRetriesExceeded,
-    NotAwaited,
-    NotConnected,
-    NotRetried,
-    QuarqError,
-    QueueUnavailable,
-    RemoteError,
-    ResultUnknown,
-    Retry,
-    SettingsMistake,
-    SoftTimeLimitExceeded,
-    TaskRevoked,
-    TimeLimitExceeded,
-    TooLarge,
-    UnknownSchedule,
-    UnknownTask,
-    WorkerLost,
-    WrongValue,
-)
+
+from .errors import (  # isort: skip
+    BadRedisURL, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
+    QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
+    TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
+)  # fmt: skip
 from .schedules.schedule import crontab, every
 from .store.cancellation import cancel_until_ended
 from .store.redis_url import RedisURL

@@ -163,7 +163,7 @@ def declare_type(cls: type, tag: int, to_plain: Callable[[Any], Any], from_plain
     """Let values of a type of ours travel, under a tag that is its own for ever."""
     _TYPES[cls] = (tag, to_plain)
     _FROM_PLAIN[tag] = from_plain
-    sendable.declare_record(cls, to_plain)
+    sendable.RECORDS[cls] = to_plain
 
 
 def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = None) -> msgpack.ExtType:

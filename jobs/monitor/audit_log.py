@@ -66,6 +66,5 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Pa
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
-    shown = [(moment_of(int(entry_id.split(b"-")[0])), fields) for entry_id, fields in found[:limit]]
-    rows = [read_as(AuditEntry, fields, at=at) for at, fields in shown]
+    rows = [read_as(AuditEntry, fields, at=moment_of(entry_id.split(b"-")[0])) for entry_id, fields in found[:limit]]
     return Page(rows, text(found[limit - 1][0]) if len(found) > limit else "")

@@ -9,8 +9,8 @@ from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
-from ..tasks.declarations import KnownTasks, known_tasks
-from ..tasks.masking import MOST, Mark, call_text, without_secrets
+from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
+from ..tasks.masking import MOST, Mark, call_text, masked, without_secrets
 from ..values.short_text import said, text
 from ..workflows import member_ids
 from ..workflows.journal import read_entry
@@ -56,16 +56,15 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
     """
     if not stored:
         return None
-    whole = True
     try:
-        call = connection.loads(stored)
+        call, whole = connection.loads(stored), True
     except Exception:  # cut off, nested deeper than what is read, or not written by us
         call, whole = encoding.loads_cut(stored), False
     if not isinstance(call, Mapping) or "a" not in call or call.get("cut"):
         return None
     task = call.get("f", "")
     task = task if isinstance(task, str) else text(task)
-    args, kwargs = known.masked(task, call["a"], call.get("k") or {}, most)
+    args, kwargs = masked(task, call["a"], call.get("k") or {}, secrets_by(known), most)
     headers = without_secrets(call.get("h"), most=most)
     return MaskedCall(
         task, args, kwargs, headers if isinstance(headers, dict) else {}, whole or "r" in call or "et" in call
@@ -115,7 +114,7 @@ async def _member_call(connection: JobsRedis, known: KnownTasks, workflow: str, 
         own = list(node.get("args", ()))
         came = own if node.get("immutable") else came + own
         above = f"{above}{word}."
-    args, kwargs = known.masked(nodes[-1]["task"], came, nodes[-1].get("kwargs", {}))
+    args, kwargs = masked(nodes[-1]["task"], came, nodes[-1].get("kwargs", {}), secrets_by(known))
     return MaskedCall(nodes[-1]["task"], args, kwargs, whole=True)
 
 

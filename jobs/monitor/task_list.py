@@ -38,7 +38,7 @@ class TaskInfo:
 async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     """Every task that a worker ever declared or that ran in the last hour, by name."""
     workers = await online(connection)
-    known = (await known_tasks(connection)).tasks
+    known = await known_tasks(connection)
     counts = await last_minutes(connection)
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
     found: list[TaskInfo] = []

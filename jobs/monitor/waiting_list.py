@@ -7,7 +7,6 @@ from typing import Literal
 
 from ..client.connection import JobsRedis
 from ..store.store import now, now_ms
-from ..tasks.declarations import KnownTasks
 from ..values.must_await import awaited
 from .job_row import JobRow, Step, step_along
 from .search_indexes import SearchIndex
@@ -27,7 +26,7 @@ async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "late
     step, seen = Step("", "", False, []), set[str]()
     while not step.at_end:
         last = step.last
-        step = await step_along(connection, KnownTasks(), index, last, step.last_id, READ_AT_ONCE, READ_AT_ONCE)
+        step = await step_along(connection, {}, index, last, step.last_id, READ_AT_ONCE, READ_AT_ONCE)
         for row in (row for row in step.rows if row.id not in seen):
             yield row if row.queue == queue else replace(row, queue=queue)
         page = {row.id for row in step.rows}

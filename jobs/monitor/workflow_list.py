@@ -12,7 +12,8 @@ from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store import scripts
 from ..store.stored_values import moment, number, text
-from ..tasks.declarations import KnownTasks, known_tasks
+from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
+from ..tasks.masking import masked
 from ..workflows import member_ids, members
 from ..workflows.members import States
 from ..workflows.stored_tree import Tree, kind_of
@@ -128,7 +129,7 @@ class _Drawing:
         return WorkflowNode(kind, path, "", "", "", "", states, size, start, shown)
 
     def _task(self, node: Tree, path: str) -> WorkflowNode:
-        args, kwargs = self.known.masked(node["task"], node.get("args", ()), node.get("kwargs", {}))
+        args, kwargs = masked(node["task"], node.get("args", ()), node.get("kwargs", {}), secrets_by(self.known))
         line = MaskedCall(node["task"], args, kwargs, whole=True).line
         state = self.states.of(path)
         job_id = f"{self.prefix}{path or '-'}"

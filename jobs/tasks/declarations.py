@@ -1,14 +1,14 @@
 """What workers say of their tasks, for those who do not have the code: which queue, and what nobody should see."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from ..store import keys
 from ..store.store import Store
 from . import registry
-from .masking import MOST, NOTHING, Secrets, masked, secrets_of_task
+from .masking import NOTHING, Lookup, Secrets, secrets_of_task
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,20 @@ class KnownTask:
         return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)
 
 
-@dataclass(frozen=True)
-class KnownTasks:
-    """All tasks that a worker ever had, by name."""
+KnownTasks: TypeAlias = Mapping[str, KnownTask]
+"""Tasks by name."""
 
-    tasks: Mapping[str, KnownTask] = field(default_factory=dict)
 
-    def masked(
-        self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], most: int = MOST
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """`masking.masked` by this process's own tasks, else by what a worker said of its."""
-        return masked(task, args, kwargs, self._secrets_of, most)
-
-    def _secrets_of(self, task: str) -> Secrets:
-        return secrets_of_task(task) if registry.find(task) else self.tasks.get(task, KnownTask()).secrets
+def secrets_by(known: KnownTasks) -> Lookup:
+    """The secrets of this process's own tasks, and of others what a worker said of its."""
+    return lambda task: secrets_of_task(task) if registry.find(task) else known.get(task, KnownTask()).secrets
 
 
 async def known_tasks(connection: Store) -> KnownTasks:
-    """What workers have declared. It stays when they are gone: so do the jobs."""
+    """All tasks that workers ever had. They stay when those are gone: so do the jobs."""
     stored: dict[bytes, bytes] = await connection.hgetall(connection.key.TASKS)  # type: ignore[misc]
     read = {name.decode(errors="replace"): _read(about) for name, about in stored.items()}
-    return KnownTasks({name: known for name, known in read.items() if known})
+    return {name: known for name, known in read.items() if known}
 
 
 async def declared(connection: Store, names: list[str]) -> dict[str, KnownTask]:

@@ -18,11 +18,6 @@ class RateLimit:
     count: float
     window_ms: int
 
-    @property
-    def spacing_ms(self) -> float:
-        """Time from one start to the next when there is more to do than the limit allows."""
-        return self.window_ms / self.count
-
 
 FASTEST, SLOWEST_S = 1e9, 366 * 86_400
 """Starts a second, and seconds from one start to the next, between which a limit can be kept."""
@@ -41,7 +36,7 @@ def parse_rate_limit(text: str | float | Decimal | None) -> RateLimit | None:
     if count == 0:
         raise SettingsMistake(f"{mistake}nothing would ever run; None is no limit")
     limit = RateLimit(count, _WINDOWS_MS[match[2] or "s" if match else "s"])
-    if not 1_000 / FASTEST <= limit.spacing_ms <= SLOWEST_S * 1_000:
+    if not 1_000 / FASTEST <= limit.window_ms / count <= SLOWEST_S * 1_000:
         raise SettingsMistake(f"{mistake}give a rate between one a year and {FASTEST:,.0f} a second")
     return limit
 

@@ -29,12 +29,8 @@ LEAVES: frozenset[type] = frozenset(
     }
 )  # fmt: skip
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
-_RECORDS: dict[type, Callable[[Any], Any]] = {}
-
-
-def declare_record(cls: type, to_plain: Callable[[Any], Any]) -> None:
-    """Let values of *cls* travel as what *to_plain* makes of them."""
-    _RECORDS[cls] = to_plain
+RECORDS: dict[type, Callable[[Any], Any]] = {}
+"""Types whose values travel as what these make of them: see `encoding.declare_type`."""
 
 
 def check(value: Any, depth: int = DEPTH, most: int = LARGEST) -> None:
@@ -85,8 +81,8 @@ def _check(value: Any, depth: int, most: int) -> None:
 
 def _inside(holder: Any) -> list[Any]:
     """What another value than a list or dict holds; EncodingError if it cannot travel."""
-    if (kind := type(holder)) in _RECORDS:
-        return [_RECORDS[kind](holder)]
+    if (kind := type(holder)) in RECORDS:
+        return [RECORDS[kind](holder)]
     if isinstance(holder, BaseException):
         return []
     raise refusal(holder)
@@ -95,7 +91,7 @@ def _inside(holder: Any) -> list[Any]:
 def _refuse_deeper(level: Iterable[Any]) -> None:
     for value in level:
         kind = type(value)
-        if kind is dict or kind in _SEQUENCES or kind in _RECORDS:
+        if kind is dict or kind in _SEQUENCES or kind in RECORDS:
             raise EncodingError(
                 f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are "
                 "allowed; pass it flat, or as JSON text"

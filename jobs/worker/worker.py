@@ -131,8 +131,7 @@ class Worker(ArqWorker):
 
     def _job_limit(self) -> float:
         of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf
-        total = self._options.max_jobs_total
-        return min(of_burst, math.inf if total is None else total)
+        return min(of_burst, self._options.max_jobs_total or math.inf)
 
     async def _recycle_when_over(self, most_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from ..tasks import registry
 from ..tasks.call_options import CALLBACKS
-from ..tasks.declarations import KnownTask
+from ..tasks.declarations import KnownTask, KnownTasks
 from ..tasks.options import TaskOptions
 from .canvas import Node, Signature, Workflow
 
@@ -19,7 +19,7 @@ _TASKS: Final = "tasks"
 """Where a stored tree has task -> [queue, expires]."""
 
 Own: TypeAlias = KnownTask | TaskOptions
-Settled: TypeAlias = Mapping[str, KnownTask]
+Settled: TypeAlias = KnownTasks
 """By task: what was settled before, or declared by workers."""
 NOTHING: Final[Settled] = {}
 

@@ -203,7 +203,7 @@ async def test_secrets_are_in_no_output(
     # a process that does not have the task's code hears from the worker which arguments are secret
     elsewhere = await process("--redis-url", redis_url, "result", result.id, "--json")
     assert elsewhere.json["args"] == ["John Doe", "***"]
-    told = (await known_tasks(connection)).tasks["commands.create_user"]
+    told = (await known_tasks(connection))["commands.create_user"]
     assert told.secrets == Secrets({1: "password"})
 
 

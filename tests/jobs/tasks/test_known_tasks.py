@@ -8,8 +8,8 @@ from jobs import signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from jobs.tasks.current import Request
-from jobs.tasks.declarations import KnownTask, known_tasks
-from jobs.tasks.masking import Secrets, secrets_of
+from jobs.tasks.declarations import KnownTask, known_tasks, secrets_by
+from jobs.tasks.masking import Secrets, masked, secrets_of
 from tests.jobs.worker.conftest import connection
 
 __all__ = ["connection"]
@@ -23,11 +23,11 @@ async def test_a_task_that_is_not_registered_here_is_masked_by_what_its_worker_s
 
     known = await known_tasks(connection)
 
-    assert known.tasks["elsewhere"] == told
+    assert known["elsewhere"] == told
     assert told.secrets == Secrets({1: "password", 2: "tokens"}, 2, ("api_key",))
-    assert known.masked("elsewhere", ("John", "pw", "t"), {})[0] == ["John", "***", "***"]
-    assert known.masked("plain", ("John",), {"password": "pw"}) == (["John"], {"password": "***"})
-    assert known.masked("nobody's", ("John",), {}) == (["John"], {})
+    assert masked("elsewhere", ("John", "pw", "t"), {}, secrets_by(known))[0] == ["John", "***", "***"]
+    assert masked("plain", ("John",), {"password": "pw"}, secrets_by(known)) == (["John"], {"password": "***"})
+    assert masked("nobody's", ("John",), {}, secrets_by(known)) == (["John"], {})
 
 
 async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connection: JobsRedis) -> None:
@@ -36,7 +36,8 @@ async def test_names_that_only_the_worker_hides_are_hidden_elsewhere_too(connect
 
     known = await known_tasks(connection)
 
-    assert known.masked("elsewhere", (), {"ssn": "1", "iban": "2", "x": 3})[1] == {"ssn": "***", "iban": "***", "x": 3}
+    shown = masked("elsewhere", (), {"ssn": "1", "iban": "2", "x": 3}, secrets_by(known))
+    assert shown[1] == {"ssn": "***", "iban": "***", "x": 3}
 
 
 async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told(connection: JobsRedis) -> None:
@@ -46,6 +47,6 @@ async def test_so_are_the_arguments_of_maps_and_of_what_error_callbacks_are_told
     request = Request("id", "elsewhere", ("John", "pw3"), {})
 
     for call in (starmap, signature("jobs.log", (request,))):
-        shown = str(known.masked(call.task, call.args, call.kwargs))
+        shown = str(masked(call.task, call.args, call.kwargs, secrets_by(known)))
         assert "John" in shown
         assert "pw" not in shown
