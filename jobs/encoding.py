@@ -35,10 +35,7 @@ Hook = Callable[[int, bytes], Any]
 
 
 def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
-    """Encode; EncodingError for what cannot travel says what to pass instead. See docs/arguments.md.
-
-    At most *depth* levels inside each other; TooLarge for more than *most* values.
-    """
+    """Encode. EncodingError: it cannot travel, or not *depth* levels; TooLarge: more than *most* values."""
     check(value, depth, most)
     return pack(value)
 

@@ -110,10 +110,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command answers: `data` as JSON, `lines` for people, `notes` that -q leaves out.
-
-    No control character of a line reaches the terminal: a newline in it shows as `\\n`.
-    """
+    """`data` for JSON, `lines` for people, `notes` that -q leaves out; of these, no control character is obeyed."""
 
     data: Any
     lines: list[str] = field(default_factory=list)
@@ -136,10 +133,7 @@ _OPTIONS = (
 
 
 def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
-    """Make the body of a command of *function*, with the options that all have; it returns the exit code.
-
-    A *function* that has printed its answer itself returns None.
-    """
+    """A command's body of *function*, with the options that all have. None: it has printed its answer itself."""
 
     @click.pass_obj
     @functools.wraps(function)

@@ -56,10 +56,7 @@ async def step_along(
     wanted: Wanted = EVERY_JOB,
     ids: Sequence[str] = (),
 ) -> Step:
-    """Look at *look_at* jobs behind the last one, and return at most *most* of those that are wanted: see find.lua.
-
-    *known* masks their arguments.
-    """
+    """At most *most* wanted ones of the next *look_at* jobs, with arguments masked by *known*: see find.lua."""
     filters = wanted.task, wanted.worker, wanted.queue, wanted.needle.as_stored()
     score, reached, at_end, names, found = await connection.run_script(
         scripts.FIND, index.how, index.key, last, last_id, *index.between, look_at, most, index.states, *filters, *ids

@@ -50,10 +50,7 @@ class MaskedCall:
 
 
 def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> MaskedCall | None:
-    """What may be seen of a stored call or result; None if there is none, or a result that keeps no call.
-
-    At most *most* values of its arguments.
-    """
+    """What may be seen of a stored call or result, *most* values at most; None if none is there or kept."""
     if not stored:
         return None
     try:

@@ -16,10 +16,7 @@ READ_AT_ONCE = 500
 
 
 async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]) -> AsyncIterator[JobRow]:
-    """The waiting jobs of a queue by their times: those that may start now, those that come later, or all.
-
-    Their arguments and errors are not read; `due` is never None.
-    """
+    """The waiting jobs of a queue by their `due`, which is never None. Their arguments and errors are not read."""
     ms = await now_ms(connection)
     between = f"({ms}" if which == "later" else "-inf", str(ms) if which == "due" else "+inf"
     index = SearchIndex("", "waiting", "", connection.key.queue_key(queue), between)

@@ -78,10 +78,7 @@ class Notifications:
         return [JobState(text(state), result, meta) for state, result, meta in answers]
 
     async def wait_until_ended(self, job_id: str) -> JobState:
-        """Wait until the job has ended, however long; UNKNOWN is an end too. A Redis that is away is waited for.
-
-        QueueUnavailable where Redis refuses us: no waiting would help.
-        """
+        """Wait until the job has ended or is UNKNOWN, however long Redis is away. QueueUnavailable: it refuses us."""
         future: asyncio.Future[JobState] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, []).append(future)
         if self._subscription.start():

@@ -141,10 +141,7 @@ class Changes:
 
 
 class Outage:
-    """For workers: waits for Redis however long, a denial too. One for each kind of call, which it calls *what*.
-
-    Logs once for each cause that it fails, and once that it works again.
-    """
+    """For workers: waits for Redis however long, a denial too. Logs each cause once, and once that it works again."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -20,10 +20,7 @@ logger = logging.getLogger("jobs.wrong_type")
 
 
 async def put_aside(connection: ScriptConnection) -> bool:
-    """Rename each key of ours that is of another type to `jobs:aside:<key>`, for a week; True if there was one.
-
-    It looks at all keys, some at a time.
-    """
+    """Rename each key of ours that is of another type to `jobs:aside:<key>`, for a week; True if there was one."""
     global _looked
     if time.monotonic() - _looked < SCAN_AGAIN_S:
         return False

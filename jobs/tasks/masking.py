@@ -1,7 +1,4 @@
-"""Keeps secrets out of what people see: arguments are hidden by the names of their parameters, positional ones too.
-
-For logs, commands and pages. What is stored in Redis is not changed by it.
-"""
+"""Keeps secrets out of logs, commands and pages, not out of Redis: arguments are hidden by their parameters' names."""
 
 import inspect
 import re
@@ -108,10 +105,7 @@ def masked(
     most: int = MOST,
     secrets: Secrets | None = None,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call as people may see them: a copy of at most *most* values, however many there are.
-
-    *secrets*: those of the task, where they are known already.
-    """
+    """The arguments of a call as people may see them: at most *most* values. *secrets*: the task's, if known."""
     secrets = lookup(task) if secrets is None else secrets
     if not (kwargs or secrets.places) and len(args) < most and LEAVES.issuperset(map(type, args)):
         return list(args), {}

@@ -31,11 +31,7 @@ _origins: dict[str, Origin] = {}
 
 
 def register(task: T, aliases: Iterable[str] = ()) -> T:
-    """Make *task* known by its name, and by the names it had before.
-
-    SettingsMistake: two functions with one name. The same one, declared again by its module's next run, takes the place
-    of the old one: see origin.py.
-    """
+    """Make *task* known by its names. SettingsMistake: another task has one, not the same one declared again."""
     names, origin = (task.name, *aliases), origin_of(task)
     for name in names:
         before = _origins.get(name)

@@ -1,7 +1,6 @@
 """Values of options. Each check takes the option's name and its value, and returns the value that is meant.
 
-A value of the wrong kind is a TypeError, one out of range a WrongValue. The message has the name, the value and what to
-give instead. Where options are declared (`@task`, `worker_settings`, `crontab` ...) both become a SettingsMistake.
+A value of the wrong kind is a TypeError, one out of range a WrongValue, and in a declaration both a SettingsMistake.
 """
 
 import contextlib

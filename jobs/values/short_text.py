@@ -23,10 +23,7 @@ _BRACKETS: dict[Any, tuple[str, str]] = {
 
 
 def text(value: Any, limit: int = 80) -> str:
-    """The value as `repr()` writes it, at most *limit* characters, whatever its `__repr__` does.
-
-    This takes time for what is shown, not for what the value holds.
-    """
+    """Its `repr()`, at most *limit* characters, in the time that these take, whatever its `__repr__` does."""
     kind = type(value)
     if kind is str or kind is bytes:
         return cut(repr(value[: limit + 1]), limit)

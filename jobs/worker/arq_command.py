@@ -16,10 +16,7 @@ SUPPORTED_ARQ = "0.28.0"
 
 
 def use_our_worker() -> None:
-    """Have arq's command line build our Worker: it looks the name up when it starts one.
-
-    Guarded by the version, because everything that we override is arq's private business.
-    """
+    """Have arq's command line build our Worker. Guarded by the version: what we override is arq's private business."""
     if arq.VERSION != SUPPORTED_ARQ:
         raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
     arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]

@@ -160,10 +160,7 @@ def without_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) ->
 
 
 def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
-    """The schedules, by the clock of *zone* where they have none of their own.
-
-    Redis remembers a schedule by its name: two of one name would take each other's moments.
-    """
+    """The schedules, by the clock of *zone* where they have none of their own. Redis knows each by its name alone."""
     otherwise = "is no schedule: give crontab(...), every(...), or what arq.cron() makes"
     several = _listed("cron_jobs", cron_jobs, lambda one: isinstance(one, CronJob), otherwise)
     seen = set[str]()
