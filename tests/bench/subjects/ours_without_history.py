@@ -9,16 +9,19 @@ from hashlib import sha1
 from jobs.store import scripts
 from tests.bench.subjects.ours import *  # noqa: F403  # the same tasks and settings
 
-_LINES = (
-    r"^    count\(task, state, began.*$",
-    r"^  history\[#history \+ 1\].*$",
-    r"^  redis\.call\('HSET', RECORD \.\. id, 'state', state, 'finished'.*$",
-)
+_LINES = {
+    r"^    count\(task, state, began.*$": "",
+    r"^  history\[#history \+ 1\].*$": "",
+    r"^  redis\.call\('HSET', RECORD \.\. id, 'state', state, 'finished'.*$": (
+        # without a state, a renewal that comes before the worker has the answer would lease the job again
+        "  redis.call('HSET', RECORD .. id, 'state', state)"
+    ),
+}
 
 
 def _without(text: str) -> str:
-    for line in _LINES:
-        text, found = re.subn(line, "", text, flags=re.MULTILINE)
+    for line, instead in _LINES.items():
+        text, found = re.subn(line, instead, text, flags=re.MULTILINE)
         assert found == 1, f"finish.lua has changed, {line} is there {found} times"
     return text
 
