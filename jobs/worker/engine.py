@@ -50,6 +50,8 @@ class Engine:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(options.queues)
         self.max_jobs = max_jobs
+        self._at_once = max(max_jobs // 2, 1)
+        """Half the slots: while the jobs of one claim run, Redis works on the next."""
         self.counts = dict.fromkeys((SUCCESS, FAILURE, RETRY), 0)
         self.started = 0
         self.quiet = False
@@ -76,7 +78,7 @@ class Engine:
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
-        self.waker = Waker(waking, self.queues, poll_s, self._can_take, self._slots.wait_for_change)
+        self.waker = Waker(waking, self.queues, poll_s, lambda: self._claimable > 0, self._slots.wait_for_change)
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
         )
@@ -166,15 +168,16 @@ class Engine:
                 block = block if number % BLOCK else []
                 self._start(job, block)
             if batch.left_behind:
-                await asyncio.sleep(0)
-            elif burst and not batch.jobs and not await self._is_anything_left():
+                continue
+            if burst and not batch.jobs and not await self._is_anything_left():
                 return
-            elif not self._stopping:
+            if not self._stopping:
                 await self.waker.wait(0.02 if burst else batch.next_due_s)
 
     @property
     def _claimable(self) -> int:
-        return 0 if self.quiet else self._caution.jobs_allowed
+        """How many jobs to claim now. A worker that can take none passes its wake token on."""
+        return 0 if self.quiet or self._stopping else min(self._caution.jobs_allowed, self._at_once)
 
     def _start(self, job: ClaimedJob, block: list[HeldJob]) -> None:
         held = HeldJob(job, Slot(self._slots), self._redis, self._threads)
@@ -230,10 +233,6 @@ class Engine:
         if (after_end := self._runner.hooks.after_end) is not None and outcome.ends:
             ctx = ctx_for(self._runner.ctx, held.job, held.call)
             self.hooks.start(call_hook(after_end, held.call.task, ctx))
-
-    def _can_take(self) -> bool:
-        """A stopping worker must pass the wake token on."""
-        return self._claimable > 0 and not self._stopping
 
     def _drop(self, held: HeldJob) -> None:
         if self.held.get(held.job.id) is held:

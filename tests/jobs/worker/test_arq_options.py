@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 import signal
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,11 +227,15 @@ async def test_a_shutdown_waits_as_long_as_it_is_told(
 
 
 async def test_no_more_than_max_jobs_run(connection: JobsRedis, start_worker: StartWorker) -> None:
-    await start_worker(**enough(max_jobs=2))
-    first, second, third = await tasks.nap.apply_many([(T,), (T,), (0,)])
-    await wait_until(lambda: is_started(first, second), "two jobs to start")
+    """One half of them is claimed while the other runs."""
+    worker = await start_worker(**enough(max_jobs=4))
+    *four, fifth = await tasks.nap.apply_many([*[(T,)] * 4, (0,)])
+    await wait_until(lambda: is_started(*four), "four jobs to start")
 
-    assert await third.state() == "PENDING"
+    assert await fifth.state() == "PENDING"
+    assert worker.engine is not None
+    claims = Counter(held.job.token for held in worker.engine.held.values())
+    assert list(claims.values()) == [2, 2]
 
 
 @pytest.mark.parametrize("limit", [0.3, timedelta(seconds=0.3)], ids=str)
