@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
-from ..worker.presence import memory_mb
+from ..worker.memory import memory_mb
 from ..worker.statistics import Statistics
 from .port import Answer
 

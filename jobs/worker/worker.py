@@ -31,7 +31,7 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
-from .presence import check_memory, memory_mb
+from .memory import check_memory, memory_mb
 from .process_end import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
 from .statistics import Statistics
