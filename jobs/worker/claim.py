@@ -1,4 +1,4 @@
-"""Claims: as many due jobs as there are free slots, in one call to Redis."""
+"""Claims: due jobs for free slots, in one call to Redis."""
 
 import itertools
 import logging

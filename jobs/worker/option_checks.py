@@ -93,7 +93,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "timezone": checks.or_none(checks.zone),
     "log_format": _only("text", "json", otherwise="it is 'text' for people or 'json' for machines"),
     "allow_abort_jobs": _only(True, otherwise="every job can be aborted here; remove it"),
-    "queue_read_limit": _only(None, otherwise="remove it, a worker claims as many jobs as it has free slots"),
+    "queue_read_limit": _only(None, otherwise="remove it, a worker claims for half of its slots at a time"),
 }
 
 

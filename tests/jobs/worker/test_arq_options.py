@@ -51,7 +51,7 @@ def no_runs() -> None:
 REFUSED: dict[str, tuple[Any, str]] = {
     "redis_settings": (RedisSettings(), "write redis_url="),
     "redis_pool": (JobsRedis.at("redis://localhost"), "write redis_url="),
-    "queue_read_limit": (10, "remove it, a worker claims as many jobs as it has free slots"),
+    "queue_read_limit": (10, "remove it, a worker claims for half of its slots at a time"),
     "allow_abort_jobs": (False, "every job can be aborted here; remove it"),
 }
 """Options that would have no effect, with what the refusal says."""
