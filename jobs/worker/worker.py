@@ -31,7 +31,7 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
-from .memory import check_memory, memory_mb
+from .memory import check_memory, collect_rarely, memory_mb
 from .process_end import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
 from .statistics import Statistics
@@ -105,6 +105,8 @@ class Worker(ArqWorker):
         if self.on_startup:
             await self.on_startup(self.ctx)
             logger.disabled = False
+        if self._owns_process:
+            collect_rarely()
         assert isinstance(self.pool, JobsRedis)
         await self._run_engine(self.pool)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -59,6 +60,12 @@ async def wait_until_there(path: str) -> None:
 async def loaded() -> list[str]:
     """The modules that this worker has imported, and its threads."""
     return [*sys.modules, *(thread.name for thread in threading.enumerate())]
+
+
+@task(name="tests.collects")
+async def collects() -> tuple[int, bool]:
+    """After how many new objects this process looks for garbage, and whether it leaves out what was there before."""
+    return gc.get_threshold()[0], gc.get_freeze_count() > 10_000
 
 
 @task(name="tests.fail")
@@ -185,7 +192,7 @@ async def hoard(mb: int) -> None:
 ALL = [
     multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
     progress, append, once, crash, who, read, note_error, hoard, held_thread,
-    tick, block_until, wait_until_there, loaded,
+    tick, block_until, wait_until_there, loaded, collects,
 ]  # fmt: skip
 
 if "REDIS_URL" in os.environ:

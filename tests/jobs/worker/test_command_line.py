@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -48,6 +49,19 @@ async def test_check_is_right_whether_two_workers_run_or_one_or_none(
     second.process.send_signal(signal.SIGTERM)
     assert await second.wait_until_ended() == 0
     assert await check() == 1
+
+
+async def test_only_a_process_of_its_own_collects_garbage_less_often(
+    connection: JobsRedis, start_process: StartProcess, start_worker: StartWorker
+) -> None:
+    own = await start_process()
+    assert await (await tasks.collects.delay()).get(timeout=10) == (20_000, True)
+
+    own.process.kill()
+    await own.wait_until_ended()
+    await start_worker()
+    assert await (await tasks.collects.delay()).get(timeout=10) == (gc.get_threshold()[0], False)
+    assert gc.get_threshold()[0] < 20_000
 
 
 async def test_the_check_fails_soon_after_a_worker_was_killed(
