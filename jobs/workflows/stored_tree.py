@@ -14,6 +14,8 @@ from .canvas import Node, Signature, chain, chord, group
 from .node import FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
+KINDS = ("task", *WORKFLOWS)
+_CALL = Signature("")
 
 _PLACE = re.compile(r"-|(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*")
 
@@ -84,18 +86,20 @@ def _checked(tree: Tree) -> Tree:
 
 
 def _node(tree: Mapping[str, Any]) -> Node:
-    kinds = [name for name in ("task", *WORKFLOWS) if name in tree]
+    kinds = [name for name in KINDS if name in tree]
     if len(kinds) != 1:
         raise EncodingError(f"neither a signature nor a group, chain or chord: {tree!r:.200}")
-    [kind] = kinds
-    node = Signature(tree["task"]) if kind == "task" else WORKFLOWS[kind](*map(_node, tree[kind]))
-    options = {
-        name: tuple(map(_node, value)) if name in CALLBACKS else value
-        for name, value in tree.get("options", {}).items()
+    fields = {
+        "args": tuple(tree.get("args", ())),
+        "kwargs": dict(tree.get("kwargs", {})),
+        "options": _options(tree["options"]) if "options" in tree else {},
+        "immutable": tree.get("immutable", False),
     }
-    return node._with(
-        args=tuple(tree.get("args", ())),
-        kwargs=dict(tree.get("kwargs", {})),
-        options=options,
-        immutable=tree.get("immutable", False),
-    )
+    [kind] = kinds
+    if kind == "task":  # not made anew for each: there may be 100,000
+        return _CALL._with(task=tree["task"], **fields)
+    return WORKFLOWS[kind](*map(_node, tree[kind]))._with(**fields)
+
+
+def _options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(map(_node, value)) if name in CALLBACKS else value for name, value in stored.items()}
