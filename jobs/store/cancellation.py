@@ -20,7 +20,7 @@ async def wait_at_most(seconds: float, what: Awaitable[object]) -> bool:
     return False
 
 
-async def cancel_until_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def cancel_until_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel, and wait until all have ended; their errors are dropped.
 
     For background tasks of a worker or a server: start them in `on_startup`, end them so in `on_shutdown`. To cancel

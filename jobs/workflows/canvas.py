@@ -183,11 +183,9 @@ class chord(Workflow):
 
 async def run_here(call: Signature, path: Path = ()) -> Any:
     """Call one task in this process and then its callbacks, as a worker would."""
-
-    def run() -> Awaitable[Any]:
-        return registry.lookup(call.task)(*call.args, **call.kwargs)
-
-    return await _with_callbacks(call, run, run_here, path, None)
+    return await _with_callbacks(
+        call, lambda: registry.lookup(call.task)(*call.args, **call.kwargs), run_here, path, None
+    )
 
 
 def evaluate(
@@ -219,9 +217,6 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
             member = member._with(options=merged(member.options, inherited))
         return evaluate(member, node.args, node.kwargs, call, (*path, number), request)
 
-    def go_on(number: int, result: Any) -> Awaitable[Any]:
-        return evaluate(node.tasks[number], (result,), {}, call, (*path, number), request)
-
     if isinstance(node, group):
         return _list(node, await gather(begin, len(node.tasks), node.options.get("max_concurrency")))
     if isinstance(node, chord) and len(node.tasks) != 2:
@@ -229,7 +224,8 @@ async def _workflow(node: Node, call: Call, path: Path, request: Any) -> Any:
     result = node.args[0] if node.args else None  # what a chain of no steps hands on
     for number, step in enumerate(node.tasks):
         try:
-            result = await (go_on(number, result) if number else begin(number))
+            going = evaluate(step, (result,), {}, call, (*path, number), request) if number else begin(number)
+            result = await going
         except Exception as error:
             if isinstance(step, group):
                 skipped = [(n, node.tasks[n]) for n in range(number + 1, len(node.tasks))]
@@ -281,9 +277,7 @@ def _errbacks(node: Node, path: Path) -> list[tuple[Path, Node]]:
 async def _call_back(
     option: str, node: Node, callbacks: list[tuple[Path, Node]], outcome: Any, call: Call, request: Any
 ) -> None:
-    args: tuple[Any, ...] = (outcome,)
-    if option == "link_error":
-        args = (request, outcome, "".join(traceback.format_exception(outcome)))
+    args = (outcome,) if option == "link" else (request, outcome, "".join(traceback.format_exception(outcome)))
     calls = [evaluate(callback, args, {}, call, path, request) for path, callback in callbacks]
     for ended in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(ended, Exception):  # the result is kept

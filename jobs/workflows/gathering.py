@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ..store.cancellation import cancel_until_ended
+
 
 async def gather(begin: Callable[[int], Awaitable[Any]], count: int, limit: int | None) -> list[asyncio.Future[Any]]:
     """Begin 0 to *count* - 1, at most *limit* under way, and wait for every one, whatever becomes of the others:
@@ -11,14 +13,23 @@ async def gather(begin: Callable[[int], Awaitable[Any]], count: int, limit: int 
     """
     numbers = iter(range(count))
     futures: list[asyncio.Future[Any]] = []
-    if limit is None:
-        futures += [asyncio.ensure_future(begin(number)) for number in numbers]
 
     async def in_turn() -> None:
         for number in numbers:
             futures.append(asyncio.ensure_future(begin(number)))
-            await asyncio.gather(futures[-1], return_exceptions=True)
+            await asyncio.wait(futures[-1:])
 
-    await asyncio.gather(*(in_turn() for _ in range(min(limit or 0, count))))
-    await asyncio.gather(*futures, return_exceptions=True)
+    try:
+        await asyncio.gather(*(in_turn() for _ in range(min(limit or 0, count))))
+        for number in numbers:
+            futures.append(asyncio.ensure_future(begin(number)))
+            if number % 500 == 499:  # what has begun gets under way while the rest begins
+                await asyncio.sleep(0)
+        for future in futures:  # one after the other: a callback for each of 100,000 is too expensive
+            if not future.done():
+                await asyncio.wait([future])
+            future.cancelled() or future.exception()  # looked at: asyncio need not complain of it
+    except asyncio.CancelledError:
+        await cancel_until_ended(futures)
+        raise
     return futures
