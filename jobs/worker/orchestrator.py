@@ -7,7 +7,8 @@ same calls, and finds in the journal what has been done: nothing else has to sur
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,8 @@ from ..store import default
 from ..store.call import Call
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
-from ..store.store import CLASH, REFUSED, Store
+from ..store.sender import refuse
+from ..store.store import CLASH, REFUSED, TAKEN, Store
 from ..store.stored_values import chunked, text
 from ..tasks.current import CurrentJob, without_slot
 from ..workflows import members
@@ -35,6 +37,8 @@ PARK_AFTER_S = 60
 MANY_WORKFLOWS = 1_000
 """If a worker has more workflows, idle ones are parked at once."""
 REPORTS_A_SECOND = 5
+SENT_TOGETHER = 500
+"""Members whose calls are made and enqueued at once. The first of many run while the rest is on its way."""
 PARKED_S = 3600
 """A parked workflow looks again after this time, in case a message was lost."""
 
@@ -65,11 +69,12 @@ class Orchestration:
         """path -> entry of the journal, until the evaluation asks for it."""
         self._seen: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
-        self._outbox: list[Call] = []
+        self._outbox: deque[tuple[Signature, str]] = deque()
+        self._sending: asyncio.Task[None] | None = None
         self._failures: list[str] = []
         """The paths of members that the evaluation has seen fail."""
-        self._refused = False
-        self._news = asyncio.Event()
+        self._refused = self._heard = False
+        self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Any:
@@ -95,10 +100,7 @@ class Orchestration:
         tree, journal = await _outage.keep_trying(self._listen_and_read, only_away=True)
         if tree is None:
             raise RemoteError("WorkflowLost", f"the tree of workflow {self._id} is gone from Redis")
-        self._ended = {text(path): entry for path, entry in journal.items()}
-        self._seen = set(self._ended)
-        for place, entry in self._ended.items():
-            self._count(place, entry)
+        self._take({text(path): entry for path, entry in journal.items()})
         stored = read(tree)
         self._caller = Caller.of(self._id, stored, self._job.headers)
         self._counts["total"] = len(members.places_of(stored))
@@ -121,16 +123,14 @@ class Orchestration:
 
     async def _until_ended(self, evaluation: asyncio.Future[Any]) -> Any:
         idle_s = 0.0
-        evaluation.add_done_callback(lambda _: self._news.set())
-        while not evaluation.done():
-            self._news.clear()
+        evaluation.add_done_callback(lambda _: self._over.set())
+        while not (evaluation.done() or self._refused):
+            self._heard = False
             patience_s = COMPARE_S if len(_under_way) <= MANY_WORKFLOWS else 1
-            await wait_at_most(patience_s, self._news.wait())
-            if evaluation.done() or self._refused:
+            if await wait_at_most(patience_s, self._over.wait()):
                 break
-            if self._news.is_set():
+            if self._heard:
                 idle_s = 0
-                self._report_soon()
                 continue
             idle_s += patience_s
             await self._guarded(self._compare)
@@ -168,32 +168,41 @@ class Orchestration:
         if place in self._ended:
             self._settle(place, self._ended.pop(place))
             return future
-        try:
-            self._outbox.append(member_call(self._redis, signature, self._caller, place))
-        except Exception as error:  # arguments that cannot travel: the same in every replay
-            future.set_exception(error)
-            return future
-        if len(self._outbox) == 1:
-            self._start(self._send)
+        self._outbox.append((signature, place))
+        if self._sending is None or self._sending.done():
+            self._sending = self._start(self._send_all)
         return future
 
-    async def _send(self) -> None:
-        """Enqueue all that was asked for in this turn of the loop, in bulk."""
-        calls, self._outbox = self._outbox, []
+    async def _send_all(self) -> None:
+        while self._outbox:
+            await self._send([self._outbox.popleft() for _ in range(min(len(self._outbox), SENT_TOGETHER))])
+
+    async def _send(self, asked: Sequence[tuple[Signature, str]]) -> None:
+        """Enqueue the calls of these members, in bulk."""
+        calls = list[Call]()
+        for signature, place in asked:
+            try:
+                calls.append(member_call(self._redis, signature, self._caller, place))
+            except Exception as error:  # arguments that cannot travel: the same in every replay
+                refuse(self._waiting[place], error)
         try:
             answers = await _outage.keep_trying(partial(self._redis.enqueue, calls), only_away=True)
         except Exception as error:  # Redis takes no such call, now or later
             for call in calls:
-                self._waiting[call.path].set_exception(error)
+                refuse(self._waiting[call.path], error)
             return
+        taken = list[str]()
         for call, answer in zip(calls, answers, strict=True):
-            future = self._waiting[call.path]
-            if answer == CLASH and not future.done():
-                future.set_exception(QuarqError(f"its member {call.id} cannot be called: another job has this id"))
-        if REFUSED in answers:  # it was revoked, or another worker has ended it
-            self._refused = True
-            self._news.set()
-        await self._compare()  # one that was taken may have ended before we followed it
+            if answer == TAKEN:
+                taken.append(call.path)
+            elif answer == CLASH:
+                clash = QuarqError(f"its member {call.id} cannot be called: another job has this id")
+                refuse(self._waiting[call.path], clash)
+            elif answer == REFUSED:  # it was revoked, or another worker has ended it
+                self._refused = True
+                self._over.set()
+        if taken:  # they may have ended before we followed them
+            self._start(partial(self._read, taken))
 
     def _hear(self, places: list[str]) -> None:
         self._start(partial(self._read, places))
@@ -206,20 +215,24 @@ class Orchestration:
     async def _read(self, places: list[str]) -> None:
         for some in chunked(places, 1000):
             entries: list[bytes | None] = await self._redis.hmget(self._redis.key.JOURNAL + self._id, list(some))  # type: ignore[misc]
-            for place, entry in zip(some, entries, strict=True):
-                if entry is not None and place not in self._seen:
-                    self._seen.add(place)
-                    self._count(place, entry)
-                    if place in self._waiting:
-                        self._settle(place, entry)
-                    else:
-                        self._ended[place] = entry
-        self._news.set()
+            self._take(dict(zip(some, entries, strict=True)))
 
-    def _count(self, place: str, entry: bytes) -> None:
-        if not members.is_callback(place):
-            self._counts["done"] += 1
-            self._counts["failed"] += not entry.startswith(b"S")
+    def _take(self, entries: Mapping[str, bytes | None]) -> None:
+        """Go on with what members came to: their entries in the journal, each taken once."""
+        for place, entry in entries.items():
+            if entry is None or place in self._seen:
+                continue
+            self._seen.add(place)
+            if not members.is_callback(place):
+                self._counts["done"] += 1
+                self._counts["failed"] += not entry.startswith(b"S")
+            if place in self._waiting:
+                self._settle(place, entry)
+            else:
+                self._ended[place] = entry
+        self._heard = True
+        if self._counts["total"]:  # it has begun
+            self._report_soon()
 
     def _settle(self, place: str, entry: bytes) -> None:
         future = self._waiting[place]

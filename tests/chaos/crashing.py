@@ -10,6 +10,7 @@ import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,11 @@ class CrashingOrchestration:
         self.reached = Counter[str]()
         return node
 
-    async def send(self: Any) -> None:
+    async def send(self: Any, asked: Sequence[Any]) -> None:
         self.reached["send"] += 1
         number = self.reached["send"]
         reach(f"before send {number}")
-        await CrashingOrchestration._send(self)
+        await CrashingOrchestration._send(self, asked)
         reach(f"after send {number}")
 
     def hear(self: Any, places: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from jobs import Result, chain, chord, group
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
+from jobs.store.call import Call
 from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.worker.conftest import StartWorker
@@ -22,6 +24,28 @@ async def test_a_group_gives_the_list_of_results_in_the_order_given(start_worker
     result = await group(multiply.s(i, i + 5) for i in range(10)).delay()
 
     assert await result.get(timeout=10) == [0, 6, 14, 24, 36, 50, 66, 84, 104, 126]
+
+
+async def test_the_first_of_many_members_run_while_the_rest_is_on_its_way(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Redis is slow here: it takes the next calls only once a member of the first has run."""
+    monkeypatch.setattr(orchestrator, "SENT_TOGETHER", 2)
+    ran, enqueue, sizes = tmp_path / "ran", JobsRedis.enqueue, list[int]()
+
+    async def slow(self: JobsRedis, calls: Sequence[Call]) -> list[int]:
+        if calls[0].parent:
+            sizes.append(len(calls))
+            await wait_until(lambda: len(sizes) == 1 or ran.exists(), "a member of the first to run")
+        return await enqueue(self, calls)
+
+    monkeypatch.setattr(JobsRedis, "enqueue", slow)
+    await start_worker()
+
+    result = await group(append.s(str(ran), str(number)) for number in range(5)).delay()
+
+    assert await result.get(timeout=10) == [1] * 5
+    assert sizes == [2, 2, 1]
 
 
 async def test_a_chain_hands_each_result_on(start_worker: StartWorker) -> None:
