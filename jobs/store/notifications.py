@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import msgpack
@@ -24,12 +24,18 @@ from .subscription import Subscription
 from .wrong_type import with_own_keys
 
 T = TypeVar("T")
+Hear: TypeAlias = Callable[[Mapping[str, bytes | None], str], None]
+"""It is given the paths of members that ended, and in which run of the workflow they got the entries that are given
+along: '' if none are.
+"""
 logger = logging.getLogger("jobs.notifications")
 
 READ_AGAIN_S = 0.5
 """How long to wait before states are read again that could not be read."""
 READ_TOGETHER = 500
 """Jobs that one script reads."""
+WITH_ENTRIES = "+"
+"""What the name of a listener begins with that is sent the entries of members along with their paths."""
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 
@@ -52,6 +58,7 @@ class Notifications:
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.name = uuid4().hex[:12]
+        self.listener = WITH_ENTRIES + self.name
         self._patience_s = patience_s
         self._connection = ScriptConnection(pool, key)
         self._waiting: dict[str, list[asyncio.Future[JobState]]] = {}
@@ -59,9 +66,9 @@ class Notifications:
         self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
         self._subscription = Subscription(
-            pool, [key.REPLY + self.name, key.NEWS + self.name], hear=self._hear, look=self._look
+            pool, [key.REPLY + self.name, key.NEWS + self.listener], hear=self._hear, look=self._look
         )
-        self._followed: dict[str, tuple[Callable[[list[str]], None], Callable[[], object]]] = {}
+        self._followed: dict[str, tuple[Hear, Callable[[], object]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
@@ -131,8 +138,8 @@ class Notifications:
             elif not future.done():
                 future.set_result(answer)
 
-    def follow(self, workflow: str, hear: Callable[[list[str]], None], look: Callable[[], object]) -> None:
-        """Call *hear* with the paths of members that ended, and *look* when messages may have been lost."""
+    def follow(self, workflow: str, hear: Hear, look: Callable[[], object]) -> None:
+        """Call *hear* of members that ended, and *look* when messages may have been lost."""
         self._followed[workflow] = (hear, look)
         if self._subscription.start():
             look()
@@ -141,12 +148,14 @@ class Notifications:
         self._followed.pop(workflow, None)
 
     def _hear(self, channel: bytes, message: bytes) -> None:
-        words = [text(raw) for raw in msgpack.unpackb(message, raw=True)]
-        if channel.startswith(self._connection.key.NEWS.encode()):
-            if words[0] in self._followed:
-                self._followed[words[0]][0](words[1:])
-        else:
-            self._ask(job_id for job_id in words if job_id in self._waiting)
+        words = msgpack.unpackb(message, raw=True)
+        if not channel.startswith(self._connection.key.NEWS.encode()):
+            self._ask(job_id for job_id in map(text, words) if job_id in self._waiting)
+        elif followed := self._followed.get(text(words[0])):
+            if isinstance(words[1], dict):
+                followed[0]({text(path): entry for path, entry in words[1].items()}, text(words[2]))
+            else:
+                followed[0](dict.fromkeys(map(text, words[1:])), "")
 
     def _look(self) -> None:
         self._ask(self._waiting)

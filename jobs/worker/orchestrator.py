@@ -110,7 +110,7 @@ class Orchestration:
 
     async def _listen_and_read(self) -> tuple[bytes | None, dict[bytes, bytes]]:
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.name)
+            pipe.hset(self._redis.key.RECORD + self._id, "listener", self._redis.notifications.listener)
             pipe.get(self._redis.key.TREE + self._id)
             pipe.hgetall(self._redis.key.JOURNAL + self._id)
             _, tree, journal = await pipe.execute()
@@ -204,8 +204,12 @@ class Orchestration:
         if taken:  # they may have ended before we followed them
             self._start(partial(self._read, taken))
 
-    def _hear(self, places: list[str]) -> None:
-        self._start(partial(self._read, places))
+    def _hear(self, ended: Mapping[str, bytes | None], run: str) -> None:
+        """Members have ended. The journal may have forgotten what came to those of an earlier *run* than this."""
+        if run == str(self._job.request.attempts):
+            self._take(ended)
+        else:
+            self._start(partial(self._read, list(ended)))
 
     async def _compare(self) -> None:
         length: int = await self._redis.execute_command("HLEN", self._redis.key.JOURNAL + self._id)

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +80,10 @@ class CrashingOrchestration:
         await CrashingOrchestration._send(self, asked)
         reach(f"after send {number}")
 
-    def hear(self: Any, places: list[str]) -> None:
+    def hear(self: Any, ended: Mapping[str, bytes | None], run: str) -> None:
         self.reached["heard"] += 1
         reach(f"heard {self.reached['heard']}")
-        CrashingOrchestration._hear(self, places)
+        CrashingOrchestration._hear(self, ended, run)
 
 
 class CrashingRecorder:

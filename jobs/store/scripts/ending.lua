@@ -2,7 +2,8 @@
 -- get a message, and so does the workflow that it is a member of.
 
 local replies = {} -- channel -> ids, so that a caller hears of a whole batch in one message
-local news = {} -- workflow -> paths that ended
+local news = {} -- workflow -> paths that ended, and their entries in its journal
+local NEWS_BYTES = 65536 -- of entries that go with a message
 local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
 local by_task, unsuccessful = {}, {} -- the same of the indexes that pages read
 local ended = {}
@@ -25,8 +26,11 @@ end
 local function write_journal(record, state, result)
   local workflow = record.parent
   if ended[workflow] or redis.call('EXISTS', JOB .. workflow) == 0 then return false end
-  redis.call('HSET', JOURNAL .. workflow, record.path, state:sub(1, 1) .. result)
-  add_to(news, workflow, record.path)
+  local path, entry = record.path, state:sub(1, 1) .. result
+  redis.call('HSET', JOURNAL .. workflow, path, entry)
+  local own = news[workflow] or { paths = {}, entries = {}, bytes = 0 }
+  news[workflow] = own
+  own.paths[#own.paths + 1], own.entries[path], own.bytes = path, entry, own.bytes + #entry
   return true
 end
 
@@ -78,9 +82,9 @@ end
 -- followers. A workflow that was parked is due again.
 local function tell_waiters()
   for channel, ids in pairs(replies) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
-  for workflow, paths in pairs(news) do
-    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect')
-    local message = cmsgpack.pack({ workflow, unpack(paths) })
+  for workflow, own in pairs(news) do
+    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect', 'attempts')
+    local message = cmsgpack.pack({ workflow, unpack(own.paths) })
     redis.pcall('PUBLISH', ENDS .. workflow, message)
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
@@ -88,6 +92,9 @@ local function tell_waiters()
       call_job(workflow, record[3], as_moment(tonumber(record[4]) or 0))
       wake(record[3] or 'default')
     elseif record[1] then
+      if record[1]:sub(1, 1) == '+' and own.bytes <= NEWS_BYTES then
+        message = cmsgpack.pack({ workflow, own.entries, record[6] })
+      end
       redis.pcall('PUBLISH', NEWS .. record[1], message)
     end
   end

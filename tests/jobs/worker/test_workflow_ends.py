@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
-from jobs import Result, Signature, chain, chord, connect, group, signature, task
+from jobs import Result, Signature, chain, chord, connect, encoding, group, signature, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
 from jobs.store import keys
 from jobs.store.keys import Keys
+from jobs.store.stored_values import text
 from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
-from tests.jobs.worker.tasks import append, crash, fail, log, multiply, nap, note_error, parent, read
+from tests.jobs.worker.tasks import append, crash, fail, large, log, multiply, nap, note_error, parent, read
 from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 
@@ -288,6 +290,30 @@ async def test_the_id_of_a_forgotten_workflow_is_free_with_those_of_its_members(
 
     assert await again.get(timeout=5) == [1, 2]
     assert report.read_text() == 2 * "start run\nend run\n"
+
+
+async def test_results_too_large_for_a_message_are_read(start_worker: StartWorker) -> None:
+    await start_worker()
+
+    results = await (await group(large.s(size) for size in (10, 70_000)).delay()).get(timeout=10)
+
+    assert [len(result) for result in results] == [10, 70_000]
+
+
+async def test_what_came_to_a_member_in_an_earlier_run_is_not_taken(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """Its message comes late: meanwhile the workflow was retried, and the journal has forgotten that end."""
+    await start_worker()
+    result = await chain(nap.s(0.5), log.s()).delay()
+    [first, _] = await result.children()
+    await wait_until(lambda: _is(first, "STARTED"), "the first step to run")
+
+    listener = text(await connection.hget(Keys.RECORD + result.id, "listener"))
+    late = [result.id, {"0": b"S" + encoding.dumps({"s": True, "r": "earlier"})}, "0"]
+    assert await connection.publish(Keys.NEWS + listener, msgpack.packb(late, use_bin_type=False)) == 1
+
+    assert await result.get(timeout=10) == "rested"
 
 
 @pytest.fixture
