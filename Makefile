@@ -73,7 +73,7 @@ short-chaos: .venv/.installed  ## The short form of every scenario of chaos, as 
 chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 r2" for some, "--seed 7" to repeat, "--rounds 20" for each crash point
 	$(PY) -m tests.chaos $(CHAOS)
 
-bench: .venv/.installed  ## Figures, with stock arq's for comparison; BENCH="latency idle" for some, BENCH=--big for a million jobs
+bench: .venv/.installed  ## Figures, with stock arq's for comparison; BENCH="latency idle" for some, BENCH=--big for a million jobs, BENCH="cost --server jemalloc" on a server that is built with it
 	$(PY) -m tests.bench $(BENCH)
 
 bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery

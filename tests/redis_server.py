@@ -34,11 +34,13 @@ class RedisServer:
         binary: str | None = None,
         config: dict[str, str] | None = None,
         under: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
     ) -> None:
         """*under*: a program that runs it, such as valgrind."""
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
+        self._environment = os.environ | (environment or {})
         self._command = [*under, binary or server_binary()]
         self._config = {
             "port": "0",
@@ -63,7 +65,9 @@ class RedisServer:
         for name, value in (self._config | more).items():
             command += [f"--{name.replace('_', '-')}", value]
         with open(self.folder / "redis.log", "ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
         deadline = time.monotonic() + timeout_s
         while not self._answers(until):
             if self._process.poll() is not None or time.monotonic() > deadline:

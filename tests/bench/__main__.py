@@ -1,4 +1,4 @@
-"""`python -m tests.bench [groups] [--rounds 3] [--peers] [--big]`: measure in turns, print the table."""
+"""`python -m tests.bench [groups] [--rounds 3] [--peers] [--big] [--server jemalloc]`: measure in turns, print."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.bench.rig import Rig
+from tests.bench.servers import JEMALLOC, Unavailable, named
 from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
 from tests.bench.table import Table
 from tests.venv import make_venv
@@ -31,19 +32,27 @@ GROUPS = (
     "cost",
     "tracing",
 )
+UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 
 
 def main() -> int:
     """Every round measures every subject once, so that a busy minute of the machine hits all of them."""
     options = parse()
     os.environ["BENCH_BIG"] = "1" if options.big else ""
+    try:
+        server = named(options.server)
+    except Unavailable as why:
+        print(f"Not measured on a server with {options.server}: {why}.", file=sys.stderr)
+        return UNAVAILABLE
+    os.environ["BENCH_JEMALLOC"] = "1" if server.allocator.startswith(JEMALLOC) else ""
     if options.peers:
         install_peers()
     groups = [importlib.import_module(f"tests.bench.{name}") for name in options.groups]
     table, failed = Table(), False
     with tempfile.TemporaryDirectory(prefix="quarq-bench-") as folder:
-        rig = Rig(Path(folder))
+        rig = Rig(Path(folder), server)
         try:
+            described = rig.describe()
             for group in groups:
                 subjects = [*group.SUBJECTS, *(PEER_SUBJECTS if options.peers and group.PEERS else ())]
                 wanted = [s for s in subjects if not options.only or s.name in options.only]
@@ -52,6 +61,7 @@ def main() -> int:
                         failed |= not measure(group, rig, subject, table, turn)
         finally:
             rig.server.stop()
+    print(described)
     reached = table.print(target for group in groups for target in group.TARGETS)
     return 0 if reached and not failed else 1
 
@@ -63,6 +73,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours, SAQ")
     parser.add_argument("--peers", action="store_true", help="also SAQ, taskiq, streaq and Celery")
     parser.add_argument("--big", action="store_true", help="1,000,000 jobs where it is 100,000 by default")
+    parser.add_argument(
+        "--server",
+        default=os.environ.get("BENCH_SERVER", ""),
+        help="a path, or jemalloc: one that is built with it, installed or Debian's; that of `make run` by default",
+    )
     options = parser.parse_args()
     options.groups = options.groups or GROUPS
     if unknown := set(options.groups) - set(GROUPS):

@@ -7,6 +7,7 @@ Instructions, counted by callgrind where valgrind is installed, do not depend on
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -29,8 +30,11 @@ MEMBER = "us of CPU for a member of a chord of {:,}, {}"
 STEP = "us of CPU for a step of a chain of {}, {}"
 INSTRUCTIONS = "thousand instructions of Redis for a no-op job, {}"
 
+JEMALLOC = bool(os.environ.get("BENCH_JEMALLOC"))
+"""What Redis takes is judged on a server that is built with it, as those are that people install."""
+
 TARGETS = (
-    Target(RUN.format(100, "Redis"), "<= 34 us", at_most(OURS, 34), of=min),
+    *([Target(RUN.format(100, "Redis"), "<= 34 us", at_most(OURS, 34), of=min)] if JEMALLOC else []),
     Target(RUN.format(100, "worker"), "<= 38 us", at_most(OURS, 38), of=min),
 )
 
@@ -40,7 +44,7 @@ def measure(rig: Rig, subject: Subject) -> Figures:
     for slots in AT_ONCE:
         figures |= jobs(rig, subject, slots)
     figures |= workflow(rig, subject, MEMBER, "chord", MEMBERS) | workflow(rig, subject, STEP, "chain", STEPS)
-    return figures | instructions(subject)
+    return figures | instructions(rig, subject)
 
 
 class Spent:
@@ -84,13 +88,14 @@ def workflow(rig: Rig, subject: Subject, row: str, kind: str, n: int) -> Figures
         return {row.format(n, name): each for name, each in spent.each(n).items()}
 
 
-def instructions(subject: Subject) -> Figures:
+def instructions(rig: Rig, subject: Subject) -> Figures:
     """The same in Redis, counted. A script's fixed cost is in it, by batches of 500 calls and of 50 jobs."""
     if not (shutil.which("valgrind") and shutil.which("callgrind_control")):
         return {}
     with tempfile.TemporaryDirectory(prefix="quarq-callgrind-") as folder:
         counts = Path(folder) / "callgrind"
-        rig = Rig(Path(folder), under=["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"])
+        under = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]
+        rig = Rig(Path(folder), rig.chosen, under=under)
         try:
             rig.call(subject, "fill", 500)  # and scripts are loaded
             counted(rig.server.pid, counts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import redis
 
+from tests.bench.servers import Server
 from tests.bench.subjects import ROOT, Subject
 from tests.bench.tally import Tally
 from tests.redis_server import RedisServer
@@ -22,12 +24,16 @@ from tests.redis_server import RedisServer
 class Rig:
     """One Redis for the run, on TCP (some of the peers know no unix sockets), emptied by `fresh()`."""
 
-    def __init__(self, folder: Path, *, under: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, server: Server, *, under: Sequence[str] = ()) -> None:
         """*under*: a program that runs the server, such as valgrind."""
+        self.chosen = server
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self.server = RedisServer(folder, config={"port": str(port), "bind": "127.0.0.1"}, under=under).start()
+        config = {"port": str(port), "bind": "127.0.0.1"}
+        self.server = RedisServer(
+            folder, binary=server.binary, config=config, under=under, environment=server.environment
+        ).start()
         self.url = f"redis://127.0.0.1:{port}/0"
         self.redis = redis.Redis.from_url(self.url)
         self.tally = Tally(folder / "tally")
@@ -109,6 +115,16 @@ class Rig:
 
     def wait_ran(self, jobs: int) -> None:
         self._wait(lambda: self.tally.total() >= jobs, f"{jobs} jobs to have run")
+
+    def describe(self) -> str:
+        """What all figures of a run have in common."""
+        info = self.redis.info()
+        name, version = (
+            ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info["redis_version"])
+        )
+        return (
+            f"{name} {version} with {info['mem_allocator']}, Python {platform.python_version()}, {os.cpu_count()} cores"
+        )
 
     def used_memory(self) -> int:
         return int(self.redis.info("memory")["used_memory"])
