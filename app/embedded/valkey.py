@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.embedded.processes import Service, StartError
 from app.private_files import make_private
-from settings import Settings
+from settings import Settings, server_environment
 
 START_S = 60  # a large append-only file loads slowly
 STOP_S = 10
@@ -39,7 +39,8 @@ def service(settings: Settings, lock: int) -> Service:
         "set-proc-title": "no",  # lets `ps` show the command line with the data folder
     }
     options = [word for name, value in config.items() for word in (f"--{name}", value)]
-    return Service("Redis", [find_server(), *options], grace_s=STOP_S, keep_open=[lock])
+    command = [find_server(), *options]
+    return Service("Redis", command, grace_s=STOP_S, keep_open=[lock], environment=server_environment())
 
 
 def require_running(settings: Settings) -> None:

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from app.embedded.processes import StartError
 from app.embedded.valkey import find_server
-from settings import ROOT, Settings
+from settings import MALLOC, ROOT, Settings, server_environment
 from tests.app.running_site import RunningSite, environment
 from tests.waiting import wait_until
 
@@ -191,6 +191,20 @@ async def test_a_worker_passes_the_health_check_of_compose(running: RunningSite)
         return await process.wait() == 0
 
     await wait_until(check, "the health check to pass", timeout_s=30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_only_redis_is_started_with_its_own_settings_of_malloc(running: RunningSite) -> None:
+    started = {part: running.pid_of(part) for part in ("unixsocket", "app.serve", "worker.WorkerSettings")}
+    told = {part: MALLOC in Path(f"/proc/{pid}/environ").read_text() for part, pid in started.items()}
+
+    assert told == {"unixsocket": True, "app.serve": False, "worker.WorkerSettings": False}
+
+
+def test_what_the_user_says_of_malloc_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=7")
+
+    assert server_environment()["GLIBC_TUNABLES"] == f"{MALLOC}:glibc.malloc.tcache_count=7"
 
 
 @pytest.mark.parametrize("part", ["app.serve", "worker.WorkerSettings", "unixsocket"])
