@@ -1,0 +1,81 @@
+"""docs/cost.md: the commands of each script on a job's way. A change that adds one is seen here, and in that page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from jobs import connect
+from jobs.client.connection import JobsRedis
+from jobs.store import keys, scripts
+from jobs.store.script_connection import ScriptConnection
+from jobs.worker.claim import Claimer
+from jobs.worker.execution.claimed_job import SUCCESS, CallData, Outcome
+from jobs.worker.execution.held_job import HeldJob
+from jobs.worker.execution.outcome_encoding import OutcomeEncoder
+from jobs.worker.lease_renewer import words
+from settings import ROOT
+from tests.jobs.worker import tasks
+
+MANY = 50
+NOT_OF_A_SCRIPT = {"evalsha", "eval", "info", "config|resetstat"}
+
+
+async def way_of(n: int, redis: JobsRedis) -> AsyncIterator[str]:
+    """From the call to the end, with the words that a worker sends: the name of each script that has run."""
+    connection = ScriptConnection(redis.connection_pool, redis.key)
+    claimer, encoder = Claimer(connection, "w", ["default"], lease_s=60), OutcomeEncoder(redis, "w")
+    await claimer.claim(1, 1, dict)  # which releases first what one of this name may have left
+    yield "nothing"
+    await tasks.multiply.apply_many([(1, 2)] * n)
+    yield "enqueue"
+    claimed = (await claimer.claim(n, 1, dict)).jobs
+    jobs = [replace(job, started=job.started - 3600) for job in claimed]  # durations of one kind are one counter
+    yield "claim"
+    held = words({job.id: job.token for job in jobs})
+    await connection.run(scripts.RENEW, ["w", 60_000, "default", 2, 2, "tests.multiply", "{}", "host", "h", *held])
+    yield "renew"
+    outcome = Outcome(SUCCESS, 3, keep_s=3600)
+    rows = [encoder.row(HeldJob(job, None, redis, None, CallData("tests.multiply")), outcome) for job in jobs]
+    answers = await connection.run(scripts.FINISH, ["w", keys.HISTORY_LENGTH, *(word for row in rows for word in row)])
+    yield "finish"
+    assert answers == [1] * n
+    await connection.close()
+
+
+async def counted(redis: JobsRedis, n: int) -> dict[str, Counter[str]]:
+    """How often each command ran in each script."""
+    found = {}
+    async for script in way_of(n, redis):
+        stats = await redis.info("commandstats")
+        commands = {name.removeprefix("cmdstat_"): row["calls"] for name, row in stats.items()}
+        found[script] = Counter({name: n for name, n in commands.items() if name not in NOT_OF_A_SCRIPT})
+        await redis.config_resetstat()
+    return found
+
+
+def listed(commands: Counter[str]) -> str:
+    return ", ".join(f"{name.upper()}{f' x {n}' if n > 1 else ''}" for name, n in sorted(commands.items()) if n)
+
+
+def table(one: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> str:
+    lines = ["| script | for each call of the script | for each job in it |", "|---|---|---|"]
+    total = Counter[str]()
+    for script in ("enqueue", "claim", "renew", "finish"):
+        each = Counter[str]()
+        for command in many[script]:
+            each[command], rest = divmod(many[script][command] - one[script][command], MANY - 1)
+            assert rest == 0, f"{script}: {command} is neither for each job nor for each call"
+        lines.append(f"| {script} | {listed(one[script] - each)} | {listed(each)} |")
+        total += each if script != "renew" else Counter()
+    return "\n".join([*lines, f"| a job without renewals | | {sum(total.values())} commands |"])
+
+
+async def test_the_page_has_what_each_script_reads_and_writes(redis_url: str) -> None:
+    async with connect(redis_url) as redis:
+        await counted(redis, 1)  # the first of all loads the scripts
+        found = table(await counted(redis, 1), await counted(redis, MANY))
+
+    page = (ROOT / "docs" / "cost.md").read_text()
+    assert found in page, f"docs/cost.md has another table than Redis counts. This is the new one:\n\n{found}\n"
