@@ -5,10 +5,8 @@
 --   3 its id is that of another job: a member, where this is none, or the other way round.
 -- include: storing
 local now = now_ms()
-local answers = {}
-for i = 2, #ARGV, CALL_WORDS do
-  answers[#answers + 1] = store(now, read_call(i, ARGV[1]))
-end
-wake_for_stored()
+local calls = {}
+for i = 2, #ARGV, CALL_WORDS do calls[#calls + 1] = read_call(i, ARGV[1]) end
+local answers = store(now, calls)
 publish_events(now)
 return answers

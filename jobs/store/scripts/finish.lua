@@ -18,7 +18,7 @@
 local worker, history_kept = ARGV[1], tonumber(ARGV[2])
 local FIELDS = 10
 local now = now_ms()
-local answers, settled, unleased, woken = {}, {}, {}, {}
+local answers, settled, unleased, woken, calls = {}, {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
@@ -81,18 +81,18 @@ while i <= #ARGV do
   i = i + FIELDS
   local children = {}
   for _ = 1, following do
-    if answer == 1 then store(now, read_call(i)) end
+    if answer == 1 then calls[#calls + 1] = read_call(i) end
     children[#children + 1] = ARGV[i]
     i = i + CALL_WORDS
   end
   if answer == 1 and children[1] then redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children)) end
 end
 
+if calls[1] then store(now, calls) end
 settle_endings()
 for queue, ids in pairs(unleased) do in_bulk('ZREM', LEASES .. queue, ids) end
 in_bulk('HDEL', RUNNING .. worker, settled)
 for queue in pairs(woken) do wake(queue) end
-wake_for_stored()
 write_counters(now)
 trim_history(history_kept)
 tell_waiters()

@@ -36,8 +36,7 @@ if not_run then
   return not_run
 end
 local id = given_id ~= '' and given_id or 'sched:' .. name .. ':' .. ARGV[2]
-store(now, { id = id, queue = queue, payload = payload, task = task, due = ARGV[2], expires = expires })
-wake_for_stored()
+store(now, { { id = id, queue = queue, payload = payload, task = task, due = ARGV[2], expires = expires } })
 publish_events(now)
 redis.call('HSET', key, 'last_run', ARGV[2], 'last_id', id)
 return 'fired'

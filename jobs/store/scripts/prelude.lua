@@ -1,10 +1,14 @@
 -- Before every script: the time, and what several scripts say about queues.
 
+local microseconds -- of the millisecond that now_ms() returned
+local events -- what is published at the end; false while nobody listens
+
 -- Milliseconds by Redis' own clock: the only clock that any script reads.
 local function now_ms()
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  return now + (tonumber(redis.call('GET', CLOCK) or 0) or 0)
+  local time, set = redis.call('TIME'), redis.call('MGET', CLOCK, LISTENING)
+  local micros = tonumber(time[2])
+  microseconds, events = micros % 1000, set[2] and {}
+  return time[1] * 1000 + math.floor(micros / 1000) + (tonumber(set[1] or 0) or 0)
 end
 
 -- A key of ours, or of arq's, that is no queue: no name makes a queue of one.
@@ -86,9 +90,7 @@ local function forget_record(id)
 end
 
 -- What happens to jobs is published in one message for each script, and only while somebody listens.
-local events
 local function note_event(id, state, task, queue, worker)
-  if events == nil then events = redis.call('EXISTS', LISTENING) == 1 and {} end
   if events then events[#events + 1] = { id, state, task or '', queue or '', worker or '' } end
 end
 

@@ -26,8 +26,7 @@ if what == 'forget' then
   return 'forgotten'
 end
 local id = known[7] ~= '' and known[7] or 'sched:' .. name .. ':now:' .. as_text(now)
-store(now, { id = id, queue = known[2], payload = known[3], task = known[1], expires = known[4] })
-wake_for_stored()
+store(now, { { id = id, queue = known[2], payload = known[3], task = known[1], expires = known[4] } })
 publish_events(now)
 redis.call('HSET', key, 'last_run', as_text(now), 'last_id', id)
 return id
