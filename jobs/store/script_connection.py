@@ -1,7 +1,6 @@
 """One connection of its own to Redis, for scripts: one call at a time, and nothing is ever sent twice by itself."""
 
 import asyncio
-import builtins
 import contextlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +8,12 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, NoScriptError, ResponseError
 
 from .keys import Keys
 from .outage import is_away
 from .scripts import Script
+from .wire import Wire
 
 
 class ScriptConnection:
@@ -28,7 +28,7 @@ class ScriptConnection:
         self._pool = pool
         self.key = key
         self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
-        self._connection: AbstractConnection | None = None
+        self._wire: Wire | None = None
         self._lock = asyncio.Lock()
         self._failure: Exception | None = None
         """The last one, by which calls that wait see that one has happened meanwhile."""
@@ -50,22 +50,17 @@ class ScriptConnection:
         async with self._lock:
             if self._failure is not before:
                 raise ConnectionError(str(self._failure)) from self._failure  # it failed for both
-            connection = self._connection = self._connection or unpooled(self._pool)
             try:
-                async with asyncio.timeout(self._timeout_s + patience_s):
-                    if not connection.is_connected:
-                        await connection.connect()
-                    await connection.send_packed_command(pack_command(words), check_health=False)  # type: ignore[arg-type]  # its stub
-                    return await connection.read_response(disconnect_on_error=False)
+                if self._wire is not None and self._wire.is_closed:
+                    await self.close()
+                wire = self._wire = self._wire or await Wire.open(unpooled(self._pool), self._timeout_s)
+                packed = pack_command(words)  # type: ignore[arg-type]  # its stub
+                return await wire.ask(packed, self._timeout_s + patience_s)
             except ResponseError as refused:
                 # after a failover the name may lead to another server; a new login may be let in
                 if is_away(refused):
                     await self.close()
                 raise
-            except builtins.TimeoutError:
-                self._failure = TimeoutError(f"no answer within {self._timeout_s + patience_s:g} s")
-                await self.close()
-                raise self._failure from None
             except BaseException as error:
                 if isinstance(error, Exception):
                     self._failure = error
@@ -74,9 +69,9 @@ class ScriptConnection:
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
 
 _unpooled: WeakKeyDictionary[ConnectionPool, WeakSet[AbstractConnection]] = WeakKeyDictionary()

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis import exceptions
 from redis.asyncio import Redis
 
 from jobs import Result, connect
 from jobs.client.connection import JobsRedis
 from jobs.errors import QueueUnavailable
 from jobs.store.keys import Keys
+from jobs.store.script_connection import ScriptConnection
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.redis_server import RedisServer
@@ -163,3 +165,28 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(connection: JobsRedis)
         await result.get(timeout=0.1)
 
     assert connection.notifications._waiting == {}
+
+
+async def test_a_connection_that_the_server_closed_is_opened_again_before_anything_is_sent(
+    connection: JobsRedis, redis: Redis
+) -> None:
+    script_connection = ScriptConnection(connection.connection_pool, connection.key)
+    own_id = await script_connection.command("CLIENT", "ID")
+
+    await redis.client_kill_filter(_id=own_id)
+    await wait_until(lambda: script_connection._wire.is_closed, "the end of the connection to be seen")
+
+    assert await script_connection.command("PING") == b"PONG"
+    await script_connection.close()
+
+
+async def test_an_answer_that_is_too_late_is_no_answer_to_the_next_command(connection: JobsRedis, redis: Redis) -> None:
+    script_connection = ScriptConnection(connection.connection_pool, connection.key)
+    script_connection._timeout_s = 0.2
+    assert await script_connection.command("PING") == b"PONG"
+
+    with pytest.raises(exceptions.TimeoutError, match=r"no answer within 0\.3 s"):
+        await script_connection.command("BLPOP", "nothing", 1, patience_s=0.1)
+
+    assert await script_connection.command("PING") == b"PONG"
+    await script_connection.close()
