@@ -24,7 +24,7 @@ from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
 from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, steps_of, through, with_automatic
 from .result import Result
-from .submit import call_of, refuse_reserved_id
+from .submit import calls_of, refuse_reserved_id
 
 _OPTIONS = {
     "job_serializer": checks.or_none(checks.function),
@@ -143,7 +143,7 @@ class JobsRedis(Store):
 
     def _calls_of(self, pairs: Sequence[Pair], known: Settled) -> list[Call]:
         try:
-            return [call_of(self, node, options, known) for node, options in pairs]
+            return calls_of(self, pairs, known)
         except RecursionError:
             raise EncodingError(
                 "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"

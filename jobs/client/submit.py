@@ -1,7 +1,7 @@
 """From a call that somebody made to one that Redis stores: ids, times, limits, what follows."""
 
 import contextlib
-import secrets
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +10,10 @@ from typing import Any, Final, Self
 
 from .. import encoding
 from ..errors import EncodingError, TooLarge, WrongValue
-from ..store.call import LARGE_LIMIT, Call, moment
+from ..store.call import LARGE_LIMIT, Call, Moment, moment
 from ..store.store import Store
 from ..tasks import registry
-from ..tasks.call_options import OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
+from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
 from ..tasks.current import running_job
 from ..values import sendable
 from ..workflows import member_ids
@@ -48,12 +48,26 @@ def call_of(
     return _call_of(connection, node, options, known, job_id, limit)
 
 
+def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]], known: Settled) -> list[Call]:
+    """The same for many: options that several calls have are read once, and the ids are made together."""
+    digits, calls = os.urandom(16 * len(pairs)).hex(), list[Call]()
+    given: Mapping[str, Any] | None = None
+    for n, (node, options) in enumerate(pairs):
+        if node.options or not isinstance(node, Signature) or options.get("task_id"):
+            calls.append(call_of(connection, node, options, known))
+            continue
+        if options is not given:
+            given, terms = options, Terms.of(checked(options, OPTIONS, "apply_async()"), known, None)
+        calls.append(_task_call(connection, node, terms, known, None, digits[32 * n : 32 * n + 32]))
+    return calls
+
+
 def _call_of(
     connection: Store, node: Node, options: Mapping[str, Any], known: Settled, job_id: str, limit: int | None
 ) -> Call:
     """The same with options as they were checked when they were given; '' has an id made."""
     if isinstance(node, Signature):
-        return _task_call(connection, node, options, known, limit, job_id)
+        return _task_call(connection, node, Terms.of(options, known, limit), known, limit, job_id)
     if limit is None:
         check_arguments(node)
     stored = settled(_with_headers_below(node), known)
@@ -65,8 +79,35 @@ def _call_of(
     if not options.get("queue") and (queue := first_queue(node, known)):
         options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
-    call = _task_call(connection, evaluation, options, known, limit, job_id)
+    call = _task_call(connection, evaluation, Terms.of(options, known, limit), known, limit, job_id)
     return replace(call, tree=tree)
+
+
+@dataclass(slots=True)
+class Terms:
+    """What the options of calls ask for, as it is sent; what a task says of itself is not among them."""
+
+    queue: str
+    due: str
+    expires: Moment
+    headers: Mapping[str, str] | None
+    callbacks: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], known: Settled, limit: int | None) -> Self:
+        if not options:
+            return cls("", "", None, None, {})
+        if limit is None:
+            for callback in callbacks_of(options):
+                check_arguments(callback)
+        callbacks = {
+            link: [settled(_with_headers_below(callback), known) for callback in options[link]]
+            for link in CALLBACKS
+            if options.get(link)
+        }
+        eta, countdown, expires = map(options.get, ("eta", "countdown", "expires"))
+        due = moment(eta if eta is not None else countdown)
+        return cls(options.get("queue") or "", due, expires, options.get("headers"), callbacks)
 
 
 @dataclass(frozen=True)
@@ -90,7 +131,8 @@ class Caller:
 def member_call(connection: Store, signature: Signature, caller: Caller, place: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
     job_id, options = caller.prefix + place, _inheriting(caller.headers, as_stored(signature.options))
-    return _task_call(connection, signature, options, caller.known, LARGE_LIMIT, job_id, caller.id, place)
+    terms = Terms.of(options, caller.known, LARGE_LIMIT)
+    return _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 
 def calls_that_follow(
@@ -140,42 +182,25 @@ def refuse_reserved_id(job_id: str) -> None:
 def _task_call(
     connection: Store,
     signature: Signature,
-    options: Mapping[str, Any],
+    terms: Terms,
     known: Settled,
     limit: int | None,
     job_id: str,
     parent: str = "",
     path: str = "",
 ) -> Call:
-    name = signature.task
-    if limit is None:
-        for callback in callbacks_of(options):
-            check_arguments(callback)
-    callbacks = {
-        link: [settled(_with_headers_below(callback), known) for callback in options[link]]
-        for link in ("link", "link_error")
-        if options.get(link)
-    }
+    name, args, kwargs = signature.task, signature.args, signature.kwargs
     task = registry.find(name)
     if task is not None:
-        task.parameters.check(signature.args, signature.kwargs)
+        task.parameters.check(args, kwargs)
     try:
-        payload = connection.encode_call(
-            name, signature.args, signature.kwargs, options=callbacks, limit=limit, headers=options.get("headers")
-        )
+        payload = connection.encode_call(name, args, kwargs, None, terms.callbacks, limit, terms.headers)
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
-    eta, expires, own = options.get("eta"), options.get("expires"), own_of(name, signature.args, known)
-    return Call(
-        id=job_id or secrets.token_hex(16),
-        queue=options.get("queue") or own.queue,
-        payload=payload,
-        task=name,
-        due=moment(eta if eta is not None else options.get("countdown")) or _due_of_parent(),
-        expires=moment(own.expires if expires is None else expires),
-        parent=parent,
-        path=path,
-    )
+    own = own_of(name, args, known)
+    queue, due = terms.queue or own.queue, terms.due or _due_of_parent()
+    expires = moment(own.expires if terms.expires is None else terms.expires)
+    return Call(job_id or os.urandom(16).hex(), queue, payload, name, due, expires, parent, path)
 
 
 def _due_of_parent() -> str:

@@ -16,7 +16,7 @@ LARGE_LIMIT: Final = sendable.LARGEST
 """Bytes of a call that the library makes of values which were taken before, and of a workflow."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
 
@@ -35,10 +35,14 @@ class Call:
 
     def words(self) -> tuple[str | bytes, ...]:
         """What `read_call` in storing.lua reads: what a call may have goes as one map."""
-        always = ("id", "queue", "payload", "task")
-        more = {name: value for name, value in vars(self).items() if value and name not in always}
-        packed = msgpack.packb(more, use_bin_type=False) if more else b""  # Lua knows no type of bytes
+        packed = b""
+        if self.due or self.expires or self.parent or self.tree:
+            more = {name: value for name in _MORE if (value := getattr(self, name))}
+            packed = msgpack.packb(more, use_bin_type=False)  # Lua knows no type of bytes
         return (self.id, self.queue, self.payload, self.task, packed)
+
+
+_MORE: Final = ("due", "expires", "parent", "path", "tree")
 
 
 def moment(value: Moment) -> str:

@@ -113,12 +113,13 @@ async def while_away(
 
     Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
     """
-    first_try, delays = time.monotonic(), backoff()
+    first_try, delays = time.monotonic(), None
     while True:
-        delay_s = next(delays)
         try:
             return await do()
         except Exception as error:
+            delays = delays or backoff()
+            delay_s = next(delays)
             if not is_away(error):
                 raise
             if denial(error):

@@ -75,7 +75,7 @@ class Signature(Node):
         kwargs = checks.by_name("kwargs", kwargs) if kwargs else {}
         if immutable is not False:
             checks.flag("immutable", immutable)
-        self._fill(args, dict(options or {}), task=task, kwargs=kwargs, immutable=immutable)
+        self._fill(args, options, task=task, kwargs=kwargs, immutable=immutable)
 
     def map(self, items: Iterable[Any]) -> "Signature":
         """One job that calls this with each item in turn: the list of results."""

@@ -62,10 +62,10 @@ class Partial:
         """What it is, and what is in it."""
         raise NotImplementedError
 
-    def _fill(self, args: Iterable[Any] | None, options: dict[str, Any], **fields: Any) -> None:
-        fields = {"kwargs": {}, "immutable": False, **fields}
+    def _fill(self, args: Iterable[Any] | None, options: Mapping[str, Any] | None, **fields: Any) -> None:
         args = args if type(args) is tuple else checks.positional("args", args)
-        vars(self).update(fields, args=args, options=_normal(options))
+        options = _normal(dict(options)) if options else {}
+        vars(self).update({"kwargs": {}, "immutable": False}, args=args, options=options, **fields)
 
     def _with(self, **fields: Any) -> Self:
         node = object.__new__(type(self))
@@ -101,4 +101,4 @@ def with_callbacks(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normal(options: dict[str, Any]) -> dict[str, Any]:
     """The options, checked; callbacks as tuples."""
-    return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature")) if options else options
+    return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature"))

@@ -63,8 +63,9 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
     for node, options in calls:
         if not isinstance(node, Signature) or node.task in MAPS:
             found |= names_of(node)
-        for callback in (*callbacks_of(node.options), *callbacks_of(options)):
-            found |= names_of(callback)
+        if node.options or options:
+            for callback in (*callbacks_of(node.options), *callbacks_of(options)):
+                found |= names_of(callback)
     return {name for name in found - MAPS if registry.find(name) is None}
 
 
