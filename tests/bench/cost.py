@@ -7,7 +7,6 @@ Instructions, counted by callgrind where valgrind is installed, do not depend on
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.rig import Rig, cpu_seconds
 from tests.bench.subjects import OURS, Subject
-from tests.bench.table import Figures, Target, at_most
+from tests.bench.table import Figures, Target, at_most, on_jemalloc
 
 SUBJECTS = (OURS,)
 PEERS = False
@@ -30,11 +29,8 @@ MEMBER = "us of CPU for a member of a chord of {:,}, {}"
 STEP = "us of CPU for a step of a chain of {}, {}"
 INSTRUCTIONS = "thousand instructions of Redis for a no-op job, {}"
 
-JEMALLOC = bool(os.environ.get("BENCH_JEMALLOC"))
-"""What Redis takes is judged on a server that is built with it, as those are that people install."""
-
-TARGETS = (
-    *([Target(RUN.format(100, "Redis"), "<= 34 us", at_most(OURS, 34), of=min)] if JEMALLOC else []),
+TARGETS = (  # what Redis takes is judged on a server like those that people install
+    *([Target(RUN.format(100, "Redis"), "<= 34 us", at_most(OURS, 34), of=min)] if on_jemalloc() else []),
     Target(RUN.format(100, "worker"), "<= 38 us", at_most(OURS, 38), of=min),
 )
 

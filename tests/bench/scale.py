@@ -22,6 +22,8 @@ TWO_BUSY = "cores busy with two workers, %"
 TWENTY = "no-op jobs/s of twenty workers, % of one"
 BYTES_DEFERRED = "bytes in Redis, one deferred job"
 BYTES_FINISHED = "bytes in Redis, one finished job"
+MEMORY = "memory of {} {}, MiB"
+WITH_DEFERRED, AFTER_MANY = f"with {DEFERRED:,} deferred", f"after {MANY:,} more jobs"
 GROWTH = f"worker's memory after {MANY:,} more jobs, MiB more"
 
 
@@ -64,9 +66,10 @@ def behind(rig: Rig, subject: Subject) -> Figures:
     rig.call(subject, "fill", DEFERRED, "noop", A_DAY_S)
     size = (rig.used_memory() - before) / DEFERRED
     rig.call(subject, "fill", subject.jobs)
-    with rig.workers(subject):
+    with rig.workers(subject) as [process]:
         rate = rig.drain(subject, subject.jobs)
-    return {BEHIND: rate / without * 100, BYTES_DEFERRED: size}
+        memory = both(rig, process.pid, WITH_DEFERRED)
+    return {BEHIND: rate / without * 100, BYTES_DEFERRED: size, **memory}
 
 
 def beside(rig: Rig, subject: Subject) -> Figures:
@@ -93,4 +96,9 @@ def after_many(rig: Rig, subject: Subject) -> Figures:
         for done in range(warm, warm + MANY, step):
             rig.call(subject, "fill", step)
             rig.drain(subject, done + step)
-        return {BYTES_FINISHED: size, GROWTH: memory_mib(process.pid) - memory}
+        grown = memory_mib(process.pid) - memory
+        return {BYTES_FINISHED: size, GROWTH: grown, **both(rig, process.pid, AFTER_MANY)}
+
+
+def both(rig: Rig, worker: int, when: str) -> Figures:
+    return {MEMORY.format(who, when): memory_mib(pid) for who, pid in (("worker", worker), ("Redis", rig.server.pid))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,8 +44,19 @@ def at_most(subject: Subject, most: float) -> Check:
     return lambda row: row[subject.name] <= most
 
 
-def ratio(subject: Subject, other: Subject, least: float) -> Check:
-    return lambda row: row[subject.name] >= least * row[other.name]
+def times(subject: Subject, least: float, peer: str) -> Check:
+    """At least so many times what the peer of this name reached in the same run."""
+    return lambda row: row[subject.name] >= least * row[peer]
+
+
+def part(subject: Subject, most: float, peer: str) -> Check:
+    """At most this part of what the peer of this name took in the same run."""
+    return lambda row: row[subject.name] <= most * row[peer]
+
+
+def on_jemalloc() -> bool:
+    """Whether the server of this run is built with it."""
+    return bool(os.environ.get("BENCH_JEMALLOC"))
 
 
 class Table:
