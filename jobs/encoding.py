@@ -103,10 +103,7 @@ def loads_job(data: bytes) -> Any:
 
 
 def loads_inert(data: bytes) -> Any:
-    """Decode without running code of the application, which may kill the process that decodes the call.
-
-    An exception of the application becomes a RemoteError; a type of its own raises EncodingError.
-    """
+    """Decode without running code of the application: its exceptions become RemoteErrors, its types EncodingErrors."""
     return _unpack(data, 0, _INERT_HOOKS)
 
 

@@ -14,7 +14,6 @@ from .frame import Answer, Context, command_body, queue_option
 from .values import limit_option
 
 ARGUMENT_CHARS = 60
-"""Characters of a call's arguments in a line."""
 
 
 @click.command("inspect")

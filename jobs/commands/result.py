@@ -14,7 +14,6 @@ from .frame import Answer, Context, command_body
 from .inspect import as_data
 
 RESULT_CHARS = 10_000
-"""Characters of a result that are shown as text."""
 
 
 @click.command("result")

@@ -13,7 +13,6 @@ from ..values.short_text import cut
 from .search import Page
 
 MAX_WORD_CHARS = 500
-"""Characters of each word of an entry."""
 BEGUN = "Begun. It goes on, or was broken off: how far it came is not known."
 T = TypeVar("T")
 

@@ -18,11 +18,9 @@ from .reasons import Reason, why
 from .search import row_of, rows_of
 
 RESULT_CHARS = 10_000
-"""Characters of a result that are shown."""
 ARGUMENT_VALUES = 2_000
 """Values among the arguments that are shown, and in what it reports of its progress."""
 MAX_CHILDREN = 100
-"""Children that are listed."""
 WAITING = ("", "PENDING", "RETRY")
 
 

@@ -16,7 +16,6 @@ from .search_indexes import EVERY_JOB, SearchIndex, Wanted
 from .search_text import Needle
 
 ERROR_CHARS = 200
-"""Characters of an error in a row."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from .. import encoding
@@ -18,7 +19,6 @@ from ..workflows.stored_tree import along
 from .search_text import Needle
 
 LINE_CHARS = 120
-"""Characters of arguments in a row."""
 MAX_CALL_BYTES = 4 * 1024 * 1024
 """Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
 SEARCHED_CHARS = 10_000
@@ -126,14 +126,8 @@ async def _result_of(connection: JobsRedis, workflow: str, path: str) -> Any:
 
 def _values(value: Any) -> Iterator[Any]:
     """What is inside, however deep."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _values(name)
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        for inner in chain(value, value.values()) if isinstance(value, Mapping) else value:
             yield from _values(inner)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for inner in value:
-            yield from _values(inner)
-    elif isinstance(value, BaseException):
-        yield said(value, SEARCHED_CHARS)
     else:
-        yield value
+        yield said(value, SEARCHED_CHARS) if isinstance(value, BaseException) else value

@@ -7,7 +7,6 @@ from typing import Any
 from ..client.connection import JobsRedis
 
 NEAR_LIMIT = 0.8
-"""From this share of its memory limit on, a Redis is near it."""
 
 
 @dataclass(frozen=True)

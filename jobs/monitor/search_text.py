@@ -20,10 +20,6 @@ class Needle:
     typed: str
 
     @cached_property
-    def _lower(self) -> str:
-        return self.typed.lower()
-
-    @cached_property
     def _numbers(self) -> list[int | float]:
         match = _NUMBER.fullmatch(self.typed)
         if match is None:
@@ -41,7 +37,7 @@ class Needle:
             return None
 
     def is_in(self, text: str) -> bool:
-        return self._lower in text.lower()
+        return self.typed.lower() in text.lower()
 
     def is_value(self, value: Any) -> bool:
         """Is it this value of a call, or a part of it? Of a list or a map nothing is looked at."""
@@ -70,7 +66,7 @@ class Needle:
 
     def _part(self) -> bytes:
         """The longest part of the text that has one form of bytes in lower case."""
-        if self._lower == self.typed.upper():  # no letter of it has a case: Chinese, Arabic, digits
+        if self.typed.lower() == self.typed.upper():  # no letter of it has a case: Chinese, Arabic, digits
             return self.typed.encode(errors="replace")
         runs = re.findall(r"[\x20-\x7e]+", self.typed)
         return max(runs, key=len, default="").encode()

@@ -12,7 +12,6 @@ from .job_row import JobRow, Step, step_along
 from .search_indexes import SearchIndex
 
 READ_AT_ONCE = 500
-"""Waiting jobs that are read at once."""
 
 
 async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "later", "all"]) -> AsyncIterator[JobRow]:

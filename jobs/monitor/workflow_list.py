@@ -147,10 +147,8 @@ def _node_at(tree: Tree, path: str) -> Tree | None:
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:
-    progress: Mapping[str, Any] = {}
+    progress: Any = None
     with contextlib.suppress(EncodingError):  # not written by us
-        reported = encoding.loads(meta) if meta else {}
-        progress = reported if isinstance(reported, Mapping) else {}
-    counts = (progress.get(name) for name in ("done", "failed", "total"))
-    counts = (count if isinstance(count, int) else None for count in counts)
-    return WorkflowRow(workflow_id, state, moment(called), *counts)
+        progress = encoding.loads(meta) if meta else None
+    counts = [progress.get(name) if isinstance(progress, Mapping) else None for name in ("done", "failed", "total")]
+    return WorkflowRow(workflow_id, state, moment(called), *(n if isinstance(n, int) else None for n in counts))

@@ -109,10 +109,7 @@ def backoff() -> Iterator[float]:
 async def while_away(
     do: Callable[[], Awaitable[T]], patience_s: float = math.inf, what: str = "Redis does not answer"
 ) -> T:
-    """For callers: the result of *do*, tried again while Redis is away, for *patience_s* at most (default: no limit).
-
-    Then QueueUnavailable: *what* did not work, and why. A denial is raised at once.
-    """
+    """For callers: *do*, tried for *patience_s* while Redis is away; then QueueUnavailable, as for a denial."""
     first_try, delays = time.monotonic(), None
     while True:
         try:

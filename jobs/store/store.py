@@ -103,10 +103,7 @@ class Store(ArqRedis):
         limit: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The call in arq's own shape; EncodingError or TooLarge before anything is sent.
-
-        With a *limit* it is a call that the library makes of values that were taken before: those may be wrapped.
-        """
+        """The call in arq's own shape. With a *limit* it is one of ours: its values were taken before, and wrapped."""
         now = int(time.time() * 1000)
         call: dict[str, Any] = {"t": job_try, "f": task, "a": list(args), "k": dict(kwargs), "et": now}
         if options:

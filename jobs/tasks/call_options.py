@@ -98,9 +98,7 @@ def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dic
 
 
 def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Options that a stored workflow has. Earlier releases took a bool as a number, and text as an `expires` that never
-    comes; what they could not call is a TypeError or a WrongValue as ever.
-    """
+    """Options of a stored workflow. Earlier releases took a bool as a number, and an `expires` that never comes."""
     meant = {
         option: int(value) if option in ("countdown", "expires") and isinstance(value, bool) else value
         for option, value in options.items()

@@ -40,9 +40,7 @@ class Request:
     due_ms: int = 0
     called_directly: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Texts that its caller gave it, or that it has inherited. The request that an error callback is given has none:
-    the callback itself has inherited them.
-    """
+    """Given by its caller, or inherited. The request that an error callback gets has none: it inherits them itself."""
 
     @property
     def eta(self) -> datetime | None:

@@ -27,9 +27,7 @@ from ..worker.arq_options import OF_THE_CONNECTION
 from ..worker.settings import worker_settings
 
 LOOKS, TURNS, PAUSE_S = 5, 20, 0.002
-"""Idle is what this number of looks in a row finds idle, each a round trip and this number of turns of the loop: code
-that Redis has answered goes on meanwhile. Between other looks there is a pause.
-"""
+"""Idle is what LOOKS in a row find idle, each a round trip and TURNS of the loop. Between others there is a pause."""
 IN_TESTS = {
     "handle_signals": False, "burst": False, "health": None, "poll_delay": 0.2, "job_completion_wait": 0,
     "loop_stuck": 86_400,  # a debugger stops the loop

@@ -15,9 +15,7 @@ INDENTED = "\n  "
 
 
 def printable(text: str) -> str:
-    """*text* on one line. A newline, an escape code, a mark that turns the direction of writing or a lone surrogate
-    shows as Python would write it: `\\n`, `\\x1b`, `\\u202e`, `\\udc80`.
-    """
+    """*text* on one line: what a terminal may obey shows as Python writes it, `\\n`, `\\x1b`, `\\u202e`, `\\udc80`."""
     return text if text.isprintable() else _shown(text, lambda c: c.encode("unicode_escape").decode())
 
 

@@ -25,7 +25,6 @@ from .worker_options import WorkerOptions
 logger = logging.getLogger("arq.worker.jobs")
 
 WATCH_LOOP_S = 1.0
-"""How often the thread looks at the loop."""
 STOOD_STILL_S = 8.0
 """If two looks are further apart, the whole process was stopped in between."""
 BLOCKED_WARNING_S = 3.0

@@ -40,7 +40,6 @@ from .worker_options import OWN_OPTIONS, WorkerOptions
 logger = logging.getLogger("arq.worker.jobs")
 
 WATCH_MEMORY_S = 1.0
-"""How often to measure the memory."""
 
 
 class Worker(ArqWorker):
