@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from arq.constants import default_queue_name
 from arq.utils import to_seconds
 
 from ..client.decorator import Task
 from ..client.submit import WORKFLOW_TASKS
-from ..errors import SettingsMistake
-from ..store import keys
 from .execution.claimed_job import CallData
 from .execution.held_job import HeldJob
 
@@ -20,13 +17,6 @@ logger = logging.getLogger("arq.worker.jobs")
 
 OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms", "middleware")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
-
-
-def queue_of(key: str) -> str:
-    """The queue whose sorted set has arq's `queue_name` as its key."""
-    if key.startswith(("arq:", "jobs:")) and key != default_queue_name and not key.startswith("arq:queue:"):
-        raise SettingsMistake(f"queue_name={key!r}: this key belongs to arq or to this library; give another")
-    return keys.NO_PREFIX.queue_name(key)
 
 
 class TaskDefaults:

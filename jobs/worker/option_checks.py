@@ -14,6 +14,7 @@ from ..client.decorator import Task
 from ..client.middleware import check_middleware
 from ..errors import SettingsMistake
 from ..schedules.schedule import Schedule, crontab
+from ..store import keys
 from ..values import checks
 
 _REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
@@ -87,7 +88,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_memory": checks.or_none(checks.number, above=0),
     "nice": partial(checks.count, most=19),
     "expires_extra_ms": checks.count,
-    "queue_name": checks.name,
+    "queue_name": keys.checked_queue_key,
     "health_check_key": checks.or_none(checks.name),
     "ctx": checks.or_none(_mapping),
     "timezone": checks.or_none(checks.zone),

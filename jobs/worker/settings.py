@@ -43,7 +43,7 @@ def worker_settings(
     options = option_checks.checked(options, inspect.signature(Worker).parameters)
     if not redis_url:
         raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
-    served = [arq_options.queue_of(options["queue_name"])] if "queue_name" in options else []
+    served = [keys.NO_PREFIX.queue_name(options["queue_name"])] if "queue_name" in options else []
     if queues is not None or not served:
         served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.NO_PREFIX.queue_key(served[0])
