@@ -129,9 +129,7 @@ def check_middleware(option: str, value: Any) -> tuple[Middleware, ...]:
         if not isinstance(one, Middleware):
             raise SettingsMistake(f"{option}=[{checks.shown(one)}]: give objects of subclasses of jobs.Middleware")
         if all(getattr(type(one), side) is getattr(Middleware, side) for side in ("send", "run")):
-            raise SettingsMistake(
-                f"{option}=[{type(one).__name__}()]: it has neither `async def send` nor `async def run`"
-            )
+            raise SettingsMistake(f"{option}=[{type(one).__name__}()]: it has no `async def send`, and no `run`")
         for side in ("send", "run"):
             if not inspect.iscoroutinefunction(getattr(one, side)):
                 raise SettingsMistake(f"{option}=[{type(one).__name__}()]: write `async def {side}`, without a yield")

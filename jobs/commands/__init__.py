@@ -18,14 +18,9 @@ from .workflows import workflows_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues, tasks. [worker.WorkerSettings]")
 @click.option(
-    "-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues and tasks. [worker.WorkerSettings]"
-)
-@click.option(
-    "--redis-url",
-    metavar="URL",
-    envvar="REDIS_URL",
-    help="The Redis to use. Without -A, no application code is imported.",
+    "--redis-url", metavar="URL", envvar="REDIS_URL", help="The Redis to use. Without -A, no application is imported."
 )
 @click.option(
     "--redis-url-file",

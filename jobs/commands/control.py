@@ -23,15 +23,11 @@ T = TypeVar("T")
 
 @click.command("call")
 @click.argument("task")
-@click.option(
-    "-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="Positional arguments."
-)
+@click.option("-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="By position.")
 @click.option("-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name.")
 @click.option("--countdown", type=seconds(least=0), metavar="SECONDS", help="Start it after this many seconds.")
 @click.option("--eta", type=time, metavar="TIME", help="Start it at this time; local, unless it has an offset.")
-@click.option(
-    "--expires", type=seconds(above=0), metavar="SECONDS", help="Drop it if it has not started in this many seconds."
-)
+@click.option("--expires", type=seconds(above=0), metavar="SECONDS", help="Drop it if it has not started by then.")
 @click.option("--queue", metavar="QUEUE", help="Another queue than the task's own.")
 @command_body
 async def call_command(context: Context, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any) -> Answer:
@@ -151,9 +147,7 @@ async def _each(
     summary: Callable[[T], str],
 ) -> Answer:
     """Do it to each target, with a line in the audit for each, which has the *summary* of the result."""
-    results = {
-        target: await context.noted(what, target, partial(do, context.redis, target), summary) for target in targets
-    }
+    results = {name: await context.noted(what, name, partial(do, context.redis, name), summary) for name in targets}
     return Answer(results, [f"{target}: {summary(result)}" for target, result in results.items()])
 
 

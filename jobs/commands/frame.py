@@ -68,9 +68,8 @@ class Target:
             raise Unavailable(f"{path}: {refusal}") from refusal
         except Exception as error:  # whatever the module does
             why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-            raise click.UsageError(
-                printable(f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url")
-            ) from error
+            mistake = f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url"
+            raise click.UsageError(printable(mistake)) from error
         if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
             raise click.UsageError(f"{path} was not made by worker_settings()")
         return settings
@@ -125,9 +124,7 @@ class Answer:
 _OPTIONS = (
     click.option("--json", "-j", "as_json", is_flag=True, help="One JSON value instead of text."),
     click.option("-t", "--timeout", type=seconds(least=0), metavar="SECONDS", help="How long to wait."),
-    click.option(
-        "-d", "--destination", multiple=True, callback=names, metavar="WORKERS", help="Only these workers: a,b."
-    ),
+    click.option("-d", "--destination", multiple=True, callback=names, metavar="WORKERS", help="Only these: a,b."),
     click.option("-q", "--quiet", is_flag=True, help="No summaries."),
 )
 
@@ -169,9 +166,7 @@ async def _answer(
         await context.redis.aclose()
 
 
-queue_option = click.option(
-    "-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these queues: a,b."
-)
+queue_option = click.option("-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these: a,b.")
 
 
 def json_text(value: Any) -> str:
@@ -197,9 +192,7 @@ def _plain(value: Any, depth: int = DEEPEST + 10) -> Any:
     if isinstance(value, Mapping | list | tuple | set | frozenset) and not depth:
         return CUT
     if isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else text(key, 1_000): _plain(inner, depth - 1) for key, inner in value.items()
-        }
+        return {key if isinstance(key, str) else text(key, 1_000): _plain(one, depth - 1) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(inner, depth - 1) for inner in value]
     if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):

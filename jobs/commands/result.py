@@ -18,9 +18,7 @@ RESULT_CHARS = 10_000
 
 @click.command("result")
 @click.argument("job_id", metavar="ID")
-@click.option(
-    "--traceback", "with_traceback", is_flag=True, help="The traceback of a failure, and of earlier attempts."
-)
+@click.option("--traceback", "with_traceback", is_flag=True, help="The traceback of a failure, and those before it.")
 @command_body
 async def result_command(context: Context, job_id: str, with_traceback: bool) -> Answer:
     """What a job returned; exit code 1 if it has not ended well. With -t it is waited for."""

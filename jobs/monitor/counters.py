@@ -140,10 +140,8 @@ def _counted(some: Iterable[Fields]) -> dict[str, Count]:
 
 def _minute(number: int, task: str, fields: Fields) -> Minute:
     count = _counted([fields]).get(task) or Count()
-    due, oldest = (
-        [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(begin)]
-        for begin in (b"|due|", b"|oldest|")
-    )
+    due = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|due|")]
+    oldest = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|oldest|")]
     return Minute(
         at=moment_of(number * 60_000),
         succeeded=count.of("SUCCESS"),

@@ -10,6 +10,7 @@ from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
+from ..tasks.call_options import stored_headers
 from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
 from ..tasks.masking import MOST, Mark, call_text, masked, without_secrets
 from ..values.short_text import said, text
@@ -62,10 +63,8 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
     task = call.get("f", "")
     task = task if isinstance(task, str) else text(task)
     args, kwargs = masked(task, call["a"], call.get("k") or {}, secrets_by(known), most)
-    headers = without_secrets(call.get("h"), most=most)
-    return MaskedCall(
-        task, args, kwargs, headers if isinstance(headers, dict) else {}, whole or "r" in call or "et" in call
-    )
+    headers = stored_headers(without_secrets(call.get("h"), most=most))
+    return MaskedCall(task, args, kwargs, headers, whole or "r" in call or "et" in call)
 
 
 async def unfinished_calls(connection: JobsRedis, ids: Sequence[str]) -> list[MaskedCall]:

@@ -73,10 +73,7 @@ async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) ->
     if not shown:
         return Page([])
     states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
-    rows = [
-        _row(text(raw), called, text(state), meta)
-        for (raw, called), (state, _, meta) in zip(shown, states, strict=True)
-    ]
+    rows = [_row(text(raw), ms, text(state), meta) for (raw, ms), (state, _, meta) in zip(shown, states, strict=True)]
     more = str(first + limit) if len(found) > limit else ""
     return Page([row for row in rows if row.state != "UNKNOWN"], more)
 

@@ -65,9 +65,8 @@ class Notifications:
         self._asked: set[str] = set()
         self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
-        self._subscription = Subscription(
-            pool, [key.REPLY + self.name, key.NEWS + self.listener], hear=self._hear, look=self._look
-        )
+        channels = [key.REPLY + self.name, key.NEWS + self.listener]
+        self._subscription = Subscription(pool, channels, hear=self._hear, look=self._look)
         self._followed: dict[str, tuple[Hear, Callable[[], object]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:

@@ -36,9 +36,7 @@ def register(task: T, aliases: Iterable[str] = ()) -> T:
     for name in names:
         before = _origins.get(name)
         if before is not None and not origin.is_again(before, named=name != origin.own_name):
-            raise SettingsMistake(
-                f"two tasks are named {name!r}: {before} and {origin}; give one another name: @task(name=...)"
-            )
+            raise SettingsMistake(f"two tasks are named {name!r}: {before} and {origin}; give one another name: name=")
     _tasks.update(dict.fromkeys(names, task))
     _origins.update(dict.fromkeys(names, origin))
     return task

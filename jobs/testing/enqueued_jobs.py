@@ -64,9 +64,7 @@ async def assert_enqueued(
     waiting = await enqueued(redis)
     asked = {"args": None if args is None else tuple(args), "kwargs": None if kwargs is None else dict(kwargs)}
     asked = {word: value for word, value in asked.items() if value is not None}
-    found = [
-        job for job in waiting if job.task == name and all(getattr(job, word) == value for word, value in asked.items())
-    ]
+    found = [job for job in waiting if job.task == name and asked.items() <= vars(job).items()]
     if (not found) if count is None else len(found) != count:
         wanted = "a call" if count is None else f"{count} calls"
         detail = "".join(f" with {word}={value!r}" for word, value in asked.items())

@@ -96,9 +96,7 @@ def queue(option: str, value: Any) -> str:
     """The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
     queue = name(option, value)
     if queue.startswith("="):
-        raise out_of_range(
-            option, value, "give a name without = before it; enqueue_job(_queue_name=) takes a key of arq's"
-        )
+        raise out_of_range(option, value, "give a name without = before it; a key of arq's goes to _queue_name=")
     return queue
 
 

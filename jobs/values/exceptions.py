@@ -189,9 +189,7 @@ def exception_from_plain(name: str, args: Sequence[Any], message: Any, text: str
     return error
 
 
-def rebuilt(
-    name: str, args: Sequence[Any], message: str | None, state: Mapping[str, Any] | None
-) -> BaseException | None:
+def rebuilt(name: str, args: Sequence[Any], message: str | None, state: dict[str, Any] | None) -> BaseException | None:
     """An exception of the known class of that name that says *message* (None: whatever it says), if there is one."""
     cls = _known.get(name)
     if cls is None:

@@ -154,9 +154,7 @@ def without_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) ->
     for one in (*(name if isinstance(name, str) else func(name) for name in functions), *of_arq):
         name, code = (one, one) if isinstance(one, str) else (one.name, one.coroutine)
         if known.setdefault(name, code) != code:
-            raise SettingsMistake(
-                f"two functions are named {name!r} in tasks=[...] or functions=[...]: give one another name="
-            )
+            raise SettingsMistake(f"two functions are named {name!r} in tasks= or functions=: give one another name=")
     return list(functions)
 
 

@@ -107,9 +107,8 @@ class Scheduler:
 
     async def _start(self, job: CronJob, job_id: str | None) -> None:
         """Enqueue one of arq's cron jobs; its own `job_id`, if it has one, makes it run once at a time."""
-        await self._redis.enqueue_job(
-            job.name, _job_id=job.job_id or job_id, _queue_name=self._redis.key.queue_key(self._queue)
-        )
+        queue = self._redis.key.queue_key(self._queue)
+        await self._redis.enqueue_job(job.name, _job_id=job.job_id or job_id, _queue_name=queue)
 
     async def _run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
         """See fire.lua."""

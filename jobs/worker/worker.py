@@ -223,10 +223,8 @@ class Worker(ArqWorker):
     def _say_shutdown(self, signum: Signals) -> None:
         if self.engine is not None:
             self._take_counts(self.engine)
-        counts = self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
-        logger.info(
-            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", signum.name, *counts
-        )
+        said = signum.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
+        logger.info("shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", *said)
 
     async def close(self) -> None:
         if not self._pool:
