@@ -167,7 +167,7 @@ def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = Non
         tag, to_plain = _TYPES[kind]
         return msgpack.ExtType(tag, _pack_inside(to_plain(value), exception))
     if isinstance(value, BaseException):
-        return msgpack.ExtType(_EXCEPTION, (exception or ExceptionPacker(_checked_inside).plain)(value))
+        return msgpack.ExtType(_EXCEPTION, (exception or ExceptionPacker(_pack_inside).plain)(value))
     if kind is int:  # beyond 64 bits
         if abs(value) >= _TOO_LONG:
             raise EncodingError(f"a number of more than {DIGITS:,} digits cannot be encoded: pass hex(x)")
@@ -178,11 +178,6 @@ def _tagged(value: Any, exception: Callable[[BaseException], bytes] | None = Non
 def _pack_inside(value: Any, exception: Callable[[BaseException], bytes] | None) -> bytes:
     default = _tagged if exception is None else partial(_tagged, exception=exception)
     return msgpack.packb(value, default=default, strict_types=True)  # type: ignore[no-any-return]
-
-
-def _checked_inside(value: Any, depth: int, exception: Callable[[BaseException], bytes]) -> bytes:
-    check(value, depth)
-    return _pack_inside(value, exception)
 
 
 def _unpack(data: bytes, level: int, hooks: Sequence[Hook] | None = None) -> Any:

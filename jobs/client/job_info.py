@@ -15,8 +15,7 @@ from ..store.stored_values import moment, moment_of, read_as, whole
 @dataclass(frozen=True)
 class Attempt:
     """One time that a worker ran the job. `outcome`: SUCCESS, FAILURE, RETRY, REVOKED; PENDING: released;
-    LOST: the worker died or lost its lease; STARTED: it runs. `text` is the traceback, or the reason.
-    """
+    LOST: the worker died or lost its lease; STARTED: it runs. `text` is the traceback, or the reason."""
 
     number: int
     worker: str

@@ -59,8 +59,7 @@ Run: TypeAlias = Callable[[CurrentJob], Awaitable[Any]]
 
 class Middleware:
     """Base of a middleware; a subclass has `send`, `run` or both. Give it to `connect(middleware=[...])` where calls
-    are made, and to `worker_settings(middleware=[...])`. The first in the list is the outermost.
-    """
+    are made, and to `worker_settings(middleware=[...])`. The first in the list is the outermost."""
 
     workflows = False
     """Is `run` around evaluations of workflows too, the task `jobs.workflow`? They wait by raising our exceptions."""

@@ -10,8 +10,7 @@ from ..tasks.current import without_slot
 
 async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:
     """The messages on *channel*, as they come; None when some may have been missed: at the beginning, after a lost
-    connection, after a silence, and at last when the job has ended. Inside a job its slot is free while it waits.
-    """
+    connection, after a silence, and at last when the job has ended. Inside a job its slot is free while it waits."""
     messages: list[bytes] = []
     news = asyncio.Event()
     missed = False

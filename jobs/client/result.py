@@ -239,8 +239,7 @@ async def first(
         async with asyncio.timeout(limit_s):
             winner = await _first_success(waits)
             others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
-            revokes = [partial(result.revoke, terminate) for result in others]
-            await asyncio.gather(*map(while_away, revokes))
+            await asyncio.gather(*(while_away(partial(result.revoke, terminate)) for result in others))
     finally:
         for wait in waits:
             wait.cancel()

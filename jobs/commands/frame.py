@@ -129,7 +129,10 @@ _OPTIONS = (
 )
 
 
-def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[..., int]:
+Body = Callable[..., Awaitable[Answer | None]]
+
+
+def command_body(function: Body) -> Callable[..., int]:
     """A command's body of *function*, with the options that all have. None: it has printed its answer itself."""
 
     @click.pass_obj
@@ -147,16 +150,17 @@ def command_body(function: Callable[..., Awaitable[Answer | None]]) -> Callable[
             raise sentence from error
         if answer is None:
             return 0
-        for line in [json_text(answer.data)] if as_json else answer.shown(quiet):
+        lines = answer.shown(quiet)
+        if as_json:
+            lines = iter([printable_json(json.dumps(_plain(answer.data), ensure_ascii=False, indent=2))])
+        for line in lines:
             click.echo(line)
         return answer.code
 
     return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), body)
 
 
-async def _answer(
-    context: Context, function: Callable[..., Awaitable[Answer | None]], own: Mapping[str, Any]
-) -> Answer | None:
+async def _answer(context: Context, function: Body, own: Mapping[str, Any]) -> Answer | None:
     try:
         with default.connected(context.redis):
             async with asyncio.timeout(context.timeout_s or PATIENCE_S):
@@ -169,13 +173,7 @@ async def _answer(
 queue_option = click.option("-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these: a,b.")
 
 
-def json_text(value: Any) -> str:
-    """The value as JSON, in the characters it has; what JSON lacks as text."""
-    return printable_json(json.dumps(_plain(value), ensure_ascii=False, indent=2))
-
-
 def _sentence(error: Exception) -> click.ClickException | None:
-    """The message for an expected error, with its exit code."""
     if isinstance(error, QueueUnavailable):
         return Unavailable(str(error))
     if isinstance(error, WrongValue | SettingsMistake):

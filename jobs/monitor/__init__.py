@@ -2,14 +2,10 @@
 
 from ..client.job_info import Attempt, JobInfo
 from ..errors import NotRetried, QuarqError
-from ..schedules.stored_schedules import (
-    ScheduleInfo,
-    forget_schedule,
-    pause_schedule,
-    resume_schedule,
-    run_schedule,
-    schedules,
-)
+
+from ..schedules.stored_schedules import (  # isort: skip
+    ScheduleInfo, forget_schedule, pause_schedule, resume_schedule, run_schedule, schedules,
+)  # fmt: skip
 from ..store.store import now
 from ..values.short_text import text
 from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown

@@ -20,7 +20,6 @@ from .search import row_of
 from .waiting_list import Purge, is_plain, waiting
 
 PURGED_AT_ONCE = 500
-"""Jobs that one step of a long purge ends."""
 
 
 @awaited
@@ -39,9 +38,7 @@ async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
 @awaited
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
-
-    SettingsMistake for anything else.
-    """
+    SettingsMistake for anything else."""
     stored = as_stored(parse_rate_limit(rate))
     await connection.run_script(scripts.LIMIT, checks.name("task", task), stored, "", 1)
 

@@ -45,9 +45,7 @@ async def noted(
     summary: Callable[[T], str] = str,
 ) -> T:
     """Do it, with an entry from before it begins: whatever kills this process, nothing is done without one.
-
-    The entry reads BEGUN until the *summary* of the result replaces it, or the reason why it was refused.
-    """
+    The entry reads BEGUN until the *summary* of the result replaces it, or the reason why it was refused."""
     begun = await note(connection, who, what, target, BEGUN)
     try:
         done = await doing()

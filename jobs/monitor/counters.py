@@ -118,7 +118,6 @@ def percentile(buckets: Mapping[int, int], share: float) -> float | None:
 
 
 def _counted(some: Iterable[Fields]) -> dict[str, Count]:
-    """The sums of all fields that are counters of a task."""
     sums: dict[bytes, int] = {}
     for fields in some:
         for raw, value in fields.items():

@@ -19,7 +19,6 @@ Row = TypeVar("Row")
 RECORDS_PER_STEP = 250
 """How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
 MAX_RUNNING = 1_000
-"""Running jobs of a worker that are listed."""
 PATIENCE_S = 0.04
 """A page that takes longer ends as it is, and reports how far it came."""
 

@@ -109,7 +109,6 @@ async def workflow(
 @dataclass(frozen=True)
 class _Drawing:
     prefix: str
-    """What the ids of its members begin with."""
     known: KnownTasks
     states: States
     inner: int

@@ -130,7 +130,6 @@ class _Reader:
     names: Mapping[str, int] = field(default_factory=dict)
 
     def values(self, given: Field) -> tuple[int, ...]:
-        """Every value that the field allows, sorted."""
         parts: list[str] = []
         for item in given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]:
             if isinstance(item, bool) or not isinstance(item, int | str):

@@ -35,8 +35,7 @@ class Schedule(CronJob):
     ) -> None:
         self.task = task if isinstance(task, str) else getattr(task, "name", "")
         if not self.task or not isinstance(self.task, str):
-            shown = checks.shown(task)
-            raise SettingsMistake(f"{shown} is not a task: a schedule takes a @task, or the name of one")
+            raise SettingsMistake(f"{checks.shown(task)} is not a task: a schedule takes a @task, or the name of one")
         with checks.as_settings_mistake(f"schedule of {checks.shown(self.task)}: "):
             checks.name("task", self.task)
             name = checks.name("name", self.task if name is None else name)

@@ -33,7 +33,6 @@ logger = logging.getLogger("jobs.notifications")
 READ_AGAIN_S = 0.5
 """How long to wait before states are read again that could not be read."""
 READ_TOGETHER = 500
-"""Jobs that one script reads."""
 WITH_ENTRIES = "+"
 """What the name of a listener begins with that is sent the entries of members along with their paths."""
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})

@@ -19,10 +19,9 @@ LOOK_WHEN_SILENT_S = 5
 
 
 class Subscription:
-    """Calls *hear* with each message, and *look* whenever messages may have been lost: after every (re)connect, and
-    after each LOOK_WHEN_SILENT_S seconds of silence, when it also makes sure that the connection still answers.
-
-    Where Redis does not let this user listen, `denied` says so and *look* is called every LOOK_WHEN_DENIED_S instead.
+    """Calls *hear* with each message, and *look* whenever messages may have been lost: after every (re)connect, after
+    each LOOK_WHEN_SILENT_S of silence, when it also makes sure that the connection still answers, and every
+    LOOK_WHEN_DENIED_S where Redis does not let this user listen, as `denied` says then.
     """
 
     def __init__(

@@ -33,10 +33,8 @@ class Origin:
         return str(self) if hasattr(self.function, "__qualname__") else ""
 
     def is_again(self, before: "Origin", *, named: bool) -> bool:
-        """Is this the same task as the one declared *before*, from a newer run or with nothing changed?
-
-        *named*: the task was given its name. Then a function inside another may be declared each time that the outer
-        one is called, and the last counts: an application factory does that.
+        """Is this the same task as the one declared *before*, from a newer run or with nothing changed? A *named* one
+        may be declared each time that the function around it is called, as by an application factory: the last counts.
         """
         if self.function is before.function:
             return True

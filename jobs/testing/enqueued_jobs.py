@@ -32,9 +32,7 @@ class Enqueued:
 @awaited
 async def enqueued(redis: Redis | None = None) -> list[Enqueued]:
     """Every job that waits in *redis* (default: the connection that `.delay()` uses), by the time it is due.
-
-    For tests: a production Redis may hold millions.
-    """
+    For tests: a production Redis may hold millions."""
     client: Redis = redis if redis is not None else default.current()
     names = client.key if isinstance(client, Store) else NO_PREFIX
     jobs = []
@@ -57,9 +55,7 @@ async def assert_enqueued(
     redis: Redis | None = None,
 ) -> list[Enqueued]:
     """Fail unless *count* calls of *task* wait (default: one or more), those with these *args* and *kwargs* if given.
-
-    Returns them; the failure shows every job that waits.
-    """
+    Returns them; the failure shows every job that waits."""
     name = task if isinstance(task, str) else task.name
     waiting = await enqueued(redis)
     asked = {"args": None if args is None else tuple(args), "kwargs": None if kwargs is None else dict(kwargs)}

@@ -16,9 +16,7 @@ from .running_workers import Workers
 @all_awaited
 class Clock:
     """The clock of the workers of a test. It goes at the speed of a real clock, and can be moved.
-
-    Leases, time limits, the lifetimes of results and `Result.get(timeout=)` stay real.
-    """
+    Leases, time limits, the lifetimes of results and `Result.get(timeout=)` stay real."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers

@@ -4,7 +4,7 @@ import builtins
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -14,6 +14,7 @@ import msgpack
 
 from .. import errors
 from ..errors import RemoteError
+from .sendable import check
 from .short_text import said, text
 
 TRACEBACK_CHARACTERS = 8_000
@@ -32,8 +33,8 @@ _STORED_AS = {errors.__name__: "jobs.errors"}
 """Module -> its name in Redis, where the library may be installed under another one."""
 _known: dict[str, type[BaseException]] = {}
 
-Pack = Callable[[Any, int, Callable[[BaseException], bytes]], bytes]
-"""Encodes a value of that depth at most, and exceptions inside it by the function given; raises if it cannot travel."""
+Pack = Callable[[Any, Callable[[BaseException], bytes]], bytes]
+"""Encodes a value that was checked, and exceptions inside it by the function given."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,6 @@ class ExceptionPacker:
         return _entry(name, packed, text, _traceback_of(error, room.traceback))
 
     def _keep(self, args: Sequence[Any], level: int, room: Room) -> tuple[list[Any], list[bytes]]:
-        """The arguments as they are kept, and encoded."""
         kept: list[Any] = []
         packed: list[bytes] = []
         left = room.bytes
@@ -174,8 +174,8 @@ class ExceptionPacker:
         return kept, _packer.pack_map_header(len(kept)) + packed
 
     def _value(self, value: Any, level: int) -> bytes:
-        depth = INNER.depth if level else OUTER.depth
-        return self._pack(value, depth, partial(self.plain, level=level + 1))
+        check(value, INNER.depth if level else OUTER.depth)
+        return self._pack(value, partial(self.plain, level=level + 1))
 
 
 def exception_from_plain(name: str, args: Sequence[Any], message: Any, text: str) -> BaseException:
@@ -201,18 +201,13 @@ def rebuilt(name: str, args: Sequence[Any], message: str | None, state: dict[str
             if message in (None, str(made)):
                 return made
     with contextlib.suppress(Exception):  # its constructor may want other arguments
-        bare = _without_init(cls, args, state or {})
+        bare = cls.__new__(cls, *args)
+        builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
+        builtin.__init__(bare, *args)
+        vars(bare).update(state or {})
         if message in (None, str(bare)):
             return bare
     return made
-
-
-def _without_init(cls: type[BaseException], args: Sequence[Any], state: Mapping[str, Any]) -> BaseException:
-    error = cls.__new__(cls, *args)
-    builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
-    builtin.__init__(error, *args)
-    vars(error).update(state)
-    return error
 
 
 def _arguments(error: BaseException) -> Sequence[Any]:

@@ -18,11 +18,8 @@ plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
 
 
 class Awaited:
-    """An `async def` that raises at the call, in a `def` task without a running loop: nobody could await it there, and
-    what it should have done would be lost without a word.
-
-    It looks like the function itself to `inspect`: frameworks ask whether they may await it.
-    """
+    """An `async def` that raises at the call, in a `def` task without a running loop: nobody could await it there. To
+    `inspect` it looks like the function itself: frameworks ask whether they may await it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)

@@ -35,9 +35,7 @@ RECORDS: dict[type, Callable[[Any], Any]] = {}
 
 def check(value: Any, depth: int = DEPTH, most: int = LARGEST) -> None:
     """EncodingError if it holds a value that cannot travel, more than *depth* levels or more than *most* values.
-
-    Goes down level by level, so that no value can overflow the stack. Exceptions always travel.
-    """
+    Goes down level by level, so that no value can overflow the stack. Exceptions always travel."""
     if type(value) in LEAVES:
         return
     try:

@@ -17,6 +17,7 @@ from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
+from ..tasks.declarations import KnownTask
 
 logger = logging.getLogger("arq.worker.jobs")
 
@@ -115,21 +116,16 @@ class Scheduler:
         name, args, kwargs, when = job.name, (), {}, ""
         if isinstance(job, Schedule):
             name, args, kwargs, when = job.task, job.args, job.kwargs, job.when
-        queue, expires = self._options(name)
+        task = registry.find(name)
+        own = task.options if isinstance(task, Task) else KnownTask(self._queue)  # of one of arq's functions
+        expires = "" if own.expires is None else f"+{int(own.expires * 1000)}"
         payload = self._redis.encode_call(name, args, kwargs)
         coming = _coming(job, now)
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
         return await self._redis.run_script(
-            scripts.FIRE, job.name, _ms(moment), how, window_ms, name, when, queue, payload, expires,
+            scripts.FIRE, job.name, _ms(moment), how, window_ms, name, when, own.queue, payload, expires,
             job.job_id or "", coming[0], ",".join(map(str, coming)),
         )  # fmt: skip
-
-    def _options(self, name: str) -> tuple[str, str]:
-        task = registry.find(name)
-        if not isinstance(task, Task):  # one of arq's functions
-            return self._queue, ""
-        expires = task.options.expires
-        return task.options.queue, "" if expires is None else f"+{int(expires * 1000)}"
 
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""

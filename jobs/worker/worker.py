@@ -122,17 +122,14 @@ class Worker(ArqWorker):
             by_the_clock.append(self._recycle_when_over(self._options.max_memory, engine))
         background = [asyncio.create_task(coroutine) for coroutine in by_the_clock]
         try:
-            await engine.run(self.burst, self._job_limit())
+            of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf
+            await engine.run(self.burst, min(of_burst, self._options.max_jobs_total or math.inf))
         finally:
             await cancel_until_ended(background)
             self._take_counts(engine)
             await self._leave(redis, engine)
         if engine.started == self._options.max_jobs_total:
             logger.info("max_jobs_total=%d jobs are done: ending", engine.started)
-
-    def _job_limit(self) -> float:
-        of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf
-        return min(of_burst, self._options.max_jobs_total or math.inf)
 
     async def _recycle_when_over(self, most_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""
@@ -192,7 +189,10 @@ class Worker(ArqWorker):
 
     def handle_sig(self, signum: Signals) -> None:
         """First signal: claim no more, let jobs end, hand the late ones back. Second: stop now."""
-        self._say_shutdown(signum)
+        if self.engine is not None:
+            self._take_counts(self.engine)
+        said = signum.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
+        logger.info("shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", *said)
         self.allow_pick_jobs = False
         if self.engine is None:
             if self.main_task is not None:
@@ -219,12 +219,6 @@ class Worker(ArqWorker):
         await asyncio.sleep(LAST_WAIT_S if wait_s else 1)
         logger.warning("%d jobs do not end: leaving them, their leases lapse", len(engine.held))
         end_process(0)
-
-    def _say_shutdown(self, signum: Signals) -> None:
-        if self.engine is not None:
-            self._take_counts(self.engine)
-        said = signum.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, self.statistics().running
-        logger.info("shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d to be completed", *said)
 
     async def close(self) -> None:
         if not self._pool:

@@ -14,8 +14,7 @@ class WorkerOptions:
     """Served in this order; without any, arq's `queue_name` is."""
     around: Around | None = None
     """A function that is given the CurrentJob and returns an async context manager; the code of each task runs in it.
-    `@asynccontextmanager` above `async def around(job)` with one `yield` makes one.
-    """
+    `@asynccontextmanager` above `async def around(job)` with one `yield` makes one."""
     middleware: Sequence[Middleware] = ()
     """Objects of subclasses of jobs.Middleware, the outermost first; `around` is within them all. `run` is around the
     code of each task, `send` around the calls that tasks make."""

@@ -157,9 +157,7 @@ class chain(Workflow):
 
 class chord(Workflow):
     """A group, then a body with the list of its results; the body is not called if a member failed.
-
-    `chord(header)(body)` is `chord(header, body)`. Awaiting that runs it here, like any call of a node.
-    """
+    `chord(header)(body)` is `chord(header, body)`. Awaiting that runs it here, like any call of a node."""
 
     def __init__(self, header: Node | Iterable[Node], body: Node | None = None, **options: Any) -> None:
         whole = header if isinstance(header, group) else group(header)

@@ -9,8 +9,7 @@ from ..store.cancellation import cancel_until_ended
 
 async def gather(begin: Callable[[int], Awaitable[Any]], count: int, limit: int | None) -> list[asyncio.Future[Any]]:
     """Begin 0 to *count* - 1, at most *limit* under way, and wait for every one, whatever becomes of the others:
-    nothing is left running unobserved. Returns them ended, in order; a future that `begin` gave stays what it is.
-    """
+    nothing is left running unobserved. Returns them ended, in order; a future that `begin` gave stays what it is."""
     numbers = iter(range(count))
     futures: list[asyncio.Future[Any]] = []
 

@@ -34,9 +34,7 @@ class Partial:
 
     def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
         """A copy with these options, those of `apply_async` and of a group; an option that it had is replaced.
-
-        TypeError: an option that does not exist, or a value of the wrong type. WrongValue: one that it cannot have.
-        """
+        TypeError: an option that does not exist, or a value of the wrong type. WrongValue: one that it cannot have."""
         return self._with(
             options=merged(self.options, _normal(options)),
             immutable=self.immutable if immutable is None else checks.flag("immutable", immutable),

@@ -93,7 +93,6 @@ def nodes_in(node: Node) -> Iterator[Node]:
 
 
 def callbacks_of(options: Mapping[str, Any]) -> Iterable[Node]:
-    """The callbacks among options, of success and of failure."""
     for name in CALLBACKS & options.keys() if options else ():
         yield from options[name] or ()
 
