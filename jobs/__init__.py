@@ -1,8 +1,7 @@
 """Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
 
-from .client.by_name import send_task, signature
 from .client.connection import JobsRedis, connect
-from .client.decorator import Task, task
+from .client.decorator import Task, send_task, signature, task
 from .client.middleware import Middleware, OutgoingCall
 from .client.result import AsyncResult, Result, first
 

@@ -1,4 +1,4 @@
-"""`@task`, and the `Task` it makes of a function."""
+"""`@task`, the `Task` it makes of a function, and calls of tasks by their names alone."""
 
 import asyncio
 import contextvars
@@ -222,6 +222,26 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
         return made
 
     return decorate if function is None else decorate(function)
+
+
+def signature(
+    task: str,
+    args: Iterable[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    immutable: bool = False,
+    **options: Any,
+) -> Signature:
+    """A call of the task of that name, which need not be known in this process."""
+    return Signature(checks.name("task", task), args, kwargs, options, immutable)
+
+
+@awaited
+async def send_task(
+    name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Result:
+    """Call the task of that name on a worker; returns its Result."""
+    return await Signature(checks.name("name", name), args, kwargs).apply_async(**options)  # type: ignore[no-any-return]
 
 
 def _retrieve_exception(thread: asyncio.Future[Any]) -> None:

@@ -51,8 +51,7 @@ class Target:
 
     def redis(self, settings: Any) -> JobsRedis:
         if self.redis_url is None and settings is not None:
-            redis: JobsRedis = settings.redis_pool
-            return redis
+            return settings.redis_pool  # type: ignore[no-any-return]
         return JobsRedis.at((self.environment_url or "") if self.redis_url is None else self.redis_url)
 
     def settings(self) -> Any:

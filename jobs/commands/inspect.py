@@ -13,8 +13,6 @@ from ..values.short_text import count, time_text
 from .frame import Answer, Context, command_body, queue_option
 from .values import limit_option
 
-ARGUMENT_CHARS = 60
-
 
 @click.command("inspect")
 @click.argument(
@@ -107,7 +105,7 @@ def as_data(call: monitor.MaskedCall) -> dict[str, Any]:
 
 def _line(job_id: str, call: monitor.MaskedCall, *more: str) -> str:
     """`id  task(arguments)  and more`."""
-    shown = f"{call.task or '?'}({call.text(ARGUMENT_CHARS)})"
+    shown = f"{call.task or '?'}({call.text(60)})"
     return "  ".join([job_id, shown, *(word for word in more if word)])
 
 

@@ -10,8 +10,6 @@ import click
 from ..errors import WrongValue
 from ..values import checks
 
-MAX_ROWS = 100_000
-
 
 def seconds(**limits: Any) -> Callable[[str], float]:
     def read(text: str) -> float:
@@ -27,7 +25,7 @@ def seconds(**limits: Any) -> Callable[[str], float]:
 
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:
     return click.option(
-        "-n", "--limit", type=click.IntRange(1, MAX_ROWS), default=default, show_default=True, help=f"{what} at most."
+        "-n", "--limit", type=click.IntRange(1, 100_000), default=default, show_default=True, help=f"{what} at most."
     )
 
 

@@ -32,8 +32,7 @@ async def note(connection: JobsRedis, who: str, what: str, target: str, result: 
     """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
     words = {"who": who, "what": what, "target": target, "result": result}
     fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]
-    added: bytes = await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields)
-    return text(added)
+    return text(await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields))
 
 
 async def noted(

@@ -70,7 +70,7 @@ async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Mi
     served = await connection.zrangebyscore(connection.key.SERVED, now - n * 60_000, "+inf")
     depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
     found = await _last(connection, n, [f"{task}|{what}" for what in _OF_A_TASK] + depths)
-    return [_minute(number, task, fields) for number, fields in found.items()]
+    return [_minute(number, fields, _counted([fields]).get(task) or Count()) for number, fields in found.items()]
 
 
 async def last_states(connection: JobsRedis) -> Count:
@@ -137,8 +137,7 @@ def _counted(some: Iterable[Fields]) -> dict[str, Count]:
     return found
 
 
-def _minute(number: int, task: str, fields: Fields) -> Minute:
-    count = _counted([fields]).get(task) or Count()
+def _minute(number: int, fields: Fields, count: Count) -> Minute:
     due = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|due|")]
     oldest = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|oldest|")]
     return Minute(

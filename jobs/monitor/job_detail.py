@@ -21,7 +21,6 @@ RESULT_CHARS = 10_000
 ARGUMENT_VALUES = 2_000
 """Values among the arguments that are shown, and in what it reports of its progress."""
 MAX_CHILDREN = 100
-WAITING = ("", "PENDING", "RETRY")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     row = await row_of(connection, job_id)
     if state == "UNKNOWN":  # only its result has ended; or it is a member that was not called yet
         state = row.state if row else ""
-    reasons = await why(connection, job_id) if state in WAITING else []
+    reasons = await why(connection, job_id) if state in ("", "PENDING", "RETRY") else []
     if not state and reasons[0].code == "unknown":
         return None
     parent = row.parent if row else ""
@@ -74,11 +73,12 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     with contextlib.suppress(EncodingError):  # a workflow of another version
         children = await members.children_of(connection, job_id)
     result, error = await _outcome(connection, job_id, state)
+    info, progress = await _reported(handle)
     return JobDetail(
         id=job_id,
         state=state,
         row=row,
-        info=await _info(handle),
+        info=info,
         task=(row.task if row else "") or (call.task if call else ""),
         args=call.args if call else None,
         kwargs=call.kwargs if call else None,
@@ -88,7 +88,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         parent=parent,
         children=await rows_of(connection, children[:MAX_CHILDREN]),
         children_count=len(children),
-        progress=await _progress(handle),
+        progress=progress,
         reasons=reasons,
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (call is not None or children != []),
         can_revoke=state not in ("", *TERMINAL),
@@ -113,13 +113,10 @@ async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str 
     return None, error_text(value, RESULT_CHARS)
 
 
-async def _progress(handle: Result) -> Any:
-    with contextlib.suppress(EncodingError):  # not written by us
-        return without_secrets(await handle.meta(), most=ARGUMENT_VALUES)
-    return None
-
-
-async def _info(handle: Result) -> JobInfo | None:
+async def _reported(handle: Result) -> tuple[JobInfo | None, Any]:
+    info = progress = None
     with contextlib.suppress(ResultUnknown):
-        return await handle.info()
-    return None
+        info = await handle.info()
+    with contextlib.suppress(EncodingError):  # not written by us
+        progress = without_secrets(await handle.meta(), most=ARGUMENT_VALUES)
+    return info, progress

@@ -6,8 +6,6 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 
-NEAR_LIMIT = 0.8
-
 
 @dataclass(frozen=True)
 class Broker:
@@ -73,7 +71,7 @@ def _warnings(found: Broker, info: Mapping[str, Any]) -> Iterator[str]:
         yield "only snapshots are written: a crash loses what came after the last one. Set appendonly yes"
     if info.get("aof_last_write_status", "ok") != "ok" or info.get("rdb_last_bgsave_status", "ok") != "ok":
         yield "the last write to disk failed: look at the disk, and at Redis' log"
-    if found.limit and found.memory > NEAR_LIMIT * found.limit:
+    if found.limit and found.memory > 0.8 * found.limit:
         yield f"{found.memory / found.limit:.0%} of the memory limit is used: when it is full, calls are refused"
     if info.get("role") == "slave":
         yield "this is a replica: nothing can be written to it"

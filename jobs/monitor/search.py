@@ -110,10 +110,8 @@ async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
 async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     """The jobs of these ids that there are, in this order."""
     known = await known_tasks(connection)
-    rows: list[JobRow] = []
-    for some in chunked(ids, RECORDS_PER_STEP):
-        rows += (await step_along(connection, known, SearchIndex("", "these"), ids=some)).rows
-    return rows
+    index, parts = SearchIndex("", "these"), chunked(ids, RECORDS_PER_STEP)
+    return [row for some in parts for row in (await step_along(connection, known, index, ids=some)).rows]
 
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:

@@ -133,13 +133,12 @@ class _Drawing:
 
 
 def _node_at(tree: Tree, path: str) -> Tree | None:
-    node = tree
     for word in path.split(".") if path else ():
-        kind, position = kind_of(node), number(word)
-        if kind == "task" or position is None or position >= len(node[kind]):
+        kind, position = kind_of(tree), number(word)
+        if kind == "task" or position is None or position >= len(tree[kind]):
             return None
-        node = node[kind][position]
-    return node
+        tree = tree[kind][position]
+    return tree
 
 
 def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:

@@ -45,8 +45,7 @@ class RedisURL:
         login = {"db": self.db, "username": self.username, "password": self.password}
         given = {**defaults, **self.options, **login}
         if self.path:
-            for name in ("socket_keepalive", "socket_keepalive_options"):
-                given.pop(name, None)
+            given = {name: value for name, value in given.items() if not name.startswith("socket_keepalive")}
             return Pool(UnixDomainSocketConnection, path=self.path, **given)
         kind = SSLConnection if self.tls else Connection
         return Pool(kind, host=self.host, port=self.port, **given)

@@ -46,6 +46,7 @@ class Store(ArqRedis):
         self.loads = encoding.first_that_can(given, encoding.loads_stored)
         """What decodes them, and what scripts and other processes wrote with ours."""
         options["job_deserializer"] = encoding.first_that_can(given, encoding.loads_job)
+        self.is_own_encoding = self.dumps is encoding.dumps and given is None
         self._expires_extra_ms: int | None = options.get("expires_extra_ms")
         self._ready = False
         super().__init__(pool_or_conn, **options)
@@ -78,11 +79,6 @@ class Store(ArqRedis):
     def notifications(self) -> Notifications:
         """What hears of the ends of jobs, in the running loop."""
         return self._loops.here().notifications
-
-    @property
-    def is_own_encoding(self) -> bool:
-        """Was no other serializer given?"""
-        return self.dumps is encoding.dumps and self.loads is encoding.loads_stored
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id

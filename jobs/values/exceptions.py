@@ -70,13 +70,7 @@ def traceback_text(error: BaseException, limit: int = TRACEBACK_CHARACTERS) -> s
         lines = traceback.format_exception(error)
     except Exception as mistake:  # a group of groups too deep, or a text that cannot be read
         lines = [f"{type(error).__name__}: {said(error, 10_000)}\n", f"(no traceback: {type(mistake).__name__})\n"]
-    kept: list[str] = []
-    for line in reversed(lines):
-        if limit <= 0:
-            break
-        kept.append(line[-limit:])
-        limit -= len(line)
-    return whole_text("".join(reversed(kept)))
+    return whole_text("".join(lines)[-limit:])
 
 
 class ExceptionPacker:

@@ -24,10 +24,6 @@ def use_our_worker() -> None:
     arq.cli.default_log_config = log_config  # type: ignore[attr-defined]
 
 
-_parameters = {
-    **inspect.signature(arq.worker.Worker.__init__).parameters,
-    **inspect.signature(WorkerOptions).parameters,
-}
-_parameters.pop("self")
+_parameters = {**inspect.signature(arq.worker.Worker).parameters, **inspect.signature(WorkerOptions).parameters}
 Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
 """arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""

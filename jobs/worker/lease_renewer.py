@@ -33,11 +33,9 @@ BLOCKED_WARNING_S = 3.0
 
 @dataclass(kw_only=True, eq=False)
 class LeaseRenewer:
-    """Renews the leases of *held* jobs, unless the event loop is blocked.
-
-    If the loop is blocked for too long, the process ends itself, and its jobs become due elsewhere. C code that holds
-    the interpreter's lock stops this thread too; it needs `process=True`. Time in which this thread stopped as well
-    (SIGSTOP, a frozen container) does not count.
+    """Renews the leases of *held* jobs. If the event loop is blocked for too long, the process ends itself and its jobs
+    become due elsewhere. C code that holds the interpreter's lock stops this thread too; it needs `process=True`. Time
+    in which this thread stopped as well (SIGSTOP, a frozen container) does not count.
     """
 
     connection: Callable[[], ScriptConnection]

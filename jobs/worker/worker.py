@@ -39,8 +39,6 @@ from .worker_options import OWN_OPTIONS, WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
 
-WATCH_MEMORY_S = 1.0
-
 
 class Worker(ArqWorker):
     """Takes arq's options and WorkerOptions. Given a plain ArqRedis instead of a JobsRedis, it is arq's own."""
@@ -137,7 +135,7 @@ class Worker(ArqWorker):
             if (now_mb := memory_mb()) > most_mb:
                 logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", now_mb, most_mb)
                 return engine.stop_claiming()
-            await asyncio.sleep(WATCH_MEMORY_S)
+            await asyncio.sleep(1)
 
     def _make_engine(self, redis: JobsRedis) -> Engine:
         runner = runner_type()(

@@ -19,7 +19,7 @@ from quart import Quart
 from app.monitor.__main__ import find_redis_url, main, parse_arguments, settings_of
 from app.monitor.alone import create_alone
 from jobs import connect, group, monitor
-from jobs.client.by_name import signature
+from jobs.client.decorator import signature
 from settings import ROOT, SettingsError
 from tests.app.browsing import problems, tab
 from tests.app.marks import Marks

@@ -10,8 +10,8 @@ import pytest
 from arq.jobs import Job
 
 from jobs import chain, chord, encoding, group, monitor, send_task, task
-from jobs.client.by_name import signature
 from jobs.client.connection import JobsRedis
+from jobs.client.decorator import signature
 from jobs.errors import EncodingError, TooLarge
 from jobs.store.keys import Keys
 from jobs.tasks.current import Request
