@@ -1,13 +1,14 @@
-"""Run a command on a fresh Debian with a newer Python: `python -m tests.compat make test`. Needs root.
+"""Run a command on a fresh Debian with a newer Python: `python -m tests.compat [--release sid] make test`. Needs root.
 
-The system is made once by debootstrap, under `.cache/`. What is committed is copied into it anew each time. Mounts and
-processes live in namespaces of their own, so that nothing of them is left whatever ends this run.
+Each release's system is made once by debootstrap, under `.cache/`. What is committed is copied into it anew each time.
+Mounts and processes live in namespaces of their own, so that nothing of them is left whatever ends this run.
 
 Exits with 0 if the command succeeded, with 1 if it failed, and with 69 if the system cannot be made here.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "compat"
 RELEASE, PYTHON = "trixie", "3.13"
+PYTHONS = {RELEASE: PYTHON, "sid": "3.14"}
 PACKAGES = "python3,python3-pip,python3-venv,make,git,ca-certificates"
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 CLONE = "/root/quarq"
@@ -46,7 +48,15 @@ class Impossible(Exception):
     """Such a system cannot be made on this machine. The text says why."""
 
 
-def main(command: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.compat", description=__doc__)
+    parser.add_argument("--release", choices=PYTHONS, default=RELEASE, help=f"of Debian (default: {RELEASE})")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="make test by default")
+    options = parser.parse_args(arguments)
+    return tried(options.release, options.command or ["make", "test"])
+
+
+def tried(release: str, command: list[str]) -> int:
     try:
         if os.geteuid() != 0:
             raise Impossible("only root can make it")
@@ -54,29 +64,30 @@ def main(command: list[str]) -> int:
         CACHE.mkdir(parents=True, exist_ok=True)
         with open(CACHE / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            system = make_system()
+            system = make_system(release)
             copy_in(system)
             probe = ["python3", "-m", "pip", "download", "-q", "--no-deps", "-d", "/tmp/probe", "msgpack"]
             attempt(entered(system, probe), "pip reaches no package index from there")
             return run(system, command)
     except Impossible as why:
-        print(f"Not tried on Debian {RELEASE} with Python {PYTHON}: {why}.", file=sys.stderr)
+        print(f"Not tried on Debian {release} with Python {PYTHONS[release]}: {why}.", file=sys.stderr)
         return UNAVAILABLE
 
 
-def make_system() -> Path:
+def make_system(release: str) -> Path:
     """The folder with the system: the one from last time if it is whole and of the wanted kind."""
-    system, stamp = CACHE / RELEASE, CACHE / RELEASE / "made-from"
-    wanted = f"{RELEASE} {PACKAGES}\n"
+    system, stamp = CACHE / release, CACHE / release / "made-from"
+    wanted = f"{release} {PACKAGES}\n"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(system, ignore_errors=True)
         install_debootstrap()
-        print(f"Making a Debian {RELEASE} in {system} (a minute, only once)", flush=True)
-        bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(system), MIRROR]
+        print(f"Making a Debian {release} in {system} (a minute, only once)", flush=True)
+        bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(system), MIRROR]
         attempt([*ISOLATED, "timeout", "600", *bootstrap], "debootstrap failed")
         stamp.write_text(wanted)  # last: its presence says that all is there
     version = "import sys; sys.exit('%d.%d' % sys.version_info[:2] != sys.argv[1])"
-    attempt(entered(system, ["python3", "-c", version, PYTHON]), f"it cannot be entered, or has no Python {PYTHON}")
+    python = PYTHONS[release]
+    attempt(entered(system, ["python3", "-c", version, python]), f"it cannot be entered, or has no Python {python}")
     return system
 
 
@@ -139,4 +150,4 @@ def attempt(command: list[str], failure: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["make", "test"]))
+    sys.exit(main(sys.argv[1:]))
