@@ -76,8 +76,12 @@ chaos: .venv/.installed  ## Kill workers, Redis, the network; CHAOS="--short r1 
 bench: .venv/.installed  ## Figures, with stock arq's for comparison; BENCH="latency idle" for some, BENCH=--big for a million jobs, BENCH="cost --server jemalloc" on a server that is built with it
 	$(PY) -m tests.bench $(BENCH)
 
-bench-peers: .venv/.installed  ## The same, and SAQ, taskiq, streaq and Celery
-	$(PY) -m tests.bench --peers $(BENCH)
+bench-peers: .venv/.installed  ## Other task queues, then, as root, one that needs a newer Python: a quarter of an hour; BENCH="--only SAQ --server jemalloc" for some
+	@$(PY) -m tests.bench.peers $(BENCH); first=$$?; \
+	$(PY) -m tests.compat --release sid make bench-newer-peers BENCH="$(BENCH)"; exit $$((first + ($$? == 1)))
+
+bench-newer-peers: .venv/.site
+	$(PY) -m tests.bench.peers --only SAQ ArdiQ $(BENCH)
 
 docs: .venv/.site  ## Build the documentation into .cache/docs, with an environment of its own
 	$(PY) -m tests.docs_site
@@ -105,4 +109,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers docs lock
+.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers bench-newer-peers docs lock

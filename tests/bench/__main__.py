@@ -1,4 +1,4 @@
-"""`python -m tests.bench [groups] [--rounds 3] [--peers] [--big] [--server jemalloc]`: measure in turns, print."""
+"""`python -m tests.bench [groups] [--rounds 3] [--big] [--server jemalloc]`: measure in turns, print."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from pathlib import Path
 
 from tests.bench.rig import Rig
 from tests.bench.servers import JEMALLOC, Unavailable, named
-from tests.bench.subjects import PEER_SUBJECTS, PEERS, Subject
+from tests.bench.subjects import Subject
 from tests.bench.table import Table
-from tests.venv import make_venv
 
 GROUPS = (
     "throughput",
@@ -45,8 +44,6 @@ def main() -> int:
         print(f"Not measured on a server with {options.server}: {why}.", file=sys.stderr)
         return UNAVAILABLE
     os.environ["BENCH_JEMALLOC"] = "1" if server.allocator.startswith(JEMALLOC) else ""
-    if options.peers:
-        install_peers()
     groups = [importlib.import_module(f"tests.bench.{name}") for name in options.groups]
     table, failed = Table(), False
     with tempfile.TemporaryDirectory(prefix="quarq-bench-") as folder:
@@ -54,8 +51,7 @@ def main() -> int:
         try:
             described = rig.describe()
             for group in groups:
-                subjects = [*group.SUBJECTS, *(PEER_SUBJECTS if options.peers and group.PEERS else ())]
-                wanted = [s for s in subjects if not options.only or s.name in options.only]
+                wanted = [s for s in group.SUBJECTS if not options.only or s.name in options.only]
                 for turn in range(options.rounds):
                     for subject in wanted:
                         failed |= not measure(group, rig, subject, table, turn)
@@ -70,8 +66,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="group", help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="a figure is the median of these (default 3)")
-    parser.add_argument("--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours, SAQ")
-    parser.add_argument("--peers", action="store_true", help="also SAQ, taskiq, streaq and Celery")
+    parser.add_argument("--only", nargs="+", metavar="subject", help="names of columns, such as arq, ours")
     parser.add_argument("--big", action="store_true", help="1,000,000 jobs where it is 100,000 by default")
     parser.add_argument(
         "--server",
@@ -83,12 +78,6 @@ def parse() -> argparse.Namespace:
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no group named {min(unknown)!r}; there are: {', '.join(GROUPS)}")
     return options
-
-
-def install_peers() -> None:
-    """In an environment of their own: nothing of ours may depend on them."""
-    wanted = Path(__file__).parent / "peers.txt"
-    make_venv(PEERS.parent, "-r", str(wanted), key=wanted.read_text())
 
 
 def measure(group: object, rig: Rig, subject: Subject, table: Table, turn: int) -> bool:

@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 Figures = dict[str, float]
@@ -42,15 +43,24 @@ async def in_turn(subject: ModuleType, n: str) -> Figures:
 
 
 async def at_once(subject: ModuleType, n: str, callers: str) -> Figures:
-    """Several callers in one process, each one call after the other."""
+    """Several callers in one process, each one call after the other: threads where calls block."""
+    each = int(n) // int(callers)
 
     async def caller() -> None:
-        for _ in range(int(n) // int(callers)):
+        for _ in range(each):
             await subject.enqueue()
+
+    def thread() -> None:
+        for _ in range(each):
+            subject.call()
 
     await subject.enqueue()
     began = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(int(callers))))
+    if hasattr(subject, "call"):
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(int(callers)))
+        await asyncio.gather(*(asyncio.to_thread(thread) for _ in range(int(callers))))
+    else:
+        await asyncio.gather(*(caller() for _ in range(int(callers))))
     return {"per_second": int(n) / (time.perf_counter() - began)}
 
 

@@ -17,7 +17,6 @@ from tests.bench.subjects import OURS, Subject
 from tests.bench.table import Figures, Target, at_most, on_jemalloc
 
 SUBJECTS = (OURS,)
-PEERS = False
 JOBS, CALLS, MEMBERS, STEPS = 20_000, 4_000, 5_000, 400
 COUNTED = 2_000
 AT_ONCE = (100, 10)

@@ -16,7 +16,6 @@ from tests.bench.subjects import OURS, TRACED, Subject
 from tests.bench.table import Figures, Target, at_most
 
 SUBJECTS = (OURS, TRACED)
-PEERS = False
 CALL, JOB, REDIS = "Python functions for a call", "Python functions for a no-op job", "Redis commands for a no-op job"
 CALLS, JOBS = 200, 2_000
 

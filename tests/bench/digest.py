@@ -41,7 +41,6 @@ from tests.waiting import wait_until
 
 RECIPE = Subject("recipe's way", "site", ())  # a connection for each mail, one after the other
 SUBJECTS = (SITE, RECIPE)
-PEERS = False
 READERS = int(os.environ.get("BENCH_READERS", "10000"))
 BY_RECIPE = 300  # mails are enough to know its pace
 POSTS = 5

@@ -9,7 +9,6 @@ from tests.bench.subjects import OURS, STOCK, TUNED, Subject
 from tests.bench.table import Figures, Target, at_most
 
 SUBJECTS = (STOCK, TUNED, OURS)
-PEERS = False
 CPU = "idle worker, % of a core"
 SENT = "idle worker, commands/s sent to Redis"
 RUN = "idle worker, commands/s run inside scripts"

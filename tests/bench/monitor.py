@@ -17,7 +17,6 @@ from tests.bench.subjects import OURS, Subject
 from tests.bench.table import Figures, Target, at_most
 
 SUBJECTS = (OURS,)
-PEERS = False
 DEFERRED, ENDED, MEMBERS = 1_000_000, 100_000, 10_000
 TASKS = 20
 TIMES = 9

@@ -25,7 +25,6 @@ from tests.bench.viewers import Viewers, viewers
 from tests.site import Site, site
 
 SUBJECTS = (SITE,)
-PEERS = False
 VIEWERS, FOURS, ASKED, ALONE_S = 50, 5, 10, 5
 TURN_S = 6
 """Some looks of the web process, which rests the longer the dearer they are."""

@@ -17,7 +17,6 @@ from tests.bench.table import Figures, Target, at_least, at_most, percentile
 from tests.site import site
 
 SUBJECTS = (SITE,)
-PEERS = False
 PAGES = ("/", "/account", "/reminders/", "/reminders/new", "/reminders/1", "/reminders/1/edit")
 PER_SECOND, SECONDS, WARM_S = 100, 30, 3
 CONNECTIONS = 19  # no divisor in common with the number of pages: each connection asks for all

@@ -16,7 +16,6 @@ from tests.site import Site, site
 from tests.waiting import wait_until
 
 SUBJECTS = (SITE,)
-PEERS = False
 COUNT = 200
 SPREAD = "lateness of 200 reminders in one minute, p99 s"
 AT_ONCE = "lateness of 200 reminders at one moment, p99 s"

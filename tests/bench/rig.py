@@ -172,6 +172,19 @@ def memory_mib(pid: int) -> float:
     raise RuntimeError(f"process {pid} is gone")
 
 
+def memory_of_session_mib(leader: int) -> float:
+    """A worker with all its processes."""
+    pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    return sum(memory_mib(pid) for pid in pids if _session(pid) == leader)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
 def wakeups(pid: int) -> int:
     """How often the main thread has gone to sleep, so how often it was woken."""
     for line in Path(f"/proc/{pid}/task/{pid}/status").read_text().splitlines():

@@ -9,7 +9,6 @@ from tests.bench.subjects import OURS, TUNED, Subject
 from tests.bench.table import Figures, Row, Target, at_least, at_most
 
 SUBJECTS = (TUNED, OURS)
-PEERS = False
 BIG = bool(os.environ.get("BENCH_BIG"))
 DEFERRED = 1_000_000 if BIG else 100_000
 MANY = 1_000_000 if BIG else 100_000

@@ -8,7 +8,6 @@ from tests.bench.subjects import OURS, TRACED, Subject
 from tests.bench.table import Figures, Target
 
 SUBJECTS = (OURS, TRACED)
-PEERS = False
 TARGETS: tuple[Target, ...] = ()
 NOOP = "no-op jobs/s, one worker, traced or not"
 

@@ -10,7 +10,6 @@ from tests.bench.subjects import OURS, Subject
 from tests.bench.table import Figures, Target, at_most, on_jemalloc
 
 SUBJECTS = (OURS,)
-PEERS = False
 BIG = bool(os.environ.get("BENCH_BIG"))
 
 SMALL = "chord of 1,000, seconds"

@@ -2,7 +2,8 @@
 
 Each module has its tasks, what its worker's command line starts, and `opened()` (a context manager around
 a client), `enqueue()` (one no-op), `enqueue_many(n, task, delay_s)` (in its best way), `round_trip()`
-(one no-op and its result).
+(one no-op and its result). Where calls block, `call()` is the no-op that threads can send.
+How many jobs its worker runs at once is in BENCH_MAX_JOBS. The other queues are in ../peers.py.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 OWN = Path(sys.executable).parent
-PEERS = ROOT / ".cache" / "peers-venv" / "bin"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,3 @@ OURS = arq("ours", "ours", jobs=40_000, round_trips=500)
 FORGETFUL = arq("ours, no history", "ours_without_history", jobs=40_000)
 TRACED = arq("ours, traced", "ours_traced", jobs=20_000)
 SITE = Subject("site", "site", ())  # the application: see tests/site.py
-
-MODULE = "tests.bench.subjects"
-PEER_SUBJECTS = (
-    Subject("SAQ", "saq", ("saq", f"{MODULE}.saq.settings"), PEERS),
-    Subject(
-        "taskiq", "taskiq", ("taskiq", "worker", f"{MODULE}.taskiq:broker", "--workers", "1"), PEERS, round_trips=50
-    ),
-    Subject("streaq", "streaq", ("streaq", "run", f"{MODULE}.streaq:worker"), PEERS),
-    Subject("Celery", "celery", ("celery", "-A", f"{MODULE}.celery", "worker", "-c", "2", "-l", "INFO"), PEERS),
-)

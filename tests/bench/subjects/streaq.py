@@ -1,4 +1,4 @@
-"""streaq, with its worker's concurrency at 100."""
+"""streaQ. It prefetches as many jobs as it runs at once; anyio's own option gives it uvloop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from streaq import Worker
 
 from tests.bench import tally
 
-worker = Worker(redis_url=os.environ["REDIS_URL"], concurrency=100)
+worker = Worker(
+    redis_url=os.environ["REDIS_URL"],
+    concurrency=int(os.environ.get("BENCH_MAX_JOBS", "100")),
+    anyio_kwargs={"use_uvloop": True},
+    idle_timeout=5 if "BENCH_CARE" in os.environ else 60,
+)
 
 
 @worker.task
@@ -25,6 +30,12 @@ async def nap(seconds: float = 0.02) -> None:
     tally.count()
 
 
+@worker.task
+async def long_nap() -> None:
+    tally.count()
+    await asyncio.sleep(300)
+
+
 @asynccontextmanager
 async def opened() -> AsyncIterator[None]:
     async with worker:
@@ -36,7 +47,7 @@ async def enqueue() -> None:
 
 
 async def enqueue_many(n: int, task: str = "noop", delay_s: float = 0) -> None:
-    called = {"noop": noop, "nap": nap}[task]
+    called = {"noop": noop, "nap": nap, "long_nap": long_nap}[task]
     for begin in range(0, n, 1000):
         await worker.enqueue_many([called.enqueue() for _ in range(begin, min(n, begin + 1000))])
 

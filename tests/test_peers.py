@@ -1,0 +1,22 @@
+"""What `make bench-peers` says of the figures: the README repeats it."""
+
+from __future__ import annotations
+
+from tests.bench.peers import PEERS, table
+from tests.bench.peers.__main__ import PACKAGES
+from tests.bench.peers.measure import BULK, P50
+
+
+def test_the_best_of_all_is_named_and_the_best_whose_core_is_python() -> None:
+    calls = {"Quarq": 40_000.0, "SAQ": 4_000.0, "ArdiQ": 80_000.0, "docket": 5_000.0}
+    waits = {"Quarq": 1.0, "SAQ": 4.0, "Celery": 2.0}
+
+    assert table.against([*PEERS], BULK, calls) == "0.50 x ArdiQ, 8.00 x docket"
+    assert table.against([*PEERS], P50, waits) == "0.50 x Celery"
+
+
+def test_each_peer_has_pinned_packages() -> None:
+    lines = [line.split() for line in PACKAGES.read_text().splitlines() if not line.startswith("#")]
+
+    assert {f"{peer.subject.module}:" for peer in PEERS[1:]} == {name for name, *_ in lines}
+    assert all("==" in package for _, *packages in lines for package in packages)
