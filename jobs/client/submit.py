@@ -57,7 +57,7 @@ def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]],
             calls.append(call_of(connection, node, options, known))
             continue
         if options is not given:
-            given, terms = options, Terms.of(checked(options, OPTIONS, "apply_async()"), known, None)
+            given, terms = options, Terms.of(checked(options, OPTIONS, "apply_async()") if options else {}, known, None)
         calls.append(_task_call(connection, node, terms, known, None, digits[32 * n : 32 * n + 32]))
     return calls
 
@@ -96,7 +96,7 @@ class Terms:
     @classmethod
     def of(cls, options: Mapping[str, Any], known: Settled, limit: int | None) -> Self:
         if not options:
-            return cls("", "", None, None, {})
+            return cls("", _due_of_parent(), None, None, {})
         if limit is None:
             for callback in callbacks_of(options):
                 check_arguments(callback)
@@ -106,7 +106,7 @@ class Terms:
             if options.get(link)
         }
         eta, countdown, expires = map(options.get, ("eta", "countdown", "expires"))
-        due = moment(eta if eta is not None else countdown)
+        due = moment(eta if eta is not None else countdown) or _due_of_parent()
         return cls(options.get("queue") or "", due, expires, options.get("headers"), callbacks)
 
 
@@ -198,9 +198,9 @@ def _task_call(
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
     own = own_of(name, args, known)
-    queue, due = terms.queue or own.queue, terms.due or _due_of_parent()
+    queue = terms.queue or own.queue
     expires = moment(own.expires if terms.expires is None else terms.expires)
-    return Call(job_id or os.urandom(16).hex(), queue, payload, name, due, expires, parent, path)
+    return Call(job_id or os.urandom(16).hex(), queue, payload, name, terms.due, expires, parent, path)
 
 
 def _due_of_parent() -> str:

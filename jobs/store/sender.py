@@ -90,7 +90,9 @@ class Sender:
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         answers: list[int] = []
         for some in chunked(calls):
-            args = [self._reply, *(word for call in some for word in call.words())]
+            args: list[str | bytes | int] = [self._reply]
+            for call in some:
+                args += call.words()
             store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
             answers += await while_away(store, patience_s, "Redis did not take the call, it may or may not be stored")
         return answers

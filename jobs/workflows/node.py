@@ -60,10 +60,16 @@ class Partial:
         """What it is, and what is in it."""
         raise NotImplementedError
 
-    def _fill(self, args: Iterable[Any] | None, options: Mapping[str, Any] | None, **fields: Any) -> None:
-        args = args if type(args) is tuple else checks.positional("args", args)
-        options = _normal(dict(options)) if options else {}
-        vars(self).update({"kwargs": {}, "immutable": False}, args=args, options=options, **fields)
+    def _fill(
+        self,
+        args: Iterable[Any] | None,
+        options: Mapping[str, Any] | None,
+        kwargs: dict[str, Any] | None = None,
+        immutable: bool = False,
+        **fields: Any,
+    ) -> None:
+        fields |= {"args": checks.positional("args", args), "kwargs": kwargs or {}, "immutable": immutable}
+        vars(self).update(fields, options=_normal(options) if options else {})
 
     def _with(self, **fields: Any) -> Self:
         node = object.__new__(type(self))
@@ -93,10 +99,10 @@ def nodes_of(given: tuple[P | Iterable[P], ...]) -> list[P]:
 
 def with_callbacks(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with callbacks as tuples, where a single one may be given alone."""
-    given = CALLBACKS & options.keys()
+    given = CALLBACKS & options.keys() if options else ()
     return {**options, **{name: tuple(nodes_of((options[name] or (),))) for name in given}}
 
 
-def _normal(options: dict[str, Any]) -> dict[str, Any]:
+def _normal(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, checked; callbacks as tuples."""
     return with_callbacks(checked(options, OPTIONS | OF_A_GROUP, "a signature"))

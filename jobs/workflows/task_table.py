@@ -66,7 +66,7 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
         if node.options or options:
             for callback in (*callbacks_of(node.options), *callbacks_of(options)):
                 found |= names_of(callback)
-    return {name for name in found - MAPS if registry.find(name) is None}
+    return {name for name in found - MAPS if registry.find(name) is None} if found else found
 
 
 def names_of(node: Node) -> set[str]:

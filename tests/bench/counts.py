@@ -20,7 +20,7 @@ CALL, JOB, REDIS = "Python functions for a call", "Python functions for a no-op 
 CALLS, JOBS = 200, 2_000
 
 TARGETS = (
-    Target(CALL, "<= 160", at_most(OURS, 160)),
+    Target(CALL, "<= 112", at_most(OURS, 112)),
     Target(JOB, "<= 180", at_most(OURS, 180)),
     Target(REDIS, "<= 9", at_most(OURS, 9)),
 )
