@@ -25,16 +25,12 @@ from .wrong_type import with_own_keys
 
 T = TypeVar("T")
 Hear: TypeAlias = Callable[[Mapping[str, bytes | None], str], None]
-"""It is given the paths of members that ended, and in which run of the workflow they got the entries that are given
-along: '' if none are.
-"""
+"""It is given the paths of members that ended, with their entries if it is told of which run of the workflow."""
 logger = logging.getLogger("jobs.notifications")
 
 READ_AGAIN_S = 0.5
 """How long to wait before states are read again that could not be read."""
 READ_TOGETHER = 500
-WITH_ENTRIES = "+"
-"""What the name of a listener begins with that is sent the entries of members along with their paths."""
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 
@@ -57,7 +53,7 @@ class Notifications:
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.name = uuid4().hex[:12]
-        self.listener = WITH_ENTRIES + self.name
+        self.listener = "+" + self.name  # that is, it takes the entries of members along with their paths
         self._patience_s = patience_s
         self._connection = ScriptConnection(pool, key)
         self._waiting: dict[str, list[asyncio.Future[JobState]]] = {}
@@ -65,7 +61,7 @@ class Notifications:
         self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
         channels = [key.REPLY + self.name, key.NEWS + self.listener]
-        self._subscription = Subscription(pool, channels, hear=self._hear, look=self._look)
+        self._subscription = Subscription(pool, channels, hear=self._hear, look=self.look)
         self._followed: dict[str, tuple[Hear, Callable[[], object]]] = {}
 
     async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
@@ -146,16 +142,23 @@ class Notifications:
         self._followed.pop(workflow, None)
 
     def _hear(self, channel: bytes, message: bytes) -> None:
+        if channel.startswith(self._connection.key.NEWS.encode()):
+            self.hear_news(message)
+        else:
+            ids = map(text, msgpack.unpackb(message, raw=True))
+            self._ask(job_id for job_id in ids if job_id in self._waiting)
+
+    def hear_news(self, message: bytes) -> None:
+        """Members of a workflow have ended; *message* as ending.lua writes it."""
         words = msgpack.unpackb(message, raw=True)
-        if not channel.startswith(self._connection.key.NEWS.encode()):
-            self._ask(job_id for job_id in map(text, words) if job_id in self._waiting)
-        elif followed := self._followed.get(text(words[0])):
+        if followed := self._followed.get(text(words[0])):
             if isinstance(words[1], dict):
                 followed[0]({text(path): entry for path, entry in words[1].items()}, text(words[2]))
             else:
                 followed[0](dict.fromkeys(map(text, words[1:])), "")
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Messages may have been lost: ask for what is waited for."""
         self._ask(self._waiting)
         for _, look in self._followed.values():
             look()

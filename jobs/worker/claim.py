@@ -91,7 +91,7 @@ class Claimer:
         """A row that is no job: it is removed, with a line in the log."""
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
         ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
-        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, *ended])
+        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, "", *ended])
         await self._connection.run(scripts.FORGET, [job_id])
 
 

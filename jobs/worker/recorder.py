@@ -19,7 +19,7 @@ HELD_LIMIT = 10_000
 """A worker that holds this many outcomes, because Redis is away, claims no more."""
 WRITTEN_TOGETHER = 500
 """Outcomes that one script writes."""
-IS_REVOKED, NOT_OURS = 2, -1
+DONE_ALREADY, IS_REVOKED, NOT_OURS = 0, 2, -1
 """Answers of finish.lua."""
 
 
@@ -60,18 +60,23 @@ class Recorder:
             self.idle.set()
 
     async def _write(self, batch: list[tuple[HeldJob, Row]]) -> None:
-        args: Row = [self._encoder.worker, keys.HISTORY_LENGTH]
+        args: Row = [self._encoder.worker, keys.HISTORY_LENGTH, self._encoder.store.notifications.listener]
         for _, row in batch:
             args += row
         answers = await self._outage.keep_trying(
             lambda: with_own_keys(self._connection, lambda: self._connection.run(scripts.FINISH, args))
         )
-        for (held, _), answer in zip(batch, answers, strict=True):
+        for (held, _), answer in zip(batch, answers[: len(batch)], strict=True):
             self._held.popleft()
             try:
                 self._settle(held, answer)
             except Exception:  # the outcome is written: no defect here may keep those behind it from being
                 logger.exception("job %s: its outcome is recorded, but what comes after failed", held.job.id)
+        loop, notifications = asyncio.get_running_loop(), self._encoder.store.notifications
+        for message in answers[len(batch) :]:
+            loop.call_soon(notifications.hear_news, message)
+        if DONE_ALREADY in answers:  # an earlier answer, with messages, was lost
+            loop.call_soon(notifications.look)
 
     def _settle(self, held: HeldJob, answer: int) -> None:
         if answer == IS_REVOKED:

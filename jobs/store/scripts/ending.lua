@@ -79,8 +79,8 @@ local function settle_endings()
 end
 
 -- Send what was gathered: one message for each caller, one for each workflow: to the worker that evaluates it, and to its
--- followers. A workflow that was parked is due again.
-local function tell_waiters()
+-- followers. A workflow that was parked is due again. What *listener* is to hear is added to *answers* instead.
+local function tell_waiters(listener, answers)
   for channel, ids in pairs(replies) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, own in pairs(news) do
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect', 'attempts')
@@ -95,7 +95,11 @@ local function tell_waiters()
       if record[1]:sub(1, 1) == '+' and own.bytes <= NEWS_BYTES then
         message = cmsgpack.pack({ workflow, own.entries, record[6] })
       end
-      redis.pcall('PUBLISH', NEWS .. record[1], message)
+      if record[1] == listener then
+        answers[#answers + 1] = message
+      else
+        redis.pcall('PUBLISH', NEWS .. record[1], message)
+      end
     end
   end
 end

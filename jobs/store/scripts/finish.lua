@@ -4,18 +4,18 @@
 --   RETRY                       due again after `delay`; one retry used
 --   PENDING                     released, due after `delay`; no attempt used
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
--- ARGV: worker, history kept, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
+-- ARGV: worker, history kept, its listener, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed
 --   because a member did, which is counted and listed already), number of calls that follow, their words (see `read_call`)
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
---   whatever a workflow came to
+--   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
 -- include: limits
 -- include: counting
 -- include: ending
 -- include: storing
 -- include: attempts
-local worker, history_kept = ARGV[1], tonumber(ARGV[2])
+local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local FIELDS = 10
 local now = now_ms()
 local answers, settled, unleased, woken, calls = {}, {}, {}, {}, {}
@@ -73,7 +73,7 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   return 1
 end
 
-local i = 3
+local i = 4
 while i <= #ARGV do
   local id, token, state, result, ttl, delay, run, entry, extra, following = unpack(ARGV, i, i + FIELDS - 1)
   local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), run, entry, extra)
@@ -95,6 +95,6 @@ in_bulk('HDEL', RUNNING .. worker, settled)
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)
 trim_history(history_kept)
-tell_waiters()
+tell_waiters(listener, answers)
 publish_events(now)
 return answers

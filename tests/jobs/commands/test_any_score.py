@@ -140,7 +140,7 @@ async def test_what_is_written_is_a_moment_whatever_is_sent(redis: Redis, connec
     claimed = await redis.hkeys("jobs:running:w")
     for job_id in claimed:
         retry: list[Any] = [job_id, "token", "RETRY", b"", 0, text.lstrip("+"), 0, b"", "", 0]
-        await connection.run_script(scripts.FINISH, "w", 10, *retry)
+        await connection.run_script(scripts.FINISH, "w", 10, "", *retry)
 
     for key in await redis.keys("*"):
         if await redis.type(key) == b"zset":

@@ -69,7 +69,7 @@ async def claim(connection: JobsRedis, worker: str = "w", lease_ms: int = 60_000
 
 async def finish(connection: JobsRedis, job_id: str, state: str, extra: str = "") -> None:
     row: list[Any] = [job_id, "token", state, b"", 0, 0, 0, b"", extra, 0]
-    assert await connection.run_script(scripts.FINISH, "w", 10, *row) == [1]
+    assert await connection.run_script(scripts.FINISH, "w", 10, "", *row) == [1]
 
 
 async def retried(connection: JobsRedis, clock: Clock, job_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 from jobs import Result, Signature, chain, chord, connect, encoding, group, signature, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, UnknownTask, WorkerLost
-from jobs.store import keys
+from jobs.store import keys, scripts
 from jobs.store.keys import Keys
+from jobs.store.script_connection import ScriptConnection
 from jobs.store.stored_values import text
 from jobs.worker import orchestrator
 from tests.jobs.worker import tasks
@@ -342,15 +343,38 @@ async def test_a_workflow_outlives_a_redis_that_is_away(
         assert await result.get(timeout=10) == "rested"
 
 
-async def test_lost_messages_cost_no_more_than_a_look(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker
+async def test_a_message_is_not_waited_for_that_was_lost_with_the_answer_of_redis(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker listens where nobody speaks."""
-    monkeypatch.setattr(orchestrator, "COMPARE_S", 0.3)
-    monkeypatch.setitem(keys.NAMES, "NEWS", "jobs:nobody:")
+    """The worker of the workflow has ended the member itself: it gets the message with the answer."""
+    run, lost = ScriptConnection.run, list[Any]()
+
+    async def lose_one(self: ScriptConnection, script: scripts.Script, args: Sequence[Any]) -> Any:
+        answer = await run(self, script, args)
+        if script is scripts.FINISH and len(answer) == 2 and not lost:
+            lost.append(answer)
+            raise ConnectionError("it was cut")
+        return answer
+
+    monkeypatch.setattr(ScriptConnection, "run", lose_one)
     await start_worker()
 
-    result = await chain(*(nap.si(0.05) for _ in range(4))).delay()
+    assert await (await chain(log.si("first"), log.si("second")).delay()).get(timeout=3) == "second"
+    assert lost
+
+
+@pytest.mark.parametrize("are_lost", [False, True])
+async def test_messages_from_another_worker_are_heard_and_lost_ones_cost_no_more_than_a_look(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker, are_lost: bool
+) -> None:
+    """Where they are lost, the worker of the workflow listens where nobody speaks."""
+    if are_lost:
+        monkeypatch.setattr(orchestrator, "COMPARE_S", 0.3)
+        monkeypatch.setitem(keys.NAMES, "NEWS", "jobs:nobody:")
+    for queue in ("default", "other"):
+        await start_worker(queues=[queue])
+
+    result = await chain(*(nap.si(0.05).set(queue="other") for _ in range(4))).apply_async(queue="default")
 
     assert await result.get(timeout=4) == "rested"
 
