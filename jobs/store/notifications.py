@@ -25,7 +25,7 @@ from .wrong_type import with_own_keys
 
 T = TypeVar("T")
 Hear: TypeAlias = Callable[[Mapping[str, bytes | None], str], None]
-"""It is given the paths of members that ended, with their entries if it is told of which run of the workflow."""
+"""It is given the paths of members that ended, with their entries if the run of the workflow is given too."""
 logger = logging.getLogger("jobs.notifications")
 
 READ_AGAIN_S = 0.5
