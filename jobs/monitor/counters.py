@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from ..client.connection import JobsRedis
 from ..store.store import now_ms
 from ..store.stored_values import moment_of, text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
-Fields = Mapping[bytes, bytes | None]
-BUCKETS = 25
-"""Bucket n holds the times from 2^(n-1) to below 2^n ms, 0 those below 1 ms: see counting.lua."""
-_OF_A_TASK = [*STATES, *(f"{what}|{bucket}" for what in ("wait", "run") for bucket in range(BUCKETS))]
-_FIELD = re.compile(rf"(.*)\|(?:({'|'.join(STATES)}|wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
-"""A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`."""
+Fields = Mapping[bytes, bytes]
+_DEPTHS = (b"|due|", b"|oldest|")
+_FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
+"""A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Under an empty
+name earlier releases also wrote the sum of all tasks, which is not read."""
 
 
 @dataclass
@@ -33,6 +33,13 @@ class Count:
 
     def of(self, state: str) -> int:
         return self.states.get(state, 0)
+
+    def add(self, part: str, key: str | int | None, n: int) -> None:
+        """Add *n* to one of the fields above, or to what it has under *key*."""
+        if key is None:
+            return setattr(self, part, getattr(self, part) + n)
+        counts = getattr(self, part)
+        counts[key] = counts.get(key, 0) + n
 
     @property
     def failure_share(self) -> float | None:
@@ -66,17 +73,8 @@ class Minute:
 
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
-    now = await now_ms(connection)
-    served = await connection.zrangebyscore(connection.key.SERVED, now - n * 60_000, "+inf")
-    depths = [f"|{what}|{queue}" for queue in ("", *map(bytes.decode, served)) for what in ("due", "oldest")]
-    found = await _last(connection, n, [f"{task}|{what}" for what in _OF_A_TASK] + depths)
+    found = await _last(connection, n)
     return [_minute(number, fields, _counted([fields]).get(task) or Count()) for number, fields in found.items()]
-
-
-async def last_states(connection: JobsRedis) -> Count:
-    """How many attempts of all tasks came to each state in the last 60 minutes."""
-    found = await _last(connection, 60, [f"|{state}" for state in STATES])
-    return _counted(found.values()).get("") or Count()
 
 
 async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
@@ -84,18 +82,14 @@ async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
     return _counted((await _last(connection, n)).values())
 
 
-async def _last(connection: JobsRedis, n: int, names: list[str] | None = None) -> dict[int, Fields]:
-    """What Redis has of the last *n* minutes, by their numbers: the fields of these names, or all."""
+async def _last(connection: JobsRedis, n: int) -> dict[int, Fields]:
+    """What Redis has of the last *n* minutes, by their numbers."""
     this = await now_ms(connection) // 60_000
     numbers = range(this - n + 1, this + 1)
     async with connection.pipeline(transaction=False) as pipe:
         for number in numbers:
-            key = f"{connection.key.STATS}{number}"
-            pipe.hgetall(key) if names is None else pipe.hmget(key, names)
-        found = await pipe.execute()
-    if names is not None:
-        found = [dict(zip(map(str.encode, names), values, strict=True)) for values in found]
-    return dict(zip(numbers, found, strict=True))
+            pipe.hgetall(f"{connection.key.STATS}{number}")
+        return dict(zip(numbers, await pipe.execute(), strict=True))
 
 
 async def totals(connection: JobsRedis) -> dict[str, Count]:
@@ -118,28 +112,32 @@ def percentile(buckets: Mapping[int, int], share: float) -> float | None:
 
 
 def _counted(some: Iterable[Fields]) -> dict[str, Count]:
+    """The sums of all fields that are counters of a task, by task and, under '', together."""
     sums: dict[bytes, int] = {}
     for fields in some:
         for raw, value in fields.items():
-            if value is not None and not raw.startswith((b"|due|", b"|oldest|")):
-                sums[raw] = sums.get(raw, 0) + whole(value)
+            sums[raw] = sums.get(raw, 0) + whole(value)
     found: dict[str, Count] = {}
     for raw, n in sums.items():
-        if match := _FIELD.fullmatch(text(raw)):
-            task, name, what, bucket = match.groups()
-            count = found.setdefault(task, Count())
-            if bucket:
-                (count.wait if what == "wait" else count.run)[int(bucket)] = n
-            elif name in STATES:
-                count.states[name] = n
-            else:
-                setattr(count, name, n)
+        if field := _read(raw):
+            task, part, key = field
+            for name in (task, ""):
+                found.setdefault(name, Count()).add(part, key, n)
     return found
 
 
+@lru_cache(maxsize=50_000)
+def _read(raw: bytes) -> tuple[str, str, str | int | None] | None:
+    """Which task a field counts, in which part of a Count, and under which key there; None if it is no counter."""
+    match = None if raw.startswith(_DEPTHS) else _FIELD.fullmatch(text(raw))
+    if match is None:
+        return None
+    task, state, sum_of, times, bucket = match.groups()
+    return (task, "states", state) if state else (task, sum_of or times, int(bucket) if bucket else None)
+
+
 def _minute(number: int, fields: Fields, count: Count) -> Minute:
-    due = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|due|")]
-    oldest = [whole(n) for raw, n in fields.items() if n is not None and raw.startswith(b"|oldest|")]
+    due, oldest = ([whole(n) for raw, n in fields.items() if raw.startswith(begin)] for begin in _DEPTHS)
     return Minute(
         at=moment_of(number * 60_000),
         succeeded=count.of("SUCCESS"),

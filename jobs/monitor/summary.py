@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..store.store import now_ms
-from .counters import last_states
+from .counters import Count, last_minutes
 from .queue_list import queues, together
 from .worker_list import online
 
@@ -43,7 +43,7 @@ async def overview(connection: JobsRedis) -> Overview:
     rows = await queues(connection, workers)
     every = together(rows, len(rows))
     claiming = {worker.name for worker in workers if not worker.quiet}
-    hour = await last_states(connection)
+    hour = (await last_minutes(connection)).get("", Count())
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),

@@ -129,6 +129,19 @@ async def test_old_minutes_do_not_count(connection: JobsRedis, start_online: Sta
     assert await now_ms(connection) > 0
 
 
+async def test_the_sums_that_earlier_releases_wrote_are_not_counted_twice(connection: JobsRedis) -> None:
+    written = {"a|b|SUCCESS": 2, "c|SUCCESS": 3, "c|run|4": 1, "c|run_ms": 9, "|due|mail": 7, "c|FAILURE": "x"}
+    sums = {"|SUCCESS": 4, "|run|4": 1, "|run_ms": 9}  # the last one of them was not written by an earlier release
+    await connection.hset(Keys.TOTALS, mapping=written | sums)
+
+    counts = await totals(connection)
+
+    assert counts["a|b"].states == {"SUCCESS": 2}
+    assert counts[""].states == {"SUCCESS": 5, "FAILURE": 0}
+    assert (counts[""].run, counts[""].run_ms) == ({4: 1}, 9)
+    assert set(counts) == {"", "a|b", "c"}
+
+
 @pytest.mark.parametrize(
     ("buckets", "share", "expected"),
     [
