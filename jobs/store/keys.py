@@ -40,7 +40,7 @@ class Keys:
     # arq:queue:<name>:health-check                text for --check     soon after its last worker
     JOB = "arq:job:"                    # <id>     the call             with the job
     IN_PROGRESS = "arq:in-progress:"    # <id>     token of the owner   with its lease
-    RETRY = "arq:retry:"                # <id>     attempts, for tools  with the job
+    RETRY = "arq:retry:"                # <id>     attempts             with the job, of earlier releases
     RESULT = "arq:result:"              # <id>     the result           result_expires after the end
     ABORT = "arq:abort"                 #          zset id -> ms        read and emptied by claims
 

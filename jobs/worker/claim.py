@@ -66,7 +66,7 @@ class Claimer:
             await self.release_all_but(mine())
         self._reply_lost = True  # until it is here, and after a defect: running jobs are worth more than a clean end
         token = f"{self._worker}:{next(self._numbers)}"
-        rows, next_due_ms, left_behind, foreign, unreadable, wrong_type = await self._connection.run(
+        rows, next_due_ms, left_behind, foreign, unreadable, wrong_type, received = await self._connection.run(
             scripts.CLAIM, [self._worker, token, self._lease_ms, wanted, suspects, *self._queues]
         )
         if wrong_type:
@@ -81,7 +81,7 @@ class Claimer:
         jobs = []
         for row in rows:
             try:
-                jobs.append(_claimed(row, token, now))
+                jobs.append(_claimed(row, token, now, int(received)))
             except ValueError as error:  # an id that is not text, a number that is none
                 await self._drop(row[0], token, error)
         self._reply_lost = False
@@ -95,10 +95,14 @@ class Claimer:
         await self._connection.run(scripts.FORGET, [job_id])
 
 
-def _claimed(row: list[Any], token: str, now: float) -> ClaimedJob:
-    job_id, queue, payload, verdict, *numbers = row
-    texts = job_id.decode(), queue.decode(), payload, verdict.decode()
-    return ClaimedJob(*texts, token, now, *map(_number, numbers))
+def _claimed(row: list[Any], token: str, now: float, received: int) -> ClaimedJob:
+    job_id, queue, payload, attempts, due, enqueued, *rest = row
+    times = _number(due), _number(enqueued), received
+    job = ClaimedJob(job_id.decode(), queue.decode(), payload, token, now, attempts, *times)
+    if rest:
+        job.verdict = rest[0].decode()
+        job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member = map(_number, rest[1:])
+    return job
 
 
 def _number(text: bytes | int) -> int:

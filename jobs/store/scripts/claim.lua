@@ -4,9 +4,9 @@
 -- suspect, one at a time for each worker, and not just after Redis itself was away.
 -- ARGV: worker, token, lease ms, wanted, suspects allowed, queue ...
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker,
--- and of jobs that cannot be read, each with why; 1 if a key was of another type.
---   row: id, queue, payload or '', verdict, attempts, retries, crashes, due, enqueued, received, lapsed, unknown since,
---   suspect, member of a workflow
+-- and of jobs that cannot be read, each with why; 1 if a key was of another type; when the jobs were received.
+--   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member:
+--   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
 -- include: aborting
 -- include: limits
@@ -15,19 +15,27 @@
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local suspects_left = tonumber(ARGV[5])
-local AGAIN_MS, READ_AHEAD, UNREADABLE_MS = 1000, 100, 60000
-local now = now_ms()
-local now_text, lease_end = as_text(now), as_text(now + lease)
+local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS = 1000, 100, 500, 60000
+local now, real_now = now_ms()
+local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_now + lease)
 local takeover = note_alive(now)
-local rows, foreign, running, tries, leases, unreadable, wrong_type = {}, {}, {}, {}, {}, {}, 0
+local rows, foreign, running, leases, unreadable, wrong_type = {}, {}, {}, {}, {}, 0
 
+-- Of a job that no worker has had yet, only the first fields can be there.
 local function read(id)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'task', 'attempts', 'retries', 'crashes', 'suspect', 'revoked',
-    'expires', 'due', 'enqueued', 'unknown', 'worker', 'received', 'parent', 'parked', 'tree', 'listener')
-  return { state = r[1], task = r[2], attempts = tonumber(r[3] or 0) or 0, retries = tonumber(r[4] or 0) or 0,
-    crashes = tonumber(r[5] or 0) or 0, suspect = r[6] == '1', revoked = r[7], expires = r[8], due = r[9], enqueued = r[10],
-    unknown = r[11], worker = r[12], received = r[13], parent = r[14], parked = r[15], tree = r[16], listener = r[17],
-    lapsed = false }
+  local key = RECORD .. id
+  local state, task, due, enqueued, expires, revoked, parent, tree = unpack(redis.call('HMGET', key, 'state', 'task', 'due',
+    'enqueued', 'expires', 'revoked', 'parent', 'tree'))
+  local record = { state = state, task = task, due = due, enqueued = enqueued, expires = expires, revoked = revoked,
+    parent = parent, tree = tree, attempts = 0, retries = 0, crashes = 0 }
+  if state then
+    local r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked',
+      'listener')
+    for i, name in ipairs({ 'attempts', 'retries', 'crashes' }) do record[name] = tonumber(r[i] or 0) or 0 end
+    record.suspect, record.unknown, record.worker, record.received, record.parked, record.listener =
+      r[4] == '1', r[5], r[6], r[7], r[8], r[9]
+  end
+  return record
 end
 
 -- Why a job must end instead of running; '' if it may run.
@@ -60,8 +68,10 @@ local function look_again(id, queue, key, score, alive)
   if alive then redis.call('ZADD', LEASES .. queue, score, id) end
 end
 
+-- Written at once, not in bulk: to the rest of the script, too, somebody has this job.
 local function hand_over(id, queue, key, record, payload, why)
-  redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+  redis.call('SET', IN_PROGRESS .. id, token, 'PXAT', held_until)
+  if record.state then redis.call('DEL', RETRY .. id) end -- a worker of an earlier release may have had it
   local suspect, crashes = record.suspect and not record.tree, record.crashes
   if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
   if why == 'poison' then crashes = redis.call('HGET', RECORD .. id, 'deaths') or crashes + 1 end
@@ -74,13 +84,15 @@ local function hand_over(id, queue, key, record, payload, why)
   note_event(id, 'STARTED', record.task, queue, worker)
   add_to(leases, queue, lease_end, id)
   running[#running + 1], running[#running + 2] = id, token
-  tries[#tries + 1], tries[#tries + 2] = RETRY .. id, attempts
-  rows[#rows + 1] = { id, queue, payload or '', why, attempts, record.retries, crashes, record.due or '',
-    record.enqueued or '', now_text, record.lapsed and 1 or 0, record.unknown or '', suspect and 1 or 0,
-    record.parent and 1 or 0 }
+  local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
+  if why ~= '' or record.state or record.parent then
+    for _, fact in ipairs({ why, record.retries, crashes, record.lapsed and 1 or 0, record.unknown or '',
+      suspect and 1 or 0, record.parent and 1 or 0 }) do row[#row + 1] = fact end
+  end
+  rows[#rows + 1] = row
 end
 
-local function consider(id, queue, key)
+local function consider(id, queue, key, payload, may_be_held)
   local record = read(id)
   if is_terminal(record.state) then
     redis.call('ZREM', LEASES .. queue, id)
@@ -89,7 +101,7 @@ local function consider(id, queue, key)
     record = read(id)
   end
   local started = record.state == 'STARTED'
-  local left = redis.call('PTTL', IN_PROGRESS .. id)
+  local left = may_be_held and redis.call('PTTL', IN_PROGRESS .. id) or -2
   if left ~= -2 then -- somebody has it
     if started then return look_again(id, queue, key, now + math.max(left, 1), true) end
     foreign[#foreign + 1] = id -- a stock worker
@@ -101,7 +113,7 @@ local function consider(id, queue, key)
     if started then let_go(id, record.task) end
     return look_again(id, queue, key, now + AGAIN_MS, false)
   end
-  local payload = redis.call('GET', JOB .. id)
+  payload = payload or redis.call('GET', JOB .. id) -- it was not read yet, or its key is of another type
   if not payload and not record.state and not record.enqueued then -- nothing to run, nothing to tell
     return redis.call('ZREM', key, id)
   end
@@ -119,8 +131,8 @@ end
 
 -- A damaged record must not stop the claims of others: it is tried again much later. The worker moves keys of another
 -- type aside, see aside.lua.
-local function consider_safely(id, queue, key)
-  local read_well, why = pcall(consider, id, queue, key)
+local function consider_safely(...)
+  local read_well, why = pcall(consider, ...)
   if read_well then return end
   why = type(why) == 'table' and why.err or tostring(why)
   local code = why:match('^(%u+) ') -- of an answer of the server; ERR is one to data
@@ -129,6 +141,7 @@ local function consider_safely(id, queue, key)
     return
   end
   if code and code ~= 'ERR' then error(why, 0) end
+  local id, _, key = ...
   unreadable[#unreadable + 1] = { id, why }
   redis.call('ZADD', key, now + UNREADABLE_MS, id)
 end
@@ -139,8 +152,33 @@ local function consider_lapsed(queue, key)
     local lapsed = redis.call('ZRANGE', LEASES .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
     if not lapsed then return end
     redis.call('ZREM', LEASES .. queue, lapsed)
-    consider_safely(lapsed, queue, key)
+    consider_safely(lapsed, queue, key, nil, true)
   end
+end
+
+-- The payloads of these jobs from the first to the last, and whether somebody has any of them: one command each.
+local function look_ahead(ids, first, last)
+  local payloads, holds = {}, {}
+  for i = first, last do
+    payloads[#payloads + 1], holds[#holds + 1] = JOB .. ids[i], IN_PROGRESS .. ids[i]
+  end
+  return redis.call('MGET', unpack(payloads)), redis.call('EXISTS', unpack(holds)) > 0
+end
+
+local function consider_due(queue, key, due)
+  local first, last, payloads, some_held = 1, 0, nil, nil
+  for i, id in ipairs(due) do
+    if #rows == wanted then
+      wake(queue)
+      return 1
+    end
+    if i > last then
+      first, last = i, math.min(i + math.min(wanted - #rows, READ_AT_ONCE) - 1, #due)
+      payloads, some_held = look_ahead(due, first, last)
+    end
+    consider_safely(id, queue, key, payloads[i - first + 1], some_held)
+  end
+  return 0
 end
 
 absorb_aborts()
@@ -152,15 +190,7 @@ for i = 6, #ARGV do
     consider_lapsed(queue, key)
     local most = wanted - #rows + READ_AHEAD
     local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-    if #due == most then left_behind = 1 end
-    for _, id in ipairs(due) do
-      if #rows == wanted then
-        left_behind = 1
-        wake(queue)
-        break
-      end
-      consider_safely(id, queue, key)
-    end
+    if consider_due(queue, key, due) == 1 or #due == most then left_behind = 1 end
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
       local wait = as_moment(tonumber(following[2])) - now
@@ -181,6 +211,5 @@ for queue, ends in pairs(leases) do
   note('ZADD', LEASES .. queue, ends)
 end
 note('HSET', RUNNING .. worker, running)
-in_bulk('MSET', nil, tries)
 publish_events(now)
-return { rows, next_due, left_behind, foreign, unreadable, wrong_type }
+return { rows, next_due, left_behind, foreign, unreadable, wrong_type, now_text }

@@ -37,7 +37,7 @@ end
 -- What an end takes away and adds besides its record, and who hears of it.
 local function gather_end(id, state, now, record, listed_already)
   ended[id] = true
-  gone[#gone + 1], gone[#gone + 2], gone[#gone + 3] = JOB .. id, IN_PROGRESS .. id, RETRY .. id
+  gone[#gone + 1], gone[#gone + 2] = JOB .. id, IN_PROGRESS .. id
   add_to(unqueued, record.queue, id)
   local now_text = as_text(now)
   history[#history + 1], history[#history + 2] = now_text, id

@@ -35,6 +35,7 @@ local function revoke(id, rest)
     return state
   end
   redis.call('HSET', RECORD .. id, 'revoked', 'yes')
+  redis.call('DEL', RETRY .. id) -- a worker of an earlier release may have had it
   end_job(id, 'REVOKED', result_of(payload, rest), ttl, now, record)
   count(record.task or '?', 'REVOKED', false, false)
   return state

@@ -19,22 +19,22 @@ PARKED = "PARKED"
 
 @dataclass(slots=True)
 class ClaimedJob:
-    """A row of claim.lua, in its order, with the token that owns it. Times are milliseconds by Redis' clock."""
+    """A row of claim.lua, with the token that owns it. Times are milliseconds by Redis' clock."""
 
     id: str
     queue: str
     payload: bytes
-    verdict: str = ""
-    """Why it must end instead of running: missing, revoked, expired, poison; '' if it may run."""
     token: str = ""
     started: float = 0.0
     """Monotonic seconds when this worker received it."""
     attempts: int = 1
-    retries: int = 0
-    crashes: int = 0
     due: int = 0
     enqueued: int = 0
     received: int = 0
+    verdict: str = ""
+    """Why it must end instead of running: missing, revoked, expired, poison; '' if it may run."""
+    retries: int = 0
+    crashes: int = 0
     lapsed: int = 0
     """1: its last worker died with it, or lost its lease."""
     unknown_since: int = 0

@@ -96,6 +96,10 @@ async def _claim(redis: Redis, worker: str) -> list[Any]:
     return rows
 
 
+def _verdict(row: list[Any]) -> str:
+    return row[6].decode() if len(row) > 6 else ""
+
+
 async def _revoke(redis: Redis, job_id: str) -> None:
     """Found by the claim: stock arq's way."""
     await redis.zadd(Keys.ABORT, {job_id: 1})
@@ -106,7 +110,7 @@ async def _expire(redis: Redis, job_id: str) -> None:
 
 
 async def _poison(redis: Redis, job_id: str) -> None:
-    await redis.hset(Keys.RECORD + job_id, mapping={"crashes": keys.POISON, "deaths": 3})
+    await redis.hset(Keys.RECORD + job_id, mapping={"state": "PENDING", "crashes": keys.POISON, "deaths": 3})
 
 
 ENDS = {"REVOKED": (_revoke, TaskRevoked), "EXPIRED": (_expire, TaskRevoked), "FAILURE": (_poison, WorkerLost)}
@@ -164,7 +168,7 @@ async def test_an_end_that_its_worker_does_not_live_to_record_is_found_again(
     """The claim that finds a job expired is no start of it."""
     job = await take.apply_async((1,), expires=datetime.now(UTC) - timedelta(seconds=1))
     [row] = await wait_until(lambda: _claim(redis, "killed"), "it to be claimed")
-    assert row[3] == b"expired"
+    assert _verdict(row) == "expired"
 
     await start_worker(tasks=TASKS)
 
@@ -218,7 +222,7 @@ async def test_a_job_ends_with_the_third_death_or_if_others_ran_beside_it_with_t
         found: list[Any] = await wait_until(lambda: _claim(redis, worker), "it to be claimed")
         if how == ALONE:
             assert await connection.run_script(scripts.ALONE, job.id, f"{worker} token", 1) == 1
-        return str(found[0][3].decode())
+        return _verdict(found[0])
 
     verdicts = [await claimed(how) for how in deaths]
     assert verdicts == [""] * len(deaths)
@@ -248,7 +252,7 @@ async def test_what_it_killed_is_said(redis: Redis, connection: JobsRedis, start
 
 
 async def _on_its_last_chance(redis: Redis, job: Result) -> None:
-    await redis.hset(Keys.RECORD + job.id, mapping={"suspect": 1, "crashes": 1, "deaths": 2})
+    await redis.hset(Keys.RECORD + job.id, mapping={"state": "PENDING", "suspect": 1, "crashes": 1, "deaths": 2})
 
 
 async def _is_alone(redis: Redis, job: Result) -> bool:
@@ -352,7 +356,7 @@ async def test_a_new_worker_takes_no_suspect_and_few_jobs_until_one_has_ended(
 ) -> None:
     """Each time that a job kills it at once, another has ended before."""
     suspect = await work.delay("suspect")
-    await redis.hset(Keys.RECORD + suspect.id, "suspect", 1)
+    await redis.hset(Keys.RECORD + suspect.id, mapping={"state": "PENDING", "suspect": 1})
     others = [await work.delay(str(n), 0.05) for n in range(20)]
 
     await start_worker(tasks=TASKS, max_jobs=20)

@@ -64,7 +64,7 @@ Begin = Callable[[JobsRedis, Clock, str], Awaitable[None]]
 async def claim(connection: JobsRedis, worker: str = "w", lease_ms: int = 60_000) -> dict[str, str]:
     """The verdict of each job that a claim gives."""
     rows = (await connection.run_script(scripts.CLAIM, worker, "token", lease_ms, 9, 1, "default"))[0]
-    return {row[0].decode(): row[3].decode() for row in rows}
+    return {row[0].decode(): row[6].decode() if len(row) > 6 else "" for row in rows}
 
 
 async def finish(connection: JobsRedis, job_id: str, state: str, extra: str = "") -> None:
@@ -96,7 +96,7 @@ async def unknown(connection: JobsRedis, clock: Clock, job_id: str) -> None:
 
 
 async def unheard(connection: JobsRedis, clock: Clock, job_id: str) -> None:
-    assert await connection.run_script(scripts.RELEASE, "w") == [job_id.encode()]
+    assert await connection.run_script(scripts.RELEASE, "w", "default") == [job_id.encode()]
 
 
 @pytest.mark.parametrize(
