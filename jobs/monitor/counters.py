@@ -14,8 +14,8 @@ STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Fields = Mapping[bytes, bytes]
 _DEPTHS = (b"|due|", b"|oldest|")
 _FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
-"""A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Under an empty
-name earlier releases also wrote the sum of all tasks, which is not read."""
+"""A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Of an
+empty name are the sums of all tasks that earlier releases wrote; they are not read."""
 
 
 @dataclass
