@@ -86,12 +86,15 @@ async def queue_names(connection: JobsRedis) -> list[str]:
 
 async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
     """The ids of the jobs that workers, or one of them, hold; in the order of ids."""
-    names = [worker] if worker else list(map(text, await connection.zrange(connection.key.WORKERS, 0, -1)))
     async with connection.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.hkeys(connection.key.RUNNING + name)
-        held = await pipe.execute()
-    return sorted({text(job_id) for ids in held for job_id in ids})
+        for queue in await queue_names(connection):
+            pipe.zrange(connection.key.LEASES + queue, 0, -1)
+        ids = sorted({text(job_id) for held in await pipe.execute() for job_id in held})
+        if not worker:
+            return ids
+        for job_id in ids:
+            pipe.hget(connection.key.RECORD + job_id, "worker")
+        return [job_id for job_id, holder in zip(ids, await pipe.execute(), strict=True) if holder == worker.encode()]
 
 
 async def _ended(connection: JobsRedis, wanted: Wanted) -> str:

@@ -50,7 +50,7 @@ class Keys:
     ENDED = "jobs:ended:"               # <task>   zset id -> ended ms  with the history: its jobs of this task
     UNSUCCESSFUL = "jobs:unsuccessful"  #          zset id -> ended ms  with the history: FAILURE and REVOKED
     WAITERS = "jobs:waiters:"           # <id>     set of channels      with the job
-    RUNNING = "jobs:running:"           # <worker> hash id -> token     with the worker
+    RUNNING = "jobs:running:"           # <worker> hash id -> token     with its jobs, of earlier releases
     WORKERS = "jobs:workers"            #          zset name -> seen    WORKER_FORGOTTEN_MS after it was last seen
     WORKER = "jobs:worker:"             # <name>   hash: about it       WORKER_FORGOTTEN_MS after it was last seen
     WAKE = "jobs:wake:"                 # <queue>  list of tokens       -  never more than one

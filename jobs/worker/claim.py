@@ -58,7 +58,7 @@ class Claimer:
     async def release_all_but(self, mine: dict[str, str]) -> None:
         """Make due again the jobs that are this worker's in Redis, but not in *mine*."""
         known = [word for pair in mine.items() for word in pair]
-        for job_id in await self._connection.run(scripts.RELEASE, [self._worker, *known]):
+        for job_id in await self._connection.run(scripts.RELEASE, [self._worker, ",".join(self._queues), *known]):
             logger.info("job %s was claimed here and is not started: released", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:

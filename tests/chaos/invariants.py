@@ -72,7 +72,7 @@ async def no_retry_used(stage: Stage) -> None:
 async def nothing_left(stage: Stage) -> None:
     """I7: no claim, no payload, no entry of a queue or of a worker outlives the jobs."""
     left = {"queued": await stage.redis.zcard("arq:queue")}
-    for name, pattern in {"claims": "arq:in-progress:*", "payloads": "arq:job:*", "running": "jobs:running:*"}.items():
+    for name, pattern in {"claims": "arq:in-progress:*", "payloads": "arq:job:*", "running": "jobs:leases:*"}.items():
         left[name] = sum([1 async for _ in stage.redis.scan_iter(pattern, count=1000)])
     found = ", ".join(f"{name} {n}" for name, n in left.items() if n)
     stage.check("I7 nothing left over", found or "nothing", not found)

@@ -123,7 +123,7 @@ class Stage:
         """
         fewest, deadline = 10**6, time.monotonic() + patience_s
         while fewest and time.monotonic() < deadline:
-            held = [await self.redis.hlen(key) async for key in self.redis.scan_iter("jobs:running:*")]
+            held = [await self.redis.zcard(key) async for key in self.redis.scan_iter("jobs:leases:*")]
             fewest = min(fewest, sum(held))
             await asyncio.sleep(0.02)
         return fewest

@@ -65,7 +65,7 @@ async def _left_by_ended_jobs(redis: Redis) -> list[str]:
                 wrong.append(f"{key}{job_id} has no lifetime though the workflow has ended")
         if await redis.zscore(Keys.HISTORY, job_id) is None:
             wrong.append(f"{job_id} has ended and is not in the history, which bounds its record")
-        for running in await redis.keys(f"{Keys.RUNNING}*"):
-            if await redis.hexists(running, job_id):
-                wrong.append(f"{job_id} has ended and is still in {running.decode()}")
+        for leases in await redis.keys(f"{Keys.LEASES}*"):
+            if await redis.zscore(leases, job_id) is not None:
+                wrong.append(f"{job_id} has ended and is still in {leases.decode()}")
     return wrong

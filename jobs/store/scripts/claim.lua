@@ -19,7 +19,7 @@ local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS = 1000, 100, 500, 60000
 local now, real_now = now_ms()
 local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_now + lease)
 local takeover = note_alive(now)
-local rows, foreign, running, leases, unreadable, wrong_type = {}, {}, {}, {}, {}, 0
+local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 
 -- Of a job that no worker has had yet, only the first fields can be there.
 local function read(id)
@@ -59,7 +59,7 @@ local function note_lapse(id, record)
   local deaths = tonumber(known[1]) or record.suspect and record.crashes + 1 or 0 -- an older version counted no deaths
   if record.suspect and record.crashes < POISON then record.crashes = record.crashes + (known[2] and 2 or 1) end
   record.suspect, record.lapsed = true, true
-  redis.call('HDEL', RUNNING .. (record.worker or ''), id)
+  redis.call('HDEL', RUNNING .. (record.worker or ''), id) -- a worker of an earlier release may have noted it there
   redis.call('HSET', RECORD .. id, 'suspect', 1, 'crashes', record.crashes, 'deaths', deaths + 1)
 end
 
@@ -83,7 +83,6 @@ local function hand_over(id, queue, key, record, payload, why)
     'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
   note_event(id, 'STARTED', record.task, queue, worker)
   add_to(leases, queue, lease_end, id)
-  running[#running + 1], running[#running + 2] = id, token
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
   if why ~= '' or record.state or record.parent then
     for _, fact in ipairs({ why, record.retries, crashes, record.lapsed and 1 or 0, record.unknown or '',
@@ -210,6 +209,5 @@ for queue, ends in pairs(leases) do
   in_bulk('ZADD', queue_key(queue), ends)
   note('ZADD', LEASES .. queue, ends)
 end
-note('HSET', RUNNING .. worker, running)
 publish_events(now)
 return { rows, next_due, left_behind, foreign, unreadable, wrong_type, now_text }

@@ -18,7 +18,7 @@
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local FIELDS = 10
 local now = now_ms()
-local answers, settled, unleased, woken, calls = {}, {}, {}, {}, {}
+local answers, unleased, woken, calls = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
@@ -43,12 +43,10 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
   if is_terminal(record.state) then
     if redis.call('EXISTS', JOB .. id) == 0 then return 0 end
     gather_end(id, record.state, now, record) -- a script that met a key of another type had stopped half-way
-    settled[#settled + 1] = id
     return 1
   end
   if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then log_attempt(id, record.log or '', entry) end
-  settled[#settled + 1] = id
   add_to(unleased, record.queue, id)
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
@@ -91,7 +89,6 @@ end
 if calls[1] then store(now, calls) end
 settle_endings()
 for queue, ids in pairs(unleased) do in_bulk('ZREM', LEASES .. queue, ids) end
-in_bulk('HDEL', RUNNING .. worker, settled)
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)
 trim_history(history_kept)

@@ -1,26 +1,26 @@
 -- After a lost reply: whatever Redis thinks this worker runs and it does not is due again, with no attempt used.
--- ARGV: worker, then for each job that it does run id, token.   Returns the ids released.
+-- ARGV: worker, its queues with commas, then for each job that it does run id, token.   Returns the ids released.
 -- flags: allow-oom
 -- include: limits
-local worker = ARGV[1]
+local worker, queues = ARGV[1], ARGV[2]
 local now = now_ms()
 local known, back = {}, {}
-for i = 2, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
-local running = redis.call('HGETALL', RUNNING .. worker)
-for i = 1, #running, 2 do
-  local id, token = running[i], running[i + 1]
-  if known[id] ~= token then
-    local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'due', 'attempts', 'task')
-    if record[1] == token and record[2] == 'STARTED' then
-      redis.call('DEL', IN_PROGRESS .. id)
-      give_back(id, record[6])
-      redis.call('ZADD', queue_key(record[3]), as_moment(tonumber(record[4] or now) or now), id)
-      redis.call('ZREM', LEASES .. (record[3] or 'default'), id)
-      redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', (tonumber(record[5] or 1) or 1) - 1)
-      wake(record[3] or 'default')
-      back[#back + 1] = id
-    end
-    if not known[id] then redis.call('HDEL', RUNNING .. worker, id) end
-  end
+for i = 3, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
+
+local function release(id, queue)
+  local holder, state, owner, due, attempts, task = unpack(redis.call('HMGET', RECORD .. id, 'worker', 'state', 'owner', 'due',
+    'attempts', 'task'))
+  if holder ~= worker or state ~= 'STARTED' or known[id] == owner then return end
+  redis.call('DEL', IN_PROGRESS .. id)
+  give_back(id, task)
+  redis.call('ZADD', queue_key(queue), as_moment(tonumber(due or now) or now), id)
+  redis.call('ZREM', LEASES .. queue, id)
+  redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', (tonumber(attempts or 1) or 1) - 1)
+  wake(queue)
+  back[#back + 1] = id
+end
+
+for queue in queues:gmatch('[^,]+') do
+  for _, id in ipairs(redis.call('ZRANGE', LEASES .. queue, 0, -1)) do release(id, queue) end
 end
 return back

@@ -137,7 +137,7 @@ async def test_what_is_written_is_a_moment_whatever_is_sent(redis: Redis, connec
     job = await tasks.multiply.apply_async((2, 2), countdown=60)
     await connection.run_script(scripts.RESCHEDULE, job.id, text)
     await connection.run_script(scripts.CLAIM, "w", "token", 1000, 9, 1, "default")
-    claimed = await redis.hkeys("jobs:running:w")
+    claimed = await redis.zrange("jobs:leases:default", 0, -1)
     for job_id in claimed:
         retry: list[Any] = [job_id, "token", "RETRY", b"", 0, text.lstrip("+"), 0, b"", "", 0]
         await connection.run_script(scripts.FINISH, "w", 10, "", *retry)
