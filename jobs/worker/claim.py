@@ -97,8 +97,8 @@ class Claimer:
 
 def _claimed(row: list[Any], token: str, now: float, received: int) -> ClaimedJob:
     job_id, queue, payload, attempts, due, enqueued, *rest = row
-    times = _number(due), _number(enqueued), received
-    job = ClaimedJob(job_id.decode(), queue.decode(), payload, token, now, attempts, *times)
+    ids = job_id.decode(), queue.decode()
+    job = ClaimedJob(*ids, payload, token, now, attempts, _number(due), _number(enqueued), received)
     if rest:
         job.verdict = rest[0].decode()
         job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member = map(_number, rest[1:])

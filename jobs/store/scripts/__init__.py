@@ -24,12 +24,14 @@ class Script:
 def load(name: str) -> Script:
     """`<name>.lua` with all that it needs before it.
 
-    A line `-- include: other` brings in other.lua; `-- flags: allow-oom` becomes the script's shebang.
+    A line `-- include: one, other` brings in one.lua and other.lua; `-- flags: allow-oom` becomes the script's shebang.
     """
     own = _read(name)
     flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
     shebang = f"#!lua flags={flags[1]}\n" if flags else ""
-    included = re.sub(r"^-- include: (\w+)$", lambda line: _read(line[1]), own, flags=re.MULTILINE)
+    included = re.sub(
+        r"^-- include: (.+)$", lambda line: "\n".join(map(_read, line[1].split(", "))), own, flags=re.MULTILINE
+    )
     text = (shebang + whole(included)).encode()
     return Script(name, text, hashlib.sha1(text).hexdigest().encode())
 

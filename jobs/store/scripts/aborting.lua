@@ -1,5 +1,4 @@
 -- Stock `Job.abort()`: the entries of its list become revokes, and are removed.
-
 local ABORTS_READ = 100
 
 local function absorb_aborts()

@@ -3,9 +3,5 @@
 -- flags: allow-oom
 local key = RECORD .. ARGV[1]
 if redis.call('HGET', key, 'owner') ~= ARGV[2] then return 0 end
-if ARGV[3] == '1' then
-  redis.call('HSET', key, 'alone', 1)
-else
-  redis.call('HDEL', key, 'alone')
-end
+if ARGV[3] == '1' then redis.call('HSET', key, 'alone', 1) else redis.call('HDEL', key, 'alone') end
 return 1

@@ -8,13 +8,9 @@
 --   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member:
 --   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
--- include: aborting
--- include: limits
--- include: alive
--- include: attempts
+-- include: aborting, limits, alive, attempts
 local worker, token = ARGV[1], ARGV[2]
-local lease, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
-local suspects_left = tonumber(ARGV[5])
+local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS = 1000, 100, 500, 60000
 local now, real_now = now_ms()
 local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_now + lease)
@@ -24,17 +20,14 @@ local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 -- Of a job that no worker has had yet, only the first fields can be there.
 local function read(id)
   local key = RECORD .. id
-  local state, task, due, enqueued, expires, revoked, parent, tree = unpack(redis.call('HMGET', key, 'state', 'task', 'due',
-    'enqueued', 'expires', 'revoked', 'parent', 'tree'))
-  local record = { state = state, task = task, due = due, enqueued = enqueued, expires = expires, revoked = revoked,
-    parent = parent, tree = tree, attempts = 0, retries = 0, crashes = 0 }
-  if state then
-    local r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked',
-      'listener')
-    for i, name in ipairs({ 'attempts', 'retries', 'crashes' }) do record[name] = tonumber(r[i] or 0) or 0 end
-    record.suspect, record.unknown, record.worker, record.received, record.parked, record.listener =
-      r[4] == '1', r[5], r[6], r[7], r[8], r[9]
-  end
+  local r = redis.call('HMGET', key, 'state', 'task', 'due', 'enqueued', 'expires', 'revoked', 'parent', 'tree')
+  local record = { state = r[1], task = r[2], due = r[3], enqueued = r[4], expires = r[5], revoked = r[6], parent = r[7],
+    tree = r[8], attempts = 0, retries = 0, crashes = 0 }
+  if not r[1] then return record end
+  r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked', 'listener')
+  for i, name in ipairs({ 'attempts', 'retries', 'crashes' }) do record[name] = tonumber(r[i] or 0) or 0 end
+  record.suspect, record.unknown, record.worker, record.received = r[4] == '1', r[5], r[6], r[7]
+  record.parked, record.listener = r[8], r[9]
   return record
 end
 
@@ -84,11 +77,10 @@ local function hand_over(id, queue, key, record, payload, why)
   note_event(id, 'STARTED', record.task, queue, worker)
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
-  if why ~= '' or record.state or record.parent then
-    for _, fact in ipairs({ why, record.retries, crashes, record.lapsed and 1 or 0, record.unknown or '',
-      suspect and 1 or 0, record.parent and 1 or 0 }) do row[#row + 1] = fact end
-  end
   rows[#rows + 1] = row
+  if why == '' and not record.state and not record.parent then return end
+  row[7], row[8], row[9], row[10] = why, record.retries, crashes, record.lapsed and 1 or 0
+  row[11], row[12], row[13] = record.unknown or '', suspect and 1 or 0, record.parent and 1 or 0
 end
 
 local function consider(id, queue, key, payload, may_be_held)
@@ -155,41 +147,39 @@ local function consider_lapsed(queue, key)
   end
 end
 
--- The payloads of these jobs from the first to the last, and whether somebody has any of them: one command each.
-local function look_ahead(ids, first, last)
+-- The payloads of some jobs, and whether somebody has any of them: one command each.
+local function look_ahead(ids)
   local payloads, holds = {}, {}
-  for i = first, last do
-    payloads[#payloads + 1], holds[#holds + 1] = JOB .. ids[i], IN_PROGRESS .. ids[i]
-  end
+  for i, id in ipairs(ids) do payloads[i], holds[i] = JOB .. id, IN_PROGRESS .. id end
   return redis.call('MGET', unpack(payloads)), redis.call('EXISTS', unpack(holds)) > 0
 end
 
-local function consider_due(queue, key, due)
+local left_behind, next_due = 0, -1
+
+local function consider_due(queue, key)
+  local most = wanted - #rows + READ_AHEAD
+  local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+  if #due == most then left_behind = 1 end
   local first, last, payloads, some_held = 1, 0, nil, nil
   for i, id in ipairs(due) do
     if #rows == wanted then
-      wake(queue)
-      return 1
+      left_behind = 1
+      return wake(queue)
     end
     if i > last then
       first, last = i, math.min(i + math.min(wanted - #rows, READ_AT_ONCE) - 1, #due)
-      payloads, some_held = look_ahead(due, first, last)
+      payloads, some_held = look_ahead({ unpack(due, first, last) })
     end
     consider_safely(id, queue, key, payloads[i - first + 1], some_held)
   end
-  return 0
 end
 
 absorb_aborts()
-
-local left_behind, next_due = 0, -1
 for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then
     consider_lapsed(queue, key)
-    local most = wanted - #rows + READ_AHEAD
-    local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-    if consider_due(queue, key, due) == 1 or #due == most then left_behind = 1 end
+    consider_due(queue, key)
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
       local wait = as_moment(tonumber(following[2])) - now
@@ -198,16 +188,12 @@ for i = 6, #ARGV do
   end
 end
 
--- What was claimed has to be noted: of another type, the key goes, see aside.lua.
-local function note(command, key, items)
-  if pcall(in_bulk, command, key, items) then return end
-  redis.call('DEL', key)
-  in_bulk(command, key, items)
-end
-
 for queue, ends in pairs(leases) do
   in_bulk('ZADD', queue_key(queue), ends)
-  note('ZADD', LEASES .. queue, ends)
+  if not pcall(in_bulk, 'ZADD', LEASES .. queue, ends) then -- it has to be noted: of another type, the key goes, see aside.lua
+    redis.call('DEL', LEASES .. queue)
+    in_bulk('ZADD', LEASES .. queue, ends)
+  end
 end
 publish_events(now)
 return { rows, next_due, left_behind, foreign, unreadable, wrong_type, now_text }

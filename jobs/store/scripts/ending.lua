@@ -5,14 +5,12 @@ local replies = {} -- channel -> ids, so that a caller hears of a whole batch in
 local news = {} -- workflow -> paths that ended, and their entries in its journal
 local NEWS_BYTES = 65536 -- of entries that go with a message
 local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
-local by_task, unsuccessful = {}, {} -- the same of the indexes that pages read
-local ended = {}
+local by_task, unsuccessful, ended = {}, {}, {} -- the same of the indexes that pages read
 
 -- The fields of a record that endings need, by name.
 local function read_record(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree',
-    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued',
-    'worker')
+    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued', 'worker')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
     path = r[8], tree = r[9], due = tonumber(r[10] or nil), received = tonumber(r[11] or nil), attempts = tonumber(r[12] or nil), retries = tonumber(r[13] or nil), revoked = r[14], log = r[15],
     settled = r[16], enqueued = tonumber(r[17] or nil), worker = r[18] }

@@ -10,14 +10,9 @@
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
--- include: limits
--- include: counting
--- include: ending
--- include: storing
--- include: attempts
+-- include: limits, counting, ending, storing, attempts
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local FIELDS = 10
-local now = now_ms()
+local FIELDS, now = 10, now_ms()
 local answers, unleased, woken, calls = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)

@@ -2,8 +2,7 @@
 -- ARGV: worker, its queues with commas, then for each job that it does run id, token.   Returns the ids released.
 -- flags: allow-oom
 -- include: limits
-local worker, queues = ARGV[1], ARGV[2]
-local now = now_ms()
+local worker, queues, now = ARGV[1], ARGV[2], now_ms()
 local known, back = {}, {}
 for i = 3, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 

@@ -6,8 +6,7 @@
 --   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
--- include: aborting
--- include: alive
+-- include: aborting, alive
 local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local LOOKED_AT_ONCE, UNSERVED_MS = 50, 30000
 local now = now_ms()

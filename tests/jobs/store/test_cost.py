@@ -38,7 +38,9 @@ async def way_of(n: int, redis: JobsRedis) -> AsyncIterator[str]:
     yield "renew"
     outcome = Outcome(SUCCESS, 3, keep_s=3600)
     rows = [encoder.row(HeldJob(job, None, redis, None, CallData("tests.multiply")), outcome) for job in jobs]
-    answers = await connection.run(scripts.FINISH, ["w", keys.HISTORY_LENGTH, *(word for row in rows for word in row)])
+    answers = await connection.run(
+        scripts.FINISH, ["w", keys.HISTORY_LENGTH, "", *(word for row in rows for word in row)]
+    )
     yield "finish"
     assert answers == [1] * n
     await connection.close()

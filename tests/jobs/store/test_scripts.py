@@ -31,7 +31,8 @@ async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: R
 
 
 def test_every_file_is_a_script_or_part_of_one() -> None:
-    included = {line.split()[-1] for path in FILES for line in path.read_text().splitlines() if "include:" in line}
+    text = "\n".join(path.read_text() for path in FILES)
+    included = {name for line in re.findall(r"^-- include: (.+)$", text, re.MULTILINE) for name in line.split(", ")}
 
     assert {path.stem for path in FILES} == {script.name for script in LOADED} | included | {"prelude"}
 

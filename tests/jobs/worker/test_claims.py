@@ -93,5 +93,5 @@ async def test_a_claim_reads_no_more_calls_than_it_may_give(redis: Redis, connec
     assert given == [jobs[1].id, jobs[2].id]
     assert left_behind
     stats = await redis.info("commandstats")
-    assert stats["cmdstat_mget"]["calls"] == 2
+    assert stats["cmdstat_mget"]["calls"] == 3  # one of them is the clock
     await redis.delete(Keys.IN_PROGRESS + jobs[0].id)
