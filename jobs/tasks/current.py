@@ -56,32 +56,31 @@ encoding.declare_type(Request, 30, lambda request: list(vars(request).values())[
 class CurrentJob:
     """One run of a task."""
 
-    def __init__(
-        self,
-        task: RegisteredTask,
-        request: Request,
-        ctx: dict[Any, Any] | None = None,
-        without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None,
-        report: Callable[[bytes], Coroutine[Any, Any, None]] | None = None,
-    ) -> None:
+    thread: asyncio.Future[Any] | None = None
+    """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
+    reported: BaseException | None = None
+    """An error that its own process has sent to Sentry."""
+
+    def __init__(self, task: RegisteredTask, request: Request) -> None:
         self.task = task
-        self.without_slot = without_slot
-        """Awaits a coroutine without using a slot of the worker; None where there is none."""
-        self.report = report
-        self.executor: Executor | None = None
-        """Where plain functions run; None is the loop's own threads."""
-        self.thread: asyncio.Future[Any] | None = None
-        """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
-        self.reported: BaseException | None = None
-        """An error that its own process has sent to Sentry."""
-        self.clock: Callable[[], float] = time.time
-        """Seconds since 1970; in a worker by Redis' clock."""
         self.name = task.name
         self.request = request
         self.headers = dict(request.headers)
         """What its members and callbacks inherit. Its task and middleware may change it."""
-        self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
+        self.ctx: dict[Any, Any] = {}
         """arq's ctx: what `on_startup` put there."""
+        self.clock: Callable[[], float] = time.time
+        """Seconds since 1970; in a worker by Redis' clock."""
+        self.executor: Executor | None = None
+        """Where plain functions run; None is the loop's own threads."""
+        self.report: Callable[[bytes], Coroutine[Any, Any, None]] | None = None
+        self.without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None
+        """Awaits a coroutine without using a slot of the worker; None where there is none."""
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What its function is called with."""
+        return self.request.args, self.request.kwargs
 
     async def update_state(self, *, meta: Any) -> None:
         """Say how far the job is: `Result.meta()` and `Result.progress()` read it. Nothing happens outside a worker."""

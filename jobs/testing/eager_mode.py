@@ -143,7 +143,7 @@ class EagerRedis(JobsRedis):
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
-        return HeldJob(job, Slot(Slots(1)), self, None)
+        return HeldJob(job, Slot(Slots(1)), self, None, {})
 
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")

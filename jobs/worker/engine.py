@@ -60,7 +60,7 @@ class Engine:
         self.held: dict[str, HeldJob] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[HeldJob, asyncio.Task[None]] = {}
         """They end with the code of their jobs. A thread of a cancelled job may not."""
         self._runner = runner
         self._redis = runner.redis
@@ -127,7 +127,7 @@ class Engine:
         With *token*, only the run that was claimed with it: the job may have been claimed here again meanwhile.
         """
         held = self.held.get(job_id)
-        if held is None or held.task is None or held.outcome is not None or held.stopped:
+        if held is None or held not in self.tasks or held.outcome is not None or held.stopped:
             return
         if token is not None and held.job.token != token:
             return
@@ -135,7 +135,7 @@ class Engine:
         if why == "lost":
             logger.warning("job %s: its lease was lost to another worker, stopping it here", job_id)
         # A task that is cancelled before its first step never runs at all, and its job would be held for ever.
-        asyncio.get_running_loop().call_soon(self._cancel, held, held.task)
+        asyncio.get_running_loop().call_soon(self._cancel, held, self.tasks[held])
 
     def _cancel(self, held: HeldJob, task: asyncio.Task[None]) -> None:
         if held.call.task in WORKFLOW_TASKS:  # for certain: it runs no code that this could harm
@@ -145,7 +145,8 @@ class Engine:
 
     async def wait_until_idle(self) -> None:
         while self.tasks:
-            await asyncio.wait(self.tasks)
+            await asyncio.wait(self.tasks.values())
+            self.tasks = {held: task for held, task in self.tasks.items() if not task.done()}
         await self._recorder.idle.wait()
 
     def statistics(self) -> Statistics:
@@ -180,18 +181,16 @@ class Engine:
         return 0 if self.quiet or self._stopping else min(self._caution.jobs_allowed, self._at_once)
 
     def _start(self, job: ClaimedJob, block: list[HeldJob]) -> None:
-        held = HeldJob(job, Slot(self._slots), self._redis, self._threads)
+        held = HeldJob(job, Slot(self._slots), self._redis, self._threads, self._runner.ctx, block)
         self.held[job.id] = held
         self._tokens[job.id] = job.token
         if job.suspect:
             self._caution.add(held)
+            held.block = []
         else:
-            held.block = block
             block.append(held)
         self.started += 1
-        held.task = asyncio.create_task(self._run_one(held))
-        self.tasks.add(held.task)
-        held.task.add_done_callback(self.tasks.discard)
+        self.tasks[held] = asyncio.create_task(self._run_one(held))
 
     async def _run_one(self, held: HeldJob) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
@@ -201,8 +200,7 @@ class Engine:
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", held.job.id, extra={"state": FAILURE})
             outcome = Outcome(FAILURE, error, why=text(error, 1_000))
-        in_process = held.current is not None and held.current.task.options.process
-        if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
+        if self._stopping and isinstance(outcome.value, WorkerLost) and held.is_in_process:
             outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
             if outcome.state == PENDING and held.thread is not None:
@@ -215,15 +213,18 @@ class Engine:
                 await asyncio.wait([held.thread])
         finally:  # a cancellation that was on its way comes here at the latest
             held.slot.end()
+            self.tasks.pop(held, None)
             if held.job.suspect:
                 self._caution.ended(held)
                 self.waker.wake()  # the next suspect may be waiting for this one
 
     def _settled(self, held: HeldJob, recorded: bool) -> None:
         self._drop(held)
-        outcome = held.outcome
-        if not recorded or outcome is None:
-            return
+        if recorded and held.outcome is not None:
+            self._note_end(held, held.outcome)
+        held.current = None  # it holds `held` in turn: they would wait for the garbage collector
+
+    def _note_end(self, held: HeldJob, outcome: Outcome) -> None:
         if outcome.state not in (PENDING, PARKED) and not outcome.by_member:
             if not held.job.verdict:
                 self._caution.settle()

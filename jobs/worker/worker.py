@@ -181,7 +181,7 @@ class Worker(ArqWorker):
             logger.info("could not say goodbye to Redis: %s", error)
 
     def _take_counts(self, engine: Engine) -> None:
-        self.tasks = {job_id: held.task for job_id, held in engine.held.items() if held.task}
+        self.tasks = {held.job.id: task for held, task in engine.tasks.items()}
         self.jobs_complete, self.jobs_failed = engine.counts[SUCCESS], engine.counts[FAILURE]
         self.jobs_retried = engine.counts[RETRY]
 

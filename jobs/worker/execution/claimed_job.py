@@ -48,7 +48,7 @@ class ClaimedJob:
         return self.received / 1000 + time.monotonic() - self.started
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CallData:
     """What is to be called: the payload, decoded."""
 
@@ -64,7 +64,7 @@ class CallData:
     """Its arguments are left out, see `inert_call`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How one attempt ended. `value` is the result, or the exception; `why` goes into the job's log of attempts."""
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...client.connection import JobsRedis
 from ...errors import QueueUnavailable, WrongValue
 from ...store import scripts
-from ...tasks.call_options import check_headers
-from ...tasks.current import CurrentJob
 from .claimed_job import CallData, ClaimedJob, Outcome
+from .hooks import ctx_for
+from .job_on_worker import JobOnWorker
 from .slots import Slot
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -29,16 +30,18 @@ class HeldJob:
     slot: Slot
     _redis: JobsRedis
     executor: Executor | None
+    _ctx_of_worker: dict[Any, Any]
+    block: list["HeldJob"] = field(default_factory=list)
+    """Jobs that are announced with it."""
     call: CallData = UNKNOWN
     sent: bytes = b""
     """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
     unpickled: CallData | None = None
     """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
-    current: CurrentJob | None = None
+    current: JobOnWorker | None = None
+    """What its task was given."""
+    _ctx: dict[Any, Any] | None = None
     outcome: Outcome | None = None
-    task: asyncio.Task[None] | None = None
-    block: list["HeldJob"] = field(default_factory=list)
-    """Jobs that are announced with it."""
     announced: bool = False
     """Its first line is logged."""
     refusal: Outcome | None = None
@@ -47,6 +50,13 @@ class HeldJob:
     """That of its run, where somebody reports failures: see `contrib.sentry`."""
     stopped: str = ""
     """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+
+    @property
+    def ctx(self) -> dict[Any, Any]:
+        """arq's ctx for this run, made when it is first asked for."""
+        if self._ctx is None:
+            self._ctx = ctx_for(self._ctx_of_worker, self.job, self.call)
+        return self._ctx
 
     async def report(self, meta: bytes) -> None:
         """Store the job's progress. A job does not fail because Redis is away."""
@@ -60,8 +70,13 @@ class HeldJob:
         """What its callbacks inherit: as its code left them, if that ran and left them right."""
         if self.current is not None:
             with contextlib.suppress(TypeError, WrongValue):
-                return check_headers("self.headers", self.current.headers)
+                return self.current.checked_headers()
         return self.call.headers
+
+    @property
+    def is_in_process(self) -> bool:
+        """Does its code run in a process of its own?"""
+        return self.current is not None and self.current.task.options.process
 
     @property
     def thread(self) -> asyncio.Future[object] | None:

@@ -34,13 +34,11 @@ def ctx_for(ctx: dict[Any, Any], job: ClaimedJob, call: CallData) -> dict[Any, A
     }
 
 
-async def call_hook(hook: Callable[..., Any] | None, task: str, *args: Any) -> None:
+async def call_hook(hook: Callable[..., Any], task: str, *args: Any) -> None:
     """Call a hook, async or plain, of a job of this task. A plain one runs on the loop, so it must be quick.
 
     arq's take the job's ctx, a task's `on_success`, `on_failure` and `on_retry` the job and its value or exception.
     """
-    if hook is None:
-        return
     try:
         answer = hook(*args)
         if inspect.isawaitable(answer):

@@ -19,7 +19,8 @@ from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
 from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
 from .held_job import HeldJob
-from .runnables import decode_call, request_of
+from .job_on_worker import request_of
+from .runnables import decode_call
 
 logger = logging.getLogger("arq.worker.jobs")
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TimedOut
 from types import FrameType
 from typing import Any
@@ -31,12 +31,13 @@ from .. import log_setup
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
 
-async def run_in_process(job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+async def run_in_process(job: CurrentJob) -> Any:
     """Run the task of *job* in a process: as many at a time as there are processors, the others wait for one.
 
     WorkerLost: the process died of it. A cancelled job's process is killed. Only our own encoding travels.
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
+    args, kwargs = job.arguments
     call = encoding.pack([list(vars(job.request).values()), list(args), dict(kwargs)])  # decoded a moment ago
     log = log_setup.of_this_process()
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -19,7 +19,7 @@ from ... import encoding
 from ...client.decorator import Task
 from ...client.middleware import Middleware, Run, steps_of, through
 from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
-from ...tasks.call_options import check_headers, stored_headers
+from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
 from ...values.short_text import said, text
@@ -29,6 +29,7 @@ from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, HeldJob
 from .hooks import call_hook
+from .job_on_worker import JobOnWorker
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class TaskRunnable:
         runs_again: bool = True,
     ) -> None:
         self._task = task
-        self._steps = steps_of(middleware, "run", task.name)
+        self._run = self._composed(steps_of(middleware, "run", task.name))
         own = task.options.result_expires
         self.keep_result_s = keep_result_s if own is None else own
         self.runs_again = runs_again
@@ -71,61 +72,60 @@ class TaskRunnable:
             return WorkerLost(f"job {job.id}: its worker died, and {self._task.name} may not run twice")
         return None
 
-    async def run(self, held: HeldJob, ctx: dict[Any, Any]) -> Any:
-        request = request_of(held.job, held.call)
-        current = CurrentJob(self._task, request, ctx, held.slot.free_while, held.report)
-        current.executor = held.executor
-        current.clock = held.job.now_s
-        held.current = current
-        run: Run = partial(self._run_with_hooks, held.job)
-        value = await (through(self._steps, run) if self._steps else run)(current)
-        if self._steps and inspect.isawaitable(value):
-            getattr(value, "close", lambda: None)()
-            raise TypeError(
-                "a middleware's run() returned what nobody has awaited: write `return await call_next(job)`"
-            )
-        if current.headers != request.headers:
-            check_headers("self.headers", current.headers)  # its callbacks inherit them
+    async def run(self, held: HeldJob) -> Any:
+        job = held.current = JobOnWorker(self._task, held)
+        value = await self._run(job)
+        job.checked_headers()  # its callbacks inherit them
         return value
 
-    async def _run_with_hooks(self, job: ClaimedJob, current: CurrentJob) -> Any:
+    def _composed(self, steps: Sequence[Any]) -> Run:
+        """What runs its code: with no more around that than this task has asked for."""
+        options = self._task.options
+        run: Run = self._run_code
+        if options.process:
+            run = processes.run_in_process
+        elif options.time_limit is not None or options.soft_time_limit is not None:
+            run = self._run_within_limits
+        if options.on_success or options.on_failure or options.on_retry:
+            run = partial(self._run_with_hooks, run)
+        return partial(_run_through, through(steps, run)) if steps else run
+
+    def _run_code(self, job: CurrentJob) -> Awaitable[Any]:
+        return self._task.run(job, *job.arguments)
+
+    def _run_within_limits(self, job: CurrentJob) -> Awaitable[Any]:
+        options = self._task.options
+        ref = f"{job.name}[{job.request.id}]"
+        return time_limits.within(self._task.run(job, *job.arguments), ref, options.time_limit, options.soft_time_limit)
+
+    async def _run_with_hooks(self, run: Run, job: CurrentJob) -> Any:
         """The task's own hooks run where its code does: inside the middleware."""
         options = self._task.options
         try:
-            value = await self._run_code(current)
+            value = await run(job)
         except Exception as error:
-            if options.on_retry or options.on_failure:
-                outcome = self.judge(error, job)
-                hook = options.on_retry if outcome.state == RETRY else options.on_failure
-                await call_hook(hook, current.name, current, error if outcome.value is None else outcome.value)
+            outcome = self.judge(error, job.request)
+            hook = options.on_retry if outcome.state == RETRY else options.on_failure
+            if hook is not None:
+                await call_hook(hook, job.name, job, error if outcome.value is None else outcome.value)
             raise
-        if options.on_success:
-            await call_hook(options.on_success, current.name, current, value)
+        if options.on_success is not None:
+            await call_hook(options.on_success, job.name, job, value)
         return value
 
-    async def _run_code(self, current: CurrentJob) -> Any:
-        options, args, kwargs = self._task.options, current.request.args, current.request.kwargs
-        if options.process:
-            return await processes.run_in_process(current, args, kwargs)
-        code = self._task.run(current, args, kwargs)
-        if options.time_limit is None and options.soft_time_limit is None:
-            return await code
-        ref = f"{current.name}[{current.request.id}]"
-        return await time_limits.within(code, ref, options.time_limit, options.soft_time_limit)
-
-    def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
+    def judge(self, error: BaseException, job: ClaimedJob | Request) -> Outcome:
         if isinstance(error, Parked):
             return Outcome(PARKED, delay_s=PARKED_S, members_seen=error.seen)
         if isinstance(error, MemberFailed):
             return Outcome(FAILURE, error.error, by_member=True)
         if isinstance(error, Revoked):
-            return revoked(job.id, " while it ran")
+            return revoked(str(job.id), " while it ran")
         outcome = self._judge(error, job)
         if outcome.ends or self.runs_again:
             return outcome
         return Outcome(FAILURE, error if outcome.value is None else outcome.value)
 
-    def _judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
+    def _judge(self, error: BaseException, job: ClaimedJob | Request) -> Outcome:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
@@ -167,11 +167,11 @@ class ArqRunnable:
             return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
         return None
 
-    async def run(self, held: HeldJob, ctx: dict[Any, Any]) -> Any:
+    async def run(self, held: HeldJob) -> Any:
         call = held.unpickled or held.call
         # in no task of its own: SystemExit in that would end the loop
         async with asyncio.timeout(self._timeout_s or None):
-            return await self._function.coroutine(ctx, *call.args, **call.kwargs)
+            return await self._function.coroutine(held.ctx, *call.args, **call.kwargs)
 
     def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
         if self.runs_again and isinstance(error, arq.worker.Retry):
@@ -189,10 +189,13 @@ def _defer_s(error: BaseException) -> float:
     return (getattr(error, "defer_score", None) or 0) / 1000
 
 
-def request_of(job: ClaimedJob, call: CallData) -> Request:
-    """The request that a task sees."""
-    own = (job.retries, job.attempts, job.crashes, job.queue, job.due)
-    return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False, headers=call.headers)
+async def _run_through(run: Run, job: CurrentJob) -> Any:
+    """Run it with all its middleware, which may have forgotten an `await`."""
+    value = await run(job)
+    if inspect.isawaitable(value):
+        getattr(value, "close", lambda: None)()
+        raise TypeError("a middleware's run() returned what nobody has awaited: write `return await call_next(job)`")
+    return value
 
 
 def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:

@@ -19,7 +19,7 @@ from ..json_log import log_fields
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
-from .hooks import Hooks, call_hook, ctx_for
+from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -55,8 +55,10 @@ class Runner:
         held.block.clear()
         self._announce(held)
         for one in others:
-            with contextlib.suppress(BaseException):  # it is raised again in its own `run`, where it ends the job
+            try:
                 self._announce(one)
+            except BaseException:  # it is raised again in its own `run`, where it ends the job
+                continue
 
     def _announce(self, held: HeldJob) -> None:
         held.refusal = self._refusal(held)
@@ -68,25 +70,26 @@ class Runner:
 
     async def run(self, held: HeldJob) -> Outcome:
         """Run the job, unless there is a reason not to, and log it; returns the outcome."""
-        job = held.job
         if not held.announced:
             self.announce(held)
         if held.refusal is not None:
             return held.refusal
-        log_fields.set((job.id, held.call.task))
-        function = self.functions[held.call.task]
-        ctx = ctx_for(self.ctx, job, held.call)
+        job, call, hooks = held.job, held.call, self.hooks
+        log_fields.set((job.id, call.task))
+        function = self.functions[call.task]
         began = time.monotonic()
         try:
-            await call_hook(self.hooks.start, held.call.task, ctx)
-            value = await function.run(held, ctx)
+            if hooks.start is not None:
+                await call_hook(hooks.start, call.task, held.ctx)
+            value = await function.run(held)
         except BaseException as error:  # sys.exit() too ends the job alone
             outcome = self._judge(held, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
-        job_log.ended(job, held.call, outcome, time.monotonic() - began, self.log_results)
-        with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: its outcome is known
-            await call_hook(self.hooks.end, held.call.task, ctx)
+        job_log.ended(job, call, outcome, time.monotonic() - began, self.log_results)
+        if hooks.end is not None:
+            with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: its outcome is known
+                await call_hook(hooks.end, call.task, held.ctx)
         return outcome
 
     def report(self, held: HeldJob, outcome: Outcome) -> None:
