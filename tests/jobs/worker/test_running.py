@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import signal
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, task
+from jobs import Result, current_job, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError, ResultUnknown, TaskRevoked, TimeLimitExceeded, TooLarge
 from tests.jobs.worker import tasks
@@ -280,6 +283,26 @@ async def test_a_task_knows_the_job_it_runs_in(start_worker: StartWorker) -> Non
     result = await tasks.who.delay()
 
     assert await result.get(timeout=5) == result.id
+
+
+seen: list[weakref.ref[Any]] = []
+
+
+@task(name="running.is_seen")
+async def is_seen() -> None:
+    seen.append(weakref.ref(current_job()))
+
+
+async def test_an_ended_job_leaves_nothing_to_the_garbage_collector(start_worker: StartWorker) -> None:
+    await start_worker(tasks=[is_seen])
+    gc.disable()
+    try:
+        await (await is_seen.delay()).get(timeout=5)
+
+        (job,) = seen
+        await wait_until(lambda: job() is None, "it to be gone")
+    finally:
+        gc.enable()
 
 
 async def test_nothing_unfinished_expires_and_what_has_ended_does(
