@@ -6,6 +6,7 @@ if it is builtin or was declared by a task; nothing is ever imported because Red
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -29,6 +30,9 @@ WRAPPED = 512
 DIGITS = 4_300
 """Digits of the longest number: Python reads no longer one."""
 
+KEPT = 65_536
+"""Bytes of the largest value after which a packer is kept: its memory never shrinks."""
+
 Clock = TypeVar("Clock", datetime, time)
 Hook = Callable[[int, bytes], Any]
 """What msgpack asks for a tagged value."""
@@ -43,7 +47,7 @@ def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
 def pack(value: Any) -> bytes:
     """Encode what was checked."""
     try:
-        return msgpack.packb(value, default=_tagged, strict_types=True)  # type: ignore[no-any-return]
+        return _packed(value)
     except EncodingError:
         raise
     except UnicodeEncodeError as error:
@@ -53,6 +57,16 @@ def pack(value: Any) -> bytes:
         ) from error
     except Exception as error:
         raise EncodingError(f"{type(value).__name__} cannot be encoded: {said(error, 500)}") from error
+
+
+def _packed(value: Any) -> bytes:
+    """With the packer that this thread keeps; with a new one inside another value, and after an error."""
+    own = vars(_packers)
+    packer = own.pop("kept", None) or msgpack.Packer(default=_tagged, strict_types=True)
+    data: bytes = packer.pack(value)
+    if len(data) < KEPT:
+        own["kept"] = packer
+    return data
 
 
 def joined(first: bytes, second: bytes) -> bytes:
@@ -231,6 +245,7 @@ def _clock_from_plain(kind: type[Clock], plain: list[Any]) -> Clock:
 
 
 _EXCEPTION, _BIG_INT = 20, 21
+_packers = threading.local()
 _ON_THE_STACK = 4
 _TOO_LONG = 10**DIGITS
 _OWN_TAGS = {*range(1, 11), _EXCEPTION, 30}

@@ -23,6 +23,23 @@ from jobs.errors import EncodingError, RemoteError, TaskRevoked
 from jobs.values import exceptions
 
 
+class Encodes(Exception):
+    def __str__(self) -> str:
+        return repr(loads(dumps({"inside": (1, 2)})))
+
+
+def test_a_value_is_encoded_inside_another_after_an_error_and_after_a_large_one() -> None:
+    """One packer serves all of a thread."""
+    large = ["x" * 1_000] * 100
+    for _ in range(2):
+        with pytest.raises(EncodingError, match="cannot be encoded"):
+            dumps("\udc80")
+        before, error, after = loads(dumps([1, Encodes(), 2]))
+        assert (before, after) == (1, 2)
+        assert "{'inside': (1, 2)}" in str(error)
+        assert loads(dumps(large)) == large
+
+
 @pytest.mark.parametrize(
     "value",
     [
