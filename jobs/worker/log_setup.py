@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from .json_log import JsonLines
+from .turn_log import TEXT, TurnHandler
 
-TEXT = logging.Formatter("%(asctime)s: %(message)s", "%H:%M:%S")  # as arq writes its lines
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
 LOGGERS = (
     "arq.worker.jobs", "jobs.exceptions", "jobs.notifications", "jobs.otel", "jobs.subscription", "jobs.workflows",
@@ -25,7 +25,7 @@ def log_config(verbose: bool) -> dict[str, Any]:
     if not handlers:
         for logger in {way[-1], root}:
             if not _handlers(logger):
-                logger.addHandler(_to_stderr(TEXT))
+                logger.addHandler(TurnHandler())
     if root.level == logging.WARNING:
         formats = [handler.formatter and handler.formatter._fmt for handler in _handlers(root)]
         if not handlers or formats == [logging.BASIC_FORMAT]:  # `logging.info(...)` makes one, in a library's import
@@ -47,12 +47,6 @@ def _way() -> Iterator[logging.Logger]:
 
 def _handlers(logger: logging.Logger) -> list[logging.Handler]:
     return [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
-
-
-def _to_stderr(formatter: logging.Formatter) -> logging.Handler:
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    return handler
 
 
 def prepare(log_format: str) -> None:
@@ -85,7 +79,8 @@ def _take_over(level: int, formatter: logging.Formatter | None) -> None:
     """Log to stderr as another process does, unless the task's module has configured logging."""
     root = logging.getLogger()
     if formatter is not None and not _handlers(root):  # else that one has no handler
-        root.addHandler(_to_stderr(formatter))
+        root.addHandler(handler := logging.StreamHandler())
+        handler.setFormatter(formatter)
     if root.level == logging.WARNING:
         root.setLevel(level)
     if isinstance(formatter, JsonLines):

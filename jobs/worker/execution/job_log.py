@@ -5,14 +5,15 @@ import logging
 import os
 import threading
 import time
-from types import FunctionType
+from collections.abc import Callable
 from typing import Any
 
 import arq.worker
 
 from ...tasks import masking
 from ...values.short_text import said, text
-from ...values.untrusted_text import PrintableRecords
+from ...values.untrusted_text import PrintableRecords, printable
+from .. import turn_log
 from .claimed_job import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, ClaimedJob, Outcome
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -30,26 +31,29 @@ def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
     """→ it starts. Its *secrets* are hidden."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    seen = masking.masked(call.task, call.args, call.kwargs, most=SHOWN_CHARS, secrets=secrets)
-    shown = masking.call_text(*seen, SHOWN_CHARS)
+    shown = ""
+    if call.args or call.kwargs:
+        seen = masking.masked(call.task, call.args, call.kwargs, most=SHOWN_CHARS, secrets=secrets)
+        shown = masking.call_text(*seen, SHOWN_CHARS)
     extra = f" try={job.attempts}" if job.attempts > 1 else ""
     late_s = (job.received - job.due) / 1000 if job.due else 0
     if late_s > 1.2:
         extra += f" delayed={late_s:.2f}s"
     waited_s = (job.received - (job.enqueued or job.received)) / 1000
-    ref, fields = f"{job.id}:{call.task}", _fields(job, call, STARTED)
-    _info("%6.2fs → %s(%s)%s", (waited_s, ref, shown, extra), fields)
+    ref = f"{job.id}:{call.task}"
+    _info("%6.2fs → %s(%s)%s", (waited_s, ref, shown, extra), lambda: _fields(job, call, STARTED))
 
 
 def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_results: bool) -> None:
     """← it returned, ! it failed, ↻ it will run again, ⊘ it was stopped."""
     ref = f"{job.id}:{call.task}"
-    fields = _fields(job, call, outcome.state, run_s)
     if outcome.state == SUCCESS:
         if logger.isEnabledFor(logging.INFO):
             shown = "" if outcome.value is None or not log_results else text(outcome.value, SHOWN_CHARS)
-            _info("%6.2fs ← %s ● %s", (run_s, ref, shown), fields)
-    elif outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
+            _info("%6.2fs ← %s ● %s", (run_s, ref, shown), lambda: _fields(job, call, SUCCESS, run_s))
+        return
+    fields = _fields(job, call, outcome.state, run_s)
+    if outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
     elif outcome.state == RETRY:
         why = _reason(outcome.value)
@@ -80,20 +84,21 @@ def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
         logger.warning("%6.2fs ! %s %s", time.monotonic() - job.started, ref, outcome.why, extra=fields)
 
 
-def _info(message: str, args: tuple[object, ...], fields: dict[str, Any]) -> None:
+def _info(message: str, args: tuple[object, ...], fields: Callable[[], dict[str, Any]]) -> None:
     """`logger.info()` for the two lines that every job writes: it does not look for its caller, which would take
-    longer than many a job.
+    longer than many a job, and makes no record that nobody sees.
     """
-    make = type(logger).makeRecord
-    is_stock = type(make) is FunctionType and make.__globals__ is vars(logging)  # a tracer may have put its own there
-    if not is_stock or logging.getLogRecordFactory() is not logging.LogRecord:
-        logger.info(message, *args, extra=fields)
+    if (reader := turn_log.only_reader()) is not None:
+        reader.say(printable(message % args))
+        return
+    if not turn_log.records_are_stock():
+        logger.info(message, *args, extra=fields())
         return
     now = time.time()
     common, began = _common(os.getpid(), threading.current_thread())
     record = logging.LogRecord.__new__(logging.LogRecord)
     own = {"msg": message, "args": args, "created": now, "msecs": now % 1 * 1000 // 1}
-    vars(record).update(common, relativeCreated=now * 1000 - began, **own, **fields)
+    vars(record).update(common, relativeCreated=now * 1000 - began, **own, **fields())
     logger.handle(record)
 
 

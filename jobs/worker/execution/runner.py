@@ -15,6 +15,7 @@ from arq.worker import JobExecutionFailed
 from ...client.connection import JobsRedis
 from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
+from .. import turn_log
 from ..json_log import log_fields
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome, revoked
@@ -59,6 +60,7 @@ class Runner:
                 self._announce(one)
             except BaseException:  # it is raised again in its own `run`, where it ends the job
                 continue
+        turn_log.flush()
 
     def _announce(self, held: HeldJob) -> None:
         held.refusal = self._refusal(held)
