@@ -45,9 +45,11 @@ def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
 
 
 def pack(value: Any) -> bytes:
-    """Encode what was checked."""
+    """Encode what was checked, by the packer that this thread keeps: it is away inside a value, and after an error."""
+    own = vars(_packers)
+    packer = own.pop("kept", None) or msgpack.Packer(default=_tagged, strict_types=True)
     try:
-        return _packed(value)
+        data: bytes = packer.pack(value)
     except EncodingError:
         raise
     except UnicodeEncodeError as error:
@@ -57,13 +59,6 @@ def pack(value: Any) -> bytes:
         ) from error
     except Exception as error:
         raise EncodingError(f"{type(value).__name__} cannot be encoded: {said(error, 500)}") from error
-
-
-def _packed(value: Any) -> bytes:
-    """With the packer that this thread keeps; with a new one inside another value, and after an error."""
-    own = vars(_packers)
-    packer = own.pop("kept", None) or msgpack.Packer(default=_tagged, strict_types=True)
-    data: bytes = packer.pack(value)
     if len(data) < KEPT:
         own["kept"] = packer
     return data

@@ -200,7 +200,8 @@ class Engine:
         except BaseException as error:  # a defect of ours: the job must still end, and be seen to
             logger.exception("job %s: the worker itself failed", held.job.id, extra={"state": FAILURE})
             outcome = Outcome(FAILURE, error, why=text(error, 1_000))
-        if self._stopping and isinstance(outcome.value, WorkerLost) and held.is_in_process:
+        in_process = held.current is not None and held.current.task.options.process
+        if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
             outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
             if outcome.state == PENDING and held.thread is not None:

@@ -37,34 +37,24 @@ class TurnHandler(logging.StreamHandler):  # type: ignore[type-arg]  # of whatev
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = self.format(record)
-            if record.name == _LOGGER.name and vars(record).get("state") in (STARTED, SUCCESS):
-                self._hold(line)
-            else:
-                self._held.append(line + self.terminator)
+            self._hold(self.format(record))
+            if record.name != _LOGGER.name or vars(record).get("state") not in (STARTED, SUCCESS):
                 self._write_held()
         except Exception:
             self.handleError(record)
 
     def flush(self) -> None:
-        try:
+        with contextlib.suppress(Exception):  # a stream that is closed
             self._write_held()
-        except Exception:
-            self.handleError(logging.makeLogRecord({"msg": "lines about jobs"}))
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(Exception):  # stderr may be closed
-            super().handleError(record)
 
     def _hold(self, line: str) -> None:
         with self.lock:  # type: ignore[union-attr]  # every handler has one
             self._held.append(line + self.terminator)
-            if len(self._held) > 1:
-                return
-        try:
-            asyncio.get_running_loop().call_soon(self.flush)
-        except RuntimeError:
-            self.flush()
+        if len(self._held) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
 
     def _write_held(self) -> None:
         with self.lock:  # type: ignore[union-attr]

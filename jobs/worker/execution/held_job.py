@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -12,9 +12,11 @@ from typing import Any
 from ...client.connection import JobsRedis
 from ...errors import QueueUnavailable, WrongValue
 from ...store import scripts
+from ...tasks.call_options import check_headers
+from ...tasks.current import CurrentJob, Request
+from ...tasks.registry import RegisteredTask
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .hooks import ctx_for
-from .job_on_worker import JobOnWorker
 from .slots import Slot
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -38,7 +40,7 @@ class HeldJob:
     """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
     unpickled: CallData | None = None
     """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
-    current: JobOnWorker | None = None
+    current: "JobOnWorker | None" = None
     """What its task was given."""
     _ctx: dict[Any, Any] | None = None
     outcome: Outcome | None = None
@@ -74,12 +76,49 @@ class HeldJob:
         return self.call.headers
 
     @property
-    def is_in_process(self) -> bool:
-        """Does its code run in a process of its own?"""
-        return self.current is not None and self.current.task.options.process
-
-    @property
     def thread(self) -> asyncio.Future[object] | None:
         """The thread that still runs its code, if there is one."""
         thread = self.current.thread if self.current is not None else None
         return thread if thread is not None and not thread.done() else None
+
+
+class JobOnWorker(CurrentJob):
+    """A CurrentJob whose parts are made when they are first asked for: most tasks ask for none."""
+
+    def __init__(self, task: RegisteredTask, held: HeldJob) -> None:
+        self.task = task
+        self.name = task.name
+        self._held = held
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _PARTS:
+            raise AttributeError(f"CurrentJob has no attribute {name!r}", name=name, obj=self)
+        part = vars(self)[name] = _PARTS[name](self._held)
+        return part
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        call = self.request if "request" in vars(self) else self._held.call  # a middleware may have set another
+        return call.args, call.kwargs
+
+    def checked_headers(self) -> Mapping[str, str]:
+        """What its callbacks inherit; TypeError or WrongValue if its code left there what is none."""
+        is_asked_for = "headers" in vars(self)
+        return check_headers("self.headers", self.headers) if is_asked_for else self._held.call.headers
+
+
+_PARTS: dict[str, Callable[[HeldJob], Any]] = {
+    "request": lambda held: request_of(held.job, held.call),
+    "headers": lambda held: dict(held.call.headers),
+    "ctx": lambda held: held.ctx,
+    "clock": lambda held: held.job.now_s,
+    "executor": lambda held: held.executor,
+    "report": lambda held: held.report,
+    "without_slot": lambda held: held.slot.free_while,
+}
+
+
+def request_of(job: ClaimedJob, call: CallData) -> Request:
+    """The request that a task sees."""
+    own = (job.retries, job.attempts, job.crashes, job.queue, job.due)
+    return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False, headers=call.headers)

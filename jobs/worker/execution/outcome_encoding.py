@@ -18,8 +18,7 @@ from ...values.sendable import DEPTH, check
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
 from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
-from .held_job import HeldJob
-from .job_on_worker import request_of
+from .held_job import HeldJob, request_of
 from .runnables import decode_call
 
 logger = logging.getLogger("arq.worker.jobs")

@@ -27,9 +27,8 @@ from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
 from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
-from .held_job import UNKNOWN, HeldJob
+from .held_job import UNKNOWN, HeldJob, JobOnWorker
 from .hooks import call_hook
-from .job_on_worker import JobOnWorker
 
 T = TypeVar("T")
 
