@@ -1,4 +1,4 @@
-"""Our own handler: what is said of jobs in one turn of the event loop is written at once, and needs no records."""
+"""Our own handler: what is logged about jobs in one turn of the event loop is one write, and needs no records."""
 
 import asyncio
 import contextlib
