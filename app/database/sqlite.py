@@ -7,11 +7,17 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event
+
+from app.database import sqlite_driver
 
 
 def prepare(engine: Engine, patience_s: float, foreign_keys: bool) -> None:
     """Set up every connection of this engine, and how its transactions begin."""
+
+    @event.listens_for(engine, "do_connect")
+    def choose_driver(dialect: Dialect, record: object, arguments: object, options: dict[str, Any]) -> None:
+        options["async_creator_fn"] = sqlite_driver.Connection.open
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: object) -> None:
@@ -30,7 +36,10 @@ def prepare(engine: Engine, patience_s: float, foreign_keys: bool) -> None:
         # A transaction that has read cannot write once another has written: "database is locked", at any
         # time-out. Taking the write lock first makes it wait its turn instead.
         immediate = connection.get_execution_options().get("read_then_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        driver.begins = not immediate
+        if immediate:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 async def _use_wal(connection: Any, patience_s: float) -> None:
