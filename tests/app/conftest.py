@@ -31,7 +31,8 @@ from tests.smtp_server import SmtpServer, smtp_server
 
 __all__ = ["browser", "served"]
 
-TEMPLATES = FileSystemBytecodeCache()  # to compile them for each test would be a fifth of all the time
+TEMPLATES = FileSystemBytecodeCache(pattern="quarq_at_once_%s")  # asynchronous ones are other code
+"""To compile them for each test would be a fifth of all the time."""
 BUILDERS: dict[tuple[str, str, bool], Callable[..., tuple[str, str]]] = {}
 EMPTY = """
 DO $$ DECLARE name text; BEGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -17,6 +18,19 @@ async def test_the_first_page_works(app: Quart) -> None:
 
     assert response.status_code == 200
     assert "<h1>" in await response.get_data(as_text=True)
+
+
+async def test_a_page_needs_no_thread_for_plain_functions(app: Quart) -> None:
+    where = []
+
+    @app.context_processor
+    def note() -> dict[str, object]:
+        where.append(threading.current_thread())
+        return {}
+
+    await app.test_client().get("/")
+
+    assert where == [threading.current_thread()]
 
 
 def test_every_view_says_who_may_open_it(app: Quart) -> None:
