@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
+from functools import cache
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -44,7 +45,12 @@ def parse_address(typed: str, settings: Settings) -> str:
 
 def owner_address(settings: Settings) -> str:
     """The address in OWNER_EMAIL, which may be written `Name <address>`."""
-    return address.parse(parseaddr(settings.owner_email)[1]).lower()
+    return _bare(settings.owner_email)
+
+
+@cache
+def _bare(written: str) -> str:
+    return address.parse(parseaddr(written)[1]).lower()
 
 
 async def account_number(db: AsyncSession, email: str) -> int | None:

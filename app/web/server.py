@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
+from collections.abc import AsyncGenerator
 
 from hypercorn.asyncio import serve
 from quart import Quart
@@ -13,6 +15,8 @@ from app.web import connections
 from settings import Settings
 
 GRACE_S = 10
+YOUNG = 10_000
+"""New objects after which Python looks for cycles. Its own 700 are two pages."""
 
 
 async def run(app: Quart, settings: Settings) -> None:
@@ -30,5 +34,13 @@ async def run(app: Quart, settings: Settings) -> None:
     async def shutdown_trigger() -> None:
         await stopping.wait()
         app.shutdown_event.set()  # Quart sets it only after the grace period
+
+    @app.while_serving
+    async def settle() -> AsyncGenerator[None, None]:
+        """Keep what the start has made out of every collection: one over all of it stops every page for 70 ms."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG)
+        yield
 
     await serve(app, config, shutdown_trigger=shutdown_trigger)

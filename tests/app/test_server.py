@@ -9,17 +9,21 @@ import asyncio
 import gzip
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from app.security import BODY_LIMIT
 from app.security.limits import MOST_FIELDS
+from settings import ROOT
 from tests.app.malformed import FORM, MALFORMED, MULTIPART, batter_broken
 from tests.app.web_server import Server, is_fault, p99, serving, status
 from tests.redis_server import RedisServer
@@ -29,6 +33,20 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.timeout(120)
 
 FILE = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+COLLECTS = """
+import asyncio, gc
+from app import create_app
+from app.accounts import public
+from app.private_files import own_settings
+from app.web.server import run
+settings = own_settings()
+app = create_app(settings)
+@app.get("/collects")
+@public
+async def collects():
+    return f"{gc.get_freeze_count() > 50_000} {gc.get_threshold()[0]}"
+asyncio.run(run(app, settings))
+"""
 HELD_UP_S = 1.0  # where the other tests use the same cores; `make chaos CHAOS=w8` asks for 0.3
 
 
@@ -72,6 +90,23 @@ async def test_hundreds_of_broken_requests_leave_memory_and_others_alone(server:
     assert outcome.statuses[400] > 50
     assert server.memory_mb - before < 20, (before, server.memory_mb)
     assert p99(waits) < max(1, 3 * calm)
+
+
+async def test_the_server_leaves_what_its_start_made_out_of_every_collection(redis_url: str) -> None:
+    """A collection over all of it stops every page for 70 ms."""
+    async with site(redis_url) as here, httpx.AsyncClient(base_url=here.settings.base_url) as client:
+        command = [sys.executable, "-c", COLLECTS]
+        with subprocess.Popen(command, cwd=ROOT, env=here.environment) as process:
+
+            async def answers() -> bool:
+                with suppress(httpx.TransportError):
+                    return (await client.get("/collects")).text == "True 10000"
+                return False
+
+            try:
+                await wait_until(answers, "what was imported to be left out", timeout_s=30)
+            finally:
+                process.terminate()
 
 
 def chunked(*parts: bytes) -> bytes:
