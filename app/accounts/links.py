@@ -48,7 +48,7 @@ def owner_address(settings: Settings) -> str:
     return _bare(settings.owner_email)
 
 
-@cache
+@cache  # every page asks whether the account is the owner's
 def _bare(written: str) -> str:
     return address.parse(parseaddr(written)[1]).lower()
 
