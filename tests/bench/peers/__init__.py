@@ -41,7 +41,7 @@ def peer(
     return Peer(Subject(name, module, tuple(command), folder, environment or {}, jobs, round_trips=150), **said)
 
 
-TASKIQ = "taskiq worker MODULE:broker --workers 1 --max-async-tasks {0} --max-prefetch {0}"
+TASKIQ = "taskiq worker MODULE:broker --workers 1 --max-async-tasks {}"
 QUARQ = Peer(replace(OURS, name="Quarq", jobs=20_000, round_trips=150))
 PEERS = (
     QUARQ,
@@ -77,6 +77,12 @@ PEERS = (
         note="2 processes for 2 cores, its default",
     ),
     peer(
-        "ArdiQ", "ardiq", "ardiq run MODULE:app", jobs=15_000, care="idle_timeout_ms=5000", pure=False, python=(3, 12)
+        "ArdiQ",
+        "ardiq",
+        "python -m ardiq run MODULE:app",
+        jobs=15_000,
+        care="idle_timeout_ms=5000",
+        pure=False,
+        python=(3, 12),
     ),
 )

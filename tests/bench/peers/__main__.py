@@ -43,7 +43,7 @@ def main() -> int:
         try:
             described = rig.describe()
             for turn in range(options.rounds):
-                for peer in measured:
+                for peer in (peer for peer in measured if peer.name not in missing):
                     if reason := measure_once(rig, peer, table, turn):
                         missing[peer.name] = reason
         finally:
@@ -51,9 +51,8 @@ def main() -> int:
     say("killing workers: two minutes at most")
     killed = all_killed(measured, server)
     print(described)
-    rows = table.rows()
-    print_table(measured, rows, killed)
-    reached = print_verdicts(rows, jemalloc=server.allocator.startswith(JEMALLOC))
+    print_table(measured, table.rows(), killed)
+    reached = print_verdicts(table, jemalloc=server.allocator.startswith(JEMALLOC))
     for name, reason in missing.items():
         print(f"{name}: {reason}.")
     print(f"Python {sys.version.split()[0]}, {options.rounds} rounds, {time.monotonic() - began:.0f} s.")

@@ -28,7 +28,7 @@ def measure(rig: Rig, peer: Peer) -> Figures:
         rig.fresh()
         filled.append(rig.call(subject, "fill", subject.jobs, "noop")["per_second"])
         with rig.workers(subject) as [worker]:
-            drained.append(rig.drain(subject, subject.jobs))
+            drained.append(rig.drain(subject, subject.jobs, timeout_s=60))
             figures |= {NOOP.format(at_once): drained[-1], MEMORY: memory_of_session_mib(worker.pid)}
     figures |= {BEST: max(drained), BULK: statistics.median(filled)}
     rig.fresh()

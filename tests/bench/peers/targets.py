@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.bench.latency import P50, P99
 from tests.bench.peers import QUARQ
 from tests.bench.peers.measure import BEST, BULK, CALLERS, NOOP
-from tests.bench.table import Row, Target, part, times
+from tests.bench.table import Table, Target, part, times
 
 
 def targets(*, jemalloc: bool) -> list[Target]:
@@ -19,9 +19,9 @@ def targets(*, jemalloc: bool) -> list[Target]:
     ]
 
 
-def print_verdicts(rows: dict[str, Row], *, jemalloc: bool) -> bool:
+def print_verdicts(table: Table, *, jemalloc: bool) -> bool:
     """One line for each that was measured. True if none was missed."""
-    verdicts = [(target, target.verdict(rows)) for target in targets(jemalloc=jemalloc)]
+    verdicts = [(target, target.verdict(table)) for target in targets(jemalloc=jemalloc)]
     for target, verdict in verdicts:
         if verdict != "not run":
             print(f"    {target.row:36}{target.text:20}{verdict}")

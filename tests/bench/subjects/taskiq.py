@@ -1,6 +1,6 @@
 """taskiq with taskiq-redis: its list broker, or with BENCH_BROKER=streams the one that acknowledges.
 
-Its worker takes uvloop if it is installed. It takes no job before it has a place for it, unless --max-prefetch says so.
+Its worker takes uvloop if it is installed.
 """
 
 from __future__ import annotations
