@@ -97,7 +97,7 @@ async def test_each_job_that_failed_is_one_event(
 ) -> None:
     await call_all(connection)
     poison = await s.fine.delay(5)
-    await redis.hset(f"jobs:job:{poison.id}", "crashes", 3)
+    await redis.hset(f"jobs:job:{poison.id}", mapping={"state": "PENDING", "crashes": 3})
 
     events = await events_of(tmp_path, redis_url, OPTIONS=options, CRON="1")
 
