@@ -19,6 +19,8 @@ class Script:
     name: str
     text: bytes
     sha: bytes
+    prefixed: "Script | None" = None
+    """The same for applications that have a prefix."""
 
 
 def load(name: str) -> Script:
@@ -32,8 +34,12 @@ def load(name: str) -> Script:
     included = re.sub(
         r"^-- include: (.+)$", lambda line: "\n".join(map(_read, line[1].split(", "))), own, flags=re.MULTILINE
     )
-    text = (shebang + whole(included)).encode()
-    return Script(name, text, hashlib.sha1(text).hexdigest().encode())
+    return _script(name, shebang + without_prefix(included), _script(name, shebang + whole(included)))
+
+
+def _script(name: str, lua: str, prefixed: Script | None = None) -> Script:
+    text = lua.encode()
+    return Script(name, text, hashlib.sha1(text).hexdigest().encode(), prefixed)
 
 
 def whole(lua: str) -> str:
@@ -49,6 +55,15 @@ def whole(lua: str) -> str:
     with_prefix = f"{', '.join(keys)} = {', '.join(f'PREFIX .. {name}' for name in keys)}"
     prefix = f"local PREFIX = KEYS[1]:sub(1, -{len(Keys.OURS) + 1})\nif PREFIX ~= '' then {with_prefix} end"
     return f"{constants}{prefix}\n{body}"
+
+
+def without_prefix(lua: str) -> str:
+    """The same for a prefix of none, with the values of constants in their places: each function that has one from
+    outside makes every run of a script longer.
+    """
+    values = NAMES | NUMBERS
+    body = f"local PREFIX = ''\n{_read('prelude')}\n{lua}"
+    return _WORDS.sub(lambda word: repr(values[word[1]]) if word[1] else word[0], body)
 
 
 def _read(name: str) -> str:

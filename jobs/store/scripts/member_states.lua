@@ -3,7 +3,7 @@
 -- ARGV: workflow, what the ids of its members begin with, then paths   Returns the letters.
 local workflow, prefix = ARGV[1], ARGV[2]
 local AT_ONCE = 100 -- entries hold results, which are read along with their first letter
-local LETTERS = { PENDING = 'P', STARTED = 'T', RETRY = 'Y', SUCCESS = 'S', FAILURE = 'F', REVOKED = 'R' }
+local LETTERS = { PENDING = 'P', STARTED = 'T', ['RETRY'] = 'Y', SUCCESS = 'S', FAILURE = 'F', REVOKED = 'R' }
 local letters = {}
 
 local function letter_of(path, entry)

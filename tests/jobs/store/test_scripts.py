@@ -27,7 +27,9 @@ def test_the_first_comment_says_what_the_script_guarantees(path: Path) -> None:
 
 @pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
 async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: Redis, script: Script) -> None:
-    assert (await redis.script_load(script.text)).encode() == script.sha
+    for one in (script, script.prefixed):
+        assert one is not None
+        assert (await redis.script_load(one.text)).encode() == one.sha
 
 
 def test_every_file_is_a_script_or_part_of_one() -> None:
@@ -54,19 +56,22 @@ def test_no_script_asks_for_all_keys_or_another_clock() -> None:
 
 @pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
 def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(script: Script) -> None:
-    constants, own = script.text.decode().split("local PREFIX = KEYS[1]")
+    assert script.prefixed is not None
+    constants, own = script.prefixed.text.decode().split("local PREFIX = KEYS[1]")
     given = set(re.findall(r"^local ([A-Z_]+) = ", constants, re.MULTILINE))
     code = re.sub(r"--.*|'[^'\n]*'", "", own.split(" end\n", 1)[1])
     used = {name for name in NAMES | NUMBERS if re.search(rf"\b{name}\b", code)}
 
     assert not re.search(r"""['"](jobs|arq):""", own)
     assert given == used
+    without = re.sub(r"--.*|'[^'\n]*'", "", script.text.decode())
+    assert not any(re.search(rf"\b{name}\b", without) for name in used)
 
 
 async def test_every_name_in_a_script_begins_with_its_prefix(redis: Redis) -> None:
-    text = scripts.whole(f"return {{ {', '.join(NAMES)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}")
+    lua = f"return {{ {', '.join(NAMES)}, queue_key('mail'), queue_key('=own'), queue_key('=jobs:x') }}"
     queues = ["arq:queue:mail", "own", "arq:queue:=jobs:x"]
 
-    for prefix in ("", "{shop}:"):
-        answer = await redis.eval(text, 1, f"{prefix}jobs:")
+    for prefix, whole in (("", scripts.without_prefix), ("", scripts.whole), ("{shop}:", scripts.whole)):
+        answer = await redis.eval(whole(lua), 1, f"{prefix}jobs:")
         assert [raw.decode() for raw in answer] == [f"{prefix}{value}" for value in (*NAMES.values(), *queues)]
