@@ -115,8 +115,7 @@ async def while_away(
         try:
             return await do()
         except Exception as error:
-            delays = delays or backoff()
-            delay_s = next(delays)
+            delay_s = next(delays := delays or backoff())
             if not is_away(error):
                 raise
             if denial(error):

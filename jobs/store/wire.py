@@ -39,13 +39,12 @@ class Wire(asyncio.Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Has either side closed it?"""
         return self._transport.is_closing()
 
     async def ask(self, command: bytes, timeout_s: float) -> Any:
         """The answer to *command*. After any error but a ResponseError the wire must be closed."""
         self._answer = answer = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, self._time_is_up, timeout_s)
+        timer = self._loop.call_later(timeout_s, lambda: self._end(_late(timeout_s)))
         try:
             self._transport.write(command)
             reply = await answer
@@ -69,9 +68,6 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(ConnectionError(f"the connection was lost: {error or 'the server closed it'}"))
-
-    def _time_is_up(self, timeout_s: float) -> None:
-        self._end(_late(timeout_s))
 
     def _end(self, reply: Any) -> None:
         if self._answer is not None and not self._answer.done():

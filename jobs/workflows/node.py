@@ -60,14 +60,7 @@ class Partial:
         """What it is, and what is in it."""
         raise NotImplementedError
 
-    def _fill(
-        self,
-        args: Iterable[Any] | None,
-        options: Mapping[str, Any] | None,
-        kwargs: dict[str, Any] | None = None,
-        immutable: bool = False,
-        **fields: Any,
-    ) -> None:
+    def _fill(self, args: Any, options: Any, kwargs: Any = None, immutable: bool = False, **fields: Any) -> None:
         fields |= {"args": checks.positional("args", args), "kwargs": kwargs or {}, "immutable": immutable}
         vars(self).update(fields, options=_normal(options) if options else {})
 

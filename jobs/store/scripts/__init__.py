@@ -58,12 +58,9 @@ def whole(lua: str) -> str:
 
 
 def without_prefix(lua: str) -> str:
-    """The same for a prefix of none, with the values of constants in their places: each function that has one from
-    outside makes every run of a script longer.
-    """
-    values = NAMES | NUMBERS
+    """The same where no prefix is, with constants as values: what functions share makes each run of a script longer."""
     body = f"local PREFIX = ''\n{_read('prelude')}\n{lua}"
-    return _WORDS.sub(lambda word: repr(values[word[1]]) if word[1] else word[0], body)
+    return _WORDS.sub(lambda word: repr((NAMES | NUMBERS)[word[1]]) if word[1] else word[0], body)
 
 
 def _read(name: str) -> str:
