@@ -102,6 +102,11 @@ async def everything(client: JobsRedis) -> None:
     await wait_until(lambda: _state_is(running, "REVOKED"), "it to be stopped")
     failed = await group(tasks.multiply.s(1, 1), tasks.fail.s()).delay()
     await failed.get(timeout=10, propagate=False)
+    halted = await group(tasks.multiply.s(1, 1), tasks.nap.signature((1,), countdown=3600)).delay()
+    first, delayed = await halted.children()
+    await wait_until(first.ready, "the member that has no delay to end")
+    await delayed.revoke()
+    await halted.get(timeout=10, propagate=False)
     await client.enqueue_job("f", _queue_name="odd")
     await client.enqueue_job("f", _queue_name="arq:queue:mail")
     assert {job.id for job in await enqueued(client)} >= {waiting.id}
