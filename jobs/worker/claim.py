@@ -14,6 +14,7 @@ from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
 from ..store.wrong_type import put_aside, with_own_keys
 from .execution.claimed_job import FAILURE, ClaimedJob
+from .execution.outcome_encoding import pack_row
 
 logger = logging.getLogger("arq.worker.jobs")
 
@@ -90,8 +91,8 @@ class Claimer:
     async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:
         """A row that is no job: it is removed, with a line in the log."""
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
-        ended: list[bytes | str | int] = [job_id, token, FAILURE, b"", 0, 0, 0, b"", "", 0]
-        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, "", *ended])
+        row = pack_row((job_id, token, FAILURE, 0, 0, "0", b"", "", -1, 0))
+        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, "", row, b""])
         await self._connection.run(scripts.FORGET, [job_id])
 
 

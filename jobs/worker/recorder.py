@@ -60,9 +60,8 @@ class Recorder:
             self.idle.set()
 
     async def _write(self, batch: list[tuple[HeldJob, Row]]) -> None:
-        args: Row = [self._encoder.worker, keys.HISTORY_LENGTH, self._encoder.store.notifications.listener]
-        for _, row in batch:
-            args += row
+        head = self._encoder.worker, keys.HISTORY_LENGTH, self._encoder.store.notifications.listener
+        args: Row = [*head, *(word for _, row in batch for word in row)]
         answers = await self._outage.keep_trying(
             lambda: with_own_keys(self._connection, lambda: self._connection.run(scripts.FINISH, args))
         )

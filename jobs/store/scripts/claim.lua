@@ -12,8 +12,8 @@
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS = 1000, 100, 500, 60000
-local now, real_now = now_ms()
-local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_now + lease)
+local now = now_ms()
+local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_ms + lease)
 local takeover = note_alive(now)
 local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 
@@ -95,8 +95,7 @@ local function consider(id, queue, key, payload, may_be_held)
   local left = may_be_held and redis.call('PTTL', IN_PROGRESS .. id) or -2
   if left ~= -2 then -- somebody has it
     if started then return look_again(id, queue, key, now + math.max(left, 1), true) end
-    foreign[#foreign + 1] = id -- a stock worker
-    return
+    foreign[#foreign + 1] = id return -- a stock worker
   end
   if started and not takeover then return look_again(id, queue, key, now + AGAIN_MS, false) end
   -- A workflow runs no code of its own, and may wait for the next suspect: any number of them is taken up at once.
@@ -127,10 +126,7 @@ local function consider_safely(...)
   if read_well then return end
   why = type(why) == 'table' and why.err or tostring(why)
   local code = why:match('^(%u+) ') -- of an answer of the server; ERR is one to data
-  if code == 'WRONGTYPE' then
-    wrong_type = 1 -- what was given so far stays given
-    return
-  end
+  if code == 'WRONGTYPE' then wrong_type = 1 return end -- what was given so far stays given
   if code and code ~= 'ERR' then error(why, 0) end
   local id, _, key = ...
   unreadable[#unreadable + 1] = { id, why }
@@ -155,7 +151,6 @@ local function look_ahead(ids)
 end
 
 local left_behind, next_due = 0, -1
-
 local function consider_due(queue, key)
   local most = wanted - #rows + READ_AHEAD
   local due = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)

@@ -24,7 +24,7 @@ local function add_counters(key, fields, more)
   local now, words = redis.pcall('HMGET', key, unpack(fields)), {}
   for i, field in ipairs(fields) do
     local n = tonumber(now[i] or 0)
-    if n then words[#words + 1], words[#words + 2] = field, as_text(n + more[i]) end
+    if n then words[#words + 1], words[#words + 2] = field, string.format('%.0f', n + more[i]) end
   end
   if words[1] then redis.pcall('HSET', key, unpack(words)) end
 end

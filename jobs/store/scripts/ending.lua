@@ -7,18 +7,21 @@ local NEWS_BYTES = 65536 -- of entries that go with a message
 local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
 local by_task, unsuccessful, ended = {}, {}, {} -- the same of the indexes that pages read
 
--- The fields of a record that endings need, by name.
+-- What every end needs of a record, by name.
 local function read_record(id)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'path', 'tree',
-    'due', 'received', 'attempts', 'retries', 'revoked', 'log', 'settled', 'enqueued', 'worker')
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'tree')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
-    path = r[8], tree = r[9], due = tonumber(r[10] or nil), received = tonumber(r[11] or nil), attempts = tonumber(r[12] or nil), retries = tonumber(r[13] or nil), revoked = r[14], log = r[15],
-    settled = r[16], enqueued = tonumber(r[17] or nil), worker = r[18] }
+    tree = r[8] }
 end
 
-local function tell(channel, id)
-  if channel and channel ~= '' then add_to(replies, channel, id) end
+-- And what others need than the plain success of a job that is no member.
+local function read_rest(id, record)
+  local r = redis.call('HMGET', RECORD .. id, 'path', 'due', 'attempts', 'retries', 'revoked', 'log', 'worker')
+  record.path, record.due, record.attempts, record.retries = r[1], tonumber(r[2] or nil), tonumber(r[3] or nil), tonumber(r[4] or nil)
+  record.revoked, record.log, record.worker = r[5], r[6], r[7]
 end
+
+local function tell(channel, id) if channel and channel ~= '' then add_to(replies, channel, id) end end
 
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
 local function write_journal(record, state, result)
@@ -56,7 +59,7 @@ end
 local function end_job(id, state, result, ttl, now, record, run, listed_already)
   local in_journal = record.parent and write_journal(record, state, result)
   if not in_journal and result ~= '' and ttl > 0 then
-    redis.call('SET', RESULT .. id, result, 'PX', ttl)
+    redis.call('SET', RESULT .. id, result, 'PXAT', as_text(real_ms + ttl))
   end
   if record.tree then -- what a later retry of its failed members needs
     redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')

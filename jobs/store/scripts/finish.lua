@@ -4,15 +4,17 @@
 --   RETRY                       due again after `delay`; one retry used
 --   PENDING                     released, due after `delay`; no attempt used
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
--- ARGV: worker, history kept, its listener, then for each id, token, state, result, result ttl ms, delay ms, run ms, log entry,
---   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed
---   because a member did, which is counted and listed already), number of calls that follow, their words (see `read_call`)
+-- ARGV: worker, history kept, its listener, then for each a packed row, its result, and the words of the calls that follow (see
+--   `read_call`)
+--   row: id, token, state, result ttl ms, delay ms, run ms, log entry, extra (unknown since; of a PARKED workflow how many
+--   members' ends it has seen; `by member` of a workflow that failed because a member did, which is counted and listed
+--   already), ms from due to its start or -1, number of calls that follow
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
 -- include: limits, counting, ending, storing, attempts
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local FIELDS, now = 10, now_ms()
+local now = now_ms()
 local answers, unleased, woken, calls = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
@@ -32,9 +34,11 @@ local function park(id, token, queue, delay, seen, attempts, due, revoked)
   requeue(id, token, nil, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
 end
 
-local function finish(id, token, state, result, ttl, delay, run, entry, extra)
+local function finish(result, id, token, state, ttl, delay, run, entry, extra, wait)
   local record = read_record(id)
-  if record.owner ~= token then return record.settled == token and 0 or -1 end
+  if record.owner ~= token then return redis.call('HGET', RECORD .. id, 'settled') == token and 0 or -1 end
+  if state ~= 'SUCCESS' or record.parent or record.tree then read_rest(id, record) end
+  record.worker = worker
   if is_terminal(record.state) then
     if redis.call('EXISTS', JOB .. id) == 0 then return 0 end
     gather_end(id, record.state, now, record) -- a script that met a key of another type had stopped half-way
@@ -60,25 +64,23 @@ local function finish(id, token, state, result, ttl, delay, run, entry, extra)
     local by_member = state == 'FAILURE' and extra == 'by member'
     end_job(id, state, result, ttl, now, record, run, by_member)
     if by_member then return 1 end
-    local began = record.due and math.max(record.due, record.enqueued or 0)
-    count(task, state, began and math.max((record.received or began) - began, 0), tonumber(run))
+    count(task, state, wait >= 0 and wait, tonumber(run))
   end
   return 1
 end
 
 local i = 4
 while i <= #ARGV do
-  local id, token, state, result, ttl, delay, run, entry, extra, following = unpack(ARGV, i, i + FIELDS - 1)
-  local answer = finish(id, token, state, result, tonumber(ttl), tonumber(delay), run, entry, extra)
+  local row, children = cmsgpack.unpack(ARGV[i]), {}
+  local answer = finish(ARGV[i + 1], unpack(row))
   answers[#answers + 1] = answer
-  i = i + FIELDS
-  local children = {}
-  for _ = 1, following do
+  i = i + 2
+  for _ = 1, row[10] do
     if answer == 1 then calls[#calls + 1] = read_call(i) end
     children[#children + 1] = ARGV[i]
     i = i + CALL_WORDS
   end
-  if answer == 1 and children[1] then redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children)) end
+  if answer == 1 and children[1] then redis.call('HSET', RECORD .. row[1], 'children', cmsgpack.pack(children)) end
 end
 
 if calls[1] then store(now, calls) end

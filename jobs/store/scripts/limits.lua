@@ -76,9 +76,7 @@ local function call_next(task)
 end
 
 -- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.
-local function let_go(id, task)
-  if limits_of(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end
-end
+local function let_go(id, task) if limits_of(task) and redis.call('SREM', HOLDERS .. task, id) == 1 then call_next(task) end end
 
 -- True if the job may run with those of its task that do; otherwise it waits for one of them to end.
 local looked_at = {}

@@ -1,15 +1,15 @@
 -- Before every script: the time, and what several scripts say about queues.
 
-local microseconds -- of the millisecond that now_ms() returned
+local microseconds, real_ms -- of the millisecond that now_ms() returned; that one without what a test adds: keys end by it
 local events -- what is published at the end; false while nobody listens
 
--- Milliseconds by Redis' own clock: the only clock that any script reads. And without what a test adds: Redis ends keys by it.
+-- Milliseconds by Redis' own clock: the only clock that any script reads.
 local function now_ms()
   local time, set = redis.call('TIME'), redis.call('MGET', CLOCK, LISTENING)
   local micros = tonumber(time[2])
   microseconds, events = micros % 1000, set[2] and {}
-  local now = time[1] * 1000 + math.floor(micros / 1000)
-  return now + (tonumber(set[1] or 0) or 0), now
+  real_ms = time[1] * 1000 + math.floor(micros / 1000)
+  return real_ms + (tonumber(set[1] or 0) or 0)
 end
 
 -- A key of ours, or of arq's, that is no queue: no name makes a queue of one.
@@ -47,12 +47,14 @@ local function moment(text, now)
 end
 
 -- One token is enough: the worker that takes it claims all it can, and pushes the next if something stays behind.
-local function wake(queue)
-  if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('LPUSH', WAKE .. queue, 1) end
-end
+local function wake(queue) if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('LPUSH', WAKE .. queue, 1) end end
 
 -- Numbers as text once: redis.call() would format them anew each time.
-local function as_text(ms) return string.format('%.0f', ms) end
+local texts = {}
+local function as_text(ms)
+  texts[ms] = texts[ms] or string.format('%.0f', ms)
+  return texts[ms]
+end
 
 -- One command for many keys or members, as many as Lua can unpack at once.
 local function in_bulk(command, key, items)
@@ -74,9 +76,7 @@ local function add_to(lists, key, item, other)
   list[#list + 1] = other
 end
 
-local function is_terminal(state)
-  return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
-end
+local function is_terminal(state) return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED' end
 
 -- A job that had ended begins again, or is forgotten: it is in no index any more.
 local function unlist(id)

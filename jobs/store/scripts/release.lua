@@ -2,8 +2,7 @@
 -- ARGV: worker, its queues with commas, then for each job that it does run id, token.   Returns the ids released.
 -- flags: allow-oom
 -- include: limits
-local worker, queues, now = ARGV[1], ARGV[2], now_ms()
-local known, back = {}, {}
+local worker, queues, now, known, back = ARGV[1], ARGV[2], now_ms(), {}, {}
 for i = 3, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 
 local function release(id, queue)

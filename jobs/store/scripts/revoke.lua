@@ -20,6 +20,7 @@ end
 
 local function revoke(id, rest)
   local record = read_record(id)
+  read_rest(id, record)
   local payload = redis.call('GET', JOB .. id)
   local state = record.state or (payload and 'PENDING')
   if not state then return 'UNKNOWN' end

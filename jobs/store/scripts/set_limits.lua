@@ -23,9 +23,7 @@ limits_of_tasks = nil
 local after = limits_of(task)
 local most_before, most = before and before.holders, after and after.holders
 local function call(count)
-  for _ = 1, count do
-    if not call_next(task) then return end
-  end
+  for _ = 1, count do if not call_next(task) then return end end
 end
 if not most then
   call(CALLED_AT_ONCE)

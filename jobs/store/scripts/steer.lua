@@ -10,10 +10,7 @@ local now = now_ms()
 local known = redis.call('HMGET', key, 'task', 'queue', 'payload', 'expires', 'last', 'paused', 'id', 'seen')
 if not known[1] then return false end
 
-if what == 'pause' then
-  redis.call('HSET', key, 'paused', as_text(now))
-  return 'paused'
-end
+if what == 'pause' then redis.call('HSET', key, 'paused', as_text(now)) return 'paused' end
 if what == 'resume' then
   if known[6] and now > (tonumber(known[5] or 0) or 0) then redis.call('HSET', key, 'last', as_text(now)) end
   redis.call('HDEL', key, 'paused')

@@ -43,6 +43,11 @@ class ClaimedJob:
     is_member: int = 0
     """1: it belongs to a workflow: its result goes into the journal there."""
 
+    @property
+    def wait_ms(self) -> int:
+        """From due to received; -1 of a job without a due time, which a stock producer called."""
+        return max(self.received - max(self.due, self.enqueued), 0) if self.due else -1
+
     def now_s(self) -> float:
         """Seconds since 1970 by Redis' clock: when it was received, and how long ago that is."""
         return self.received / 1000 + time.monotonic() - self.started

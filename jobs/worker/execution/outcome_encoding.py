@@ -1,11 +1,12 @@
 """What is stored of an outcome: its result, its entry in the log of attempts, its callbacks. Asks Redis nothing."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgpack
 
 from ... import encoding
 from ...client.submit import WORKFLOW_TASKS, calls_that_follow
@@ -29,6 +30,8 @@ FOREVER_MS = 100 * 365 * 86_400_000
 
 Row: TypeAlias = list[str | bytes | int]
 """The words of finish.lua for one job."""
+pack_row = msgpack.Packer(use_bin_type=False).pack
+"""As Lua reads it. It calls no code of ours, so threads cannot meet in it."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,24 @@ class OutcomeEncoder:
         if outcome.ends and (job.is_member or (ttl_ms > 0 and not outcome.ignored)):
             result, outcome = self.result(held, outcome, run_ms)
         held.outcome = outcome
-        log_entry, times = (self._log_entry(job, outcome, run_ms), (ttl_ms, int(outcome.delay_s * 1000), run_ms))
-        following = self._what_follows(held, outcome)
-        return [job.id, job.token, outcome.state, result, *times, log_entry, _extra(outcome), *following]
+        times = ttl_ms, int(min(outcome.delay_s * 1000, keys.LAST_MS)), str(run_ms)
+        entry, calls = self._log_entry(job, outcome, run_ms), self._what_follows(held, outcome)
+        row = job.id, job.token, outcome.state, *times, entry, _extra(outcome), job.wait_ms, len(calls)
+        return [pack_row(row), result, *(word for call in calls for word in call.words())]
 
     def _bare_failure(self, held: HeldJob, error: Exception) -> Row:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
         why = f"its outcome cannot be written: {text(error, 500)}"
         held.outcome = outcome = Outcome(FAILURE, why=why)
         entry = self._log_entry(held.job, outcome, 0)
-        return [held.job.id, held.job.token, FAILURE, b"", _ttl_ms(outcome), 0, 0, entry, "", 0]
+        job, times = held.job, (_ttl_ms(outcome), 0, "0")
+        return [pack_row((job.id, job.token, FAILURE, *times, entry, "", job.wait_ms, 0)), b""]
 
-    def _what_follows(self, held: HeldJob, outcome: Outcome) -> Row:
-        """The number of callbacks to be stored in the same step as the end, and their words."""
-        if not held.call.options or not outcome.ends:
-            return [0]
+    def _what_follows(self, held: HeldJob, outcome: Outcome) -> list[Call]:
+        """The callbacks to be stored in the same step as the end."""
         calls, makers = list[Call](), list[Callable[[], Call]]()
+        if not held.call.options or not outcome.ends:
+            return calls
         try:
             makers = self.callbacks(held, outcome)
         except Exception:
@@ -101,7 +106,7 @@ class OutcomeEncoder:
                 calls.append(make())
             except Exception:
                 logger.exception("job %s: its callback %d cannot be called", held.job.id, number)
-        return [len(calls), *(word for call in calls for word in call.words())]
+        return calls
 
     def _as_sent(self, held: HeldJob) -> CallData:
         """The call as it was sent: the task may have changed its arguments since."""
@@ -155,9 +160,7 @@ class OutcomeEncoder:
 
 
 def _ttl_ms(outcome: Outcome) -> int:
-    if outcome.keep_s is None:
-        return keys.RESULT_EXPIRES_MS
-    return FOREVER_MS if math.isinf(outcome.keep_s) else int(outcome.keep_s * 1000)
+    return keys.RESULT_EXPIRES_MS if outcome.keep_s is None else int(min(outcome.keep_s * 1000, FOREVER_MS))
 
 
 def _extra(outcome: Outcome) -> str | int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -18,6 +17,7 @@ from jobs.store.call import Call
 from jobs.store.keys import Keys
 from jobs.store.stored_values import moment, moment_of, whole_ms
 from jobs.testing import enqueued
+from jobs.worker.execution.outcome_encoding import pack_row
 from tests.jobs.commands.conftest import Cli
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -139,7 +139,7 @@ async def test_what_is_written_is_a_moment_whatever_is_sent(redis: Redis, connec
     await connection.run_script(scripts.CLAIM, "w", "token", 1000, 9, 1, "default")
     claimed = await redis.zrange("jobs:leases:default", 0, -1)
     for job_id in claimed:
-        retry: list[Any] = [job_id, "token", "RETRY", b"", 0, text.lstrip("+"), 0, b"", "", 0]
+        retry = pack_row((job_id, "token", "RETRY", 0, float(text), "0", b"", "", -1, 0)), b""
         await connection.run_script(scripts.FINISH, "w", 10, "", *retry)
 
     for key in await redis.keys("*"):

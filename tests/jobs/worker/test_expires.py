@@ -15,6 +15,7 @@ from jobs.monitor import why
 from jobs.store import scripts
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
+from jobs.worker.execution.outcome_encoding import pack_row
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
 from tests.waiting import wait_until
@@ -68,7 +69,7 @@ async def claim(connection: JobsRedis, worker: str = "w", lease_ms: int = 60_000
 
 
 async def finish(connection: JobsRedis, job_id: str, state: str, extra: str = "") -> None:
-    row: list[Any] = [job_id, "token", state, b"", 0, 0, 0, b"", extra, 0]
+    row = pack_row((job_id, "token", state, 0, 0, "0", b"", extra, 0, 0)), b""
     assert await connection.run_script(scripts.FINISH, "w", 10, "", *row) == [1]
 
 
