@@ -1,5 +1,6 @@
 """The memory of a worker's process."""
 
+import asyncio
 import gc
 import resource
 import sys
@@ -29,12 +30,17 @@ def check_memory(max_memory_mb: float | None) -> None:
         )
 
 
-def collect_rarely() -> None:
+async def collect_rarely() -> None:
     """For a process that is the worker's alone, once it has started: Python looks for garbage among what jobs make, not
-    again and again among all that was imported, which took a tenth of the time. Jobs leave few cycles.
+    again and again among all that was imported. Jobs leave few cycles, but large ones: it looks when memory grew too.
     """
     gc.collect()
     gc.freeze()
     first, *others = gc.get_threshold()
     if first:  # else the application collects by itself
         gc.set_threshold(max(first, COLLECT_AFTER), *others)
+    while first:
+        most_mb = memory_mb() * 1.2 + 50
+        while memory_mb() < most_mb or not gc.isenabled():  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        gc.collect()

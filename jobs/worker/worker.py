@@ -102,8 +102,6 @@ class Worker(ArqWorker):
         if self.on_startup:
             await self.on_startup(self.ctx)
             logger.disabled = False
-        if self._owns_process:
-            collect_rarely()
         assert isinstance(self.pool, JobsRedis)
         await self._run_engine(self.pool)
 
@@ -118,6 +116,8 @@ class Worker(ArqWorker):
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
             by_the_clock.append(self._recycle_when_over(self._options.max_memory, engine))
+        if self._owns_process:
+            by_the_clock.append(collect_rarely())
         background = [asyncio.create_task(coroutine) for coroutine in by_the_clock]
         try:
             of_burst = self.max_burst_jobs if self.burst and self.max_burst_jobs >= 0 else math.inf

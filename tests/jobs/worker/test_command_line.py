@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from jobs import group
 from jobs.client.connection import JobsRedis
 from jobs.contrib.watch import without_watch
 from tests.jobs.worker import tasks
@@ -51,11 +53,15 @@ async def test_check_is_right_whether_two_workers_run_or_one_or_none(
     assert await check() == 1
 
 
-async def test_only_a_process_of_its_own_collects_garbage_less_often(
+async def test_only_a_process_of_its_own_collects_garbage_less_often_but_what_is_large_soon(
     connection: JobsRedis, start_process: StartProcess, start_worker: StartWorker
 ) -> None:
     own = await start_process()
     assert await (await tasks.collects.delay()).get(timeout=10) == (20_000, True)
+
+    rss = Path(f"/proc/{own.process.pid}/statm")
+    await (await group([tasks.collects.s(10)] * 40).delay()).get(timeout=10)
+    await wait_until(lambda: int(rss.read_text().split()[1]) * resource.getpagesize() < 200 << 20, "it to be collected")
 
     own.process.kill()
     await own.wait_until_ended()
