@@ -80,11 +80,26 @@ local function wake_for(queue, earliest, now)
   wake(queue)
 end
 
+-- What may meet a key of another type comes before the queue, and the payloads last: a call that was refused for that leaves
+-- nothing that a worker would claim, or that would be TAKEN.
+local function store_line(queue, line, now)
+  for _, call in ipairs(line.calls) do
+    local id, key = call.id, RECORD .. call.id
+    redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, 'reply', call.reply or '')
+    if call.expires then redis.call('HSET', key, 'expires', call.expires) end
+    if call.parent then redis.call('HSET', key, 'parent', call.parent, 'path', call.path) end
+    if call.tree then store_tree(id, call.tree, now) end
+    note_event(id, 'PENDING', call.task, queue)
+  end
+  redis.call('SADD', QUEUES, queue)
+  in_bulk('ZADD', queue_key(queue), line.places)
+  in_bulk('MSET', nil, line.payloads)
+end
+
 -- Store calls, see `read_call`. Returns for each STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
 -- CLASH because its id is that of another job.
 local function store(now, calls)
-  local answers, stored, payloads, lines, parents = {}, {}, {}, {}, {}
-  local is_new, n = all_are_new(calls), 0
+  local answers, lines, parents, is_new = {}, {}, {}, all_are_new(calls)
   -- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
   -- TIME does not advance; half a microsecond is the step that a score as large as this can show.)
   local place = now - 1 + microseconds / 1000
@@ -99,32 +114,17 @@ local function store(now, calls)
       local due, line = moment(call.due, now), lines[queue]
       place = math.min(place + 0.0005, now)
       if not line then
-        line = { earliest = due or now }
+        line = { earliest = due or now, calls = {}, places = {}, payloads = {} }
         lines[queue] = line
       end
-      parents[id], n = parent, n + 1
-      stored[n], call.due, call.expires = call, due or now, moment(call.expires, now)
-      payloads[2 * n - 1], payloads[2 * n] = JOB .. id, call.payload
-      line[#line + 1] = due or place
-      line[#line + 1] = id
+      local n = #line.calls + 1
+      parents[id], call.due, call.expires = parent, due or now, moment(call.expires, now)
+      line.calls[n], line.places[2 * n - 1], line.places[2 * n] = call, due or place, id
+      line.payloads[2 * n - 1], line.payloads[2 * n] = JOB .. id, call.payload
       if call.due < line.earliest then line.earliest = call.due end
     end
   end
-  -- First what may meet a key of another type: a call that was refused for that leaves nothing that would be TAKEN.
-  for queue, line in pairs(lines) do
-    in_bulk('ZADD', queue_key(queue), line)
-    redis.call('SADD', QUEUES, queue)
-  end
-  for i = 1, n do
-    local call = stored[i]
-    local id, key = call.id, RECORD .. call.id
-    redis.call('HSET', key, 'task', call.task, 'queue', call.queue, 'enqueued', now, 'due', call.due, 'reply', call.reply or '')
-    if call.expires then redis.call('HSET', key, 'expires', call.expires) end
-    if call.parent then redis.call('HSET', key, 'parent', call.parent, 'path', call.path) end
-    if call.tree then store_tree(id, call.tree, now) end
-    note_event(id, 'PENDING', call.task, call.queue)
-  end
-  in_bulk('MSET', nil, payloads)
+  for queue, line in pairs(lines) do store_line(queue, line, now) end
   for queue, line in pairs(lines) do wake_for(queue, line.earliest, now) end
   return answers
 end

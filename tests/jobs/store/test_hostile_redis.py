@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from arq.worker import create_worker
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from jobs import connect, every, group, monitor, worker_settings
 from jobs.client.connection import JobsRedis
@@ -86,6 +89,25 @@ async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
         if bad:
             problems[family] = bad
     assert not problems
+
+
+async def test_a_call_that_was_refused_for_a_wrong_key_can_be_made_again_after_a_worker_has_looked(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = partial(group(tasks.multiply.s(2, 3)).apply_async, task_id="once")
+    settings = worker_settings(redis_url=redis_url, tasks=tasks.ALL, burst=True, handle_signals=False, poll_delay=0.1)
+    await redis.set("jobs:workflows", "no sorted set")
+    monkeypatch.setattr(wrong_type, "_looked", time.monotonic())  # no scan now: the key stays
+
+    async with connect(redis_url):
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            await call()
+        await create_worker(settings).main()
+        await redis.delete("jobs:workflows")
+        result = await call()
+        await create_worker(settings).main()
+
+        assert await result.get(timeout=1) == [6]
 
 
 async def seen_badly(connection: JobsRedis, redis_url: str, things: tuple[Any, Any, Any], turn: int) -> dict[str, str]:
