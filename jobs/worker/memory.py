@@ -8,9 +8,6 @@ from pathlib import Path
 
 from ..errors import SettingsMistake
 
-COLLECT_AFTER = 20_000
-"""New objects until Python looks for cycles among them."""
-
 
 def memory_mb() -> float:
     """The resident memory of this process, in MB (2^20 bytes); where the system does not report it, its peak."""
@@ -37,8 +34,7 @@ async def collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     first, *others = gc.get_threshold()
-    if first:  # else the application collects by itself
-        gc.set_threshold(max(first, COLLECT_AFTER), *others)
+    gc.set_threshold(first and max(first, 20_000), *others)  # new objects; 0: the application collects by itself
     while first:
         most_mb = memory_mb() * 1.2 + 50
         while memory_mb() < most_mb or not gc.isenabled():  # noqa: ASYNC110

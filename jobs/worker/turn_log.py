@@ -27,7 +27,7 @@ class TurnHandler(logging.StreamHandler):  # type: ignore[type-arg]  # of whatev
         self._held = list[str]()
         self._second, self._time = 0, ""
         _made.append(self)
-        os.register_at_fork(after_in_child=self._held.clear)  # the parent writes them
+        os.register_at_fork(after_in_child=lambda: self._held.clear())  # the parent writes them
 
     def say(self, message: str) -> None:
         """Hold a line in the form TEXT, of which no record is made."""
@@ -58,8 +58,7 @@ class TurnHandler(logging.StreamHandler):  # type: ignore[type-arg]  # of whatev
 
     def _write_held(self) -> None:
         with self.lock:  # type: ignore[union-attr]
-            lines = self._held.copy()
-            self._held.clear()
+            lines, self._held = self._held, []
             if lines:
                 self._write(lines)
                 super().flush()

@@ -80,8 +80,7 @@ local function wake_for(queue, earliest, now)
   wake(queue)
 end
 
--- What may meet a key of another type comes before the queue, and the payloads last: a call that was refused for that leaves
--- nothing that a worker would claim, or that would be TAKEN.
+-- The queue after what may meet a key of another type, and payloads last: a call refused for that is not claimed, nor TAKEN.
 local function store_line(queue, line, now)
   for _, call in ipairs(line.calls) do
     local id, key = call.id, RECORD .. call.id
