@@ -15,6 +15,7 @@ from ..store.stored_values import moment, moment_of, text, whole_ms
 from ..values.short_text import count, time_text
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
+from .masked_call import unfinished_calls
 from .worker_list import WorkerInfo, online
 
 
@@ -92,7 +93,7 @@ def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterat
 async def _read(connection: JobsRedis, job_id: str, state: str, stored: Mapping[bytes, bytes]) -> _Waiting:
     key, record = connection.key, read_record(job_id, state, stored)
     # stock arq has called it, and no worker has seen it yet: only its payload names the task
-    task = record.task or _task_of(connection, await connection.get(key.JOB + job_id))
+    task = record.task or (await unfinished_calls(connection, [job_id]))[0].task or "?"
     queue = record.queue or keys.DEFAULT_QUEUE
     async with connection.pipeline(transaction=False) as pipe:
         pipe.zscore(key.queue_key(queue), job_id)
@@ -110,13 +111,6 @@ async def _read(connection: JobsRedis, job_id: str, state: str, stored: Mapping[
         reserved=moment(reserved), full="" if blocked is None else f"{holders} of {text(limit or b'?')} run",
         paused=bool(paused), before=rank or 0,
     )  # fmt: skip
-
-
-def _task_of(connection: JobsRedis, payload: bytes | None) -> str:
-    try:
-        return str(connection.loads(payload or b"")["f"])
-    except Exception:  # not written by us, or gone
-        return "?"
 
 
 async def _begun(connection: JobsRedis, info: JobInfo) -> Reason:
