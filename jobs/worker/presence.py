@@ -1,5 +1,6 @@
 """What a worker process reports of itself: where it runs, since when, and of which versions."""
 
+import contextlib
 import os
 import platform
 import socket
@@ -8,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+import arq
 
 from .memory import memory_mb
 
@@ -39,11 +42,6 @@ def words(pairs: Mapping[str, Any]) -> list[Any]:
     return [word for pair in pairs.items() for word in pair]
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # it is used from a checkout
-        return ""
-
-
-VERSIONS = {"python": platform.python_version(), "arq": _version("arq"), "quarq": _version("quarq")}
+VERSIONS = {"python": platform.python_version(), "arq": arq.VERSION, "quarq": ""}
+with contextlib.suppress(PackageNotFoundError):  # it is used from a checkout
+    VERSIONS["quarq"] = version("quarq")
