@@ -237,22 +237,14 @@ async def first(
     waits = [asyncio.ensure_future(result.get()) for result in several]
     try:
         async with asyncio.timeout(limit_s):
-            winner = await _first_success(waits)
+            pending, winner = set(waits), None
+            while pending and winner is None:
+                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                winner = next((wait for wait in waits if wait.done() and wait.exception() is None), None)
             others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
             await asyncio.gather(*(while_away(partial(result.revoke, terminate)) for result in others))
     finally:
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-    return winner.result()
-
-
-async def _first_success(waits: Sequence[asyncio.Future[Any]]) -> asyncio.Future[Any]:
-    """The first to end well; if all have ended badly, the first in order."""
-    pending = set(waits)
-    while pending:
-        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            if wait.done() and wait.exception() is None:
-                return wait
-    return waits[0]
+    return (winner or waits[0]).result()

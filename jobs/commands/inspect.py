@@ -87,13 +87,11 @@ def _schedule_line(info: monitor.ScheduleInfo) -> str:
     return f"{info.name}  {info.task}  {info.when}  {last}  {coming}{gone}"
 
 
-_STATS = ("running", "busy", "up_s", "pid", "memory_mb")
-_CONF = ("queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq")
 _OF_WORKERS: dict[str, Callable[[monitor.WorkerInfo], Any]] = {
     "ping": lambda worker: "pong",
     "registered": lambda worker: worker.tasks,
-    "stats": lambda worker: {**worker.counts} | _about(worker, *_STATS),
-    "conf": lambda worker: _about(worker, *_CONF),
+    "stats": lambda worker: {**worker.counts} | _about(worker, "running", "busy", "up_s", "pid", "memory_mb"),
+    "conf": lambda worker: _about(worker, "queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq"),
 }
 
 

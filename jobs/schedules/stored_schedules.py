@@ -1,6 +1,5 @@
 """What Redis knows of the schedules that workers have: list them, pause one, resume it, run it now, forget it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,7 +46,14 @@ async def schedules(connection: Store) -> list[ScheduleInfo]:
         for name in names:
             pipe.hgetall(connection.key.SCHEDULE + name)
         stored = await pipe.execute()
-    return [_read(name, about, now) for name, about in zip(names, stored, strict=True)]
+    found: list[ScheduleInfo] = []
+    for name, about in zip(names, stored, strict=True):
+        fields = texts(about)
+        coming = tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now)
+        own = {"name": name, "paused": "paused" in fields, "next_run": moment(fields["next"]), "coming": coming}
+        gone = now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS
+        found.append(read_as(ScheduleInfo, about, **own, gone=gone))
+    return found
 
 
 async def steer(connection: Store, name: str, what: str) -> str:
@@ -81,16 +87,3 @@ async def forget_schedule(connection: Store, name: str) -> bool:
 async def run_schedule(connection: Store, name: str) -> str:
     """Run it now, paused or not, and return the id of the job; its own moments stay as they are."""
     return await steer(connection, name, "now")
-
-
-def _read(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
-    fields = texts(about)
-    return read_as(
-        ScheduleInfo,
-        about,
-        name=name,
-        paused="paused" in fields,
-        next_run=moment(fields["next"]),
-        coming=tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now),
-        gone=now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS,
-    )

@@ -14,7 +14,13 @@ class Parameters:
     def __init__(self, task: str, function: Callable[..., Any], *, bound: bool) -> None:
         self._task, self._bound = task, bound
         self._signature = inspect.signature(function)
-        self._fewest, self._most = _positional_counts(self._signature, bound=bound)
+        parameters = self._signature.parameters.values()
+        kinds = [parameter.kind for parameter in parameters]
+        needed = [parameter.kind for parameter in parameters if parameter.default is parameter.empty]
+        plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        # how many positional arguments alone make a whole call: it saves most calls a slow look
+        self._fewest = inf if inspect.Parameter.KEYWORD_ONLY in needed else sum(map(plain.count, needed)) - bound
+        self._most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(map(plain.count, kinds)) - bound
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """TypeError if the function does not take these arguments."""
@@ -30,15 +36,3 @@ class Parameters:
             options = [name for name in kwargs if name in OPTIONS and name not in self._signature.parameters]
             hint = f"; {options[0]}= is an option: apply_async((...), {options[0]}=...)" if options else ""
             raise TypeError(f"{self._task}: {error}{hint}") from None
-
-
-def _positional_counts(signature: inspect.Signature, *, bound: bool) -> tuple[float, float]:
-    """How many positional arguments alone make a whole call: (fewest, most). Saves most calls a slow look."""
-    kinds = [parameter.kind for parameter in signature.parameters.values()]
-    needed = [parameter.kind for parameter in signature.parameters.values() if parameter.default is parameter.empty]
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if inspect.Parameter.KEYWORD_ONLY in needed:
-        return inf, 0
-    fewest = sum(kind in plain for kind in needed)
-    most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in plain for kind in kinds)
-    return fewest - bound, most - bound

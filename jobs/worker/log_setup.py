@@ -49,13 +49,6 @@ def _handlers(logger: logging.Logger) -> list[logging.Handler]:
     return [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
 
 
-def prepare(log_format: str) -> None:
-    """What a worker does when it starts, whatever started it."""
-    keep_in_logging()
-    if log_format == "json":
-        use_json_lines()
-
-
 def use_json_lines() -> None:
     """Give every handler of this process this form, and those that they hand lines on to."""
     loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]

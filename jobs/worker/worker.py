@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from signal import Signals
 from typing import Any
@@ -84,7 +85,9 @@ class Worker(ArqWorker):
     async def main(self) -> None:
         """Start, run until stopped; wait for a Redis that is not there yet. Answer at `health` from start to end."""
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
-        log_setup.prepare(self._options.log_format)
+        log_setup.keep_in_logging()
+        if self._options.log_format == "json":
+            log_setup.use_json_lines()
         if self._options.health is None:
             return await self._start_and_run()
         assert isinstance(self.pool, JobsRedis)
@@ -111,7 +114,19 @@ class Worker(ArqWorker):
         await scheduler.catch_up()
         if not self.allow_pick_jobs or asyncio.current_task().cancelling():  # type: ignore[union-attr]
             return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
-        engine = self.engine = self._make_engine(redis)
+        runner = runner_type()(
+            redis,
+            dict(runnables(self, self._options.around_runs(), self._task_defaults)),
+            Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
+            self.ctx,
+            self._options.unknown_task_patience,
+            self.log_results,
+            pickle_reader() if self._options.accept_pickle else None,
+        )
+        shut_down = partial(self.handle_sig, signal.SIGTERM)
+        engine = self.engine = Engine(
+            runner, self._options, max_jobs=self.max_jobs, poll_s=self.poll_delay_s, shut_down=shut_down
+        )
         engine.counts |= {SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried}
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
@@ -136,24 +151,6 @@ class Worker(ArqWorker):
                 logger.info("%.0f MB are taken, max_memory=%g: no more jobs, ending with the last", now_mb, most_mb)
                 return engine.stop_claiming()
             await asyncio.sleep(1)
-
-    def _make_engine(self, redis: JobsRedis) -> Engine:
-        runner = runner_type()(
-            redis,
-            dict(runnables(self, self._options.around_runs(), self._task_defaults)),
-            Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
-            self.ctx,
-            self._options.unknown_task_patience,
-            self.log_results,
-            pickle_reader() if self._options.accept_pickle else None,
-        )
-        return Engine(
-            runner,
-            self._options,
-            max_jobs=self.max_jobs,
-            poll_s=self.poll_delay_s,
-            shut_down=lambda: self.handle_sig(signal.SIGTERM),
-        )
 
     async def _declare_limits(self) -> None:
         for function in self.functions.values():

@@ -73,12 +73,8 @@ class _Driven(Generic[R]):
                 self._coroutine.close()
                 raise
             except BaseException as raised:
-                error = self._translated(raised)
-
-    def _translated(self, error: BaseException) -> BaseException:
-        if not self._interrupted or not isinstance(error, asyncio.CancelledError):
-            return error
-        self._interrupted = False
-        if self._task.uncancel() > self._cancels:  # somebody else cancels us as well: that is stronger
-            return error
-        return _Interruption(self._message)
+                error = raised
+                if self._interrupted and isinstance(raised, asyncio.CancelledError):
+                    self._interrupted = False
+                    if self._task.uncancel() <= self._cancels:  # else somebody cancels us as well: that is stronger
+                        error = _Interruption(self._message)
