@@ -31,11 +31,18 @@ local function read(id)
   return record
 end
 
+local revoked = {} -- workflow -> was it revoked? Asked once for all of its members
+
+local function is_revoked(workflow)
+  if revoked[workflow] == nil then revoked[workflow] = redis.call('HEXISTS', RECORD .. workflow, 'revoked') == 1 end
+  return revoked[workflow]
+end
+
 -- Why a job must end instead of running; '' if it may run.
 local function verdict(record, payload)
   if not payload then return 'missing' end
   if record.revoked then return 'revoked' end
-  if record.parent and redis.call('HGET', RECORD .. record.parent, 'revoked') then return 'revoked' end
+  if record.parent and is_revoked(record.parent) then return 'revoked' end
   local begun = record.attempts > 0 or record.listener -- a workflow that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
   if record.crashes >= POISON then return 'poison' end

@@ -26,7 +26,7 @@ local function tell(channel, id) if channel and channel ~= '' then add_to(replie
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
 local function write_journal(record, state, result)
   local workflow = record.parent
-  if ended[workflow] or redis.call('EXISTS', JOB .. workflow) == 0 then return false end
+  if ended[workflow] or not news[workflow] and redis.call('EXISTS', JOB .. workflow) == 0 then return false end
   local path, entry = record.path, state:sub(1, 1) .. result
   redis.call('HSET', JOURNAL .. workflow, path, entry)
   local own = news[workflow] or { paths = {}, entries = {}, bytes = 0 }

@@ -41,11 +41,15 @@ local function taken(id, parent, path, now)
   end
 end
 
--- A member whose end is in the journal is TAKEN. REFUSED: its workflow is not there any more, or was revoked.
-local function answer_of_workflow(call)
+-- A member whose end is in the journal is TAKEN. All members of a workflow that is not there any more, or was revoked, are
+-- REFUSED; *refused*: is that so, of the workflows that were looked at.
+local function answer_of_workflow(call, refused)
   local parent = call.parent
   if redis.call('HEXISTS', JOURNAL .. parent, call.path) == 1 then return TAKEN end
-  if redis.call('EXISTS', JOB .. parent) == 0 or redis.call('HGET', RECORD .. parent, 'revoked') then return REFUSED end
+  if refused[parent] == nil then
+    refused[parent] = redis.call('EXISTS', JOB .. parent) == 0 or redis.call('HEXISTS', RECORD .. parent, 'revoked') == 1
+  end
+  if refused[parent] then return REFUSED end
 end
 
 -- Write what a workflow has besides. The list of workflows holds those whose record is there: each that comes takes away the
@@ -84,9 +88,12 @@ end
 local function store_line(queue, line, now)
   for _, call in ipairs(line.calls) do
     local id, key = call.id, RECORD .. call.id
-    redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, 'reply', call.reply or '')
+    local words = { 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, 'reply', call.reply or '' }
+    if call.parent then -- its workflow hears of its end; who else waits for it says so, see read.lua
+      words[10], words[11], words[12], words[13], words[14] = '', 'parent', call.parent, 'path', call.path
+    end
+    redis.call('HSET', key, unpack(words))
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
-    if call.parent then redis.call('HSET', key, 'parent', call.parent, 'path', call.path) end
     if call.tree then store_tree(id, call.tree, now) end
     note_event(id, 'PENDING', call.task, queue)
   end
@@ -98,7 +105,7 @@ end
 -- Store calls, see `read_call`. Returns for each STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
 -- CLASH because its id is that of another job.
 local function store(now, calls)
-  local answers, lines, parents, is_new = {}, {}, {}, all_are_new(calls)
+  local answers, lines, parents, refused, is_new = {}, {}, {}, {}, all_are_new(calls)
   -- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
   -- TIME does not advance; half a microsecond is the step that a score as large as this can show.)
   local place = now - 1 + microseconds / 1000
@@ -107,7 +114,7 @@ local function store(now, calls)
     local id, queue, parent = call.id, call.queue, call.parent or ''
     local answer = parents[id] and same_or_clash(parents[id], parent)
     if not answer and not is_new then answer = taken(id, parent, call.path, now) end
-    if not answer and parent ~= '' then answer = answer_of_workflow(call) end
+    if not answer and parent ~= '' then answer = answer_of_workflow(call, refused) end
     answers[i] = answer or STORED
     if not answer then
       local due, line = moment(call.due, now), lines[queue]

@@ -41,7 +41,21 @@ async def step_inside(n: int) -> int:
     return sum(await (await group(multiply.s(i, 2) for i in range(n)).delay()).get())
 
 
-OURS = [*tasks.ALL, unkept, ignored, step_inside]
+@task(name="tests.result_of")
+async def result_of(job_id: str) -> Any:
+    return await Result(job_id).get(timeout=5)
+
+
+OURS = [*tasks.ALL, unkept, ignored, step_inside, result_of]
+
+
+async def test_a_member_can_wait_for_another_that_its_own_worker_has_called(start_worker: StartWorker) -> None:
+    await start_worker(tasks=OURS)
+    later = log.si("at last").set(countdown=0.1)
+
+    result = await group(result_of.s("w::1"), later).apply_async(task_id="w")
+
+    assert await result.get(timeout=5) == ["at last", "at last"]
 
 
 async def test_the_callback_of_a_workflow_is_called_beside_a_member_of_the_same_number(
