@@ -19,6 +19,9 @@ from .execution.outcome_encoding import pack_row
 logger = logging.getLogger("arq.worker.jobs")
 
 
+FEW = 4
+
+
 @dataclass(frozen=True)
 class Batch:
     """The answer to one claim. `next_due_s`: seconds until the next job is due, None if none waits."""
@@ -26,6 +29,25 @@ class Batch:
     jobs: list[ClaimedJob]
     next_due_s: float | None
     left_behind: bool
+
+
+class ClaimSize:
+    """How many jobs the next claim may take: few after a pause, so that they start soon, then twice as many each time.
+    At most half of the slots: while the jobs of one half run, Redis works on the claim for the other. Fewer than FEW
+    would cost more than that gains.
+    """
+
+    def __init__(self, max_jobs: int) -> None:
+        few = min(FEW, max_jobs)
+        self._most = max(max_jobs // 2, few)
+        self._first = max(max_jobs // 16, few)
+        self.now = self._first
+
+    def grow(self) -> None:
+        self.now = min(self.now * 2, self._most)
+
+    def restart(self) -> None:
+        self.now = self._first
 
 
 class Claimer:

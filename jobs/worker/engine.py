@@ -17,7 +17,7 @@ from ..store.cancellation import Background, cancel_until_ended, wait_at_most
 from ..store.script_connection import ScriptConnection
 from ..store.subscription import Subscription
 from ..values.short_text import text
-from .claim import Claimer
+from .claim import Claimer, ClaimSize
 from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, Outcome
 from .execution.held_job import HeldJob
 from .execution.hooks import call_hook, ctx_for
@@ -50,8 +50,7 @@ class Engine:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(options.queues)
         self.max_jobs = max_jobs
-        self._at_once = max(max_jobs // 2, 1)
-        """Half the slots: while the jobs of one claim run, Redis works on the next."""
+        self._claim_size = ClaimSize(max_jobs)
         self.counts = dict.fromkeys((SUCCESS, FAILURE, RETRY), 0)
         self.started = 0
         self.quiet = False
@@ -159,6 +158,7 @@ class Engine:
             wanted = int(min(self._claimable, job_limit - self.started))
             if wanted <= 0 or self._recorder.is_full:
                 await self._slots.wait_for_change()
+                self._claim_size.restart()
                 continue
             batch = await self._claimer.claim(wanted, self._caution.suspects_allowed, lambda: self._tokens)
             if len(batch.jobs) < wanted and not batch.left_behind:
@@ -169,16 +169,18 @@ class Engine:
                 block = block if number % BLOCK else []
                 self._start(job, block)
             if batch.left_behind:
+                self._claim_size.grow()
                 continue
             if burst and not batch.jobs and not await self._is_anything_left():
                 return
+            self._claim_size.restart()
             if not self._stopping:
                 await self.waker.wait(0.02 if burst else batch.next_due_s)
 
     @property
     def _claimable(self) -> int:
         """How many jobs to claim now. A worker that can take none passes its wake token on."""
-        return 0 if self.quiet or self._stopping else min(self._caution.jobs_allowed, self._at_once)
+        return 0 if self.quiet or self._stopping else min(self._caution.jobs_allowed, self._claim_size.now)
 
     def _start(self, job: ClaimedJob, block: list[HeldJob]) -> None:
         held = HeldJob(job, Slot(self._slots), self._redis, self._threads, self._runner.ctx, block)

@@ -94,7 +94,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "timezone": checks.or_none(checks.zone),
     "log_format": _only("text", "json", otherwise="it is 'text' for people or 'json' for machines"),
     "allow_abort_jobs": _only(True, otherwise="every job can be aborted here; remove it"),
-    "queue_read_limit": _only(None, otherwise="remove it, a worker claims for half of its slots at a time"),
+    "queue_read_limit": _only(None, otherwise="remove it, a worker claims for at most half of its slots at a time"),
 }
 
 

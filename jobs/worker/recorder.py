@@ -55,6 +55,7 @@ class Recorder:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            await asyncio.sleep(0)  # the claim for the slots that are free now goes first: jobs wait for its answer
             while self._held:
                 await self._write([self._held[i] for i in range(min(len(self._held), WRITTEN_TOGETHER))])
             self.idle.set()

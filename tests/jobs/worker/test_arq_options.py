@@ -51,7 +51,7 @@ def no_runs() -> None:
 REFUSED: dict[str, tuple[Any, str]] = {
     "redis_settings": (RedisSettings(), "write redis_url="),
     "redis_pool": (JobsRedis.at("redis://localhost"), "write redis_url="),
-    "queue_read_limit": (10, "remove it, a worker claims for half of its slots at a time"),
+    "queue_read_limit": (10, "remove it, a worker claims for at most half of its slots at a time"),
     "allow_abort_jobs": (False, "every job can be aborted here; remove it"),
 }
 """Options that would have no effect, with what the refusal says."""
@@ -226,16 +226,21 @@ async def test_a_shutdown_waits_as_long_as_it_is_told(
     assert await result.state() == state
 
 
-async def test_no_more_than_max_jobs_run(connection: JobsRedis, start_worker: StartWorker) -> None:
-    """One half of them is claimed while the other runs."""
-    worker = await start_worker(**enough(max_jobs=4))
-    *four, fifth = await tasks.nap.apply_many([*[(T,)] * 4, (0,)])
-    await wait_until(lambda: is_started(*four), "four jobs to start")
-
-    assert await fifth.state() == "PENDING"
+@pytest.mark.parametrize(
+    ("max_jobs", "claims"), [(1, [1]), (3, [3]), (4, [4]), (10, [4, 5, 1]), (100, [6, 12, 24, 48, 10])]
+)
+async def test_no_more_than_max_jobs_run(
+    connection: JobsRedis, start_worker: StartWorker, max_jobs: int, claims: list[int]
+) -> None:
+    """They are claimed a few at first, then twice as many, half of them at most."""
+    worker = await start_worker(**enough(max_jobs=max_jobs))
     assert worker.engine is not None
-    claims = Counter(held.job.token for held in worker.engine.held.values())
-    assert list(claims.values()) == [2, 2]
+    await (await tasks.nap.delay(0)).get(timeout=T)  # a worker is careful until its first job has ended
+    *first, last = await tasks.nap.apply_many([*[(T,)] * max_jobs, (0,)])
+    await wait_until(lambda: is_started(*first), "the jobs to start")
+
+    assert await last.state() == "PENDING"
+    assert list(Counter(held.job.token for held in worker.engine.held.values()).values()) == claims
 
 
 @pytest.mark.parametrize("limit", [0.3, timedelta(seconds=0.3)], ids=str)
