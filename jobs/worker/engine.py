@@ -20,7 +20,7 @@ from ..values.short_text import text
 from .claim import Claimer, ClaimSize
 from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, Outcome
 from .execution.held_job import HeldJob
-from .execution.hooks import call_hook, ctx_for
+from .execution.hooks import call_hook
 from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
@@ -235,8 +235,7 @@ class Engine:
             if outcome.state == FAILURE:
                 self._runner.report(held, outcome)
         if (after_end := self._runner.hooks.after_end) is not None and outcome.ends:
-            ctx = ctx_for(self._runner.ctx, held.job, held.call)
-            self.hooks.start(call_hook(after_end, held.call.task, ctx))
+            self.hooks.start(call_hook(after_end, held.call.task, held.ctx))
 
     def _drop(self, held: HeldJob) -> None:
         if self.held.get(held.job.id) is held:

@@ -61,11 +61,11 @@ TAKEN = {
     "queue_name": "test_the_key_that_arq_serves_is_served",
     "cron_jobs": "test_a_cron_job_of_arq_goes_to_the_queue_of_its_worker",
     "burst": "test_what_ends_a_worker_ends_it",
-    "on_startup": "test_every_hook_is_called_for_functions_and_tasks",
-    "on_shutdown": "test_every_hook_is_called_for_functions_and_tasks",
-    "on_job_start": "test_every_hook_is_called_for_functions_and_tasks",
-    "on_job_end": "test_every_hook_is_called_for_functions_and_tasks",
-    "after_job_end": "test_every_hook_is_called_for_functions_and_tasks",
+    "on_startup": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
+    "on_shutdown": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
+    "on_job_start": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
+    "on_job_end": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
+    "after_job_end": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
     "handle_signals": "test_a_worker_leaves_signals_alone_if_it_is_told_to",
     "job_completion_wait": "test_a_shutdown_waits_as_long_as_it_is_told",
     "max_jobs": "test_no_more_than_max_jobs_run",
@@ -76,7 +76,7 @@ TAKEN = {
     "max_tries": "test_max_tries_bounds_functions_and_tasks",
     "health_check_interval": "test_the_health_record_is_where_arq_looks_for_it",
     "health_check_key": "test_the_health_record_is_where_arq_looks_for_it",
-    "ctx": "test_every_hook_is_called_for_functions_and_tasks",
+    "ctx": "test_every_hook_is_called_and_those_of_a_job_share_its_ctx",
     "retry_jobs": "test_without_retry_jobs_nothing_runs_again",
     "allow_abort_jobs": "test_a_stock_job_answers_as_arq_documents",
     "max_burst_jobs": "test_what_ends_a_worker_ends_it",
@@ -181,27 +181,30 @@ async def test_what_ends_a_worker_ends_it(
     assert len(runs) == ran
 
 
-async def test_every_hook_is_called_for_functions_and_tasks(connection: JobsRedis, start_worker: StartWorker) -> None:
+async def test_every_hook_is_called_and_those_of_a_job_share_its_ctx(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
     called: list[str] = []
 
     def hook(name: str) -> Any:
         async def call(ctx: dict[Any, Any]) -> None:
             called.append(f"{name} {ctx['given']}")
+            if name == "on_job_start":
+                ctx["given"] = "a job's"
 
         return call
 
     names = ["on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end"]
-    worker = await start_worker(**enough(ctx={"given": 1}, **{name: hook(name) for name in names}))
+    worker = await start_worker(**enough(ctx={"given": "all"}, **{name: hook(name) for name in names}))
     job = await connection.enqueue_job("f")
     assert job is not None
     await job.result(timeout=T, poll_delay=0.05)
     await (await nap.delay(0)).get(timeout=T)
-    await wait_until(lambda: called.count("after_job_end 1") == 2, "the hooks")
+    await wait_until(lambda: " ".join(called).count("after_job_end") == 2, "the hooks")
     await worker.close()
 
-    assert {name: called.count(f"{name} 1") for name in names} == dict.fromkeys(names[:2], 1) | dict.fromkeys(
-        names[2:], 2
-    )
+    of_jobs = {"on_job_start all": 2, "on_job_end a job's": 2, "after_job_end a job's": 2}
+    assert Counter(called) == {"on_startup all": 1, "on_shutdown all": 1, **of_jobs}
 
 
 def test_a_worker_leaves_signals_alone_if_it_is_told_to(redis_url: str) -> None:
