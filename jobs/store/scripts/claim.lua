@@ -11,7 +11,7 @@
 -- include: aborting, limits, alive, attempts
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS = 1000, 100, 500, 60000
+local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS, MANY, LONG = 1000, 100, 500, 60000, 41, ('-'):rep(65)
 local now = now_ms()
 local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_ms + lease)
 local takeover = note_alive(now)
@@ -190,11 +190,18 @@ for i = 6, #ARGV do
   end
 end
 
+-- Up to 128 short members are one list, and each write goes through all of it. A long member makes an index of it for good.
+local function note_leases(key, ends)
+  if ends[MANY] then redis.call('ZADD', key, 0, LONG) end
+  in_bulk('ZADD', key, ends)
+  if ends[MANY] then redis.call('ZREM', key, LONG) end
+end
+
 for queue, ends in pairs(leases) do
   in_bulk('ZADD', queue_key(queue), ends)
-  if not pcall(in_bulk, 'ZADD', LEASES .. queue, ends) then -- it has to be noted: of another type, the key goes, see aside.lua
+  if not pcall(note_leases, LEASES .. queue, ends) then -- it has to be noted: of another type, the key goes, see aside.lua
     redis.call('DEL', LEASES .. queue)
-    in_bulk('ZADD', LEASES .. queue, ends)
+    note_leases(LEASES .. queue, ends)
   end
 end
 publish_events(now)

@@ -4,7 +4,7 @@
 local replies = {} -- channel -> ids, so that a caller hears of a whole batch in one message
 local news = {} -- workflow -> paths that ended, and their entries in its journal
 local NEWS_BYTES = 65536 -- of entries that go with a message
-local gone, history, unqueued = {}, {}, {} -- what endings take away or add, all at once in `settle_endings`
+local gone, unqueued = {}, {} -- what endings take away or add, all at once in `settle_endings`
 local by_task, unsuccessful, ended = {}, {}, {} -- the same of the indexes that pages read
 
 -- What every end needs of a record, by name.
@@ -41,7 +41,6 @@ local function gather_end(id, state, now, record, listed_already)
   gone[#gone + 1], gone[#gone + 2] = JOB .. id, IN_PROGRESS .. id
   add_to(unqueued, record.queue, id)
   local now_text = as_text(now)
-  history[#history + 1], history[#history + 2] = now_text, id
   add_to(by_task, record.task or '?', now_text, id)
   if state ~= 'SUCCESS' and not listed_already then unsuccessful[#unsuccessful + 1], unsuccessful[#unsuccessful + 2] = now_text, id end
   note_event(id, state, record.task, record.queue, record.worker)
@@ -73,10 +72,12 @@ end
 -- Take away and add what the endings of this script gathered; before anything of it is looked at again.
 local function settle_endings()
   in_bulk('DEL', nil, gone)
-  for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) end
-  in_bulk('ZADD', HISTORY, history)
+  for queue, ids in pairs(unqueued) do in_bulk('ZREM', queue_key(queue), ids) in_bulk('ZREM', LEASES .. queue, ids) end
   in_bulk('ZADD', UNSUCCESSFUL, unsuccessful)
-  for task, entries in pairs(by_task) do in_bulk('ZADD', ENDED .. task, entries) end
+  for task, entries in pairs(by_task) do
+    in_bulk('ZADD', HISTORY, entries)
+    in_bulk('ZADD', ENDED .. task, entries)
+  end
 end
 
 -- Send what was gathered: one message for each caller, one for each workflow: to the worker that evaluates it, and to its

@@ -15,10 +15,11 @@
 -- include: limits, counting, ending, storing, attempts
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local now = now_ms()
-local answers, unleased, woken, calls = {}, {}, {}, {}
+local answers, woken, calls = {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
+  redis.call('ZREM', LEASES .. queue, id)
   give_back(id, task)
   redis.call('ZADD', queue_key(queue), as_moment(tonumber(due) or now), id)
   redis.call('HSET', RECORD .. id, 'state', state, 'owner', '', 'settled', token, unpack(changes))
@@ -46,7 +47,6 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
   end
   if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then log_attempt(id, record.log or '', entry) end
-  add_to(unleased, record.queue, id)
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
@@ -85,7 +85,6 @@ end
 
 if calls[1] then store(now, calls) end
 settle_endings()
-for queue, ids in pairs(unleased) do in_bulk('ZREM', LEASES .. queue, ids) end
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)
 trim_history(history_kept)

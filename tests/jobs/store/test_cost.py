@@ -18,7 +18,7 @@ from jobs.worker.lease_renewer import words
 from settings import ROOT
 from tests.jobs.worker import tasks
 
-MANY = 50
+MANY = 20
 NOT_OF_A_SCRIPT = {"evalsha", "eval", "info", "config|resetstat"}
 
 

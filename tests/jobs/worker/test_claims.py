@@ -95,3 +95,15 @@ async def test_a_claim_reads_no_more_calls_than_it_may_give(redis: Redis, connec
     stats = await redis.info("commandstats")
     assert stats["cmdstat_mget"]["calls"] == 3  # one of them is the clock
     await redis.delete(Keys.IN_PROGRESS + jobs[0].id)
+
+
+async def test_the_leases_of_a_large_claim_are_no_list_that_each_write_goes_through(
+    redis: Redis, connection: JobsRedis
+) -> None:
+    jobs = [await multiply.delay(1, n) for n in range(21)]
+
+    given, _ = await claim(connection, "w", 21)
+
+    assert await redis.object("encoding", f"{Keys.LEASES}default") == b"skiplist"
+    assert {job_id.decode() for job_id in await redis.zrange(f"{Keys.LEASES}default", 0, -1)} == set(given)
+    assert sorted(given) == sorted(job.id for job in jobs)
