@@ -14,20 +14,20 @@ local function read_record(id)
     tree = r[8] }
 end
 
--- And what others need than the plain success of a job that is no member.
+-- And what others need than the success of a task.
 local function read_rest(id, record)
-  local r = redis.call('HMGET', RECORD .. id, 'path', 'due', 'attempts', 'retries', 'revoked', 'log', 'worker')
-  record.path, record.due, record.attempts, record.retries = r[1], tonumber(r[2] or nil), tonumber(r[3] or nil), tonumber(r[4] or nil)
-  record.revoked, record.log, record.worker = r[5], r[6], r[7]
+  local r = redis.call('HMGET', RECORD .. id, 'due', 'attempts', 'retries', 'revoked', 'log', 'worker')
+  record.due, record.attempts, record.retries = tonumber(r[1] or nil), tonumber(r[2] or nil), tonumber(r[3] or nil)
+  record.revoked, record.log, record.worker = r[4], r[5], r[6]
 end
 
 local function tell(channel, id) if channel and channel ~= '' then add_to(replies, channel, id) end end
 
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
-local function write_journal(record, state, result)
+local function write_journal(id, record, state, result)
   local workflow = record.parent
   if ended[workflow] or not news[workflow] and redis.call('EXISTS', JOB .. workflow) == 0 then return false end
-  local path, entry = record.path, state:sub(1, 1) .. result
+  local path, entry = redis.call('HGET', RECORD .. id, 'path'), state:sub(1, 1) .. result
   redis.call('HSET', JOURNAL .. workflow, path, entry)
   local own = news[workflow] or { paths = {}, entries = {}, bytes = 0 }
   news[workflow] = own
@@ -56,7 +56,7 @@ local function gather_end(id, state, now, record, listed_already)
 end
 
 local function end_job(id, state, result, ttl, now, record, run, listed_already)
-  local in_journal = record.parent and write_journal(record, state, result)
+  local in_journal = record.parent and write_journal(id, record, state, result)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PXAT', as_text(real_ms + ttl))
   end

@@ -38,7 +38,7 @@ end
 local function finish(result, id, token, state, ttl, delay, run, entry, extra, wait)
   local record = read_record(id)
   if record.owner ~= token then return redis.call('HGET', RECORD .. id, 'settled') == token and 0 or -1 end
-  if state ~= 'SUCCESS' or record.parent or record.tree then read_rest(id, record) end
+  if state ~= 'SUCCESS' or record.tree then read_rest(id, record) end
   record.worker = worker
   if is_terminal(record.state) then
     if redis.call('EXISTS', JOB .. id) == 0 then return 0 end

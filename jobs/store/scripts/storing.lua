@@ -88,11 +88,9 @@ end
 local function store_line(queue, line, now)
   for _, call in ipairs(line.calls) do
     local id, key = call.id, RECORD .. call.id
-    local words = { 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, 'reply', call.reply or '' }
-    if call.parent then -- its workflow hears of its end; who else waits for it says so, see read.lua
-      words[10], words[11], words[12], words[13], words[14] = '', 'parent', call.parent, 'path', call.path
-    end
-    redis.call('HSET', key, unpack(words))
+    -- The workflow of a member hears of its end. Who else waits for it says so, see read.lua.
+    local rest = call.parent and { 'parent', call.parent, 'path', call.path } or { 'reply', call.reply or '' }
+    redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, unpack(rest))
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
     if call.tree then store_tree(id, call.tree, now) end
     note_event(id, 'PENDING', call.task, queue)
