@@ -14,8 +14,7 @@ from .canvas import Node, Signature, chain, chord, group
 from .node import FORMAT
 
 WORKFLOWS: dict[str, type[group | chain | chord]] = {"group": group, "chain": chain, "chord": chord}
-KINDS = ("task", *WORKFLOWS)
-_CALL = Signature("")
+KINDS = frozenset(("task", *WORKFLOWS))
 
 _PLACE = re.compile(r"-|(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*")
 
@@ -83,7 +82,7 @@ def _checked(tree: Tree) -> Tree:
 
 
 def _node(tree: Mapping[str, Any]) -> Node:
-    kinds = [name for name in KINDS if name in tree]
+    kinds = KINDS.intersection(tree)
     if len(kinds) != 1:
         raise EncodingError(f"neither a signature nor a group, chain or chord: {tree!r:.200}")
     fields = {
@@ -93,8 +92,10 @@ def _node(tree: Mapping[str, Any]) -> Node:
         "immutable": tree.get("immutable", False),
     }
     [kind] = kinds
-    if kind == "task":  # not made anew for each: there may be 100,000
-        return _CALL._with(task=tree["task"], **fields)
+    if kind == "task":  # without its constructor: there may be 100,000
+        call = object.__new__(Signature)
+        vars(call).update(fields, task=tree["task"])
+        return call
     return WORKFLOWS[kind](*map(_node, tree[kind]))._with(**fields)
 
 
