@@ -130,8 +130,8 @@ class Caller:
 
 def member_call(connection: Store, signature: Signature, caller: Caller, place: str) -> Call:
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
-    job_id, options = caller.prefix + place, _inheriting(caller.headers, as_stored(signature.options))
-    terms = Terms.of(options, caller.known, LARGE_LIMIT)
+    job_id, options = caller.prefix + place, signature.options and as_stored(signature.options)
+    terms = Terms.of(_inheriting(caller.headers, options), caller.known, LARGE_LIMIT)
     return _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id, caller.id, place)
 
 

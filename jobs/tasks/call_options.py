@@ -99,8 +99,6 @@ def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dic
 
 def as_stored(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Options of a stored workflow. Earlier releases took a bool as a number, and an `expires` that never comes."""
-    if not options:
-        return options
     meant = {
         option: int(value) if option in ("countdown", "expires") and isinstance(value, bool) else value
         for option, value in options.items()
