@@ -4,6 +4,7 @@ Pure arithmetic: no clock, no Redis. Day of month and day of week must both matc
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -104,14 +105,9 @@ def _next_wall(due: Moments, after: datetime) -> datetime:
 
 def _change(zone: tzinfo, low: datetime, high: datetime) -> datetime:
     """The second at which the clock changed, where it has changed once since *low*."""
-    before = _offset(low, zone)
-    seconds = int((high - low).total_seconds())
-    first, last = 0, seconds
-    while last - first > 1:
-        middle = (first + last) // 2
-        same = _offset(high - timedelta(seconds=seconds - middle), zone) == before
-        first, last = (middle, last) if same else (first, middle)
-    return (high - timedelta(seconds=seconds - last)).replace(microsecond=0)
+    since, before = range(int((high - low).total_seconds()), -1, -1), _offset(low, zone)
+    first = bisect_left(since, True, lo=1, key=lambda s: _offset(high - timedelta(seconds=s), zone) != before)
+    return (high - timedelta(seconds=since[first])).replace(microsecond=0)
 
 
 def _wall(moment: datetime, zone: tzinfo) -> datetime:

@@ -64,18 +64,6 @@ class Schedule(CronJob):
     def next_after(self, moment: datetime) -> datetime:
         """The first due moment later than *moment*, in UTC."""
 
-    def latest(self, after: datetime, until: datetime) -> datetime | None:
-        """The last moment due later than *after* and not later than *until*: what was missed between them."""
-        now = until.astimezone(UTC)
-        for reach in _REACHES:  # the last hour first: a year of minutes is not walked through
-            start = max(after, now - reach)
-            found, upcoming = None, self.next_after(start.astimezone(until.tzinfo))
-            while upcoming <= now:
-                found, upcoming = upcoming, self.next_after(upcoming.astimezone(until.tzinfo))
-            if found or start == after:
-                return found
-        return None
-
     def calculate_next(self, prev_run: datetime) -> None:
         """arq's word: set `next_run` to the first due moment later than *prev_run*."""
         self.next_run = self.next_after(prev_run)
@@ -149,10 +137,27 @@ class every(Schedule):
     def next_after(self, moment: datetime) -> datetime:
         return _EPOCH + ((moment - _EPOCH) // self.period + 1) * self.period
 
-    def latest(self, after: datetime, until: datetime) -> datetime | None:
-        found = _EPOCH + (until - _EPOCH) // self.period * self.period
-        return found if found > after else None
-
     @property
     def when(self) -> str:
         return f"every {self.period}"
+
+
+def next_of(job: CronJob, moment: datetime) -> datetime:
+    """The first due moment of *job*, which may be arq's, later than *moment*."""
+    job.calculate_next(moment)
+    assert job.next_run is not None
+    return job.next_run
+
+
+def latest_of(job: CronJob, after: datetime, until: datetime) -> datetime | None:
+    """The last moment due later than *after* and not later than *until*: what was missed between them."""
+    now = until.astimezone(UTC)
+    # the last hour first: a year of minutes is not walked through
+    for reach in (job.period,) if isinstance(job, every) else _REACHES:
+        start = max(after, now - reach)
+        found, upcoming = None, next_of(job, start.astimezone(until.tzinfo))
+        while upcoming <= now:
+            found, upcoming = upcoming, next_of(job, upcoming.astimezone(until.tzinfo))
+        if found or start == after:
+            return found
+    return None

@@ -11,7 +11,7 @@ from arq.cron import CronJob
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..errors import QueueUnavailable
-from ..schedules.schedule import Schedule
+from ..schedules.schedule import Schedule, latest_of, next_of
 from ..store import scripts, store
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
@@ -58,10 +58,10 @@ class Scheduler:
         now = await self._now()
         for job in self._cron_jobs:
             last = await self._redis.execute_command("HGET", self._redis.key.SCHEDULE + job.name, "last")
-            missed = _latest(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
+            missed = latest_of(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
                 await self._alone(job, self._fire(job, missed, now, "missed"))
-            self.next_moments[job.name] = _after(job, now)
+            self.next_moments[job.name] = next_of(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
         await self._declare_all(now)
@@ -78,9 +78,9 @@ class Scheduler:
         for job in self._cron_jobs:
             due = self.next_moments[job.name]
             if due <= now:
-                latest = _latest(job, due - timedelta(milliseconds=1), now) or due
+                latest = latest_of(job, due - timedelta(milliseconds=1), now) or due
                 await self._alone(job, self._fire(job, latest, now, "due"))
-                self.next_moments[job.name] = job.next_run = _after(job, now)
+                self.next_moments[job.name] = job.next_run = next_of(job, now)
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
         wait_s = (min(self.next_moments.values()) - now).total_seconds()
@@ -141,25 +141,9 @@ def _in_each_worker(job: CronJob) -> bool:
     return not job.unique and not job.job_id
 
 
-def _after(job: CronJob, moment: datetime) -> datetime:
-    job.calculate_next(moment)
-    assert job.next_run is not None
-    return job.next_run
-
-
 def _coming(job: CronJob, now: datetime) -> list[int]:
     """The next moments, in ms: pages show them without having the worker's code."""
-    moments = [_after(job, now)]
+    moments = [next_of(job, now)]
     while len(moments) < MOMENTS_SHOWN:
-        moments.append(_after(job, moments[-1].astimezone(now.tzinfo)))
+        moments.append(next_of(job, moments[-1].astimezone(now.tzinfo)))
     return [_ms(moment) for moment in moments]
-
-
-def _latest(job: CronJob, after: datetime, until: datetime) -> datetime | None:
-    """The last moment of *job* in (after, until]."""
-    if isinstance(job, Schedule):
-        return job.latest(after, until)
-    found, upcoming = None, _after(job, after)
-    while upcoming <= until:
-        found, upcoming = upcoming, _after(job, upcoming)
-    return found

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs import task
 from jobs.errors import SettingsMistake
 from jobs.schedules import cron
-from jobs.schedules.schedule import Schedule, crontab, every
+from jobs.schedules.schedule import Schedule, crontab, every, latest_of
 
 
 @task(name="tests.schedules.digest")
@@ -83,10 +83,10 @@ def test_the_latest_missed_moment_is_found():
     hourly, half_minutes = crontab(digest, minute=0), every(digest, timedelta(seconds=30))
     after, until = datetime(2026, 1, 1, 10, tzinfo=UTC), datetime(2026, 1, 1, 13, 30, 10, tzinfo=UTC)
 
-    assert hourly.latest(after, until) == datetime(2026, 1, 1, 13, tzinfo=UTC)
-    assert half_minutes.latest(after, until) == datetime(2026, 1, 1, 13, 30, tzinfo=UTC)
-    assert hourly.latest(after, after + timedelta(minutes=59)) is None
-    assert half_minutes.latest(after, after + timedelta(seconds=29)) is None
+    assert latest_of(hourly, after, until) == datetime(2026, 1, 1, 13, tzinfo=UTC)
+    assert latest_of(half_minutes, after, until) == datetime(2026, 1, 1, 13, 30, tzinfo=UTC)
+    assert latest_of(hourly, after, after + timedelta(minutes=59)) is None
+    assert latest_of(half_minutes, after, after + timedelta(seconds=29)) is None
 
 
 def test_the_latest_moment_of_the_workers_zone_is_found_however_long_ago():
@@ -94,12 +94,12 @@ def test_the_latest_moment_of_the_workers_zone_is_found_however_long_ago():
     until = datetime(2026, 7, 1, 9, 30, tzinfo=berlin)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
 
-    assert crontab(digest, minute=0, hour=10).latest(long_ago, until) == datetime(2026, 6, 30, 8, tzinfo=UTC)
-    assert crontab(digest).latest(long_ago, until) == until
-    assert crontab(digest, minute=0, hour=10, day_of_month=29, month_of_year=2).latest(long_ago, until) == datetime(
+    assert latest_of(crontab(digest, minute=0, hour=10), long_ago, until) == datetime(2026, 6, 30, 8, tzinfo=UTC)
+    assert latest_of(crontab(digest), long_ago, until) == until
+    assert latest_of(crontab(digest, minute=0, hour=10, day_of_month=29, month_of_year=2), long_ago, until) == datetime(
         2024, 2, 29, 9, tzinfo=UTC
     )
-    assert crontab(digest, minute=0, hour=10).latest(until - timedelta(hours=23), until) is None
+    assert latest_of(crontab(digest, minute=0, hour=10), until - timedelta(hours=23), until) is None
 
 
 # How fields are written
