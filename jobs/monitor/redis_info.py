@@ -34,6 +34,12 @@ async def broker(connection: JobsRedis) -> Broker:
     """Its figures, and what an operator should change."""
     info: dict[str, Any] = await connection.info("all")
     valkey = info.get("valkey_version")
+    ways, otherwise = ["AOF"] if info.get("aof_enabled") else [], "none"
+    try:
+        if (await connection.config_get("save")).get("save"):
+            ways.append("RDB")
+    except Exception:  # a managed Redis may forbid CONFIG
+        otherwise = "unknown"
     found = Broker(
         name="Valkey" if valkey else "Redis",
         version=str(valkey or info.get("redis_version", "?")),
@@ -41,7 +47,7 @@ async def broker(connection: JobsRedis) -> Broker:
         peak=int(info.get("used_memory_peak", 0)),
         limit=int(info.get("maxmemory", 0)),
         clients=int(info.get("connected_clients", 0)),
-        persistence=await _persistence(connection, info),
+        persistence=" and ".join(ways) or otherwise,
         uptime=int(info.get("uptime_in_seconds", 0)),
         policy=str(info.get("maxmemory_policy", "?")),
         keys=sum(db["keys"] for name, db in info.items() if name.startswith("db") and isinstance(db, dict)),
@@ -50,16 +56,6 @@ async def broker(connection: JobsRedis) -> Broker:
     )
     found.warnings.extend(_warnings(found, info))
     return found
-
-
-async def _persistence(connection: JobsRedis, info: Mapping[str, Any]) -> str:
-    ways = ["AOF"] if info.get("aof_enabled") else []
-    try:
-        if (await connection.config_get("save")).get("save"):
-            ways.append("RDB")
-    except Exception:  # a managed Redis may forbid CONFIG
-        return " and ".join(ways) or "unknown"
-    return " and ".join(ways) or "none"
 
 
 def _warnings(found: Broker, info: Mapping[str, Any]) -> Iterator[str]:

@@ -60,14 +60,8 @@ async def find(
     known = await known_tasks(connection)
     if wanted.text and not cursor and (exact := await row_of(connection, wanted.text)):
         return Page([exact])
-    return await _search(connection, known, wanted, limit, *_read_cursor(cursor))
-
-
-async def _search(
-    connection: JobsRedis, known: KnownTasks, wanted: Wanted, limit: int, name: str, last: str, last_id: str
-) -> Page[JobRow]:
-    began = time.monotonic()
-    indexes = await indexes_for(connection, wanted)
+    name, last, last_id = _read_cursor(cursor)
+    began, indexes = time.monotonic(), await indexes_for(connection, wanted)
     names = [index.name for index in indexes]
     number = names.index(name) if name in names else 0
     page, seen = Page[JobRow]([]), set[str]()

@@ -100,9 +100,12 @@ class EagerRedis(JobsRedis):
 
     async def _job(self, call: Call) -> None:
         """Run it until it ends: each retry at once."""
+        task = registry.find(call.task)
+        functions = {call.task: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
+        runner = Runner(self, functions, Hooks(), {})
         for retries in range(ENDLESS):
             held = self._held(call, retries)
-            outcome = await self._runner(call.task).run(held)
+            outcome = await runner.run(held)
             if outcome.ends:
                 return await self._end(held, outcome)
             if outcome.state != "RETRY":
@@ -133,11 +136,6 @@ class EagerRedis(JobsRedis):
             result = b""
         self._jobs[job_id] = JobState(outcome.state, result, self._meta.get(job_id, b""))
         await self.enqueue([make() for make in self._encoder.callbacks(held, outcome)])
-
-    def _runner(self, name: str) -> Runner:
-        task = registry.find(name)
-        functions = {name: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
-        return Runner(self, functions, Hooks(), {})
 
     def _held(self, call: Call, retries: int) -> HeldJob:
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
