@@ -123,10 +123,9 @@ class CurrentJob:
 
 def current_job() -> CurrentJob:
     """The job that this code runs in; QuarqError outside of one."""
-    try:
-        return _current.get()
-    except LookupError:
-        raise QuarqError("no job is running here: current_job() works inside a task") from None
+    if (job := running_job()) is None:
+        raise QuarqError("no job is running here: current_job() works inside a task")
+    return job
 
 
 def running_job() -> CurrentJob | None:

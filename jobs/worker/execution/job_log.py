@@ -24,7 +24,7 @@ SHOWN_CHARS = 80
 ERROR_CHARS = 10_000
 """Characters of an exception's text in the line of a failure."""
 REASON_CHARS = 1_000
-"""And in the line of a retry."""
+"""And in the line of a retry, and in the log of attempts."""
 
 
 def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:

@@ -29,13 +29,12 @@ from . import processes, time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, HeldJob, JobOnWorker
 from .hooks import call_hook
+from .job_log import REASON_CHARS
 
 T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker.jobs")
 
-REASON_CHARS = 1_000
-"""Characters of the reason that the log of attempts has for a retry."""
 CRASHES = 2
 """How often a job whose own process dies is run again, at once; each time is one of its retries."""
 
