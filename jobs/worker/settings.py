@@ -13,7 +13,6 @@ from ..store import keys
 from ..store.redis_url import RedisURL
 from . import arq_options, option_checks
 from .arq_command import use_our_worker
-from .arq_functions import as_functions
 from .builtin_tasks import map_items, starmap_items
 from .orchestrator import workflow
 from .worker import Worker
@@ -48,7 +47,7 @@ def worker_settings(
         served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.NO_PREFIX.queue_key(served[0])
     schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
-    ours = as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
+    ours = arq_options.as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
     all_functions = [*ours, *option_checks.checked_functions(functions)]
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {

@@ -26,8 +26,7 @@ from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from . import log_setup
-from .arq_functions import TaskFunction, runnables
-from .arq_options import TaskDefaults, pickle_reader
+from .arq_options import TaskDefaults, TaskFunction, pickle_reader, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
