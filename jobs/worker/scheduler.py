@@ -120,11 +120,13 @@ class Scheduler:
         own = task.options if isinstance(task, Task) else KnownTask(self._queue)  # of one of arq's functions
         expires = "" if own.expires is None else f"+{int(own.expires * 1000)}"
         payload = self._redis.encode_call(name, args, kwargs)
-        coming = _coming(job, now)
+        coming = [next_of(job, now)]  # pages show them without having the worker's code
+        while len(coming) < MOMENTS_SHOWN:
+            coming.append(next_of(job, coming[-1].astimezone(self._zone)))
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
         return await self._redis.run_script(
             scripts.FIRE, job.name, _ms(moment), how, window_ms, name, when, own.queue, payload, expires,
-            job.job_id or "", coming[0], ",".join(map(str, coming)),
+            job.job_id or "", _ms(coming[0]), ",".join(str(_ms(moment)) for moment in coming),
         )  # fmt: skip
 
     async def _now(self) -> datetime:
@@ -139,11 +141,3 @@ def _ms(moment: datetime) -> int:
 def _in_each_worker(job: CronJob) -> bool:
     """arq's `unique=False`: each worker runs it, also if others do."""
     return not job.unique and not job.job_id
-
-
-def _coming(job: CronJob, now: datetime) -> list[int]:
-    """The next moments, in ms: pages show them without having the worker's code."""
-    moments = [next_of(job, now)]
-    while len(moments) < MOMENTS_SHOWN:
-        moments.append(next_of(job, moments[-1].astimezone(now.tzinfo)))
-    return [_ms(moment) for moment in moments]
