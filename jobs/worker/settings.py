@@ -17,8 +17,6 @@ from .builtin_tasks import map_items, starmap_items
 from .orchestrator import workflow
 from .worker import Worker
 
-_DEFAULTS = {"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10}
-
 
 def worker_settings(
     *,
@@ -51,7 +49,7 @@ def worker_settings(
     all_functions = [*ours, *option_checks.checked_functions(functions)]
     connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
     attributes = {
-        **_DEFAULTS,
+        **{"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10},
         **options,
         "functions": option_checks.without_namesakes(all_functions, schedules),
         "cron_jobs": schedules,
