@@ -1,6 +1,6 @@
 """What arq's options of a worker mean here: to arq's functions what arq documents, to tasks the same or a refusal.
 
-Tasks stand in arq's list of functions, of which a worker makes what it can run, by name.
+Tasks are in arq's list of functions, of which a worker makes what it can run, by name.
 """
 
 import logging
