@@ -56,7 +56,6 @@ class JobInfo(JobRecord):
 
 
 def read_record(job_id: str, state: str, record: Mapping[bytes, bytes]) -> JobRecord:
-    """The JobRecord of a record as it is stored."""
     run, started = record.get(b"run"), moment(record.get(b"received"))
     return read_as(JobRecord, record, id=job_id, state=state, started=started, run_s=whole(run) / 1000 if run else None)
 

@@ -45,7 +45,6 @@ class Supervisor:
         """See `end_with_supervisor`."""
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._ending = asyncio.Event()
-        """All are to end."""
 
     async def run(self, processes: int) -> int:
         """Returns 0 if all have ended well, else the highest of their exit codes, or numbers of signals."""

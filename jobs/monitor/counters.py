@@ -83,7 +83,6 @@ async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
 
 
 async def _last(connection: JobsRedis, n: int) -> dict[int, Fields]:
-    """What Redis has of the last *n* minutes, by their numbers."""
     this = await now_ms(connection) // 60_000
     numbers = range(this - n + 1, this + 1)
     async with connection.pipeline(transaction=False) as pipe:

@@ -60,7 +60,6 @@ class Origin:
 
 
 def origin_of(task: Any) -> Origin:
-    """The origin of a task, or of a function."""
     function = target = getattr(task, "__wrapped__", task)
     while (inner := target.func if isinstance(target, partial) else inspect.unwrap(target)) is not target:
         target = inner

@@ -51,7 +51,6 @@ def number(
 def seconds(
     option: str, value: Any, *, least: float = -MOST_SECONDS, above: float = -inf, what: str = SECONDS
 ) -> float:
-    """A number of seconds, or a timedelta."""
     plain = value.total_seconds() if isinstance(value, timedelta) else value
     return number(option, plain, least=least, above=above, most=MOST_SECONDS, what=what)
 
@@ -78,7 +77,6 @@ def storable(option: str, value: Any) -> str:
 
 
 def job_id(option: str, value: Any) -> str:
-    """The id of a job: text, or a UUID."""
     given = _is(str, option, str(value) if isinstance(value, UUID) else value, "give text or a UUID")
     if not 0 < len(given) <= LONGEST_NAME or not given.isprintable():
         raise out_of_range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
@@ -152,7 +150,6 @@ def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedel
 
 
 def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
-    """One exception class, or some in a tuple, list or set."""
     several = value if isinstance(value, tuple | list | set | frozenset) else (value,)
     if not all(isinstance(one, type) and issubclass(one, BaseException) for one in several):
         raise _kind(option, value, "give exception classes, such as (OSError, KeyError)")

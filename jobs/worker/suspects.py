@@ -47,7 +47,6 @@ class Caution:
 
     @property
     def jobs_allowed(self) -> int:
-        """How many jobs may be claimed now."""
         last = self._last_chance
         if last is not None and _is_busy(last) and time.monotonic() < self._opens:
             return 0

@@ -74,7 +74,6 @@ class TurnHandler(logging.StreamHandler):  # type: ignore[type-arg]  # of whatev
 
 
 def flush() -> None:
-    """Write what is held."""
     for handler in _made:
         handler.flush()
 

@@ -119,6 +119,5 @@ _PARTS: dict[str, Callable[[HeldJob], Any]] = {
 
 
 def request_of(job: ClaimedJob, call: CallData) -> Request:
-    """The request that a task sees."""
     own = (job.retries, job.attempts, job.crashes, job.queue, job.due)
     return Request(job.id, call.task, call.args, call.kwargs, *own, called_directly=False, headers=call.headers)

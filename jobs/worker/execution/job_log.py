@@ -74,7 +74,6 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
 
 
 def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
-    """A job that is not started, and why."""
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, outcome.state)
     late_s = (job.received - (job.enqueued or job.received)) / 1000
     if outcome.state == REVOKED:
