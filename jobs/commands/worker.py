@@ -8,8 +8,7 @@ import time
 import click
 
 from ..store.cancellation import wait_at_most
-from ..worker.child_process import send, start
-from ..worker.process_end import NUMBER, RECYCLED
+from ..worker.process import NUMBER, RECYCLED, send, start
 from .frame import Target
 
 BAD_START_S = 5

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from ..errors import SettingsMistake
 from ..store.outage import is_away
 from ..worker.lease_renewer import BLOCKED_WARNING_S
-from ..worker.process_end import PROCESS
+from ..worker.process import PROCESS
 
 logger = logging.getLogger("arq.worker.jobs")
 

@@ -25,7 +25,7 @@ from ..values.untrusted_text import printable
 from ..worker.execution.claimed_job import FAILURE, Outcome
 from ..worker.execution.held_job import HeldJob
 from ..worker.execution.runner import Runner
-from ..worker.process_end import REPORTS_S
+from ..worker.process import REPORTS_S
 from .sentry_variables import hidden_texts, hide_variables
 
 WORKER_LOG: Final = "arq.worker.jobs"

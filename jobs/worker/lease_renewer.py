@@ -19,7 +19,7 @@ from ..store.outage import Changes, Outage
 from ..store.script_connection import ScriptConnection
 from ..store.wrong_type import with_own_keys
 from .presence import Presence, words
-from .process_end import end_process
+from .process import end_process
 from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")

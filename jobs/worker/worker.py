@@ -32,7 +32,7 @@ from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
 from .memory import check_memory, collect_rarely, memory_mb
-from .process_end import PROCESS, RECYCLED, end_process, end_with_supervisor
+from .process import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
 from .statistics import Statistics
 from .worker_options import OWN_OPTIONS, WorkerOptions

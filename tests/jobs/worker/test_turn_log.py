@@ -256,10 +256,10 @@ def test_no_line_is_lost_or_mixed_in_a_pipe_that_is_full(written: Written) -> No
     assert max(map(len, written.writes)) <= PIPE_BUF
 
 
-ENDS = {"returns": "", "sys.exit": "sys.exit(3)", "raises": "1 / 0", "end_process": "process_end.end_process(1)"}
+ENDS = {"returns": "", "sys.exit": "sys.exit(3)", "raises": "1 / 0", "end_process": "process.end_process(1)"}
 PROGRAM = """
 import asyncio, multiprocessing, sys
-from jobs.worker import log_setup, process_end
+from jobs.worker import log_setup, process
 from jobs.worker.execution import job_log
 from jobs.worker.execution.claimed_job import SUCCESS, CallData, ClaimedJob, Outcome
 
