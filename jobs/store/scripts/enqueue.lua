@@ -1,10 +1,22 @@
--- Store calls, each wholly or not at all: its payload, its record and its place in the queue.
--- A call whose id is taken, by a job or by a result that has not ended, changes nothing; so sending it twice is safe.
--- A worker is woken if one of them is due, or is now the first that will be.
--- ARGV: reply channel, then the words of each call, see `read_call`.   Returns for each: 1 stored, 0 taken, 2 its workflow was revoked or has ended,
---   3 its id is that of another job: a member, where this is none, or the other way round.
--- include: storing
+-- Store calls, each wholly or not at all: its payload, its record and its place in the queue. One whose id is taken, by a
+-- job or by a result that has not ended, changes nothing; so sending it twice is safe. A worker is woken for those due.
+-- ARGV: reply channel, then the words of each call, see `read_call`.   Returns for each what `store` does.
 local now = now_ms()
+-- Most calls come alone, are new and due now. `store` is not even made for those: each run makes its functions anew.
+if #ARGV == 6 and ARGV[6] == '' then
+  local reply, id, queue, payload, task = unpack(ARGV)
+  if redis.call('EXISTS', JOB .. id, RESULT .. id, RECORD .. id) == 0 then
+    redis.call('HSET', RECORD .. id, 'task', task, 'queue', queue, 'enqueued', now, 'due', now, 'reply', reply)
+    redis.call('SADD', QUEUES, queue)
+    redis.call('ZADD', queue_key(queue), math.min(now - 1 + (microseconds + 0.5) / 1000, now), id)
+    redis.call('MSET', JOB .. id, payload)
+    wake(queue)
+    note_event(id, 'PENDING', task, queue)
+    publish_events(now)
+    return { 1 }
+  end
+end
+-- include: storing
 local calls = {}
 for i = 2, #ARGV, CALL_WORDS do calls[#calls + 1] = read_call(i, ARGV[1]) end
 local answers = store(now, calls)

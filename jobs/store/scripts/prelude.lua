@@ -60,11 +60,7 @@ end
 local function in_bulk(command, key, items)
   for i = 1, #items, 1000 do
     local last = math.min(i + 999, #items)
-    if key then
-      redis.call(command, key, unpack(items, i, last))
-    else
-      redis.call(command, unpack(items, i, last))
-    end
+    if key then redis.call(command, key, unpack(items, i, last)) else redis.call(command, unpack(items, i, last)) end
   end
 end
 

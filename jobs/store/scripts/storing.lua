@@ -10,14 +10,12 @@ local function same_or_clash(other_parent, parent) return (other_parent or '') =
 
 -- Is there nothing of any of these ids? One question for all of them: only if there is something is each looked at.
 local function all_are_new(calls)
-  local keys, n = {}, 0
-  for i = 1, #calls do
-    local id = calls[i].id
-    keys[n + 1], keys[n + 2], keys[n + 3] = JOB .. id, RESULT .. id, RECORD .. id
-    n = n + 3
+  local keys = {}
+  for i, call in ipairs(calls) do
+    keys[3 * i - 2], keys[3 * i - 1], keys[3 * i] = JOB .. call.id, RESULT .. call.id, RECORD .. call.id
   end
-  for i = 1, n, 1000 do
-    if redis.call('EXISTS', unpack(keys, i, math.min(i + 999, n))) > 0 then return false end
+  for i = 1, #keys, 1000 do
+    if redis.call('EXISTS', unpack(keys, i, math.min(i + 999, #keys))) > 0 then return false end
   end
   return true
 end
@@ -107,20 +105,16 @@ local function store(now, calls)
   -- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
   -- TIME does not advance; half a microsecond is the step that a score as large as this can show.)
   local place = now - 1 + microseconds / 1000
-  for i = 1, #calls do
-    local call = calls[i]
+  for i, call in ipairs(calls) do
     local id, queue, parent = call.id, call.queue, call.parent or ''
     local answer = parents[id] and same_or_clash(parents[id], parent)
     if not answer and not is_new then answer = taken(id, parent, call.path, now) end
     if not answer and parent ~= '' then answer = answer_of_workflow(call, refused) end
     answers[i] = answer or STORED
     if not answer then
-      local due, line = moment(call.due, now), lines[queue]
-      place = math.min(place + 0.0005, now)
-      if not line then
-        line = { earliest = due or now, calls = {}, places = {}, payloads = {} }
-        lines[queue] = line
-      end
+      local due = moment(call.due, now)
+      local line = lines[queue] or { earliest = due or now, calls = {}, places = {}, payloads = {} }
+      lines[queue], place = line, math.min(place + 0.0005, now)
       local n = #line.calls + 1
       parents[id], call.due, call.expires = parent, due or now, moment(call.expires, now)
       line.calls[n], line.places[2 * n - 1], line.places[2 * n] = call, due or place, id
