@@ -122,7 +122,7 @@ class JobsRedis(Store):
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
-        options = with_callbacks(options)
+        options = with_callbacks(options) if options else options
         pairs, calls = [(node, options) for node in nodes], list[Call]()
         known = await self._declared(strangers(pairs))
         middleware = with_automatic(self.middleware)

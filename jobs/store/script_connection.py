@@ -52,7 +52,7 @@ class ScriptConnection:
             if self._failure is not before:
                 raise ConnectionError(str(self._failure)) from self._failure  # it failed for both
             try:
-                if self._wire is not None and self._wire.is_closed:
+                if self._wire is not None and self._wire.transport.is_closing():
                     await self.close()
                 wire = self._wire = self._wire or await Wire.open(unpooled(self._pool), self._timeout_s)
                 packed = pack_command(words)  # type: ignore[arg-type]  # its stub

@@ -17,12 +17,13 @@ class Wire(asyncio.Protocol):
     def __init__(self, connection: AbstractConnection) -> None:
         refusal = connection._parser.parse_error
         self._reader = Reader(protocolError=InvalidResponse, replyError=refusal, notEnoughData=_NOT_YET)
-        self._answer: asyncio.Future[Any] | None = None
         self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Any] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
         self._connection = connection
         assert connection._writer is not None
-        self._transport = connection._writer.transport
-        self._transport.set_protocol(self)
+        self.transport = connection._writer.transport
+        self.transport.set_protocol(self)
 
     @classmethod
     async def open(cls, connection: AbstractConnection, timeout_s: float) -> Self:
@@ -37,22 +38,27 @@ class Wire(asyncio.Protocol):
                 raise _late(timeout_s) from None
             raise
 
-    @property
-    def is_closed(self) -> bool:
-        return self._transport.is_closing()
-
     async def ask(self, command: bytes, timeout_s: float) -> Any:
         """The answer to *command*. After any error but a ResponseError the wire must be closed."""
         self._answer = answer = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, lambda: self._end(_late(timeout_s)))
-        try:
-            self._transport.write(command)
-            reply = await answer
-        finally:
-            timer.cancel()
+        self._timeout_s, self._late_at = timeout_s, self._loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > self._late_at:
+            self._look()
+        self.transport.write(command)
+        reply = await answer
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    def _look(self) -> None:
+        """Is the answer late? If not, look when it will be. One timer serves many commands: few are ever late."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._loop.time() >= self._late_at:
+            self._end(_late(self._timeout_s))
+        elif not self._answer.done():
+            self._timer = self._loop.call_at(self._late_at, self._look)
 
     async def close(self) -> None:
         await self._connection.disconnect(nowait=True)
@@ -70,7 +76,7 @@ class Wire(asyncio.Protocol):
         self._end(ConnectionError(f"the connection was lost: {error or 'the server closed it'}"))
 
     def _end(self, reply: Any) -> None:
-        if self._answer is not None and not self._answer.done():
+        if not self._answer.done():
             self._answer.set_result(reply)
 
 

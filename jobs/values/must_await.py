@@ -48,7 +48,7 @@ def awaited(function: F) -> F:
     return Awaited(function)  # type: ignore[return-value]  # it is called as the function is
 
 
-INNER = frozenset({"enqueue", "submit", "run_script"})
+INNER = frozenset({"enqueue", "submit", "submit_many", "run_script"})
 """What each call and each job comes through, behind a function that has looked already."""
 
 
