@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -80,7 +80,8 @@ def _call_of(
         options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
     call = _task_call(connection, evaluation, Terms.of(options, known, limit), known, limit, job_id)
-    return replace(call, tree=tree)
+    call.tree = tree
+    return call
 
 
 @dataclass(slots=True)
@@ -132,7 +133,9 @@ def member_call(connection: Store, signature: Signature, caller: Caller, place: 
     """The call of one task of a workflow. Its id follows from its place, so that it is the same in every replay."""
     job_id, options = caller.prefix + place, signature.options and as_stored(signature.options)
     terms = Terms.of(_inheriting(caller.headers, options), caller.known, LARGE_LIMIT)
-    return _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id, caller.id, place)
+    call = _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id)
+    call.parent, call.path = caller.id, place
+    return call
 
 
 def calls_that_follow(
@@ -180,14 +183,7 @@ def refuse_reserved_id(job_id: str) -> None:
 
 
 def _task_call(
-    connection: Store,
-    signature: Signature,
-    terms: Terms,
-    known: Settled,
-    limit: int | None,
-    job_id: str,
-    parent: str = "",
-    path: str = "",
+    connection: Store, signature: Signature, terms: Terms, known: Settled, limit: int | None, job_id: str
 ) -> Call:
     name, args, kwargs = signature.task, signature.args, signature.kwargs
     task = registry.find(name)
@@ -198,9 +194,8 @@ def _task_call(
     except EncodingError as error:
         raise _naming_the_culprit(signature, error) from error
     own = own_of(name, args, known)
-    queue = terms.queue or own.queue
     expires = moment(own.expires if terms.expires is None else terms.expires)
-    return Call(job_id or os.urandom(16).hex(), queue, payload, name, terms.due, expires, parent, path)
+    return Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
 
 
 def _due_of_parent() -> str:
