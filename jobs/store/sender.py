@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 from ..errors import QueueUnavailable
@@ -90,9 +90,7 @@ class Sender:
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         answers: list[int] = []
         for some in chunked(calls):
-            args: list[str | bytes | int] = [self._reply]
-            for call in some:
-                args += call.words()
+            args = [self._reply, *chain.from_iterable(call.words() for call in some)]
             store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
             answers += await while_away(store, patience_s, "Redis did not take the call, it may or may not be stored")
         return answers

@@ -73,22 +73,17 @@ local function read_call(i, reply)
   return call
 end
 
--- Wake a worker of a queue where a stored call is due, or is now the first that will be.
-local function wake_for(queue, earliest, now)
-  if earliest > now then
-    local head = redis.call('ZRANGE', queue_key(queue), 0, 0, 'WITHSCORES')
-    if not head[2] or tonumber(head[2]) < earliest then return end
-  end
-  wake(queue)
-end
-
 -- The queue after what may meet a key of another type, and payloads last: a call refused for that is not claimed, nor TAKEN.
 local function store_line(queue, line, now)
+  local at = as_text(now)
   for _, call in ipairs(line.calls) do
     local id, key = call.id, RECORD .. call.id
-    -- The workflow of a member hears of its end. Who else waits for it says so, see read.lua.
-    local rest = call.parent and { 'parent', call.parent, 'path', call.path } or { 'reply', call.reply or '' }
-    redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', now, 'due', call.due, unpack(rest))
+    local due = as_text(call.due)
+    if call.parent then -- its workflow hears of its end; who else waits for it says so, see read.lua
+      redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', at, 'due', due, 'parent', call.parent, 'path', call.path)
+    else
+      redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', at, 'due', due, 'reply', call.reply or '')
+    end
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
     if call.tree then store_tree(id, call.tree, now) end
     note_event(id, 'PENDING', call.task, queue)
@@ -96,6 +91,11 @@ local function store_line(queue, line, now)
   redis.call('SADD', QUEUES, queue)
   in_bulk('ZADD', queue_key(queue), line.places)
   in_bulk('MSET', nil, line.payloads)
+  if line.earliest > now then -- it wakes a worker only if it is now the first
+    local head = redis.call('ZRANGE', queue_key(queue), 0, 0, 'WITHSCORES')
+    if not head[2] or tonumber(head[2]) < line.earliest then return end
+  end
+  wake(queue)
 end
 
 -- Store calls, see `read_call`. Returns for each STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
@@ -123,6 +123,5 @@ local function store(now, calls)
     end
   end
   for queue, line in pairs(lines) do store_line(queue, line, now) end
-  for queue, line in pairs(lines) do wake_for(queue, line.earliest, now) end
   return answers
 end
