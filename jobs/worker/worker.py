@@ -21,6 +21,7 @@ from arq.worker import JobExecutionFailed
 from arq.worker import Worker as ArqWorker
 
 from ..client.connection import JobsRedis
+from ..errors import SettingsMistake
 from ..store import scripts
 from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
@@ -31,7 +32,7 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
-from .memory import check_memory, collect_rarely, memory_mb
+from .memory import collect_rarely, memory_mb
 from .process import PROCESS, RECYCLED, end_process, end_with_supervisor
 from .scheduler import Scheduler
 from .statistics import Statistics
@@ -100,7 +101,10 @@ class Worker(ArqWorker):
         await outage.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
         await outage.keep_trying(self._declare_limits, only_away=True)
         self.ctx["redis"] = self.pool
-        check_memory(self._options.max_memory)
+        most_mb, taken_mb = self._options.max_memory, memory_mb()
+        if most_mb is not None and taken_mb > most_mb:  # it would do nothing but end, and be started again
+            why = f"this worker takes {taken_mb:.0f} MB before its first job; allow more"
+            raise SettingsMistake(f"max_memory={most_mb:g}: {why}")
         if self.on_startup:
             await self.on_startup(self.ctx)
             logger.disabled = False
