@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Type
 
 from ..errors import SettingsMistake
 from ..store import default
+from ..store.cancellation import retrieve_exception
 from ..tasks import registry
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
@@ -66,7 +67,7 @@ class Task(Generic[P, R]):
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         job.thread = loop.run_in_executor(job.executor, lambda: context.run(self.run_now, job, args, kwargs))
-        job.thread.add_done_callback(_retrieve_exception)
+        job.thread.add_done_callback(retrieve_exception)
         try:
             value = await asyncio.shield(job.thread)
         except asyncio.CancelledError:
@@ -242,12 +243,6 @@ async def send_task(
 ) -> Result:
     """Call the task of that name on a worker; returns its Result."""
     return await Signature(checks.name("name", name), args, kwargs).apply_async(**options)  # type: ignore[no-any-return]
-
-
-def _retrieve_exception(thread: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved: asyncio logs one that nobody awaits any more."""
-    if not thread.cancelled():
-        thread.exception()
 
 
 def _close_coroutine(thread: asyncio.Future[Any]) -> None:

@@ -20,21 +20,26 @@ async def wait_at_most(seconds: float, what: Awaitable[object]) -> bool:
     return False
 
 
-async def cancel_until_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel, and wait until all have ended; their errors are dropped.
+def retrieve_exception(task: asyncio.Future[Any]) -> None:
+    """Mark its exception as retrieved: asyncio logs one that nobody awaits any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def cancel_until_ended(tasks: Iterable[asyncio.Future[Any] | None]) -> None:
+    """Cancel, and wait until all have ended; their errors are dropped. None: it was not started.
 
     For background tasks of a worker or a server: start them in `on_startup`, end them so in `on_shutdown`. To cancel
     once is not enough: a cancellation that meets a library's own time-out in the same moment is lost there (redis-py,
     asyncpg on Python 3.11), and a loop that was cancelled goes on for ever.
     """
-    pending = set(tasks)
+    pending = set(filter(None, tasks))
     while pending:
         for task in pending:
             task.cancel()
         ended, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         for task in ended:
-            if not task.cancelled():
-                task.exception()  # looked at: asyncio need not complain of it
+            retrieve_exception(task)
 
 
 class Background:

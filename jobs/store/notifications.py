@@ -96,8 +96,7 @@ class Notifications:
     async def close(self) -> None:
         """Stop listening. A `get()` that still waits raises NotConnected."""
         await self._subscription.close()
-        if self._reader is not None:
-            await cancel_until_ended([self._reader])
+        await cancel_until_ended([self._reader])
         self._settle(list(self._waiting), NotConnected("the connection was closed while the job had not ended"))
         await self._connection.close()
 

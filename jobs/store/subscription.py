@@ -50,8 +50,7 @@ class Subscription:
         return self._subscribed
 
     async def close(self) -> None:
-        if self._task is not None:
-            await cancel_until_ended([self._task])
+        await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
         delays = backoff()

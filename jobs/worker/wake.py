@@ -41,8 +41,7 @@ class Waker:
         self._woken.set()
 
     async def close(self) -> None:
-        if self._task is not None:
-            await cancel_until_ended([self._task])
+        await cancel_until_ended([self._task])
 
     async def _listen(self) -> None:
         names = [self.connection.key.WAKE + queue for queue in self.queues]
