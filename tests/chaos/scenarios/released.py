@@ -48,8 +48,8 @@ async def released_workers(stage: Stage) -> None:
     kills = 0
     for dying, rescuing in (("old", "new"), ("new", "old")):  # all of one release die, the other takes over
         victims = await stage.workers(2, folder=folders[dying], CHAOS_LEASE=LEASE_S)
-        for caller, folder in folders.items():
-            await called(stage, folder, f"{caller} for {dying}", stage.size(80, 8), 0.5)
+        calls = (called(stage, folder, f"{one} for {dying}", stage.size(80, 8), 0.7) for one, folder in folders.items())
+        await asyncio.gather(*calls)
         await stage.until(lambda victims=victims: has_begun(stage, victims), f"{dying} workers to begin", 30)  # type: ignore[misc]
         for worker in victims:
             worker.kill9()
