@@ -100,7 +100,7 @@ async def test_start_lines_of_a_block_and_end_lines_of_a_turn_are_one_write_each
     start_worker: StartWorker, written: Written
 ) -> None:
     handler = written.begin()
-    results = await look.apply_many([()] * 8)
+    results = await look.apply_many([()] * 4)
     await start_worker(tasks=[look])
     assert turn_log.only_reader() is handler  # no records are made
 
@@ -109,8 +109,8 @@ async def test_start_lines_of_a_block_and_end_lines_of_a_turn_are_one_write_each
     starts = [f"→ {result.id}:turn_log.look()\n" for result in results]
     assert all(start in text for start in starts for text in texts)
     assert not any("←" in text for text in texts)
-    await wait_until(lambda: written.getvalue().count("←") == 8, "the end lines")
-    assert [(text.count("→"), text.count("←")) for text in written.writes if {"→", "←"} & set(text)] == [(8, 0), (0, 8)]
+    await wait_until(lambda: written.getvalue().count("←") == 4, "the end lines")
+    assert [(text.count("→"), text.count("←")) for text in written.writes if {"→", "←"} & set(text)] == [(4, 0), (0, 4)]
     assert all(re.match(r"\d\d:\d\d:\d\d: ", line) for line in written.getvalue().splitlines())
 
 
