@@ -8,7 +8,7 @@ if #ARGV == 6 and ARGV[6] == '' then
   if redis.call('EXISTS', JOB .. id, RESULT .. id, RECORD .. id) == 0 then
     redis.call('HSET', RECORD .. id, 'task', task, 'queue', queue, 'enqueued', now, 'due', now, 'reply', reply)
     redis.call('SADD', QUEUES, queue)
-    redis.call('ZADD', queue_key(queue), math.min(now - 1 + (microseconds + 0.5) / 1000, now), id)
+    redis.call('ZADD', queue_key(queue), now - 2 + (microseconds + 0.5) / 1000, id)
     redis.call('MSET', JOB .. id, payload)
     wake(queue)
     note_event(id, 'PENDING', task, queue)

@@ -103,8 +103,9 @@ end
 local function store(now, calls)
   local answers, lines, parents, refused, is_new = {}, {}, {}, {}, all_are_new(calls)
   -- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
-  -- TIME does not advance; half a microsecond is the step that a score as large as this can show.)
-  local place = now - 1 + microseconds / 1000
+  -- TIME does not advance; half a microsecond is the step that a score as large as this can show. A millisecond has room
+  -- for 2,000 steps.)
+  local place = now - 2 + microseconds / 1000
   for i, call in ipairs(calls) do
     local id, queue, parent = call.id, call.queue, call.parent or ''
     local answer = parents[id] and same_or_clash(parents[id], parent)
