@@ -20,6 +20,8 @@ SCHEDULE_GONE_MS = 180_000
 """So long after a worker last said that it has a schedule, none has it any more."""
 LAST_MS = 253_402_300_799_000
 """The last second of the year 9999: no moment is later, and every one from 1970 on is a whole number of ms."""
+CALL_WORDS = 5
+"""Of each call that is stored: see read_call in storing.lua."""
 RESULT_EXPIRES_MS = 86_400_000
 """One day, as Celery's `result_expires`."""
 

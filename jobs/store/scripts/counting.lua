@@ -19,26 +19,26 @@ local function count(task, state, wait, run)
   if run then add_time(own, 'run_ms', '|run|', run) end
 end
 
--- One command reads and one writes; what is no number is not counted on.
+-- One command reads and one writes; what is no number is not counted on. Returns how many are new.
 local function add_counters(key, fields, more)
   local now, words = redis.pcall('HMGET', key, unpack(fields)), {}
   for i, field in ipairs(fields) do
     local n = tonumber(now[i] or 0)
-    if n then words[#words + 1], words[#words + 2] = field, string.format('%.0f', n + more[i]) end
+    if n and n < 2 ^ 53 then words[#words + 1], words[#words + 2] = field, string.format('%d', n + more[i]) end
   end
-  if words[1] then redis.pcall('HSET', key, unpack(words)) end
+  return words[1] and redis.pcall('HSET', key, unpack(words))
 end
 
 local function write_counters(now)
   if not next(counters) then return end
-  local minute = STATS .. math.floor(now / 60000)
+  local minute, is_new = STATS .. math.floor(now / 60000), false
   for task, own in pairs(counters) do
     local fields, more = {}, {}
     for before, counts in pairs(own) do
       for what, n in pairs(counts) do fields[#fields + 1], more[#more + 1] = task .. before .. what, n end
     end
-    add_counters(minute, fields, more)
+    is_new = add_counters(minute, fields, more) ~= 0 or is_new
     add_counters(TOTALS, fields, more)
   end
-  redis.call('EXPIRE', minute, STATS_KEPT_S)
+  if is_new then redis.call('EXPIRE', minute, STATS_KEPT_S) end
 end

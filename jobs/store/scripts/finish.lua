@@ -12,10 +12,10 @@
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
--- include: limits, counting, ending, storing, attempts
+-- include: limits, counting, ending, attempts
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local now = now_ms()
-local answers, woken, calls = {}, {}, {}
+local answers, woken, following = {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
@@ -69,21 +69,32 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
   return 1
 end
 
-local i = 4
-while i <= #ARGV do
-  local row, children = cmsgpack.unpack(ARGV[i]), {}
-  local answer = finish(ARGV[i + 1], unpack(row))
-  answers[#answers + 1] = answer
-  i = i + 2
-  for _ = 1, row[10] do
-    if answer == 1 then calls[#calls + 1] = read_call(i) end
-    children[#children + 1] = ARGV[i]
-    i = i + CALL_WORDS
+local function note_calls(id, first, count)
+  local children = {}
+  for i = first, first + (count - 1) * CALL_WORDS, CALL_WORDS do
+    children[#children + 1], following[#following + 1] = ARGV[i], i
   end
-  if answer == 1 and children[1] then redis.call('HSET', RECORD .. row[1], 'children', cmsgpack.pack(children)) end
+  redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children))
 end
 
-if calls[1] then store(now, calls) end
+-- Each run of a script makes its functions anew: those that store calls only if some follow.
+local function store_calls()
+-- include: storing
+  local calls = {}
+  for n, i in ipairs(following) do calls[n] = read_call(i) end
+  store(now, calls)
+end
+
+local i = 4
+while i <= #ARGV do
+  local row = cmsgpack.unpack(ARGV[i])
+  local answer, count = finish(ARGV[i + 1], unpack(row)), row[10]
+  answers[#answers + 1] = answer
+  if answer == 1 and count > 0 then note_calls(row[1], i + 2, count) end
+  i = i + 2 + count * CALL_WORDS
+end
+
+if following[1] then store_calls() end
 settle_endings()
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)

@@ -52,7 +52,7 @@ local function wake(queue) if redis.call('LLEN', WAKE .. queue) == 0 then redis.
 -- Numbers as text once: redis.call() would format them anew each time.
 local texts = {}
 local function as_text(ms)
-  texts[ms] = texts[ms] or string.format('%.0f', ms)
+  texts[ms] = texts[ms] or string.format('%d', ms)
   return texts[ms]
 end
 

@@ -1,7 +1,5 @@
 -- What storing a call is: its payload, its record and its place in the queue, unless its id is taken.
 
-local CALL_WORDS = 5
-
 -- A member of a workflow that an earlier release has stored may have the id of a job that was called by itself: neither
 -- of the two is taken for the other.
 local TAKEN, STORED, REFUSED, CLASH = 0, 1, 2, 3
