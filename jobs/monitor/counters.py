@@ -1,6 +1,7 @@
 """Counters: of each minute, for charts, and of all time, for metrics. Every end of a job writes them (counting.lua)."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,7 +75,7 @@ class Minute:
 async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
     """The last *n* minutes, the oldest first; the last one is still going on."""
     found = await _last(connection, n)
-    return [_minute(number, fields, _counted([fields]).get(task) or Count()) for number, fields in found.items()]
+    return [_minute(number, fields, _counted([fields], task).get(task) or Count()) for number, fields in found.items()]
 
 
 async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
@@ -110,19 +111,20 @@ def percentile(buckets: Mapping[int, int], share: float) -> float | None:
     return None
 
 
-def _counted(some: Iterable[Fields]) -> dict[str, Count]:
-    """The sums of all fields that are counters of a task, by task and, under '', together."""
-    sums: dict[bytes, int] = {}
+def _counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count]:
+    """The sums of all fields that are counters, by task and, under '', together; *only* one of these."""
+    sums = defaultdict[bytes, int](int)
     for fields in some:
         for raw, value in fields.items():
-            sums[raw] = sums.get(raw, 0) + whole(value)
-    found: dict[str, Count] = {}
+            sums[raw] += int(value) if value.isdigit() and len(value) < 18 else whole(value)  # the usual one is faster
+    found = defaultdict[str, Count](Count)
     for raw, n in sums.items():
         if field := _read(raw):
             task, part, key = field
             for name in (task, ""):
-                found.setdefault(name, Count()).add(part, key, n)
-    return found
+                if only is None or name == only:
+                    found[name].add(part, key, n)
+    return dict(found)
 
 
 @lru_cache(maxsize=50_000)
