@@ -17,11 +17,13 @@ GARBAGE = (b"\xff\xfe", b"9" * 5000, b"x", b"", b"=jobs:tasks", b"1e999", b"nan"
 
 
 async def write_wrong(redis: Redis, key: bytes, kind: str) -> None:
-    await redis.delete(key)
-    if kind == "string":
-        await redis.rpush(key, "somebody else's")
-    else:
-        await redis.set(key, "somebody else's")
+    async with redis.pipeline(transaction=True) as pipe:  # a worker writes the key anew at any moment
+        pipe.delete(key)
+        if kind == "string":
+            pipe.rpush(key, "somebody else's")
+        else:
+            pipe.set(key, "somebody else's")
+        await pipe.execute()
 
 
 async def write_garbage(redis: Redis, key: bytes, kind: str) -> None:
