@@ -25,6 +25,11 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+def as_in_the_clone(path: Path) -> str:
+    """The text of a page of the library, which says `quarq_jobs`. Here the same folder is `jobs`."""
+    return re.sub(r"\bquarq_jobs\b", "jobs", path.read_text())
+
+
 @dataclass(frozen=True)
 class Section:
     """`## 7. States` and what stands under it."""
@@ -50,7 +55,7 @@ class Page:
 
     @property
     def sections(self) -> dict[int, Section]:
-        parts = re.split(r"^## (\d+)\. (.+)$", self.path.read_text(), flags=re.MULTILINE)[1:]
+        parts = re.split(r"^## (\d+)\. (.+)$", as_in_the_clone(self.path), flags=re.MULTILINE)[1:]
         triples = zip(*[iter(parts)] * 3, strict=True)
         return {int(number): Section(int(number), title, text) for number, title, text in triples}
 

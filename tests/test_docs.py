@@ -96,3 +96,16 @@ def test_every_command_of_a_figure_exists() -> None:
     assert benchmarks <= set(GROUPS)
     assert len(scenarios) > 10
     assert [name for name in scenarios if not of_name(name)] == []
+
+
+OF_THE_CLONE = {"alerts", "architecture", "deploy", "index", "mail", "pages", "site"}
+"""Pages about the site and about the code."""
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_pages_of_the_library_say_what_is_installed_and_others_what_the_clone_has(page: Path) -> None:
+    used = set(re.findall(r"(?:\bfrom|\bimport|python -m|^:::) ((?:quarq_)?jobs)\b", page.read_text(), re.M))
+
+    assert used <= ({"jobs"} if page.stem in OF_THE_CLONE else {"quarq_jobs"})

@@ -18,10 +18,11 @@ from jobs.contrib.port import MOST_CONNECTIONS, MOST_QUESTIONS, PATIENCE_S
 from jobs.worker import Worker
 from jobs.worker.engine import LAST_WAIT_S
 from settings import ROOT
+from tests.documents import as_in_the_clone
 from tests.metric_names import OF_A_PROCESS, OF_JOBS
 from tests.waiting import wait_until
 
-PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+PAGE = as_in_the_clone(ROOT / "docs" / "kubernetes.md")
 FENCES = {
     kind: re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) for kind in ("python", "yaml", "json")
 }

@@ -14,9 +14,10 @@ import pytest
 
 from jobs import connect, send_task
 from settings import ROOT
+from tests.documents import as_in_the_clone
 from tests.log_lines import Line, lines_of_the_library
 
-TEXT = (ROOT / "docs" / "logging.md").read_text()
+TEXT = as_in_the_clone(ROOT / "docs" / "logging.md")
 MODULES = {
     name: code for name, code in re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 }

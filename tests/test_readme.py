@@ -13,10 +13,10 @@ import pytest
 
 from jobs import connect, monitor
 from settings import ROOT
-from tests.documents import worker_of
+from tests.documents import as_in_the_clone, worker_of
 from tests.waiting import wait_until
 
-README = (ROOT / "README.md").read_text()
+README = as_in_the_clone(ROOT / "README.md")
 MOST_WORDS = 600
 LARGEST_PICTURE = 200_000
 
@@ -63,8 +63,9 @@ def test_it_has_one_picture_that_loads_quickly() -> None:
     [
         "make run",
         "arq worker.WorkerSettings",
-        "arq examples.quickstart.WorkerSettings",
-        "python -m examples.quickstart",
+        "pip install quarq-jobs",
+        "arq quickstart.WorkerSettings",
+        "python quickstart.py",
     ],
 )
 def test_the_first_60_lines_say_how_to_start(command: str) -> None:

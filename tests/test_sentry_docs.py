@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from settings import ROOT
-from tests.documents import run_commands
+from tests.documents import as_in_the_clone, run_commands
 
-TEXT = (ROOT / "docs" / "sentry.md").read_text()
+TEXT = as_in_the_clone(ROOT / "docs" / "sentry.md")
 
 
 def test_the_example_prints_its_one_event(tmp_path: Path, redis_url: str) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from tests.documents import as_in_the_clone
 from tests.waiting import wait_until
 
-PAGE = (ROOT / "docs" / "testing.md").read_text()
+PAGE = as_in_the_clone(ROOT / "docs" / "testing.md")
 FENCES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 [MODULE], [WITH_ANYIO], [BEFORE] = (
     [fence for fence in FENCES if fence.startswith(f"# {title}\n")] for title in ("shop.py", "anyio", "test_shop.py")

@@ -10,6 +10,7 @@ from jobs.client.connection import JobsRedis
 from jobs.commands import commands
 from jobs.store.call import Call
 from jobs.store.keys import Keys
+from tests.documents import as_in_the_clone
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
@@ -150,7 +151,7 @@ async def test_commands_scan_nothing(cli: Cli, connection: JobsRedis, start_onli
 
 def test_every_command_has_its_row_of_seven_words_in_docs() -> None:
     rows = {}
-    for line in (ROOT / "docs" / "monitoring.md").read_text().splitlines():
+    for line in as_in_the_clone(ROOT / "docs" / "monitoring.md").splitlines():
         if line.startswith("| `python -m jobs "):
             command, text = (cell.strip() for cell in line.strip("|").split(" | ", 1))
             rows[command.strip("`").split()[3]] = text

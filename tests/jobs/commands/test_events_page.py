@@ -23,13 +23,14 @@ from jobs.client.connection import JobsRedis
 from jobs.monitor.event_stream import LISTENS_S, MAX_QUEUED, WATCH_INTERVAL_S
 from jobs.store.keys import WORKER_SILENT_MS, Keys
 from jobs.store.redis_url import RedisURL
+from tests.documents import as_in_the_clone
 from tests.jobs.commands.conftest import StartOnline
 from tests.jobs.commands.listening import Listener
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
 from tests.waiting import wait_until
 
-PAGE = (ROOT / "docs" / "events.md").read_text()
+PAGE = as_in_the_clone(ROOT / "docs" / "events.md")
 WORD = re.compile(r"`(\w+)`")
 TABLES = PAGE.partition("| field |")
 EVENTS = {

@@ -22,10 +22,11 @@ from jobs.errors import EncodingError
 from jobs.store.store import SIZE_LIMIT
 from jobs.values.sendable import LEAVES, remedy
 from settings import ROOT
+from tests.documents import as_in_the_clone
 from tests.jobs.example_values import Colour, Int, Name, Pair, Point, Real, Text
 from tests.registered_tasks import forget
 
-PAGE = (ROOT / "docs/arguments.md").read_text()
+PAGE = as_in_the_clone(ROOT / "docs/arguments.md")
 
 
 def column(heading: str, number: int) -> list[str]:
