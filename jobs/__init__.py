@@ -4,6 +4,7 @@ from .client.connection import JobsRedis, connect
 from .client.decorator import Task, send_task, signature, task
 from .client.middleware import Middleware, OutgoingCall
 from .client.result import AsyncResult, Result, first
+from .client.typed_workflows import Signature, chain, chord, group
 
 from .errors import (  # isort: skip
     BadRedisURL, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
@@ -17,7 +18,6 @@ from .tasks.current import CurrentJob, current_job
 from .values.untrusted_text import PrintableRecords
 from .worker.json_log import JsonLines
 from .worker.settings import worker_settings
-from .workflows.canvas import Signature, chain, chord, group
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "EncodingError", "JobsRedis", "JsonLines",

@@ -53,7 +53,7 @@ def main() -> int:
     python = [(lines_of(path), name_of(path)) for path in files(".py") if lines_of(path) > 1]
     library = sum(
         lines_of(path)
-        for path in files(".py", ".lua")
+        for path in files(".py", ".pyi", ".lua")
         if name_of(path).startswith("jobs/") and not name_of(path).startswith(NOT_COUNTED)
     )
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]

@@ -2,9 +2,9 @@
 
 import contextlib
 import copy
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 from uuid import uuid4
 
 from arq.jobs import Job
@@ -26,13 +26,24 @@ from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, 
 from .result import Result
 from .submit import calls_of, refuse_reserved_id
 
-_OPTIONS = {
+OPTIONS = {
     "job_serializer": checks.or_none(checks.function),
     "job_deserializer": checks.or_none(checks.function),
     "default_queue_name": keys.checked_queue_key,
     "expires_extra_ms": checks.count,
     "middleware": check_middleware,
 }
+
+
+class ConnectionKeywords(TypedDict, total=False):
+    """The options of a connection, so that a type checker knows them; `JobsRedis.at` says what they mean."""
+
+    answer_s: float
+    job_serializer: Callable[[Any], bytes] | None
+    job_deserializer: Callable[[bytes], Any] | None
+    default_queue_name: str
+    expires_extra_ms: int
+    middleware: Sequence[Middleware]
 
 
 @all_awaited
@@ -57,7 +68,7 @@ class JobsRedis(Store):
         A command without an answer in *answer_s* seconds has failed; `?socket_timeout=` in the address changes that.
         BadRedisURL says what is wrong with the address, SettingsMistake that there is no such option.
         """
-        for option in options.keys() - _OPTIONS:
+        for option in options.keys() - OPTIONS:
             raise SettingsMistake(
                 f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
                 "URL, such as redis://user:password@host:6379/3"
@@ -65,7 +76,7 @@ class JobsRedis(Store):
         with checks.as_settings_mistake():
             checks.seconds("answer_s", answer_s)
             for option, value in options.items():
-                _OPTIONS[option](option, value)
+                OPTIONS[option](option, value)
         client = cls(RedisURL.read(url).pool(socket_timeout=answer_s, **POOL_OPTIONS), **options)
         client.auto_close_connection_pool = True
         return client
@@ -162,7 +173,7 @@ class JobsRedis(Store):
 
 
 @contextlib.asynccontextmanager
-async def connect(redis_url: str, **options: Any) -> AsyncIterator[JobsRedis]:
+async def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.
 
     Does not wait for Redis to be there: a call does. Options: see `JobsRedis.at`. In eager mode and while a

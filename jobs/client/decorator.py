@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
+from uuid import UUID
 
 from ..errors import SettingsMistake
 from ..store import default
@@ -19,9 +20,9 @@ from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, plain_task
-from ..workflows.canvas import Signature, group
 from . import callables
 from .result import Result
+from .typed_workflows import Signature, group
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,14 +92,14 @@ class Task(Generic[P, R]):
         return (job, *args) if self.options.bind else args
 
     @awaited
-    async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[R]:
         """Call it on a worker, as soon as one is free. Once this returns, the call survives any crash."""
         return await default.current().submit(Signature(self.name, args, kwargs), {})  # type: ignore[no-any-return]
 
     @awaited
     async def apply_async(
         self, args: Iterable[Any] | None = (), kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
-    ) -> Result:
+    ) -> Result[R]:
         """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*, in another *queue* than its
         own. It never runs if it has not started when it *expires*: at a time, or that number of seconds from now.
 
@@ -116,8 +117,8 @@ class Task(Generic[P, R]):
 
     @awaited
     async def apply_many(
-        self, calls: Iterable[Sequence[Any] | Signature], **options: Unpack[ManyOptions]
-    ) -> list[Result]:
+        self, calls: Iterable[Sequence[Any] | Signature[R]], **options: Unpack[ManyOptions]
+    ) -> list[Result[R]]:
         """Call it on workers, once for each item, all in one round trip; the Results in the order given.
 
         An item is the positional arguments of one call, or a signature of this task. If one is refused, none is sent.
@@ -129,11 +130,15 @@ class Task(Generic[P, R]):
                 raise TypeError(f"{self.name}: apply_many() was given a call of another task, {signature!r}")
         return await default.current().submit_many(signatures, options)  # type: ignore[no-any-return]
 
-    def s(self, *args: Any, **kwargs: Any) -> Signature:
+    def result(self, id: str | UUID) -> Result[R]:
+        """The Result of a call of this task, by its id. Nothing is asked; whose id it is, is not looked at."""
+        return Result(id)
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
         """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""
         return Signature(self.name, args, kwargs)
 
-    def si(self, *args: Any, **kwargs: Any) -> Signature:
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
         """A call not yet made that takes no more arguments: the result before it is not handed to it."""
         return Signature(self.name, args, kwargs, immutable=True)
 
@@ -144,21 +149,21 @@ class Task(Generic[P, R]):
         *,
         immutable: bool = False,
         **options: Any,
-    ) -> Signature:
+    ) -> Signature[R]:
         """A call not yet made, with its options: countdown, eta, queue ..."""
         return Signature(self.name, args, kwargs, options, immutable)
 
     subtask = signature
 
-    def map(self, items: Iterable[Any]) -> Signature:
+    def map(self, items: Iterable[Any]) -> Signature[list[R]]:
         """One job that calls this with each item in turn: the list of results."""
         return self.s().map(items)
 
-    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature:
+    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature[list[R]]:
         """As `map`, each item being all the positional arguments of its call."""
         return self.s().starmap(items)
 
-    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group:
+    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group[list[R]]:
         """A group of starmaps over *n* items each: a list of lists of results."""
         return self.s().chunks(items, n)
 
@@ -232,7 +237,7 @@ def signature(
     *,
     immutable: bool = False,
     **options: Any,
-) -> Signature:
+) -> Signature[Any]:
     """A call of the task of that name, which need not be known in this process."""
     return Signature(checks.name("task", task), args, kwargs, options, immutable)
 
@@ -240,9 +245,9 @@ def signature(
 @awaited
 async def send_task(
     name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
-) -> Result:
+) -> Result[Any]:
     """Call the task of that name on a worker; returns its Result."""
-    return await Signature(checks.name("name", name), args, kwargs).apply_async(**options)  # type: ignore[no-any-return]
+    return await Signature(checks.name("name", name), args, kwargs).apply_async(**options)
 
 
 def _close_coroutine(thread: asyncio.Future[Any]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from .. import encoding
@@ -21,15 +21,17 @@ from ..values.must_await import all_awaited, awaited
 from ..workflows import member_ids, members
 from .job_info import JobInfo, read_info
 from .progress import heard
+from .typed_workflows import R_co
 
 _seconds = checks.or_none(checks.seconds)
+R = TypeVar("R")
 
 
 @all_awaited
-class Result:
+class Result(Generic[R_co]):
     """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
-    def __init__(self, id: str | UUID, connection: Store | None = None) -> None:
+    def __init__(self: "Result[Any]", id: str | UUID, connection: Store | None = None) -> None:
         if not isinstance(id, str):
             id = checks.job_id("id", id)
         elif not id.isascii():
@@ -46,10 +48,14 @@ class Result:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, R_co]:
         """`await result` is `await result.get()`."""
         return self.get().__await__()
 
+    @overload
+    async def get(self, timeout: float | timedelta | None = None, propagate: Literal[True] = True) -> R_co: ...  # noqa: ASYNC109
+    @overload
+    async def get(self, timeout: float | timedelta | None = None, *, propagate: bool) -> Any: ...  # noqa: ASYNC109
     async def get(self, timeout: float | timedelta | None = None, propagate: bool = True) -> Any:  # noqa: ASYNC109
         """Wait for the job to end, at most *timeout* seconds (None: without end), and return what it returned.
 
@@ -106,7 +112,7 @@ class Result:
             await revoke_all(self._connection, unended, terminate)
         return state
 
-    async def children(self) -> list["Result"]:
+    async def children(self) -> "list[Result[Any]]":
         """The members of a workflow, in the order of its tree; of a single job, the callbacks that its end called."""
         ids = await members.children_of(self._connection, self.id)
         return [Result(job_id, self._connection) for job_id in ids]
@@ -147,7 +153,7 @@ class Result:
                 seen = job.meta
                 yield encoding.loads(seen)
 
-    async def as_completed(self) -> AsyncIterator["Result"]:
+    async def as_completed(self) -> "AsyncIterator[Result[Any]]":
         """The members of a workflow, each as it ends, well or badly, until the workflow itself has ended.
 
         `get()` of one that it gives does not wait. A member that was not called is not given. ResultUnknown for an id
@@ -218,10 +224,10 @@ async def revoke_all(
 
 @awaited
 async def first(
-    results: Iterable[Result],
+    results: Iterable[Result[R]],
     timeout: float | timedelta | None = None,  # noqa: ASYNC109
     terminate: bool = False,
-) -> Any:
+) -> R:
     """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
 
     A job that fails is passed over; if all do, the first of their errors in the order given is raised. TimeoutError

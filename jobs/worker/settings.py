@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from arq.cron import CronJob
 
@@ -16,6 +16,7 @@ from .arq_command import use_our_worker
 from .builtin_tasks import map_items, starmap_items
 from .orchestrator import workflow
 from .worker import Worker
+from .worker_options import WorkerKeywords
 
 
 def worker_settings(
@@ -25,7 +26,7 @@ def worker_settings(
     cron_jobs: Sequence[CronJob] = (),
     functions: Sequence[Any] = (),
     queues: Sequence[str] | None = None,
-    **options: Any,
+    **options: Unpack[WorkerKeywords],
 ) -> type:
     """The settings of a worker, for `arq module.WorkerSettings`.
 
@@ -37,20 +38,20 @@ def worker_settings(
     SettingsMistake: an option that neither has, or a value that it cannot have.
     """
     use_our_worker()
-    options = option_checks.checked(options, inspect.signature(Worker).parameters)
+    given = option_checks.checked(options, inspect.signature(Worker).parameters)
     if not redis_url:
         raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
-    served = [keys.NO_PREFIX.queue_name(options["queue_name"])] if "queue_name" in options else []
+    served = [keys.NO_PREFIX.queue_name(given["queue_name"])] if "queue_name" in given else []
     if queues is not None or not served:
         served += option_checks.checked_queues(["default"] if queues is None else queues)
     key = keys.NO_PREFIX.queue_key(served[0])
-    schedules = option_checks.checked_cron_jobs(cron_jobs, options.get("timezone"))
+    schedules = option_checks.checked_cron_jobs(cron_jobs, given.get("timezone"))
     ours = arq_options.as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
     all_functions = [*ours, *option_checks.checked_functions(functions)]
-    connection = {name: options[name] for name in arq_options.OF_THE_CONNECTION if name in options}
+    connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}
     attributes = {
         **{"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10},
-        **options,
+        **given,
         "functions": option_checks.without_namesakes(all_functions, schedules),
         "cron_jobs": schedules,
         "queues": served,

@@ -1,7 +1,9 @@
 """The options of a worker that are ours, next to those of arq."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta, tzinfo
+from typing import Any, Literal, TypedDict
 
 from ..client.middleware import Around, AroundMiddleware, Middleware, with_automatic
 
@@ -41,6 +43,49 @@ class WorkerOptions:
     def around_runs(self) -> tuple[Middleware, ...]:
         own = [AroundMiddleware(self.around)] if self.around is not None else []
         return with_automatic([*self.middleware, *own])
+
+
+class WorkerKeywords(TypedDict, total=False):
+    """All options of `worker_settings()`, so that a type checker knows them: first those above, then arq's."""
+
+    around: Around | None
+    middleware: Sequence[Middleware]
+    lease: float
+    lease_renewal: float
+    loop_stuck: float
+    unknown_task_patience: float
+    max_jobs_total: int | None
+    max_memory: float | None
+    health: str | None
+    log_format: str
+    nice: int
+    accept_pickle: bool
+    queue_name: str
+    max_jobs: int
+    job_timeout: float | timedelta | None
+    keep_result: float | timedelta | None
+    keep_result_forever: bool
+    max_tries: int
+    retry_jobs: bool
+    poll_delay: float
+    job_completion_wait: float
+    health_check_interval: float
+    health_check_key: str | None
+    burst: bool
+    max_burst_jobs: int
+    handle_signals: bool
+    allow_abort_jobs: Literal[True]
+    log_results: bool
+    expires_extra_ms: int
+    timezone: tzinfo | str | None
+    ctx: Mapping[Any, Any] | None
+    on_startup: Callable[..., Any] | None
+    on_shutdown: Callable[..., Any] | None
+    on_job_start: Callable[..., Any] | None
+    on_job_end: Callable[..., Any] | None
+    after_job_end: Callable[..., Any] | None
+    job_serializer: Callable[[Any], bytes] | None
+    job_deserializer: Callable[[bytes], Any] | None
 
 
 OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import GenericAlias
 from typing import Any, Self, TypeVar
 
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
@@ -24,6 +25,8 @@ class Partial:
     kwargs: dict[str, Any]
     options: dict[str, Any]
     immutable: bool
+
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]  # types: client/typed_workflows.pyi
 
     def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy with these arguments, unless it is immutable, and these options."""

@@ -1,20 +1,33 @@
-"""What an editor says about calls of tasks: mypy finds exactly the errors marked in `typed_calls.py`."""
+"""What an editor says about uses of tasks: mypy and pyright refuse exactly the lines marked in `typed_calls.py`."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playwright._impl._driver import compute_driver_executable
+
+from jobs.client.connection import OPTIONS, ConnectionKeywords
+from jobs.worker.option_checks import CHECKS
+from jobs.worker.worker_options import WorkerKeywords
+from tests.venv import make_venv
 
 ROOT = Path(__file__).parents[3]
 SNIPPETS = Path(__file__).with_name("typed_calls.py")
+PYRIGHT = ("--no-deps", "basedpyright==1.40.2")
+"""pyright as a wheel. It runs on Node, which playwright has brought."""
+CONFIG = {
+    "include": [str(SNIPPETS)], "extraPaths": [str(ROOT)], "venvPath": str(ROOT), "venv": ".venv",
+    "typeCheckingMode": "standard", "pythonVersion": "3.11",
+}  # fmt: skip
 
 
 @pytest.mark.timeout(240)  # the first run of mypy on a machine reads everything
-def test_wrong_calls_and_wrong_options_are_errors_and_right_ones_are_not() -> None:
+def test_mypy_refuses_wrong_uses_and_no_right_one() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--follow-imports=silent", SNIPPETS],
         cwd=ROOT,
@@ -28,6 +41,26 @@ def test_wrong_calls_and_wrong_options_are_errors_and_right_ones_are_not() -> No
     }
 
     assert found == _marked(), run.stdout + run.stderr
+
+
+@pytest.mark.timeout(240)  # the first run fetches it
+def test_pyright_refuses_the_same_lines(tmp_path: Path) -> None:
+    python = make_venv(ROOT / ".cache" / "pyright", *PYRIGHT)
+    [program] = python.parents[1].glob("lib/python*/site-packages/basedpyright/index.js")
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(CONFIG))
+    node = compute_driver_executable()[0]
+
+    run = subprocess.run([node, program, "-p", tmp_path, "--outputjson"], capture_output=True, text=True)
+
+    refused = json.loads(run.stdout)["generalDiagnostics"]
+    assert {1 + one["range"]["start"]["line"] for one in refused} == {line for line, _ in _marked()}, run.stdout
+
+
+def test_type_checkers_know_every_option() -> None:
+    only_none = {"redis_settings", "redis_pool", "queue_read_limit"}  # refused with what to write instead
+
+    assert WorkerKeywords.__annotations__.keys() == CHECKS.keys() - only_none
+    assert ConnectionKeywords.__annotations__.keys() == OPTIONS.keys() | {"answer_s"}
 
 
 def _marked() -> set[tuple[int, str]]:

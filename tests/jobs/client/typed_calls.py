@@ -1,10 +1,25 @@
-"""Calls that are right, and calls that a type checker must refuse, marked with mypy's code. Nobody runs this."""
+"""Uses that are right, and uses that type checkers must refuse, marked with mypy's code. Nobody runs this."""
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
-from jobs import CurrentJob, Result, task
+from jobs import (
+    CurrentJob,
+    Middleware,
+    Result,
+    Signature,
+    chain,
+    chord,
+    connect,
+    crontab,
+    first,
+    group,
+    send_task,
+    signature,
+    task,
+    worker_settings,
+)
 
 
 @task(name="typed.multiply", max_retries=5, rate_limit="10/m", time_limit=30)
@@ -31,18 +46,37 @@ def bound_plain(self: CurrentJob, size: int) -> bytes:
     return bytes(size)
 
 
-async def right() -> None:
+@task(name="typed.total")
+async def total(numbers: list[int], *, start: int = 0) -> float:
+    return sum(numbers, start=start)
+
+
+class Bare(Middleware):
+    async def send(self, call: Any, call_next: Any) -> Result:  # without a type: Result[Any]
+        result: Result = await call_next(call)
+        return result
+
+
+async def calls() -> None:
     assert_type(await multiply(2, y=3), int)
-    assert_type(await multiply.delay(2, 3), Result)
+    assert_type(await multiply.delay(2, 3), Result[int])
+    assert_type(await multiply.apply_async((2, 3), countdown=10), Result[int])
+    assert_type(await multiply.apply_many([(2, 3), multiply.s(4, 5)]), list[Result[int]])
+    assert_type(await (await multiply.delay(2, 3)).get(), int)
+    assert_type(await (await multiply.delay(2, 3)).get(timeout=5), int)
+    assert_type(await (await multiply.delay(2, 3)).get(propagate=False), Any)
+    assert_type(await (await multiply.delay(2, 3)), int)
+    assert_type(multiply.result("id"), Result[int])
+    assert_type(await multiply.result("id"), int)
+    assert_type(await Result("id").get(), Any)
+    assert_type(await first([multiply.result("a"), multiply.result("b")], timeout=5), int)
+    assert_type(await send_task("typed.multiply", (2, 3)), Result[Any])
     assert_type(await plain("here"), str)
     assert_type(await bound(4), str)
     assert_type(await bound_plain(4), bytes)
-    await bound.delay(4)
-    await bare.delay()
-    await multiply.apply_async((2, 3), countdown=10)
+    assert_type(await bound.delay(4), Result[str])
+    assert_type(await bare.delay(), Result[None])
 
-
-async def wrong() -> None:
     await multiply.delay(2)  # E: call-arg
     await multiply.delay(2, "3")  # E: arg-type
     await multiply(2, 3, 4)  # E: call-arg
@@ -50,6 +84,43 @@ async def wrong() -> None:
     await bound.delay("4")  # E: arg-type
     await bare.delay(flags=True)  # E: call-arg
     await multiply.apply_async((2, 3), count_down=10)  # E: call-arg
+    await multiply.apply_many([plain.s("here")])  # E: list-item
+    text: str = await multiply.delay(2, 3)  # E: assignment
+    plain.result(text).get().upper()  # E: attr-defined
+
+
+async def workflows() -> None:
+    call = multiply.s(2)
+    assert_type(call, Signature[int])
+    assert_type(await call(3), int)
+    assert_type(await call.delay(3), Result[int])
+    assert_type(multiply.si(2, 3), Signature[int])
+    assert_type(multiply.signature((2, 3), countdown=10), Signature[int])
+    assert_type(call.set(countdown=10).on_error(plain.si("failed")), Signature[int])
+    assert_type(signature("typed.multiply", (2, 3)), Signature[Any])
+    assert_type(multiply.starmap([(2, 3)]), Signature[list[int]])
+    assert_type(multiply.chunks([(2, 3)], 10), group[list[int]])
+
+    assert_type(await group(multiply.s(n, n) for n in range(9)).delay(), Result[list[int]])
+    assert_type(await group([multiply.s(1, 1)])(), list[int])
+    assert_type(await group(multiply.s(1, 1), multiply.s(2, 2))(), list[int])
+    assert_type(await group(group(multiply.s(1, 1)), group(multiply.s(2, 2)))(), list[int])
+    assert_type(await (group(multiply.s(1, 1)) | total.s()).delay(), Result[float])
+    assert_type(await chain(multiply.s(1, 1), bare.si(), plain.s()).delay(), Result[str])
+    assert_type(await chain(call, call)(3), int)
+    assert_type(await (call | bare.si() | plain.s())(), str)
+    assert_type(await (call | group(plain.s(), plain.s())).delay(), Result[list[str]])
+    assert_type(await chord(group(multiply.s(1, 1)), total.s()).delay(), Result[float])
+    assert_type(await chord([multiply.s(1, 1)], total.s()), float)
+    assert_type(await chord([multiply.s(1, 1)])(total.s()).delay(), Result[float])
+    assert_type(await (chord([multiply.s(1, 1)], total.s()) | plain.s()).delay(), Result[str])
+
+    multiply.si(2)  # E: call-arg
+    multiply.si(2, "3")  # E: arg-type
+    numbers: list[str] = await group([multiply.s(1, 1)])()  # E: assignment
+    length: int = await (call | plain.s()).delay()  # E: assignment
+    group(multiply)  # E: call-overload
+    print(numbers, length)
 
 
 @task(name="typed.misspelt", max_retry=5)  # E: call-overload
@@ -58,3 +129,13 @@ async def misspelt() -> None: ...
 
 @task(name="typed.wrong_value", max_retries="five")  # E: call-overload
 async def wrong_value() -> None: ...
+
+
+async def settings() -> None:
+    worker_settings(redis_url="redis://", tasks=[multiply], cron_jobs=[crontab(multiply, args=(2, 3))], max_jobs=5)
+    worker_settings(redis_url="redis://", max_job=5)  # E: call-arg
+    worker_settings(redis_url="redis://", lease="15")  # E: arg-type
+    async with connect("redis://", answer_s=2, middleware=[Bare()]):
+        pass
+    connect("redis://", answer="2")  # E: call-arg
+    connect("redis://", answer_s="2")  # E: arg-type

@@ -1,0 +1,59 @@
+"""What each signature, group, chain and chord gives, for type checkers. `R` is the type of its result."""
+
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from typing import Any, Generic, overload
+
+from typing_extensions import TypeVar  # a default: `Result` alone is `Result[Any]`
+
+from ..workflows import canvas
+from .result import Result
+
+R = TypeVar("R", default=Any)
+R_co = TypeVar("R_co", covariant=True, default=Any)
+S = TypeVar("S")
+
+class Node(canvas.Node, Generic[R_co]):
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, R_co]: ...
+    async def delay(self, *args: Any, **kwargs: Any) -> Result[R_co]: ...
+    async def apply_async(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Result[R_co]: ...
+    def __or__(self, other: Node[S]) -> Node[S]: ...  # type: ignore[override]
+
+class Signature(Node[R_co], canvas.Signature):
+    def map(self, items: Iterable[Any]) -> Signature[list[R_co]]: ...
+    def starmap(self, items: Iterable[Iterable[Any]]) -> Signature[list[R_co]]: ...
+    def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group[list[R_co]]: ...
+    def __or__(self, other: Node[S]) -> chain[S]: ...  # type: ignore[override]
+
+class group(Node[list[R]], canvas.group, Generic[R]):
+    @overload  # the list of a group inside a group is part of its list
+    def __init__(self: group[S], first: group[S], /, *tasks: group[S], **options: Any) -> None: ...
+    @overload
+    def __init__(self: group[S], tasks: Iterable[group[S]], /, **options: Any) -> None: ...
+    @overload
+    def __init__(self, *tasks: Node[R], **options: Any) -> None: ...
+    @overload
+    def __init__(self, tasks: Iterable[Node[R]], /, **options: Any) -> None: ...
+    def __or__(self, other: Node[S]) -> chord[S]: ...  # type: ignore[override]
+
+class chain(Node[R_co], canvas.chain):
+    @overload
+    def __init__(self, *tasks: *tuple[*tuple[Node[Any], ...], Node[R_co]], **options: Any) -> None: ...
+    @overload
+    def __init__(self, tasks: Iterable[Node[R_co]], /, **options: Any) -> None: ...
+    @overload
+    def __init__(self: chain[None], **options: Any) -> None: ...
+    def __or__(self, other: Node[S]) -> chain[S]: ...  # type: ignore[override]
+
+class chord(Node[R_co], canvas.chord):
+    def __or__(self, other: Node[S]) -> Node[S]: ...  # type: ignore[override]
+    @overload
+    def __init__(self, header: Node[Any] | Iterable[Node[Any]], body: Node[R_co], **options: Any) -> None: ...
+    @overload
+    def __init__(self: chord[Any], header: Node[Any] | Iterable[Node[Any]], **options: Any) -> None: ...
+    @overload  # chord(header)(body)
+    def __call__(self, body: Node[S], /, **options: Any) -> chord[S]: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, R_co]: ...
+    def __await__(self) -> Generator[Any, None, R_co]: ...
