@@ -50,17 +50,23 @@ class ManyOptions(TypedDict, total=False):
     """What all calls of an `apply_many` have in common; see `apply_async`. None: as if it was not given."""
 
     countdown: Span | None
+    """Start it this long from now; negative: now."""
     eta: datetime | None
+    """Start it at this time; naive: local time. Give this or `countdown`."""
     expires: Span | datetime | None
-    """Counts until the first start: a job that was started is tried again after it, too."""
+    """A job that has not started by then never does: a time, or seconds from now. One that has started may be retried."""
     queue: str | None
+    """Another queue than the task's own."""
     headers: Mapping[str, str] | None
-    """Texts that travel with the call, and to the members and callbacks of the job: see docs/middleware.md."""
+    """Texts that travel with the call, and to its members and callbacks; the task reads `self.request.headers`."""
     link: Callback | Sequence[Callback] | None
+    """Called with the result. Storing that call and ending this job is one step."""
     link_error: Callback | Sequence[Callback] | None
+    """Called with (request, exception, traceback) once the job has failed."""
 
 
 class CallOptions(ManyOptions, total=False):
     """The options of one call. A type checker refuses others, and a call says what to use instead."""
 
     task_id: str | UUID | None
+    """Its id. A second call with it is the same job, until its result ends or is forgotten: it changes nothing."""

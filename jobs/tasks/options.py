@@ -42,13 +42,19 @@ class TaskOptions:
     aliases: Iterable[str] = _option(checks.names, ())
     """Names that the task had before: calls stored under them still run."""
     queue: str = _option(checks.queue, "default")
+    """Where its calls wait, unless a call says otherwise."""
     max_retries: int | None = _option(checks.or_none(checks.count), 3)
+    """How often a job may be retried; None: without end. A deploy or a crash uses up none."""
     default_retry_delay: float = _option(_DELAY, 180)
+    """Before a retry that says nothing else."""
     autoretry_for: tuple[type[BaseException], ...] = _option(checks.exceptions, ())
+    """Exceptions after which the job is retried by itself."""
     dont_autoretry_for: tuple[type[BaseException], ...] = _option(checks.exceptions, ())
+    """Of those, the ones after which it is not."""
     retry_backoff: bool | float = _option(_backoff, False)
     """False: always `default_retry_delay`. A number: the first delay, doubled each time. True: 1."""
     retry_backoff_max: float = _option(_DELAY, 600)
+    """The longest delay that `retry_backoff` comes to."""
     retry_jitter: bool = _option(checks.flag, True)
     """Of a backed-off delay, take a random part between nothing and all of it."""
     rate_limit: str | float | None = _option(_rate_limit, None)
@@ -74,8 +80,11 @@ class TaskOptions:
     """A plain function runs in a process of its own, which is killed at its time limit and may crash alone. As
     many run at a time as there are processors; `around` and `self.ctx` stay with the worker."""
     on_success: TaskHook | None = _option(_HOOK, None)
+    """Called with (job, what it returned), on the worker; plain or async. What it raises is only logged."""
     on_failure: TaskHook | None = _option(_HOOK, None)
+    """The same with (job, exception), once the job has failed for good."""
     on_retry: TaskHook | None = _option(_HOOK, None)
+    """The same with (job, exception), before each retry."""
 
     def __post_init__(self) -> None:
         for option in fields(self):
