@@ -39,11 +39,17 @@ class ConnectionKeywords(TypedDict, total=False):
     """The options of a connection, so that a type checker knows them; `JobsRedis.at` says what they mean."""
 
     answer_s: float
+    """A command without an answer in this time has failed, 5 unless given; `?socket_timeout=` in the address wins."""
     job_serializer: Callable[[Any], bytes] | None
+    """Encodes calls in place of ours; workers need the same."""
     job_deserializer: Callable[[bytes], Any] | None
+    """Decodes results."""
     default_queue_name: str
+    """The key of Redis that `enqueue_job()` writes to."""
     expires_extra_ms: int
+    """A job of `enqueue_job()` expires so long after it is due, in ms; without it, never."""
     middleware: Sequence[Middleware]
+    """The `send` of each is around every call, the first outermost."""
 
 
 @all_awaited

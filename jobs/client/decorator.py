@@ -100,13 +100,7 @@ class Task(Generic[P, R]):
     async def apply_async(
         self, args: Iterable[Any] | None = (), kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
     ) -> Result[R]:
-        """Call it on a worker, *countdown* seconds from now (negative: now) or at *eta*, in another *queue* than its
-        own. It never runs if it has not started when it *expires*: at a time, or that number of seconds from now.
-
-        *link* is called with the result, *link_error* with (request, exception, traceback); storing those calls and
-        ending this one is one step. The task reads *headers* as `self.request.headers`; its members and callbacks
-        inherit them. A naive *eta* is local time. The same *task_id* is one job until its result ends or is forgotten:
-        a second call changes nothing and returns its Result.
+        """As `delay`, with options: see CallOptions.
 
         TypeError: arguments that the function does not take, an option that does not exist or has a value of the wrong
         type. WrongValue: an option with a value that it cannot have. EncodingError: arguments that cannot travel.

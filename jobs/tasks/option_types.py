@@ -54,7 +54,7 @@ class ManyOptions(TypedDict, total=False):
     eta: datetime | None
     """Start it at this time; naive: local time. Give this or `countdown`."""
     expires: Span | datetime | None
-    """A job that has not started by then never does: a time, or seconds from now. One that has started may be retried."""
+    """It never starts later than this: a time, or seconds from now. One that has started may be retried later."""
     queue: str | None
     """Another queue than the task's own."""
     headers: Mapping[str, str] | None

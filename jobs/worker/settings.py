@@ -32,10 +32,9 @@ def worker_settings(
 
     *tasks* are ours, *functions* arq's; *queues* are served in the order given, the first always before the second
     (default: `default`). arq's `queue_name=` is a key of Redis, served before them; without *queues* it alone.
-    Other options are those of `worker_options.WorkerOptions` and of arq's Worker; `arq_options.TaskDefaults` says what
-    arq's are for tasks.
+    WorkerKeywords has the other options.
 
-    SettingsMistake: an option that neither has, or a value that it cannot have.
+    SettingsMistake: an option that does not exist, or a value that it cannot have.
     """
     use_our_worker()
     given = option_checks.checked(options, inspect.signature(Worker).parameters)

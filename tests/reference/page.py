@@ -10,10 +10,12 @@ from typing import Any
 import jobs
 import jobs.testing
 from jobs import errors
+from jobs.client.connection import ConnectionKeywords
 from jobs.client.job_info import Attempt, JobInfo, JobRecord
 from jobs.tasks.current import Request
 from jobs.tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from jobs.tasks.options import TaskOptions
+from jobs.worker.worker_options import WorkerKeywords, WorkerOptions
 from settings import ROOT
 from tests.reference import commands
 from tests.reference.described import Field, fields_of, members, one_line, signature_of
@@ -32,6 +34,14 @@ OF_THE_DECORATOR = (
     Field("bind", "bool", "The function's first argument is its CurrentJob."),
 )
 """Options that `@task` itself reads."""
+OF_THE_WORKER = (
+    Field("redis_url", "str", "The Redis: `redis://`, `rediss://` (TLS) or `unix://`. Required."),
+    Field("tasks", "Iterable[Task]", "The tasks that it runs."),
+    Field("functions", "Sequence", "Functions of arq that it runs, unchanged."),
+    Field("cron_jobs", "Sequence", "What `crontab()`, `every()` and arq's `cron()` make."),
+    Field("queues", "Sequence[str]", "Served in this order, the first always before the second; None: `default`."),
+)
+"""Options that `worker_settings` itself reads."""
 
 
 def page() -> str:
@@ -45,6 +55,8 @@ def sections() -> Mapping[str, str]:
     return {
         "`@task(...)`": options(TaskOptions, [TaskKeywords], OF_THE_DECORATOR),
         "`apply_async(...)`": options(CallOptions, [ManyOptions, CallOptions]),
+        "`worker_settings(...)`": options(WorkerOptions, [WorkerKeywords], OF_THE_WORKER),
+        "`connect(redis_url, ...)`": options(ConnectionKeywords, [ConnectionKeywords]),
         "Tasks": methods(jobs.Task, "run", "run_now", "with_options"),
         "Results": methods(jobs.Result) + "\n`AsyncResult` is the same class, by Celery's name.\n",
         "`await result.info()`": attributes(JobRecord, JobInfo) + "\nEach of its `history`:\n\n" + attributes(Attempt),
@@ -79,12 +91,11 @@ def options(kind: type, keywords: Sequence[type], more: Sequence[Field] = ()) ->
     """A table of options: *more*, then the fields of *keywords*, with the texts and defaults that *kind* has."""
     own = {field.name: field for field in (*fields_of(*keywords, kind), *more)}
     defaults = {field.name: field.default for field in fields(kind)} if is_dataclass(kind) else {}
-    defaults |= {field.name: None for field in more if field.name not in defaults}
     head = ("option", "type", *(["default"] if defaults else []), "what it does")
     rows = [head, ("---",) * len(head)]
     for name, typed in ((field.name, field.type) for field in (*more, *fields_of(*keywords))):
         assert own[name].text, f"{kind.__name__} says nothing of {name}: write a docstring below it"
-        default = [f"`{defaults[name]!r}`"] if defaults else []
+        default = [f"`{defaults[name]!r}`" if name in defaults else ""] if defaults else []
         rows.append((f"`{name}`", f"`{typed}`", *default, own[name].text))
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
 
