@@ -1,23 +1,34 @@
-"""Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited."""
+"""Background tasks, workflows and schedules for asyncio, on Redis: Celery's words, awaited.
 
-from .client.connection import JobsRedis, connect
-from .client.decorator import Task, send_task, signature, task
-from .client.middleware import Middleware, OutgoingCall
-from .client.result import AsyncResult, Result, first
-from .client.typed_workflows import Signature, chain, chord, group
+A name is imported when it is first asked for: arq and redis-py take 100 ms, the half of workers 40 ms.
+"""
 
-from .errors import (  # isort: skip
-    BadRedisURL, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
-    QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
-    TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
-)  # fmt: skip
-from .schedules.schedule import crontab, every
-from .store.cancellation import cancel_until_ended
-from .store.redis_url import RedisURL
-from .tasks.current import CurrentJob, current_job
-from .values.untrusted_text import PrintableRecords
-from .worker.json_log import JsonLines
-from .worker.settings import worker_settings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .values import library_name
+
+library_name.refuse_two()
+
+if TYPE_CHECKING:
+    from .client.connection import JobsRedis, connect
+    from .client.decorator import Task, send_task, signature, task
+    from .client.middleware import Middleware, OutgoingCall
+    from .client.result import AsyncResult, Result, first
+    from .client.typed_workflows import Signature, chain, chord, group
+
+    from .errors import (  # isort: skip
+        BadRedisURL, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
+        QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
+        TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
+    )  # fmt: skip
+    from .schedules.schedule import crontab, every
+    from .store.cancellation import cancel_until_ended
+    from .store.redis_url import RedisURL
+    from .tasks.current import CurrentJob, current_job
+    from .values.untrusted_text import PrintableRecords
+    from .worker.json_log import JsonLines
+    from .worker.settings import worker_settings
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "EncodingError", "JobsRedis", "JsonLines",
@@ -28,3 +39,31 @@ __all__ = [
     "connect", "crontab", "current_job", "every", "first", "group", "send_task", "signature", "task",
     "worker_settings",
 ]  # fmt: skip
+
+_HOMES = {
+    "client.connection": ("JobsRedis", "connect"),
+    "client.decorator": ("Task", "send_task", "signature", "task"),
+    "client.middleware": ("Middleware", "OutgoingCall"),
+    "client.result": ("AsyncResult", "Result", "first"),
+    "client.typed_workflows": ("Signature", "chain", "chord", "group"),
+    "schedules.schedule": ("crontab", "every"),
+    "store.cancellation": ("cancel_until_ended",),
+    "store.redis_url": ("RedisURL",),
+    "tasks.current": ("CurrentJob", "current_job"),
+    "values.untrusted_text": ("PrintableRecords",),
+    "worker.json_log": ("JsonLines",),
+    "worker.settings": ("worker_settings",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+"""The module of each name but the exceptions, which are in `errors`."""
+
+if not TYPE_CHECKING:  # a checker would take every name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+        return globals().setdefault(name, value)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Every exception of the library; `jobs` exports them all. Their names are stored: `jobs.errors.TaskRevoked`."""
+"""Every exception of the library, which exports them all. Their names are stored: `jobs.errors.TaskRevoked`."""
 
 import contextlib
 import re

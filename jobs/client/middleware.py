@@ -76,7 +76,7 @@ class Middleware:
     async def run(self, job: CurrentJob, call_next: Run) -> Any:
         """Around the code of each attempt of a task, on its worker. What it returns is the result.
 
-        What it raises is the job's exception, with retries as ever. `self.retry()` passes here as `jobs.Retry`, a
+        What it raises is the job's exception, with retries as ever. `self.retry()` passes here as `Retry`, a
         shutdown, a revoke or a lost lease as `asyncio.CancelledError`.
         """
         return await call_next(job)
@@ -126,7 +126,7 @@ def check_middleware(option: str, value: Any) -> tuple[Middleware, ...]:
         if isinstance(one, type) and issubclass(one, Middleware):
             raise SettingsMistake(f"{option}=[{one.__name__}]: give an object of it, {one.__name__}()")
         if not isinstance(one, Middleware):
-            raise SettingsMistake(f"{option}=[{checks.shown(one)}]: give objects of subclasses of jobs.Middleware")
+            raise SettingsMistake(f"{option}=[{checks.shown(one)}]: give objects of subclasses of Middleware")
         if all(getattr(type(one), side) is getattr(Middleware, side) for side in ("send", "run")):
             raise SettingsMistake(f"{option}=[{type(one).__name__}()]: it has no `async def send`, and no `run`")
         for side in ("send", "run"):

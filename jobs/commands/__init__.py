@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from ..values import checks
+from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
 from .control import call_command, control_command, purge_command, retry_command
 from .events import events_command
@@ -63,7 +64,7 @@ def main(words: list[str] | None = None) -> None:
         for word in sys.argv[1:] if words is None else words:
             if any("\ud800" <= character <= "\udfff" for character in word):
                 raise click.UsageError(f"{checks.shown(word)} is not UTF-8")
-        code = commands.main(words, prog_name="python -m jobs", standalone_mode=False)
+        code = commands.main(words, prog_name=COMMAND, standalone_mode=False)
     except click.ClickException as error:
         message = printable(error.format_message())  # click quotes what was typed as it is
         error.format_message = lambda: message  # type: ignore[method-assign]  # its show() asks for it

@@ -35,7 +35,7 @@ class ScriptConnection:
 
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
-        script = (script.prefixed or script) if self.key.prefix else script
+        script = script.prefixed if self.key.prefix else script
         try:
             return await self.command(b"EVALSHA", script.sha, 1, self.key.OURS, *args)
         except NoScriptError:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ..errors import WrongValue
 from ..values import checks
+from ..values.library_name import COMMAND
 from .option_types import CallOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
@@ -71,7 +72,7 @@ OF_CELERY: Final = {
     "retry_policy": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
     "retry_kwargs": "use max_retries= and default_retry_delay=",
     "routing_key": "use queue=",
-    "send_events": "leave it out: `python -m jobs events` shows what happens at any time",
+    "send_events": f"leave it out: `{COMMAND} events` shows what happens at any time",
     "serializer": "leave it out: every call and result is msgpack",
     "shadow": "leave it out: a task has one name, and others by aliases=",
     "store_errors_even_if_ignored": "leave it out: errors are always stored",

@@ -18,7 +18,7 @@ class WorkerOptions:
     """A function that is given the CurrentJob and returns an async context manager; the code of each task runs in it.
     `@asynccontextmanager` above `async def around(job)` with one `yield` makes one."""
     middleware: Sequence[Middleware] = ()
-    """Objects of subclasses of jobs.Middleware, the outermost first; `around` is within them all. `run` is around the
+    """Objects of subclasses of Middleware, the outermost first; `around` is within them all. `run` is around the
     code of each task, `send` around the calls that tasks make."""
     lease: float = 15
     """How long jobs are held without a sign of life from their worker."""

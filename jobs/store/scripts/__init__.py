@@ -3,43 +3,51 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 
 from ..keys import NAMES, NUMBERS, Keys
 
-_folder = files(__name__)
+_TEXTS = {
+    file.name: file.read_text(encoding="utf-8") for file in files(__name__).iterdir() if file.name.endswith(".lua")
+}
+"""All are read at once: while this process runs, an upgrade may put those of another release there."""
 _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")
 """Comments and texts, or a constant."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """What EVALSHA needs, and the text that EVAL needs when the server has forgotten it."""
-
-    name: str
-    text: bytes
-    sha: bytes
-    prefixed: "Script | None" = None
-    """The same for applications that have a prefix."""
-
-
-def load(name: str) -> Script:
-    """`<name>.lua` with all that it needs before it.
+    """`<name>.lua` with all that it needs before it, put together when it is first used: most processes use a few.
 
     A line `-- include: one, other` brings in one.lua and other.lua; `-- flags: allow-oom` becomes the script's shebang.
     """
-    own = _read(name)
-    flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
-    shebang = f"#!lua flags={flags[1]}\n" if flags else ""
-    included = re.sub(
-        r"^-- include: (.+)$", lambda line: "\n".join(map(_read, line[1].split(", "))), own, flags=re.MULTILINE
-    )
-    return _script(name, shebang + without_prefix(included), _script(name, shebang + whole(included)))
 
+    name: str
+    has_prefix: bool = False
+    """Is it for applications that have a prefix?"""
 
-def _script(name: str, lua: str, prefixed: Script | None = None) -> Script:
-    text = lua.encode()
-    return Script(name, text, hashlib.sha1(text).hexdigest().encode(), prefixed)
+    @cached_property
+    def text(self) -> bytes:
+        """What EVAL needs when the server has forgotten it."""
+        own = _TEXTS[f"{self.name}.lua"]
+        flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
+        shebang = f"#!lua flags={flags[1]}\n" if flags else ""
+        included = re.sub(
+            r"^-- include: (.+)$", lambda line: "\n".join(_TEXTS[f"{name}.lua"] for name in line[1].split(", ")), own,
+            flags=re.MULTILINE,
+        )  # fmt: skip
+        return (shebang + (whole if self.has_prefix else without_prefix)(included)).encode()
+
+    @cached_property
+    def sha(self) -> bytes:
+        """What EVALSHA needs."""
+        return hashlib.sha1(self.text).hexdigest().encode()
+
+    @cached_property
+    def prefixed(self) -> "Script":
+        """The same for applications that have a prefix."""
+        return Script(self.name, has_prefix=True)
 
 
 def whole(lua: str) -> str:
@@ -48,7 +56,7 @@ def whole(lua: str) -> str:
     A script's one `KEYS[1]` is `<prefix>jobs:`, which the access list of docs/redis.md allows: every key and channel
     that it names is made of the prefix.
     """
-    body = f"{_read('prelude')}\n{lua}"
+    body = f"{_TEXTS['prelude.lua']}\n{lua}"
     used = sorted({word[1] for word in _WORDS.finditer(body) if word[1]})
     constants = "".join(f"local {name} = {(NAMES | NUMBERS)[name]!r}\n" for name in used)
     keys = [name for name in used if name in NAMES]
@@ -59,33 +67,29 @@ def whole(lua: str) -> str:
 
 def without_prefix(lua: str) -> str:
     """The same where no prefix is, with constants as values: what functions share makes each run of a script longer."""
-    body = f"local PREFIX = ''\n{_read('prelude')}\n{lua}"
+    body = f"local PREFIX = ''\n{_TEXTS['prelude.lua']}\n{lua}"
     return _WORDS.sub(lambda word: repr((NAMES | NUMBERS)[word[1]]) if word[1] else word[0], body)
 
 
-def _read(name: str) -> str:
-    return (_folder / f"{name}.lua").read_text(encoding="utf-8")
-
-
-ENQUEUE = load("enqueue")
-CLAIM = load("claim")
-FINISH = load("finish")
-RENEW = load("renew")
-RELEASE = load("release")
-REVOKE = load("revoke")
-READ = load("read")
-FIRE = load("fire")
-STEER = load("steer")
-PROGRESS = load("progress")
-FORGET = load("forget")
-RESCHEDULE = load("reschedule")
-LIMIT = load("set_limits")
-RESUME = load("resume")
-LEAVE = load("leave")
-PAUSE = load("pause")
-MEMBER_STATES = load("member_states")
-FIND = load("find")
-QUEUES = load("queues")
-NOTE = load("note")
-ASIDE = load("aside")
-ALONE = load("alone")
+ENQUEUE = Script("enqueue")
+CLAIM = Script("claim")
+FINISH = Script("finish")
+RENEW = Script("renew")
+RELEASE = Script("release")
+REVOKE = Script("revoke")
+READ = Script("read")
+FIRE = Script("fire")
+STEER = Script("steer")
+PROGRESS = Script("progress")
+FORGET = Script("forget")
+RESCHEDULE = Script("reschedule")
+LIMIT = Script("set_limits")
+RESUME = Script("resume")
+LEAVE = Script("leave")
+PAUSE = Script("pause")
+MEMBER_STATES = Script("member_states")
+FIND = Script("find")
+QUEUES = Script("queues")
+NOTE = Script("note")
+ASIDE = Script("aside")
+ALONE = Script("alone")
