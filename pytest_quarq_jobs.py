@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-LIBRARY = "jobs"
-"""What the library is imported as."""
+LIBRARY = "quarq_jobs" if Path(__file__).with_name("quarq_jobs").is_dir() else "jobs"
+"""What the library is imported as: it is installed next to this file, or this is the clone."""
 GUARD = '{ "$@"; kill -KILL 0; } & read -r end; rm -rf "$0"; kill -KILL 0'
 """A shell that runs a server until its own input ends, as it does however pytest ends. $0: the server's folder."""
 LONGEST_SOCKET = 100
@@ -31,7 +31,7 @@ START_S = 10.0
 
 @pytest.fixture
 def jobs_eager(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Calls run at once, in the test: see `jobs.testing.eager`. Needs no Redis."""
+    """Calls run at once, in the test: see `eager` in the library's `testing`. Needs no Redis."""
     _refuse_trio(request)
     with _testing().eager():
         yield
@@ -39,7 +39,7 @@ def jobs_eager(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def jobs_worker(request: pytest.FixtureRequest, jobs_redis_url: str) -> Iterator[Any]:
-    """`async with jobs_worker(tasks=[...]):` runs a worker in the test: see `jobs.testing.Workers`."""
+    """`async with jobs_worker(tasks=[...]):` runs a worker in the test: see `Workers` there."""
     _refuse_trio(request)
     workers = _testing().Workers(jobs_redis_url)
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def jobs_worker(request: pytest.FixtureRequest, jobs_redis_url: str) -> Iterator
 
 @pytest.fixture
 def jobs_clock(jobs_worker: Any) -> Any:
-    """The clock of `jobs_worker`: `await jobs_clock.advance(days=30)`. See `jobs.testing.Clock`."""
+    """The clock of `jobs_worker`: `await jobs_clock.advance(days=30)`. See `Clock` there."""
     return _testing().Clock(jobs_worker)
 
 

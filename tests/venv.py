@@ -17,9 +17,14 @@ def make_venv(folder: Path, *requirements: str, key: str = "") -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         # Debian's python has no ensurepip, and our own environment may have been made without pip.
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-        subprocess.run([*_pip(), "--python", python, "install", "-qq", *requirements], check=True)
+        install(python, *requirements)
         stamp.write_text(wanted)
     return python
+
+
+def install(python: Path, *requirements: str) -> None:
+    """Add to an environment."""
+    subprocess.run([*_pip(), "--python", python, "install", "-qq", *requirements], check=True)
 
 
 def download_source(folder: Path, name: str, version: str) -> None:

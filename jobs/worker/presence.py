@@ -44,4 +44,4 @@ def words(pairs: Mapping[str, Any]) -> list[Any]:
 
 VERSIONS = {"python": platform.python_version(), "arq": arq.VERSION, "quarq": ""}
 with contextlib.suppress(PackageNotFoundError):  # it is used from a checkout
-    VERSIONS["quarq"] = version("quarq")
+    VERSIONS["quarq"] = version("quarq-jobs")
