@@ -1,8 +1,8 @@
 """The members of a stored workflow: their paths, and which of them have ended or failed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import msgpack
 
@@ -28,45 +28,17 @@ def is_callback(place: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Leaves:
-    """The places of all tasks below a node, and which of them are below each node of it: two ends in that list."""
-
-    places: list[str] = field(default_factory=list)
-    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, node: Tree, above: str) -> None:
-        """Add what is below the node at the place *above*; '' is the root."""
-        first = len(self.places)
-        if "task" in node:
-            self.places.append(above or "-")
-        for place, member in inside(node, above):
-            if "task" in member:  # not called for each: there may be 100,000
-                self.places.append(place)
-            else:
-                self.add(member, place)
-        self.ends[above] = first, len(self.places)
-
-
-@dataclass(frozen=True)
 class States:
-    """The states of all tasks below a node."""
+    """The states of all tasks below a node: of each by its place, and how many are in each below the nodes of it."""
 
-    leaves: Leaves
-    letters: str
-
-    def below(self, place: str) -> dict[str, int]:
-        """How many tasks below the node at *place* are in each state; of a task, its own."""
-        if place not in self.leaves.ends:
-            return {self.of(place): 1}
-        letters = self.letters[slice(*self.leaves.ends[place])]
-        return {state: n for letter, state in STATES.items() if (n := letters.count(letter))}
+    at: Mapping[str, str]
+    counts: Mapping[str, Mapping[str, int]]
 
     def of(self, place: str) -> str:
-        return STATES[self._letter_at[place or "-"]]
+        return self.at[place or "-"]
 
-    @cached_property
-    def _letter_at(self) -> dict[str, str]:
-        return dict(zip(self.leaves.places, self.letters, strict=True))
+    def below(self, place: str) -> dict[str, int]:
+        return {state: n for state in STATES.values() if (n := self.counts[place].get(state))}
 
 
 def inside(node: Tree, above: str) -> Iterator[tuple[str, Tree]]:
@@ -78,9 +50,13 @@ def inside(node: Tree, above: str) -> Iterator[tuple[str, Tree]]:
 
 def places_of(node: Tree, above: str = "") -> list[str]:
     """The places of all tasks of a tree, or below a node of it; callbacks are not counted."""
-    leaves = Leaves()
-    leaves.add(node, above)
-    return leaves.places
+    places = [above or "-"] if "task" in node else []
+    for place, member in inside(node, above):
+        if "task" in member:  # not called for each: there may be 100,000
+            places.append(place)
+        else:
+            places += places_of(member, place)
+    return places
 
 
 async def tree_of(connection: Store, workflow: str) -> Tree | None:
@@ -98,9 +74,14 @@ async def root_of(connection: Store, workflow: str) -> Tree | None:
 
 async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, above: str = "") -> States:
     """The states of the tasks below the node at the place *above*. *prefix*: of the ids of members, see member_ids."""
-    leaves = Leaves()
-    leaves.add(node, above)
-    return States(leaves, await letters_of(connection, workflow, prefix, leaves.places))
+    places = places_of(node, above)
+    states = [STATES[letter] for letter in await letters_of(connection, workflow, prefix, places)]
+    counts = defaultdict[str, Counter[str]](Counter)
+    for (parent, state), n in Counter(zip((place.rpartition(".")[0] for place in places), states, strict=True)).items():
+        steps = parent.split(".") if parent else []
+        for depth in range(len(steps) + 1):
+            counts[".".join(steps[:depth])][state] += n
+    return States(dict(zip(places, states, strict=True)), counts)
 
 
 async def _callbacks_of(connection: Store, job_id: str) -> list[str]:
