@@ -12,10 +12,9 @@ from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store import scripts
 from ..store.stored_values import moment, number, text
-from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
-from ..tasks.masking import masked
+from ..tasks.declarations import known_tasks, secrets_by
+from ..tasks.masking import Lookup, masked
 from ..workflows import member_ids, members
-from ..workflows.members import States
 from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
 from .search import Page
@@ -101,35 +100,23 @@ async def workflow(
     prefix = member_ids.prefix_of(workflow_id, tree)
     states = await members.states_of(connection, workflow_id, prefix, node, path)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
-    known = await known_tasks(connection)
-    drawn = _Drawing(prefix, known, states, inner).draw(node, path, max(start, 0), limit)
-    return drawn if path or drawn.kind == "task" else replace(drawn, state=text(state))
+    secrets = secrets_by(await known_tasks(connection))
+
+    def drawn(node: Tree, path: str, start: int, limit: int) -> WorkflowNode:
+        if (kind := kind_of(node)) == "task":
+            return _task(node, path, f"{prefix}{path or '-'}", states.of(path), secrets)
+        shown = islice(members.inside(node, path), start, start + limit)
+        inside = [drawn(member, place, 0, min(inner, limit)) for place, member in shown]
+        return WorkflowNode(kind, path, "", "", "", "", states.below(path), len(node[kind]), start, inside)
+
+    found = drawn(node, path, max(start, 0), limit)
+    return found if path or found.kind == "task" else replace(found, state=text(state))
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    prefix: str
-    known: KnownTasks
-    states: States
-    inner: int
-
-    def draw(self, node: Tree, path: str, start: int, limit: int) -> WorkflowNode:
-        kind = kind_of(node)
-        if kind == "task":
-            return self._task(node, path)
-        shown = [
-            self.draw(member, inner, 0, min(self.inner, limit))
-            for inner, member in islice(members.inside(node, path), start, start + limit)
-        ]
-        size, states = len(node[kind]), self.states.below(path)
-        return WorkflowNode(kind, path, "", "", "", "", states, size, start, shown)
-
-    def _task(self, node: Tree, path: str) -> WorkflowNode:
-        args, kwargs = masked(node["task"], node.get("args", ()), node.get("kwargs", {}), secrets_by(self.known))
-        line = MaskedCall(node["task"], args, kwargs, whole=True).line
-        state = self.states.of(path)
-        job_id = f"{self.prefix}{path or '-'}"
-        return WorkflowNode("task", path, job_id, node["task"], line, state, {state: 1}, 0, 0)
+def _task(node: Tree, path: str, job_id: str, state: str, secrets: Lookup) -> WorkflowNode:
+    args, kwargs = masked(node["task"], node.get("args", ()), node.get("kwargs", {}), secrets)
+    line = MaskedCall(node["task"], args, kwargs, whole=True).line
+    return WorkflowNode("task", path, job_id, node["task"], line, state, {state: 1}, 0, 0)
 
 
 def _node_at(tree: Tree, path: str) -> Tree | None:
