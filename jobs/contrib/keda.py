@@ -8,7 +8,7 @@ from .. import monitor
 from ..client.connection import JobsRedis
 from ..errors import WrongValue
 from ..values import checks
-from ..worker.statistics import Statistics
+from ..worker.presence import Statistics
 from .port import Answer
 
 MOST_QUEUES = 20

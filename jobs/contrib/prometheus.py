@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
-from ..worker.memory import memory_mb
-from ..worker.statistics import Statistics
+from ..worker.presence import Statistics
+from ..worker.process import memory_mb
 from .port import Answer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -25,9 +25,8 @@ from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
 from .execution.slots import Slot, Slots
 from .lease_renewer import LeaseRenewer
-from .presence import Presence
+from .presence import Presence, Statistics
 from .recorder import Recorder
-from .statistics import Statistics
 from .suspects import SETTLED_S, Caution
 from .wake import Waker
 from .worker_options import WorkerOptions

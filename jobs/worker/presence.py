@@ -1,4 +1,4 @@
-"""What a worker process reports of itself: where it runs, since when, and of which versions."""
+"""What a worker says of itself: what it does, where it runs, since when, and of which versions."""
 
 import contextlib
 import os
@@ -12,7 +12,26 @@ from typing import Any
 
 import arq
 
-from .memory import memory_mb
+from .process import memory_mb
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What it does at one moment, for `Worker.statistics()` and the monitor."""
+
+    name: str = ""
+    """Empty until the worker has started."""
+    running: int = 0
+    """Jobs that it holds: their code runs or waits, or its outcome is not recorded yet."""
+    busy: int = 0
+    """Slots in use: jobs that run and do not wait for others."""
+    started: int = 0
+    quiet: bool = False
+    stopping: bool = False
+    """It takes no more jobs, and ends with its last."""
+    slots: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many have ended, by state."""
 
 
 @dataclass(frozen=True)

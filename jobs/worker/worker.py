@@ -32,10 +32,9 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
 from .execution.runner import runner_type
-from .memory import collect_rarely, memory_mb
-from .process import PROCESS, RECYCLED, end_process, end_with_supervisor
+from .presence import Statistics
+from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
 from .scheduler import Scheduler
-from .statistics import Statistics
 from .worker_options import OWN_OPTIONS, WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
