@@ -16,7 +16,7 @@ from ..store.pool import POOL_OPTIONS
 from ..store.redis_url import RedisURL
 from ..store.store import CLASH, NEW, Store
 from ..tasks.declarations import declared
-from ..tasks.rate_limit import as_stored, parse_rate_limit
+from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import all_awaited
 from ..workflows.canvas import Node
@@ -134,7 +134,7 @@ class JobsRedis(Store):
     async def declare_limits(self, task: str, rate_limit: str | float | None, max_concurrency: int | None) -> None:
         """Store the limits that a worker declares at its start, for all workers; a rate set by an operator stays."""
         holders = "" if max_concurrency is None else max_concurrency
-        while await self.run_script(scripts.LIMIT, task, as_stored(parse_rate_limit(rate_limit)), holders, 0):
+        while await self.run_script(scripts.LIMIT, task, stored_rate(rate_limit), holders, 0):
             pass
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:

@@ -12,7 +12,7 @@ from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
 from ..tasks.call_options import inherited, stored_headers
-from ..tasks.rate_limit import as_stored, parse_rate_limit
+from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
@@ -39,8 +39,7 @@ async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
     SettingsMistake for anything else."""
-    stored = as_stored(parse_rate_limit(rate))
-    await connection.run_script(scripts.LIMIT, checks.name("task", task), stored, "", 1)
+    await connection.run_script(scripts.LIMIT, checks.name("task", task), stored_rate(rate), "", 1)
 
 
 @awaited

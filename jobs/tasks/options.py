@@ -12,7 +12,7 @@ from ..errors import Retry
 from ..values import checks
 from .call_options import advice
 from .option_types import TaskHook
-from .rate_limit import parse_rate_limit
+from .rate_limit import stored_rate
 
 
 def _backoff(option: str, value: Any) -> bool | float:
@@ -20,7 +20,7 @@ def _backoff(option: str, value: Any) -> bool | float:
 
 
 def _rate_limit(option: str, value: Any) -> Any:
-    parse_rate_limit(value)
+    stored_rate(value)
     return value
 
 

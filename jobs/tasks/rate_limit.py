@@ -1,7 +1,6 @@
 """What a `rate_limit` says: Celery's words, as a count and a window. Who may go when is decided in Redis."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
 from ..errors import SettingsMistake, WrongValue
@@ -9,24 +8,15 @@ from ..values import checks
 
 _RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
 _WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """At most *count* starts in *window_ms*, by all workers together."""
-
-    count: float
-    window_ms: int
-
-
 FASTEST, SLOWEST_S = 1e9, 366 * 86_400
 """Starts a second, and seconds from one start to the next, between which a limit can be kept."""
 
 
-def parse_rate_limit(text: str | float | Decimal | None) -> RateLimit | None:
-    """The meaning of 5 or "5" (a second), "10/s", "5/m", "100/h"; None is no limit. SettingsMistake otherwise."""
+def stored_rate(text: str | float | Decimal | None) -> str:
+    """5 or "5" (a second), "10/s", "5/m", "100/h" as limits.lua reads it: `10 1000` are at most 10 starts in 1,000 ms,
+    by all workers together. '' for None, no limit. SettingsMistake for anything else."""
     if text is None:
-        return None
+        return ""
     mistake = f"rate_limit={checks.shown(text)}: "
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     try:
@@ -35,17 +25,10 @@ def parse_rate_limit(text: str | float | Decimal | None) -> RateLimit | None:
         raise SettingsMistake(f'{mistake}write a number (a second), "10/s", "5/m" or "100/h"') from None
     if count == 0:
         raise SettingsMistake(f"{mistake}nothing would ever run; None is no limit")
-    limit = RateLimit(count, _WINDOWS_MS[match[2] or "s" if match else "s"])
-    if not 1_000 / FASTEST <= limit.window_ms / count <= SLOWEST_S * 1_000:
+    window_ms = _WINDOWS_MS[match[2] or "s" if match else "s"]
+    if not 1_000 / FASTEST <= window_ms / count <= SLOWEST_S * 1_000:
         raise SettingsMistake(f"{mistake}give a rate between one a year and {FASTEST:,.0f} a second")
-    return limit
-
-
-def as_stored(limit: RateLimit | None) -> str:
-    """`10 1000`, as limits.lua reads it: a plain decimal, never 1e+06; '' is no limit."""
-    if limit is None:
-        return ""
-    return f"{limit.count:.12f}".rstrip("0").rstrip(".") + f" {limit.window_ms}"
+    return f"{count:.12f}".rstrip("0").rstrip(".") + f" {window_ms}"  # a plain decimal, never 1e+06
 
 
 def rate_text(stored: str) -> str:
