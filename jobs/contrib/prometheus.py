@@ -87,8 +87,8 @@ def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[M
     runs = HistogramMetricFamily("quarq_job_run_seconds", run, labels=["task"])
     for task, count in _bounded(totals, known).items():
         for state in ("SUCCESS", "FAILURE", "REVOKED"):
-            finished.add_metric([task, state.lower()], count.of(state))
-        retried.add_metric([task], count.of("RETRY"))
+            finished.add_metric([task, state.lower()], count.states[state])
+        retried.add_metric([task], count.states["RETRY"])
         waits.add_metric([task], _cumulated(count.wait), count.wait_ms / 1000)
         runs.add_metric([task], _cumulated(count.run), count.run_ms / 1000)
     yield from (finished, retried, waits, runs)
@@ -115,11 +115,9 @@ def _bounded(totals: dict[str, monitor.Count], known: Iterable[str]) -> dict[str
 def _sum(counts: Sequence[monitor.Count]) -> monitor.Count:
     total = monitor.Count()
     for count in counts:
-        for state, n in count.states.items():
-            total.states[state] = total.of(state) + n
-        for mine, more in (total.wait, count.wait), (total.run, count.run):
-            for bucket, n in more.items():
-                mine[bucket] = mine.get(bucket, 0) + n
+        total.states.update(count.states)
+        total.wait.update(count.wait)
+        total.run.update(count.run)
         total.wait_ms += count.wait_ms
         total.run_ms += count.run_ms
     return total

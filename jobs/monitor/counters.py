@@ -1,7 +1,7 @@
 """Counters: of each minute, for charts, and of all time, for metrics. Every end of a job writes them (counting.lua)."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,35 +23,32 @@ empty name are the sums of all tasks that earlier releases wrote; they are not r
 class Count:
     """What was counted of a task in some time, or of all tasks together."""
 
-    states: dict[str, int] = field(default_factory=dict)
+    states: Counter[str] = field(default_factory=Counter)
     """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED."""
-    wait: dict[int, int] = field(default_factory=dict)
+    wait: Counter[int] = field(default_factory=Counter)
     """From due to start: bucket -> how many times."""
-    run: dict[int, int] = field(default_factory=dict)
+    run: Counter[int] = field(default_factory=Counter)
     wait_ms: int = 0
     run_ms: int = 0
     """The sum of all."""
 
-    def of(self, state: str) -> int:
-        return self.states.get(state, 0)
-
     def add(self, part: str, key: str | int | None, n: int) -> None:
         """Add *n* to one of the fields above, or to what it has under *key*."""
         if key is None:
-            return setattr(self, part, getattr(self, part) + n)
-        counts = getattr(self, part)
-        counts[key] = counts.get(key, 0) + n
+            setattr(self, part, getattr(self, part) + n)
+        else:
+            getattr(self, part)[key] += n
 
     @property
     def failure_share(self) -> float | None:
         """Failures among all that succeeded or failed; None where nothing did."""
-        ended = self.of("SUCCESS") + self.of("FAILURE")
-        return self.of("FAILURE") / ended if ended else None
+        ended = self.states["SUCCESS"] + self.states["FAILURE"]
+        return self.states["FAILURE"] / ended if ended else None
 
     def percentiles(self) -> dict[str, float | None]:
         """Seconds that half of all, and 95 of 100, waited and ran: the names are fields of Minute and TaskInfo."""
-        of = {"wait": self.wait, "run": self.run}
-        return {f"{name}_p{n}": percentile(of[name], n / 100) for name in of for n in (50, 95)}
+        both = ("wait", self.wait), ("run", self.run)
+        return {f"{name}_p{n}": percentile(buckets, n / 100) for name, buckets in both for n in (50, 95)}
 
 
 @dataclass(frozen=True)
@@ -141,10 +138,10 @@ def _minute(number: int, fields: Fields, count: Count) -> Minute:
     due, oldest = ([whole(n) for raw, n in fields.items() if raw.startswith(begin)] for begin in _DEPTHS)
     return Minute(
         at=moment_of(number * 60_000),
-        succeeded=count.of("SUCCESS"),
-        failed=count.of("FAILURE"),
-        retried=count.of("RETRY"),
-        revoked=count.of("REVOKED"),
+        succeeded=count.states["SUCCESS"],
+        failed=count.states["FAILURE"],
+        retried=count.states["RETRY"],
+        revoked=count.states["REVOKED"],
         **count.percentiles(),
         due=sum(due) if due else None,
         oldest_due_s=max(oldest) / 1000 if oldest else None,

@@ -64,20 +64,17 @@ async def find(
     began, indexes = time.monotonic(), await indexes_for(connection, wanted)
     names = [index.name for index in indexes]
     number = names.index(name) if name in names else 0
-    page, seen = Page[JobRow]([]), set[str]()
+    found, back_to = dict[str, JobRow](), None
     while number < len(indexes):
-        room = limit - len(page.rows)
-        step = await _step(connection, known, wanted, indexes[number], last, last_id, room)
-        rows = [*page.rows, *(row for row in step.rows if row.id not in seen)]
-        seen.update(row.id for row in step.rows)
-        last, last_id = step.last, step.last_id
-        back_to = moment(last) or page.looked_back_to
+        step = await _step(connection, known, wanted, indexes[number], last, last_id, limit - len(found))
+        found |= {row.id: row for row in step.rows if row.id not in found}
+        last, last_id, back_to = step.last, step.last_id, moment(step.last) or back_to
         if step.at_end:
             number, last, last_id = number + 1, "", ""
-        page = Page(rows, _cursor(names[number], last, last_id) if number < len(indexes) else "", back_to)
-        if len(rows) >= limit or time.monotonic() - began > PATIENCE_S:
+        if len(found) >= limit or time.monotonic() - began > PATIENCE_S:
             break
-    return page if page.next else Page(page.rows)
+    rows = list(found.values())
+    return Page(rows, _cursor(names[number], last, last_id), back_to) if number < len(indexes) else Page(rows)
 
 
 async def _step(

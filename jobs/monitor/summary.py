@@ -57,9 +57,9 @@ async def overview(connection: JobsRedis) -> Overview:
         unserved=tuple(
             row.name for row in rows if row.due and row.name and not row.paused and claiming.isdisjoint(row.workers)
         ),
-        succeeded_last_hour=hour.of("SUCCESS"),
-        failed_last_hour=hour.of("FAILURE"),
-        retried_last_hour=hour.of("RETRY"),
+        succeeded_last_hour=hour.states["SUCCESS"],
+        failed_last_hour=hour.states["FAILURE"],
+        retried_last_hour=hour.states["RETRY"],
         # from the history, not from the minutes: it does not begin at zero with each of them
         per_s=float(await connection.zcount(connection.key.HISTORY, await now_ms(connection) - 60_000, "+inf")) / 60,
     )

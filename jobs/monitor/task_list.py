@@ -52,7 +52,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
             rate_limit=rate_text(limits[f"{name}|rate"] if override is None else override),
             overridden=override is not None,
             max_concurrency=whole(limits[f"{name}|holders"]) or None,
-            states=count.states,
+            states=dict(count.states),
             failure_share=count.failure_share,
             **count.percentiles(),
         )

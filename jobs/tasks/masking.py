@@ -176,8 +176,7 @@ class _Masker:
         shown: list[Any] = []
         for place, value in enumerate(values):
             if self._left <= 0:
-                shown.append(REST)
-                break
+                return [*shown, REST]
             name = secrets.name_at(place) if secrets.places else None
             shown.append(self.value(value, depth) if name is None else Mark(HIDDEN, f"{name}={HIDDEN!r}"))
         return shown
@@ -186,8 +185,7 @@ class _Masker:
         shown: dict[Any, Any] = {}
         for name, value in values.items():
             if self._left <= 0:
-                shown[REST] = REST
-                break
+                return {**shown, REST: REST}
             hidden = isinstance(name, str) and secrets.hide(name)
             shown[name] = HIDDEN if hidden else self.value(value, depth)
         return shown

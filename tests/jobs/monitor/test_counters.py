@@ -125,7 +125,7 @@ async def test_old_minutes_do_not_count(connection: JobsRedis, start_online: Sta
     await connection.set(Keys.CLOCK, 61 * MINUTE_MS)
 
     assert (await overview(connection)).succeeded_last_hour == 0
-    assert (await totals(connection))[""].of("SUCCESS") == 1
+    assert (await totals(connection))[""].states["SUCCESS"] == 1
     assert await now_ms(connection) > 0
 
 

@@ -49,7 +49,7 @@ async def test_what_a_member_does_is_told_once(
     assert len(logged) == failures
     assert caplog.text.count("Traceback (most recent call last)") == failures
     counted = await totals(connection)
-    assert [counted[name].of("FAILURE") for name in ("", "tests.fail")] == [failures, failures]
+    assert [counted[name].states["FAILURE"] for name in ("", "tests.fail")] == [failures, failures]
     assert worker.statistics().counts["FAILURE"] == failures
     failed = await _find(connection, state="FAILURE")
     assert [(row.task, row.parent) for row in failed] == [("tests.fail", result.id)] * failures
@@ -69,7 +69,7 @@ async def test_what_a_workflow_does_by_itself_is_its_own_failure(
 
     assert isinstance(await result.get(timeout=5, propagate=False), Exception)
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
-    assert (await totals(connection))["jobs.workflow"].of("FAILURE") == 1
+    assert (await totals(connection))["jobs.workflow"].states["FAILURE"] == 1
     assert worker.statistics().counts["FAILURE"] == 1
     assert [row.id for row in await _find(connection, state="FAILURE")] == [result.id]
 
@@ -83,7 +83,7 @@ async def test_a_member_that_never_ran_leaves_the_failure_to_its_workflow(
     result: Result = await group(log.s(1), signature("tests.log", (2,), expires=0)).delay()
 
     assert isinstance(await result.get(timeout=5, propagate=False), Exception)
-    assert (await totals(connection))[""].of("FAILURE") == 1
+    assert (await totals(connection))[""].states["FAILURE"] == 1
     assert [row.id for row in await _find(connection, state="FAILURE")] == [result.id]
 
 
