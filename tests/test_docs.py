@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+import jobs
+import pytest_quarq_jobs
+from jobs import encoding, testing
+from jobs.commands import commands
+from jobs.store.keys import NAMES, Keys
 from settings import ROOT
 from tests.bench.__main__ import GROUPS
 from tests.chaos.__main__ import of_name
+from tests.metric_names import OF_A_PROCESS, OF_JOBS
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -109,3 +115,30 @@ def test_pages_of_the_library_say_what_is_installed_and_others_what_the_clone_ha
     used = set(re.findall(r"(?:\bfrom|\bimport|python -m|^:::) ((?:quarq_)?jobs)\b", page.read_text(), re.M))
 
     assert used <= ({"jobs"} if page.stem in OF_THE_CLONE else {"quarq_jobs"})
+
+
+STABILITY = (ROOT / "docs" / "stability.md").read_text()
+
+
+def promised(begin: str) -> list[str]:
+    """The names in the other cells of the rows of docs/stability.md whose first cell begins so."""
+    rows = [row.partition(" | ") for row in re.findall(r"^\| (.*) \|$", STABILITY, re.MULTILINE)]
+    return sorted(
+        name for first, _, others in rows if first.startswith(begin) for name in re.findall(r"`(.+?)`", others)
+    )
+
+
+def test_each_public_name_has_one_word_about_its_stability() -> None:
+    """A new one is not public before docs/stability.md says what it promises."""
+    [own] = re.findall(r"^\| (`status`.*) \|$", STABILITY, re.MULTILINE)
+    of_arq = {key for key in NAMES.values() if not key.startswith(Keys.OURS)}
+    events = (ROOT / "docs" / "events.md").read_text().partition("| field |")[0]
+
+    assert promised("`quarq_jobs`") == sorted(jobs.__all__)
+    assert promised("`quarq_jobs.testing`") == sorted(testing.__all__)
+    assert promised("fixtures") == sorted(name for name in vars(pytest_quarq_jobs) if name.startswith("jobs_"))
+    assert sorted(re.findall(r"`(\w+)`", own)) == sorted(commands.commands)
+    assert promised("[events]") == sorted(re.findall(r"^\| `(?:job|worker)` \| `(\w+)`", events, re.MULTILINE))
+    assert {*re.findall(r"`(arq:[\w:-]+)`", STABILITY)} == of_arq
+    assert all(hasattr(encoding, name) for name in promised("`quarq_jobs.encoding`"))
+    assert all(name.startswith("quarq_") for name in OF_JOBS | OF_A_PROCESS)
