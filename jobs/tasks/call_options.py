@@ -61,7 +61,10 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
 }
 
 OF_CELERY: Final = {
+    "acks_on_failure_or_timeout": f"leave it out: a job that failed has ended, and `{COMMAND} retry` runs it again",
+    "after_return": "use on_success= and on_failure=",
     "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
+    "before_start": "use worker_settings(around=...), or code at the start of the task",
     "compression": "nothing is compressed; a large argument belongs in a database or a file",
     "connection": "use `async with connect(url):`",
     "exchange": "use queue=",
@@ -69,8 +72,9 @@ OF_CELERY: Final = {
     "producer": "use `async with connect(url):`",
     "reject_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
     "retry": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
-    "retry_policy": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
     "retry_kwargs": "use max_retries= and default_retry_delay=",
+    "retry_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
+    "retry_policy": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
     "routing_key": "use queue=",
     "send_events": f"leave it out: `{COMMAND} events` shows what happens at any time",
     "serializer": "leave it out: every call and result is msgpack",

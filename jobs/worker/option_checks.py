@@ -17,6 +17,25 @@ from ..schedules.schedule import Schedule, crontab
 from ..store import keys
 from ..values import checks
 
+OF_CELERY: Final = {
+    "beat_schedule": "use cron_jobs=[crontab(...), every(...)]",
+    "broker_url": "use redis_url=",
+    "concurrency": "use max_jobs=: jobs that run at the same time, of any kind",
+    "imports": "use tasks=[...]",
+    "include": "use tasks=[...]",
+    "max_memory_per_child": "use max_memory=, in MB",
+    "max_tasks_per_child": "use max_jobs_total=",
+    "prefetch_multiplier": "leave it out: a worker claims no more than it has room for",
+    "result_backend": "leave it out: results are in redis_url=, too",
+    "result_expires": "use keep_result=, or @task(result_expires=...)",
+    "task_acks_late": "leave it out: @task(acks_late=True) is the default",
+    "task_always_eager": "use eager() of the module testing in tests",
+    "task_default_queue": "give it to the task: @task(queue=...)",
+    "task_routes": "give each task its queue: @task(queue=...)",
+    "task_time_limit": "use job_timeout=, or @task(time_limit=...)",
+}
+"""Settings of Celery, without `worker_`, and what to do instead."""
+
 _REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
 
 
@@ -103,7 +122,7 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     meant: dict[str, Any] = {}
     for option, value in options.items():
         if option not in known:
-            hint = checks.hint(option, list(known))
+            hint = OF_CELERY.get(option.removeprefix("worker_")) or checks.hint(option, list(known))
             raise SettingsMistake(f"worker_settings() has no option {option!r}; {hint}")
         with checks.as_settings_mistake():
             meant[option] = CHECKS[option](option, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from jobs import Middleware, crontab, every, task, worker_settings
 from jobs.errors import SettingsMistake
 from jobs.testing import eager
 from jobs.worker import Worker
+from jobs.worker.option_checks import OF_CELERY
 from tests.jobs.option_values import (
     ABOVE_ZERO,
     COUNT,
@@ -156,16 +158,18 @@ def test_around_is_refused_in_eager_mode_too() -> None:
 
 @pytest.mark.parametrize(
     ("option", "hint"),
-    [
-        ("max_job", "did you mean 'max_jobs'"),
-        ("leases", "did you mean 'lease'"),
-        ("concurrency", "there are: .*max_jobs"),
-        ("base", "there are:"),
-    ],
+    [("max_job", "did you mean 'max_jobs'"), ("leases", "did you mean 'lease'"), ("base", "there are:")],
 )
 def test_a_hint_is_given_where_a_name_is_near(option: str, hint: str) -> None:
     with pytest.raises(SettingsMistake, match=f"no option '{option}'; {hint}"):
         settings_of(**{option: 1})
+
+
+@pytest.mark.parametrize("setting", sorted(OF_CELERY))
+def test_a_setting_of_celery_is_answered_with_what_to_do_instead(setting: str) -> None:
+    for option in (setting, f"worker_{setting}"):
+        with pytest.raises(SettingsMistake, match=re.escape(OF_CELERY[setting])):
+            settings_of(**{option: 1})
 
 
 def test_a_schedule_without_a_zone_goes_by_the_workers() -> None:
