@@ -38,7 +38,7 @@ MAY_READ_SETTINGS = re.compile(
     r"|jobs/commands/worker\.py|jobs/worker/process\.py"
 )
 READS_PICKLE = "jobs/contrib/pickled.py"
-"""Imported by a worker with `accept_pickle=True`, and by nothing else."""
+"""Imported by a worker with `accept_pickle=True`, and by a project that moves from arq."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 

@@ -185,6 +185,11 @@ class Result(Generic[R_co]):
             try:
                 stored = self._connection.loads(job.result)
                 success, value = stored["s"], stored["r"]
+            except EncodingError:
+                if not job.result.startswith(b"\x80"):
+                    raise
+                told = "arq pickled it: connect(..., job_deserializer=pickle.loads) reads it, and runs any code in it"
+                raise EncodingError(f"the result of job {self.id}: {told}") from None
             except (TypeError, KeyError) as error:
                 raise EncodingError(f"what is kept as the result of job {self.id} is none") from error
             if success or isinstance(value, BaseException):

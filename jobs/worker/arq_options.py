@@ -3,9 +3,8 @@
 Tasks are in arq's list of functions, of which a worker makes what it can run, by name.
 """
 
-import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -18,11 +17,7 @@ from ..client.middleware import Middleware
 from ..client.submit import WORKFLOW_TASKS
 from ..schedules.schedule import Schedule
 from ..tasks import registry
-from .execution.claimed_job import CallData
-from .execution.held_job import HeldJob
 from .execution.runnables import ArqRunnable, Runnable, TaskRunnable
-
-logger = logging.getLogger("arq.worker.jobs")
 
 OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms", "middleware")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
@@ -51,13 +46,9 @@ class TaskDefaults:
         return task.with_options(**missing) if missing and task.name not in WORKFLOW_TASKS else task
 
 
-def pickle_reader() -> Callable[[HeldJob], CallData]:
-    """What reads the jobs that arq pickled, for a worker with `accept_pickle=True`. The log says what that means."""
-    logger.warning(
-        "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for jobs arq pickled "
-        "before the exchange: remove it once they are done"
-    )
-    return import_module("..contrib.pickled", __package__).read  # type: ignore[no-any-return]
+def arq_format() -> Any:
+    """The module for what arq pickled, of a worker with `accept_pickle=True`."""
+    return import_module("..contrib.pickled", __package__)
 
 
 @dataclass

@@ -75,7 +75,7 @@ class Engine:
         self._connections = [ScriptConnection(pool, redis.key) for _ in range(3)]
         claiming, finishing, waking = self._connections
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
-        self._recorder = Recorder(OutcomeEncoder(redis, self.name), finishing, self._settled)
+        self._recorder = Recorder(OutcomeEncoder(redis, self.name, self._runner.pickled), finishing, self._settled)
         self.waker = Waker(waking, self.queues, poll_s, lambda: self._claimable > 0, self._slots.wait_for_change)
         self._control = Subscription(
             pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF

@@ -126,6 +126,9 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
             raise SettingsMistake(f"worker_settings() has no option {option!r}; {hint}")
         with checks.as_settings_mistake():
             meant[option] = CHECKS[option](option, value)
+    if meant.get("accept_pickle") and (meant.get("job_serializer") or meant.get("job_deserializer")):
+        why = "it is for projects without a job_serializer, whose jobs arq pickles; remove the one or the other"
+        raise SettingsMistake(f"accept_pickle=True: {why}")
     lease, renewal = meant.get("lease", 15), meant.get("lease_renewal", 5)
     if renewal >= lease:
         raise SettingsMistake(f"lease_renewal={renewal:g}: give less than the lease, {lease:g} s, or leases end")

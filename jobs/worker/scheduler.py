@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from arq.cron import CronJob
+from arq.utils import to_unix_ms
 
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
@@ -125,17 +126,13 @@ class Scheduler:
             coming.append(next_of(job, coming[-1].astimezone(self._zone)))
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
         return await self._redis.run_script(
-            scripts.FIRE, job.name, _ms(moment), how, window_ms, name, when, own.queue, payload, expires,
-            job.job_id or "", _ms(coming[0]), ",".join(str(_ms(moment)) for moment in coming),
+            scripts.FIRE, job.name, to_unix_ms(moment), how, window_ms, name, when, own.queue, payload, expires,
+            job.job_id or "", to_unix_ms(coming[0]), ",".join(str(to_unix_ms(moment)) for moment in coming),
         )  # fmt: skip
 
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
         return (await store.now(self._redis)).astimezone(self._zone)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def _in_each_worker(job: CronJob) -> bool:

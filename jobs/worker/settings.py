@@ -48,6 +48,7 @@ def worker_settings(
     ours = arq_options.as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
     all_functions = [*ours, *option_checks.checked_functions(functions)]
     connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}
+    client = arq_options.arq_format().PicklingRedis if given.get("accept_pickle") else JobsRedis
     attributes = {
         **{"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10},
         **given,
@@ -55,7 +56,7 @@ def worker_settings(
         "cron_jobs": schedules,
         "queues": served,
         "queue_name": key,  # where `arq --check` looks for the health record
-        "redis_pool": JobsRedis.at(redis_url, default_queue_name=key, **connection),
+        "redis_pool": client.at(redis_url, default_queue_name=key, **connection),
         "redis_settings": RedisURL.read(redis_url).arq_settings(),  # what `arq --check` connects by
     }
     return type("WorkerSettings", (), attributes)

@@ -27,7 +27,7 @@ from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from . import log_setup
-from .arq_options import TaskDefaults, TaskFunction, pickle_reader, runnables
+from .arq_options import TaskDefaults, TaskFunction, arq_format, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
@@ -123,7 +123,7 @@ class Worker(ArqWorker):
             self.ctx,
             self._options.unknown_task_patience,
             self.log_results,
-            pickle_reader() if self._options.accept_pickle else None,
+            self._accepted_pickle(),
         )
         shut_down = partial(self.handle_sig, signal.SIGTERM)
         engine = self.engine = Engine(
@@ -145,6 +145,15 @@ class Worker(ArqWorker):
             await self._leave(redis, engine)
         if engine.started == self._options.max_jobs_total:
             logger.info("max_jobs_total=%d jobs are done: ending", engine.started)
+
+    def _accepted_pickle(self) -> Any:
+        if not self._options.accept_pickle:
+            return None
+        logger.warning(
+            "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for the move from "
+            "arq: remove it once its jobs are done"
+        )
+        return arq_format()
 
     async def _recycle_when_over(self, most_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""

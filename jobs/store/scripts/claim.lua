@@ -14,7 +14,7 @@ local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonum
 local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS, MANY, LONG = 1000, 100, 500, 60000, 41, ('-'):rep(65)
 local now = now_ms()
 local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_ms + lease)
-local takeover = note_alive(now)
+local takeover, are_aborts = note_alive(now), absorb_aborts(now)
 local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 
 -- Of a job that no worker has had yet, only the first fields can be there.
@@ -39,9 +39,9 @@ local function is_revoked(workflow)
 end
 
 -- Why a job must end instead of running; '' if it may run.
-local function verdict(record, payload)
+local function verdict(id, record, payload)
   if not payload then return 'missing' end
-  if record.revoked then return 'revoked' end
+  if record.revoked or are_aborts and redis.call('ZREM', ABORT, id) == 1 then return 'revoked' end
   if record.parent and is_revoked(record.parent) then return 'revoked' end
   local begun = record.attempts > 0 or record.listener -- a workflow that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
@@ -68,9 +68,24 @@ local function look_again(id, queue, key, score, alive)
   if alive then redis.call('ZADD', LEASES .. queue, score, id) end
 end
 
+-- How often stock workers have run the job since, if they can have: its producer is one, or its call is a pickle too. As in
+-- arq, its next run is the one after.
+local function take_tries(id, record, payload)
+  local first = payload and payload:byte(1)
+  if record.enqueued and first ~= 0x80 and first ~= 0x8f then return 0 end
+  local tries = redis.pcall('GET', RETRY .. id)
+  if tries then redis.call('DEL', RETRY .. id) end
+  return type(tries) == 'string' and tonumber(tries:match('^%d%d?%d?%d?%d?$')) or 0
+end
+
 -- Written at once, not in bulk: to the rest of the script, too, somebody has this job.
 local function hand_over(id, queue, key, record, payload, why)
   redis.call('SET', IN_PROGRESS .. id, token, 'PXAT', held_until)
+  local tries = take_tries(id, record, payload)
+  if tries > 0 then
+    record.retries = record.retries + tries
+    redis.call('HSET', RECORD .. id, 'retries', record.retries)
+  end
   if record.state then redis.call('DEL', RETRY .. id) end -- a worker of an earlier release may have had it
   local suspect, crashes = record.suspect and not record.tree, record.crashes
   if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
@@ -85,7 +100,7 @@ local function hand_over(id, queue, key, record, payload, why)
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
   rows[#rows + 1] = row
-  if why == '' and not record.state and not record.parent then return end
+  if why == '' and not record.state and not record.parent and record.retries == 0 then return end
   row[7], row[8], row[9], row[10] = why, record.retries, crashes, record.lapsed and 1 or 0
   row[11], row[12], row[13] = record.unknown or '', suspect and 1 or 0, record.parent and 1 or 0
 end
@@ -114,8 +129,13 @@ local function consider(id, queue, key, payload, may_be_held)
   if not payload and not record.state and not record.enqueued then -- nothing to run, nothing to tell
     return redis.call('ZREM', key, id)
   end
+  if not payload and not record.parent and redis.call('EXISTS', RESULT .. id) == 1 then -- a stock worker has ended it
+    let_go(id, record.task)
+    forget_record(id)
+    return redis.call('ZREM', key, id)
+  end
   if started then note_lapse(id, record) end
-  local why = verdict(record, payload)
+  local why = verdict(id, record, payload)
   if why == '' and not admit(id, key, record.task, record.due or now, now, takeover) then
     if started then -- its lapse is noted: from here on it waits like any other
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '')
@@ -176,7 +196,6 @@ local function consider_due(queue, key)
   end
 end
 
-absorb_aborts()
 for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then

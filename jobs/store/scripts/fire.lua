@@ -3,6 +3,8 @@
 -- that was emptied) a moment that was missed does not fire; one that a worker saw arrive does.
 -- A worker declares its schedules at its start, and once a minute: from the first time on, and not from before, their
 -- moments count as missed. What Redis knows of them is enough to list them, and to run them now without asking a worker.
+-- One of arq's own has no words, and the id that arq gives it. A stock worker enqueues it a second ahead: then a worker of ours
+-- runs it, and there is a record; or a stock one does, and keeps the in-progress key for a minute.
 -- ARGV: name, moment ms, how (due; missed: found at a start; declared: nothing fires), window ms, task, when (in words),
 --   queue, payload, expires, id of the job or '', next ms, the next few
 -- Returns fired, early, handled, declared, new, skipped or paused.
@@ -35,7 +37,8 @@ if not_run then
   end
   return not_run
 end
-local id = given_id ~= '' and given_id or 'sched:' .. name .. ':' .. ARGV[2]
+local id = given_id ~= '' and given_id or (when == '' and '' or 'sched:') .. name .. ':' .. ARGV[2]
+if when == '' and given_id == '' and redis.call('EXISTS', IN_PROGRESS .. id, RECORD .. id) > 0 then return 'handled' end
 store(now, { { id = id, queue = queue, payload = payload, task = task, due = ARGV[2], expires = expires } })
 publish_events(now)
 redis.call('HSET', key, 'last_run', ARGV[2], 'last_id', id)

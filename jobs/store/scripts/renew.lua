@@ -12,7 +12,7 @@ local LOOKED_AT_ONCE, UNSERVED_MS = 50, 30000
 local now = now_ms()
 local lost, revoked = {}, {}
 
-absorb_aborts() -- here too: a worker with no free slot does not claim
+absorb_aborts(now) -- here too: a worker with no free slot does not claim
 for i = 6 + tasks + facts, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'revoked')

@@ -40,6 +40,8 @@ class OutcomeEncoder:
 
     store: Store
     worker: str = ""
+    pickled: Any = None
+    """The module that writes what arq reads too, see Runner."""
 
     def row(self, held: HeldJob, outcome: Outcome) -> Row:
         """The row of an outcome. One that cannot be encoded becomes a FAILURE, `held.outcome` too."""
@@ -119,7 +121,9 @@ class OutcomeEncoder:
         results of a group, which are kept in the journal too.
         """
         job, call = held.job, held.call
-        new: dict[str, Any] = {"s": outcome.state == SUCCESS, "r": outcome.value}
+        of_arq = self.pickled is not None and self.pickled.is_of_arq(held)
+        value = self.pickled.shown(outcome.value) if of_arq else outcome.value
+        new: dict[str, Any] = {"s": outcome.state == SUCCESS, "r": value}
         if not job.is_member:
             tries = max(job.retries + 1, call.job_try or 0)
             enqueued = call.enqueued or job.enqueued or job.received
@@ -127,16 +131,16 @@ class OutcomeEncoder:
             new |= {"q": self.store.key.queue_key(job.queue), "id": job.id}
         if job.is_member and len(job.payload) > KEPT_CALL_BYTES:
             encoded = self._dumps(new, held)
-        elif held.sent and self.store.is_own_encoding:
+        elif held.sent and self.store.is_own_encoding and not of_arq:
             encoded = encoding.joined(held.sent, self._dumps(new, held))
         else:
             sent = self._as_sent(held)
             kept = {"f": sent.task, "a": list(sent.args), "k": sent.kwargs, "h": sent.headers, "cut": sent.cut}
             encoded = self._dumps({name: value for name, value in kept.items() if value or name in "fak"} | new, held)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self.store.size_limit
-        if len(encoded) > limit and (size := len(self._dumps({"r": outcome.value}, held))) > limit:
+        if len(encoded) > limit and (size := len(self._dumps({"r": value}, held))) > limit:
             raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
-        return encoded
+        return self.pickled.answer(encoded, new, held, outcome.value) if of_arq else encoded
 
     def _dumps(self, data: dict[str, Any], held: HeldJob) -> bytes:
         """Journals are always in our encoding: a worker with another serializer may read them."""

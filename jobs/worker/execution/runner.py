@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +23,8 @@ from .held_job import HeldJob
 from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 
-PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-"""What a pickle begins with, and no call of ours."""
+PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
+"""What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
 UNKNOWN_AGAIN_S = 5
 """How long a job with an unknown task is put back: a newer worker may know it."""
 
@@ -39,7 +39,8 @@ class Runner:
     ctx: dict[Any, Any]
     unknown_patience_s: float = 0
     log_results: bool = True
-    read_pickled: Callable[[HeldJob], CallData] | None = None
+    pickled: Any = None
+    """The module that reads what arq pickled, if this worker accepts that."""
 
     def declarations(self) -> dict[str, str]:
         """What processes without the code of these functions have to know of them: see known_tasks."""
@@ -125,8 +126,8 @@ class Runner:
         except DeserializationError:
             if not held.job.payload.startswith(PICKLED):
                 raise
-        if self.read_pickled is not None:
-            return self.read_pickled(held)
+        if self.pickled is not None:
+            return self.pickled.read(held)  # type: ignore[no-any-return]
         raise DeserializationError(
             "unable to deserialize job: it was pickled, as arq does by default; "
             "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"

@@ -21,9 +21,12 @@ from arq.cron import cron
 from arq.jobs import Job
 from redis.asyncio import Redis
 
-from jobs import Result
+from jobs import Result, encoding
 from jobs.client.connection import JobsRedis
-from jobs.errors import RemoteError, TaskRevoked
+from jobs.contrib import pickled
+from jobs.errors import EncodingError, RemoteError, TaskRevoked
+from jobs.monitor import job_detail
+from tests.jobs.worker import tasks
 from tests.jobs.worker.arq_tasks import T, enough, runs
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -191,7 +194,50 @@ def test_what_reads_pickle_is_not_loaded_with_the_library() -> None:
         "import sys, jobs, jobs.testing, jobs.monitor, jobs.commands; "
         "from jobs import worker_settings; from arq.worker import create_worker; "
         "create_worker(worker_settings(redis_url='redis://localhost')); "
-        "sys.exit('jobs.worker.pickled' in sys.modules)"
+        "sys.exit('jobs.contrib.pickled' in sys.modules)"
     )
 
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def explode() -> None:
+    runs.append("exploded")
+
+
+class Bomb:
+    """What is run by whoever unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return explode, ()
+
+
+async def test_nothing_but_the_call_of_a_job_is_unpickled(
+    redis: Redis, redis_url: str, connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    """Not what is kept of other jobs, nor a pickle beside a call in msgpack."""
+    bomb = pickle.dumps({"s": True, "r": Bomb(), "f": "describe", "a": (), "k": {}, "t": 1, "et": 1})
+    good = [await connection.enqueue_job("describe", n, _job_id=f"job {n}") for n in range(3)]
+    task = await tasks.multiply.delay(2, 3)
+    call = encoding.dumps({"t": None, "f": "describe", "a": [7], "k": {}, "et": 1_700_000_000_000})
+    await redis.set("arq:job:both", pickled._for_both(call, {"r": Bomb()}))
+    await redis.zadd("arq:queue", {"both": 1})
+    for field in ("log", "meta", "children", "retries", "expires", "worker"):
+        await redis.hset(f"jobs:job:{good[0].job_id}", field, bomb)  # type: ignore[misc, union-attr]  # its stub
+    await redis.mset({"arq:result:ended": bomb, "arq:retry:both": bomb})
+    await redis.hset("jobs:tasks", mapping={"describe": bomb, "tests.multiply": bomb})  # type: ignore[misc]
+    await redis.zadd("arq:abort", {bomb: 1})
+    assert pickle.loads(await redis.get("arq:job:both")) == {"r": None}  # it is one to arq
+    assert runs.pop() == "exploded"
+
+    worker = await start_worker(**enough(functions=[describe], accept_pickle=True))
+    assert await Result("both").get(timeout=T) == "int 7 None"
+    assert await task.get(timeout=T) == 6
+    for job in good[1:]:
+        assert job is not None
+        await Result(job.job_id).get(timeout=T)
+    for reader in (connection, worker.pool):
+        with pytest.raises(EncodingError, match=r"arq pickled it: .*job_deserializer=pickle.loads"):
+            await Result("ended", reader).get(timeout=T)  # type: ignore[arg-type]  # a JobsRedis
+        assert await job_detail.job(reader, "ended")  # type: ignore[arg-type]
+        assert await job_detail.job(reader, "job 0")  # type: ignore[arg-type]
+    assert "exploded" not in runs
