@@ -188,8 +188,8 @@ class Result(Generic[R_co]):
             except EncodingError:
                 if not job.result.startswith(b"\x80"):
                     raise
-                told = "arq pickled it: connect(..., job_deserializer=pickle.loads) reads it, and runs any code in it"
-                raise EncodingError(f"the result of job {self.id}: {told}") from None
+                why = "arq pickled it: connect(..., job_deserializer=pickle.loads) reads it, and runs any code in it"
+                raise EncodingError(f"the result of job {self.id}: {why}") from None
             except (TypeError, KeyError) as error:
                 raise EncodingError(f"what is kept as the result of job {self.id} is none") from error
             if success or isinstance(value, BaseException):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import pickle
 import threading
@@ -128,8 +127,8 @@ async def stop(worker: Any, running: asyncio.Task[None] | None = None) -> None:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-    with contextlib.suppress(asyncio.CancelledError):  # of its jobs, which arq raises again
-        await worker.close()
+    worker.tasks.clear()  # else arq raises what cancelled them, and closes nothing
+    await worker.close()
 
 
 def ours(**options: Any) -> dict[str, Any]:
