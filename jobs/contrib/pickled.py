@@ -40,7 +40,7 @@ def dumps(call: Mapping[str, Any]) -> bytes:
     with contextlib.suppress(EncodingError):
         plain = encoding.dumps({**call, "a": list(call["a"])})
         if encoding.loads_stored(plain) == call:  # an exception may come back as another
-            return _for_both(plain, call)
+            return for_both(plain, call)
     return FOR_BOTH[:1] + _pickled(call)
 
 
@@ -100,7 +100,7 @@ def answer(plain: bytes, fields: Mapping[str, Any], held: HeldJob, value: Any) -
     """The result *plain* of that job, for arq's client as well. EncodingError: not even pickle can carry the value."""
     call = held.unpickled or held.call
     whole = {**fields, "f": call.task, "a": call.args, "k": call.kwargs, "r": _as_arq_has_it(value)}
-    return _for_both(plain, whole)
+    return for_both(plain, whole)
 
 
 def shown(value: Any) -> Any:
@@ -134,7 +134,7 @@ def _pickled(value: Any) -> bytes:
         raise EncodingError(f"pickle cannot carry it either: {said(error, 500)}") from error
 
 
-def _for_both(plain: bytes, value: Mapping[str, Any]) -> bytes:
+def for_both(plain: bytes, value: Mapping[str, Any]) -> bytes:
     """The dict that *plain* is in msgpack, behind a pickle of *value*."""
     pickled = bytes(3) + _pickled(dict(value))
     others = ENTRIES - 1 - (plain[0] & 0x0F)

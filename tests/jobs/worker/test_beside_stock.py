@@ -107,27 +107,26 @@ async def before(redis_url: str) -> AsyncIterator[ArqRedis]:
 @pytest.fixture
 async def start_stock(redis_url: str) -> AsyncIterator[StartStock]:
     """Start a worker of arq's own, in this process."""
-    started: list[tuple[Any, asyncio.Task[None]]] = []
+    started = list[Any]()
 
     async def start(**options: Any) -> Any:
         known = {"functions": FUNCTIONS, "poll_delay": 0.02, "allow_abort_jobs": True, "handle_signals": False}
         worker = Worker(**{**known, **options}, redis_settings=settings_of(redis_url))  # type: ignore[arg-type]
         assert not isinstance(worker, Worker)
-        started.append((worker, asyncio.create_task(worker.main())))
+        started.append(worker)
+        worker.main_task = asyncio.create_task(worker.main())
         return worker
 
     yield start
-    for worker, running in started:
-        await stop(worker, running)
+    for worker in started:
+        await stop(worker)
 
 
-async def stop(worker: Any, running: asyncio.Task[None] | None = None) -> None:
-    """As SIGTERM does: what it runs is cancelled, and waits again."""
-    for task in (running or worker.main_task, *worker.tasks.values()):
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-    worker.tasks.clear()  # else arq raises what cancelled them, and closes nothing
+async def stop(worker: Any) -> None:
+    """Once its jobs have ended. One that is cancelled while it connects leaves a socket open."""
+    gate.set()
+    worker.burst, worker.max_burst_jobs = True, 0
+    await worker.main_task
     await worker.close()
 
 
@@ -146,7 +145,7 @@ async def test_the_count_of_tries_goes_on_in_our_worker(
             job = await producer.enqueue_job("tries", 4, _defer_by=T)
             assert job is not None
             await redis.set(f"arq:retry:{job.job_id}", tried)
-            await redis.zadd(job._queue_name, {job.job_id: 1})
+            await redis.zadd(producer.default_queue_name, {job.job_id: 1})
             if seen:
                 assert await job.result(timeout=T, poll_delay=0.02) == 4
             else:

@@ -219,7 +219,7 @@ async def test_nothing_but_the_call_of_a_job_is_unpickled(
     good = [await connection.enqueue_job("describe", n, _job_id=f"job {n}") for n in range(3)]
     task = await tasks.multiply.delay(2, 3)
     call = encoding.dumps({"t": None, "f": "describe", "a": [7], "k": {}, "et": 1_700_000_000_000})
-    await redis.set("arq:job:both", pickled._for_both(call, {"r": Bomb()}))
+    await redis.set("arq:job:both", pickled.for_both(call, {"r": Bomb()}))
     await redis.zadd("arq:queue", {"both": 1})
     for field in ("log", "meta", "children", "retries", "expires", "worker"):
         await redis.hset(f"jobs:job:{good[0].job_id}", field, bomb)  # type: ignore[misc, union-attr]  # its stub
