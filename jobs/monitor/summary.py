@@ -14,7 +14,6 @@ class Overview:
     """Figures of this moment, and of the last hour."""
 
     workers: int
-    """Online now."""
     quiet: int
     """Those of them that claim nothing."""
     running: int

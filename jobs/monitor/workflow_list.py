@@ -41,7 +41,6 @@ class WorkflowNode:
     """A node of a workflow's tree: a group, chain or chord, or a task."""
 
     kind: str
-    """group, chain, chord or task."""
     path: str
     """From the root to it: `0.3`; '' is the root."""
     id: str
@@ -54,7 +53,6 @@ class WorkflowNode:
     states: Mapping[str, int]
     """How many tasks below it are in each state; '' counts those that have not been called yet."""
     size: int
-    """How many members it has."""
     start: int
     """The number of the first member shown."""
     members: list["WorkflowNode"] = field(default_factory=list)

@@ -27,7 +27,6 @@ class KnownTask:
 
 
 KnownTasks: TypeAlias = Mapping[str, KnownTask]
-"""Tasks by name."""
 
 
 def secrets_by(known: KnownTasks) -> Lookup:

@@ -46,7 +46,6 @@ class Recorder:
         return len(self._held) >= HELD_LIMIT
 
     def put(self, held: HeldJob, outcome: Outcome) -> None:
-        """Have the outcome written, soon."""
         self._held.append((held, self._encoder.row(held, outcome)))
         self.idle.clear()
         self._wanted.set()

@@ -34,7 +34,6 @@ def is_reserved(job_id: str) -> bool:
 
 
 def place_in(workflow: str, job_id: str) -> str:
-    """The place of the member *job_id* of *workflow*."""
     return job_id.removeprefix(workflow).lstrip(":")
 
 

@@ -85,7 +85,6 @@ async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, a
 
 
 async def _callbacks_of(connection: Store, job_id: str) -> list[str]:
-    """The ids of the callbacks that the end of a job has called."""
     packed: bytes | None = await connection.hget(connection.key.RECORD + job_id, "children")  # type: ignore[misc]
     try:
         return [] if packed is None else [str(job_id) for job_id in msgpack.unpackb(packed)]
