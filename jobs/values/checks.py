@@ -135,7 +135,9 @@ def zone(option: str, value: Any) -> tzinfo:
             return ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise WrongValue(f"{option}={shown(value)} is not a time zone such as Europe/Berlin or UTC") from None
-    return _is(tzinfo, option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
+    if not isinstance(value, tzinfo):
+        raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
+    return value
 
 
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
