@@ -13,7 +13,7 @@ from arq.worker import func
 from ..client.decorator import Task
 from ..client.middleware import check_middleware
 from ..errors import SettingsMistake
-from ..schedules.schedule import Schedule, crontab
+from ..schedules.schedule import Schedule
 from ..store import keys
 from ..values import checks
 
@@ -84,6 +84,31 @@ def _only(*allowed: Any, otherwise: str) -> checks.Check:
     return check
 
 
+def _queues(option: str, value: Any) -> list[str]:
+    named = list(checks.names(option, value))
+    if not named or len(set(named)) < len(named):
+        raise SettingsMistake(f"{option}={checks.shown(value)}: give a list of names, each once")
+    return named
+
+
+def _list_of(fits: Callable[[Any], bool], otherwise: str) -> checks.Check:
+    def check(option: str, value: Any) -> list[Any]:
+        several = list(checks.items(option, value, f"a list of {option}"))
+        for one in several:
+            if not fits(one):
+                raise SettingsMistake(f"{option}=[...]: {checks.shown(one)} {otherwise}")
+        return several
+
+    return check
+
+
+def _is_function(one: Any) -> bool:
+    """Is it a coroutine function, what `arq.worker.func()` makes, or the path of one?"""
+    with contextlib.suppress(Exception):
+        return isinstance(one, str) or func(one) is not None
+    return False
+
+
 _SECONDS = partial(checks.seconds, least=0)
 _FLAGS = ("burst", "handle_signals", "keep_result_forever", "retry_jobs", "log_results", "accept_pickle")
 _TIMES = ("lease", "lease_renewal", "loop_stuck", "poll_delay", "health_check_interval")
@@ -97,6 +122,15 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     **dict.fromkeys(("unknown_task_patience", "job_completion_wait"), _SECONDS),
     **dict.fromkeys(("job_timeout", "keep_result"), checks.or_none(_SECONDS)),
     **dict.fromkeys(("redis_settings", "redis_pool"), _only(None, otherwise=_REDIS)),
+    "tasks": _list_of(
+        lambda one: isinstance(one, Task),
+        "is no task: put @task above the function; functions=[...] takes those of arq",
+    ),
+    "functions": _list_of(_is_function, "is no function of arq, an `async def`; a task belongs in tasks=[...]"),
+    "cron_jobs": _list_of(
+        lambda one: isinstance(one, CronJob), "is no schedule: give crontab(...), every(...), or what arq.cron() makes"
+    ),
+    "queues": _queues,
     "health": checks.or_none(_address),
     "around": checks.or_none(around),
     "middleware": check_middleware,
@@ -135,58 +169,16 @@ def checked(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     return meant
 
 
-def checked_queues(queues: Any) -> list[str]:
-    with checks.as_settings_mistake():
-        named = checks.names("queues", queues)
-    if not named or len(set(named)) < len(named):
-        raise SettingsMistake(f"queues={checks.shown(queues)}: give a list of names, each once")
-    return list(named)
-
-
-def _listed(option: str, given: Any, fits: Callable[[Any], bool], otherwise: str) -> list[Any]:
-    with checks.as_settings_mistake():
-        several = list(checks.items(option, given, f"a list of {option}"))
-    for one in several:
-        if not fits(one):
-            raise SettingsMistake(f"{option}=[...]: {checks.shown(one)} {otherwise}")
-    return several
-
-
-def checked_tasks(tasks: Any) -> list[Task[Any, Any]]:
-    otherwise = "is no task: put @task above the function; functions=[...] takes those of arq"
-    return _listed("tasks", tasks, lambda one: isinstance(one, Task), otherwise)
-
-
-def checked_functions(functions: Any) -> list[Any]:
-    """arq's functions: a coroutine function, what `arq.worker.func()` makes, or the path of one."""
-    otherwise = "is no function of arq, an `async def`; a task belongs in tasks=[...]"
-    return _listed("functions", functions, _is_function, otherwise)
-
-
-def _is_function(one: Any) -> bool:
-    with contextlib.suppress(Exception):
-        return isinstance(one, str) or func(one) is not None
-    return False
-
-
-def without_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> list[Any]:
-    """The functions and tasks; SettingsMistake for two of one name, of which arq runs the last for both."""
+def refuse_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> None:
+    """SettingsMistake for two functions or tasks of one name, of which arq runs the last for both, and for two
+    schedules: Redis knows each by its name alone."""
     known: dict[str, Any] = {}
     of_arq = (job for job in cron_jobs if not isinstance(job, Schedule))
     for one in (*(name if isinstance(name, str) else func(name) for name in functions), *of_arq):
         name, code = (one, one) if isinstance(one, str) else (one.name, one.coroutine)
         if known.setdefault(name, code) != code:
             raise SettingsMistake(f"two functions are named {name!r} in tasks= or functions=: give one another name=")
-    return list(functions)
-
-
-def checked_cron_jobs(cron_jobs: Any, zone: Any) -> list[CronJob]:
-    """The schedules, by the clock of *zone* where they have none of their own. Redis knows each by its name alone."""
-    otherwise = "is no schedule: give crontab(...), every(...), or what arq.cron() makes"
-    several = _listed("cron_jobs", cron_jobs, lambda one: isinstance(one, CronJob), otherwise)
-    seen = set[str]()
-    for schedule in several:
-        if isinstance(schedule, Schedule) and schedule.name in seen:
-            raise SettingsMistake(f"two schedules are called {schedule.name!r}: give each a name= of its own")
-        seen.add(schedule.name)
-    return [schedule.in_zone(zone) if zone and isinstance(schedule, crontab) else schedule for schedule in several]
+    names = [job.name for job in cron_jobs if isinstance(job, Schedule)]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsMistake(f"two schedules are called {name!r}: give each a name= of its own")

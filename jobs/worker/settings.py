@@ -9,6 +9,7 @@ from arq.cron import CronJob
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..errors import SettingsMistake
+from ..schedules.schedule import crontab
 from ..store import keys
 from ..store.redis_url import RedisURL
 from . import arq_options, option_checks
@@ -37,22 +38,26 @@ def worker_settings(
     SettingsMistake: an option that does not exist, or a value that it cannot have.
     """
     use_our_worker()
-    given = option_checks.checked(options, inspect.signature(Worker).parameters)
+    lists: dict[str, Any] = {"tasks": tasks, "functions": functions, "cron_jobs": cron_jobs}
+    if queues is not None or "queue_name" not in options:
+        lists["queues"] = ["default"] if queues is None else queues
+    given = option_checks.checked({**lists, **options}, ("tasks", *inspect.signature(Worker).parameters))
     if not redis_url:
         raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
-    served = [keys.NO_PREFIX.queue_name(given["queue_name"])] if "queue_name" in given else []
-    if queues is not None or not served:
-        served += option_checks.checked_queues(["default"] if queues is None else queues)
+    of_arq = [keys.NO_PREFIX.queue_name(given["queue_name"])] if "queue_name" in given else []
+    served = [*of_arq, *given.get("queues", ())]
     key = keys.NO_PREFIX.queue_key(served[0])
-    schedules = option_checks.checked_cron_jobs(cron_jobs, given.get("timezone"))
-    ours = arq_options.as_functions((*option_checks.checked_tasks(tasks), workflow, map_items, starmap_items))
-    all_functions = [*ours, *option_checks.checked_functions(functions)]
+    zone = given.get("timezone")
+    schedules = [job.in_zone(zone) if zone and isinstance(job, crontab) else job for job in given["cron_jobs"]]
+    ours = arq_options.as_functions((*given.pop("tasks"), workflow, map_items, starmap_items))
+    runs = [*ours, *given["functions"]]
+    option_checks.refuse_namesakes(runs, schedules)
     connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}
     client = arq_options.arq_format().PicklingRedis if given.get("accept_pickle") else JobsRedis
     attributes = {
         **{"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10},
         **given,
-        "functions": option_checks.without_namesakes(all_functions, schedules),
+        "functions": runs,
         "cron_jobs": schedules,
         "queues": served,
         "queue_name": key,  # where `arq --check` looks for the health record
