@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
+from jobs import worker_settings
 from jobs.client.connection import OPTIONS, ConnectionKeywords
 from jobs.worker.option_checks import CHECKS
 from jobs.worker.worker_options import WorkerKeywords
@@ -59,7 +61,8 @@ def test_pyright_refuses_the_same_lines(tmp_path: Path) -> None:
 def test_type_checkers_know_every_option() -> None:
     only_none = {"redis_settings", "redis_pool", "queue_read_limit"}  # refused with what to write instead
 
-    assert WorkerKeywords.__annotations__.keys() == CHECKS.keys() - only_none
+    named = inspect.signature(worker_settings).parameters.keys() - {"redis_url", "options"}
+    assert WorkerKeywords.__annotations__.keys() | named == CHECKS.keys() - only_none
     assert ConnectionKeywords.__annotations__.keys() == OPTIONS.keys() | {"answer_s"}
 
 
