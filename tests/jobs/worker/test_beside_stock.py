@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.cron import cron
-from arq.jobs import DeserializationError, Job, JobStatus
+from arq.jobs import DeserializationError, Job, JobStatus, SerializationError
 from arq.worker import JobExecutionFailed, Retry, func
 from redis.asyncio import Redis
 
@@ -338,3 +338,20 @@ async def test_the_waiting_jobs_of_both_are_listed_by_arq(
     for pool in (before, worker.pool):
         listed = await pool.queued_jobs(queue_name="arq:queue:mine")
         assert Counter(str(job.args) for job in listed) == {"(Order(number=1),)": 2, "(2,)": 2}
+
+
+async def test_a_stock_worker_runs_calls_in_msgpack_if_it_is_given_what_reads_them(
+    redis_url: str, before: ArqRedis, start_stock: StartStock
+) -> None:
+    """Of a team that goes back to arq, with calls that wait: without it they fail, and are gone."""
+    for deserializer, answer in ((pickled.loads, "ours"), (None, DeserializationError("unable to deserialize job"))):
+        async with connect(redis_url) as connection:
+            job = await connection.enqueue_job("gives", "ours")
+        assert job is not None
+        stock = await start_stock(job_deserializer=deserializer)
+        try:
+            told: Any = await Job(job.job_id, before).result(timeout=T, poll_delay=0.02)
+        except SerializationError as error:
+            told = error
+        assert (type(told), str(told)) == (type(answer), str(answer))
+        await stop(stock)
