@@ -177,7 +177,9 @@ def refuse_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> 
     for one in (*(name if isinstance(name, str) else func(name) for name in functions), *of_arq):
         name, code = (one, one) if isinstance(one, str) else (one.name, one.coroutine)
         if known.setdefault(name, code) != code:
-            raise SettingsMistake(f"two functions are named {name!r} in tasks= or functions=: give one another name=")
+            raise SettingsMistake(
+                f"two functions are named {name!r} in tasks= or functions=: take one out, or give it another name="
+            )
     names = [job.name for job in cron_jobs if isinstance(job, Schedule)]
     for name in names:
         if names.count(name) > 1:

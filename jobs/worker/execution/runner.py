@@ -25,6 +25,10 @@ from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
 """What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
+NOT_ACCEPTED = (
+    "unable to deserialize job: it was pickled, as arq does by default; "
+    "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
+)
 UNKNOWN_AGAIN_S = 5
 """How long a job with an unknown task is put back: a newer worker may know it."""
 
@@ -103,42 +107,36 @@ class Runner:
         job = held.job
         if job.verdict:
             return _ended_unstarted(held)
+        is_pickled = job.payload.startswith(PICKLED) and self.redis.is_own_encoding
+        if is_pickled and self.pickled is None:
+            return self._not_here(job, NOT_ACCEPTED, DeserializationError(NOT_ACCEPTED))
         try:
-            held.call = self._decode(held)
+            read = self.pickled.read if is_pickled else self._decode
+            held.call = read(held)
             held.sent = job.payload
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
-        function = self.functions.get(held.call.task)
+        name = held.call.task
+        function = self.functions.get(name)
         if function is None:
-            return self._unknown(job, held.call.task)
+            unknown = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")
+            return self._not_here(job, f"this worker does not know the task {name!r}", unknown)
+        if is_pickled and not isinstance(function, ArqRunnable):
+            why = f"{name} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+            return self._not_here(job, why, DeserializationError(why))
         refused = function.refuse(job, held.call)
-        if held.unpickled is not None and not isinstance(function, ArqRunnable):
-            refused = DeserializationError(
-                f"{held.call.task} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
-            )
         if refused is None:
             return None
         return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
 
     def _decode(self, held: HeldJob) -> CallData:
-        try:
-            return decode_call(held.job.payload, self.redis.loads)
-        except DeserializationError:
-            if not held.job.payload.startswith(PICKLED):
-                raise
-        if self.pickled is not None:
-            return self.pickled.read(held)  # type: ignore[no-any-return]
-        raise DeserializationError(
-            "unable to deserialize job: it was pickled, as arq does by default; "
-            "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
-        )
+        return decode_call(held.job.payload, self.redis.loads)
 
-    def _unknown(self, job: ClaimedJob, name: str) -> Outcome:
+    def _not_here(self, job: ClaimedJob, why: str, error: Exception) -> Outcome:
+        """A worker with other settings may be able to run it: it waits for that one for a while, before it fails."""
         since = job.unknown_since or job.received
         if job.received - since >= self.unknown_patience_s * 1000:
-            error = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")
             return Outcome(FAILURE, error, why=str(error))
-        why = f"this worker does not know the task {name!r}"
         return Outcome(PENDING, delay_s=UNKNOWN_AGAIN_S, why=why, unknown_since=since)
 
     def _judge(self, held: HeldJob, error: BaseException, function: Runnable) -> Outcome:

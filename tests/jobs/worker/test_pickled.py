@@ -19,6 +19,7 @@ import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.cron import cron
 from arq.jobs import Job
+from arq.worker import func
 from redis.asyncio import Redis
 
 from jobs import Result, encoding
@@ -27,7 +28,7 @@ from jobs.contrib import pickled
 from jobs.errors import EncodingError, RemoteError, TaskRevoked
 from jobs.monitor import job_detail
 from tests.jobs.worker import tasks
-from tests.jobs.worker.arq_tasks import T, enough, runs
+from tests.jobs.worker.arq_tasks import T, enough, nap, runs
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
 
@@ -131,7 +132,7 @@ async def test_pickled_and_ours_run_side_by_side_with_retries_and_cron(
 async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
     before: ArqRedis, connection: JobsRedis, start_worker: StartWorker
 ) -> None:
-    await start_worker(**enough(functions=[describe]))
+    await start_worker(**enough(functions=[describe], unknown_task_patience=0))
     for function in ("describe", "tests.multiply", "unknown"):
         job = await before.enqueue_job(function, 1)
         assert job is not None
@@ -140,12 +141,29 @@ async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
     assert runs == []
 
 
+@pytest.mark.parametrize("options", [{}, {"accept_pickle": True, "tasks": [nap]}], ids=str)
+async def test_a_pickled_job_waits_for_a_worker_that_can_run_it(
+    redis: Redis, before: ArqRedis, connection: JobsRedis, start_worker: StartWorker, options: dict[str, Any]
+) -> None:
+    """Where `accept_pickle` or the function was taken away too early, or on one worker only."""
+    job = await before.enqueue_job(nap.name, Order(1))
+    assert job is not None
+    worker = await start_worker(**options)
+    await wait_until(lambda: redis.hget(f"jobs:job:{job.job_id}", "unknown"), "that worker to put it back")
+    assert await Result(job.job_id).state() == "PENDING"
+    await worker.close()
+    await start_worker(functions=[func(describe, name=nap.name)], accept_pickle=True)
+    await redis.zadd("arq:queue", {job.job_id: 1})
+
+    assert await job.result(timeout=T, poll_delay=0.02) == f"Order {Order(1)!r} None"
+
+
 async def test_a_pickled_job_of_a_task_is_never_run(
     before: ArqRedis, connection: JobsRedis, start_worker: StartWorker
 ) -> None:
     job = await before.enqueue_job("arq_options.nap", 0)
     assert job is not None
-    await start_worker(**enough(accept_pickle=True))
+    await start_worker(**enough(accept_pickle=True, unknown_task_patience=0))
 
     with pytest.raises(RemoteError, match=r"nap is a task: accept_pickle=True reads pickled jobs for func"):
         await Result(job.job_id).get(timeout=T)
