@@ -1,33 +1,53 @@
 """The address of a Redis, read in one place: workers, callers, commands, the monitor and the site's settings agree."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from arq.connections import RedisSettings
-from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import connection as redis_py
 
 from ..errors import BadRedisURL
 from .pool import Pool
 
-ENCODE = "; in a user name or password write % / ? # @ : and spaces as %25 %2F %3F %23 %40 %3A %20"
+_LOGIN = r"((?P<username>[^:/?#]*)(:(?P<password>[^/?#]*))?@)?"
+_SERVER = r"(?P<host>\[[\da-fA-F:.]+\]|[^\s,:@/?#\[\]]*)(:(?P<port>\d{0,5}))?(/(?P<db>\d{1,9})?/?)?"
+_SOCKET = r"(?P<path>/[^?#]*[^/?#][^?#]*)"
+_QUERY = r"(\?(?P<query>([^=&#]+=[^&#]*(&|$))*))?"
+_ENCODE = "in a user name or password write % / ? # @ : and spaces as %25 %2F %3F %23 %40 %3A %20"
+
+_TEXT, _FLAG = ("(?s:.*)", "text"), ("(?i:1|0|true|false|yes|no|t|f|y|n)", "true or false")
+_NUMBER, _SECONDS = (r"\d{1,9}", "a whole number"), (r"(?=.*[1-9])\d{1,9}(\.\d{1,9})?", "seconds, more than 0")
+_OF_ALL = {
+    **dict.fromkeys(("username", "password", "client_name"), _TEXT),
+    **dict.fromkeys(("db", "health_check_interval"), _NUMBER),
+    **dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _SECONDS),
+    "max_connections": (r"0*[1-9]\d{0,8}", "a whole number from 1"),
+    "protocol": ("2", "2: workers and callers speak RESP2"),
+}
+_OF_TLS = {
+    **dict.fromkeys(("ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_ciphers"), _TEXT),
+    "ssl_cert_reqs": ("none|optional|required", "none, optional or required"),
+    "ssl_check_hostname": _FLAG,
+}
+_OPTIONS = {
+    "unix": _OF_ALL,
+    "redis": {**_OF_ALL, "socket_keepalive": _FLAG},
+    "rediss": {**_OF_ALL, "socket_keepalive": _FLAG, **_OF_TLS},
+}
+"""What each scheme takes after the `?`: what its text looks like, and what that is called in a refusal."""
+_READERS: Mapping[str, Any] = {**redis_py.URL_QUERY_ARGUMENT_PARSERS, "port": int, "protocol": int}
 
 
 @dataclass(frozen=True)
 class RedisURL:
-    """An address that was read: either `path` (a unix socket) or `host` and `port`. Its repr shows no password."""
+    """An address that was read. Its repr shows the scheme alone."""
 
-    host: str = "localhost"
-    port: int = 6379
-    path: str = ""
-    db: int = 0
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What follows the `?`, but for db, username and password: keywords of redis-py's connections and pool."""
+    scheme: str
+    given: Mapping[str, Any] = field(repr=False)
+    """Keywords of redis-py: `db`, `host` and `port` or the `path` of a unix socket, and what else the address has."""
 
     @classmethod
     def read(cls, url: str) -> Self:
@@ -36,26 +56,26 @@ class RedisURL:
         Spaces around it are dropped. A missing host is localhost. BadRedisURL gives the reason, without the password.
         """
         try:
-            return cls(**_parts(url))
+            return cls(*_read(url.strip() if isinstance(url, str) else ""))
+        except UnicodeDecodeError:
+            raise BadRedisURL(url, "holds a %-sequence that is no UTF-8") from None
         except ValueError as error:
             raise BadRedisURL(url, str(error)) from None
 
-    def pool(self, **defaults: Any) -> ConnectionPool:
+    def pool(self, **defaults: Any) -> redis_py.ConnectionPool:
         """A pool of connections to it. *defaults* hold where the address does not say otherwise."""
-        login = {"db": self.db, "username": self.username, "password": self.password}
-        given = {**defaults, **self.options, **login}
-        if self.path:
+        given = {**defaults, **self.given}
+        if self.scheme == "unix":
             given = {name: value for name, value in given.items() if not name.startswith("socket_keepalive")}
-            return Pool(UnixDomainSocketConnection, path=self.path, **given)
-        kind = SSLConnection if self.tls else Connection
-        return Pool(kind, host=self.host, port=self.port, **given)
+            return Pool(redis_py.UnixDomainSocketConnection, **given)
+        return Pool(redis_py.SSLConnection if self.scheme == "rediss" else redis_py.Connection, **given)
 
     def arq_settings(self) -> RedisSettings:
         """The same for arq's own connections, such as that of `arq --check`."""
-        given = {name: value for name, value in self.options.items() if name in _OF_ARQ}
-        server: dict[str, Any] = {"host": self.host, "port": self.port, "unix_socket_path": self.path or None}
-        login: dict[str, Any] = {"database": self.db, "username": self.username, "password": self.password}
-        return _HiddenSettings(**server, **login, ssl=self.tls, **given)
+        known = {field.name for field in fields(RedisSettings)}
+        given = {name: value for name, value in self.given.items() if name in known}
+        own = {"database": self.given["db"], "unix_socket_path": self.given.get("path"), "ssl": self.scheme == "rediss"}
+        return _HiddenSettings(**given, **own)
 
 
 class _HiddenSettings(RedisSettings):
@@ -63,106 +83,39 @@ class _HiddenSettings(RedisSettings):
         return f"RedisSettings(host={self.host!r}, port={self.port}, database={self.database})"
 
 
-def _parts(url: object) -> dict[str, Any]:
+def _read(url: str) -> tuple[str, dict[str, Any]]:
     """The fields of a RedisURL; a ValueError gives the reason, without a word of the address itself."""
-    if not isinstance(url, str):
-        raise ValueError("is no text: give one such as redis://localhost:6379")
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        port, raw = parts.port, (parts.username, parts.password, parts.hostname, parts.path)
-    except ValueError:
-        raise ValueError(f"has a host or a port that cannot be read: write host:port{ENCODE}") from None
-    try:
-        username, password, host, path = (unquote(part or "", errors="strict") for part in raw)
-    except UnicodeDecodeError:
-        raise ValueError("holds a %-sequence that is no UTF-8") from None
-    is_socket = parts.scheme == "unix"
-    in_path = "" if is_socket else path.strip("/")
-    _refuse(url, parts.netloc.rpartition("@")[2], host, port, path, in_path, is_socket)
-    options = _options(parts.scheme, parts.query)
-    db = int(in_path or options.get("db", 0))
-    if options.pop("db", db) != db:
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme not in _OPTIONS:
+        raise ValueError("is not an address: begin it with redis:// or rediss:// or unix://")
+    found = re.fullmatch(_LOGIN + (_SOCKET if scheme == "unix" else _SERVER) + _QUERY, rest, re.ASCII)
+    if found is None or not url.isprintable():
+        form = "unix:///run/redis/redis.sock" if scheme == "unix" else f"{scheme}://user:password@host:6379/0"
+        raise ValueError(f"cannot be read: write it on one line, like {form}; {_ENCODE}")
+    parts = found.groupdict("")
+    options = _options(scheme, parts.pop("query"))
+    given: dict[str, Any] = {"db": 0} if scheme == "unix" else {"host": "localhost", "port": 6379, "db": 0}
+    given |= {name: _typed(name, unquote(text, errors="strict")) for name, text in parts.items() if text}
+    if not 0 < given.get("port", 1) < 2**16:
+        raise ValueError("has a port that is none: Redis listens on 6379 unless it was changed")
+    if parts.get("db") and given["db"] != options.get("db", given["db"]):
         raise ValueError("names two databases: give it as /0 or as ?db=0, not both")
-    return {
-        "username": options.pop("username", None) or username or None,
-        "password": options.pop("password", None) or password or None,
-        "host": host or "localhost",
-        "port": port or 6379,
-        "path": path if is_socket else "",
-        "db": db,
-        "tls": parts.scheme == "rediss",
-        "options": options,
-    }
-
-
-def _refuse(url: str, netloc: str, host: str, port: int | None, path: str, in_path: str, is_socket: bool) -> None:
-    """ValueError for what can be read and is no address all the same."""
-    has_scheme = re.match("(redis|rediss|unix)://", url, re.IGNORECASE)
-    is_number = re.fullmatch(r"(\d{1,9})?", in_path, re.ASCII)
-    for wrong, why in (
-        (not url.isprintable(), "holds a line break or a control character: write it on one line"),
-        (not has_scheme, "is not an address: begin it with redis:// or rediss:// or unix://"),
-        ("#" in url, f"holds a #{ENCODE}"),
-        (is_socket and netloc, "names a socket without its whole path: write unix:///run/redis/redis.sock"),
-        (is_socket and not path.strip("/"), "names no socket: write unix:///run/redis/redis.sock"),
-        (port == 0, "has port 0: Redis listens on 6379 unless it was changed"),
-        (re.search(r"[\s,/@]", host), f"has a host that cannot be one: give one name or address{ENCODE}"),
-        (not is_number, f"has a database that is no number: write it like redis://host:6379/0{ENCODE}"),
-    ):
-        if wrong:
-            raise ValueError(why)
+    return scheme, {**given, **options}
 
 
 def _options(scheme: str, query: str) -> dict[str, Any]:
-    """The options in the query, each with its type. Empty ones are left out."""
-    found: dict[str, Any] = {}
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
-    except ValueError:
-        raise ValueError(f"has options that cannot be read: write ?name=value&name=value{ENCODE}") from None
-    known = _OF_SCHEME[scheme]
-    for name, value in pairs:
+    """The options in the query. Empty ones are left out."""
+    known, found = _OPTIONS[scheme], dict(parse_qsl(query, errors="strict"))
+    for name, text in found.items():
         if name not in known:
             shown = "of that name" if "@" in query else repr(name)  # with an @ it is a piece of a password
-            hint = "only rediss:// takes it" if name in _TLS_OPTIONS else f"there are {', '.join(known)}"
-            raise ValueError(f"has no option {shown}; {hint}")
-        if name in found:
-            raise ValueError(f"gives {name} twice")
-        if value:
-            form, read, what = known[name]
-            if not re.fullmatch(form, value, re.ASCII | re.IGNORECASE):
-                raise ValueError(f"has a {name} that has to be {what}")
-            found[name] = read(value)
-    return found
+            raise ValueError(f"has no option {shown}; {scheme}:// takes {', '.join(known)}")
+        form, what = known[name]
+        if not re.fullmatch(form, text, re.ASCII):
+            raise ValueError(f"has a {name} that has to be {what}")
+    return {name: _typed(name, text) for name, text in found.items()}
 
 
-_Option = tuple[str, Callable[[str], Any], str]
-"""What the text of an option looks like, what reads it, and what it is called in a refusal."""
-
-_TEXT: _Option = ("(?s:.*)", str, "text")
-_NUMBER: _Option = (r"\d{1,9}", int, "a whole number")
-_SECONDS: _Option = (r"(?=.*[1-9])\d{1,9}(\.\d{1,9})?", float, "seconds, more than 0")
-_FLAG: _Option = ("1|0|true|false|yes|no|t|f|y|n", lambda text: text[0].lower() in "1ty", "true or false")
-_OPTIONS: Mapping[str, _Option] = {
-    "db": _NUMBER,
-    "username": _TEXT,
-    "password": _TEXT,
-    "socket_timeout": _SECONDS,
-    "socket_connect_timeout": _SECONDS,
-    "health_check_interval": _NUMBER,
-    "max_connections": (r"0*[1-9]\d{0,8}", int, "a whole number from 1"),
-    "client_name": _TEXT,
-    "protocol": ("2", int, "2: workers and callers speak RESP2"),
-}
-_TLS_OPTIONS: Mapping[str, _Option] = {
-    "ssl_cert_reqs": ("none|optional|required", str.lower, "none, optional or required"),
-    "ssl_check_hostname": _FLAG,
-    **dict.fromkeys(("ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_ciphers"), _TEXT),
-}
-_OF_SCHEME = {
-    "unix": _OPTIONS,
-    "redis": {**_OPTIONS, "socket_keepalive": _FLAG},
-    "rediss": {**_OPTIONS, "socket_keepalive": _FLAG, **_TLS_OPTIONS},
-}
-_OF_ARQ = {*_TLS_OPTIONS, "max_connections"} - {"ssl_ciphers"}
+def _typed(name: str, text: str) -> Any:
+    return text.strip("[]") if name == "host" else _READERS.get(name, str)(text)
