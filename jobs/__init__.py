@@ -11,7 +11,7 @@ from .values import library_name
 library_name.refuse_two()
 
 if TYPE_CHECKING:
-    from .client.connection import JobsRedis, connect
+    from .client.connection import JobsRedis, connect, open_connection
     from .client.decorator import Task, send_task, signature, task
     from .client.middleware import Middleware, OutgoingCall
     from .client.result import AsyncResult, Result, first
@@ -36,12 +36,12 @@ __all__ = [
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
     "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded",
     "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "cancel_until_ended", "chain", "chord",
-    "connect", "crontab", "current_job", "every", "first", "group", "send_task", "signature", "task",
-    "worker_settings",
+    "connect", "crontab", "current_job", "every", "first", "group", "open_connection", "send_task", "signature",
+    "task", "worker_settings",
 ]  # fmt: skip
 
 _HOMES = {
-    "client.connection": ("JobsRedis", "connect"),
+    "client.connection": ("JobsRedis", "connect", "open_connection"),
     "client.decorator": ("Task", "send_task", "signature", "task"),
     "client.middleware": ("Middleware", "OutgoingCall"),
     "client.result": ("AsyncResult", "Result", "first"),

@@ -1,4 +1,4 @@
-"""The connection to Redis: where calls are stored and results are read. `connect()` makes one the process's default."""
+"""The connection to Redis: where calls are stored and results are read, and how one becomes the process's default."""
 
 import contextlib
 import copy
@@ -18,7 +18,7 @@ from ..store.store import CLASH, NEW, Store
 from ..tasks.declarations import declared
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
-from ..values.must_await import all_awaited
+from ..values.must_await import all_awaited, awaited
 from ..workflows.canvas import Node
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
@@ -194,6 +194,20 @@ async def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> Asyn
             yield connection
         finally:
             await own.aclose()
+
+
+@awaited
+async def open_connection(redis_url: str, **options: Unpack[ConnectionKeywords]) -> JobsRedis:
+    """Make the Redis at *redis_url* the one that `.delay()` uses in this process, until `await connection.aclose()`.
+
+    For places without a block: a notebook, `python -m asyncio`. As in `connect()`, a call is the first to need Redis.
+    A second one takes the place of the first, which it closes: a cell may be run again, and results of before still
+    answer. Blocks win: inside `connect()`, eager mode and a test's worker their connection is used.
+    """
+    connection = JobsRedis.at(redis_url, **options)
+    for earlier in default.keep(connection):
+        await earlier.aclose()
+    return connection
 
 
 _moment, _seconds = checks.or_none(checks.moment), checks.or_none(checks.seconds)

@@ -11,15 +11,17 @@ from ..errors import NotConnected
 
 _connections: list[Any] = []
 """JobsRedis. Its module needs arq and this one must not: workflows run without."""
+_kept: list[Any] = []
+"""That of `open_connection()`, used outside of every block."""
 
 example = 'async with connect("redis://localhost:6379"):'  # another one in tests
 
 
 def current() -> Any:
     """The connection made last and not ended yet; NotConnected says how to make one."""
-    if not _connections:
-        raise NotConnected(f"no Redis to use: call this inside `{example}`")
-    return _connections[-1]
+    if not (found := _connections or _kept):
+        raise NotConnected(f"no Redis to use: call this inside `{example}`, or after `await open_connection(...)`")
+    return found[-1]
 
 
 def winner() -> Any:
@@ -35,3 +37,15 @@ def connected(connection: Any) -> Iterator[None]:
         yield
     finally:
         _connections.remove(connection)
+
+
+def keep(connection: Any) -> list[Any]:
+    """Make *connection* the default outside of blocks, until `drop()`. Returns those whose place it takes."""
+    earlier, _kept[:] = _kept[:], [connection]
+    return earlier
+
+
+def drop(connection: Any) -> None:
+    """It is the default no more, if it was."""
+    if connection in _kept:
+        _kept.remove(connection)

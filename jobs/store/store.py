@@ -13,7 +13,7 @@ from .. import encoding
 from ..errors import TooLarge
 from ..values import sendable
 from ..values.must_await import all_awaited
-from . import scripts
+from . import default, scripts
 from .call import Call
 from .event_loops import Loops
 from .keys import Keys
@@ -122,6 +122,7 @@ class Store(ArqRedis):
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
+        default.drop(self)
         pool_too = self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool
         await self._loops.close(pool_too=pool_too)
 
