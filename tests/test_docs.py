@@ -13,6 +13,7 @@ import jobs
 import pytest_quarq_jobs
 from jobs import encoding, testing
 from jobs.commands import commands
+from jobs.contrib import pickled
 from jobs.store.keys import NAMES, Keys
 from settings import ROOT
 from tests.bench.__main__ import GROUPS
@@ -141,4 +142,5 @@ def test_each_public_name_has_one_word_about_its_stability() -> None:
     assert promised("[events]") == sorted(re.findall(r"^\| `(?:job|worker)` \| `(\w+)`", events, re.MULTILINE))
     assert {*re.findall(r"`(arq:[\w:-]+)`", STABILITY)} == of_arq
     assert all(hasattr(encoding, name) for name in promised("`quarq_jobs.encoding`"))
+    assert all(hasattr(pickled, name) for name in promised("`quarq_jobs.contrib.pickled`"))
     assert all(name.startswith("quarq_") for name in OF_JOBS | OF_A_PROCESS)

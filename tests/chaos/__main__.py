@@ -20,7 +20,7 @@ from tests.chaos.stage import Check, staged
 
 for module in (
     "crash", "limited", "deploy", "stall", "redis_away", "poison", "clock", "revoke", "workflows", "reminders",
-    "digest", "slow_mail", "races", "databases", "web", "deadly", "released",
+    "digest", "slow_mail", "races", "databases", "web", "deadly", "released", "from_arq",
 ):  # fmt: skip
     import_module(f"tests.chaos.scenarios.{module}")
 
