@@ -9,8 +9,8 @@ from tests.mutants.faults import Fault, code_of, load
 FAULTS, CODE = load(), code_of()
 
 
-def test_forty_faults_have_names_of_their_own() -> None:
-    assert len({fault.id for fault in FAULTS}) == len(FAULTS) == 40
+def test_faults_have_names_of_their_own() -> None:
+    assert len({fault.id for fault in FAULTS}) == len(FAULTS) >= 40
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
