@@ -13,13 +13,10 @@ from jobs.client import connection
 from jobs.commands import commands
 from jobs.tasks.call_options import OPTIONS
 from jobs.tasks.options import TaskOptions
-from jobs.worker import option_checks
+from jobs.worker.worker_options import CHECKS
 from settings import ROOT
 from tests.reference.commands import commands_of
 from tests.reference.page import PAGE, page
-
-TAKEN, REFUSED = option_checks.CHECKS, {"redis_settings", "redis_pool", "queue_read_limit"}
-"""Of `worker_settings()`: what is looked at, and of that, what takes no value but None."""
 
 
 def public(kind: type) -> set[str]:
@@ -46,10 +43,7 @@ def test_every_name_is_there() -> None:
 
     assert named_in("`@task(...)`") == {field.name for field in fields(TaskOptions)} | {"name"}
     assert named_in("`apply_async(...)`") == OPTIONS
-    assert (
-        named_in("`worker_settings(...)`")
-        == {"redis_url", "tasks", "functions", "cron_jobs", "queues", *TAKEN} - REFUSED
-    )
+    assert named_in("`worker_settings(...)`") == {"redis_url", *CHECKS}
     assert named_in("`connect(redis_url, ...)`") == {"answer_s", *connection.OPTIONS}
     assert public(jobs.Result) <= named_in("Results")
     assert public(jobs.Signature) <= everywhere

@@ -26,7 +26,7 @@ from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, 
 from .result import Result
 from .submit import calls_of, refuse_reserved_id
 
-OPTIONS = {
+OPTIONS: Mapping[str, checks.Check] = {
     "job_serializer": checks.or_none(checks.function),
     "job_deserializer": checks.or_none(checks.function),
     "default_queue_name": keys.checked_queue_key,

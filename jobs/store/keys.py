@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..values import checks
 
@@ -135,9 +135,7 @@ NUMBERS = {name: n for name, n in list(globals().items()) if name.isupper() and 
 NO_PREFIX = Keys()
 
 
-def checked_queue_key(option: str, value: Any) -> str:
-    """A key that arq serves as a queue: none that holds something else of ours."""
-    key = checks.name(option, value)
-    if NO_PREFIX.is_ours(key):
-        raise checks.out_of_range(option, value, "that key holds something else: give the queue another name")
-    return key
+checked_queue_key = checks.narrowed(
+    checks.name, lambda key: not NO_PREFIX.is_ours(key), "the queue another name: that key holds something else"
+)
+"""A key that arq serves as a queue: none that holds something else of ours."""

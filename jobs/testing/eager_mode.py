@@ -29,8 +29,7 @@ from ..worker.execution.outcome_encoding import OutcomeEncoder
 from ..worker.execution.runnables import TaskRunnable, decode_call
 from ..worker.execution.runner import Runner
 from ..worker.execution.slots import Slot, Slots
-from ..worker.option_checks import CHECKS, checked
-from ..worker.worker_options import WorkerOptions
+from ..worker.worker_options import WorkerOptions, checked
 from ..workflows.canvas import Path, Signature, evaluate
 from ..workflows.members import place
 from ..workflows.stored_tree import from_dict
@@ -61,7 +60,7 @@ class EagerRedis(JobsRedis):
     notifications: Any = property(lambda self: self)
 
     def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
-        options = checked({"around": around, "middleware": middleware}, CHECKS)
+        options = checked({"around": around, "middleware": middleware})
         pool = ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager")
         super().__init__(pool, middleware=options["middleware"])
         self._around_runs = WorkerOptions(**options).around_runs

@@ -4,6 +4,7 @@ A value of the wrong kind is a TypeError, one out of range a WrongValue, and in 
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -23,28 +24,62 @@ MOST_COUNT = 2**31 - 1
 SECONDS = "seconds, as a number or a timedelta"
 LONGEST_NAME = 512
 LONGEST_SPAN = timedelta(days=36_600)
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, which Redis cannot keep."""
 shown = text
 """How a message shows a value."""
 
 Check: TypeAlias = Callable[[str, Any], Any]
 T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
+
+
+def of_class(kind: type[T], what: str) -> Callable[[str, Any], T]:
+    """Takes objects of this class alone. *what* is the right value in words."""
+
+    def check(option: str, value: Any) -> T:
+        if not isinstance(value, kind):
+            raise refusal(TypeError, option, value, what)
+        return value
+
+    return check
+
+
+def narrowed(check: Callable[[str, Any], T], fits: Callable[[T], object], what: str) -> Callable[[str, Any], T]:
+    """Of what *check* takes only that of which *fits* is true."""
+
+    def narrower(option: str, value: Any) -> T:
+        if not fits(meant := check(option, value)):
+            raise refusal(WrongValue, option, value, what)
+        return meant
+
+    return narrower
+
+
+def or_none(check: Callable[..., T], **limits: Any) -> Callable[[str, Any], T | None]:
+    """None too."""
+    return lambda option, value: None if value is None else check(option, value, **limits)
+
+
+def list_of(check: Callable[[str, Any], T], what: str) -> Callable[[str, Any], tuple[T, ...]]:
+    """The items of a list, each of which *check* takes."""
+    return lambda option, value: tuple(check(option, one) for one in items(option, value, f"a list of {what}"))
 
 
 def number(
     option: str, value: Any, *, least: float = 0, above: float = -inf, most: float = 1e15, what: str = "a number"
 ) -> float:
     """A finite number; never text or a bool."""
-    plain = value
-    if type(value) not in (int, float):
-        if not isinstance(value, Real | Decimal) or isinstance(value, bool):
-            raise _kind(option, value, f"give {what}")
-        try:
-            plain = float(value)
-        except Exception:  # of another library's type, too
-            plain = nan
+    is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
+    if not is_number:
+        raise refusal(TypeError, option, value, what)
+    try:
+        plain = value if type(value) in (int, float) else float(value)
+    except Exception:  # of another library's type, too
+        plain = nan
     if not (least <= plain <= most and plain > above):  # nan is in no range
         low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
-        raise out_of_range(option, value, f"give {what}, {low} and at most {most:,.15g}")
+        raise refusal(WrongValue, option, value, f"{what}, {low} and at most {most:,.15g}")
     return cast(float, plain)
 
 
@@ -57,66 +92,47 @@ def seconds(
 
 def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool):
-        raise _kind(option, value, "give a whole number")
+        raise refusal(TypeError, option, value, "a whole number")
     return int(number(option, int(value), least=least, most=most, what="a whole number"))
 
 
-def flag(option: str, value: Any) -> bool:
-    """True or False, and not what only reads like it."""
-    return _is(bool, option, value, "give True or False")
-
-
-def storable(option: str, value: Any) -> str:
-    """Text that Redis can keep: any that is no half of a surrogate pair."""
-    given = _is(str, option, value, "give text")
-    try:
-        given.encode()
-    except UnicodeEncodeError:
-        raise out_of_range(option, value, "give text that can be encoded as UTF-8") from None
-    return given
-
-
 def job_id(option: str, value: Any) -> str:
-    given = _is(str, option, str(value) if isinstance(value, UUID) else value, "give text or a UUID")
+    given = _text(option, str(value) if isinstance(value, UUID) else value)
     if not 0 < len(given) <= LONGEST_NAME or not given.isprintable():
-        raise out_of_range(option, value, f"give 1 to {LONGEST_NAME} printable characters")
+        raise refusal(WrongValue, option, value, f"1 to {LONGEST_NAME} printable characters")
     return given
 
 
-def name(option: str, value: Any) -> str:
-    """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
-    if "," in _is(str, option, value, "give a name as text"):
-        raise out_of_range(option, value, "give a name without a comma")
-    return job_id(option, value)
-
-
-def queue(option: str, value: Any) -> str:
-    """The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
-    queue = name(option, value)
-    if queue.startswith("="):
-        raise out_of_range(option, value, "give a name without = before it; a key of arq's goes to _queue_name=")
-    return queue
-
-
-def names(option: str, value: Any) -> tuple[str, ...]:
-    return tuple(name(option, one) for one in items(option, value, "a list of names, such as ['mail']"))
+_text = of_class(str, "text")
+flag = of_class(bool, "True or False")
+mapping = of_class(Mapping, "a dict")  # type: ignore[type-abstract]
+storable = narrowed(_text, lambda text: not _HALF.search(text), "text that UTF-8 can encode")
+name = narrowed(job_id, lambda text: "," not in text, "a name without a comma")
+"""The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
+queue = narrowed(name, lambda text: text[0] != "=", "a name without = before it; a key of arq's goes to _queue_name=")
+"""The name of a queue. One that begins with = stands for a key that arq was given as a queue: only arq gives it."""
+names = list_of(name, "names, such as ['mail']")
 
 
 def items(option: str, value: Any, what: str) -> tuple[Any, ...]:
     """The items of a list; text and a dict are none."""
     if isinstance(value, str | bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable):
-        raise _kind(option, value, f"give {what}")
+        raise refusal(TypeError, option, value, what)
     return tuple(value)
 
 
-def moment(option: str, value: Any) -> datetime:
-    """A datetime that is a point in time."""
-    at = _is(datetime, option, value, "give a datetime, such as datetime.now() + timedelta(hours=1)")
-    try:
-        at.timestamp()
-    except Exception:  # the zone may be another library's
-        raise out_of_range(option, value, "give a datetime between the years 1 and 9999") from None
-    return at
+def _is_in_range(at: datetime) -> bool:
+    with contextlib.suppress(Exception):  # the zone may be another library's
+        return at.timestamp() is not None
+    return False
+
+
+moment = narrowed(
+    of_class(datetime, "a datetime, such as datetime.now() + timedelta(hours=1)"),
+    _is_in_range,
+    "a datetime between the years 1 and 9999",
+)
+"""A point in time."""
 
 
 def seconds_or_moment(option: str, value: Any) -> float | datetime:
@@ -125,39 +141,34 @@ def seconds_or_moment(option: str, value: Any) -> float | datetime:
     return seconds(option, value, what=f"{SECONDS}, or a datetime")
 
 
+_zone = of_class(tzinfo, "a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")  # type: ignore[type-abstract]
+
+
 def zone(option: str, value: Any) -> tzinfo:
     """A time zone, or the name of one. Those of pytz become a ZoneInfo: as they are, their clock shows wrong times."""
-    if isinstance(value, ZoneInfo):
-        return value
     named = value if isinstance(value, str) else getattr(value, "zone", None)
     if isinstance(named, str):
-        try:
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(named)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise WrongValue(f"{option}={shown(value)} is not a time zone such as Europe/Berlin or UTC") from None
-    if not isinstance(value, tzinfo):
-        raise _kind(option, value, "give a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")
-    return value
+    return _zone(option, value)
 
 
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
-    give = f"write a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
-    if not least <= _is(timedelta, option, value, give) <= LONGEST_SPAN:
-        raise out_of_range(option, value, give)
-    return cast(timedelta, value)
+    what = f"a time span such as timedelta(seconds=30), from {least} to {LONGEST_SPAN}"
+    return narrowed(of_class(timedelta, what), lambda given: least <= given <= LONGEST_SPAN, what)(option, value)
 
 
 def exceptions(option: str, value: Any) -> tuple[type[BaseException], ...]:
     several = value if isinstance(value, tuple | list | set | frozenset) else (value,)
     if not all(isinstance(one, type) and issubclass(one, BaseException) for one in several):
-        raise _kind(option, value, "give exception classes, such as (OSError, KeyError)")
+        raise refusal(TypeError, option, value, "exception classes, such as (OSError, KeyError)")
     return tuple(several)
 
 
 def function(option: str, value: Any) -> Callable[..., Any]:
     if not callable(value):
-        raise _kind(option, value, "give a function")
-    return cast(Callable[..., Any], value)
+        raise refusal(TypeError, option, value, "a function")
+    return cast("Callable[..., Any]", value)
 
 
 def positional(option: str, value: Any) -> tuple[Any, ...]:
@@ -166,7 +177,7 @@ def positional(option: str, value: Any) -> tuple[Any, ...]:
         return value
     what = "a tuple or list of positional arguments: (4,) is one argument"
     if isinstance(value, set | frozenset):
-        raise _kind(option, value, f"give {what}")
+        raise refusal(TypeError, option, value, what)
     return () if value is None else items(option, value, what)
 
 
@@ -175,24 +186,10 @@ def by_name(option: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _kind(option, value, "give a dict of arguments by name")
+        raise refusal(TypeError, option, value, "a dict of arguments by name")
     if not all(type(name) is str for name in value):
-        raise _kind(option, value, "the name of a parameter is a text")
+        raise refusal(TypeError, option, value, "texts as the names of parameters")
     return dict(value)
-
-
-def or_none(check: Callable[..., Any], **limits: Any) -> Check:
-    """The same check with limits, which also takes None."""
-
-    def checked(option: str, value: Any) -> Any:
-        if value is None:
-            return None
-        try:
-            return check(option, value, **limits)
-        except (TypeError, WrongValue) as error:
-            raise type(error)(f"{error}; or None") from None
-
-    return checked
 
 
 def hint(option: str, known: Sequence[str]) -> str:
@@ -212,15 +209,6 @@ def as_settings_mistake(where: str = "") -> Iterator[None]:
         raise SettingsMistake(f"{where}{error}") from None
 
 
-def _is(kind: type[T], option: str, value: Any, give: str) -> T:
-    if not isinstance(value, kind):
-        raise _kind(option, value, give)
-    return value
-
-
-def _kind(option: str, value: object, give: str) -> TypeError:
-    return TypeError(f"{option}={shown(value)}: {give}")
-
-
-def out_of_range(option: str, value: object, give: str) -> WrongValue:
-    return WrongValue(f"{option}={shown(value)}: {give}")
+def refusal(kind: type[E], option: str, value: object, what: str) -> E:
+    """The error of a wrong value; *what* is to be given instead."""
+    return kind(f"{option}={shown(value)}: give {what}")

@@ -1,23 +1,22 @@
 """`worker_settings()`: the class that arq's command line takes."""
 
-import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from arq.cron import CronJob
+from arq.worker import func
 
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..errors import SettingsMistake
-from ..schedules.schedule import crontab
+from ..schedules.schedule import Schedule, crontab
 from ..store import keys
 from ..store.redis_url import RedisURL
-from . import arq_options, option_checks
+from . import arq_options
 from .arq_command import use_our_worker
 from .builtin_tasks import map_items, starmap_items
 from .orchestrator import workflow
-from .worker import Worker
-from .worker_options import WorkerKeywords
+from .worker_options import WorkerKeywords, checked
 
 
 def worker_settings(
@@ -41,7 +40,7 @@ def worker_settings(
     lists: dict[str, Any] = {"tasks": tasks, "functions": functions, "cron_jobs": cron_jobs}
     if queues is not None or "queue_name" not in options:
         lists["queues"] = ["default"] if queues is None else queues
-    given = option_checks.checked({**lists, **options}, ("tasks", *inspect.signature(Worker).parameters))
+    given = checked({**lists, **options})
     if not redis_url:
         raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
     of_arq = [keys.NO_PREFIX.queue_name(given["queue_name"])] if "queue_name" in given else []
@@ -51,7 +50,7 @@ def worker_settings(
     schedules = [job.in_zone(zone) if zone and isinstance(job, crontab) else job for job in given["cron_jobs"]]
     ours = arq_options.as_functions((*given.pop("tasks"), workflow, map_items, starmap_items))
     runs = [*ours, *given["functions"]]
-    option_checks.refuse_namesakes(runs, schedules)
+    _refuse_namesakes(runs, schedules)
     connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}
     client = arq_options.arq_format().PicklingRedis if given.get("accept_pickle") else JobsRedis
     attributes = {
@@ -65,3 +64,15 @@ def worker_settings(
         "redis_settings": RedisURL.read(redis_url).arq_settings(),  # what `arq --check` connects by
     }
     return type("WorkerSettings", (), attributes)
+
+
+def _refuse_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) -> None:
+    """SettingsMistake for two functions or tasks of one name, of which arq runs the last for both, and for two
+    schedules: Redis knows each by its name alone."""
+    known: dict[tuple[str, str], Any] = {}
+    for one in (*functions, *cron_jobs):
+        kind = "schedules" if isinstance(one, Schedule) else "tasks or functions"
+        named = one if isinstance(one, str | CronJob) else func(one)
+        name, code = (one, one) if isinstance(named, str) else (named.name, named.coroutine)
+        if known.setdefault((kind, name), code) != code:
+            raise SettingsMistake(f"two {kind} are named {name!r}: give one another name=")

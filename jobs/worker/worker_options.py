@@ -1,11 +1,20 @@
-"""The options of a worker that are ours, next to those of arq."""
+"""The options of a worker, ours and arq's, with what each may be."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta, tzinfo
-from typing import Any, Literal, TypedDict
+from functools import partial
+from typing import Annotated, Any, Final, Literal, TypedDict, get_type_hints
 
-from ..client.middleware import Around, AroundMiddleware, Middleware, with_automatic
+from ..client.middleware import Around, AroundMiddleware, Middleware, check_middleware, with_automatic
+from ..errors import SettingsMistake
+from ..store import keys
+from ..values import checks
+from . import option_checks
+
+_HOOK = checks.or_none(checks.function)
+_SECONDS = partial(checks.seconds, least=0)
+_ABOVE_0 = partial(checks.seconds, above=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,72 +56,95 @@ class WorkerOptions:
 
 
 class WorkerKeywords(TypedDict, total=False):
-    """All options of `worker_settings()`, so that a type checker knows them: first those above, then arq's."""
+    """All options of `worker_settings()`, so that a type checker knows them: first those above, then arq's.
+    Next to its type is what checks the value."""
 
-    around: Around | None
-    middleware: Sequence[Middleware]
-    lease: float
-    lease_renewal: float
-    loop_stuck: float
-    unknown_task_patience: float
-    max_jobs_total: int | None
-    max_memory: float | None
-    health: str | None
-    log_format: str
-    nice: int
-    accept_pickle: bool
-    queue_name: str
+    around: Annotated[Around | None, option_checks.around]
+    middleware: Annotated[Sequence[Middleware], check_middleware]
+    lease: Annotated[float, _ABOVE_0]
+    lease_renewal: Annotated[float, _ABOVE_0]
+    loop_stuck: Annotated[float, _ABOVE_0]
+    unknown_task_patience: Annotated[float, _SECONDS]
+    max_jobs_total: Annotated[int | None, checks.or_none(checks.count, least=1)]
+    max_memory: Annotated[float | None, checks.or_none(checks.number, above=0)]
+    health: Annotated[str | None, option_checks.address]
+    log_format: Annotated[str, option_checks.log_format]
+    nice: Annotated[int, partial(checks.count, most=19)]
+    accept_pickle: Annotated[bool, checks.flag]
+    queue_name: Annotated[str, keys.checked_queue_key]
     """A key of Redis, served before `queues`; arq's own callers write to `arq:queue`."""
-    max_jobs: int
+    max_jobs: Annotated[int, partial(checks.count, least=1, most=100_000)]
     """Jobs at a time; 100 unless given."""
-    job_timeout: float | timedelta | None
+    job_timeout: Annotated[float | timedelta | None, checks.or_none(_SECONDS)]
     """The time limit of functions, 300 unless given; if given, of tasks without `time_limit`, too."""
-    keep_result: float | timedelta | None
+    keep_result: Annotated[float | timedelta | None, checks.or_none(_SECONDS)]
     """How long results of functions are kept, 3600 unless given; if given, of tasks without `result_expires`, too."""
-    keep_result_forever: bool
+    keep_result_forever: Annotated[bool, checks.flag]
     """The same without end."""
-    max_tries: int
+    max_tries: Annotated[int, partial(checks.count, least=1)]
     """Runs of a function at most, 5 unless given; if given, tasks without `max_retries` have one retry less."""
-    retry_jobs: bool
+    retry_jobs: Annotated[bool, checks.flag]
     """False: nothing runs again, not after a retry that it asks for nor after a shutdown. Workflows go on."""
-    poll_delay: float
+    poll_delay: Annotated[float, _ABOVE_0]
     """How often a worker looks without being woken, 2 unless given: only arq's own callers wake nobody."""
-    job_completion_wait: float
+    job_completion_wait: Annotated[float, _SECONDS]
     """How long a shutdown waits for running jobs, 25 unless given; then they are stopped, and wait again."""
-    health_check_interval: float
+    health_check_interval: Annotated[float, _ABOVE_0]
     """How often the record is written that `arq --check` reads, 10 unless given."""
-    health_check_key: str | None
+    health_check_key: Annotated[str | None, checks.or_none(checks.name)]
     """The key of that record; None: the queue's, and `:health-check`."""
-    burst: bool
+    burst: Annotated[bool, checks.flag]
     """End when no job is left."""
-    max_burst_jobs: int
+    max_burst_jobs: Annotated[int, partial(checks.count, least=-1)]
     """With `burst`: the most jobs that it runs; -1: no limit."""
-    handle_signals: bool
+    handle_signals: Annotated[bool, checks.flag]
     """SIGTERM and SIGINT shut down; False: they are the application's."""
-    allow_abort_jobs: Literal[True]
+    allow_abort_jobs: Annotated[Literal[True], checks.narrowed(checks.flag, bool, "True: every job can be aborted")]
     """Every job can be aborted: only True is taken."""
-    log_results: bool
+    log_results: Annotated[bool, checks.flag]
     """Show results in the log."""
-    expires_extra_ms: int
+    expires_extra_ms: Annotated[int, checks.count]
     """Jobs that functions enqueue by `ctx["redis"]` expire so long after they are due, in ms."""
-    timezone: tzinfo | str | None
+    timezone: Annotated[tzinfo | str | None, checks.or_none(checks.zone)]
     """The zone of schedules without one; None: UTC."""
-    ctx: Mapping[Any, Any] | None
+    ctx: Annotated[Mapping[Any, Any] | None, checks.or_none(checks.mapping)]
     """What `ctx` and `self.ctx` begin with."""
-    on_startup: Callable[..., Any] | None
+    on_startup: Annotated[Callable[..., Any] | None, _HOOK]
     """An `async def`, called with ctx before the first claim."""
-    on_shutdown: Callable[..., Any] | None
+    on_shutdown: Annotated[Callable[..., Any] | None, _HOOK]
     """An `async def`, called with ctx when no job runs any more."""
-    on_job_start: Callable[..., Any] | None
+    on_job_start: Annotated[Callable[..., Any] | None, _HOOK]
     """Called with ctx before each job, plain or async, as the next two."""
-    on_job_end: Callable[..., Any] | None
+    on_job_end: Annotated[Callable[..., Any] | None, _HOOK]
     """Called with ctx after each job, before its outcome is stored."""
-    after_job_end: Callable[..., Any] | None
+    after_job_end: Annotated[Callable[..., Any] | None, _HOOK]
     """Called with ctx after each job, once its outcome is stored."""
-    job_serializer: Callable[[Any], bytes] | None
+    job_serializer: Annotated[Callable[[Any], bytes] | None, _HOOK]
     """Encodes calls and results in place of ours; `connect()` needs the same."""
-    job_deserializer: Callable[[bytes], Any] | None
+    job_deserializer: Annotated[Callable[[bytes], Any] | None, _HOOK]
     """Decodes them."""
 
 
 OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))
+CHECKS: Final[Mapping[str, checks.Check]] = {
+    **{name: hint.__metadata__[0] for name, hint in get_type_hints(WorkerKeywords, include_extras=True).items()},
+    **{name: getattr(option_checks, name) for name in ("tasks", "functions", "cron_jobs", "queues")},
+}
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they are meant; SettingsMistake: one that does not exist, or with a value that it cannot have."""
+    meant: dict[str, Any] = {}
+    for option, value in options.items():
+        if option not in CHECKS:
+            hint = option_checks.INSTEAD.get(option.removeprefix("worker_")) or checks.hint(option, [*CHECKS])
+            raise SettingsMistake(f"worker_settings() has no option {option!r}; {hint}")
+        with checks.as_settings_mistake():
+            meant[option] = CHECKS[option](option, value)
+    if meant.get("accept_pickle") and (meant.get("job_serializer") or meant.get("job_deserializer")):
+        why = "it is for projects without a job_serializer, whose jobs arq pickles; remove the one or the other"
+        raise SettingsMistake(f"accept_pickle=True: {why}")
+    lease, renewal = meant.get("lease", WorkerOptions.lease), meant.get("lease_renewal", WorkerOptions.lease_renewal)
+    if renewal >= lease:
+        raise SettingsMistake(f"lease_renewal={renewal:g}: give less than the lease, {lease:g} s, or leases end")
+    return meant

@@ -413,11 +413,11 @@ async def test_a_mistake_is_said_at_once(
 @pytest.mark.parametrize(
     ("by", "units", "why"),
     [
-        ((3600,), {}, r"by=3600: write a time span such as timedelta\(seconds=30\)"),
+        ((3600,), {}, r"by=3600: give a time span such as timedelta\(seconds=30\)"),
         ((), {"days": float("nan")}, "days=nan: give a number"),
         ((), {"days": float("inf")}, "days=inf: give a number"),
         ((), {"hours": "5"}, "hours='5': give a number"),
-        ((), {"days": 365 * 9_000}, "by=.*write a time span"),
+        ((), {"days": 365 * 9_000}, "by=.*give a time span"),
         ((timedelta(hours=1),), {"hours": -2}, "by=.*, from 0:00:00 to"),
     ],
 )

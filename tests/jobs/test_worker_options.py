@@ -18,7 +18,7 @@ from jobs import Middleware, crontab, every, task, worker_settings
 from jobs.errors import SettingsMistake
 from jobs.testing import eager
 from jobs.worker import Worker
-from jobs.worker.option_checks import OF_CELERY
+from jobs.worker.option_checks import INSTEAD
 from tests.jobs.option_values import (
     ABOVE_ZERO,
     COUNT,
@@ -114,7 +114,6 @@ WORKER = {
     "keep_result": NOT_NEGATIVE.or_none(),
     "keep_result_forever": FLAG,
     "poll_delay": ABOVE_ZERO,
-    "queue_read_limit": Kind(same(None), [7, *COUNTED.or_none().wrong]),
     "max_tries": COUNTED,
     "health_check_interval": ABOVE_ZERO,
     "health_check_key": NAME.or_none(),
@@ -128,8 +127,8 @@ WORKER = {
     "log_results": FLAG,
     "accept_pickle": FLAG,
 }  # fmt: skip
-ELSEWHERE = {"queue_name", "redis_settings", "redis_pool"}
-"""What arq's way to name queues and a Redis comes to is the matter of test_arq_ways.py."""
+ELSEWHERE = {"queue_name", "redis_settings", "redis_pool", "queue_read_limit"}
+"""What arq's way to name queues and a Redis comes to is the matter of test_arq_ways.py and test_arq_options.py."""
 
 
 def settings_of(**options: Any) -> Any:
@@ -165,10 +164,10 @@ def test_a_hint_is_given_where_a_name_is_near(option: str, hint: str) -> None:
         settings_of(**{option: 1})
 
 
-@pytest.mark.parametrize("setting", sorted(OF_CELERY))
-def test_a_setting_of_celery_is_answered_with_what_to_do_instead(setting: str) -> None:
+@pytest.mark.parametrize("setting", sorted(INSTEAD))
+def test_a_setting_that_is_not_there_is_answered_with_what_to_do_instead(setting: str) -> None:
     for option in (setting, f"worker_{setting}"):
-        with pytest.raises(SettingsMistake, match=re.escape(OF_CELERY[setting])):
+        with pytest.raises(SettingsMistake, match=re.escape(INSTEAD[setting])):
             settings_of(**{option: 1})
 
 
@@ -202,7 +201,7 @@ NAMESAKES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("given", NAMESAKES.values(), ids=NAMESAKES)
 def test_two_functions_of_one_name_are_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(SettingsMistake, match="two functions are named"):
+    with pytest.raises(SettingsMistake, match="two tasks or functions are named"):
         worker_settings(**{"redis_url": URL, "tasks": [work], **given})
 
 

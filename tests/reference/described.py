@@ -42,9 +42,17 @@ def _fields_in(kind: type) -> Iterator[Field]:
             if isinstance(line, ast.AnnAssign | ast.Assign):
                 target = line.target if isinstance(line, ast.AnnAssign) else line.targets[0]
                 if name := _name_of(target):
-                    annotation = ast.unparse(line.annotation) if isinstance(line, ast.AnnAssign) else ""
+                    annotation = _type_of(line.annotation) if isinstance(line, ast.AnnAssign) else ""
                     is_docstring = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
                     yield Field(name, annotation, one_line(below.value.value) if is_docstring else "")
+
+
+def _type_of(annotation: ast.expr) -> str:
+    """As it is written, without what Annotated has beside it."""
+    match annotation:
+        case ast.Subscript(ast.Name("Annotated"), ast.Tuple([kind, *_])):
+            return ast.unparse(kind)
+    return ast.unparse(annotation)
 
 
 def _name_of(target: ast.expr) -> str:

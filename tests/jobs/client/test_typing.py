@@ -14,8 +14,7 @@ from playwright._impl._driver import compute_driver_executable
 
 from jobs import worker_settings
 from jobs.client.connection import OPTIONS, ConnectionKeywords
-from jobs.worker.option_checks import CHECKS
-from jobs.worker.worker_options import WorkerKeywords
+from jobs.worker.worker_options import CHECKS, WorkerKeywords
 from tests.venv import make_venv
 
 ROOT = Path(__file__).parents[3]
@@ -59,10 +58,8 @@ def test_pyright_refuses_the_same_lines(tmp_path: Path) -> None:
 
 
 def test_type_checkers_know_every_option() -> None:
-    only_none = {"redis_settings", "redis_pool", "queue_read_limit"}  # refused with what to write instead
-
     named = inspect.signature(worker_settings).parameters.keys() - {"redis_url", "options"}
-    assert WorkerKeywords.__annotations__.keys() | named == CHECKS.keys() - only_none
+    assert WorkerKeywords.__annotations__.keys() | named == CHECKS.keys()
     assert ConnectionKeywords.__annotations__.keys() == OPTIONS.keys() | {"answer_s"}
 
 

@@ -172,7 +172,7 @@ def test_months_have_names_and_both_days_count_from_one():
         ({"day_of_week": 8}, r"day_of_week: cannot read '8'"),
         ({"month_of_year": 0}, r"month_of_year: cannot read '0': its values are 1 to 12, jan"),
         ({"day_of_month": 30, "month_of_year": 2}, r"day_of_month=30, month_of_year=2: no such day exists"),
-        ({"timezone": "Europe/Nowhere"}, r"timezone='Europe/Nowhere' is not a time zone"),
+        ({"timezone": "Europe/Nowhere"}, r"timezone='Europe/Nowhere': give a ZoneInfo, or the name"),
     ],
 )
 def test_a_field_that_cannot_be_read_is_named(fields, text):
@@ -352,7 +352,7 @@ def test_without_a_zone_the_workers_counts():
 
 @pytest.mark.parametrize("period", [timedelta(0), timedelta(seconds=-1), 30])
 def test_a_period_that_is_none_is_refused(period):
-    with pytest.raises(SettingsMistake, match=r"write a time span such as timedelta\(seconds=30\)"):
+    with pytest.raises(SettingsMistake, match=r"give a time span such as timedelta\(seconds=30\)"):
         every(digest, period)
 
 
