@@ -11,7 +11,10 @@ from settings import ROOT
 from tests.venv import make_venv
 
 FOLDER = ROOT / ".cache" / "frameworks-venv"
-FRAMEWORKS = ("fastapi==0.*", "uvicorn==0.*", "httpx==0.*", "pytest==9.*")
+FRAMEWORKS = (
+    "fastapi==0.*", "uvicorn==0.*", "litestar==2.*", "quart==0.*",
+    "httpx==0.*", "pytest==9.*", "ipykernel==7.*", "jupyter-client==8.*",
+)  # fmt: skip
 OURS = {"quarq_jobs": "jobs", "pytest_quarq_jobs.py": "pytest_quarq_jobs.py"}
 OF_A_CLONE = ("PYTHON", "VIRTUAL", "JOBS_", "PYTEST", "COVERAGE", "REDIS_URL")
 
