@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
@@ -119,27 +119,24 @@ def without_secrets(value: Any, most: int = MOST) -> Any:
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], limit: int = 80) -> str:
     """Arguments as one line of at most *limit* characters."""
-    shown: list[str] = []
-    room = limit + 1
-    for name, value in chain(((None, value) for value in args), kwargs.items()):
-        shown.append(text(value, room) if name is None else f"{cut(str(name), room)}={text(value, room)}")
-        room -= len(shown[-1]) + 2
-        if room <= 0:
+    shown = ""
+    for name, value in chain((("", value) for value in args), kwargs.items()):
+        separator, named = ", " if shown else "", f"{cut(str(name), limit)}=" if name else ""
+        shown += f"{separator}{named}{text(value, limit + 1 - len(shown))}"
+        if len(shown) > limit:
             break
-    return cut(", ".join(shown), limit)
+    return cut(shown, limit)
 
 
 @lru_cache(4096)
 def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     parameters = list(inspect.signature(function).parameters.values())[int(bound) :]
-    places, rest = {}, -1
-    for place, parameter in enumerate(parameters):
-        by_name_only = parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)
-        if not by_name_only and is_secret(parameter.name):
-            places[place] = parameter.name
-            rest = place if parameter.kind == parameter.VAR_POSITIONAL else -1
-    only_named = [parameter.name for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY]
-    return Secrets(places, rest, tuple(filter(is_secret, only_named)))
+    by_name_only = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    secret = [(place, one) for place, one in enumerate(parameters) if is_secret(one.name)]
+    places = {place: one.name for place, one in secret if one.kind not in by_name_only}
+    rest = [place for place, one in secret if one.kind == one.VAR_POSITIONAL]
+    names = tuple(one.name for _, one in secret if one.kind == one.KEYWORD_ONLY)
+    return Secrets(places, rest[0] if rest else -1, names)
 
 
 class _Masker:
@@ -150,66 +147,62 @@ class _Masker:
         self._left = most
 
     def call(
-        self, secrets: Secrets, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], depth: int
+        self, secrets: Secrets, task: str, args: Any, kwargs: Any, depth: int, first: int = 0
     ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call of *task*, whose positional ones have the places from *first* on."""
         args = args if isinstance(args, list | tuple) else [args]
-        kwargs = kwargs if isinstance(kwargs, Mapping) else {}
-        if task in _MAPS and _is_map(args):
-            return self._map(args[0], args[1], depth, each_is_all=_MAPS[task]), self._named(kwargs, secrets, depth)
-        return self._placed(secrets, args, depth), self._named(kwargs, secrets, depth)
+        match args:
+            case [Mapping() as tree, [*items]] if task in _MAPS:
+                shown = self._map(tree, items, depth, each_is_all=_MAPS[task])
+            case _:
+                shown = self._placed(secrets, args, depth, first)
+        return shown, self._named(kwargs if isinstance(kwargs, Mapping) else {}, secrets, depth)
 
     def value(self, value: Any, depth: int) -> Any:
         self._left -= 1
-        if isinstance(value, dict):
-            return self._named(value, NOTHING, depth - 1) if depth else REST
-        if type(value) in (list, tuple):
-            return type(value)(self._placed(NOTHING, value, depth - 1)) if depth else REST
+        if type(value) not in (list, tuple) and not isinstance(value, dict | Request):
+            return value
+        if depth == 0:
+            return REST
         if isinstance(value, Request):  # an error callback has it among its arguments
-            if depth == 0:
-                return REST
             secrets = self._lookup(value.task) if isinstance(value.task, str) else NOTHING
             args, kwargs = self.call(secrets, value.task, value.args, value.kwargs, depth - 1)
             return replace(value, args=tuple(args), kwargs=kwargs)
-        return value
+        if isinstance(value, dict):
+            return self._named(value, NOTHING, depth - 1)
+        return type(value)(self._placed(NOTHING, value, depth - 1))
 
-    def _placed(self, secrets: Secrets, values: Sequence[Any], depth: int) -> list[Any]:
-        shown: list[Any] = []
-        for place, value in enumerate(values):
-            if self._left <= 0:
-                return [*shown, REST]
-            name = secrets.name_at(place) if secrets.places else None
-            shown.append(self.value(value, depth) if name is None else Mark(HIDDEN, f"{name}={HIDDEN!r}"))
-        return shown
+    def _placed(self, secrets: Secrets, values: Sequence[Any], depth: int, first: int = 0) -> list[Any]:
+        def shown(place: int, value: Any) -> Any:
+            name = secrets.name_at(place)
+            return self.value(value, depth) if name is None else Mark(HIDDEN, f"{name}={HIDDEN!r}")
+
+        return self._each(shown, enumerate(values, first), REST)
 
     def _named(self, values: Mapping[Any, Any], secrets: Secrets, depth: int) -> dict[Any, Any]:
-        shown: dict[Any, Any] = {}
-        for name, value in values.items():
-            if self._left <= 0:
-                return {**shown, REST: REST}
-            hidden = isinstance(name, str) and secrets.hide(name)
-            shown[name] = HIDDEN if hidden else self.value(value, depth)
-        return shown
+        def shown(name: Any, value: Any) -> Any:
+            return name, HIDDEN if isinstance(name, str) and secrets.hide(name) else self.value(value, depth)
+
+        return dict(self._each(shown, values.items(), (REST, REST)))
 
     def _map(self, tree: Mapping[str, Any], items: Sequence[Any], depth: int, *, each_is_all: bool) -> list[Any]:
         """Items come before the arguments that the tree has, as in every partial."""
         secrets = self._lookup(str(tree.get("task")))
-        lists = [item if each_is_all and isinstance(item, list | tuple) else [item] for item in items]
-        first = len(lists[0]) if lists else 1
-        own = self._placed(secrets, [None] * first + list(tree.get("args", ())), depth)[first:]
-        shown = {**tree, "args": own, "kwargs": self._named(tree.get("kwargs", {}), secrets, depth)}
-        seen: list[Any] = []
-        for values in lists:
+        calls = [item if each_is_all and isinstance(item, list | tuple) else [item] for item in items]
+        first = len(calls[0]) if calls else 1
+        args, kwargs = self.call(secrets, "", tree.get("args", ()), tree.get("kwargs", {}), depth, first)
+
+        def shown(_: int, call: Sequence[Any]) -> Any:
+            seen = self._placed(secrets, call, depth)
+            return seen if each_is_all else seen[0]
+
+        return [{**tree, "args": args, "kwargs": kwargs}, self._each(shown, enumerate(calls), REST)]
+
+    def _each(self, shown: Callable[..., Any], pairs: Iterable[tuple[Any, Any]], rest: Any) -> list[Any]:
+        """What is shown of each pair until enough was seen; *rest* stands for the others."""
+        made: list[Any] = []
+        for pair in pairs:
             if self._left <= 0:
-                seen.append(REST)
-                break
-            masked = self._placed(secrets, values, depth)
-            seen.append(masked if each_is_all else masked[0])
-        return [shown, seen]
-
-
-def _is_map(args: Sequence[Any]) -> bool:
-    """Are these the arguments of `jobs.map` or `jobs.starmap`, as a caller of ours has written them?"""
-    if len(args) != 2 or not isinstance(args[0], Mapping) or not isinstance(args[1], list | tuple):
-        return False
-    own = args[0].get("args", ()), args[0].get("kwargs", {})
-    return isinstance(own[0], list | tuple) and isinstance(own[1], Mapping)
+                return [*made, rest]
+            made.append(shown(*pair))
+        return made
