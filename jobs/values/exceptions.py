@@ -4,10 +4,9 @@ import builtins
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from typing import Any, cast
 
 import msgpack
@@ -15,7 +14,7 @@ import msgpack
 from .. import errors
 from ..errors import RemoteError
 from .sendable import check
-from .short_text import said, text
+from .short_text import CUT, cut, said, text
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
@@ -84,54 +83,38 @@ class ExceptionPacker:
         """[class, arguments, text, traceback]; the text is [text, attributes] if `__init__` does not make all those."""
         self._left -= 1
         room = INNER if level else OUTER
-        name, own = _class_name(type(error)), _text_of(error, room.text)
+        name, own = _class_name(type(error)), whole_text(said(error, room.text))
         if level < DEEPEST and self._left >= 0:
             try:
-                return self._whole(error, name, own, level, room)
+                args = _arguments(error)
+                packed, state = self._arguments(args, level, room), self._state(error, args, level, room)
+                text = self._value(own, level)
+                text = _packer.pack_array_header(2) + text + state if state else text
+                return _entry(name, packed, text, _traceback_of(error, room.traceback))
             except Exception:  # an exception made to hurt
                 logger.debug("a %s is encoded by its class and text only", name, exc_info=True)
         return _entry(name, [self._value(own, level)], self._value(own, level), "")
 
-    def _whole(self, error: BaseException, name: str, own: str, level: int, room: Room) -> bytes:
-        args = _arguments(error)
-        kept, packed = self._keep(args, level, room)
-        state, packed_state = self._state(error, name, kept, level, room)
-        attributes = _attributes(error) if state else {}
-        if not (_are_same(args, kept) and _are_same(attributes.values(), state.values())):
-            twin = rebuilt(name, tuple(kept), None, state or None)
-            own = own if twin is None else _text_of(twin, room.text + 100)
-        text = self._value(own, level)
-        if state:
-            text = _packer.pack_array_header(2) + text + packed_state
-        return _entry(name, packed, text, _traceback_of(error, room.traceback))
-
-    def _keep(self, args: Sequence[Any], level: int, room: Room) -> tuple[list[Any], list[bytes]]:
-        kept: list[Any] = []
+    def _arguments(self, args: Sequence[Any], level: int, room: Room) -> list[bytes]:
         packed: list[bytes] = []
         left = room.bytes
         for value in args[:MOST]:
-            if type(value) is list and value and all(isinstance(inner, BaseException) for inner in value):
-                inside, data = self._group(value, level, left)
-            else:
-                inside, data = self._one(value, level, left, room)
-            left -= len(data)
-            kept.append(inside)
-            packed.append(data)
-        if n := len(args) - len(kept):
-            kept.append(f"… {n:,} more arguments")
-            packed.append(self._value(kept[-1], level))
-        return kept, packed
+            is_group = type(value) is list and value and all(isinstance(inner, BaseException) for inner in value)
+            packed.append(self._group(value, level, left) if is_group else self._one(value, level, left, room))
+            left -= len(packed[-1])
+        if n := len(args) - len(packed):
+            packed.append(self._value(f"… {n:,} more arguments", level))
+        return packed
 
-    def _one(self, value: Any, level: int, left: int, room: Room) -> tuple[Any, bytes]:
-        kept = _cut(value, room.text)
+    def _one(self, value: Any, level: int, left: int, room: Room) -> bytes:
         with contextlib.suppress(Exception):
-            if len(data := self._value(kept, level)) <= left:
-                return kept, data
+            if len(data := self._value(_shortened(value, room.text), level)) <= left:
+                return data
         limit = min(room.text, left // 4) if left > 4_000 else 100
-        kept = whole_text(str(_cut(value, limit)) if type(value) is str else text(value, min(limit, 1_000)))
-        return kept, self._value(kept, level)
+        shown = cut(value, limit) if type(value) is str else text(value, min(limit, 1_000))
+        return self._value(whole_text(shown), level)
 
-    def _group(self, errors: list[BaseException], level: int, left: int) -> tuple[list[BaseException], bytes]:
+    def _group(self, errors: list[BaseException], level: int, left: int) -> bytes:
         """The exceptions of a group: the first ones, as many as there is room for."""
         packed: list[bytes] = []
         for error in errors[:MOST]:
@@ -141,31 +124,27 @@ class ExceptionPacker:
                 break
         if n := len(errors) - len(packed):
             rest = RemoteError("Exception", f"{n:,} more exceptions are left out")
-            errors = [*errors[: len(packed)], rest]
             packed.append(self._value(rest, DEEPEST))
-        return errors, _packer.pack_array_header(len(packed)) + b"".join(packed)
+        return cast("bytes", _packer.pack_array_header(len(packed)) + b"".join(packed))
 
-    def _state(
-        self, error: BaseException, name: str, args: list[Any], level: int, room: Room
-    ) -> tuple[dict[str, Any], bytes]:
-        """The attributes that can travel, if the class is known and does not make them of *args*."""
+    def _state(self, error: BaseException, args: Sequence[Any], level: int, room: Room) -> bytes:
+        """The attributes that can travel, if the class is known and does not make them of *args*; b'' otherwise."""
         attributes = _attributes(error)
-        if not attributes or _known.get(name) is not type(error):
-            return {}, b""
+        if not attributes or _known.get(_class_name(type(error))) is not type(error):
+            return b""
         with contextlib.suppress(Exception):
             twin = type(error)(*args)
             if str(twin) == str(error) and _attributes(twin) == attributes:
-                return {}, b""
-        kept: dict[str, Any] = {}
-        packed = b""
-        for attribute, whole in attributes.items():
-            value = _cut(whole, room.text)
+                return b""
+        packed: list[bytes] = []
+        left = room.bytes
+        for name, value in attributes.items():
             with contextlib.suppress(Exception):
-                data = self._value(attribute, level) + self._value(value, level)
-                if len(packed) + len(data) <= room.bytes:
-                    packed += data
-                    kept[attribute] = value
-        return kept, _packer.pack_map_header(len(kept)) + packed
+                data = self._value(name, level) + self._value(_shortened(value, room.text), level)
+                if len(data) <= left:
+                    packed.append(data)
+                    left -= len(data)
+        return cast("bytes", _packer.pack_map_header(len(packed)) + b"".join(packed))
 
     def _value(self, value: Any, level: int) -> bytes:
         check(value, INNER.depth if level else OUTER.depth)
@@ -175,7 +154,7 @@ class ExceptionPacker:
 def exception_from_plain(name: str, args: Sequence[Any], message: Any, text: str) -> BaseException:
     """The exception that was encoded; a RemoteError if its class is not known here, or cannot be made again."""
     message, state = message if type(message) is list else (message, None)
-    error = rebuilt(name, args, message, state)
+    error = _rebuilt(_known[name], args, message, state) if name in _known else None
     if error is None:
         error = RemoteError(name.removeprefix("builtins."), message)
     if text:
@@ -183,23 +162,22 @@ def exception_from_plain(name: str, args: Sequence[Any], message: Any, text: str
     return error
 
 
-def rebuilt(name: str, args: Sequence[Any], message: str | None, state: dict[str, Any] | None) -> BaseException | None:
-    """An exception of the known class of that name that says *message* (None: whatever it says), if there is one."""
-    cls = _known.get(name)
-    if cls is None:
-        return None
+def _rebuilt(
+    cls: type[BaseException], args: Sequence[Any], message: str, state: dict[str, Any] | None
+) -> BaseException | None:
+    """An exception of that class that says *message*, if there is one; without *state* one that says otherwise, too."""
     made: BaseException | None = None
     if state is None:
         with contextlib.suppress(Exception):
             made = cls(*args)
-            if message in (None, str(made)):
+            if str(made) == message:
                 return made
     with contextlib.suppress(Exception):  # its constructor may want other arguments
         bare = cls.__new__(cls, *args)
         builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
         builtin.__init__(bare, *args)
         vars(bare).update(state or {})
-        if message in (None, str(bare)):
+        if str(bare) == message or message.endswith(CUT):
             return bare
     return made
 
@@ -213,27 +191,14 @@ def _arguments(error: BaseException) -> Sequence[Any]:
     return tuple(error.args)
 
 
-def _are_same(some: Iterable[Any], others: Iterable[Any]) -> bool:
-    return all(a is b for a, b in zip_longest(some, others))
-
-
 def _attributes(error: BaseException) -> dict[str, Any]:
     return {name: value for name, value in vars(error).items() if type(name) is str and name != "__notes__"}
 
 
-def _cut(value: Any, limit: int) -> Any:
-    if type(value) is str and len(value) > limit:
-        return f"{value[:limit]}… ({len(value):,} characters)"
+def _shortened(value: Any, limit: int) -> Any:
     if type(value) is bytes and len(value) > limit:
-        return value[:limit] + f"... ({len(value):,} bytes)".encode()
-    return value
-
-
-def _text_of(error: BaseException, limit: int) -> str:
-    try:
-        return whole_text(str(_cut(str(error), limit)))
-    except Exception:
-        return whole_text(said(error, limit))
+        return value[:limit] + b"..."
+    return cut(value, limit) if type(value) is str else value
 
 
 def _traceback_of(error: BaseException, limit: int) -> str:

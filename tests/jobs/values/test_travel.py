@@ -235,7 +235,7 @@ def test_a_huge_exception_is_cut_says_so_and_keeps_its_class(error: BaseExceptio
 
     assert type(back) is type(error)
     assert len(data) < 262_144
-    assert any(word in str(back) for word in ("characters)", "bytes)", "…", "sub-exceptions", "90000"))
+    assert any(word in str(back) for word in ("…", "...", "sub-exceptions", "90000"))
     assert str(loads(dumps(back))) == str(back) or len(str(back)) > 10_000
 
 
