@@ -11,6 +11,7 @@ from .values import library_name
 library_name.refuse_two()
 
 if TYPE_CHECKING:
+    from .client import blocking
     from .client.connection import JobsRedis, connect, open_connection
     from .client.decorator import Task, send_task, signature, task
     from .client.middleware import Middleware, OutgoingCall
@@ -35,12 +36,13 @@ __all__ = [
     "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "OutgoingCall",
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
     "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded",
-    "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "cancel_until_ended", "chain", "chord",
-    "connect", "crontab", "current_job", "every", "first", "group", "open_connection", "send_task", "signature",
-    "task", "worker_settings",
+    "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
+    "chord", "connect", "crontab", "current_job", "every", "first", "group", "open_connection", "send_task",
+    "signature", "task", "worker_settings",
 ]  # fmt: skip
 
 _HOMES = {
+    "client.blocking": ("blocking",),
     "client.connection": ("JobsRedis", "connect", "open_connection"),
     "client.decorator": ("Task", "send_task", "signature", "task"),
     "client.middleware": ("Middleware", "OutgoingCall"),
@@ -62,7 +64,8 @@ if not TYPE_CHECKING:  # a checker would take every name for one that exists
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+        home = import_module(f".{_HOME.get(name, 'errors')}", __name__)
+        value = home if name == "blocking" else getattr(home, name)
         return globals().setdefault(name, value)
 
     def __dir__() -> list[str]:

@@ -16,7 +16,8 @@ class NotConnected(QuarqError):
 
 
 class NotAwaited(QuarqError):
-    """A plain `def` task called what must be awaited. Nothing was done; the text says what to write."""
+    """A plain `def` task called what must be awaited, or `.blocking` was called where an event loop runs.
+    Nothing was done; the text says what to write."""
 
 
 class QueueUnavailable(QuarqError, ConnectionError):

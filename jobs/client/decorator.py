@@ -12,6 +12,7 @@ from ..errors import SettingsMistake
 from ..store import default
 from ..store.cancellation import retrieve_exception
 from ..tasks import registry
+from ..tasks.blocking_calls import BlockingTask
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
 from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
@@ -57,6 +58,7 @@ class Task(Generic[P, R]):
         outer = running_job()
         headers = outer.headers if outer is not None else {}
         job = CurrentJob(self, Request(None, self.name, args, kwargs, headers=headers))
+        job.loop = asyncio.get_running_loop()
         return await self.run(job, args, kwargs)
 
     async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
@@ -72,6 +74,7 @@ class Task(Generic[P, R]):
         try:
             value = await asyncio.shield(job.thread)
         except asyncio.CancelledError:
+            job.stop_calls()
             job.thread.add_done_callback(_close_coroutine)
             raise
         if callables.is_unfinished(value):
@@ -90,6 +93,11 @@ class Task(Generic[P, R]):
 
     def _with_self(self, job: CurrentJob, args: Sequence[Any]) -> Sequence[Any]:
         return (job, *args) if self.options.bind else args
+
+    @property
+    def blocking(self) -> BlockingTask[P, R]:
+        """The same calls for plain code: `multiply.blocking.delay(2, 3)`. See docs/blocking.md."""
+        return BlockingTask(self)
 
     @awaited
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[R]:

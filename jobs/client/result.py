@@ -15,6 +15,7 @@ from ..store.notifications import JobState
 from ..store.outage import while_away
 from ..store.store import Store
 from ..store.stored_values import chunked, text
+from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
 from ..values.must_await import all_awaited, awaited
@@ -51,6 +52,11 @@ class Result(Generic[R_co]):
     def __await__(self) -> Generator[Any, None, R_co]:
         """`await result` is `await result.get()`."""
         return self.get().__await__()
+
+    @property
+    def blocking(self) -> BlockingResult[R_co]:
+        """The same methods for plain code: `result.blocking.get()`."""
+        return BlockingResult(self)
 
     @overload
     async def get(self, timeout: float | timedelta | None = None, propagate: Literal[True] = True) -> R_co: ...  # noqa: ASYNC109

@@ -5,6 +5,7 @@ from typing import Any, Generic, overload
 
 from typing_extensions import TypeVar  # a default: `Result` alone is `Result[Any]`
 
+from ..tasks.blocking_calls import BlockingCalls
 from ..workflows import canvas
 from .result import Result
 
@@ -13,6 +14,8 @@ R_co = TypeVar("R_co", covariant=True, default=Any)
 S = TypeVar("S")
 
 class Node(canvas.Node, Generic[R_co]):
+    @property
+    def blocking(self) -> BlockingCalls[R_co]: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, R_co]: ...
     async def delay(self, *args: Any, **kwargs: Any) -> Result[R_co]: ...
     async def apply_async(

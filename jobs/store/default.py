@@ -12,7 +12,7 @@ from ..errors import NotConnected
 _connections: list[Any] = []
 """JobsRedis. Its module needs arq and this one must not: workflows run without."""
 _kept: list[Any] = []
-"""That of `open_connection()`, used outside of every block."""
+"""That of `open_connection()` or `blocking.connect()`, used outside of every block."""
 
 example = 'async with connect("redis://localhost:6379"):'  # another one in tests
 
@@ -20,7 +20,10 @@ example = 'async with connect("redis://localhost:6379"):'  # another one in test
 def current() -> Any:
     """The connection made last and not ended yet; NotConnected says how to make one."""
     if not (found := _connections or _kept):
-        raise NotConnected(f"no Redis to use: call this inside `{example}`, or after `await open_connection(...)`")
+        raise NotConnected(
+            f"no Redis to use: call this inside `{example}`, after `await open_connection(...)`, or, in plain code, "
+            "after `blocking.connect(...)`"
+        )
     return found[-1]
 
 
@@ -33,6 +36,7 @@ def winner() -> Any:
 def connected(connection: Any) -> Iterator[None]:
     """Make *connection* the default until the block ends."""
     _connections.append(connection)
+    _give_middleware()
     try:
         yield
     finally:
@@ -42,6 +46,7 @@ def connected(connection: Any) -> Iterator[None]:
 def keep(connection: Any) -> list[Any]:
     """Make *connection* the default outside of blocks, until `drop()`. Returns those whose place it takes."""
     earlier, _kept[:] = _kept[:], [connection]
+    _give_middleware()
     return earlier
 
 
@@ -49,3 +54,15 @@ def drop(connection: Any) -> None:
     """It is the default no more, if it was."""
     if connection in _kept:
         _kept.remove(connection)
+
+
+def _give_middleware() -> None:
+    """Calls that eager mode or a test's worker takes go through the middleware of the connection outside, too."""
+    if _kept and (taker := winner()) is not None:
+        taker.middleware = (*(one for one in _kept[0].middleware if one not in taker.middleware), *taker.middleware)
+
+
+def after_fork() -> None:
+    """In the child of a fork, where a thread that holds a lock does not go on."""
+    for connection in (*_connections, *_kept):
+        connection.renew_lock()

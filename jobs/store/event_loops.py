@@ -73,6 +73,10 @@ class Loops:
         loop = asyncio.get_running_loop()
         return self._clients.get(loop) or self._add(loop)
 
+    def renew_lock(self) -> None:
+        """In the child of a fork: another thread of the parent may hold it."""
+        self._lock = threading.Lock()
+
     def _add(self, loop: asyncio.AbstractEventLoop) -> LoopClient:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import EllipsisType
@@ -15,12 +14,11 @@ from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from ..store.stored_values import moment
 from ..values import checks
-from ..values.must_await import all_awaited
+from ..values.must_await import all_awaited, running
+from .blocking_calls import BlockingJob
 from .registry import RegisteredTask
 
 R = TypeVar("R")
-
-_current: ContextVar["CurrentJob"] = ContextVar("jobs_current_job")
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class CurrentJob:
 
     thread: asyncio.Future[Any] | None = None
     """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
+    stopped = False
+    """Was it cancelled while its thread ran? Each call of the thread then raises."""
     reported: BaseException | None = None
     """An error that its own process has sent to Sentry."""
 
@@ -73,6 +73,10 @@ class CurrentJob:
         """Seconds since 1970; in a worker by Redis' clock."""
         self.executor: Executor | None = None
         """Where plain functions run; None is the loop's own threads."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """That of its worker, or of its caller; None in a process of its own."""
+        self.calls: set[asyncio.Task[Any]] = set()
+        """What its thread waits for."""
         self.report: Callable[[bytes], Coroutine[Any, Any, None]] | None = None
         self.without_slot: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]] | None = None
         """Awaits a coroutine without using a slot of the worker; None where there is none."""
@@ -86,6 +90,17 @@ class CurrentJob:
         """Say how far the job is: `Result.meta()` and `Result.progress()` read it. Nothing happens outside a worker."""
         if self.report is not None:
             await self.report(encoding.dumps(meta))
+
+    @property
+    def blocking(self) -> BlockingJob:
+        """`self.blocking.update_state(meta=...)` in a plain `def` task."""
+        return BlockingJob(self)
+
+    def stop_calls(self) -> None:
+        """Raise in its thread, where that waits or calls from now on."""
+        self.stopped = True
+        for call in self.calls:
+            call.cancel()
 
     def retry(
         self,
@@ -130,7 +145,7 @@ def current_job() -> CurrentJob:
 
 def running_job() -> CurrentJob | None:
     """The job that this code runs in, if any."""
-    return _current.get(None)
+    return running.get(None)  # type: ignore[no-any-return]
 
 
 async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
@@ -143,4 +158,4 @@ async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
 
 def set_current(job: CurrentJob) -> None:
     """Say which job the rest of this asyncio task belongs to."""
-    _current.set(job)
+    running.set(job)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
@@ -37,6 +38,8 @@ from ..workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
 """Retries after which a job will not end without help."""
+THREADS = 1_000
+"""Plain functions that may wait for each other: a thread is started when no other is free."""
 
 
 @contextlib.contextmanager
@@ -48,8 +51,12 @@ def eager(around: Around | None = None, middleware: Sequence[Middleware] = ()) -
     opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
     raises at `get()`. *around* and *middleware* are those of `worker_settings()`.
     """
-    with default.connected(EagerRedis(around, middleware)):
-        yield
+    connection = EagerRedis(around, middleware)
+    try:
+        with default.connected(connection):
+            yield
+    finally:
+        connection.threads.shutdown(wait=False)
 
 
 @all_awaited
@@ -67,6 +74,7 @@ class EagerRedis(JobsRedis):
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._encoder = OutcomeEncoder(self)
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
 
     async def enqueue(self, calls: Sequence[Call]) -> list[int]:
         """Run each call to its end, unless its id has a result."""
@@ -140,7 +148,7 @@ class EagerRedis(JobsRedis):
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
-        return HeldJob(job, Slot(Slots(1)), self, None, {})
+        return HeldJob(job, Slot(Slots(1)), self, self.threads, {})
 
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")

@@ -13,8 +13,12 @@ from ..errors import NotAwaited
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
+running: ContextVar[Any] = ContextVar("jobs_current_job")
+"""The job whose code runs here, a CurrentJob."""
 plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
 """The `def` task whose code the rest of this thread or process is."""
+OF_BLOCKING = frozenset({"first", "send_task"})
+"""Functions that `jobs.blocking` has, too."""
 
 
 class Awaited:
@@ -37,10 +41,21 @@ class Awaited:
         except RuntimeError:
             if task := plain_task.get(None):
                 raise NotAwaited(
-                    f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: make it "
-                    "`async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+                    f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: "
+                    f"{self._instead(args)}"
                 ) from None
         return self._function(*args, **kwargs)
+
+    def _instead(self, args: tuple[Any, ...]) -> str:
+        verb = self._function.__name__
+        owner = getattr(args[0], "blocking", None) if args else None
+        if owner is not None and hasattr(owner, verb):
+            return f"write `{owner.shown}.blocking.{verb}(...)`"
+        if verb in OF_BLOCKING:
+            return f"write `blocking.{verb}(...)`"
+        return (
+            "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+        )
 
 
 def awaited(function: F) -> F:

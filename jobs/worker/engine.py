@@ -23,7 +23,7 @@ from .execution.held_job import HeldJob
 from .execution.hooks import call_hook
 from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runner import Runner
-from .execution.slots import Slot, Slots
+from .execution.slots import THREADS, Slot, Slots
 from .lease_renewer import LeaseRenewer
 from .presence import Presence, Statistics
 from .recorder import Recorder
@@ -63,7 +63,7 @@ class Engine:
         self._runner = runner
         self._redis = runner.redis
         self._slots = Slots(max_jobs)
-        self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="task")
+        self._threads = ThreadPoolExecutor(THREADS * max_jobs, thread_name_prefix="task")
         self._caution = Caution(runner.redis, self._slots)
         self._stopping = self._claimed_enough = False
         self._background, self.hooks = Background(), Background()

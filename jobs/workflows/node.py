@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import GenericAlias
 from typing import Any, Self, TypeVar
 
+from ..tasks.blocking_calls import BlockingCalls
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
 from ..values import checks
 
@@ -27,6 +28,11 @@ class Partial:
     immutable: bool
 
     __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]  # types: client/typed_workflows.pyi
+
+    @property
+    def blocking(self) -> Any:
+        """`blocking.delay()` and `blocking.apply_async()`, for plain code."""
+        return BlockingCalls(self)
 
     def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy with these arguments, unless it is immutable, and these options."""

@@ -59,6 +59,9 @@ def sections() -> Mapping[str, str]:
         "`connect(redis_url, ...)`": options(ConnectionKeywords, [ConnectionKeywords]),
         "Tasks": methods(jobs.Task, "run", "run_now", "with_options"),
         "Results": methods(jobs.Result) + "\n`AsyncResult` is the same class, by Celery's name.\n",
+        "`blocking`, for plain code": "".join(
+            map(described, (jobs.blocking.connect, jobs.blocking.first, jobs.blocking.send_task))
+        ),
         "`await result.info()`": attributes(JobRecord, JobInfo) + "\nEach of its `history`:\n\n" + attributes(Attempt),
         "Workflows": "".join(map(described, workflows)) + "\nAll four have:\n\n" + methods(jobs.Signature),
         "The running job: `self`, `current_job()`": attributes(jobs.CurrentJob) + methods(jobs.CurrentJob),
@@ -73,7 +76,17 @@ def sections() -> Mapping[str, str]:
 
 def the_rest() -> Iterator[Any]:
     """What is exported and has no part of its own."""
-    apart = {"AsyncResult", "CurrentJob", "Middleware", "OutgoingCall", "Result", "Signature", "Task", "task"}
+    apart = {
+        "blocking",
+        "AsyncResult",
+        "CurrentJob",
+        "Middleware",
+        "OutgoingCall",
+        "Result",
+        "Signature",
+        "Task",
+        "task",
+    }
     apart |= {"chain", "chord", "group", *(kind.__name__ for kind in errors_of_the_library())}
     return (getattr(jobs, name) for name in jobs.__all__ if name not in apart)
 

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ...client.connection import JobsRedis
 from ...errors import QueueUnavailable, WrongValue
@@ -18,6 +18,8 @@ from ...tasks.registry import RegisteredTask
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .hooks import ctx_for
 from .slots import Slot
+
+R = TypeVar("R")
 
 logger = logging.getLogger("arq.worker.jobs")
 
@@ -75,6 +77,10 @@ class HeldJob:
                 return self.current.checked_headers()
         return self.call.headers
 
+    def without_slot(self, waiting: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
+        """Await it without the slot: see `Slot`."""
+        return self.slot.free_while(waiting, in_thread=self.thread is not None)
+
     @property
     def thread(self) -> asyncio.Future[object] | None:
         """The thread that still runs its code, if there is one."""
@@ -114,7 +120,9 @@ _PARTS: dict[str, Callable[[HeldJob], Any]] = {
     "clock": lambda held: held.job.now_s,
     "executor": lambda held: held.executor,
     "report": lambda held: held.report,
-    "without_slot": lambda held: held.slot.free_while,
+    "without_slot": lambda held: held.without_slot,
+    "loop": lambda held: held.slot.loop,
+    "calls": lambda held: set(),
 }
 
 

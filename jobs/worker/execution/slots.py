@@ -1,6 +1,7 @@
 """Slots: how many jobs run at a time. A job that waits for another gives its slot back meanwhile."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -8,7 +9,10 @@ from typing import Any, TypeVar
 from ...store.cancellation import wait_at_most
 
 R = TypeVar("R")
+logger = logging.getLogger("arq.worker.jobs")
 LOOK_AT_SLOTS_S = 1
+THREADS = 4
+"""Threads for each slot: one whose task runs in it, the others wait for jobs and have given their slots back."""
 """The recorder may have emptied meanwhile, which wakes nothing."""
 
 
@@ -19,13 +23,25 @@ class Slots:
         self._size = size
         self.used = 0
         """How many jobs run and do not wait for others."""
+        self.waiting_threads = 0
+        """How many threads have given their slots back."""
         self._returning: deque[asyncio.Future[None]] = deque()
         self._changed = asyncio.Event()
+        self._has_warned = False
 
     @property
     def free(self) -> int:
         """How many jobs may be claimed now."""
         return max(self._size - self.used, 0)
+
+    def may_wait(self) -> bool:
+        """May one more thread give its slot back?"""
+        if self.waiting_threads < (THREADS - 1) * self._size:
+            return True
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%d threads wait for other jobs, more keep their slots", self.waiting_threads)
+        return False
 
     def give_back(self) -> None:
         while self._returning:
@@ -67,9 +83,12 @@ class Slot:
     out; else one slot and a job with two children would wait for ever.
     """
 
+    _in_thread = False
+    """Was it the thread of a plain function that waited last?"""
+
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self.held = True
         """Does the job use its slot now?"""
         self._ended = False
@@ -77,14 +96,17 @@ class Slot:
         self._taking: asyncio.Task[None] | None = None
         slots.used += 1
 
-    async def free_while(self, waiting: Coroutine[Any, Any, R]) -> R:
+    async def free_while(self, waiting: Coroutine[Any, Any, R], in_thread: bool = False) -> R:
         """Await *waiting* without a slot. What it raises, a cancellation too, is not held up for one.
 
-        In another loop, such as that of `asyncio.run` in the job's thread, the thread keeps the slot.
+        In another loop, such as that of `asyncio.run` in the job's thread, the thread keeps the slot. It also does when
+        as many threads wait as there may be.
         """
-        if asyncio.get_running_loop() is not self._loop:
+        if asyncio.get_running_loop() is not self.loop:
             return await waiting
         self._waits += 1
+        if self.held:
+            self._in_thread = in_thread
         self._give_back()
         try:
             result = await waiting
@@ -99,11 +121,16 @@ class Slot:
         self._ended = True
         if self._taking is not None:
             self._taking.cancel()
-        self._give_back()
-
-    def _give_back(self) -> None:
         if self.held:
             self.held = False
+            self._slots.give_back()
+        else:
+            self._slots.waiting_threads -= self._in_thread
+
+    def _give_back(self) -> None:
+        if self.held and (not self._in_thread or self._slots.may_wait()):
+            self.held = False
+            self._slots.waiting_threads += self._in_thread
             self._slots.give_back()
 
     def _give_back_if_waiting(self) -> None:
@@ -122,5 +149,6 @@ class Slot:
         try:
             await self._slots.take_again()
             self.held = True
+            self._slots.waiting_threads -= self._in_thread
         finally:
             self._taking = None

@@ -64,6 +64,30 @@ LOST: dict[str, Callable[[Any], Any]] = {
 }
 
 
+INSTEAD = {
+    "delay": "multiply.blocking.delay",
+    "apply_async": "multiply.blocking.apply_async",
+    "apply_many": "multiply.blocking.apply_many",
+    "send_task": "blocking.send_task",
+    "a signature": "multiply.s(...).blocking.delay",
+    "a signature by name": "multiply.s(...).blocking.apply_async",
+    "map": "map.s(...).blocking.delay",
+    "a chain": "chain(...).blocking.delay",
+    "a group": "group(...).blocking.apply_async",
+    "a chord": "chord(...).blocking.delay",
+    "update_state": "self.blocking.update_state",
+    "update_state of current_job": "self.blocking.update_state",
+    "first": "blocking.first",
+    "get": "result.blocking.get",
+    "revoke": "result.blocking.revoke",
+    "reschedule": "result.blocking.reschedule",
+    "forget": "result.blocking.forget",
+    "below the task": "multiply.blocking.delay",
+}
+"""What has a blocking form."""
+OTHERWISE = "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+
+
 def what_was_lost(self: CurrentJob) -> dict[str, str]:
     answers = {}
     for name, call in LOST.items():
@@ -122,8 +146,10 @@ async def test_what_nothing_awaits_is_refused_at_the_call(
 
     answers = await (await where.delay()).get(timeout=2 * T)
 
-    assert {name: "`async def` and write `await" in said for name, said in answers.items()} == dict.fromkeys(LOST, True)
-    assert all(f"'{where.name}'" in said and "asyncio.run()" in said for said in answers.values())
+    assert {name: said.rpartition(" cannot: ")[2] for name, said in answers.items()} == {
+        name: f"write `{INSTEAD[name]}(...)`" if name in INSTEAD else OTHERWISE for name in LOST
+    }
+    assert all(f"the plain def task '{where.name}'" in said for said in answers.values())
 
 
 async def on_a_worker() -> None:

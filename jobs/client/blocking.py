@@ -1,0 +1,43 @@
+"""`from jobs import blocking`: calls from plain code, such as Flask, sync Django and scripts.
+
+`multiply.blocking.delay(2, 3).get()`: each task, signature and workflow has the same verbs, and so have their results.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar, Unpack
+
+from ..store import default
+from ..tasks import blocking_calls
+from ..tasks.blocking_calls import BlockingResult
+from . import decorator, result
+from .connection import ConnectionKeywords, JobsRedis
+
+R = TypeVar("R")
+
+_connected_to: tuple[Any, ...] = ()
+
+
+def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> None:
+    """Make the Redis at *redis_url* the one that calls of this process use where there is no other connection.
+
+    Once, before or after a fork: nothing is opened before the first call. Inside a job there is one already, that of
+    its worker; eager mode and a test's worker win over it, as over `jobs.connect()`, whose options it takes.
+    """
+    global _connected_to
+    if _connected_to != (wanted := (redis_url, options)):  # an application factory may run again
+        default.keep(JobsRedis.at(redis_url, **options))
+        _connected_to = wanted
+
+
+def send_task(
+    name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> BlockingResult[Any]:
+    """As `jobs.send_task`."""
+    return BlockingResult(blocking_calls.wait_for("", "send_task", decorator.send_task, name, args, kwargs, **options))
+
+
+def first(results: Iterable[BlockingResult[R]], timeout: float | timedelta | None = None, terminate: bool = False) -> R:
+    """As `jobs.first`."""
+    several = [getattr(one, "_target", one) for one in results]
+    return blocking_calls.wait_for("", "first", result.first, several, timeout, terminate)  # type: ignore[no-any-return]

@@ -1,0 +1,106 @@
+"""The event loop that runs the calls of plain code: in a daemon thread, one for each process that makes such a call."""
+
+import asyncio
+import atexit
+import contextlib
+import os
+import sys
+import threading
+from typing import Any
+
+from ..errors import NotConnected
+from . import default
+
+END_S = 5
+"""How long the end of the process waits for the thread to close its sockets."""
+
+
+class LoopThread:
+    """A thread that runs an event loop until `end()`, then ends its tasks and closes its sockets."""
+
+    def __init__(self) -> None:
+        self.loop: Any = asyncio.SelectorEventLoop()  # asyncio's own, whatever policy is set: see `leave`
+        self.is_over = False
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs-blocking", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            try:
+                runner.run(self._over.wait())
+            finally:
+                self.is_over = True
+
+    def end(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it has ended
+            self.loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(END_S)
+
+    def leave(self) -> list[asyncio.Task[Any]]:
+        """In the child of a fork, where its thread does not exist: close what the child has inherited of it, and have
+        none of it run again. Returns its tasks.
+
+        asyncio's own ways out would write to the epoll that the child shares with its parent.
+        """
+        tasks = list(asyncio.all_tasks(self.loop))
+        for task in tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # the parent goes on with it
+        inherited = [transport._sock for transport in self.loop._transports.values()]
+        for one in filter(None, (*inherited, self.loop._ssock, self.loop._csock, self.loop._selector)):
+            one.close()
+        self.loop._closed = True
+        return tasks
+
+
+_lock = threading.RLock()  # a signal handler may call while the code that it interrupts begins to
+_running: LoopThread | None = None
+_ending = False
+_left: list[asyncio.Task[Any]] = []
+"""What processes above this one go on with: collected here, it would run its clean-up."""
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The loop of this process, started if it does not run."""
+    global _running
+    with _lock:
+        if _running is None or _running.is_over:
+            _refuse_green_threads()
+            _running = LoopThread()
+        return _running.loop  # type: ignore[no-any-return]
+
+
+def _refuse_green_threads() -> None:
+    gevent: Any = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("threading"):
+        raise NotConnected(
+            "gevent has replaced this process's threads, and an event loop needs one of its own: serve with threads "
+            "(gunicorn --worker-class gthread), or call from a process without monkey.patch_all()"
+        )
+
+
+def gone() -> BaseException:
+    """What a thread gets whose loop has ended. With the process it just ends: nobody reads what it would say."""
+    return SystemExit() if _ending else NotConnected("the event loop that ran this call has ended")
+
+
+def _end() -> None:
+    global _running, _ending
+    _ending = True
+    if _running is not None:
+        _running.end()
+        _running = None
+
+
+def _after_fork() -> None:
+    """In the child: no thread but the one that forked goes on, and another may have held a lock."""
+    global _running, _lock
+    _lock = threading.RLock()
+    default.after_fork()
+    left, _running = _running, None
+    if left is not None:
+        _left.extend(left.leave())
+
+
+atexit.register(_end)  # after threads that are no daemons, and after what the application registers from now on
+os.register_at_fork(after_in_child=_after_fork)

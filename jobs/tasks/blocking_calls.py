@@ -1,0 +1,257 @@
+"""What `.blocking` gives: the verbs of tasks, signatures, results and jobs for plain code, which waits at each call.
+
+A call runs as it would if it were awaited: inside a job on the loop of its worker, in the context of the job; elsewhere
+on the loop of this process, in that of the caller.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from datetime import datetime, timedelta
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, overload
+
+from ..errors import NotAwaited
+from ..values.must_await import running
+from .option_types import CallOptions, ManyOptions
+
+P = ParamSpec("P")
+R = TypeVar("R")
+V = TypeVar("V")
+R_co = TypeVar("R_co", covariant=True)
+
+LOOK_S = 1
+"""How often a thread that waits makes sure that its loop is still there."""
+WAITS = frozenset({"get", "progress", "as_completed", "first"})
+"""Verbs that wait for jobs to end."""
+_END = object()
+Outcome: TypeAlias = tuple[Any, BaseException | None]
+"""What a call gave, or how it would have ended its loop."""
+
+
+def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """What `await call(...)` gives. NotAwaited in a running loop, which would stop: *shown* is what has the verb."""
+    loop, job = _loop_for(shown, verb)
+    coroutine = _awaited(call, args, kwargs) if job is None else _awaited_in(job, call, args, kwargs)
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    except RuntimeError:
+        coroutine.close()
+        raise _gone() from None
+    try:
+        value, error = _outcome(future, loop)
+    except CancelledError:
+        if job is None:
+            raise _gone() from None
+        raise asyncio.CancelledError(f"job {job.request.id} was stopped") from None  # no `except Exception` keeps it
+    except KeyboardInterrupt:
+        future.cancel()
+        raise
+    if error is not None:
+        raise error
+    return value
+
+
+def _loop_for(shown: str, verb: str) -> tuple[asyncio.AbstractEventLoop, Any]:
+    """Where a call of this thread runs, and the job that it belongs to, if the loop is that of its worker."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        where = f"{shown}.{verb}" if shown else verb
+        raise NotAwaited(f"use `await {where}(...)` here: an event loop runs in this thread, and `.blocking` stops it")
+    job = running.get(None)
+    if job is not None:
+        if job.loop is not None:
+            return job.loop, job
+        if job.task.options.process and verb in WAITS:
+            raise NotAwaited(
+                f"{verb}(): the process of {job.name!r} (process=True) may call, but not wait for jobs, which could "
+                "need that very process: leave process=True out, or make what follows a chain or a chord"
+            )
+    from ..store import loop_thread  # a process that makes no such call never imports it
+
+    return loop_thread.loop(), None
+
+
+async def _awaited(call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
+    try:
+        return await call(*args, **kwargs), None
+    except (SystemExit, KeyboardInterrupt) as error:  # of a middleware: raised here, it would end the loop
+        return None, error
+
+
+async def _awaited_in(job: Any, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
+    """The same for the thread of a job: once that was stopped, every call of the thread ends."""
+    if job.stopped:
+        raise asyncio.CancelledError
+    task = asyncio.current_task()
+    job.calls.add(task)
+    try:
+        return await _awaited(call, args, kwargs)
+    finally:
+        job.calls.discard(task)
+
+
+def _outcome(future: Future[Outcome], loop: asyncio.AbstractEventLoop) -> Outcome:
+    while True:
+        try:
+            future.exception(LOOK_S)
+        except TimeoutError:
+            if loop.is_closed():
+                raise CancelledError from None
+        else:
+            return future.result()
+
+
+def _gone() -> BaseException:
+    from ..store import loop_thread
+
+    return loop_thread.gone()
+
+
+class _Blocking:
+    """The verbs of *target*, as `.blocking` gives them."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    @property
+    def shown(self) -> str:
+        """What an error calls the target."""
+        raise NotImplementedError
+
+    def _wait(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        return wait_for(self.shown, verb, getattr(self._target, verb), *args, **kwargs)
+
+
+def _asked(verb: str, kind: Callable[..., V]) -> Callable[..., V]:
+    """The method that asks *verb* of a Result, and gives what that gives."""
+
+    def ask(self: _Blocking) -> V:
+        return self._wait(verb)  # type: ignore[no-any-return]
+
+    ask.__name__, ask.__doc__ = verb, f"As `await result.{verb}()`."
+    return ask
+
+
+class BlockingJob(_Blocking):
+    """`self.blocking` in a plain `def` task."""
+
+    shown = "self"
+
+    def update_state(self, *, meta: Any) -> None:
+        """As `await self.update_state(meta=...)`."""
+        if self._target.task.options.process:
+            raise NotAwaited(f"{self._target.name}: a task with process=True cannot report its progress: leave it out")
+        self._wait("update_state", meta=meta)
+
+
+class BlockingResult(_Blocking, Generic[R_co]):
+    """A `Result` whose methods wait. `result.blocking` gives it, and so does each call."""
+
+    shown = "result"
+
+    def __repr__(self) -> str:
+        return f"<BlockingResult {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BlockingResult) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def id(self) -> str:
+        return self._target.id  # type: ignore[no-any-return]
+
+    @overload
+    def get(self, timeout: float | timedelta | None = None, propagate: Literal[True] = True) -> R_co: ...
+    @overload
+    def get(self, timeout: float | timedelta | None = None, *, propagate: bool) -> Any: ...
+    def get(self, timeout: float | timedelta | None = None, propagate: bool = True) -> Any:
+        return self._wait("get", timeout, propagate)
+
+    state = status = _asked("state", str)
+    ready, successful, failed = (_asked(verb, bool) for verb in ("ready", "successful", "failed"))
+    info, meta, forget = (_asked(verb, Any) for verb in ("info", "meta", "forget"))
+    retry_failed = _asked("retry_failed", bool)
+
+    def revoke(self, terminate: bool = False) -> str:
+        return self._wait("revoke", terminate)  # type: ignore[no-any-return]
+
+    def children(self) -> "list[BlockingResult[Any]]":
+        return [BlockingResult(child) for child in self._wait("children")]
+
+    def reschedule(self, eta: datetime) -> bool:
+        return self._wait("reschedule", eta)  # type: ignore[no-any-return]
+
+    def progress(self) -> Iterator[Any]:
+        return self._each("progress")
+
+    def as_completed(self) -> "Iterator[BlockingResult[Any]]":
+        return map(BlockingResult, self._each("as_completed"))
+
+    def _each(self, verb: str) -> Iterator[Any]:
+        loop, _ = _loop_for(self.shown, verb)  # at the call, not at the first item
+        return self._items(verb, getattr(self._target, verb)(), loop)
+
+    def _items(self, verb: str, items: Any, loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
+        async def following() -> Any:
+            return await anext(items, _END)
+
+        try:
+            while (item := wait_for(self.shown, verb, following)) is not _END:
+                yield item
+        finally:
+            closing = _awaited(items.aclose, (), {})
+            try:
+                asyncio.run_coroutine_threadsafe(closing, loop)
+            except RuntimeError:  # the loop has closed it
+                closing.close()
+
+
+class BlockingCalls(_Blocking, Generic[R_co]):
+    """`signature.blocking`, and that of a group, chain or chord."""
+
+    @property
+    def shown(self) -> str:
+        task = getattr(self._target, "task", None)
+        return f"{type(self._target).__name__}(...)" if task is None else f"{task.rpartition('.')[2]}.s(...)"
+
+    def delay(self, *args: Any, **kwargs: Any) -> BlockingResult[R_co]:
+        return BlockingResult(self._wait("delay", *args, **kwargs))
+
+    def apply_async(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> BlockingResult[R_co]:
+        return BlockingResult(self._wait("apply_async", args, kwargs, **options))
+
+
+class BlockingTask(_Blocking, Generic[P, R]):
+    """`task.blocking`."""
+
+    @property
+    def shown(self) -> str:
+        return self._target.__name__  # type: ignore[no-any-return]
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> BlockingResult[R]:
+        return BlockingResult(self._wait("delay", *args, **kwargs))
+
+    def apply_async(
+        self, args: Iterable[Any] | None = (), kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> BlockingResult[R]:
+        return BlockingResult(self._wait("apply_async", args, kwargs, **options))
+
+    def apply_many(
+        self, calls: Iterable[Sequence[Any] | Any], **options: Unpack[ManyOptions]
+    ) -> list[BlockingResult[R]]:
+        return [BlockingResult(result) for result in self._wait("apply_many", calls, **options)]
+
+
+def _after_fork() -> None:
+    """In the child of a fork that a job made, the loop of its worker does not run."""
+    if (job := running.get(None)) is not None:
+        job.loop = None
+
+
+os.register_at_fork(after_in_child=_after_fork)

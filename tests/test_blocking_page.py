@@ -1,0 +1,134 @@
+"""docs/blocking.md runs as it is there: the script, Flask and Django under gunicorn and their own servers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings import ROOT
+from tests.documents import Page, run_commands, worker_of
+from tests.venv import make_venv
+from tests.waiting import wait_until
+
+PAGE = Page(ROOT / "docs" / "blocking.md")
+CALLS_FIRST = """
+from web import app
+from tasks import multiply
+
+assert multiply.blocking.delay(6, 7).get(timeout=20) == 42
+"""
+GUNICORN = ("gunicorn", "--workers", "2", "--bind", "127.0.0.1:{port}")
+SERVERS: dict[str, tuple[str, ...]] = {
+    "flask": ("flask", "--app", "web", "run", "--port", "{port}"),
+    "gunicorn": (*GUNICORN, "web:app"),
+    "gunicorn, called before the fork": (*GUNICORN, "--preload", "calls_first:app"),
+    "gunicorn, threads": (*GUNICORN, "--preload", "--threads", "4", "calls_first:app"),
+    "django": ("django", "runserver", "--noreload", "--skip-checks", "{port}"),
+    "django, gunicorn": (*GUNICORN, "--preload", "django.core.wsgi:get_wsgi_application()"),
+}
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return make_venv(ROOT / ".cache" / "frameworks-venv", "flask", "django", "gunicorn", "gevent", "pytest", *required)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, redis_url: str) -> Iterator[Path]:
+    """The modules of the page, and a worker."""
+    for name, text in {**PAGE.modules(), "calls_first.py": CALLS_FIRST}.items():
+        (tmp_path / name).write_text(text)
+    for name in ("jobs", "pytest_quarq_jobs.py"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    with worker_of("tasks", tmp_path, redis_url):
+        yield tmp_path
+
+
+@contextlib.contextmanager
+def served(python: Path, folder: Path, redis_url: str, *words: str) -> Iterator[tuple[str, Path]]:
+    """The address of a server, and its log; it must stop at a SIGTERM (Ctrl-C for those of the frameworks)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [python, "-m", *(word.format(port=port) for word in words)],
+            cwd=folder, env=environ(redis_url), stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        yield f"http://127.0.0.1:{port}", log
+        server.send_signal(signal.SIGTERM if words[0] == "gunicorn" else signal.SIGINT)
+        server.wait(20)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def environ(redis_url: str) -> dict[str, str]:
+    own = {"REDIS_URL": redis_url, "DJANGO_SETTINGS_MODULE": "shop_settings", "PYTHONDEVMODE": "1"}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))} | own
+
+
+def fetch(url: str, method: str = "GET") -> Any:
+    with (
+        contextlib.suppress(urllib.error.URLError),
+        urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=20) as answer,
+    ):
+        return json.load(answer)
+
+
+async def test_the_script_writes_what_the_page_shows(folder: Path, redis_url: str) -> None:
+    [fence] = PAGE.sections[2].fences("console")
+
+    run_commands(fence, folder, redis_url)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", SERVERS)
+async def test_each_server_calls_and_stops_cleanly(name: str, python: Path, folder: Path, redis_url: str) -> None:
+    with served(python, folder, redis_url, *SERVERS[name]) as (url, log):
+        if "django" in name:
+            answer = await wait_until(lambda: fetch(f"{url}/products/6/7"), "the server", timeout_s=20)
+            assert [answer, *(fetch(f"{url}/products/{n}/7") for n in range(8))] == [
+                {"product": product} for product in (42, *range(0, 56, 7))
+            ]
+            assert fetch(f"{url}/awaited/6/7") == {"product": 42}
+        else:
+            first = await wait_until(lambda: fetch(f"{url}/products/6/7", "POST"), "the server", timeout_s=20)
+            jobs = [first["job"], *(fetch(f"{url}/products/{n}/7", "POST")["job"] for n in range(8))]
+            for job, product in zip(jobs, (42, *range(0, 56, 7)), strict=True):
+                ended = {"state": "SUCCESS", "product": product}
+                await wait_until(lambda job=job, ended=ended: fetch(f"{url}/products/{job}") == ended, f"job {job}")  # type: ignore[misc]
+    for noise in ("Traceback", "destroyed", "Exception", "never awaited"):
+        assert noise not in log.read_text(), log.read_text()
+
+
+@pytest.mark.timeout(180)
+async def test_under_gevent_it_says_what_to_do(python: Path, folder: Path, redis_url: str) -> None:
+    words = (*GUNICORN, "--worker-class", "gevent", "web:app")
+    with served(python, folder, redis_url, *words) as (url, log):
+        await wait_until(lambda: "Booting worker" in log.read_text(), "gunicorn", timeout_s=20)
+        fetch(f"{url}/products/6/7", "POST")
+        await wait_until(lambda: "gunicorn --worker-class gthread" in log.read_text(), "the advice")
+
+
+@pytest.mark.timeout(180)
+def test_the_test_of_the_page_passes(python: Path, folder: Path, redis_url: str) -> None:
+    command = [python, "-m", "pytest", "-q", "-p", "pytest_quarq_jobs", "test_web.py"]
+    tested = subprocess.run(command, cwd=folder, env=environ(redis_url), capture_output=True, text=True)
+
+    assert "1 passed" in tested.stdout, tested.stdout
