@@ -5,8 +5,9 @@ Pure arithmetic: no clock, no Redis. Day of month and day of week must both matc
 
 import re
 from bisect import bisect_left
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeAlias
 
@@ -17,7 +18,6 @@ Field: TypeAlias = int | str | Iterable[int | str]
 """5, "5", "1-5", "*/15", "1-30/2", "mon-fri", "22-4" (over the end), "*/2, 1", or a list of such."""
 
 LONGEST_TEXT = 1_000
-_LONGEST = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)}
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Moments:
 
 def moments(**given: Field) -> Moments:
     """Read the five fields, each `*` if it is not given; SettingsMistake: one is wrong, or they never meet."""
-    found = {reader.name: reader.values(given.get(reader.name, "*")) for reader in _READERS}
-    days, months = found["day_of_month"], found["month_of_year"]
-    if not any(days[0] <= _LONGEST[month] for month in months):
+    found = {name: _values(name, given.get(name, "*")) for name in _FIELDS}
+    if not any(found["day_of_month"][0] <= monthrange(2024, month)[1] for month in found["month_of_year"]):
         named = (f"{name}={checks.shown(given.get(name, '*'))}" for name in ("day_of_month", "month_of_year"))
         raise SettingsMistake(f"{', '.join(named)}: no such day exists")
     clock = given.get("minute", "*"), given.get("hour", "*")
@@ -118,65 +117,55 @@ def _offset(moment: datetime, zone: tzinfo) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    name: str
-    low: int
-    high: int
-    names: Mapping[str, int] = field(default_factory=dict)
-
-    def values(self, given: Field) -> tuple[int, ...]:
-        parts: list[str] = []
-        for item in given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]:
-            if isinstance(item, bool) or not isinstance(item, int | str):
-                raise self._mistake(given, "it takes numbers and text")
-            if (len(item) if isinstance(item, str) else item.bit_length() / 3) > LONGEST_TEXT:
-                raise self._mistake(given, f"more than {LONGEST_TEXT} characters")
-            parts += re.sub(r"\s*([-/,])\s*", r"\1", str(item).strip()).split(",")
-        if not parts:
-            raise self._mistake(given, "nothing is in it; leave it out for every value")
-        values = {value for part in parts for value in self._part(part)}
-        return tuple(sorted({value % 7 for value in values} if self.name == "day_of_week" else values))
-
-    def _part(self, part: str) -> Sequence[int]:
-        """One of *, 5, 1-5, mon-fri, 22-4 (over the end), and */2 or 1-30/2."""
-        span, slash, step = part.partition("/")
-        first, dash, last = span.partition("-")
-        if slash and not (_NUMBER.fullmatch(step) and int(step)):
-            raise self._mistake(part, "after the slash comes a number from 1")
-        if slash and not dash and span != "*":
-            raise self._mistake(part, f"a step needs a range, as in */{step} or {span}-{self.high}/{step}")
-        if span == "*":
-            values: Sequence[int] = range(self.low, self.high + 1)
-        elif dash:
-            start, end = self._number(first), self._number(last)
-            over = start > end
-            values = [*range(start, (self.high if over else end) + 1), *range(self.low, (end if over else -1) + 1)]
-        else:
-            values = [self._number(span)]
-        return values[:: int(step or 1)]
-
-    def _number(self, text: str) -> int:
-        value = self.names.get(text[:3].lower()) if text.isalpha() else None
-        if value is None and _NUMBER.fullmatch(text):
-            value = int(text)
-        # 7 is a second name for Sunday, so that ranges such as 5-7 can be written
-        if value is None or not self.low <= value <= (7 if self.name == "day_of_week" else self.high):
-            names = f", {', '.join(self.names)}" if self.names else ""
-            raise self._mistake(text, f"its values are {self.low} to {self.high}{names}")
-        return value
-
-    def _mistake(self, given: object, why: str) -> SettingsMistake:
-        return SettingsMistake(f"{self.name}: cannot read {checks.shown(given)}: {why}")
+def _values(name: str, given: Field) -> tuple[int, ...]:
+    parts: list[str] = []
+    for item in given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]:
+        is_number = isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 100
+        text = str(int(item)) if is_number else item
+        if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+            raise _mistake(name, item)
+        parts += re.sub(r"\s*([-/,])\s*", r"\1", text.strip()).split(",")
+    if not parts:
+        raise _mistake(name, given)
+    values = {value for part in parts for value in _part(name, part)}
+    return tuple(sorted({value % 7 for value in values} if name == "day_of_week" else values))
 
 
-_NUMBER = re.compile(r"[0-9]{1,4}")
+def _part(name: str, part: str) -> Sequence[int]:
+    """One of 5, *, 1-5, mon-fri, 22-4 (over the end), and */2 or 1-30/2."""
+    low, high, _ = _FIELDS[name]
+    if (found := _RANGE.fullmatch(part)) is None:
+        return [_number(name, part)]
+    start, end = (_number(name, found[1]), _number(name, found[2])) if found[1] else (low, high)
+    over = [*range(start, high + 1), *range(low, end + 1)]
+    return (over if start > end else range(start, end + 1))[:: int(found[3] or 1)]
+
+
+def _number(name: str, text: str) -> int:
+    low, high, names = _FIELDS[name]
+    if text.isalpha() and text[:3].lower() in names:
+        return low + names.index(text[:3].lower())
+    # 7 is a second name for Sunday, so that ranges such as 5-7 can be written
+    if re.fullmatch("[0-9]{1,4}", text) and low <= int(text) <= (7 if name == "day_of_week" else high):
+        return int(text)
+    raise _mistake(name, text)
+
+
+def _mistake(name: str, given: object) -> SettingsMistake:
+    low, high, names = _FIELDS[name]
+    forms = f"{low}-{high}, */2 or {low}-{high}/2, or a list of such"
+    values = ", ".join([f"{low} to {high}", *names])
+    return SettingsMistake(f"{name}: cannot read {checks.shown(given)}: its values are {values}; write one, {forms}")
+
+
+_RANGE = re.compile(r"(?:\*|(\w+)-(\w+))(?:/(0*[1-9][0-9]{0,3}))?")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_READERS = (
-    _Reader("minute", 0, 59),
-    _Reader("hour", 0, 23),
-    _Reader("day_of_week", 0, 6, {name: n for n, name in enumerate(_DAYS)}),
-    _Reader("day_of_month", 1, 31),
-    _Reader("month_of_year", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)}),
-)
+_FIELDS: Mapping[str, tuple[int, int, tuple[str, ...]]] = {
+    "minute": (0, 59, ()),
+    "hour": (0, 23, ()),
+    "day_of_week": (0, 6, _DAYS),
+    "day_of_month": (1, 31, ()),
+    "month_of_year": (1, 12, _MONTHS),
+}
+"""The least and the greatest value of each field, and the names of its values."""
