@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import TypeVar
 
 from redis import exceptions
@@ -19,26 +19,20 @@ _worker_log = logging.getLogger("arq.worker.jobs")
 
 _LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 """The connection failed: whether the server did what it was asked is not known."""
+_OF_REDIS = (exceptions.ResponseError, exceptions.ConnectionError, exceptions.InvalidResponse, OSError)
 
 _STATES = {
-    "READONLY": "it is a replica, which takes no writes",
-    "OOM": "its memory is full (maxmemory)",
-    "MISCONF": "it cannot write to its disk, so it takes no writes",
-    "LOADING": "it is still loading its data",
-    "MASTERDOWN": "it is a replica that has lost its primary",
-    "NOREPLICAS": "too few replicas follow it, so it takes no writes",
-    "CLUSTERDOWN": "its cluster is down",
-    "BUSY": "it is busy with a script",
-    "UNBLOCKED": "it has just become a replica",
+    "READONLY|ReadOnlyError": "it is a replica, which takes no writes (READONLY)",
+    r"\bOOM\b|OutOfMemoryError": "its memory is full, see maxmemory (OOM)",
+    r"\bMISCONF\b": "it cannot write to its disk, so it takes no writes (MISCONF)",
+    r"\bLOADING\b|BusyLoadingError": "it is still loading its data (LOADING)",
+    r"\bMASTERDOWN\b": "it is a replica that has lost its primary (MASTERDOWN)",
+    r"\bNOREPLICAS\b": "too few replicas follow it, so it takes no writes (NOREPLICAS)",
+    r"\bCLUSTERDOWN\b": "its cluster is down (CLUSTERDOWN)",
+    r"\bBUSY\b": "it is busy with a script (BUSY)",
+    r"\bUNBLOCKED\b": "it has just become a replica (UNBLOCKED)",
 }
-"""The codes with which a server refuses everything for a while, and their meaning."""
-_CODE = re.compile(rf"\b({'|'.join(_STATES)})\b")
-_CODE_OF: dict[type[BaseException], str] = {
-    exceptions.ReadOnlyError: "READONLY",
-    exceptions.OutOfMemoryError: "OOM",
-    exceptions.BusyLoadingError: "LOADING",
-}
-"""redis-py takes these codes out of the text."""
+"""States in which a server refuses everything for a while: a pattern of the error's class and text, and its meaning."""
 
 _DENIALS = {
     "Authentication required": "it needs a password, and the address has none",
@@ -50,8 +44,9 @@ _DENIALS = {
     "CERTIFICATE_VERIFY_FAILED": "its TLS certificate is not trusted, see ssl_ca_certs in docs/redis.md",
     "(?i)no permission|NOPERM|NoPermission": "its access list forbids it ({text}); see docs/redis.md",
     "(?i)protocol error": "what answers there is no Redis, or wants TLS (rediss://)",
+    "AuthenticationError": "it does not let us in: {text}",
 }
-"""Errors that do not go away by themselves: a pattern of their text, and what has to be changed."""
+"""The same of errors that do not go away by themselves, and what has to be changed."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -60,38 +55,29 @@ def is_away(error: BaseException) -> bool:
 
 
 def state(error: BaseException) -> str | None:
-    """The code of the state in which the server refuses everybody, if that is what happened."""
-    if not isinstance(error, exceptions.ResponseError | exceptions.ConnectionError):
-        return None
-    for one in _causes(error):
-        if code := _CODE_OF.get(type(one)):
-            return code
-        if found := _CODE.search(str(one)):
-            return found[1]
-    return None
+    """Why the server takes nothing from anybody now, in words; None if it does."""
+    return _meaning(error, _STATES)
 
 
 def denial(error: BaseException) -> str | None:
     """Why the server does not let us in, or not do this, in words; None if it does."""
-    if not isinstance(
-        error, exceptions.ResponseError | exceptions.ConnectionError | exceptions.InvalidResponse | OSError
-    ):
-        return None
-    causes = list(_causes(error))
-    words = " ".join(f"{type(one).__name__} {one}" for one in causes)
-    for pattern, meaning in _DENIALS.items():
-        if re.search(pattern, words):
-            return meaning.format(text=causes[-1])
-    return f"it does not let us in: {error}" if isinstance(error, exceptions.AuthenticationError) else None
+    return _meaning(error, _DENIALS)
 
 
 def explained(error: BaseException) -> str:
     """What is wrong with Redis, for people: never blank, and without a password."""
     if reason := denial(error):
         return f"Redis refuses us: {reason}"
-    if code := state(error):
-        return f"{_STATES[code]} ({code})"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return state(error) or f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _meaning(error: BaseException, meanings: Mapping[str, str]) -> str | None:
+    if not isinstance(error, _OF_REDIS):
+        return None
+    causes = list(_causes(error))
+    words = " ".join(f"{type(one).__name__} {one}" for one in causes)
+    found = (meaning for pattern, meaning in meanings.items() if re.search(pattern, words))
+    return next(found, "").format(text=causes[-1]) or None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
