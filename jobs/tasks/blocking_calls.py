@@ -45,7 +45,7 @@ def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **k
         if job is None:
             raise _gone() from None
         raise asyncio.CancelledError(f"job {job.request.id} was stopped") from None  # no `except Exception` keeps it
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, and what else a signal handler raises; of a call that has ended this is nothing
         future.cancel()
         raise
     if error is not None:

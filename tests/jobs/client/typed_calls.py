@@ -9,6 +9,7 @@ from jobs import (
     Middleware,
     Result,
     Signature,
+    blocking,
     chain,
     chord,
     connect,
@@ -20,6 +21,7 @@ from jobs import (
     task,
     worker_settings,
 )
+from jobs.tasks.blocking_calls import BlockingResult
 
 
 @task(name="typed.multiply", max_retries=5, rate_limit="10/m", time_limit=30)
@@ -139,3 +141,21 @@ async def settings() -> None:
         pass
     connect("redis://", answer="2")  # E: call-arg
     connect("redis://", answer_s="2")  # E: arg-type
+
+
+def plain_code() -> None:
+    assert_type(multiply.blocking.delay(2, 3), BlockingResult[int])
+    assert_type(multiply.blocking.delay(2, y=3).get(timeout=5), int)
+    assert_type(multiply.blocking.apply_async((2, 3), countdown=5).get(propagate=False), Any)
+    assert_type(multiply.blocking.apply_many([(2, 3)]), list[BlockingResult[int]])
+    assert_type(multiply.result("id").blocking.get(), int)
+    assert_type(plain.s("here").blocking.delay().get(), str)
+    assert_type(group(multiply.s(i, i) for i in range(9)).blocking.delay().get(), list[int])
+    assert_type((multiply.s(2, 3) | plain.s()).blocking.apply_async(countdown=5).get(), str)
+    assert_type(blocking.first([multiply.blocking.delay(2, 3)]), int)
+    blocking.connect("redis://localhost", answer_s=2)
+    multiply.blocking.delay(2)  # E: call-arg
+    multiply.blocking.delay(2, "3")  # E: arg-type
+    multiply.blocking.apply_async((2, 3), count_down=5)  # E: call-arg
+    bound.blocking.delay("4")  # E: arg-type
+    blocking.connect("redis://localhost", answer=2)  # E: call-arg

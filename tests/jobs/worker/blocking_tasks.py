@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -107,6 +108,11 @@ def own_thread() -> int:
     return answers[0]
 
 
+@task(name="blocking.through_a_thread")
+async def through_a_thread() -> int:
+    return await asyncio.to_thread(lambda: multiply.blocking.delay(6, 7).get(timeout=T))
+
+
 @task(name="blocking.forks")
 def forks() -> int:
     """The child of a fork calls by sockets of its own."""
@@ -182,7 +188,8 @@ def many_blocking() -> list[Any]:
 
 ALL = [
     multiply, add_up, fail, parent, waits_for_all, waits_for_later, stopped, outlives, in_process,
-    reports_in_process, own_thread, forks, describe, calls_awaited, calls_blocking, many_awaited, many_blocking,
+    reports_in_process, own_thread, through_a_thread, forks, describe, calls_awaited, calls_blocking,
+    many_awaited, many_blocking,
 ]  # fmt: skip
 WorkerSettings = worker_settings(
     redis_url=os.environ.get("REDIS_URL", "redis://localhost:6379"),

@@ -198,3 +198,15 @@ async def test_threads_and_processes_of_a_task_call_too(task: Any, start_worker:
     await start_worker(tasks=tasks.ALL, max_jobs=2)
 
     assert await (await task.delay()).get(timeout=T) == 42
+
+
+async def test_a_thread_of_an_async_task_frees_the_slot_of_its_job(start_worker: StartWorker) -> None:
+    await start_worker(tasks=tasks.ALL, max_jobs=1)
+
+    assert await (await tasks.through_a_thread.delay()).get(timeout=T) == 42
+
+
+async def test_a_plain_task_that_is_awaited_here_calls_workers(start_worker: StartWorker) -> None:
+    await start_worker(tasks=tasks.ALL, max_jobs=1)
+
+    assert await tasks.parent(3) == 9

@@ -106,7 +106,7 @@ async def test_scripts_end_cleanly(name: str, redis_url: str, start_process: Sta
 
     ended = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-X", "dev", "-c", BEGIN + SCRIPTS[name]],
+        [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-c", BEGIN + SCRIPTS[name]],
         cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
 
