@@ -1,6 +1,7 @@
 """What all commands have in common: which Redis they ask, their options, how answers are printed, exit codes."""
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -20,7 +21,7 @@ from ..client.connection import JobsRedis
 from ..errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
 from ..store import default
 from ..store.outage import explained, is_away
-from ..values.short_text import CUT, DEEPEST, said, text
+from ..values.short_text import said, text
 from ..values.untrusted_text import printable, printable_json
 from .values import names, seconds
 
@@ -49,29 +50,29 @@ class Target:
     redis_url: str | None
     environment_url: str | None = None
 
-    def redis(self, settings: Any) -> JobsRedis:
-        if self.redis_url is None and settings is not None:
-            return settings.redis_pool  # type: ignore[no-any-return]
-        return JobsRedis.at((self.environment_url or "") if self.redis_url is None else self.redis_url)
+    def open(self) -> tuple[JobsRedis, Any]:
+        """The Redis, and the worker settings of `-A`: None if only an address was given."""
+        url = self.redis_url
+        if self.app is None and url is None and importlib.util.find_spec(DEFAULT_APP.partition(".")[0]) is None:
+            url = self.environment_url
+        if self.app is None and url is not None:
+            return JobsRedis.at(url), None
+        settings = _imported(DEFAULT_APP if self.app is None else self.app)
+        return settings.redis_pool if url is None else JobsRedis.at(url), settings
 
-    def settings(self) -> Any:
-        """The worker settings of `-A`; None if only an address was given."""
-        path = DEFAULT_APP if self.app is None else self.app
-        module, _, name = path.rpartition(".")
-        has_no_app = self.app is None and importlib.util.find_spec(module) is None
-        if (self.app is None and self.redis_url is not None) or (has_no_app and self.environment_url is not None):
-            return None
-        try:
-            settings = getattr(importlib.import_module(module), name)
-        except SystemExit as refusal:  # a module that explains in one sentence why it does not start
-            raise Unavailable(f"{path}: {refusal}") from refusal
-        except Exception as error:  # whatever the module does
-            why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-            mistake = f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url"
-            raise click.UsageError(printable(mistake)) from error
-        if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
-            raise click.UsageError(f"{path} was not made by worker_settings()")
-        return settings
+
+def _imported(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        settings = getattr(importlib.import_module(module), name)
+    except SystemExit as refusal:  # a module that explains in one sentence why it does not start
+        raise Unavailable(f"{path}: {refusal}") from refusal
+    except Exception as error:  # whatever the module does
+        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise click.UsageError(f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url") from error
+    if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
+        raise click.UsageError(f"{path} was not made by worker_settings()")
+    return settings
 
 
 @dataclass
@@ -115,9 +116,12 @@ class Answer:
     notes: list[str] = field(default_factory=list)
     code: int = 0
 
-    def shown(self, quiet: bool) -> Iterator[str]:
-        for line in [*self.lines, *([] if quiet else self.notes)]:
-            yield _STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line))
+    def print(self, as_json: bool, quiet: bool) -> None:
+        if as_json:
+            click.echo(printable_json(json.dumps(_plain(self.data), ensure_ascii=False, indent=2)))
+            return
+        for line in self.lines if quiet else [*self.lines, *self.notes]:
+            click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line)))
 
 
 _OPTIONS = (
@@ -139,21 +143,12 @@ def command_body(function: Body) -> Callable[..., int]:
     def body(
         target: Target, /, as_json: bool, quiet: bool, timeout: float | None, destination: tuple[str, ...], **own: Any
     ) -> int:
-        settings = target.settings()  # imports the application, before there is an event loop
-        try:
-            context = Context(target.redis(settings), settings, timeout, destination)
-            answer = asyncio.run(_answer(context, function, own))
-        except Exception as error:
-            if (sentence := _sentence(error)) is None:
-                raise
-            raise sentence from error
+        with _errors_as_sentences():
+            redis, settings = target.open()  # imports the application, before there is an event loop
+            answer = asyncio.run(_answer(Context(redis, settings, timeout, destination), function, own))
         if answer is None:
             return 0
-        lines = answer.shown(quiet)
-        if as_json:
-            lines = iter([printable_json(json.dumps(_plain(answer.data), ensure_ascii=False, indent=2))])
-        for line in lines:
-            click.echo(line)
+        answer.print(as_json, quiet)
         return answer.code
 
     return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), body)
@@ -172,26 +167,28 @@ async def _answer(context: Context, function: Body, own: Mapping[str, Any]) -> A
 queue_option = click.option("-Q", "--queues", multiple=True, callback=names, metavar="QUEUES", help="Only these: a,b.")
 
 
-def _sentence(error: Exception) -> click.ClickException | None:
-    if isinstance(error, QueueUnavailable):
-        return Unavailable(str(error))
-    if isinstance(error, WrongValue | SettingsMistake):
-        return click.UsageError(printable(str(error)))
-    if isinstance(error, QuarqError):
-        return click.ClickException(printable(str(error)))
-    if is_away(error) or isinstance(error, TimeoutError):
-        return Unavailable(printable(f"Redis does not answer: {explained(error)}"))
-    return None
+@contextlib.contextmanager
+def _errors_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except QueueUnavailable as error:
+        raise Unavailable(str(error)) from error
+    except (WrongValue, SettingsMistake) as error:
+        raise click.UsageError(str(error)) from error
+    except QuarqError as error:
+        raise click.ClickException(str(error)) from error
+    except Exception as error:
+        if is_away(error) or isinstance(error, TimeoutError):
+            raise Unavailable(f"Redis does not answer: {explained(error)}") from error
+        raise
 
 
-def _plain(value: Any, depth: int = DEEPEST + 10) -> Any:
-    """What JSON has a form for; at most *depth* levels, and text in place of what it has none for."""
-    if isinstance(value, Mapping | list | tuple | set | frozenset) and not depth:
-        return CUT
+def _plain(value: Any) -> Any:
+    """What JSON has a form for, with text in place of what it has none for."""
     if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else text(key, 1_000): _plain(one, depth - 1) for key, one in value.items()}
+        return {key if isinstance(key, str) else text(key, 1_000): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner, depth - 1) for inner in value]
+        return [_plain(inner) for inner in value]
     if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, datetime):

@@ -7,20 +7,40 @@ from typing import Any
 
 import click
 
-from ..errors import WrongValue
 from ..values import checks
 
 
-def seconds(**limits: Any) -> Callable[[str], float]:
-    def read(text: str) -> float:
+def _typed(convert: Callable[[str], Any], advice: str) -> Callable[[str], Any]:
+    """Reads an option; one of which *convert* makes nothing is refused with *advice*."""
+
+    def read(text: str) -> Any:
         try:
-            return checks.seconds("seconds", float(text), **limits)
-        except WrongValue as error:
-            raise click.BadParameter(str(error).removeprefix("seconds=")) from error
-        except ValueError:
-            raise click.BadParameter(f"{checks.shown(text)} is not a number") from None
+            return convert(text)
+        except (ValueError, RecursionError):  # WrongValue is one
+            raise click.BadParameter(f"{checks.shown(text)}: {advice}") from None
 
     return read
+
+
+def seconds(**limits: Any) -> Callable[[str], float]:
+    advice = "give a number of seconds, more than 0" if "above" in limits else "give a number of seconds, at least 0"
+    return _typed(lambda text: checks.seconds("seconds", float(text), **limits), advice)
+
+
+def json_of(kind: type, example: str) -> Callable[[str], Any]:
+    def loaded(text: str) -> Any:
+        if isinstance(value := json.loads(text), kind):
+            return value
+        raise ValueError(text)
+
+    return _typed(loaded, f"write it as JSON, like {example}")
+
+
+time = _typed(
+    lambda text: checks.moment("time", datetime.fromisoformat(text)),
+    "write it like 2026-12-24T18:00 or 2026-12-24T18:00+01:00",
+)
+"""Local, unless it has an offset."""
 
 
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:
@@ -35,26 +55,3 @@ def names(context: click.Context, parameter: click.Parameter, values: tuple[str,
     if any(not value.strip(" ,") for value in values):
         raise click.BadParameter("no name is given; leave it out for all", context, parameter)
     return found
-
-
-def json_of(kind: type, example: str) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise click.BadParameter(f"{checks.shown(text)} is not JSON: {checks.shown(error)}") from error
-        if not isinstance(value, kind):
-            raise click.BadParameter(f"{checks.shown(text)}: write it like {example}")
-        return value
-
-    return read
-
-
-def time(text: str) -> datetime:
-    """A time, local unless it has an offset."""
-    try:
-        return checks.moment("time", datetime.fromisoformat(text))
-    except ValueError:
-        raise click.BadParameter(
-            f"{checks.shown(text)}: write it like 2026-12-24T18:00 or 2026-12-24T18:00+01:00"
-        ) from None
