@@ -17,8 +17,13 @@ from .result import result_command, why_command
 from .worker import worker_command
 from .workflows import workflows_command
 
+COMMANDS = [
+    status_command, inspect_command, result_command, why_command, call_command, purge_command, control_command,
+    retry_command, schedules_command, workflows_command, events_command, worker_command,
+]  # fmt: skip
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues, tasks. [worker.WorkerSettings]")
 @click.option(
     "--redis-url", metavar="URL", envvar="REDIS_URL", help="The Redis to use. Without -A, no application is imported."
@@ -46,13 +51,6 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
             context.obj = Target(app, redis_url_file.read(10_000))
         except ValueError as error:
             raise click.UsageError("--redis-url-file: the file is not UTF-8") from error
-
-
-for command in (
-    status_command, inspect_command, result_command, why_command, call_command, purge_command, control_command,
-    retry_command, schedules_command, workflows_command, events_command, worker_command,
-):  # fmt: skip
-    commands.add_command(command)
 
 
 def main(words: list[str] | None = None) -> None:

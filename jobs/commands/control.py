@@ -1,9 +1,8 @@
 """`call`, `control`, `purge` and `retry`: have workers do something, or change what they do."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -17,8 +16,6 @@ from ..values.untrusted_text import printable
 from ..workflows.canvas import Signature
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
 from .values import json_of, seconds, time
-
-T = TypeVar("T")
 
 
 @click.command("call")
@@ -62,17 +59,20 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
     """
     if terminate and action != "revoke":
         raise click.UsageError("--terminate goes with revoke")
-    if action == "revoke":
-        return await _revoke(context, words, terminate)
     if action == "rate_limit":
         return await _rate_limit(context, words)
-    if action in ("pause", "resume"):
-        _need(words, "queues")
-        return await _each(context, words, *_ACTIONS[action])
-    if words:
+    of_workers = action in ("quiet", "shutdown")
+    if of_workers and words:
         raise click.UsageError(f"{action} takes no {words[0]!r}: name workers with -d")
-    answer = await _each(context, [worker.name for worker in await context.workers()], *_ACTIONS[action])
-    return replace(answer, code=0 if all(answer.data.values()) else UNAVAILABLE)
+    targets = [worker.name for worker in await context.workers()] if of_workers else words
+    if not targets or not all(map(str.strip, targets)):
+        raise click.UsageError(f"give {'the ids of jobs' if action == 'revoke' else 'queues'}")
+    what, do, summary = _ACTIONS["terminate" if terminate else action]
+    done = {name: await context.noted(what, name, partial(do, context.redis, name), summary) for name in targets}
+    code = UNAVAILABLE if of_workers and not all(done.values()) else 0
+    if action == "revoke" and {"PENDING", "RETRY", "STARTED"}.isdisjoint(done.values()):
+        code = 1
+    return Answer(done, [f"{name}: {summary(result)}" for name, result in done.items()], code=code)
 
 
 @click.command("purge")
@@ -112,21 +112,20 @@ async def retry_command(context: Context, job_id: str) -> Answer:
     return Answer({"id": new, "retry_of": job_id}, [new])
 
 
-_ACTIONS: dict[str, tuple[str, Callable[[JobsRedis, str], Awaitable[bool]], Callable[[bool], str]]] = {
+def _revoked(state: str, running: str) -> str:
+    known = {"STARTED": running, "PENDING": "revoked", "RETRY": "revoked", "UNKNOWN": "UNKNOWN"}
+    return known.get(state, f"had ended: {state}")
+
+
+_ACTIONS: dict[str, tuple[str, Callable[[JobsRedis, str], Awaitable[Any]], Callable[[Any], str]]] = {
+    "revoke": ("revoke", monitor.revoke, partial(_revoked, running="runs, and will not be retried")),
+    "terminate": ("terminate", partial(monitor.revoke, terminate=True), partial(_revoked, running="is being stopped")),
     "pause": ("pause queue", monitor.pause, ("was paused already", "paused").__getitem__),
     "resume": ("resume queue", monitor.resume, ("was not paused", "resumed").__getitem__),
     "quiet": ("quiet worker", monitor.quiet, ("does not listen", "OK").__getitem__),
     "shutdown": ("stop worker", monitor.shutdown, ("does not listen", "OK").__getitem__),
 }
-"""What each is called in the audit, what does it, and how its False and True read."""
-
-
-async def _revoke(context: Context, ids: tuple[str, ...], terminate: bool) -> Answer:
-    _need(ids, "the ids of jobs")
-    what, do = "terminate" if terminate else "revoke", partial(monitor.revoke, terminate=terminate)
-    answer = await _each(context, ids, what, do, partial(_revoked, terminate=terminate))
-    ended = {"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"}
-    return replace(answer, code=int(ended.issuperset(answer.data.values())))
+"""What each is called in the audit, what does it, and how its result reads."""
 
 
 async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
@@ -137,29 +136,6 @@ async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
     limit = partial(monitor.set_rate_limit, context.redis, task, None if rate == "none" else rate)
     await context.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
-
-
-async def _each(
-    context: Context,
-    targets: Iterable[str],
-    what: str,
-    do: Callable[[JobsRedis, str], Awaitable[T]],
-    summary: Callable[[T], str],
-) -> Answer:
-    """Do it to each target, with a line in the audit for each, which has the *summary* of the result."""
-    results = {name: await context.noted(what, name, partial(do, context.redis, name), summary) for name in targets}
-    return Answer(results, [f"{target}: {summary(result)}" for target, result in results.items()])
-
-
-def _need(words: tuple[str, ...], what: str) -> None:
-    if not words or not all(word.strip() for word in words):
-        raise click.UsageError(f"give {what}")
-
-
-def _revoked(state: str, terminate: bool) -> str:
-    if state == "STARTED":
-        return "is being stopped" if terminate else "runs, and will not be retried"
-    return {"PENDING": "revoked", "RETRY": "revoked", "UNKNOWN": state}.get(state, f"had ended: {state}")
 
 
 def _joined(names: Iterable[str]) -> str:
