@@ -1,7 +1,6 @@
 """Why a job has not started: every reason that holds it back now."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..values.short_text import count, time_text
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
 from .masked_call import unfinished_calls
-from .worker_list import WorkerInfo, online
+from .worker_list import online
 
 
 @dataclass(frozen=True)
@@ -29,23 +28,6 @@ class Reason:
     until: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """What Redis has of a job that waits, its record included."""
-
-    record: JobRecord
-    due: datetime
-    expires: datetime | None
-    """When it may start no more; None: never."""
-    reserved: datetime | None
-    """The start that a rate limit has reserved for it."""
-    full: str
-    """`2 of 2 run` if its concurrency limit holds it back, else ''."""
-    paused: bool
-    before: int
-    """Due jobs of its queue that come first."""
-
-
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     """The reasons; a single one if it runs, has ended, or is unknown."""
     state = await Result(job_id, connection).state()
@@ -54,63 +36,62 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     stored: Any = await connection.execute_command("HGETALL", connection.key.RECORD + job_id)
     if state == "STARTED" or state in TERMINAL:
         return [await _begun(connection, read_info(job_id, state, stored))]
-    job, at = await _read(connection, job_id, state, stored), await now(connection)
-    reasons = list(_held_back(job, at, await online(connection)))
-    if not reasons:
-        reasons.append(Reason("next", f"nothing holds it back; {_before_it(job.before)}"))
-    if job.expires:
-        when = time_text(job.expires)
-        meaning = f"it expires at {when}, if it has not started"
-        if job.expires <= at:
-            meaning = f"it expired at {when}: the next worker that looks at its queue ends it as REVOKED"
-        reasons.append(Reason("expires", meaning, job.expires))
+    job, expires = read_record(job_id, state, stored), moment(whole_ms(stored.get(b"expires")))
+    reasons = await _held_back(connection, job)
+    if expires and not job.attempts:
+        meaning = f"it expires at {time_text(expires)}, if it has not started"
+        if expires <= await now(connection):
+            meaning = f"it expired at {time_text(expires)}: the next worker that looks at its queue ends it as REVOKED"
+        reasons.append(Reason("expires", meaning, expires))
     return reasons
 
 
-def _held_back(job: _Waiting, at: datetime, workers: list[WorkerInfo]) -> Iterator[Reason]:
-    task, queue = job.record.task, job.record.queue
-    if job.due > at:
-        what = "its retry is due" if job.record.state == "RETRY" else "it is due"
-        yield Reason("due", f"{what} at {time_text(job.due)}", job.due)
-    if job.paused:
-        yield Reason("paused", f"queue {queue!r} is paused")
+async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
+    """Why a job that waits does not start now; if nothing holds it back, it is only not its turn."""
+    # stock arq has called it, and no worker has seen it yet: only its payload names the task
+    task = job.task or (await unfinished_calls(connection, [job.id]))[0].task or "?"
+    queue, at, workers = job.queue or keys.DEFAULT_QUEUE, await now(connection), await online(connection)
+    async with connection.pipeline(transaction=False) as pipe:
+        pipe.zscore(connection.key.queue_key(queue), job.id)
+        pipe.zrank(connection.key.queue_key(queue), job.id)
+        pipe.sismember(connection.key.PAUSED, queue)
+        score, rank, paused = await pipe.execute()
+    due, before = job.due or moment_of(score or 0), f"{rank or 0:,} job{' comes' if rank == 1 else 's come'} before it"
+    reasons = list[Reason]()
+    if due > at:
+        what = "its retry is due" if job.state == "RETRY" else "it is due"
+        reasons.append(Reason("due", f"{what} at {time_text(due)}", due))
+    if paused:
+        reasons.append(Reason("paused", f"queue {queue!r} is paused"))
     serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
     knowing = [worker for worker in serving if task in worker.tasks]
     if not serving:
-        quiet = any(queue in worker.queues for worker in workers)
-        yield Reason("no-worker", f"no live worker serves queue {queue!r}{' but quiet ones' if quiet else ''}")
+        quiet = " but quiet ones" if any(queue in worker.queues for worker in workers) else ""
+        reasons.append(Reason("no-worker", f"no live worker serves queue {queue!r}{quiet}"))
     elif not knowing:
-        yield Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}")
-    if job.full:
-        yield Reason("concurrency-limit", f"the concurrency limit of {task}: {job.full}")
-    elif job.reserved and job.reserved > at:
-        yield Reason("rate-limit", f"the rate limit of {task}, until {time_text(job.reserved)}", job.reserved)
-    if job.due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
+        reasons.append(Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}"))
+    reasons += await _limits(connection, job.id, task, at)
+    if due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
         slots = sum(worker.max_jobs for worker in knowing)
-        yield Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {_before_it(job.before)}")
+        reasons.append(Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {before}"))
+    return reasons or [Reason("next", f"nothing holds it back; {before}")]
 
 
-async def _read(connection: JobsRedis, job_id: str, state: str, stored: Mapping[bytes, bytes]) -> _Waiting:
-    key, record = connection.key, read_record(job_id, state, stored)
-    # stock arq has called it, and no worker has seen it yet: only its payload names the task
-    task = record.task or (await unfinished_calls(connection, [job_id]))[0].task or "?"
-    queue = record.queue or keys.DEFAULT_QUEUE
+async def _limits(connection: JobsRedis, job_id: str, task: str, at: datetime) -> list[Reason]:
+    key = connection.key
     async with connection.pipeline(transaction=False) as pipe:
-        pipe.zscore(key.queue_key(queue), job_id)
-        pipe.zrank(key.queue_key(queue), job_id)
-        pipe.sismember(key.PAUSED, queue)
-        pipe.zscore(key.PLACES + task, job_id)
         pipe.zscore(key.BLOCKED + task, job_id)
-        pipe.hget(key.LIMITS, f"{task}|holders")
         pipe.scard(key.HOLDERS + task)
-        score, rank, paused, reserved, blocked, limit, holders = await pipe.execute()
-    return _Waiting(
-        record=replace(record, task=task, queue=queue),
-        due=record.due or moment_of(score or 0),
-        expires=None if record.attempts else moment(whole_ms(stored.get(b"expires"))),
-        reserved=moment(reserved), full="" if blocked is None else f"{holders} of {text(limit or b'?')} run",
-        paused=bool(paused), before=rank or 0,
-    )  # fmt: skip
+        pipe.hget(key.LIMITS, f"{task}|holders")
+        pipe.zscore(key.PLACES + task, job_id)
+        blocked, holders, limit, reserved = await pipe.execute()
+    if blocked is not None:
+        full = f"{holders} of {text(limit or b'?')} run"
+        return [Reason("concurrency-limit", f"the concurrency limit of {task}: {full}")]
+    until = moment(reserved)
+    if until is None or until <= at:
+        return []
+    return [Reason("rate-limit", f"the rate limit of {task}, until {time_text(until)}", until)]
 
 
 async def _begun(connection: JobsRedis, info: JobInfo) -> Reason:
@@ -151,7 +132,3 @@ def _before(node: Tree, path: str) -> list[str]:
             found += members.places_of(node[kind][number], f"{above}{number}")
         node, above = node[kind][here], f"{above}{here}."
     return found
-
-
-def _before_it(n: int) -> str:
-    return f"{n:,} job{' comes' if n == 1 else 's come'} before it"
