@@ -30,7 +30,7 @@ async def job() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         found = await monitor.job(redis(), job_id) or request_args.not_found()
-        return {"job": found, "trace_url": trace_url(found.headers.get("traceparent"))}
+        return {"job": found, "trace_url": trace_url(found.call.headers.get("traceparent") if found.call else None)}
 
     return await live.page("monitor/job.html", look)
 

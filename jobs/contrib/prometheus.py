@@ -89,8 +89,8 @@ def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[M
         for state in ("SUCCESS", "FAILURE", "REVOKED"):
             finished.add_metric([task, state.lower()], count.states[state])
         retried.add_metric([task], count.states["RETRY"])
-        waits.add_metric([task], _cumulated(count.wait), count.wait_ms / 1000)
-        runs.add_metric([task], _cumulated(count.run), count.run_ms / 1000)
+        waits.add_metric([task], _cumulated(count.wait), count.ms["wait"] / 1000)
+        runs.add_metric([task], _cumulated(count.run), count.ms["run"] / 1000)
     yield from (finished, retried, waits, runs)
 
 
@@ -115,11 +115,8 @@ def _bounded(totals: dict[str, monitor.Count], known: Iterable[str]) -> dict[str
 def _sum(counts: Sequence[monitor.Count]) -> monitor.Count:
     total = monitor.Count()
     for count in counts:
-        total.states.update(count.states)
-        total.wait.update(count.wait)
-        total.run.update(count.run)
-        total.wait_ms += count.wait_ms
-        total.run_ms += count.run_ms
+        for part, sums in vars(total).items():
+            sums.update(getattr(count, part))
     return total
 
 

@@ -10,7 +10,7 @@ from ..store.store import now
 from ..values.short_text import text
 from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted
-from .counters import Count, Minute, last_minutes, minutes, percentile, totals
+from .counters import Count, Minute, last_minutes, minutes, totals
 from .event_stream import Event, events
 from .job_detail import JobDetail, job
 from .job_row import JobRow, error_text
@@ -32,7 +32,7 @@ __all__ = [
     "MaskedCall", "Minute", "NotRetried", "Overview", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
     "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit",
     "broker", "call_of", "error_text", "events", "find", "forget_schedule", "job", "last_minutes", "minutes",
-    "note", "noted", "now", "overview", "pause", "pause_schedule", "percentile", "purge", "purge_queue",
+    "note", "noted", "now", "overview", "pause", "pause_schedule", "purge", "purge_queue",
     "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule",
     "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks", "text",
     "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",

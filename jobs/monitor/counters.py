@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 from ..client.connection import JobsRedis
 from ..store.store import now_ms
@@ -14,7 +15,7 @@ from ..store.stored_values import moment_of, text, whole
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Fields = Mapping[bytes, bytes]
 _DEPTHS = (b"|due|", b"|oldest|")
-_FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait_ms|run_ms)|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
+_FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait|run)_ms|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
 """A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Of an
 empty name are the sums of all tasks that earlier releases wrote; they are not read."""
 
@@ -28,16 +29,8 @@ class Count:
     wait: Counter[int] = field(default_factory=Counter)
     """From due to start: bucket -> how many times."""
     run: Counter[int] = field(default_factory=Counter)
-    wait_ms: int = 0
-    run_ms: int = 0
-    """The sum of all."""
-
-    def add(self, part: str, key: str | int | None, n: int) -> None:
-        """Add *n* to one of the fields above, or to what it has under *key*."""
-        if key is None:
-            setattr(self, part, getattr(self, part) + n)
-        else:
-            getattr(self, part)[key] += n
+    ms: Counter[str] = field(default_factory=Counter)
+    """The sum of all, of wait and of run."""
 
     @property
     def failure_share(self) -> float | None:
@@ -45,25 +38,24 @@ class Count:
         ended = self.states["SUCCESS"] + self.states["FAILURE"]
         return self.states["FAILURE"] / ended if ended else None
 
-    def percentiles(self) -> dict[str, float | None]:
-        """Seconds that half of all, and 95 of 100, waited and ran: the names are fields of Minute and TaskInfo."""
-        both = ("wait", self.wait), ("run", self.run)
-        return {f"{name}_p{n}": percentile(buckets, n / 100) for name, buckets in both for n in (50, 95)}
+    def percentile(self, what: Literal["wait", "run"], n: int) -> float | None:
+        """The seconds that *n* of 100 stay below, as exactly as the buckets allow; None if nothing was measured."""
+        buckets = self.wait if what == "wait" else self.run
+        left = sum(buckets.values()) * n / 100
+        for bucket in sorted(buckets) if left > 0 else ():
+            if left <= buckets[bucket]:
+                lowest, highest = 2.0 ** (bucket - 1) if bucket else 0.0, 2.0**bucket
+                return (lowest + (highest - lowest) * left / buckets[bucket]) / 1000
+            left -= buckets[bucket]
+        return None
 
 
 @dataclass(frozen=True)
 class Minute:
-    """One minute, of all tasks or of one. Times are in seconds; None where there was nothing to measure."""
+    """One minute, of all tasks or of one. None where there was nothing to measure."""
 
     at: datetime
-    succeeded: int
-    failed: int
-    retried: int
-    revoked: int
-    wait_p50: float | None
-    wait_p95: float | None
-    run_p50: float | None
-    run_p95: float | None
+    count: Count
     due: int | None
     """Jobs that were due, in all queues, of those that nobody served 50 at a time; None where no worker noted it."""
     oldest_due_s: float | None
@@ -94,20 +86,6 @@ async def totals(connection: JobsRedis) -> dict[str, Count]:
     return _counted([await connection.hgetall(connection.key.TOTALS)])  # type: ignore[misc]
 
 
-def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The time in seconds that *share* of all stay below, as exactly as the buckets allow; None if they are empty."""
-    total = sum(buckets.values())
-    left = total * share
-    if left <= 0:
-        return None
-    for bucket in sorted(buckets):
-        if left <= buckets[bucket]:
-            lowest, highest = 2.0 ** (bucket - 1) if bucket else 0.0, 2.0**bucket
-            return (lowest + (highest - lowest) * left / buckets[bucket]) / 1000
-        left -= buckets[bucket]
-    return None
-
-
 def _counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count]:
     """The sums of all fields that are counters, by task and, under '', together; *only* one of these."""
     sums = defaultdict[bytes, int](int)
@@ -120,29 +98,23 @@ def _counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count
             task, part, key = field
             for name in (task, ""):
                 if only is None or name == only:
-                    found[name].add(part, key, n)
+                    getattr(found[name], part)[key] += n
     return dict(found)
 
 
 @lru_cache(maxsize=50_000)
-def _read(raw: bytes) -> tuple[str, str, str | int | None] | None:
+def _read(raw: bytes) -> tuple[str, str, str | int] | None:
     """Which task a field counts, in which part of a Count, and under which key there; None if it is no counter."""
     match = None if raw.startswith(_DEPTHS) else _FIELD.fullmatch(text(raw))
     if match is None:
         return None
     task, state, sum_of, times, bucket = match.groups()
-    return (task, "states", state) if state else (task, sum_of or times, int(bucket) if bucket else None)
+    if times:
+        return task, times, int(bucket)
+    return (task, "states", state) if state else (task, "ms", sum_of)
 
 
 def _minute(number: int, fields: Fields, count: Count) -> Minute:
     due, oldest = ([whole(n) for raw, n in fields.items() if raw.startswith(begin)] for begin in _DEPTHS)
-    return Minute(
-        at=moment_of(number * 60_000),
-        succeeded=count.states["SUCCESS"],
-        failed=count.states["FAILURE"],
-        retried=count.states["RETRY"],
-        revoked=count.states["REVOKED"],
-        **count.percentiles(),
-        due=sum(due) if due else None,
-        oldest_due_s=max(oldest) / 1000 if oldest else None,
-    )
+    oldest_s = max(oldest) / 1000 if oldest else None
+    return Minute(moment_of(number * 60_000), count, sum(due) if due else None, oldest_s)

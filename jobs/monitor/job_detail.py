@@ -13,7 +13,7 @@ from ..tasks.masking import without_secrets
 from ..values.short_text import text
 from ..workflows import members
 from .job_row import JobRow, error_text
-from .masked_call import MAX_CALL_BYTES, call_of
+from .masked_call import MAX_CALL_BYTES, MaskedCall, call_of
 from .reasons import Reason, why
 from .search import row_of, rows_of
 
@@ -25,7 +25,7 @@ MAX_CHILDREN = 100
 
 @dataclass(frozen=True)
 class JobDetail:
-    """A job. `args` and `kwargs` are masked; None where nothing is kept of them, as once the result has ended."""
+    """What is known of one job."""
 
     id: str
     state: str
@@ -35,9 +35,8 @@ class JobDetail:
     info: JobInfo | None
     """None too where its record is forgotten, while its result is kept."""
     task: str
-    args: list[Any] | None
-    kwargs: dict[str, Any] | None
-    headers: dict[str, Any]
+    call: MaskedCall | None
+    """None where nothing is kept of it, as once the result has ended."""
     result: str | None
     """The result as text, cut; None: it has none yet, has failed, or its result is not kept."""
     error: str
@@ -65,9 +64,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     reasons = await why(connection, job_id) if state in ("", "PENDING", "RETRY") else []
     if not state and reasons[0].code == "unknown":
         return None
-    parent = row.parent if row else ""
-    if not row and not state and (member := await members.member_of(connection, job_id)):
-        parent = member[0]
+    parent = row.parent if row else (await members.member_of(connection, job_id) or ("",))[0]
     call = await call_of(connection, job_id, parent, ARGUMENT_VALUES)
     children: list[str] = []
     with contextlib.suppress(EncodingError):  # a workflow of another version
@@ -80,9 +77,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         row=row,
         info=info,
         task=(row.task if row else "") or (call.task if call else ""),
-        args=call.args if call else None,
-        kwargs=call.kwargs if call else None,
-        headers=call.headers if call else {},
+        call=call,
         result=result,
         error=error or (row.error if row else ""),
         parent=parent,

@@ -44,21 +44,24 @@ class Step:
     rows: list[JobRow]
 
 
+START = Step("", "", False, [])
+
+
 async def step_along(
     connection: JobsRedis,
     known: KnownTasks,
     index: SearchIndex,
-    last: str = "",
-    last_id: str = "",
+    after: Step = START,
     look_at: int = 0,
     most: int = 0,
     wanted: Wanted = EVERY_JOB,
     ids: Sequence[str] = (),
 ) -> Step:
     """At most *most* wanted ones of the next *look_at* jobs, with arguments masked by *known*: see find.lua."""
-    filters = wanted.task, wanted.worker, wanted.queue, wanted.needle.as_stored()
+    where = index.how, index.key, after.last, after.last_id, *index.between
+    filters = index.states, wanted.task, wanted.worker, wanted.queue, wanted.needle.as_stored()
     score, reached, at_end, names, found = await connection.run_script(
-        scripts.FIND, index.how, index.key, last, last_id, *index.between, look_at, most, index.states, *filters, *ids
+        scripts.FIND, *where, look_at, most, *filters, *ids
     )
     rows = (_read_row(connection, known, names, raw, wanted) for raw in found)
     return Step(text_of(score), text_of(reached), at_end == 1, [row for row in rows if row])
@@ -90,8 +93,8 @@ def _shows(row: JobRow, call: MaskedCall | None, log: bytes, needle: Needle) -> 
     """Is *needle* in what may be seen of this job? Never because of a secret."""
     if not needle.typed:
         return True
-    seen = (row.id, row.task, *(attempt.text for attempt in attempts_of(log)))
-    return any(map(needle.is_in, seen)) or (call is not None and call.holds(needle))
+    arguments = call and [call.args, call.kwargs]
+    return needle.is_in([row.id, row.task, [attempt.text for attempt in attempts_of(log)], arguments])
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

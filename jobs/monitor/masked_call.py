@@ -1,29 +1,23 @@
 """The arguments of a stored call as people may see them, also where the call is cut off, or not written by us."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from .. import encoding
 from ..client.connection import JobsRedis
-from ..errors import EncodingError
 from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
 from ..tasks.call_options import stored_headers
 from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
 from ..tasks.masking import MOST, Mark, call_text, masked, without_secrets
-from ..values.short_text import said, text
+from ..values.short_text import text
 from ..workflows import member_ids
-from ..workflows.journal import read_entry
 from ..workflows.stored_tree import along
-from .search_text import Needle
 
 LINE_CHARS = 120
 MAX_CALL_BYTES = 4 * 1024 * 1024
 """Bytes of a call or a result that are decoded to be shown. Only lists that groups hand on are longer."""
-SEARCHED_CHARS = 10_000
-"""Characters of an exception's text that a search for text looks at."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +38,6 @@ class MaskedCall:
     def text(self, limit: int) -> str:
         """The arguments in one line of at most *limit* characters."""
         return call_text(self.args, self.kwargs, limit)
-
-    def holds(self, needle: Needle) -> bool:
-        """Is *needle* in one of the arguments that may be seen?"""
-        return any(map(needle.is_value, _values([self.args, self.kwargs])))
 
 
 def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most: int = MOST) -> MaskedCall | None:
@@ -92,41 +82,21 @@ async def call_of(connection: JobsRedis, job_id: str, parent: str | None = None,
 
 
 FROM_BEFORE = Mark(*["<results of the step before>"] * 2)
-"""Stands for the results that a group before this step handed on: there may be 10,000 of them."""
+"""Stands for what the step before this one hands on, which may be the results of 10,000 members."""
 
 
 async def _member_call(connection: JobsRedis, known: KnownTasks, workflow: str, path: str) -> MaskedCall | None:
-    """The call of a member: its tree's arguments behind the results of the step before; None if its tree is gone."""
+    """The call of a member by its workflow's tree, of one that was not called yet, too; None if that is gone."""
     stored = await connection.get(connection.key.TREE + workflow)
     if stored is None:
         return None
     nodes = along(stored, path)
     if not nodes or "task" not in nodes[-1]:
         return None
-    came, above = list(nodes[0].get("args", ())), ""
+    args = list(nodes[0].get("args", ()))
     for word, outer, node in zip(path.split("."), nodes, nodes[1:], strict=False):
-        if "group" not in outer and word != "0":
-            came = [await _result_of(connection, workflow, f"{above}{int(word) - 1}")]
+        before = [FROM_BEFORE] if "group" not in outer and word != "0" else args
         own = list(node.get("args", ()))
-        came = own if node.get("immutable") else came + own
-        above = f"{above}{word}."
-    args, kwargs = masked(nodes[-1]["task"], came, nodes[-1].get("kwargs", {}), secrets_by(known))
+        args = own if node.get("immutable") else before + own
+    args, kwargs = masked(nodes[-1]["task"], args, nodes[-1].get("kwargs", {}), secrets_by(known))
     return MaskedCall(nodes[-1]["task"], args, kwargs, whole=True)
-
-
-async def _result_of(connection: JobsRedis, workflow: str, path: str) -> Any:
-    """What a task has handed on; of a group there is no single entry."""
-    entry = await connection.hget(connection.key.JOURNAL + workflow, path)  # type: ignore[misc]
-    try:
-        return FROM_BEFORE if entry is None else read_entry(entry)[1]
-    except EncodingError:  # not written by us
-        return FROM_BEFORE
-
-
-def _values(value: Any) -> Iterator[Any]:
-    """What is inside, however deep."""
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
-        for inner in chain(value, value.values()) if isinstance(value, Mapping) else value:
-            yield from _values(inner)
-    else:
-        yield said(value, SEARCHED_CHARS) if isinstance(value, BaseException) else value

@@ -12,8 +12,9 @@ from ..client.connection import JobsRedis
 from ..client.result import Result
 from ..store.stored_values import chunked, moment
 from ..tasks.declarations import KnownTasks, known_tasks
-from .job_row import JobRow, Step, row_of_result, step_along
+from .job_row import START, JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
+from .search_text import Needle
 
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250
@@ -56,33 +57,33 @@ async def find(
     a call (of an ended member of a workflow: if it is not longer); an exact id is found at once. ValueError for a state
     or a cursor that cannot be.
     """
-    wanted = Wanted(state, task, worker, queue, text.strip(), since, until)
+    wanted = Wanted(state, task, worker, queue, Needle(text.strip()), since, until)
     known = await known_tasks(connection)
-    if wanted.text and not cursor and (exact := await row_of(connection, wanted.text)):
+    if wanted.needle.typed and not cursor and (exact := await row_of(connection, wanted.needle.typed)):
         return Page([exact])
-    name, last, last_id = _read_cursor(cursor)
+    name, step = _read_cursor(cursor)
     began, indexes = time.monotonic(), await indexes_for(connection, wanted)
     names = [index.name for index in indexes]
     number = names.index(name) if name in names else 0
     found, back_to = dict[str, JobRow](), None
     while number < len(indexes):
-        step = await _step(connection, known, wanted, indexes[number], last, last_id, limit - len(found))
+        step = await _step(connection, known, wanted, indexes[number], step, limit - len(found))
         found |= {row.id: row for row in step.rows if row.id not in found}
-        last, last_id, back_to = step.last, step.last_id, moment(step.last) or back_to
+        back_to = moment(step.last) or back_to
         if step.at_end:
-            number, last, last_id = number + 1, "", ""
+            number, step = number + 1, START
         if len(found) >= limit or time.monotonic() - began > PATIENCE_S:
             break
     rows = list(found.values())
-    return Page(rows, _cursor(names[number], last, last_id), back_to) if number < len(indexes) else Page(rows)
+    return Page(rows, _cursor(names[number], step), back_to) if number < len(indexes) else Page(rows)
 
 
 async def _step(
-    connection: JobsRedis, known: KnownTasks, wanted: Wanted, index: SearchIndex, last: str, last_id: str, room: int
+    connection: JobsRedis, known: KnownTasks, wanted: Wanted, index: SearchIndex, after: Step, room: int
 ) -> Step:
     if index.how != "these":
-        return await step_along(connection, known, index, last, last_id, RECORDS_PER_STEP, room, wanted)
-    ids = [job_id for job_id in await ids_running(connection, wanted.worker) if job_id > last_id][:room]
+        return await step_along(connection, known, index, after, RECORDS_PER_STEP, room, wanted)
+    ids = [job_id for job_id in await ids_running(connection, wanted.worker) if job_id > after.last_id][:room]
     step = await step_along(connection, known, index, wanted=wanted, ids=ids)
     return replace(step, last_id=ids[-1] if ids else "", at_end=len(ids) < room)
 
@@ -115,17 +116,17 @@ async def running(connection: JobsRedis, worker: str) -> list[JobRow]:
 _SCORE = re.compile(r"|-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|[+-]?inf")
 
 
-def _cursor(*position: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+def _cursor(index: str, step: Step) -> str:
+    return base64.urlsafe_b64encode(json.dumps([index, step.last, step.last_id]).encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[str, str, str]:
+def _read_cursor(cursor: str) -> tuple[str, Step]:
     if not cursor:
-        return "", "", ""
+        return "", START
     try:
         name, last, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not all(isinstance(word, str) for word in (name, last, last_id)) or not _SCORE.fullmatch(last):
             raise ValueError(cursor)
     except (ValueError, TypeError):  # binascii's error is a ValueError too
         raise ValueError(f"cursor={cursor!r:.80}: take it from the page before") from None
-    return name, last, last_id
+    return name, Step(last, last_id, False, [])

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
 from ..store import keys
 from ..store.stored_values import text
-from .search_text import Needle
+from .search_text import NOTHING_TYPED, Needle
 
 
 @dataclass(frozen=True)
@@ -17,13 +16,9 @@ class Wanted:
     task: str = ""
     worker: str = ""
     queue: str = ""
-    text: str = ""
+    needle: Needle = NOTHING_TYPED
     since: datetime | None = None
     until: datetime | None = None
-
-    @cached_property
-    def needle(self) -> Needle:
-        return Needle(self.text)
 
 
 EVERY_JOB = Wanted()

@@ -1,15 +1,22 @@
 """A text to search for among jobs: in upper or lower case, also where it is stored as a number, an id or a time."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import msgpack
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,300}(?P<real>(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?)", re.ASCII | re.IGNORECASE)
+from ..values.short_text import said
+
+SEARCHED_CHARS = 10_000
+"""Characters of an exception's text that are looked at."""
+_NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (?=\d)", re.ASCII)
 
 
@@ -21,13 +28,10 @@ class Needle:
 
     @cached_property
     def _numbers(self) -> list[int | float]:
-        match = _NUMBER.fullmatch(self.typed)
-        if match is None:
+        if not _NUMBER.fullmatch(self.typed):
             return []
-        real = float(self.typed)
-        if match["real"]:
-            return [real, int(real)] if real.is_integer() else [real]
-        return [int(self.typed), real]
+        exact, real = Decimal(self.typed), float(self.typed)
+        return [int(exact), real] if exact == exact.to_integral_value() else [real]
 
     @cached_property
     def _uuid(self) -> UUID | None:
@@ -36,20 +40,22 @@ class Needle:
         except ValueError:
             return None
 
-    def is_in(self, text: str) -> bool:
-        return self.typed.lower() in text.lower()
-
-    def is_value(self, value: Any) -> bool:
-        """Is it this value of a call, or a part of it? Of a list or a map nothing is looked at."""
-        if isinstance(value, str):
-            return self.is_in(value)
+    def is_in(self, value: Any) -> bool:
+        """Is it this value, a part of it, or in one of those that it holds, however deep?"""
+        if isinstance(value, Mapping):
+            return any(map(self.is_in, chain(value, value.values())))
+        if isinstance(value, list | tuple | set | frozenset):
+            return any(map(self.is_in, value))
+        if isinstance(value, bool | None):
+            return False
         if isinstance(value, int | float):
-            return not isinstance(value, bool) and value in self._numbers
+            return value in self._numbers
         if isinstance(value, UUID) and value == self._uuid:
             return True
         if isinstance(value, datetime | date | time) and self.is_in(value.isoformat()):
             return True
-        return value is not None and self.is_in(str(value))
+        text = said(value, SEARCHED_CHARS) if isinstance(value, BaseException) else str(value)
+        return self.typed.lower() in text.lower()
 
     def as_stored(self) -> bytes:
         """For find.lua: lower-case bytes, one of which is in each call that holds the text; '' for no text."""
@@ -70,3 +76,6 @@ class Needle:
             return self.typed.encode(errors="replace")
         runs = re.findall(r"[\x20-\x7e]+", self.typed)
         return max(runs, key=len, default="").encode()
+
+
+NOTHING_TYPED = Needle("")

@@ -1,7 +1,6 @@
 """The tasks: which workers know them, their limits, and their outcomes in the last hour."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..store.stored_values import texts, whole
@@ -13,7 +12,7 @@ from .worker_list import online
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """A task that a worker has declared, or that ran in the last hour. Times are in seconds, of its last hour."""
+    """A task that a worker has declared, or that ran in the last hour."""
 
     name: str
     workers: int
@@ -26,13 +25,7 @@ class TaskInfo:
     overridden: bool
     """An operator has set the rate: it counts instead of the declared one."""
     max_concurrency: int | None
-    states: Mapping[str, int] = field(default_factory=dict)
-    """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED in the last hour."""
-    failure_share: float | None = None
-    run_p50: float | None = None
-    run_p95: float | None = None
-    wait_p50: float | None = None
-    wait_p95: float | None = None
+    last_hour: Count
 
 
 async def tasks(connection: JobsRedis) -> list[TaskInfo]:
@@ -43,7 +36,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
     found: list[TaskInfo] = []
     for name in sorted({*known, *filter(None, counts)}):
-        count, override = counts.get(name, Count()), limits.get(f"{name}|override")
+        override = limits.get(f"{name}|override")
         info = TaskInfo(
             name=name,
             workers=sum(name in worker.tasks for worker in workers),
@@ -52,9 +45,7 @@ async def tasks(connection: JobsRedis) -> list[TaskInfo]:
             rate_limit=rate_text(limits[f"{name}|rate"] if override is None else override),
             overridden=override is not None,
             max_concurrency=whole(limits[f"{name}|holders"]) or None,
-            states=dict(count.states),
-            failure_share=count.failure_share,
-            **count.percentiles(),
+            last_hour=counts.get(name, Count()),
         )
         found.append(info)
     return found

@@ -8,7 +8,7 @@ from typing import Literal
 from ..client.connection import JobsRedis
 from ..store.store import now, now_ms
 from ..values.must_await import awaited
-from .job_row import JobRow, Step, step_along
+from .job_row import START, JobRow, step_along
 from .search_indexes import SearchIndex
 
 READ_AT_ONCE = 500
@@ -19,14 +19,13 @@ async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "late
     ms = await now_ms(connection)
     between = f"({ms}" if which == "later" else "-inf", str(ms) if which == "due" else "+inf"
     index = SearchIndex("", "waiting", "", connection.key.queue_key(queue), between)
-    step, seen = Step("", "", False, []), set[str]()
+    step, seen = START, set[str]()
     while not step.at_end:
-        last = step.last
-        step = await step_along(connection, {}, index, last, step.last_id, READ_AT_ONCE, READ_AT_ONCE)
+        before, step = step, await step_along(connection, {}, index, step, READ_AT_ONCE, READ_AT_ONCE)
         for row in (row for row in step.rows if row.id not in seen):
             yield row if row.queue == queue else replace(row, queue=queue)
         page = {row.id for row in step.rows}
-        seen = seen | page if step.last == last else page
+        seen = seen | page if step.last == before.last else page
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ async def test_a_job_s_page_shows_its_headers(
     page = await (await owner.get(f"/monitor/job?id={job.id}")).get_data(as_text=True)
 
     found = await monitor.job(app.extensions["redis"], job.id)
-    assert found
-    assert found.headers == {**HEADERS, "traceparent": traceparent, "password": "***"}
+    assert found and found.call  # noqa: PT018
+    assert found.call.headers == {**HEADERS, "traceparent": traceparent, "password": "***"}
     assert "&lt;b&gt;Äcme &amp; Söhne&lt;/b&gt;" in page
     assert "hunter2" not in page
     assert re.findall(r'href="(https://traces[^"]*)"', page) == ([link] if link else [])

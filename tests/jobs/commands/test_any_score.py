@@ -92,7 +92,7 @@ async def test_every_reader_of_the_library_reads_it(planted: list[str], connecti
     for job in await enqueued():
         assert FIRST <= job.due <= LAST
     assert [queue.name for queue in await monitor.queues(connection)] == ["default"]
-    for figure in (await monitor.overview(connection), *await monitor.queues(connection)):
+    for figure in ((await monitor.overview(connection)).queues, *await monitor.queues(connection)):
         assert math.isfinite(figure.oldest_due_s)
     found: list[str] = []
     cursor = "-"

@@ -92,7 +92,7 @@ async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
     results = await tasks.nap.apply_many([(0.3,) for _ in range(400)])
 
     async def runs() -> bool:
-        return (await monitor.overview(connection)).running >= 20
+        return (await monitor.overview(connection)).queues.running >= 20
 
     await wait_until(runs, "all slots to be busy")
     found = await monitor.purgeable(connection, ["default"])

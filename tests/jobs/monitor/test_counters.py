@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from jobs import group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import last_minutes, minutes, overview, percentile, totals
+from jobs.monitor import Count, last_minutes, minutes, overview, totals
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -27,20 +29,21 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     await (await tasks.log.apply_async(("never",), countdown=60)).revoke()
 
     [*before, now] = await minutes(connection, 3)
-    if not now.succeeded:  # a minute has begun meanwhile
+    if not now.count.states["SUCCESS"]:  # a minute has begun meanwhile
         now = before[-1]
-    counted = (now.succeeded, now.failed, now.retried, now.revoked)
-    assert counted == (7, 1, 2, 1)  # the workflow itself counts, too
-    assert now.wait_p50 is not None and now.run_p95 is not None  # noqa: PT018
-    assert 0 <= now.wait_p50 <= 10
-    of_fail = [minute for minute in await minutes(connection, 3, "tests.fail") if minute.failed]
-    assert [(minute.failed, minute.succeeded) for minute in of_fail] == [(1, 0)]
+    # the workflow itself counts, too
+    assert now.count.states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
+    waited, ran = now.count.percentile("wait", 50), now.count.percentile("run", 95)
+    assert waited is not None and ran is not None  # noqa: PT018
+    assert 0 <= waited <= 10
+    of_fail = [minute.count.states for minute in await minutes(connection, 3, "tests.fail")]
+    assert [states for states in of_fail if states] == [{"FAILURE": 1}]
     for counts in (await last_minutes(connection, 3), await totals(connection)):
         assert counts["tests.log"].states == {"SUCCESS": 5, "REVOKED": 1}
         assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
         assert counts[""].failure_share == 1 / 8
         assert sum(counts[""].run.values()) == 8
-        assert counts[""].run_ms >= counts["tests.log"].run_ms
+        assert counts[""].ms["run"] >= counts["tests.log"].ms["run"]
 
 
 async def test_a_minute_without_anything_is_empty_and_not_missing(connection: JobsRedis) -> None:
@@ -48,7 +51,8 @@ async def test_a_minute_without_anything_is_empty_and_not_missing(connection: Jo
 
     assert len(empty) == 5
     assert (empty[0].at - empty[-1].at).total_seconds() == -240
-    assert {(m.succeeded, m.wait_p50, m.run_p95, m.due, m.oldest_due_s) for m in empty} == {(0, None, None, None, None)}
+    assert {(m.count.percentile("wait", 50), m.due, m.oldest_due_s) for m in empty} == {(None, None, None)}
+    assert not any(m.count.states for m in empty)
 
 
 async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online: StartOnline) -> None:
@@ -90,7 +94,7 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
     assert 119 <= latest.oldest_due_s <= 180
     now = await overview(connection)
     assert now.unserved == ("nobodys",)
-    assert now.oldest_due_s >= 119
+    assert now.queues.oldest_due_s >= 119
     await connection.delete(Keys.PAUSED)
 
 
@@ -110,11 +114,18 @@ async def test_the_overview(connection: JobsRedis, start_online: StartOnline, re
 
     await wait_until(told, "the worker to say that it is busy")
     now = await overview(connection)
-    assert (now.workers, now.quiet, now.slots, now.running, now.due, now.scheduled) == (1, 0, 7, 1, 1, 4)
-    assert (now.succeeded_last_hour, now.failed_last_hour) == (1, 1)
+    assert (now.workers, now.quiet, now.slots, now.queues.running, now.queues.due, now.queues.scheduled) == (
+        1,
+        0,
+        7,
+        1,
+        1,
+        4,
+    )
+    assert now.last_hour.states == {"SUCCESS": 1, "FAILURE": 1}
     assert now.per_s == 2 / 60
     assert now.paused == ("mail",)
-    assert now.oldest_due_s > 0
+    assert now.queues.oldest_due_s > 0
     assert await nobodys.state() == "PENDING"
     await connection.delete(Keys.PAUSED)
 
@@ -124,7 +135,7 @@ async def test_old_minutes_do_not_count(connection: JobsRedis, start_online: Sta
     await (await tasks.log.delay("x")).get(timeout=10)
     await connection.set(Keys.CLOCK, 61 * MINUTE_MS)
 
-    assert (await overview(connection)).succeeded_last_hour == 0
+    assert not (await overview(connection)).last_hour.states
     assert (await totals(connection))[""].states["SUCCESS"] == 1
     assert await now_ms(connection) > 0
 
@@ -138,20 +149,20 @@ async def test_the_sums_that_earlier_releases_wrote_are_not_counted_twice(connec
 
     assert counts["a|b"].states == {"SUCCESS": 2}
     assert counts[""].states == {"SUCCESS": 5, "FAILURE": 0}
-    assert (counts[""].run, counts[""].run_ms) == ({4: 1}, 9)
+    assert (counts[""].run, counts[""].ms["run"]) == ({4: 1}, 9)
     assert set(counts) == {"", "a|b", "c"}
 
 
 @pytest.mark.parametrize(
-    ("buckets", "share", "expected"),
+    ("buckets", "n", "expected"),
     [
-        ({}, 0.5, None),
-        ({0: 10}, 0.5, 0.0005),
-        ({3: 10}, 0.5, 0.006),
-        ({3: 10}, 1, 0.008),
-        ({1: 50, 10: 50}, 0.5, 0.002),
-        ({1: 50, 11: 50}, 0.75, 1.536),
+        ({}, 50, None),
+        ({0: 10}, 50, 0.0005),
+        ({3: 10}, 50, 0.006),
+        ({3: 10}, 100, 0.008),
+        ({1: 50, 10: 50}, 50, 0.002),
+        ({1: 50, 11: 50}, 75, 1.536),
     ],
 )
-def test_percentiles_lie_within_their_bucket(buckets: dict[int, int], share: float, expected: float | None) -> None:
-    assert percentile(buckets, share) == expected
+def test_percentiles_lie_within_their_bucket(buckets: dict[int, int], n: int, expected: float | None) -> None:
+    assert Count(run=Counter(buckets)).percentile("run", n) == expected

@@ -21,7 +21,7 @@ async def test_one_that_waits(connection: JobsRedis) -> None:
     found = await job(connection, result.id)
 
     assert found
-    assert (found.state, found.task, found.args, found.kwargs) == ("PENDING", "tests.log", ["x"], {})
+    assert (found.state, found.task, found.call.args, found.call.kwargs) == ("PENDING", "tests.log", ["x"], {})
     assert {reason.code for reason in found.reasons} == {"due", "no-worker"}
     assert (found.can_retry, found.can_revoke, found.can_reschedule) == (False, True, True)
     assert found.result is None
@@ -35,7 +35,7 @@ async def test_one_that_succeeded(connection: JobsRedis, start_online: StartOnli
     found = await job(connection, result.id)
 
     assert found
-    assert found.args == [{"password": "***", "text": "早"}]
+    assert found.call.args == [{"password": "***", "text": "早"}]
     assert found.result == "{'password': '***', 'text': '早'}"
     assert found.reasons == []
     assert [child.id for child in found.children] == [f"{result.id}::-1.0"]
@@ -84,7 +84,7 @@ async def test_one_that_keeps_nothing(connection: JobsRedis, start_worker: Start
         forget("monitor.forgets")
 
     assert found
-    assert (found.task, found.args, found.kwargs) == ("monitor.forgets", None, None)
+    assert (found.task, found.call) == ("monitor.forgets", None)
 
 
 async def test_one_whose_record_is_history_no_more(connection: JobsRedis, start_online: StartOnline) -> None:
@@ -97,7 +97,7 @@ async def test_one_whose_record_is_history_no_more(connection: JobsRedis, start_
     found = await job(connection, result.id)
 
     assert found
-    assert (found.state, found.task, found.args, found.result) == ("SUCCESS", "tests.log", ["x"], "'x'")
+    assert (found.state, found.task, found.call.args, found.result) == ("SUCCESS", "tests.log", ["x"], "'x'")
     assert found.info is None
     [row] = (await find(connection, text=result.id)).rows
     assert found.row == row
@@ -114,7 +114,7 @@ async def test_one_whose_result_has_ended(connection: JobsRedis, start_online: S
     found = await job(connection, result.id)
 
     assert found
-    assert (found.state, found.args, found.error) == ("FAILURE", None, "ValueError: no luck")
+    assert (found.state, found.call, found.error) == ("FAILURE", None, "ValueError: no luck")
     assert not found.can_retry
 
 
@@ -136,10 +136,10 @@ async def test_a_workflow_and_its_members(connection: JobsRedis, start_online: S
     assert whole and first and second and member and body  # noqa: PT018
     assert whole.children_count == 5
     assert whole.progress == {"done": 5, "failed": 0, "total": 5}
-    assert (first.parent, first.args, first.result) == (flow.id, [2, 3], "6")
-    assert (second.args, second.result) == ([6, 4], "24")
-    assert (member.args, member.result) == ([24, 5], "120")
-    assert (body.args, body.result) == ([[120, 120]], "[120, 120]")
+    assert (first.parent, first.call.args, first.result) == (flow.id, [2, 3], "6")
+    assert (second.call.args, second.result) == ([6, 4], "24")
+    assert (member.call.args, member.result) == ([24, 5], "120")
+    assert (body.call.args, body.result) == ([[120, 120]], "[120, 120]")
     assert not first.can_retry
 
 
@@ -153,7 +153,7 @@ async def test_a_body_does_not_keep_a_long_list_of_results_once_more(
     body = await job(connection, f"{flow.id}:1")
 
     assert body
-    assert str(body.args) == "[<results of the step before>]"
+    assert str(body.call.args) == "[<results of the step before>]"
 
 
 async def test_a_workflow_that_failed_can_go_on(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:

@@ -76,14 +76,14 @@ async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Re
 
     found = {task.name: task for task in await tasks(connection)}
 
-    assert found["tests.fail"].states == {"FAILURE": 3}
-    assert (found["tests.fail"].failure_share, found["tests.log"].failure_share) == (1, 0)
-    assert found["tests.nap"].failure_share is None
+    assert found["tests.fail"].last_hour.states == {"FAILURE": 3}
+    assert (found["tests.fail"].last_hour.failure_share, found["tests.log"].last_hour.failure_share) == (1, 0)
+    assert found["tests.nap"].last_hour.failure_share is None
     assert (found["tests.log"].workers, found["tests.log"].queue, found["tests.log"].rate_limit) == (1, "default", "")
     assert (found["tests.multiply"].rate_limit, found["tests.multiply"].overridden) == ("10/m", True)
     nap = found["tests.nap"]
     assert (nap.rate_limit, nap.overridden, nap.max_concurrency) == ("5/s", False, 2)
-    assert found["tests.fail"].run_p50 is not None
+    assert found["tests.fail"].last_hour.percentile("run", 50) is not None
     await connection.delete(Keys.LIMITS)
 
 
@@ -125,7 +125,7 @@ async def test_queues_whose_names_are_made_up_are_summed(connection: JobsRedis) 
     rest = found[-1]
     assert (rest.name, rest.others, rest.due, rest.scheduled, rest.running) == ("", 30, 30, 0, 0)
     assert rest.oldest_due_s > 0
-    assert (await overview(connection)).due == MAX_LISTED + 35
+    assert (await overview(connection)).queues.due == MAX_LISTED + 35
 
 
 async def test_names_of_queues_that_hold_nothing_are_forgotten(

@@ -67,5 +67,5 @@ async def test_the_page_of_one_member_does_not_ask_for_the_tree(connection: Jobs
     found = await monitor.job(connection, f"{flow.id}:7")
 
     assert found
-    assert (found.args, found.parent) == ([7], flow.id)
+    assert (found.call.args, found.parent) == ([7], flow.id)
     assert (await connection.info("stats"))["total_net_output_bytes"] < 50_000

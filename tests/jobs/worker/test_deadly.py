@@ -149,12 +149,12 @@ async def test_a_job_that_is_ended_unstarted_is_not_decoded(
     for what in ("own type", "nested"):
         detail = await look_at(connection, jobs[what].id)
         assert detail is not None
-        assert (detail.args, detail.can_retry) == (None, False)
+        assert (detail.call, detail.can_retry) == (None, False)
         with pytest.raises(NotRetried, match="are not kept"):
             await retry(connection, jobs[what].id)
     shown = await look_at(connection, jobs["plain"].id)
     assert shown is not None
-    assert (shown.args, shown.kwargs) == ([1], {"named": (2, {3})})
+    assert (shown.call.args, shown.call.kwargs) == ([1], {"named": (2, {3})})
     assert decoded == []
 
 

@@ -60,7 +60,7 @@ async def test_a_task_may_change_its_arguments(start_worker: StartWorker, connec
     await wait_until(lambda: seen == [("fine",)], "its callback")
     detail = await monitor.job(connection, done.id)
     assert detail is not None
-    assert (detail.state, detail.args, detail.kwargs) == ("SUCCESS", [{"x": 1}, 2], {"y": 3})
+    assert (detail.state, detail.call.args, detail.call.kwargs) == ("SUCCESS", [{"x": 1}, 2], {"y": 3})
     kept = await Job(done.id, connection, _deserializer=connection.loads).result_info()
     assert kept is not None
     assert (kept.args, kept.kwargs, kept.success) == (({"x": 1}, 2), {"y": 3}, True)
@@ -89,7 +89,7 @@ async def test_a_member_too(start_worker: StartWorker, connection: JobsRedis) ->
     member = (await done.children())[0]
     detail = await monitor.job(connection, member.id)
     assert detail is not None
-    assert (detail.args, detail.kwargs) == ([{"x": 1}], {"y": 2})
+    assert (detail.call.args, detail.call.kwargs) == ([{"x": 1}], {"y": 2})
 
 
 async def test_a_call_of_another_serializer_too(start_worker: StartWorker, redis_url: str) -> None:
