@@ -8,10 +8,9 @@
 --   of which a row must hold) or '', ids ...
 -- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
 --   row: id, its state, those fields of its record, why it is held back, bytes of its call
-local how, key, last, last_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local lowest, highest = ARGV[5], ARGV[6]
+local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
-local states, task, worker, queue = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local states, task, worker, queue = unpack(ARGV, 9, 12)
 local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log' }
@@ -20,7 +19,7 @@ for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, SEARCHED = 4096, 65536 -- bytes of a call that are read, and in a search for text; arguments come first
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
-local rows, at_end = {}, 0
+local rows, at_end = {}, 1
 
 local function range(from, to, ...)
   local words = { from, to, 'WITHSCORES', ... }
@@ -98,24 +97,20 @@ local function look(id, score)
   rows[#rows + 1] = { id, state, fields, held_back(id, task, due, score), call }
 end
 
+local function look_along(page)
+  for i = 1, #page, 2 do
+    local score = tonumber(page[i + 1])
+    if beyond(score) then return 1 end
+    if #rows == wanted then return 0 end
+    last, last_id = page[i + 1], page[i]
+    look(page[i], score)
+  end
+  return #page < 2 * look_at and 1 or 0
+end
+
 if how == 'these' then
   for i = 14, #ARGV do look(ARGV[i], 0) end
-  return { '', '', 1, FIELDS, rows }
-end
-if redis.call('TYPE', key).ok ~= 'zset' then return { '', '', 1, FIELDS, rows } end
-local page = read_page()
-if #page < 2 * look_at then at_end = 1 end
-for i = 1, #page, 2 do
-  local score = tonumber(page[i + 1])
-  if beyond(score) then
-    at_end = 1
-    break
-  end
-  last, last_id = page[i + 1], page[i]
-  look(page[i], score)
-  if #rows == wanted then
-    if i + 2 <= #page then at_end = 0 end
-    break
-  end
+elseif redis.call('TYPE', key).ok == 'zset' then
+  at_end = look_along(read_page())
 end
 return { last, last_id, at_end, FIELDS, rows }

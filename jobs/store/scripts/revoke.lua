@@ -26,14 +26,10 @@ local function revoke(id, rest)
   if not state then return 'UNKNOWN' end
   if is_terminal(state) then return state end
   if only_waiting and (state == 'STARTED' or redis.call('HEXISTS', RECORD .. id, 'parked') == 1) then return 'STARTED' end
-  if state == 'STARTED' then
-    redis.call('HSET', RECORD .. id, 'revoked', terminate and 'terminate' or 'yes')
-    if terminate then
-      redis.pcall('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id)
-    end
-    return state
-  end
-  redis.call('HSET', RECORD .. id, 'revoked', 'yes')
+  local stop = state == 'STARTED' and terminate
+  redis.call('HSET', RECORD .. id, 'revoked', stop and 'terminate' or 'yes')
+  if stop then redis.pcall('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id) end
+  if state == 'STARTED' then return state end
   redis.call('DEL', RETRY .. id) -- a worker of an earlier release may have had it
   end_job(id, 'REVOKED', result_of(payload, rest), ttl, now, record)
   count(record.task or '?', 'REVOKED', false, false)
