@@ -126,7 +126,7 @@ class Orchestration:
         evaluation.add_done_callback(lambda _: self._over.set())
         while not (evaluation.done() or self._refused):
             self._heard = False
-            patience_s = COMPARE_S if len(_under_way) <= MANY_WORKFLOWS else 1
+            patience_s, enough_s = (COMPARE_S, PARK_AFTER_S) if len(_under_way) <= MANY_WORKFLOWS else (1, 1)
             if await wait_at_most(patience_s, self._over.wait()):
                 break
             if self._heard:
@@ -134,7 +134,6 @@ class Orchestration:
                 continue
             idle_s += patience_s
             await self._guarded(self._compare)
-            enough_s = PARK_AFTER_S if len(_under_way) <= MANY_WORKFLOWS else 1
             if idle_s >= enough_s and not self._tasks:  # else a call may not be enqueued yet
                 raise Parked(len(self._seen))
         await self._guarded(self._report)

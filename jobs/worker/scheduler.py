@@ -99,13 +99,14 @@ class Scheduler:
     async def _fire(self, job: CronJob, moment: datetime, now: datetime, how: str) -> None:
         """*how*: due; or missed, before this worker was there."""
         if _in_each_worker(job):
-            return None if how == "missed" else await self._start(job, None)
+            if how != "missed":
+                await self._start(job, None)
+            return
         answer = await self._run_script(job, moment, now, how)
         if answer in (b"skipped", b"paused"):
             logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, text(answer))
         elif answer == b"fired" and how == "missed":
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
-        return None
 
     async def _start(self, job: CronJob, job_id: str | None) -> None:
         """Enqueue one of arq's cron jobs; its own `job_id`, if it has one, makes it run once at a time."""
