@@ -10,7 +10,7 @@ import math
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -185,6 +185,8 @@ def _errors_as_sentences() -> Iterator[None]:
 
 def _plain(value: Any) -> Any:
     """What JSON has a form for, with text in place of what it has none for."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else text(key, 1_000): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

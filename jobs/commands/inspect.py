@@ -1,7 +1,6 @@
 """`inspect`, `status` and `schedules`: what workers and queues hold now, and what is due by itself."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -58,7 +57,7 @@ async def schedules_command(context: Context) -> Answer:
     """Every schedule that workers have: when it is due, its last and its next run."""
     found = await monitor.schedules(context.redis)
     lines = list(map(_schedule_line, found))
-    return Answer([asdict(info) for info in found], lines, [f"{count(len(found), 'schedule')}."])
+    return Answer(found, lines, [f"{count(len(found), 'schedule')}."])
 
 
 def _by_worker(workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any]) -> Answer:

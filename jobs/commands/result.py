@@ -58,9 +58,8 @@ async def result_command(context: Context, job_id: str, with_traceback: bool) ->
 async def why_command(context: Context, job_id: str) -> Answer:
     """Why a job has not started: every reason there is. Exit code 1 for an unknown id."""
     reasons = await monitor.why(context.redis, job_id)
-    data = [{"code": reason.code, "text": reason.text, "until": reason.until} for reason in reasons]
-    unknown = reasons[0].code == "unknown"
-    return Answer(data, [f"{job_id}: {reason.text}" for reason in reasons], code=int(unknown))
+    lines = [f"{job_id}: {reason.text}" for reason in reasons]
+    return Answer(reasons, lines, code=int(reasons[0].code == "unknown"))
 
 
 def _traceback(info: monitor.JobInfo | None, error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -33,7 +32,7 @@ async def _latest(context: Context, limit: int) -> Answer:
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"
         lines.append("  ".join(word for word in (row.id, row.state, done, time_text(row.called)) if word))
-    return Answer([asdict(row) for row in rows], lines, [f"{count(len(rows), 'workflow')}."])
+    return Answer(rows, lines, [f"{count(len(rows), 'workflow')}."])
 
 
 async def _one(context: Context, workflow_id: str) -> Answer:

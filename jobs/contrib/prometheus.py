@@ -157,9 +157,11 @@ def _schedules(schedules: list[monitor.ScheduleInfo], now: datetime) -> Iterator
 
 
 def _broker(broker: monitor.Broker) -> Iterator[Metric]:
-    evicts = broker.policy not in ("noeviction", "?")
-    yield GaugeMetricFamily("quarq_redis_memory_bytes", "Memory that Redis uses.", broker.memory)
-    yield GaugeMetricFamily("quarq_redis_memory_limit_bytes", "Its maxmemory; 0: none.", broker.limit)
+    evicts = broker.info.get("maxmemory_policy", "noeviction") != "noeviction"
+    yield GaugeMetricFamily("quarq_redis_memory_bytes", "Memory that Redis uses.", broker.info.get("used_memory", 0))
+    yield GaugeMetricFamily(
+        "quarq_redis_memory_limit_bytes", "Its maxmemory; 0: none.", broker.info.get("maxmemory", 0)
+    )
     yield GaugeMetricFamily("quarq_redis_evicts", "1 if Redis throws data away when its memory is full.", evicts)
 
 

@@ -124,11 +124,10 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
 
 def _before(node: Tree, path: str) -> list[str]:
     """The paths of the tasks that must have ended before the one at *path* is called."""
-    found: list[str] = []
-    above = ""
+    found, above = list[str](), ""
     for here in map(int, path.split(".")):
-        kind = kind_of(node)
-        for number in range(here) if kind != "group" else ():
-            found += members.places_of(node[kind][number], f"{above}{number}")
-        node, above = node[kind][here], f"{above}{here}."
+        inside = list(members.inside(node, above))
+        for place, member in inside[:here] if kind_of(node) != "group" else ():
+            found += members.places_of(member, place)
+        above, node = inside[here]
     return found

@@ -92,8 +92,7 @@ async def workflow(
     tree = None
     with contextlib.suppress(EncodingError):
         tree = await members.tree_of(connection, workflow_id)
-    node = None if tree is None else _node_at(tree, path)
-    if tree is None or node is None:
+    if tree is None or (node := _node_at(tree, path)) is None:
         return None
     prefix = member_ids.prefix_of(workflow_id, tree)
     states = await members.states_of(connection, workflow_id, prefix, node, path)
