@@ -100,17 +100,18 @@ print(multiply.blocking.delay(6, 7).get(timeout=20))
 }
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-async def test_scripts_end_cleanly(name: str, redis_url: str, start_process: StartProcess) -> None:
+async def test_scripts_end_cleanly(redis_url: str, start_process: StartProcess) -> None:
     await start_process(settings="tests.jobs.worker.blocking_tasks.WorkerSettings")
 
-    ended = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-c", BEGIN + SCRIPTS[name]],
-        cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+    def run(script: str) -> tuple[str, str, int]:
+        command = [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-c", BEGIN + script]
+        environ = {**os.environ, "REDIS_URL": redis_url}
+        ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30)
+        return ended.stdout.strip(), ended.stderr, ended.returncode
 
-    assert (ended.stdout.strip(), ended.stderr, ended.returncode) == ("42", "", 0)
+    outcomes = await asyncio.gather(*(asyncio.to_thread(run, script) for script in SCRIPTS.values()))
+
+    assert dict(zip(SCRIPTS, outcomes, strict=True)) == dict.fromkeys(SCRIPTS, ("42", "", 0))
 
 
 @pytest.fixture
