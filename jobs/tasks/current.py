@@ -117,19 +117,18 @@ class CurrentJob:
         the task's own unless it is given; None is without end.
         TypeError, WrongValue: an option with a value that it cannot have; nothing is retried then.
         """
-        if exc is not None and not isinstance(exc, BaseException):
-            raise TypeError(f"exc={checks.shown(exc)}: give an exception, or None")
-        if eta is not None and countdown is not None:
-            raise WrongValue("self.retry(): give countdown or eta, not both")
-        if eta is not None:
-            countdown = max(checks.moment("eta", eta).timestamp() - self.clock(), 0)
-        elif countdown is None:
+        checks.or_none(checks.of_class(BaseException, "an exception, or None"))("exc", exc)
+        limit = self.task.options.max_retries
+        if max_retries is not ...:
+            limit = checks.or_none(checks.count)("max_retries", max_retries)
+        if countdown is None and eta is None:
             countdown = self.task.options.default_retry_delay
+        elif countdown is not None and eta is not None:
+            raise WrongValue("self.retry(): give countdown or eta, not both")
+        elif eta is not None:
+            countdown = checks.moment("eta", eta).timestamp() - self.clock()
         countdown = max(checks.seconds("countdown", countdown), 0)
-        if max_retries is not ... and max_retries is not None:
-            max_retries = checks.count("max_retries", max_retries)
         exc = exc if exc is not None else sys.exc_info()[1]
-        limit = self.task.options.max_retries if max_retries is ... else max_retries
         if self.request.called_directly or (limit is not None and self.request.retries >= limit):
             allowed = f"{self.request.retries} retries, {limit} are allowed"
             raise exc if exc is not None else MaxRetriesExceeded(f"{self.name}[{self.request.id}]: {allowed}")

@@ -14,6 +14,7 @@ LONG_INT = 14_000
 """Bits of the longest number that is written in digits: Python refuses to write 4,300 of them."""
 
 _SHORT = frozenset({bool, float, type(None)})
+_LISTS = frozenset({dict, list, tuple})
 _BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),
     tuple.__repr__: ("(", ")"),
@@ -27,7 +28,7 @@ def text(value: Any, limit: int = 80) -> str:
     kind = type(value)
     if kind is str or kind is bytes:
         return cut(repr(value[: limit + 1]), limit)
-    if _room_behind(value, 32) >= 0:
+    if _is_small(value):
         return cut(repr(value), limit)
     written = ""
     try:
@@ -102,23 +103,17 @@ def _is_short(value: Any) -> bool:
     return kind in _SHORT or (kind is int and value.bit_length() <= 64)
 
 
-def _room_behind(value: Any, room: int) -> int:
-    """*room* less the values in it; below 0 for one that may be long. A quick look that most values pass."""
-    kind = type(value)
-    if kind is str:
-        return room - 1 if len(value) <= 100 else -1
-    if kind is dict:
-        inside: Any = chain(value, value.values())
-    elif kind is list or kind is tuple:
-        inside = value
-    else:
-        return room - 1 if _is_short(value) else -1
-    room -= 1  # at once: a value may hold itself
-    for inner in inside:
-        room = _room_behind(inner, room) if room > 0 else -1
-        if room < 0:
-            break
-    return room
+def _is_small(value: Any) -> bool:
+    """At most 32 values, none of them long: a quick look that most values pass."""
+    values, left = [value], 32
+    while values and left > 0:
+        one = values.pop()
+        left -= 1
+        if type(one) in _LISTS and len(one) <= left:
+            values += [*one, *one.values()] if type(one) is dict else one
+        elif not (_is_short(one) or (type(one) is str and len(one) <= 100)):
+            return False
+    return not values
 
 
 def _own(value: Any) -> str:
