@@ -24,7 +24,7 @@ from .values import json_of, seconds, time
 @click.option("-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name.")
 @click.option("--countdown", type=seconds(least=0), metavar="SECONDS", help="Start it after this many seconds.")
 @click.option("--eta", type=time, metavar="TIME", help="Start it at this time; local, unless it has an offset.")
-@click.option("--expires", type=seconds(above=0), metavar="SECONDS", help="Drop it if it has not started by then.")
+@click.option("--expires", type=seconds(least=0.001), metavar="SECONDS", help="Drop it if not started by then.")
 @click.option("--queue", metavar="QUEUE", help="Another queue than the task's own.")
 @command_body
 async def call_command(context: Context, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any) -> Answer:

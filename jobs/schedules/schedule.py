@@ -97,7 +97,7 @@ class crontab(Schedule):
             minute=minute, hour=hour, day_of_week=day_of_week, day_of_month=day_of_month, month_of_year=month_of_year
         )
         with checks.as_settings_mistake():
-            self.timezone = None if timezone is None else checks.zone("timezone", timezone)
+            self.timezone = checks.or_none(checks.zone)("timezone", timezone)
         self._text = f"{minute} {hour} {day_of_month} {month_of_year} {day_of_week}"
 
     def next_after(self, moment: datetime) -> datetime:
@@ -106,10 +106,8 @@ class crontab(Schedule):
 
     def in_zone(self, zone: tzinfo) -> Self:
         """The same by the clock of *zone*, unless it has a zone of its own."""
-        if self.timezone is not None:
-            return self
         moved = copy(self)
-        moved.timezone = zone
+        moved.timezone = self.timezone or zone
         return moved
 
     @property

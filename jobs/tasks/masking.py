@@ -22,23 +22,14 @@ _SECRET = re.compile(
     r"|(?:^|[^a-z])(?:key|pass|pwd|auth|cookie|pin|otp)s?(?:$|[^a-z])",
     re.IGNORECASE,
 )
-_also_secret: set[str] = set()
 _MAPS = {"jobs.map": False, "jobs.starmap": True}
 """Tasks whose arguments are another task's: is each item all of them?"""
-
-
-def hide(*names: str) -> None:
-    """Hide the arguments of these names as well, in this process."""
-    _also_secret.update(name.lower() for name in names)
-    is_secret.cache_clear()
-    _secrets_of_function.cache_clear()
 
 
 @lru_cache(4096)
 def is_secret(name: str) -> bool:
     """Does a parameter of this name hold what nobody should see? `api_key` and `apiKey` do, `keyboard` does not."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return name.lower() in _also_secret or _SECRET.search(words) is not None
+    return _SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)) is not None
 
 
 class Mark(str):

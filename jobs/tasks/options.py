@@ -29,7 +29,7 @@ def _option(check: checks.Check, default: Any) -> Any:
 
 
 _DELAY = partial(checks.seconds, least=0)
-_SPAN = checks.or_none(checks.seconds, above=0)
+_SPAN = checks.or_none(checks.seconds, least=checks.LEAST_SECONDS)
 _HOOK = checks.or_none(checks.function)
 
 

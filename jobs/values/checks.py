@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
-from math import inf, nan
+from math import nan
 from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -20,6 +20,8 @@ from .short_text import text
 
 MOST_SECONDS = 1e11
 """About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""
+LEAST_SECONDS = 0.001
+"""Of a time that cannot be 0: times are kept in ms."""
 MOST_COUNT = 2**31 - 1
 SECONDS = "seconds, as a number or a timedelta"
 LONGEST_NAME = 512
@@ -66,9 +68,7 @@ def list_of(check: Callable[[str, Any], T], what: str) -> Callable[[str, Any], t
     return lambda option, value: tuple(check(option, one) for one in items(option, value, f"a list of {what}"))
 
 
-def number(
-    option: str, value: Any, *, least: float = 0, above: float = -inf, most: float = 1e15, what: str = "a number"
-) -> float:
+def number(option: str, value: Any, *, least: float = 0, most: float = 1e15, what: str = "a number") -> float:
     """A finite number; never text or a bool."""
     is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
     if not is_number:
@@ -77,17 +77,14 @@ def number(
         plain = value if type(value) in (int, float) else float(value)
     except Exception:  # of another library's type, too
         plain = nan
-    if not (least <= plain <= most and plain > above):  # nan is in no range
-        low = f"above {above:,.15g}" if above >= least else f"at least {least:,.15g}"
-        raise refusal(WrongValue, option, value, f"{what}, {low} and at most {most:,.15g}")
+    if not least <= plain <= most:  # nan is in no range
+        raise refusal(WrongValue, option, value, f"{what}, from {least:,.15g} to {most:,.15g}")
     return cast(float, plain)
 
 
-def seconds(
-    option: str, value: Any, *, least: float = -MOST_SECONDS, above: float = -inf, what: str = SECONDS
-) -> float:
+def seconds(option: str, value: Any, *, least: float = -MOST_SECONDS, what: str = SECONDS) -> float:
     plain = value.total_seconds() if isinstance(value, timedelta) else value
-    return number(option, plain, least=least, above=above, most=MOST_SECONDS, what=what)
+    return number(option, plain, least=least, most=MOST_SECONDS, what=what)
 
 
 def count(option: str, value: Any, *, least: int = 0, most: int = MOST_COUNT) -> int:

@@ -14,7 +14,7 @@ from . import option_checks
 
 _HOOK = checks.or_none(checks.function)
 _SECONDS = partial(checks.seconds, least=0)
-_ABOVE_0 = partial(checks.seconds, above=0)
+_ABOVE_0 = partial(checks.seconds, least=checks.LEAST_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class WorkerKeywords(TypedDict, total=False):
     loop_stuck: Annotated[float, _ABOVE_0]
     unknown_task_patience: Annotated[float, _SECONDS]
     max_jobs_total: Annotated[int | None, checks.or_none(checks.count, least=1)]
-    max_memory: Annotated[float | None, checks.or_none(checks.number, above=0)]
+    max_memory: Annotated[float | None, checks.or_none(checks.number, least=0.1)]
     health: Annotated[str | None, option_checks.address]
     log_format: Annotated[str, option_checks.log_format]
     nice: Annotated[int, partial(checks.count, most=19)]

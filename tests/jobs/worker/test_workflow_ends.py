@@ -25,7 +25,7 @@ from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 
 
-@task(name="tests.unkept", result_expires=0.0001)
+@task(name="tests.unkept", result_expires=0.001)
 async def unkept(value: str) -> str:
     return value
 
