@@ -15,11 +15,19 @@ END_S = 5
 """How long the end of the process waits for the thread to close its sockets."""
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """asyncio's own, whatever policy is set: see `LoopThread.leave`."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Its threads looked up host names. asyncio waits for them in one more thread, which the end of a process no
+        longer starts."""
+
+
 class LoopThread:
     """A thread that runs an event loop until `end()`, then ends its tasks and closes its sockets."""
 
     def __init__(self) -> None:
-        self.loop: Any = asyncio.SelectorEventLoop()  # asyncio's own, whatever policy is set: see `leave`
+        self.loop: Any = _Loop()
         self.is_over = False
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="jobs-blocking", daemon=True)

@@ -51,6 +51,11 @@ result = later.blocking.delay(1)
 following = parent.blocking.delay(1).progress()
 print(42, next(following)[:0])
 """,
+    "has looked up a host": """
+import asyncio
+from jobs.store import loop_thread
+asyncio.run_coroutine_threadsafe(asyncio.to_thread(print, 42), loop_thread.loop()).result()
+""",
     "calls at exit": """
 multiply.blocking.delay(1, 1)
 atexit.register(lambda: print(multiply.blocking.delay(6, 7).get(timeout=20)))
