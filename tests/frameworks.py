@@ -12,9 +12,11 @@ from tests.venv import make_venv
 
 FOLDER = ROOT / ".cache" / "frameworks-venv"
 FRAMEWORKS = (
-    "fastapi==0.*", "uvicorn==0.*", "litestar==2.*", "quart==0.*",
-    "httpx==0.*", "pytest==9.*", "ipykernel==7.*", "jupyter-client==8.*",
+    "fastapi==0.*", "uvicorn==0.*", "litestar==2.*", "quart==0.*", "flask==3.*", "gunicorn", "gevent",
+    "django>=5.2,<7", "django-tasks==0.*; python_version < '3.12'", "ipykernel==7.*", "jupyter-client==8.*",
+    "httpx==0.*", "pytest==9.*",
 )  # fmt: skip
+"""Django 6 needs Python 3.12. Before it, its tasks are a package."""
 OURS = {"quarq_jobs": "jobs", "pytest_quarq_jobs.py": "pytest_quarq_jobs.py"}
 OF_A_CLONE = ("PYTHON", "VIRTUAL", "JOBS_", "PYTEST", "COVERAGE", "REDIS_URL")
 
@@ -38,3 +40,8 @@ def environment(redis_url: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_A_CLONE)}
     path = f"{python_with_frameworks().parent}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "REDIS_URL": redis_url, "PYTEST_PLUGINS": "pytest_quarq_jobs"}
+
+
+def has_django_6() -> bool:
+    """Has it `django.tasks`?"""
+    return any(FOLDER.glob("lib/*/site-packages/django/tasks"))

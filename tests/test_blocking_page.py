@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import pytest
 
 from settings import ROOT
 from tests.documents import Page, run_commands, worker_of
-from tests.venv import make_venv
+from tests.frameworks import python_with_frameworks
 from tests.waiting import wait_until
 
 PAGE = Page(ROOT / "docs" / "blocking.md")
@@ -41,8 +40,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    return make_venv(ROOT / ".cache" / "frameworks-venv", "flask", "django", "gunicorn", "gevent", "pytest", *required)
+    return python_with_frameworks()
 
 
 @pytest.fixture
