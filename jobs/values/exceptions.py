@@ -5,7 +5,6 @@ import contextlib
 import logging
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -18,6 +17,11 @@ from .short_text import CUT, cut, said, text
 
 TRACEBACK_CHARACTERS = 8_000
 """A longer remote traceback keeps its end."""
+TEXT, DEPTH, TRACEBACK = (10_000, 1_000), (32, 4), (TRACEBACK_CHARACTERS, 2_000)
+"""Of the exception, and of each inside it: characters of its text and of each among its arguments, levels of an
+argument, characters of its traceback. All levels together stay below what can be read: see STORED in encoding.py."""
+BYTES = 80_000
+"""Of all that is kept; of what comes then a short text is."""
 DEEPEST = 5
 """Exceptions inside exceptions: those below this level keep their class and text only."""
 MOST = 100
@@ -34,22 +38,6 @@ _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, Callable[[BaseException], bytes]], bytes]
 """Encodes a value that was checked, and exceptions inside it by the function given."""
-
-
-@dataclass(frozen=True)
-class Room:
-    """How much of an exception is kept."""
-
-    text: int
-    """Characters of its text, or of a text or bytes among its arguments."""
-    bytes: int
-    """Of all its arguments together; those that do not fit are kept as short texts."""
-    depth: int
-    """Levels of one argument. All together stay below what can be read: see STORED in encoding.py."""
-    traceback: int
-
-
-OUTER, INNER = Room(10_000, 65_536, 32, TRACEBACK_CHARACTERS), Room(1_000, 8_192, 4, 2_000)
 
 
 def declare_exception(*classes: type[BaseException]) -> None:
@@ -78,56 +66,62 @@ class ExceptionPacker:
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
         self._left = MOST
+        self._bytes = BYTES
 
     def plain(self, error: BaseException, level: int = 0) -> bytes:
         """[class, arguments, text, traceback]; the text is [text, attributes] if `__init__` does not make all those."""
         self._left -= 1
-        room = INNER if level else OUTER
-        name, own = _class_name(type(error)), whole_text(said(error, room.text))
+        name, own = _class_name(type(error)), whole_text(said(error, TEXT[level > 0]))
         if level < DEEPEST and self._left >= 0:
             try:
+                trace = _traceback_of(error, TRACEBACK[level > 0])
+                self._bytes -= len(own) + len(trace)
                 args = _arguments(error)
-                packed, state = self._arguments(args, level, room), self._state(error, args, level, room)
+                packed, state = self._arguments(args, level), self._state(error, args, level)
                 text = self._value(own, level)
-                text = _packer.pack_array_header(2) + text + state if state else text
-                return _entry(name, packed, text, _traceback_of(error, room.traceback))
+                return _entry(name, packed, _packer.pack_array_header(2) + text + state if state else text, trace)
             except Exception:  # an exception made to hurt
                 logger.debug("a %s is encoded by its class and text only", name, exc_info=True)
         return _entry(name, [self._value(own, level)], self._value(own, level), "")
 
-    def _arguments(self, args: Sequence[Any], level: int, room: Room) -> list[bytes]:
+    def _arguments(self, args: Sequence[Any], level: int) -> list[bytes]:
         packed: list[bytes] = []
-        left = room.bytes
         for value in args[:MOST]:
             is_group = type(value) is list and value and all(isinstance(inner, BaseException) for inner in value)
-            packed.append(self._group(value, level, left) if is_group else self._one(value, level, left, room))
-            left -= len(packed[-1])
+            packed.append(self._group(value, level) if is_group else self._one(value, level))
         if n := len(args) - len(packed):
             packed.append(self._value(f"… {n:,} more arguments", level))
         return packed
 
-    def _one(self, value: Any, level: int, left: int, room: Room) -> bytes:
+    def _one(self, value: Any, level: int) -> bytes:
+        """The value, or where there is no room for it, or it cannot travel, a short text of it."""
         with contextlib.suppress(Exception):
-            if len(data := self._value(_shortened(value, room.text), level)) <= left:
+            if data := self._fitting(value, level):
                 return data
-        limit = min(room.text, left // 4) if left > 4_000 else 100
+        limit = min(TEXT[level > 0], self._bytes // 4) if self._bytes > 4_000 else 100
         shown = cut(value, limit) if type(value) is str else text(value, min(limit, 1_000))
         return self._value(whole_text(shown), level)
 
-    def _group(self, errors: list[BaseException], level: int, left: int) -> bytes:
+    def _fitting(self, value: Any, level: int) -> bytes:
+        """b'' where there is no room for it."""
+        data = self._value(_shortened(value, TEXT[level > 0]), level)
+        if len(data) > self._bytes:
+            return b""
+        self._bytes -= len(data)
+        return data
+
+    def _group(self, errors: list[BaseException], level: int) -> bytes:
         """The exceptions of a group: the first ones, as many as there is room for."""
         packed: list[bytes] = []
         for error in errors[:MOST]:
             packed.append(self._value(error, level))
-            left -= len(packed[-1])
-            if left <= 0:
+            if self._bytes <= 0:
                 break
         if n := len(errors) - len(packed):
-            rest = RemoteError("Exception", f"{n:,} more exceptions are left out")
-            packed.append(self._value(rest, DEEPEST))
+            packed.append(self._value(RemoteError("Exception", f"{n:,} more exceptions are left out"), DEEPEST))
         return cast("bytes", _packer.pack_array_header(len(packed)) + b"".join(packed))
 
-    def _state(self, error: BaseException, args: Sequence[Any], level: int, room: Room) -> bytes:
+    def _state(self, error: BaseException, args: Sequence[Any], level: int) -> bytes:
         """The attributes that can travel, if the class is known and does not make them of *args*; b'' otherwise."""
         attributes = _attributes(error)
         if not attributes or _known.get(_class_name(type(error))) is not type(error):
@@ -137,17 +131,14 @@ class ExceptionPacker:
             if str(twin) == str(error) and _attributes(twin) == attributes:
                 return b""
         packed: list[bytes] = []
-        left = room.bytes
         for name, value in attributes.items():
             with contextlib.suppress(Exception):
-                data = self._value(name, level) + self._value(_shortened(value, room.text), level)
-                if len(data) <= left:
-                    packed.append(data)
-                    left -= len(data)
+                if data := self._fitting(value, level):
+                    packed.append(self._value(name, level) + data)
         return cast("bytes", _packer.pack_map_header(len(packed)) + b"".join(packed))
 
     def _value(self, value: Any, level: int) -> bytes:
-        check(value, INNER.depth if level else OUTER.depth)
+        check(value, DEPTH[level > 0])
         return self._pack(value, partial(self.plain, level=level + 1))
 
 
