@@ -21,7 +21,7 @@ from .worker_options import WorkerKeywords, checked
 
 def worker_settings(
     *,
-    redis_url: str = "",
+    redis_url: str,
     tasks: Iterable[Task[Any, Any]] = (),
     cron_jobs: Sequence[CronJob] = (),
     functions: Sequence[Any] = (),
@@ -41,8 +41,6 @@ def worker_settings(
     if queues is not None or "queue_name" not in options:
         lists["queues"] = ["default"] if queues is None else queues
     given = checked({**lists, **options})
-    if not redis_url:
-        raise SettingsMistake("worker_settings() needs redis_url=, such as 'redis://localhost:6379'")
     of_arq = [keys.NO_PREFIX.queue_name(given["queue_name"])] if "queue_name" in given else []
     served = [*of_arq, *given.get("queues", ())]
     key = keys.NO_PREFIX.queue_key(served[0])
