@@ -4,7 +4,6 @@ import sys
 from typing import TextIO
 
 import click
-from click.core import ParameterSource
 
 from ..values import checks
 from ..values.library_name import COMMAND
@@ -25,12 +24,10 @@ COMMANDS = [
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues, tasks. [worker.WorkerSettings]")
-@click.option(
-    "--redis-url", metavar="URL", envvar="REDIS_URL", help="The Redis to use. Without -A, no application is imported."
-)
+@click.option("--redis-url", metavar="URL", help="The Redis to use. Without -A, no application is imported.")
 @click.option(
     "--redis-url-file",
-    type=click.File(encoding="utf-8"),
+    type=click.File(encoding="utf-8", errors="replace"),
     metavar="FILE",
     help="The same, from a file (- is the standard input): a password in the URL shows in no list of processes.",
 )
@@ -41,16 +38,11 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
     Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if
     there is no such module.
     """
-    given = context.get_parameter_source("redis_url") is ParameterSource.COMMANDLINE
-    if redis_url_file is None:
-        context.obj = Target(app, redis_url if given else None, None if given else redis_url)
-    elif given:
-        raise click.UsageError("give --redis-url or --redis-url-file, not both")
-    else:
-        try:
-            context.obj = Target(app, redis_url_file.read(10_000))
-        except ValueError as error:
-            raise click.UsageError("--redis-url-file: the file is not UTF-8") from error
+    if redis_url_file is not None:
+        if redis_url is not None:
+            raise click.UsageError("give --redis-url or --redis-url-file, not both")
+        redis_url = redis_url_file.read(10_000)
+    context.obj = Target(app, redis_url)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """`call`, `control`, `purge` and `retry`: have workers do something, or change what they do."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -83,9 +83,10 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
 async def purge_command(context: Context, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
     """End the due jobs of all queues, or of some, as REVOKED. What runs is left alone."""
     names = await context.queues(queues)
+    target = cut(printable(", ".join(names)), 200)
     found = await monitor.purgeable(context.redis, names)
     click.echo(
-        f"In {_joined(names)}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
+        f"In {target}: {count(found.due, 'due job')}, {found.scheduled:,} scheduled "
         f"(ETA jobs, retries, workflows){'' if scheduled else ', which stay without --scheduled'}.",
         err=True,
     )
@@ -98,7 +99,7 @@ async def purge_command(context: Context, queues: tuple[str, ...], force: bool, 
         queues = [monitor.purge_queue(context.redis, name, scheduled, found) for name in names]
         return sum([ended for steps in queues async for ended in steps])
 
-    purged = await context.noted(what, _joined(names), end, lambda n: f"{n:,} jobs ended")
+    purged = await context.noted(what, target, end, lambda n: f"{n:,} jobs ended")
     data = {"due": found.due, "scheduled": found.scheduled, "purged": purged, "queues": names}
     return Answer(data, [f"Purged {count(purged, 'job')}."])
 
@@ -136,8 +137,3 @@ async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
     limit = partial(monitor.set_rate_limit, context.redis, task, None if rate == "none" else rate)
     await context.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])
-
-
-def _joined(names: Iterable[str]) -> str:
-    """Names in one line, which a prompt may show."""
-    return cut(printable(", ".join(names)), 200)

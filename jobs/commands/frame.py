@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import json
 import math
+import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -48,13 +49,12 @@ class Target:
 
     app: str | None
     redis_url: str | None
-    environment_url: str | None = None
 
     def open(self) -> tuple[JobsRedis, Any]:
         """The Redis, and the worker settings of `-A`: None if only an address was given."""
         url = self.redis_url
         if self.app is None and url is None and importlib.util.find_spec(DEFAULT_APP.partition(".")[0]) is None:
-            url = self.environment_url
+            url = os.environ.get("REDIS_URL") or None
         if self.app is None and url is not None:
             return JobsRedis.at(url), None
         settings = _imported(DEFAULT_APP if self.app is None else self.app)

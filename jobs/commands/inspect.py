@@ -1,8 +1,8 @@
 """`inspect`, `status` and `schedules`: what workers and queues hold now, and what is due by itself."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any, Literal
 
 import click
@@ -100,12 +100,6 @@ def as_data(call: monitor.MaskedCall) -> dict[str, Any]:
     return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs, **headers}
 
 
-def _line(job_id: str, call: monitor.MaskedCall, *more: str) -> str:
-    """`id  task(arguments)  and more`."""
-    shown = f"{call.task or '?'}({call.text(60)})"
-    return "  ".join([job_id, shown, *(word for word in more if word)])
-
-
 def _span(seconds: float) -> str:
     """`3.2 s`, `5 min`, `2 h`, `4 d`."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
@@ -114,21 +108,30 @@ def _span(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
+async def _unfinished(context: Context, rows: list[monitor.JobRow]) -> tuple[list[dict[str, Any]], list[str]]:
+    """These jobs for JSON, and a line for each."""
+    now, calls = (
+        await monitor.now(context.redis),
+        await monitor.unfinished_calls(context.redis, [row.id for row in rows]),
+    )
+    data, lines = [], []
+    for row, call in zip(rows, calls, strict=True):
+        age_s = (now - (row.due or now)).total_seconds()
+        times = {"due": row.due, "age_s": round(age_s, 3), "started": row.started, "attempts": row.attempts}
+        data.append({"id": row.id, "queue": row.queue, **as_data(call), "state": row.state, "kind": row.kind, **times})
+        when = f"due since {_span(age_s)}" if age_s >= 0 else f"at {time_text(row.due)}"
+        if row.started and row.state == "STARTED":
+            when = f"since {_span((now - row.started).total_seconds())}"
+        lines.append(f"{row.id}  {call.task or '?'}({call.text(60)})  {row.queue}  {row.state}  {when}")
+    return data, lines
+
+
 async def _active(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
-    now = await monitor.now(context.redis)
-    data: dict[str, list[dict[str, Any]]] = {}
-    lines: list[str] = []
+    data, lines = {}, list[str]()
     for worker in await context.workers():
-        held = await monitor.running(context.redis, worker.name)
-        rows = [row for row in held if not queues or row.queue in queues][:limit]
-        calls = await monitor.unfinished_calls(context.redis, [row.id for row in rows])
-        data[worker.name] = []
-        lines.append(f"{worker.name}: {count(len(rows), 'job')}")
-        for row, call in zip(rows, calls, strict=True):
-            times = {"queue": row.queue, "started": row.started, "attempts": row.attempts or 1}
-            data[worker.name].append({"id": row.id, **as_data(call), **times})
-            since = f"since {_span((now - row.started).total_seconds())}" if row.started else ""
-            lines.append("  " + _line(row.id, call, since))
+        rows = [row for row in await monitor.running(context.redis, worker.name) if not queues or row.queue in queues]
+        data[worker.name], shown = await _unfinished(context, rows[:limit])
+        lines += [f"{worker.name}: {count(len(shown), 'job')}", *(f"  {line}" for line in shown)]
     return Answer(data, lines)
 
 
@@ -139,38 +142,26 @@ async def _waiting(
     which: Literal["due", "later"],
     wanted: Callable[[monitor.JobRow], bool] = lambda row: True,
 ) -> Answer:
-    now = await monitor.now(context.redis)
-    found: list[tuple[datetime, monitor.JobRow]] = []
+    found = list[monitor.JobRow]()
     for queue in await context.queues(queues):
         before = len(found)
         async for row in monitor.waiting(context.redis, queue, which):
-            if row.due and wanted(row):
-                found.append((row.due, row))
+            if wanted(row):
+                found.append(row)
             if len(found) - before > limit:
                 break
-    found.sort(key=lambda job: job[0])
-    shown = found[:limit]
-    calls = await monitor.unfinished_calls(context.redis, [row.id for _, row in shown])
-    data, lines = [], []
-    for (due, row), call in zip(shown, calls, strict=True):
-        age_s = (now - due).total_seconds()
-        data.append({"id": row.id, "queue": row.queue, **as_data(call), "state": row.state, "kind": row.kind,
-                     "due": due, "age_s": round(age_s, 3)})  # fmt: skip
-        when = f"due since {_span(age_s)}" if age_s >= 0 else f"at {time_text(due)}"
-        lines.append(_line(row.id, call, row.queue, row.state, when))
+    data, lines = await _unfinished(context, sorted(found, key=attrgetter("due"))[:limit])
     more = f", and more (-n {limit * 10})" if len(found) > limit else ""
-    return Answer(data, lines, [f"{count(len(shown), 'job')}{more}."])
+    return Answer(data, lines, [f"{count(len(lines), 'job')}{more}."])
 
 
 async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
     """Of the jobs that ended; the newest first."""
-    rows: list[monitor.JobRow] = []
-    cursor = ""
+    rows, cursor = list[monitor.JobRow](), ""
     while len(rows) < limit:
         page = await monitor.find(context.redis, state="REVOKED", cursor=cursor, limit=limit)
         rows += [row for row in page.rows if not queues or row.queue in queues]
-        cursor = page.next
-        if not cursor:
+        if not (cursor := page.next):
             break
     rows = rows[:limit]
     data = [{"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished} for row in rows]

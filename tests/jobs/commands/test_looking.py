@@ -76,7 +76,7 @@ async def test_inspect_active(cli: Cli, start_online: StartOnline) -> None:
     [(worker, [job])] = data.json.items()
 
     assert text.lines[0] == f"{worker}: 1 job"
-    assert f"{result.id}  tests.nap(30)  since " in text.lines[1]
+    assert f"{result.id}  tests.nap(30)  default  STARTED  since " in text.lines[1]
     assert (job["id"], job["task"], job["args"], job["attempts"]) == (result.id, "tests.nap", [30], 1)
     assert (await cli("inspect", "active", "-Q", "other", "--json")).json == {worker: []}
 
