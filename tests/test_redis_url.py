@@ -125,8 +125,7 @@ DOORS: dict[str, Callable[[str], ConnectionPool]] = {
     "JobsRedis.at": lambda url: JobsRedis.at(url).connection_pool,
     "connect": lambda url: asyncio.run(_connected(url)),
     "worker_settings": lambda url: worker_settings(redis_url=url).redis_pool.connection_pool,  # type: ignore[attr-defined]
-    "commands": lambda url: Target(None, url).redis(None).connection_pool,
-    "commands, REDIS_URL": lambda url: Target(None, None, url).redis(None).connection_pool,
+    "commands": lambda url: Target(None, url, True).open()[0].connection_pool,
     "settings": lambda url: RedisURL.read(_settings(url)).pool(),
     "python -m app.monitor": lambda url: RedisURL.read(settings_of(url, "127.0.0.1", "8001").redis_url).pool(),
     "the site's limits": lambda url: RateLimits(url, "")._redis.connection_pool,

@@ -4,6 +4,7 @@ import sys
 from typing import TextIO
 
 import click
+from click.core import ParameterSource
 
 from ..values import checks
 from ..values.library_name import COMMAND
@@ -24,7 +25,9 @@ COMMANDS = [
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("-A", "--app", metavar="MODULE.ATTR", help="Worker settings: URL, queues, tasks. [worker.WorkerSettings]")
-@click.option("--redis-url", metavar="URL", help="The Redis to use. Without -A, no application is imported.")
+@click.option(
+    "--redis-url", metavar="URL", envvar="REDIS_URL", help="The Redis to use. Without -A, no application is imported."
+)
 @click.option(
     "--redis-url-file",
     type=click.File(encoding="utf-8", errors="replace"),
@@ -38,11 +41,12 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
     Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if
     there is no such module.
     """
+    is_typed = context.get_parameter_source("redis_url") is ParameterSource.COMMANDLINE
     if redis_url_file is not None:
-        if redis_url is not None:
+        if is_typed:
             raise click.UsageError("give --redis-url or --redis-url-file, not both")
-        redis_url = redis_url_file.read(10_000)
-    context.obj = Target(app, redis_url)
+        redis_url, is_typed = redis_url_file.read(10_000), True
+    context.obj = Target(app, redis_url, is_typed)
 
 
 def main(words: list[str] | None = None) -> None:

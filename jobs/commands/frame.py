@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import json
 import math
-import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -49,12 +48,13 @@ class Target:
 
     app: str | None
     redis_url: str | None
+    is_typed: bool
+    """Else it is REDIS_URL of the environment, and counts only where there are no settings."""
 
     def open(self) -> tuple[JobsRedis, Any]:
         """The Redis, and the worker settings of `-A`: None if only an address was given."""
-        url = self.redis_url
-        if self.app is None and url is None and importlib.util.find_spec(DEFAULT_APP.partition(".")[0]) is None:
-            url = os.environ.get("REDIS_URL") or None
+        has_app = self.app is not None or importlib.util.find_spec(DEFAULT_APP.partition(".")[0]) is not None
+        url = self.redis_url if self.is_typed or not has_app else None
         if self.app is None and url is not None:
             return JobsRedis.at(url), None
         settings = _imported(DEFAULT_APP if self.app is None else self.app)

@@ -30,7 +30,7 @@ def worker_command(target: Target, settings: str, processes: int) -> int:
     SIGTERM or Ctrl-C ends all; a second one ends them without waiting for their jobs. With health="HOST:PORT" the
     ports are PORT, PORT + 1 and so on.
     """
-    if target.app is not None or target.redis_url is not None:
+    if target.app is not None or target.is_typed:
         raise click.UsageError("worker takes no -A and no --redis-url: name the settings, which have the address")
     return asyncio.run(Supervisor(settings).run(processes))
 
