@@ -127,7 +127,7 @@ async def test_two_schedules_of_one_task_do_not_share_a_moment(redis: Redis, sta
 
 
 def test_two_schedules_of_one_name_are_a_mistake() -> None:
-    with pytest.raises(SettingsMistake, match=r"'tests\.scheduled': give each a name="):
+    with pytest.raises(SettingsMistake, match=r"'tests\.scheduled': give one another name="):
         worker_settings(
             redis_url="redis://nowhere", tasks=[scheduled], cron_jobs=[crontab(scheduled), every(scheduled, HOUR)]
         )
