@@ -34,11 +34,8 @@ class Moments:
     """Minute or hour is a wildcard: it goes by elapsed time, and clocks that change mean nothing special."""
 
     def on(self, day: date) -> bool:
-        return (
-            day.month in self.month_of_year
-            and day.day in self.day_of_month
-            and day.isoweekday() % 7 in self.day_of_week
-        )
+        fits = day.month in self.month_of_year and day.day in self.day_of_month
+        return fits and day.isoweekday() % 7 in self.day_of_week
 
 
 def moments(**given: Field) -> Moments:

@@ -118,18 +118,14 @@ def items(option: str, value: Any, what: str) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _is_in_range(at: datetime) -> bool:
-    with contextlib.suppress(Exception):  # the zone may be another library's
-        return at.timestamp() is not None
-    return False
-
-
-moment = narrowed(
-    of_class(datetime, "a datetime, such as datetime.now() + timedelta(hours=1)"),
-    _is_in_range,
-    "a datetime between the years 1 and 9999",
-)
-"""A point in time."""
+def moment(option: str, value: Any) -> datetime:
+    """A datetime that is a point in time."""
+    at = of_class(datetime, "a datetime, such as datetime.now() + timedelta(hours=1)")(option, value)
+    try:
+        at.timestamp()
+    except Exception:  # the zone may be another library's
+        raise refusal(WrongValue, option, value, "a datetime between the years 1 and 9999") from None
+    return at
 
 
 def seconds_or_moment(option: str, value: Any) -> float | datetime:
@@ -138,16 +134,14 @@ def seconds_or_moment(option: str, value: Any) -> float | datetime:
     return seconds(option, value, what=f"{SECONDS}, or a datetime")
 
 
-_zone = of_class(tzinfo, "a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'")  # type: ignore[type-abstract]
-
-
 def zone(option: str, value: Any) -> tzinfo:
     """A time zone, or the name of one. Those of pytz become a ZoneInfo: as they are, their clock shows wrong times."""
     named = value if isinstance(value, str) else getattr(value, "zone", None)
     if isinstance(named, str):
         with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(named)
-    return _zone(option, value)
+    what = "a ZoneInfo, or the name of a time zone such as 'Europe/Berlin'"
+    return of_class(tzinfo, what)(option, value)  # type: ignore[type-abstract]
 
 
 def span(option: str, value: Any, *, least: timedelta = timedelta(0)) -> timedelta:
@@ -180,13 +174,10 @@ def positional(option: str, value: Any) -> tuple[Any, ...]:
 
 def by_name(option: str, value: Any) -> dict[str, Any]:
     """The arguments of a call by name; None is none."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise refusal(TypeError, option, value, "a dict of arguments by name")
-    if not all(type(name) is str for name in value):
+    given = {} if value is None else mapping(option, value)
+    if not all(type(name) is str for name in given):
         raise refusal(TypeError, option, value, "texts as the names of parameters")
-    return dict(value)
+    return dict(given)
 
 
 def hint(option: str, known: Sequence[str]) -> str:
