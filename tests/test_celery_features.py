@@ -202,7 +202,7 @@ def takes(thing: Callable[..., Any]) -> set[str]:
 STATES = {"UNKNOWN", PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED}
 OTHERS = {
     "async def", "def", "functools.partial(task, on_failure=...)", "return await result.get()", "call_next", "around",
-    "model.model_dump()", "breakpoint()", "python -m asyncio", "transaction.on_commit", "--json", "--scheduled",
+    "breakpoint()", "python -m asyncio", "transaction.on_commit", "--json", "--scheduled",
 }  # fmt: skip
 """Python, and words of a name that the same line has."""
 

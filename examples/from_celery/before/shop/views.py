@@ -24,7 +24,7 @@ def newsletter():
 
 @pages.post("/turnover/<day>")
 def turnover(day):
-    result = reports.turnover.apply_async((day,), request.get_json(), soft_time_limit=1)
+    result = reports.turnover.apply_async((day,), request.get_json(), soft_time_limit=3)
     return jsonify(job=result.id), 202
 
 

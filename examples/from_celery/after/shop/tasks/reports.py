@@ -9,7 +9,7 @@ from shop.extensions import shop_task
 from shop.tasks import mail
 
 
-@shop_task(bind=True, queue="reports", soft_time_limit=1)
+@shop_task(bind=True, queue="reports", soft_time_limit=3)
 async def turnover(self, day, slow=0):
     try:
         for part in range(4):
