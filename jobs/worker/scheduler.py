@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -61,7 +61,7 @@ class Scheduler:
             last = await self._redis.execute_command("HGET", self._redis.key.SCHEDULE + job.name, "last")
             missed = latest_of(job, moment_of(whole(last)).astimezone(self._zone), now) if last else None
             if missed is not None:
-                await self._alone(job, self._fire(job, missed, now, "missed"))
+                await self._fire(job, missed, now, "missed")
             self.next_moments[job.name] = next_of(job, now)
             if job.run_at_startup:
                 await self._start(job, f"{job.name}:{round(now.timestamp() * 1000)}")
@@ -69,8 +69,7 @@ class Scheduler:
 
     async def _declare_all(self, now: datetime) -> None:
         for job in self._cron_jobs:
-            if not _in_each_worker(job):
-                await self._alone(job, self._run_script(job, now, now, "declared"))
+            await self._fire(job, now, now, "declared")
         self._declared = now
 
     async def _fire_due(self) -> None:
@@ -80,29 +79,28 @@ class Scheduler:
             due = self.next_moments[job.name]
             if due <= now:
                 latest = latest_of(job, due - timedelta(milliseconds=1), now) or due
-                await self._alone(job, self._fire(job, latest, now, "due"))
+                await self._fire(job, latest, now, "due")
                 self.next_moments[job.name] = job.next_run = next_of(job, now)
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
         wait_s = (min(self.next_moments.values()) - now).total_seconds()
         await wait_at_most(min(max(wait_s, 0), LONGEST_SLEEP_S), self.woken.wait())
 
-    async def _alone(self, job: CronJob, step: Coroutine[Any, Any, None]) -> None:
-        """A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting."""
+    async def _fire(self, job: CronJob, moment: datetime, now: datetime, how: str) -> None:
+        """*how*: due; missed, before this worker was there; or declared, which fires nothing.
+
+        A schedule that cannot be fired, because of its arguments, keeps no other and no worker waiting.
+        """
         try:
-            await step
+            is_shared = job.unique or job.job_id  # else arq's `unique=False`: each worker runs it, also if others do
+            answer = await self._run_script(job, moment, now, how) if is_shared else None
+            if how == "due" and not is_shared:
+                await self._start(job, None)
         except QueueUnavailable:
             raise
         except Exception:
             logger.exception("schedule %s: its run cannot be started", job.name)
-
-    async def _fire(self, job: CronJob, moment: datetime, now: datetime, how: str) -> None:
-        """*how*: due; or missed, before this worker was there."""
-        if _in_each_worker(job):
-            if how != "missed":
-                await self._start(job, None)
             return
-        answer = await self._run_script(job, moment, now, how)
         if answer in (b"skipped", b"paused"):
             logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, text(answer))
         elif answer == b"fired" and how == "missed":
@@ -134,8 +132,3 @@ class Scheduler:
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
         return (await store.now(self._redis)).astimezone(self._zone)
-
-
-def _in_each_worker(job: CronJob) -> bool:
-    """arq's `unique=False`: each worker runs it, also if others do."""
-    return not job.unique and not job.job_id
