@@ -23,29 +23,6 @@ OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
 
 
-class TaskDefaults:
-    """What a worker's options of arq are for its tasks, where a task does not say otherwise itself.
-
-    `job_timeout` is the `time_limit`, `max_tries` is one more than `max_retries`, `keep_result` and
-    `keep_result_forever` are `result_expires`. With `retry_jobs=False` no job is run again: what asks for a retry has
-    failed, and so has a job that a shutdown stops.
-    """
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._options: dict[str, Any] = {}
-        if given.get("job_timeout"):
-            self._options["time_limit"] = to_seconds(given["job_timeout"])
-        if "max_tries" in given:
-            self._options["max_retries"] = given["max_tries"] - 1
-        self.keep_result_s = math.inf if given.get("keep_result_forever") else to_seconds(given.get("keep_result"))
-        self.retry_jobs: bool = given.get("retry_jobs", True)
-
-    def applied_to(self, task: Task[Any, Any]) -> Task[Any, Any]:
-        """The task with its own options and, where it has none, these. A workflow is none of the application's jobs."""
-        missing = {name: value for name, value in self._options.items() if name not in task.given}
-        return task.with_options(**missing) if missing and task.name not in WORKFLOW_TASKS else task
-
-
 def arq_format() -> Any:
     """The module for what arq pickled, of a worker with `accept_pickle=True`."""
     return import_module("..contrib.pickled", __package__)
@@ -68,19 +45,31 @@ def as_functions(tasks: Iterable[Task[Any, Any]]) -> list[TaskFunction]:
 
 
 def runnables(
-    worker: arq.worker.Worker, middleware: Sequence[Middleware], defaults: TaskDefaults
+    worker: arq.worker.Worker, middleware: Sequence[Middleware], given: Mapping[str, Any]
 ) -> Iterator[tuple[str, Runnable]]:
-    """The tasks, functions and cron jobs that *worker* was given."""
+    """The tasks, functions and cron jobs that *worker* was given, besides the options *given*."""
     for name, function in worker.functions.items():
         if isinstance(function, TaskFunction):
-            yield name, _of_task(function.task, middleware, defaults)
+            yield name, _of_task(function.task, middleware, given)
         elif isinstance(function, Schedule):  # it calls a task, and may bear its name
             if isinstance(task := registry.lookup(function.task), Task):
-                yield function.task, _of_task(task, middleware, defaults)
+                yield function.task, _of_task(task, middleware, given)
         else:
             yield name, ArqRunnable(function, worker)
 
 
-def _of_task(task: Task[Any, Any], middleware: Sequence[Middleware], defaults: TaskDefaults) -> TaskRunnable:
-    runs_again = defaults.retry_jobs or task.name in WORKFLOW_TASKS
-    return TaskRunnable(defaults.applied_to(task), middleware, defaults.keep_result_s, runs_again)
+def _of_task(task: Task[Any, Any], middleware: Sequence[Middleware], given: Mapping[str, Any]) -> TaskRunnable:
+    """The options of arq hold where a task does not say otherwise itself. With `retry_jobs=False` no job is run again:
+    what asks for a retry has failed, and so has a job that a shutdown stops. A workflow is no job of the application's.
+    """
+    keep_result_s = math.inf if given.get("keep_result_forever") else to_seconds(given.get("keep_result"))
+    if task.name in WORKFLOW_TASKS:
+        return TaskRunnable(task, middleware, keep_result_s)
+    defaults: dict[str, Any] = {}
+    if given.get("job_timeout"):
+        defaults["time_limit"] = to_seconds(given["job_timeout"])
+    if "max_tries" in given:
+        defaults["max_retries"] = given["max_tries"] - 1
+    missing = {name: value for name, value in defaults.items() if name not in task.given}
+    task = task.with_options(**missing) if missing else task
+    return TaskRunnable(task, middleware, keep_result_s, given.get("retry_jobs", True))

@@ -27,7 +27,7 @@ from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from . import log_setup
-from .arq_options import TaskDefaults, TaskFunction, arq_format, runnables
+from .arq_options import TaskFunction, arq_format, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.hooks import Hooks
@@ -51,7 +51,7 @@ class Worker(ArqWorker):
 
     def __init__(self, functions: Sequence[Any] = (), *, redis_pool: JobsRedis, **options: Any) -> None:
         own = WorkerOptions(**{name: options.pop(name) for name in OWN_OPTIONS & options.keys()})
-        self._task_defaults = TaskDefaults(options)
+        self._given = dict(options)
         if own.queues:
             options["queue_name"] = redis_pool.key.queue_key(own.queues[0])
         # else arq would use pickle wherever it reads or writes a job itself
@@ -118,7 +118,7 @@ class Worker(ArqWorker):
             return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
         runner = runner_type()(
             redis,
-            dict(runnables(self, self._options.around_runs(), self._task_defaults)),
+            dict(runnables(self, self._options.around_runs(), self._given)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
             self._options.unknown_task_patience,
