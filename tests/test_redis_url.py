@@ -63,6 +63,7 @@ TAKEN: dict[str, dict[str, Any]] = {
         "ssl_ca_certs": "/etc/ca.pem",
     },
     "unix:///run/redis.sock": {"path": "/run/redis.sock", "db": 0, "kind": UnixDomainSocketConnection},
+    "unix:///run/redis.sock?socket_keepalive=1": {"path": "/run/redis.sock", "socket_keepalive": None},
     "unix:///run/my%20redis.sock?db=1": {"path": "/run/my redis.sock", "db": 1},
     "unix:///run/my redis.sock?db=1&password=hush": {"path": "/run/my redis.sock", "db": 1, "password": "hush"},
     "unix://user:hush@/run/redis.sock": {"path": "/run/redis.sock", "username": "user", "password": "hush"},
@@ -108,7 +109,6 @@ REFUSED = {
     "rediss://h?ssl_cert_reqs=hush": "none, optional or required",
     "unix://": "unix:///run/redis/redis.sock",
     "unix://run/redis.sock": "unix:///run/redis/redis.sock",
-    "unix:///run/redis.sock?socket_keepalive=1": "no option 'socket_keepalive'",
 }  # fmt: skip
 
 

@@ -20,24 +20,21 @@ _ENCODE = "in a user name or password write % / ? # @ : and spaces as %25 %2F %3
 
 _TEXT, _FLAG = ("(?s:.*)", "text"), ("(?i:1|0|true|false|yes|no|t|f|y|n)", "true or false")
 _NUMBER, _SECONDS = (r"\d{1,9}", "a whole number"), (r"(?=.*[1-9])\d{1,9}(\.\d{1,9})?", "seconds, more than 0")
-_OF_ALL = {
+_OPTIONS = {
     **dict.fromkeys(("username", "password", "client_name"), _TEXT),
     **dict.fromkeys(("db", "health_check_interval"), _NUMBER),
     **dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _SECONDS),
+    "socket_keepalive": _FLAG,
     "max_connections": (r"0*[1-9]\d{0,8}", "a whole number from 1"),
     "protocol": ("2", "2: workers and callers speak RESP2"),
 }
+"""What may come after the `?`: what its text looks like, and what that is called in a refusal."""
 _OF_TLS = {
     **dict.fromkeys(("ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_ciphers"), _TEXT),
     "ssl_cert_reqs": ("none|optional|required", "none, optional or required"),
     "ssl_check_hostname": _FLAG,
 }
-_OPTIONS = {
-    "unix": _OF_ALL,
-    "redis": {**_OF_ALL, "socket_keepalive": _FLAG},
-    "rediss": {**_OF_ALL, "socket_keepalive": _FLAG, **_OF_TLS},
-}
-"""What each scheme takes after the `?`: what its text looks like, and what that is called in a refusal."""
+"""The same with TLS, besides."""
 _READERS: Mapping[str, Any] = {**redis_py.URL_QUERY_ARGUMENT_PARSERS, "port": int, "protocol": int}
 
 
@@ -87,7 +84,7 @@ def _read(url: str) -> tuple[str, dict[str, Any]]:
     """The fields of a RedisURL; a ValueError gives the reason, without a word of the address itself."""
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
-    if scheme not in _OPTIONS:
+    if scheme not in ("redis", "rediss", "unix"):
         raise ValueError("is not an address: begin it with redis:// or rediss:// or unix://")
     found = re.fullmatch(_LOGIN + (_SOCKET if scheme == "unix" else _SERVER) + _QUERY, rest, re.ASCII)
     if found is None or not url.isprintable():
@@ -106,7 +103,8 @@ def _read(url: str) -> tuple[str, dict[str, Any]]:
 
 def _options(scheme: str, query: str) -> dict[str, Any]:
     """The options in the query. Empty ones are left out."""
-    known, found = _OPTIONS[scheme], dict(parse_qsl(query, errors="strict"))
+    known = {**_OPTIONS, **_OF_TLS} if scheme == "rediss" else _OPTIONS
+    found = dict(parse_qsl(query, errors="strict"))
     for name, text in found.items():
         if name not in known:
             shown = "of that name" if "@" in query else repr(name)  # with an @ it is a piece of a password
