@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .client.typed_workflows import Signature, chain, chord, group
 
     from .errors import (  # isort: skip
-        BadRedisURL, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
+        BadRedisURL, DoesNotFit, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
         QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
         TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
     )  # fmt: skip
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
     from .store.cancellation import cancel_until_ended
     from .store.redis_url import RedisURL
     from .tasks.current import CurrentJob, current_job
+    from .values.shapes.shape import declare_type
     from .values.untrusted_text import PrintableRecords
     from .worker.json_log import JsonLines
     from .worker.settings import worker_settings
 
 __all__ = [
-    "AsyncResult", "BadRedisURL", "CurrentJob", "EncodingError", "JobsRedis", "JsonLines",
+    "AsyncResult", "BadRedisURL", "CurrentJob", "DoesNotFit", "EncodingError", "JobsRedis", "JsonLines",
     "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "OutgoingCall",
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
     "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded",
     "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
-    "chord", "connect", "crontab", "current_job", "every", "first", "group", "open_connection", "send_task",
-    "signature", "task", "worker_settings",
+    "chord", "connect", "crontab", "current_job", "declare_type", "every", "first", "group", "open_connection",
+    "send_task", "signature", "task", "worker_settings",
 ]  # fmt: skip
 
 _HOMES = {
@@ -52,6 +53,7 @@ _HOMES = {
     "store.cancellation": ("cancel_until_ended",),
     "store.redis_url": ("RedisURL",),
     "tasks.current": ("CurrentJob", "current_job"),
+    "values.shapes.shape": ("declare_type",),
     "values.untrusted_text": ("PrintableRecords",),
     "worker.json_log": ("JsonLines",),
     "worker.settings": ("worker_settings",),

@@ -57,6 +57,10 @@ class TooLarge(EncodingError):
     """A value over the size limit."""
 
 
+class DoesNotFit(EncodingError):
+    """An argument or a result that is not what its annotation says. A job that ends in it is not tried again."""
+
+
 class ResultUnknown(QuarqError):
     """Nobody has seen this id, or its result has ended."""
 

@@ -26,6 +26,7 @@ PUBLIC = ("jobs", "jobs.monitor", "jobs.contrib")
 """What of the library others may import from."""
 CONTRIB = {
     "jobs/contrib/django_tasks.py": {"asgiref", "django", "django_tasks"},
+    "jobs/contrib/models.py": {"msgspec", "pydantic_core"},
     "jobs/contrib/otel.py": {"opentelemetry"},
     "jobs/contrib/prometheus.py": {"prometheus_client"},
     "jobs/contrib/sentry.py": {"sentry_sdk"},

@@ -4,6 +4,7 @@ import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any, Self, TypedDict, Unpack
 from uuid import uuid4
 
@@ -15,14 +16,16 @@ from ..store.call import Call, Moment, moment
 from ..store.pool import POOL_OPTIONS
 from ..store.redis_url import RedisURL
 from ..store.store import CLASH, NEW, Store
+from ..tasks.annotations import ANNOTATED
 from ..tasks.declarations import declared
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import all_awaited, awaited
-from ..workflows.canvas import Node
+from ..workflows.canvas import Node, Signature
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
 from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, steps_of, through, with_automatic
+from .plain_data import kept_of, with_plain_data
 from .result import Result
 from .submit import calls_of, refuse_reserved_id
 
@@ -118,7 +121,8 @@ class JobsRedis(Store):
         if _job_try is not None:
             _job_try = checks.count("_job_try", _job_try)
         queue = self.key.queue_name(key)
-        payload = self.encode_call(function, args, kwargs, _job_try)
+        plain = with_plain_data(Signature(function, args, kwargs))
+        payload = self.encode_call(function, plain.args, plain.kwargs, _job_try)
         call = Call(job_id, queue, payload, function, due=moment(due), expires=moment(expires))
         [answer] = await self.enqueue([call])
         if answer != NEW:
@@ -144,7 +148,10 @@ class JobsRedis(Store):
         known = await self._declared(strangers(pairs))
         middleware = with_automatic(self.middleware)
         if not middleware or not (steps := steps_of(middleware, "send")):
-            return await self._store(self._calls_of(pairs, known))
+            calls = self._calls_of(pairs, known)
+            await self._store(calls)
+            kept = map(kept_of, (node for node, _ in pairs)) if ANNOTATED else repeat(None)
+            return [Result(call.id, self, node) for call, node in zip(calls, kept, strict=False)]
 
         async def arrive(outgoing: OutgoingCall) -> Result:
             [call] = self._calls_of([outgoing.pair()], known)
@@ -152,7 +159,7 @@ class JobsRedis(Store):
                 await self._store([call])
             else:  # when all have come through
                 calls.append(call)
-            return Result(call.id, self)
+            return Result(call.id, self, kept_of(outgoing.node) if ANNOTATED else None)
 
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
         await self._store(calls)
@@ -166,12 +173,11 @@ class JobsRedis(Store):
                 "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
             ) from None
 
-    async def _store(self, calls: list[Call]) -> list[Result]:
+    async def _store(self, calls: list[Call]) -> None:
         answers = await self.enqueue(calls) if calls else []
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
-        return [Result(call.id, self) for call in calls]
 
     async def _declared(self, names: set[str]) -> Settled:
         """What workers have declared of tasks that this process does not know. Asks nothing for none."""

@@ -12,6 +12,7 @@ from ..errors import SettingsMistake
 from ..store import default
 from ..store.cancellation import retrieve_exception
 from ..tasks import registry
+from ..tasks.annotations import ANNOTATED
 from ..tasks.blocking_calls import BlockingTask
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
@@ -22,6 +23,7 @@ from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, plain_task
 from . import callables
+from .plain_data import kept_of
 from .result import Result
 from .typed_workflows import Signature, group
 
@@ -38,7 +40,7 @@ class Task(Generic[P, R]):
         self.options = options
         self.given: frozenset[str] = frozenset()
         """The options that it was given by name; the others have their defaults."""
-        self.parameters = Parameters(name, function, bound=options.bind)
+        self.parameters = Parameters(name, function, bound=options.bind, strict=options.strict)
         self.is_async = callables.is_async(function)
         self._check_how_it_runs()
         self.__name__ = getattr(function, "__name__", name)
@@ -134,7 +136,7 @@ class Task(Generic[P, R]):
 
     def result(self, id: str | UUID) -> Result[R]:
         """The Result of a call of this task, by its id. Nothing is asked; whose id it is, is not looked at."""
-        return Result(id)
+        return Result(id, None, kept_of(self.s()))
 
     def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
         """A call not yet made; it may lack arguments, which then come first (`s` for signature)."""
@@ -227,6 +229,8 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
         made: Task[Any, Any] = Task(function, known_as, checked)
         made.declared_in, made.given = module, frozenset(options)
         registry.register(made, checked.aliases)
+        if made.parameters.annotations is not None:
+            ANNOTATED.update((known_as, *checked.aliases))
         return made
 
     return decorate if function is None else decorate(function)

@@ -20,7 +20,9 @@ from ..tasks.current import without_slot
 from ..values import checks
 from ..values.must_await import all_awaited, awaited
 from ..workflows import member_ids, members
+from ..workflows.canvas import Node
 from .job_info import JobInfo, read_info
+from .plain_data import node_at, rebuilt
 from .progress import heard
 from .typed_workflows import R_co
 
@@ -32,13 +34,17 @@ R = TypeVar("R")
 class Result(Generic[R_co]):
     """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
-    def __init__(self: "Result[Any]", id: str | UUID, connection: Store | None = None) -> None:
+    def __init__(
+        self: "Result[Any]", id: str | UUID, connection: Store | None = None, node: Node | None = None
+    ) -> None:
         if not isinstance(id, str):
             id = checks.job_id("id", id)
         elif not id.isascii():
             checks.storable("id", id)  # else it would keep all that are asked for together from being read
         self.id: str = id
         self._own_connection = connection
+        self._node = node
+        """What was called, if its tasks say of what their results are to be rebuilt."""
 
     def __repr__(self) -> str:
         return f"<Result {self.id}>"
@@ -73,7 +79,9 @@ class Result(Generic[R_co]):
         async with asyncio.timeout(_seconds("timeout", timeout)):
             job = await without_slot(self._connection.notifications.wait_until_ended(self.id))
         success, value = self._decode(job)
-        if not success and propagate:
+        if success:
+            return value if self._node is None else rebuilt(self._node, value)
+        if propagate:
             raise value
         return value
 
@@ -176,7 +184,7 @@ class Result(Generic[R_co]):
             for path in await while_away(look):
                 given.add(path)
                 if not members.is_callback(path):
-                    yield Result(prefix + path, connection)
+                    yield Result(prefix + path, connection, node_at(self._node, path))
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""

@@ -13,6 +13,7 @@ from ..errors import EncodingError, TooLarge, WrongValue
 from ..store.call import LARGE_LIMIT, Call, Moment, moment
 from ..store.store import Store
 from ..tasks import registry
+from ..tasks.annotations import ANNOTATED
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
 from ..tasks.current import running_job
 from ..values import sendable
@@ -20,6 +21,7 @@ from ..workflows import member_ids
 from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
+from .plain_data import has_annotations, plain_callbacks, with_plain_data
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -69,6 +71,7 @@ def _call_of(
     if isinstance(node, Signature):
         return _task_call(connection, node, Terms.of(options, known, limit), known, limit, job_id)
     if limit is None:
+        node = with_plain_data(node) if has_annotations(node) else node
         check_arguments(node)
     stored = settled(_with_headers_below(node), known)
     if job_id:
@@ -99,6 +102,7 @@ class Terms:
         if not options:
             return cls("", _due_of_parent(), None, None, {})
         if limit is None:
+            options = plain_callbacks(options) if ANNOTATED else options
             for callback in callbacks_of(options):
                 check_arguments(callback)
         callbacks = {
@@ -189,6 +193,9 @@ def _task_call(
     task = registry.find(name)
     if task is not None:
         task.parameters.check(args, kwargs)
+    if limit is None and ANNOTATED:
+        plain = with_plain_data(signature)
+        args, kwargs = plain.args, plain.kwargs
     try:
         payload = connection.encode_call(name, args, kwargs, None, terms.callbacks, limit, terms.headers)
     except EncodingError as error:
@@ -230,5 +237,6 @@ def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
         try:
             encoding.dumps(value)
         except EncodingError as reason:
-            return EncodingError(f"{name}: argument {argument!r}: {reason}")
+            own = task and task.parameters.annotations
+            return EncodingError(f"{name}: argument {argument!r}: {reason}{own.hint(argument) if own else ''}")
     return EncodingError(f"{name}: {error}")

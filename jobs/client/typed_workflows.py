@@ -1,7 +1,4 @@
-"""Signatures, groups, chains and chords, under the names that their types have in typed_workflows.pyi.
-
-A type checker reads that file: canvas.py is below `Result` and knows no types. This is what runs.
-"""
+"""Workflows as they run. The .pyi of the same name has their types: canvas.py is below `Result` and knows none."""
 
 from typing import TypeVar
 

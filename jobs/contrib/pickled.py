@@ -81,10 +81,10 @@ class PicklingRedis(JobsRedis):
 def read(held: HeldJob) -> CallData:
     """The call of a pickled job; DeserializationError if it is none.
 
-    `held.unpickled` has the arguments for the function. What is kept and shown of the call is ours: an argument that
+    `held.rebuilt` has the arguments for the function. What is kept and shown of the call is ours: an argument that
     cannot be encoded is its repr there.
     """
-    call = held.unpickled = decode_call(held.job.payload, pickle.loads)
+    call = held.rebuilt = decode_call(held.job.payload, pickle.loads)
     args, kwargs = [*map(shown, call.args)], {str(name): shown(arg) for name, arg in call.kwargs.items()}
     kept = {"t": call.job_try, "f": call.task, "a": args, "k": kwargs, "et": call.enqueued}
     held.job.payload = encoding.dumps(kept)
@@ -93,12 +93,12 @@ def read(held: HeldJob) -> CallData:
 
 def is_of_arq(held: HeldJob) -> bool:
     """Was it called in arq's format? It is answered in the same: its caller may be arq's own client."""
-    return held.unpickled is not None or held.job.payload.startswith((*PICKLED, FOR_BOTH))
+    return held.rebuilt is not None or held.job.payload.startswith((*PICKLED, FOR_BOTH))
 
 
 def answer(plain: bytes, fields: Mapping[str, Any], held: HeldJob, value: Any) -> bytes:
     """The result *plain* of that job, for arq's client as well. EncodingError: not even pickle can carry the value."""
-    call = held.unpickled or held.call
+    call = held.rebuilt or held.call
     whole = {**fields, "f": call.task, "a": call.args, "k": call.kwargs, "r": _as_arq_has_it(value)}
     return for_both(plain, whole)
 

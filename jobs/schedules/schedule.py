@@ -41,12 +41,16 @@ class Schedule(CronJob):
             name = checks.name("name", self.task if name is None else name)
             self.args, self.kwargs = checks.positional("args", args), checks.by_name("kwargs", kwargs)
             self.window = checks.span("window", window)
+            given = self.args, self.kwargs
             if isinstance(task, RegisteredTask):
-                task.parameters.check(self.args, self.kwargs)
+                task.parameters.check(*given)
+            known = registry.find(self.task)
+            if known is not None and known.parameters.annotations is not None:
+                self.args, self.kwargs = known.parameters.annotations.arguments("write", *given)
             encoding.dumps([self.args, self.kwargs])
 
         async def run(ctx: Any) -> Any:
-            return await registry.lookup(self.task)(*self.args, **self.kwargs)
+            return await registry.lookup(self.task)(*given[0], **given[1])
 
         of_arq: dict[str, Any] = dict.fromkeys(field.name for field in fields(CronJob))
         of_arq |= {"name": name, "coroutine": run, "microsecond": 0, "run_at_startup": False, "unique": True}

@@ -35,6 +35,7 @@ class TaskKeywords(TypedDict, total=False):
     acks_late: bool
     raises: Exceptions
     process: bool
+    strict: bool
     on_success: TaskHook | None
     on_failure: TaskHook | None
     on_retry: TaskHook | None

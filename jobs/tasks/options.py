@@ -79,6 +79,8 @@ class TaskOptions:
     process: bool = _option(checks.flag, False)
     """A plain function runs in a process of its own, which is killed at its time limit and may crash alone. As
     many run at a time as there are processors; `around` and `self.ctx` stay with the worker."""
+    strict: bool = _option(checks.flag, False)
+    """Every annotated argument is checked at the call, and the value that is returned at the end."""
     on_success: TaskHook | None = _option(_HOOK, None)
     """Called with (job, what it returned), on the worker; plain or async. What it raises is only logged."""
     on_failure: TaskHook | None = _option(_HOOK, None)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from .annotations import Annotations
 from .call_options import OPTIONS
 
 
 class Parameters:
     """Those of *function*, whose first argument is not the caller's if it is *bound*."""
 
-    def __init__(self, task: str, function: Callable[..., Any], *, bound: bool) -> None:
+    def __init__(self, task: str, function: Callable[..., Any], *, bound: bool, strict: bool = False) -> None:
         self._task, self._bound = task, bound
         self._signature = inspect.signature(function)
         parameters = self._signature.parameters.values()
@@ -21,6 +22,10 @@ class Parameters:
         # how many positional arguments alone make a whole call: it saves most calls a slow look
         self._fewest = inf if inspect.Parameter.KEYWORD_ONLY in needed else sum(map(plain.count, needed)) - bound
         self._most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(map(plain.count, kinds)) - bound
+        of_caller = self._signature.replace(parameters=[*parameters][bound:])
+        asked = Annotations(task, function, of_caller, strict)
+        self.annotations = asked if asked.shapes or asked.unresolved else None
+        """What they ask for, if it is anything: most tasks pay nothing."""
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """TypeError if the function does not take these arguments."""

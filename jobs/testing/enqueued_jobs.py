@@ -9,12 +9,14 @@ from redis.asyncio import Redis
 
 from .. import encoding
 from ..client.decorator import Task
+from ..client.plain_data import with_plain_data
 from ..store import default
 from ..store.keys import NO_PREFIX, Keys
 from ..store.store import Store
 from ..store.stored_values import moment_of
 from ..values.must_await import awaited
 from ..worker.execution.runnables import decode_call
+from ..workflows.canvas import Signature
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ async def assert_enqueued(
     Returns them; the failure shows every job that waits."""
     name = task if isinstance(task, str) else task.name
     waiting = await enqueued(redis)
-    asked = {"args": None if args is None else tuple(args), "kwargs": None if kwargs is None else dict(kwargs)}
+    plain = with_plain_data(Signature(name, args, kwargs))  # as what waits is
+    asked = {"args": None if args is None else plain.args, "kwargs": None if kwargs is None else plain.kwargs}
     asked = {word: value for word, value in asked.items() if value is not None}
     found = [job for job in waiting if job.task == name and asked.items() <= vars(job).items()]
     if (not found) if count is None else len(found) != count:

@@ -126,19 +126,20 @@ def _is_from(*modules: str) -> Callable[[Any], bool]:
     return lambda value: type(value).__module__.partition(".")[0] in modules
 
 
+_OR = ", or annotate the parameter or the result with its class"
 _REMEDIES: Sequence[tuple[Callable[[Any], bool], str]] = (
-    (_is(enum.Enum), "x.value"),
+    (_is(enum.Enum), f"x.value{_OR}"),
     (_is(msgpack.ExtType), "x.data"),
     (_has("tolist", "item", "dtype", "shape", "__getitem__", "__len__"), "x.tolist() (of a scalar: x.item())"),
     (_has("item", "dtype"), "x.item()"),
     (_has("to_pydatetime"), "x.to_pydatetime()"),
-    (_has("model_dump"), "x.model_dump()"),
+    (_has("model_dump"), f"x.model_dump(){_OR}"),
     (_has("to_dict"), "x.to_dict()"),
-    (_has("__struct_fields__"), "msgspec.structs.asdict(x)"),
-    (_has("__attrs_attrs__"), "attrs.asdict(x)"),
-    (_has("_asdict", "_fields"), "tuple(x) or x._asdict()"),
+    (_has("__struct_fields__"), f"msgspec.structs.asdict(x){_OR}"),
+    (_has("__attrs_attrs__"), f"attrs.asdict(x){_OR}"),
+    (_has("_asdict", "_fields"), f"tuple(x) or x._asdict(){_OR}"),
     (lambda value: dataclasses.is_dataclass(value) and not isinstance(value, type),
-     "dataclasses.asdict(x), or the values that the task needs"),
+     f"dataclasses.asdict(x){_OR}"),
     (_is(bytearray, memoryview, bytes), "bytes(x)"),
     *((_is(kind), f"{kind.__name__}(x)") for kind in (int, float, complex, str, Decimal, tuple, frozenset)),
     (_is(UUID), "UUID(str(x))"),
@@ -146,7 +147,7 @@ _REMEDIES: Sequence[tuple[Callable[[Any], bool], str]] = (
     (_is(timedelta), "timedelta(seconds=x.total_seconds())"),
     (_is(Mapping), "dict(x)"),
     (_is(Set), "set(x)"),
-    (_is(PurePath), "str(x)"),
+    (_is(PurePath), f"str(x){_OR}"),
     (_is(io.IOBase), "its path, or what x.read() gave"),
     (_is(types.CoroutineType), "what `await x` gives"),
     (_is(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType), "its name"),

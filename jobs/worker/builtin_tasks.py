@@ -4,16 +4,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..client.decorator import task
+from ..client.plain_data import annotations_of
+from ..workflows.canvas import Signature
 from ..workflows.stored_tree import from_dict
 
 
 @task(name="jobs.map")
 async def map_items(tree: Mapping[str, Any], items: Iterable[Any]) -> list[Any]:
     """What `multiply.map(items)` sends: the first that fails fails the job."""
-    return [await from_dict(tree)(item) for item in items]
+    return [await _call(tree, item) for item in items]
 
 
 @task(name="jobs.starmap")
 async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]]) -> list[Any]:
     """What `multiply.starmap(items)` sends: each item is all the positional arguments."""
-    return [await from_dict(tree)(*item) for item in items]
+    return [await _call(tree, *item) for item in items]
+
+
+async def _call(tree: Mapping[str, Any], *args: Any) -> Any:
+    """Its arguments and its result are plain data here, as those of every job are."""
+    node = from_dict(tree).clone(args)
+    own = annotations_of(node.task) if isinstance(node, Signature) else None
+    if own is None:
+        return await node()
+    args, kwargs = own.arguments("read", node.args, node.kwargs)
+    return own.result("write", await node._with(args=args, kwargs=kwargs)())

@@ -151,6 +151,11 @@ def process() -> tuple[int, int]:
     return os.getpid(), os.getppid()
 
 
+@task(name="rows.strict", strict=True)
+async def strict(number: int) -> int:
+    return number
+
+
 @task(name="rows.renamed", aliases=["rows.old_name"])
 async def renamed() -> str:
     return "still here"
@@ -203,7 +208,7 @@ if "ROWS_REDIS" in os.environ:
         redis_url=os.environ["ROWS_REDIS"],
         tasks=[
             log, multiply, bound, headed, flaky, auto, jitter, paced, narrow, limited, soft, ignored, perishable,
-            elsewhere, fatal, forgotten, raises, process, renamed, hooked, steps, tell, fail, nap,
+            elsewhere, fatal, forgotten, raises, process, strict, renamed, hooked, steps, tell, fail, nap,
         ],
         queues=os.environ.get("ROWS_QUEUES", "default,elsewhere").split(","),
         lease=2,

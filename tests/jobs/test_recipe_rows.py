@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from jobs import Result, connect, group, send_task, signature
-from jobs.errors import RemoteError, ResultUnknown, TaskRevoked, TimeLimitExceeded, WorkerLost
+from jobs.errors import DoesNotFit, RemoteError, ResultUnknown, TaskRevoked, TimeLimitExceeded, WorkerLost
 from jobs.tasks.option_types import CallOptions
 from jobs.tasks.options import TaskOptions
 from settings import ROOT
@@ -393,6 +393,13 @@ async def it_runs_in_a_process_of_the_worker(stage: Stage) -> None:
 
     assert pid != parent
     assert os.getpid() not in (pid, parent)
+
+
+@row("task strict")
+async def its_arguments_are_checked(stage: Stage) -> None:
+    assert await (await tasks.strict.delay(3)).get(timeout=10) == 3
+    with pytest.raises(DoesNotFit, match="int is expected, not str"):
+        await tasks.strict.delay("3")  # type: ignore[arg-type]
 
 
 @row("task on_success", "task on_failure", "task on_retry")

@@ -40,8 +40,8 @@ class HeldJob:
     call: CallData = UNKNOWN
     sent: bytes = b""
     """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
-    unpickled: CallData | None = None
-    """The call with the arguments that only pickle can carry; `call` has what is kept and shown of them."""
+    rebuilt: CallData | None = None
+    """The call as its code takes it, with rebuilt or unpickled arguments; `call` has what is kept and shown of them."""
     current: "JobOnWorker | None" = None
     """What its task was given."""
     _ctx: dict[Any, Any] | None = None
@@ -104,7 +104,8 @@ class JobOnWorker(CurrentJob):
 
     @property
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        call = self.request if "request" in vars(self) else self._held.call  # a middleware may have set another
+        held, has_request = self._held, "request" in vars(self)  # a middleware may have set another
+        call = self.request if has_request else held.rebuilt or held.call
         return call.args, call.kwargs
 
     def checked_headers(self) -> Mapping[str, str]:
@@ -114,7 +115,7 @@ class JobOnWorker(CurrentJob):
 
 
 _PARTS: dict[str, Callable[[HeldJob], Any]] = {
-    "request": lambda held: request_of(held.job, held.call),
+    "request": lambda held: request_of(held.job, held.rebuilt or held.call),
     "headers": lambda held: dict(held.call.headers),
     "ctx": lambda held: held.ctx,
     "clock": lambda held: held.job.now_s,

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TimedOut
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -37,8 +38,11 @@ async def run_in_process(job: CurrentJob) -> Any:
     WorkerLost: the process died of it. A cancelled job's process is killed. Only our own encoding travels.
     """
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
-    args, kwargs = job.arguments
-    call = encoding.pack([list(vars(job.request).values()), list(args), dict(kwargs)])  # decoded a moment ago
+    request, annotations = job.request, job.task.parameters.annotations
+    if annotations is not None:  # rebuilt in the process, too
+        args, kwargs = annotations.arguments("write", request.args, request.kwargs)
+        request = replace(request, args=args, kwargs=kwargs)
+    call = encoding.pack(list(vars(request).values()))  # decoded a moment ago
     log = log_setup.of_this_process()
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
@@ -51,7 +55,7 @@ async def run_in_process(job: CurrentJob) -> Any:
         raise WorkerLost(f"{ref}: its process died, exit code {error.exitcode}") from None
     success, value, was_sent = encoding.loads_wrapped(answer)
     if success:
-        return value
+        return value if annotations is None else annotations.result("read", value)
     job.reported = value if was_sent else None
     raise value
 
@@ -70,14 +74,18 @@ def _work(module: str, name: str, soft_limit: float | None, max_retries: int | N
     log()
     task = registry.lookup(name)
     assert isinstance(task, Task)
-    request, args, kwargs = encoding.loads_wrapped(call)
-    job = CurrentJob(task.with_options(max_retries=max_retries), Request(*request))
+    request, annotations = Request(*encoding.loads_wrapped(call)), task.parameters.annotations
+    if annotations is not None:
+        args, kwargs = annotations.arguments("read", request.args, request.kwargs)
+        request = replace(request, args=args, kwargs=kwargs)
+    job = CurrentJob(task.with_options(max_retries=max_retries), request)
     with _reports(job) as was_sent:
         try:
             with _interrupted_at(soft_limit, f"{name}[{job.request.id}]"):
-                value = task.run_now(job, args, kwargs)
+                value = task.run_now(job, request.args, request.kwargs)
                 if callables.is_unfinished(value):
                     value = asyncio.run(callables.finished(name, value))
+                value = value if annotations is None else annotations.result("write", value)
                 return encoding.dumps([True, value, False], DEPTH + 1)
         except Exception as error:
             if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name

@@ -18,7 +18,7 @@ from arq.worker import JobExecutionFailed, RetryJob
 from ... import encoding
 from ...client.decorator import Task
 from ...client.middleware import Middleware, Run, steps_of, through
-from ...errors import EncodingError, MaxRetriesExceeded, Retry, WorkerLost
+from ...errors import DoesNotFit, EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
@@ -71,10 +71,14 @@ class TaskRunnable:
         return None
 
     async def run(self, held: HeldJob) -> Any:
+        annotations = self._task.parameters.annotations
+        if annotations is not None:
+            args, kwargs = annotations.arguments("read", held.call.args, held.call.kwargs)
+            held.rebuilt = replace(held.call, args=args, kwargs=kwargs)
         job = held.current = JobOnWorker(self._task, held)
         value = await self._run(job)
         job.checked_headers()  # its callbacks inherit them
-        return value
+        return value if annotations is None else annotations.result("write", value)
 
     def _composed(self, steps: Sequence[Any]) -> Run:
         """What runs its code: with no more around that than this task has asked for."""
@@ -128,6 +132,8 @@ class TaskRunnable:
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
             return Outcome(RETRY, error.exc, delay_s=error.countdown, why=text(error.exc, REASON_CHARS))
+        if isinstance(error, DoesNotFit):  # nor will it the next time
+            return Outcome(FAILURE, error)
         options = self._task.options
         if isinstance(error, WorkerLost) and options.process and options.acks_late and job.retries < CRASHES:
             return Outcome(RETRY, error, why=said(error, REASON_CHARS))
@@ -166,7 +172,7 @@ class ArqRunnable:
         return None
 
     async def run(self, held: HeldJob) -> Any:
-        call = held.unpickled or held.call
+        call = held.rebuilt or held.call
         # in no task of its own: SystemExit in that would end the loop
         async with asyncio.timeout(self._timeout_s or None):
             return await self._function.coroutine(held.ctx, *call.args, **call.kwargs)

@@ -27,13 +27,35 @@ CONFIG = {
 }  # fmt: skip
 
 
+BEFORE_THE_PAGE = """
+from dataclasses import dataclass
+from enum import Enum
+from typing import assert_type
+from jobs import Result, Signature, group, task
+
+class Size(Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+@dataclass
+class Picture: ...
+
+@task(name="typed.resize")
+async def resize(picture: Picture, size: Size) -> Picture: ...
+
+@task(name="typed.count")
+async def count(pictures: list[Picture]) -> int: ...
+"""
+
+
 @pytest.mark.timeout(240)  # the first run of mypy on a machine reads everything
-def test_mypy_refuses_wrong_uses_and_no_right_one() -> None:
+def test_mypy_refuses_wrong_uses_and_no_right_one(tmp_path: Path) -> None:
+    page = tmp_path / "page.py"
+    [fence] = re.findall(r"```python\n(async def types.*?)```", (ROOT / "docs/arguments.md").read_text(), re.DOTALL)
+    page.write_text(BEFORE_THE_PAGE + fence)
+    strictly = ["--strict", "--no-error-summary", "--follow-imports=silent", "--disable-error-code=empty-body"]
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--follow-imports=silent", SNIPPETS],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", "mypy", *strictly, SNIPPETS, page], cwd=ROOT, capture_output=True, text=True
     )
     found = {
         (int(line), code)
@@ -42,6 +64,7 @@ def test_mypy_refuses_wrong_uses_and_no_right_one() -> None:
     }
 
     assert found == _marked(), run.stdout + run.stderr
+    assert "page.py" not in run.stdout, run.stdout
 
 
 @pytest.mark.timeout(240)  # the first run fetches it

@@ -44,7 +44,17 @@ CELERY = [
     "queue",
     "acks_late",
 ]
-OURS = ["max_concurrency", "result_expires", "raises", "process", "aliases", "on_success", "on_failure", "on_retry"]
+OURS = [
+    "max_concurrency",
+    "result_expires",
+    "raises",
+    "process",
+    "strict",
+    "aliases",
+    "on_success",
+    "on_failure",
+    "on_retry",
+]
 
 
 def test_every_option_of_the_design_is_there_and_no_other() -> None:
@@ -100,6 +110,7 @@ OPTIONS = {
     "acks_late": FLAG,
     "raises": EXCEPTIONS,
     "process": Kind(same(False), FLAG.wrong),
+    "strict": FLAG,
     "on_success": HOOK,
     "on_failure": HOOK,
     "on_retry": HOOK,

@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,8 +21,11 @@ from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
 from jobs.store.store import SIZE_LIMIT
 from jobs.values.sendable import LEAVES, remedy
+from jobs.values.shapes.annotations import Shapes
 from settings import ROOT
 from tests.documents import as_in_the_clone
+from tests.jobs import annotated_tasks as tasks
+from tests.jobs.annotated_tasks import Box, Line
 from tests.jobs.example_values import Colour, Int, Name, Pair, Point, Real, Text
 from tests.registered_tasks import forget
 
@@ -56,6 +59,20 @@ def words(cells: list[str]) -> set[str]:
     return {word for cell in cells for word in re.findall(r"`([\w.]+)`", cell)}
 
 
+ANNOTATED = {
+    "dataclass": Line, "attrs": Box, "NamedTuple": tasks.Pair, "TypedDict": tasks.Row, "Enum": tasks.Colour,
+    "IntEnum": tasks.Size, "StrEnum": Name, "Flag": tasks.Rights, "Path": Path, "PurePath": PurePath,
+    "Struct": tasks.Struct, "pydantic": tasks.Model, "declare_type": tasks.Money,
+}  # fmt: skip
+
+
+def test_each_type_that_travels_by_its_annotation_is_known() -> None:
+    cells = " ".join(column("What travels by its annotation", 1))
+
+    assert not [name for name in ANNOTATED if not re.search(rf"\b{name}\b", cells)]
+    assert [name for name, cls in ANNOTATED.items() if not Shapes(strict=False).of(cls).converts] == []
+
+
 def test_each_type_of_the_page_travels_and_no_other() -> None:
     assert words(column("What arrives unchanged", 1)) == set(COMING)
     assert {type(value) for value in COMING.values()} >= {kind for kind in LEAVES if kind.__module__ != "msgpack.ext"}
@@ -77,6 +94,7 @@ def test_each_other_type_is_refused_with_the_words_of_the_page(name: str) -> Non
 
     said = remedy(value)
     assert said in str(caught.value)
+    said = said.removesuffix(", or annotate the parameter or the result with its class")
     assert said.replace("`", "") in instead.replace("`", "") or said in words([instead]) or instead == said
 
 
@@ -107,6 +125,7 @@ def test_the_dialogue_of_the_page() -> None:
         assert doctest.DocTestRunner().run(example) == (0, len(example.examples))
     finally:
         forget("docs.resize")
+        forget("docs.show")
 
 
 def test_the_figures_of_the_page() -> None:
