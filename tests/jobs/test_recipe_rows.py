@@ -5,6 +5,7 @@ The ids are demanded by what the code offers: an option without a row fails.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -496,6 +497,13 @@ async def members_come_as_they_end(stage: Stage) -> None:
     result = await group(tasks.nap.s(0.5), tasks.log.s("at once")).delay()
 
     assert [await part.get() async for part in result.as_completed()] == ["at once", "rested"]
+
+
+@row("result blocking")
+async def a_thread_waits_for_a_result(stage: Stage) -> None:
+    result = await tasks.log.delay("one")
+
+    assert await asyncio.to_thread(result.blocking.get, timeout=10) == "one"
 
 
 @row("result forget")
