@@ -24,26 +24,21 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class LoopThread:
-    """A thread that runs an event loop until `end()`, then ends its tasks and closes its sockets."""
+    """A thread that runs an event loop until `over` is set, then ends its tasks and closes its sockets."""
 
     def __init__(self) -> None:
         self.loop: Any = _Loop()
         self.is_over = False
-        self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs-blocking", daemon=True)
-        self._thread.start()
+        self.over = asyncio.Event()
+        self.thread = threading.Thread(target=self._run, name="jobs-blocking", daemon=True)
+        self.thread.start()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             try:
-                runner.run(self._over.wait())
+                runner.run(self.over.wait())
             finally:
                 self.is_over = True
-
-    def end(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it has ended
-            self.loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(END_S)
 
     def leave(self) -> list[asyncio.Task[Any]]:
         """In the child of a fork, where its thread does not exist: close what the child has inherited of it, and have
@@ -73,18 +68,14 @@ def loop() -> asyncio.AbstractEventLoop:
     global _running
     with _lock:
         if _running is None or _running.is_over:
-            _refuse_green_threads()
+            gevent: Any = sys.modules.get("gevent.monkey")
+            if gevent is not None and gevent.is_module_patched("threading"):
+                raise NotConnected(
+                    "gevent has replaced this process's threads, and an event loop needs one of its own: serve with "
+                    "threads (gunicorn --worker-class gthread), or call from a process without monkey.patch_all()"
+                )
             _running = LoopThread()
         return _running.loop  # type: ignore[no-any-return]
-
-
-def _refuse_green_threads() -> None:
-    gevent: Any = sys.modules.get("gevent.monkey")
-    if gevent is not None and gevent.is_module_patched("threading"):
-        raise NotConnected(
-            "gevent has replaced this process's threads, and an event loop needs one of its own: serve with threads "
-            "(gunicorn --worker-class gthread), or call from a process without monkey.patch_all()"
-        )
 
 
 def gone() -> BaseException:
@@ -93,11 +84,12 @@ def gone() -> BaseException:
 
 
 def _end() -> None:
-    global _running, _ending
+    global _ending
     _ending = True
     if _running is not None:
-        _running.end()
-        _running = None
+        with contextlib.suppress(RuntimeError):  # it has ended
+            _running.loop.call_soon_threadsafe(_running.over.set)
+        _running.thread.join(END_S)
 
 
 def _after_fork() -> None:

@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
 from ..values.must_await import running
@@ -33,14 +34,20 @@ Outcome: TypeAlias = tuple[Any, BaseException | None]
 def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """What `await call(...)` gives. NotAwaited in a running loop, which would stop: *shown* is what has the verb."""
     loop, job = _loop_for(shown, verb)
-    coroutine = _awaited(call, args, kwargs) if job is None else _awaited_in(job, call, args, kwargs)
+    coroutine = _awaited(job, call, args, kwargs)
     try:
         future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     except RuntimeError:
         coroutine.close()
         raise _gone() from None
     try:
-        value, error = _outcome(future, loop)
+        while not future.done():
+            try:
+                future.exception(LOOK_S)
+            except TimeoutError:
+                if loop.is_closed():
+                    raise CancelledError from None
+        value, error = future.result()
     except CancelledError:
         if job is None:
             raise _gone() from None
@@ -73,34 +80,20 @@ def _loop_for(shown: str, verb: str) -> tuple[asyncio.AbstractEventLoop, Any]:
     return loop_thread.loop(), None
 
 
-async def _awaited(call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
+async def _awaited(job: Any, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
+    """Once *job* was stopped, every call of its thread ends."""
+    if job is not None:
+        if job.stopped:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        job.calls.add(task)
     try:
         return await call(*args, **kwargs), None
     except (SystemExit, KeyboardInterrupt) as error:  # of a middleware: raised here, it would end the loop
         return None, error
-
-
-async def _awaited_in(job: Any, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
-    """The same for the thread of a job: once that was stopped, every call of the thread ends."""
-    if job.stopped:
-        raise asyncio.CancelledError
-    task = asyncio.current_task()
-    job.calls.add(task)
-    try:
-        return await _awaited(call, args, kwargs)
     finally:
-        job.calls.discard(task)
-
-
-def _outcome(future: Future[Outcome], loop: asyncio.AbstractEventLoop) -> Outcome:
-    while True:
-        try:
-            future.exception(LOOK_S)
-        except TimeoutError:
-            if loop.is_closed():
-                raise CancelledError from None
-        else:
-            return future.result()
+        if job is not None:
+            job.calls.discard(task)
 
 
 def _gone() -> BaseException:
@@ -109,16 +102,13 @@ def _gone() -> BaseException:
     return loop_thread.gone()
 
 
+@dataclass(unsafe_hash=True, repr=False)
 class _Blocking:
     """The verbs of *target*, as `.blocking` gives them."""
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
-
-    @property
-    def shown(self) -> str:
-        """What an error calls the target."""
-        raise NotImplementedError
+    _target: Any
+    shown: ClassVar[Any]
+    """What an error calls the target."""
 
     def _wait(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         return wait_for(self.shown, verb, getattr(self._target, verb), *args, **kwargs)
@@ -154,12 +144,6 @@ class BlockingResult(_Blocking, Generic[R_co]):
     def __repr__(self) -> str:
         return f"<BlockingResult {self.id}>"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BlockingResult) and other.id == self.id
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
     @property
     def id(self) -> str:
         return self._target.id  # type: ignore[no-any-return]
@@ -193,21 +177,17 @@ class BlockingResult(_Blocking, Generic[R_co]):
 
     def _each(self, verb: str) -> Iterator[Any]:
         loop, _ = _loop_for(self.shown, verb)  # at the call, not at the first item
-        return self._items(verb, getattr(self._target, verb)(), loop)
+        items = getattr(self._target, verb)()
 
-    def _items(self, verb: str, items: Any, loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
-        async def following() -> Any:
-            return await anext(items, _END)
-
-        try:
-            while (item := wait_for(self.shown, verb, following)) is not _END:
-                yield item
-        finally:
-            closing = _awaited(items.aclose, (), {})
+        def each() -> Iterator[Any]:
             try:
-                asyncio.run_coroutine_threadsafe(closing, loop)
-            except RuntimeError:  # the loop has closed it
-                closing.close()
+                while (item := wait_for(self.shown, verb, anext, items, _END)) is not _END:
+                    yield item
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop has closed it
+                    loop.call_soon_threadsafe(lambda: loop.create_task(_awaited(None, items.aclose, (), {})))
+
+        return each()
 
 
 class BlockingCalls(_Blocking, Generic[R_co]):
