@@ -24,39 +24,27 @@ class LoopClient:
         self.pool = pool
         self.notifications = Notifications(pool, patience_s, key)
         self.sender = Sender(ScriptConnection(pool, key), self.notifications.name)
-        self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
-        self._closed = False
+        self._pool_too = True
+        self._until_closed = self._closed_at_last()
 
     def bind(self) -> None:
         """Have the running loop close it at its end: `asyncio.run` ends every open async generator."""
-        self._until_the_loop_ends = self._close_at_last()
         with contextlib.suppress(StopIteration):
-            self._until_the_loop_ends.__anext__().send(None)
+            self._until_closed.__anext__().send(None)
 
-    async def _close_at_last(self) -> AsyncGenerator[None, None]:
+    async def _closed_at_last(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            if not self._closed:
-                self._until_the_loop_ends = None
-                await self.close()
+            await self.notifications.close()
+            await self.sender.close()
+            if self._pool_too:
+                await self.pool.disconnect()
 
     async def close(self, *, pool_too: bool = True) -> None:
         """Close everything, in the loop that it belongs to; the pool's own connections may be left to another owner."""
-        if not self._closed:
-            self._closed = True
-            await self.notifications.close()
-            await self.sender.close()
-            if self._until_the_loop_ends is not None:
-                with contextlib.suppress(StopIteration):
-                    self._until_the_loop_ends.aclose().send(None)
-        if pool_too:
-            await self.pool.disconnect()
-
-    def abandon(self) -> None:
-        """As `close`, for a loop that was closed while sockets were open: it can run nothing any more."""
-        self._closed = True
-        abandon(self.pool)
+        self._pool_too = pool_too
+        await self._until_closed.aclose()
 
 
 class Loops:
@@ -80,7 +68,7 @@ class Loops:
     def _add(self, loop: asyncio.AbstractEventLoop) -> LoopClient:
         with self._lock:
             for other in [other for other in self._clients if other.is_closed()]:
-                self._clients.pop(other).abandon()
+                abandon(self._clients.pop(other).pool)
             pool = self.pool
             copy = partial(type(pool), pool.connection_class, pool.max_connections, **pool.connection_kwargs)
             client = self._clients[loop] = self._first or self._client_of(copy())
@@ -95,7 +83,7 @@ class Loops:
             own = self._clients.pop(asyncio.get_running_loop(), None)
             for loop, client in list(self._clients.items()):
                 if loop.is_closed():
-                    self._clients.pop(loop).abandon()
+                    abandon(self._clients.pop(loop).pool)
                 elif loop.is_running():  # one that is not running keeps its client, and closes it at its end
                     elsewhere.append(asyncio.run_coroutine_threadsafe(client.close(), loop))
                     del self._clients[loop]
