@@ -61,14 +61,6 @@ _clients: dict[str, JobsRedis] = {}
 """By address, for the whole process: Django makes a backend for each thread, and for each request under ASGI."""
 
 
-def _after_fork() -> None:
-    for client in _clients.values():
-        client.renew_lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
 class QuarqBackend(BaseTaskBackend):  # type: ignore[misc]  # Any, where Django is not installed
     """`TASKS[alias]`, with the address of Redis as `redis_url` in its OPTIONS."""
 

@@ -60,9 +60,3 @@ def _give_middleware() -> None:
     """Calls that eager mode or a test's worker takes go through the middleware of the connection outside, too."""
     if _kept and (taker := winner()) is not None:
         taker.middleware = (*(one for one in _kept[0].middleware if one not in taker.middleware), *taker.middleware)
-
-
-def after_fork() -> None:
-    """In the child of a fork, where a thread that holds a lock does not go on."""
-    for connection in (*_connections, *_kept):
-        connection.renew_lock()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
@@ -48,45 +47,43 @@ class LoopClient:
 
 
 class Loops:
-    """The LoopClients of one JobsRedis. The first loop that asks has *pool* itself, others have copies of it."""
+    """The LoopClients of one JobsRedis. The first loop that asks has *pool* itself, others have copies of it.
+
+    Many threads may come here at once, without a lock, which a fork could leave held: `next`, and each call of the dict
+    by itself, is one step for Python.
+    """
 
     def __init__(self, pool: ConnectionPool, patience_s: Callable[[], float], key: Keys) -> None:
         self.pool = pool
+        self._original = iter([pool])
         self._client_of = partial(LoopClient, patience_s=patience_s, key=key)
-        self._first: LoopClient | None = self._client_of(pool)
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
-        self._lock = threading.Lock()
 
     def here(self) -> LoopClient:
         loop = asyncio.get_running_loop()
         return self._clients.get(loop) or self._add(loop)
 
-    def renew_lock(self) -> None:
-        """In the child of a fork: another thread of the parent may hold it."""
-        self._lock = threading.Lock()
-
     def _add(self, loop: asyncio.AbstractEventLoop) -> LoopClient:
-        with self._lock:
-            for other in [other for other in self._clients if other.is_closed()]:
-                abandon(self._clients.pop(other).pool)
-            pool = self.pool
-            copy = partial(type(pool), pool.connection_class, pool.max_connections, **pool.connection_kwargs)
-            client = self._clients[loop] = self._first or self._client_of(copy())
-            self._first = None
+        self._abandon_closed()
+        pool = self.pool
+        copy = partial(type(pool), pool.connection_class, pool.max_connections, **pool.connection_kwargs)
+        client = self._clients[loop] = self._client_of(next(self._original, None) or copy())
         client.bind()
         return client
 
+    def _abandon_closed(self) -> None:
+        for loop in list(self._clients):
+            if loop.is_closed() and (client := self._clients.pop(loop, None)) is not None:
+                abandon(client.pool)
+
     async def close(self, *, pool_too: bool) -> None:
         """Close what every loop has, in its own loop; with *pool_too*, this loop's pool as well."""
+        self._abandon_closed()
+        own = self._clients.pop(asyncio.get_running_loop(), None)
         elsewhere = []
-        with self._lock:
-            own = self._clients.pop(asyncio.get_running_loop(), None)
-            for loop, client in list(self._clients.items()):
-                if loop.is_closed():
-                    abandon(self._clients.pop(loop).pool)
-                elif loop.is_running():  # one that is not running keeps its client, and closes it at its end
-                    elsewhere.append(asyncio.run_coroutine_threadsafe(client.close(), loop))
-                    del self._clients[loop]
+        for loop in list(self._clients):  # one that is not running keeps its client, and closes it at its end
+            if loop.is_running() and (client := self._clients.pop(loop, None)) is not None:
+                elsewhere.append(asyncio.run_coroutine_threadsafe(client.close(), loop))
         if own is not None:
             await own.close(pool_too=pool_too)
         if elsewhere:

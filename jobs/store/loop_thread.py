@@ -9,7 +9,6 @@ import threading
 from typing import Any
 
 from ..errors import NotConnected
-from . import default
 
 END_S = 5
 """How long the end of the process waits for the thread to close its sockets."""
@@ -96,7 +95,6 @@ def _after_fork() -> None:
     """In the child: no thread but the one that forked goes on, and another may have held a lock."""
     global _running, _lock
     _lock = threading.RLock()
-    default.after_fork()
     left, _running = _running, None
     if left is not None:
         _left.extend(left.leave())

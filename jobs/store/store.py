@@ -120,10 +120,6 @@ class Store(ArqRedis):
         """Run a script that may safely run twice, on a connection of the pool."""
         return await self.notifications.run(script, args)
 
-    def renew_lock(self) -> None:
-        """In the child of a fork."""
-        self._loops.renew_lock()
-
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close every connection, in the loops of other threads too. Calls that were not answered yet raise."""
         default.drop(self)
