@@ -72,7 +72,7 @@ class ScriptConnection:
         """Close the connection; the next call opens another."""
         wire, self._wire = self._wire, None
         if wire is not None:
-            await wire.close()
+            await wire.connection.disconnect(nowait=True)
 
 
 _unpooled: WeakKeyDictionary[ConnectionPool, WeakSet[AbstractConnection]] = WeakKeyDictionary()

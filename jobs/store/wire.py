@@ -20,7 +20,7 @@ class Wire(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Any] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
-        self._connection = connection
+        self.connection = connection
         assert connection._writer is not None
         self.transport = connection._writer.transport
         self.transport.set_protocol(self)
@@ -59,9 +59,6 @@ class Wire(asyncio.Protocol):
             self._end(_late(self._timeout_s))
         elif not self._answer.done():
             self._timer = self._loop.call_at(self._late_at, self._look)
-
-    async def close(self) -> None:
-        await self._connection.disconnect(nowait=True)
 
     def data_received(self, data: bytes) -> None:
         try:

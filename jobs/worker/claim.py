@@ -17,8 +17,6 @@ from .execution.claimed_job import FAILURE, ClaimedJob
 from .execution.outcome_encoding import pack_row
 
 logger = logging.getLogger("arq.worker.jobs")
-
-
 FEW = 4
 
 

@@ -102,7 +102,10 @@ class Engine:
                     await self.wait_until_idle()
                     await asyncio.sleep(0)
             finally:
-                await self._give_up_jobs()
+                if self.tasks:  # it was cancelled: what runs must not go on during its next run elsewhere
+                    self.stop_claiming()
+                    self.cancel_all()
+                    await wait_at_most(LAST_WAIT_S, self.wait_until_idle())
                 await self._stop_background()
 
     def stop_claiming(self) -> None:
@@ -222,19 +225,16 @@ class Engine:
 
     def _settled(self, held: HeldJob, recorded: bool) -> None:
         self._drop(held)
-        if recorded and held.outcome is not None:
-            self._note_end(held, held.outcome)
-        held.current = None  # it holds `held` in turn: they would wait for the garbage collector
-
-    def _note_end(self, held: HeldJob, outcome: Outcome) -> None:
-        if outcome.state not in (PENDING, PARKED) and not outcome.by_member:
+        outcome = held.outcome if recorded else None
+        if outcome is not None and outcome.state not in (PENDING, PARKED) and not outcome.by_member:
             if not held.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
             if outcome.state == FAILURE:
                 self._runner.report(held, outcome)
-        if (after_end := self._runner.hooks.after_end) is not None and outcome.ends:
+        if (after_end := self._runner.hooks.after_end) is not None and outcome is not None and outcome.ends:
             self.hooks.start(call_hook(after_end, held.call.task, held.ctx))
+        held.current = None  # it holds `held` in turn: they would wait for the garbage collector
 
     def _drop(self, held: HeldJob) -> None:
         if self.held.get(held.job.id) is held:
@@ -247,14 +247,6 @@ class Engine:
     async def _is_anything_left(self) -> bool:
         queues = map(self._redis.key.queue_key, self.queues)
         return bool(self.held) or any([await self._redis.zcard(queue) for queue in queues])
-
-    async def _give_up_jobs(self) -> None:
-        """After a cancellation: stop what runs, so that it does not go on during its next run elsewhere."""
-        if not self.tasks:
-            return
-        self.stop_claiming()
-        self.cancel_all()
-        await wait_at_most(LAST_WAIT_S, self.wait_until_idle())
 
     async def _stop_background(self) -> None:
         """Release what may still be ours, and close; Redis being away now must not keep the process."""

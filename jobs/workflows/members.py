@@ -84,21 +84,16 @@ async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, a
     return States(dict(zip(places, states, strict=True)), counts)
 
 
-async def _callbacks_of(connection: Store, job_id: str) -> list[str]:
-    packed: bytes | None = await connection.hget(connection.key.RECORD + job_id, "children")  # type: ignore[misc]
-    try:
-        return [] if packed is None else [str(job_id) for job_id in msgpack.unpackb(packed)]
-    except (ValueError, TypeError, msgpack.UnpackException):  # somebody else wrote it
-        return []
-
-
 async def children_of(connection: Store, job_id: str) -> list[str]:
     """The ids of a workflow's members, in the order of its tree; of a single job, those of the callbacks of its end."""
-    tree = await tree_of(connection, job_id)
-    if tree is None:
-        return await _callbacks_of(connection, job_id)
-    prefix = member_ids.prefix_of(job_id, tree)
-    return [f"{prefix}{place}" for place in places_of(tree)]
+    if (tree := await tree_of(connection, job_id)) is not None:
+        prefix = member_ids.prefix_of(job_id, tree)
+        return [f"{prefix}{place}" for place in places_of(tree)]
+    packed: bytes | None = await connection.hget(connection.key.RECORD + job_id, "children")  # type: ignore[misc]
+    try:
+        return [] if packed is None else [str(callback) for callback in msgpack.unpackb(packed)]
+    except (ValueError, TypeError, msgpack.UnpackException):  # somebody else wrote it
+        return []
 
 
 async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | None:
@@ -138,7 +133,7 @@ async def newly_ended(connection: Store, workflow: str, messages: list[bytes] | 
         return []
     else:
         ended = await connection.hkeys(connection.key.JOURNAL + workflow)  # type: ignore[misc]
-        ended_now = sorted(map(text, ended), key=_path)
+        ended_now = sorted(map(text, ended), key=lambda place: tuple(map(int, place.split("."))))
     return [path for path in dict.fromkeys(ended_now) if path not in known]
 
 
@@ -150,7 +145,3 @@ async def to_do_again(connection: Store, workflow: str, tree: Tree) -> list[str]
     return [
         path for path in {*journal, *places_of(tree)} if path in error_callbacks or journal.get(path, b"")[:1] != b"S"
     ]
-
-
-def _path(place: str) -> Path:
-    return tuple(map(int, place.split(".")))

@@ -18,7 +18,7 @@ from ...tasks.declarations import KnownTask
 from .. import turn_log
 from ..json_log import log_fields
 from . import job_log
-from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, CallData, ClaimedJob, Outcome, revoked
+from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
 from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
@@ -111,8 +111,7 @@ class Runner:
         if is_pickled and self.pickled is None:
             return self._not_here(job, NOT_ACCEPTED, DeserializationError(NOT_ACCEPTED))
         try:
-            read = self.pickled.read if is_pickled else self._decode
-            held.call = read(held)
+            held.call = self.pickled.read(held) if is_pickled else decode_call(job.payload, self.redis.loads)
             held.sent = job.payload
         except Exception as error:
             return Outcome(FAILURE, error, why=str(error))
@@ -129,9 +128,6 @@ class Runner:
             return None
         return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
 
-    def _decode(self, held: HeldJob) -> CallData:
-        return decode_call(held.job.payload, self.redis.loads)
-
     def _not_here(self, job: ClaimedJob, why: str, error: Exception) -> Outcome:
         """A worker with other settings may be able to run it: it waits for that one for a while, before it fails."""
         since = job.unknown_since or job.received
@@ -145,9 +141,7 @@ class Runner:
                 return stopped(held)
             error = JobExecutionFailed(f"job {held.job.id}: its worker was stopped, and it may not run again")
         outcome = function.judge(error, held.job)
-        if not outcome.ends:
-            return outcome
-        return replace(outcome, keep_s=function.keep_result_s)
+        return replace(outcome, keep_s=function.keep_result_s) if outcome.ends else outcome
 
 
 def runner_type() -> type[Runner]:
