@@ -15,7 +15,7 @@ END_S = 5
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """asyncio's own, whatever policy is set: see `LoopThread.leave`."""
+    """asyncio's own, whatever policy is set: see `_after_fork`."""
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Its threads looked up host names. asyncio waits for them in one more thread, which the end of a process no
@@ -38,21 +38,6 @@ class LoopThread:
                 runner.run(self.over.wait())
             finally:
                 self.is_over = True
-
-    def leave(self) -> list[asyncio.Task[Any]]:
-        """In the child of a fork, where its thread does not exist: close what the child has inherited of it, and have
-        none of it run again. Returns its tasks.
-
-        asyncio's own ways out would write to the epoll that the child shares with its parent.
-        """
-        tasks = list(asyncio.all_tasks(self.loop))
-        for task in tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # the parent goes on with it
-        inherited = [transport._sock for transport in self.loop._transports.values()]
-        for one in filter(None, (*inherited, self.loop._ssock, self.loop._csock, self.loop._selector)):
-            one.close()
-        self.loop._closed = True
-        return tasks
 
 
 _lock = threading.RLock()  # a signal handler may call while the code that it interrupts begins to
@@ -92,12 +77,22 @@ def _end() -> None:
 
 
 def _after_fork() -> None:
-    """In the child: no thread but the one that forked goes on, and another may have held a lock."""
+    """In the child no thread but the one that forked goes on: another may have held the lock, and the loop is left as
+    it is. What the child has inherited of it is closed, and none of it runs again: asyncio's own ways out would write
+    to the epoll that the child shares with its parent.
+    """
     global _running, _lock
     _lock = threading.RLock()
-    left, _running = _running, None
-    if left is not None:
-        _left.extend(left.leave())
+    if _running is None:
+        return
+    loop, _running = _running.loop, None
+    _left.extend(asyncio.all_tasks(loop))
+    for task in _left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # the parent goes on with it
+    inherited = [transport._sock for transport in loop._transports.values()]
+    for one in filter(None, (*inherited, loop._ssock, loop._csock, loop._selector)):
+        one.close()
+    loop._closed = True
 
 
 atexit.register(_end)  # after threads that are no daemons, and after what the application registers from now on

@@ -56,7 +56,7 @@ class Notifications:
         self.listener = "+" + self.name  # that is, it takes the entries of members along with their paths
         self._patience_s = patience_s
         self._connection = ScriptConnection(pool, key)
-        self._waiting: dict[str, list[asyncio.Future[JobState]]] = {}
+        self._waiting: dict[str, set[asyncio.Future[JobState]]] = {}
         self._asked: set[str] = set()
         self._failing = Changes()
         self._reader: asyncio.Task[None] | None = None
@@ -81,15 +81,14 @@ class Notifications:
     async def wait_until_ended(self, job_id: str) -> JobState:
         """Wait until the job has ended or is UNKNOWN, however long Redis is away. QueueUnavailable: it refuses us."""
         future: asyncio.Future[JobState] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(job_id, []).append(future)
+        self._waiting.setdefault(job_id, set()).add(future)
         if self._subscription.start():
             self._ask([job_id])
         try:
             return await future
         finally:
-            waiting = self._waiting.get(job_id, [])
-            if future in waiting:
-                waiting.remove(future)
+            waiting = self._waiting.get(job_id, set())
+            waiting.discard(future)
             if not waiting:
                 self._waiting.pop(job_id, None)
 
@@ -125,7 +124,7 @@ class Notifications:
                         self._settle([job_id], job)
 
     def _settle(self, ids: Sequence[str], answer: JobState | Exception) -> None:
-        for future in (future for job_id in ids for future in self._waiting.pop(job_id, [])):
+        for future in (future for job_id in ids for future in self._waiting.pop(job_id, set())):
             if isinstance(answer, Exception):
                 refuse(future, answer)
             elif not future.done():

@@ -15,6 +15,7 @@ from .script_connection import ScriptConnection
 from .stored_values import chunked
 from .wrong_type import with_own_keys
 
+NOT_TAKEN = "Redis did not take the call, it may or may not be stored"
 Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 """Calls that wait, who waits for their answers, and since when."""
 
@@ -40,9 +41,6 @@ class Sender:
         self.sending = True
         try:
             return await self._store(calls, patience_s)
-        except QueueUnavailable as error:
-            self._fail_old(error)
-            raise
         finally:
             if self.outbox:
                 self._task = asyncio.create_task(self._send_all())
@@ -72,7 +70,6 @@ class Sender:
         except BaseException as error:
             for _, future, _ in batch:
                 refuse(future, error)
-            self._fail_old(error)
             if not isinstance(error, Exception):
                 raise
             return
@@ -81,18 +78,19 @@ class Sender:
             if not future.done():
                 future.set_result(own)
 
-    def _fail_old(self, error: BaseException) -> None:
-        """Calls that waited as long as they may while another failed are not tried: they would wait twice as long."""
-        old = time.monotonic() - self._patience_s
-        while self.outbox and self.outbox[0][2] < old:
-            refuse(self.outbox.pop(0)[1], error)
-
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
+        """Calls that waited as long as they may while these failed are not tried: they would wait twice as long."""
         answers: list[int] = []
-        for some in chunked(calls):
-            args = [self._reply, *chain.from_iterable(call.words() for call in some)]
-            store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
-            answers += await while_away(store, patience_s, "Redis did not take the call, it may or may not be stored")
+        try:
+            for some in chunked(calls):
+                args = [self._reply, *chain.from_iterable(call.words() for call in some)]
+                store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
+                answers += await while_away(store, patience_s, NOT_TAKEN)
+        except QueueUnavailable as error:
+            old = time.monotonic() - self._patience_s
+            while self.outbox and self.outbox[0][2] < old:
+                refuse(self.outbox.pop(0)[1], error)
+            raise
         return answers
 
 

@@ -63,22 +63,17 @@ class Subscription:
                     await self._receive(connection)
                     delays = backoff()
             except Exception as error:
-                await asyncio.sleep(max(self._refused(error), next(delays)))
+                delay_s = next(delays)
+                if reason := denial(error) or ("" if is_away(error) else repr(error)):
+                    if reason != self.denied:
+                        logger.warning("cannot listen on %s, %s: %s", self._channels[0], self._without, reason)
+                    self.denied, delay_s = reason, max(delay_s, LOOK_WHEN_DENIED_S)
+                    self._look()
+                await asyncio.sleep(delay_s)
             finally:
                 self._subscribed = False
                 if connection.is_connected:
                     await connection.disconnect(nowait=True)
-
-    def _refused(self, error: Exception) -> float:
-        """Say once why we cannot listen, and look meanwhile; returns the seconds until the next try, at least."""
-        reason = denial(error) or ("" if is_away(error) else repr(error))
-        if not reason:
-            return 0
-        if reason != self.denied:
-            logger.warning("cannot listen on %s, %s: %s", self._channels[0], self._without, reason)
-        self.denied = reason
-        self._look()
-        return LOOK_WHEN_DENIED_S
 
     async def _receive(self, connection: AbstractConnection) -> None:
         try:
