@@ -145,7 +145,8 @@ class JobsRedis(Store):
         """Store many calls at once. All are checked before the first is sent; Results are in the order given."""
         options = with_callbacks(options) if options else options
         pairs, calls = [(node, options) for node in nodes], list[Call]()
-        known = await self._declared(strangers(pairs))
+        unknown = strangers(pairs)
+        known = await declared(self, sorted(unknown)) if unknown else NOTHING
         middleware = with_automatic(self.middleware)
         if not middleware or not (steps := steps_of(middleware, "send")):
             calls = self._calls_of(pairs, known)
@@ -178,10 +179,6 @@ class JobsRedis(Store):
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
-
-    async def _declared(self, names: set[str]) -> Settled:
-        """What workers have declared of tasks that this process does not know. Asks nothing for none."""
-        return await declared(self, sorted(names)) if names else NOTHING
 
 
 @contextlib.asynccontextmanager

@@ -42,7 +42,13 @@ class Task(Generic[P, R]):
         """The options that it was given by name; the others have their defaults."""
         self.parameters = Parameters(name, function, bound=options.bind, strict=options.strict)
         self.is_async = callables.is_async(function)
-        self._check_how_it_runs()
+        callables.refuse_generator(name, function)
+        if options.process and self.is_async:
+            raise SettingsMistake(f"{name}: process=True is for a plain def, not for async def")
+        if options.soft_time_limit is not None and not (self.is_async or options.process):
+            raise SettingsMistake(
+                f"{name}: soft_time_limit cannot reach into a thread: make it async def, or process=True"
+            )
         self.__name__ = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
@@ -170,15 +176,6 @@ class Task(Generic[P, R]):
     def chunks(self, items: Iterable[Iterable[Any]], n: int) -> group[list[R]]:
         """A group of starmaps over *n* items each: a list of lists of results."""
         return self.s().chunks(items, n)
-
-    def _check_how_it_runs(self) -> None:
-        callables.refuse_generator(self.name, self.function)
-        if self.options.process and self.is_async:
-            raise SettingsMistake(f"{self.name}: process=True is for a plain def, not for async def")
-        if self.options.soft_time_limit is not None and not (self.is_async or self.options.process):
-            raise SettingsMistake(
-                f"{self.name}: soft_time_limit cannot reach into a thread: make it async def, or process=True"
-            )
 
     def with_options(self, **options: Any) -> "Task[P, R]":
         """The same task with other options, for this call only."""

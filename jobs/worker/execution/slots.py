@@ -115,7 +115,7 @@ class Slot:
         finally:
             self._waits -= 1
             if self._waits:
-                asyncio.get_running_loop().call_soon(self._give_back_if_waiting)
+                asyncio.get_running_loop().call_soon(self._give_back)
 
     def end(self) -> None:
         self._ended = True
@@ -128,14 +128,10 @@ class Slot:
             self._slots.waiting_threads -= self._in_thread
 
     def _give_back(self) -> None:
-        if self.held and (not self._in_thread or self._slots.may_wait()):
+        if self._waits and self.held and (not self._in_thread or self._slots.may_wait()):
             self.held = False
             self._slots.waiting_threads += self._in_thread
             self._slots.give_back()
-
-    def _give_back_if_waiting(self) -> None:
-        if self._waits:
-            self._give_back()
 
     async def _take_again(self) -> None:
         """One taking serves all waits of the job that return while it lasts."""
