@@ -58,6 +58,7 @@ class Worker(ArqWorker):
         options |= {"job_serializer": redis_pool.dumps, "job_deserializer": redis_pool.loads}
         super().__init__(functions, redis_pool=redis_pool, **options)
         self._options = replace(own, queues=own.queues or [redis_pool.key.queue_name(self.queue_name)])
+        self._redis = redis_pool
         self.engine: Engine | None = None
         self.scheduler: Scheduler | None = None
         self._owns_process = False
@@ -89,9 +90,8 @@ class Worker(ArqWorker):
             log_setup.use_json_lines()
         if self._options.health is None:
             return await self._start_and_run()
-        assert isinstance(self.pool, JobsRedis)
         port = import_module("..contrib.port", __package__)  # a worker without it never imports it
-        async with port.Port(self._options.health, self.pool, self._options.queues, self.statistics):
+        async with port.Port(self._options.health, self._redis, self._options.queues, self.statistics):
             await self._start_and_run()
 
     async def _start_and_run(self) -> None:
@@ -107,17 +107,16 @@ class Worker(ArqWorker):
         if self.on_startup:
             await self.on_startup(self.ctx)
             logger.disabled = False
-        assert isinstance(self.pool, JobsRedis)
-        await self._run_engine(self.pool)
+        await self._run_engine()
 
-    async def _run_engine(self, redis: JobsRedis) -> None:
+    async def _run_engine(self) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
-        scheduler = self.scheduler = Scheduler(redis, self.cron_jobs, self._options.queues[-1], self.timezone)
+        scheduler = self.scheduler = Scheduler(self._redis, self.cron_jobs, self._options.queues[-1], self.timezone)
         await scheduler.catch_up()
         if not self.allow_pick_jobs or asyncio.current_task().cancelling():  # type: ignore[union-attr]
             return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
         runner = runner_type()(
-            redis,
+            self._redis,
             dict(runnables(self, self._options.around_runs(), self._given)),
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
@@ -142,7 +141,7 @@ class Worker(ArqWorker):
         finally:
             await cancel_until_ended(background)
             self._take_counts(engine)
-            await self._leave(redis, engine)
+            await self._leave(engine.name)
         if engine.started == self._options.max_jobs_total:
             logger.info("max_jobs_total=%d jobs are done: ending", engine.started)
 
@@ -167,7 +166,7 @@ class Worker(ArqWorker):
         for function in self.functions.values():
             if isinstance(function, TaskFunction):
                 options = function.task.options
-                await self.pool.declare_limits(function.name, options.rate_limit, options.max_concurrency)  # type: ignore[attr-defined]
+                await self._redis.declare_limits(function.name, options.rate_limit, options.max_concurrency)
 
     async def _beat(self, engine: Engine) -> None:
         """Write the health record that `arq --check` reads; it ends a second after `health_check_interval`."""
@@ -180,11 +179,11 @@ class Worker(ArqWorker):
                 await self.record_health()
             await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
 
-    async def _leave(self, redis: JobsRedis, engine: Engine) -> None:
+    async def _leave(self, name: str) -> None:
         """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""
         try:
             async with asyncio.timeout(2):
-                await redis.run_script(scripts.LEAVE, engine.name, self._options.queues[0], self.health_check_key)
+                await self._redis.run_script(scripts.LEAVE, name, self._options.queues[0], self.health_check_key)
         except Exception as error:
             logger.info("could not say goodbye to Redis: %s", error)
 
