@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from typing import Any
 
 with contextlib.suppress(ImportError):  # jobs/workflows/canvas.py needs no redis-py: then it is Python's own
     from redis.exceptions import ConnectionError
@@ -115,7 +116,9 @@ class SoftTimeLimitExceeded(QuarqError):
 class Retry(QuarqError):
     """Run this job again `countdown` seconds from now; `exc` is why."""
 
-    def __init__(self, exc: BaseException | None, countdown: float) -> None:
+    def __init__(self, exc: BaseException | None = None, countdown: float | None = None, **of_arq: Any) -> None:
+        if countdown is None or of_arq:
+            raise TypeError("Retry: call self.retry(countdown=...), or raise arq.Retry(defer=...)")
         super().__init__(exc, countdown)
         self.exc = exc
         self.countdown = countdown

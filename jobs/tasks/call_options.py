@@ -60,7 +60,11 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_concurrency": partial(checks.count, least=1),
 }
 
-OF_CELERY: Final = {
+_CALLED: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
+"""Options of a call in arq's words, and ours."""
+
+OF_OTHERS: Final = {
+    **{f"{mark}{option}": f"use {ours}=" for option, ours in _CALLED.items() for mark in ("", "_")},
     "acks_on_failure_or_timeout": f"leave it out: a job that failed has ended, and `{COMMAND} retry` runs it again",
     "after_return": "use on_success= and on_failure=",
     "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
@@ -68,6 +72,8 @@ OF_CELERY: Final = {
     "compression": "nothing is compressed; a large argument belongs in a database or a file",
     "connection": "use `async with connect(url):`",
     "exchange": "use queue=",
+    "keep_result": "use @task(result_expires=...)",
+    "max_tries": "use @task(max_retries=...), which is one less",
     "priority": "use queues: worker_settings(queues=['urgent', 'default']) serves the first before the second",
     "producer": "use `async with connect(url):`",
     "reject_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
@@ -86,7 +92,7 @@ OF_CELERY: Final = {
     "trail": "leave it out: Result.children() is always known",
     "typing": "leave it out: arguments are always checked",
 }
-"""Options of Celery that have no place here, and what to do instead."""
+"""Options of Celery and arq that have no place here, and what to do instead."""
 
 
 def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dict[str, Any]:
@@ -124,10 +130,15 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
     return both
 
 
+def meant(name: str) -> str | None:
+    """The option of a call that is given by this name, ours or arq's; None if there is none."""
+    return name if name in OPTIONS else _CALLED.get(name.removeprefix("_"))
+
+
 def advice(option: str, known: Sequence[str]) -> str:
     """What to write instead of an option that does not exist."""
-    if option in OF_CELERY:
-        return OF_CELERY[option]
+    if option in OF_OTHERS:
+        return OF_OTHERS[option]
     if option in OF_A_TASK:
         return f"give it to @task({option}=...)"
     if option in OPTIONS:

@@ -91,6 +91,9 @@ class CurrentJob:
         if self.report is not None:
             await self.report(encoding.dumps(meta))
 
+    def __getitem__(self, name: Any) -> NoReturn:
+        raise TypeError(f"self is the job, arq's ctx is self.ctx: write self.ctx[{name!r:.80}]")
+
     @property
     def blocking(self) -> BlockingJob:
         """`self.blocking.update_state(meta=...)` in a plain `def` task."""
@@ -130,8 +133,10 @@ class CurrentJob:
         countdown = max(checks.seconds("countdown", countdown), 0)
         exc = exc if exc is not None else sys.exc_info()[1]
         if self.request.called_directly or (limit is not None and self.request.retries >= limit):
-            allowed = f"{self.request.retries} retries, {limit} are allowed"
-            raise exc if exc is not None else MaxRetriesExceeded(f"{self.name}[{self.request.id}]: {allowed}")
+            allowed = f"[{self.request.id}]: {self.request.retries} retries, {limit} are allowed"
+            direct = ": it was called directly, and only a worker runs it again"
+            why = direct if self.request.called_directly else allowed
+            raise exc if exc is not None else MaxRetriesExceeded(f"{self.name}{why}")
         raise Retry(exc, countdown)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from ..errors import SettingsMistake
 from .annotations import Annotations
-from .call_options import OPTIONS
+from .call_options import meant
 
 
 class Parameters:
@@ -16,6 +17,7 @@ class Parameters:
         self._task, self._bound = task, bound
         self._signature = inspect.signature(function)
         parameters = self._signature.parameters.values()
+        _check_first(task, next(iter(parameters), None), bound)
         kinds = [parameter.kind for parameter in parameters]
         needed = [parameter.kind for parameter in parameters if parameter.default is parameter.empty]
         plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -38,6 +40,13 @@ class Parameters:
         try:
             return self._signature.bind(*own, **kwargs).arguments
         except TypeError as error:
-            options = [name for name in kwargs if name in OPTIONS and name not in self._signature.parameters]
+            options = [option for name in kwargs if (option := meant(name)) and name not in self._signature.parameters]
             hint = f"; {options[0]}= is an option: apply_async((...), {options[0]}=...)" if options else ""
             raise TypeError(f"{self._task}: {error}{hint}") from None
+
+
+def _check_first(task: str, first: inspect.Parameter | None, bound: bool) -> None:
+    if bound and (first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD)):
+        raise SettingsMistake(f"{task}: bind=True gives the job as first argument, and the function takes none")
+    if first is not None and not bound and first.name == "ctx" and first.default is first.annotation is first.empty:
+        raise SettingsMistake(f"{task}: a task has no ctx: remove it, or write bind=True and self.ctx")

@@ -121,7 +121,9 @@ class Runner:
             unknown = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")
             return self._not_here(job, f"this worker does not know the task {name!r}", unknown)
         if is_pickled and not isinstance(function, ArqRunnable):
-            why = f"{name} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+            why = (
+                f"{name} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone: put it back there"
+            )
             return self._not_here(job, why, DeserializationError(why))
         refused = function.refuse(job, held.call)
         if refused is None:

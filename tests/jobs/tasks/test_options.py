@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import task
-from jobs.errors import SettingsMistake
+from jobs.errors import MaxRetriesExceeded, Retry, SettingsMistake
 from jobs.tasks.option_types import TaskKeywords
 from jobs.tasks.options import TaskOptions
 from tests.jobs.option_values import (
@@ -170,3 +170,28 @@ def test_what_is_no_function_is_no_task(function: Any) -> None:
 
 def test_a_refused_task_is_not_registered() -> None:
     assert "options.never" not in registered()
+
+
+def test_what_is_left_of_arq_in_a_task_is_refused() -> None:
+    for bound, function in ((False, lambda ctx, a: a), (True, lambda: 1), (True, lambda *, a: a)):
+        with pytest.raises(SettingsMistake, match="bind=True"):
+            task(name="options.never", bind=bound)(function)  # type: ignore[call-overload]
+    assert "options.never" not in registered()
+    task(name="options.taken")(lambda ctx=None: ctx)
+    forget("options.taken")
+
+
+async def test_a_call_in_arqs_words_is_answered_with_ours() -> None:
+    made = task(name="options.taken", bind=True)(lambda self: self["redis"])
+    forget("options.taken")
+
+    with pytest.raises(TypeError, match="countdown= is an option"):
+        made.parameters.check((), {"_defer_by": 3})
+    with pytest.raises(TypeError, match=r"write self\.ctx\['redis'\]"):
+        await made()
+    with pytest.raises(TypeError, match=r"self\.retry\(countdown=\.\.\.\), or raise arq\.Retry"):
+        Retry(defer=5)
+    again = task(name="options.taken", bind=True)(lambda self: self.retry())
+    forget("options.taken")
+    with pytest.raises(MaxRetriesExceeded, match="it was called directly"):
+        await again()

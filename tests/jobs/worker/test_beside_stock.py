@@ -282,7 +282,9 @@ async def has_two(redis: Redis, queue: str) -> bool:
     return await redis.zcard(queue) == 2
 
 
-ONLY_FUNCTIONS = "arq_options.nap is a task: accept_pickle=True reads pickled jobs for functions=[...] alone"
+ONLY_FUNCTIONS = (
+    "arq_options.nap is a task: accept_pickle=True reads pickled jobs for functions=[...] alone: put it back there"
+)
 NOTHING_CARRIES = (
     "EncodingError: the result of gives_a_lock cannot be stored: pickle cannot carry it either: "
     "cannot pickle '_thread.lock' object"
