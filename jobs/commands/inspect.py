@@ -29,7 +29,8 @@ async def inspect_command(context: Context, action: str, queues: tuple[str, ...]
     queued        jobs that are due, the oldest first (-Q: only these queues)
     scheduled     jobs whose time comes later, retries too
     reserved      due jobs that a rate or concurrency limit holds back, or that
-                  wait for a worker that knows their task
+                  wait for a worker that knows their task; and jobs of dead
+                  workers that wait for their turn to run again
     registered    the tasks that each worker knows
     revoked       jobs revoked lately
     stats         what each worker has done
@@ -141,10 +142,12 @@ async def _waiting(
     limit: int,
     which: Literal["due", "later"],
     wanted: Callable[[monitor.JobRow], bool] = lambda row: True,
+    with_lapsed: bool = False,
 ) -> Answer:
     found = list[monitor.JobRow]()
     for queue in await context.queues(queues):
         before = len(found)
+        found += await monitor.lapsed(context.redis, queue, limit + 1) if with_lapsed else []
         async for row in monitor.waiting(context.redis, queue, which):
             if wanted(row):
                 found.append(row)
@@ -173,6 +176,6 @@ _OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]
     "active": _active,
     "queued": partial(_waiting, which="due"),
     "scheduled": partial(_waiting, which="later", wanted=lambda row: not (row.held or row.unknown)),
-    "reserved": partial(_waiting, which="later", wanted=lambda row: row.held or row.unknown),
+    "reserved": partial(_waiting, which="later", wanted=lambda row: row.held or row.unknown, with_lapsed=True),
     "revoked": _revoked,
 }

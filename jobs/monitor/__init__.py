@@ -22,7 +22,7 @@ from .search import Page, find, running
 from .search_indexes import queue_names
 from .summary import Overview, overview
 from .task_list import TaskInfo, tasks
-from .waiting_list import Purge, purgeable, waiting
+from .waiting_list import Purge, lapsed, purgeable, waiting
 from .worker_list import WorkerInfo
 from .worker_list import online as workers
 from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
@@ -31,7 +31,7 @@ __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",
     "MaskedCall", "Minute", "NotRetried", "Overview", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
     "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit",
-    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "job", "last_minutes", "minutes",
+    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "job", "lapsed", "last_minutes", "minutes",
     "note", "noted", "now", "overview", "pause", "pause_schedule", "purge", "purge_queue",
     "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule",
     "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks", "text",

@@ -48,7 +48,7 @@ class JobDetail:
     children_count: int
     progress: Any
     reasons: list[Reason]
-    """Why it has not started; [] if it has."""
+    """Why it has not started, or not again after the death of its worker; [] if it runs or has ended."""
     can_retry: bool
     can_revoke: bool
     can_reschedule: bool
@@ -61,7 +61,9 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     row = await row_of(connection, job_id)
     if state == "UNKNOWN":  # only its result has ended; or it is a member that was not called yet
         state = row.state if row else ""
-    reasons = await why(connection, job_id) if state in ("", "PENDING", "RETRY") else []
+    reasons = await why(connection, job_id) if state not in TERMINAL else []
+    if state == "STARTED" and reasons[0].code != "suspect":
+        reasons = []
     if not state and reasons[0].code == "unknown":
         return None
     parent = row.parent if row else (await members.member_of(connection, job_id) or ("",))[0]

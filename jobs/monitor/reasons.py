@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo, JobRecord, read_info, read_record
@@ -20,7 +19,7 @@ from .worker_list import online
 
 @dataclass(frozen=True)
 class Reason:
-    """`code`: unknown, ended, running, children, due, paused, no-worker, unknown-task, concurrency-limit,
+    """`code`: unknown, ended, running, children, suspect, due, paused, no-worker, unknown-task, concurrency-limit,
     rate-limit, busy or next; and besides, expires."""
 
     code: str
@@ -33,8 +32,12 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     state = await Result(job_id, connection).state()
     if state == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
-    stored: Any = await connection.execute_command("HGETALL", connection.key.RECORD + job_id)
-    if state == "STARTED" or state in TERMINAL:
+    async with connection.pipeline() as pipe:
+        pipe.hgetall(connection.key.RECORD + job_id)
+        pipe.exists(connection.key.IN_PROGRESS + job_id)
+        stored, owned = await pipe.execute()
+    ownerless = stored.get(b"state") == b"STARTED" and not owned and b"tree" not in stored
+    if state in TERMINAL or (state == "STARTED" and not ownerless):
         return [await _begun(connection, read_info(job_id, state, stored))]
     job, expires = read_record(job_id, state, stored), moment(whole_ms(stored.get(b"expires")))
     reasons = await _held_back(connection, job)
@@ -57,13 +60,15 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
         pipe.sismember(connection.key.PAUSED, queue)
         score, rank, paused = await pipe.execute()
     due, before = job.due or moment_of(score or 0), f"{rank or 0:,} job{' comes' if rank == 1 else 's come'} before it"
+    serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
     reasons = list[Reason]()
-    if due > at:
+    if job.state == "STARTED":
+        reasons.append(await _suspect(connection, job, queue, len(serving)))
+    elif due > at:
         what = "its retry is due" if job.state == "RETRY" else "it is due"
         reasons.append(Reason("due", f"{what} at {time_text(due)}", due))
     if paused:
         reasons.append(Reason("paused", f"queue {queue!r} is paused"))
-    serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
     knowing = [worker for worker in serving if task in worker.tasks]
     if not serving:
         quiet = " but quiet ones" if any(queue in worker.queues for worker in workers) else ""
@@ -75,6 +80,18 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
         slots = sum(worker.max_jobs for worker in knowing)
         reasons.append(Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {before}"))
     return reasons or [Reason("next", f"nothing holds it back; {before}")]
+
+
+async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: int) -> Reason:
+    """Its lease has ended. It stays noted, in the order of their ends, until a worker takes the job over."""
+    leases = connection.key.LEASES + queue
+    ended, before = await connection.zscore(leases, job.id), await connection.zrank(leases, job.id) or 0
+    when = f" at {time_text(moment(ended))}" if ended else ""
+    return Reason(
+        "suspect",
+        f"its worker {job.worker or '?'} died or lost its lease{when}: such jobs run again one at a time on each worker, "
+        f"and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
+    )
 
 
 async def _limits(connection: JobsRedis, job_id: str, task: str, at: datetime) -> list[Reason]:

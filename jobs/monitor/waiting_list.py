@@ -7,8 +7,10 @@ from typing import Literal
 
 from ..client.connection import JobsRedis
 from ..store.store import now, now_ms
+from ..store.stored_values import text
 from ..values.must_await import awaited
 from .job_row import START, JobRow, step_along
+from .search import rows_of
 from .search_indexes import SearchIndex
 
 READ_AT_ONCE = 500
@@ -26,6 +28,14 @@ async def waiting(connection: JobsRedis, queue: str, which: Literal["due", "late
             yield row if row.queue == queue else replace(row, queue=queue)
         page = {row.id for row in step.rows}
         seen = seen | page if step.last == before.last else page
+
+
+async def lapsed(connection: JobsRedis, queue: str, most: int) -> list[JobRow]:
+    """Jobs of dead workers, still STARTED, that wait until a worker takes them over: the next ones, in that order."""
+    at = await now_ms(connection)
+    ids = await connection.zrangebyscore(connection.key.LEASES + queue, "-inf", at, start=0, num=most)
+    rows = await rows_of(connection, list(map(text, ids)))
+    return [replace(row, due=row.due or row.started) for row in rows if row.state == "STARTED"]
 
 
 @dataclass(frozen=True)

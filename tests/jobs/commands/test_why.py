@@ -185,6 +185,36 @@ async def test_it_runs(why: Why, start_online: StartOnline) -> None:
     assert "it runs on " in (await why(result, "running")).out
 
 
+async def test_its_worker_died_and_it_waits_to_run_alone(
+    why: Why, cli: Cli, connection: JobsRedis, start_online: StartOnline
+) -> None:
+    dies = await start_online(LEASE="1")
+    results = [await tasks.nap.delay(30) for _ in range(4)]
+
+    async def all_run() -> bool:
+        return [await result.state() for result in results] == ["STARTED"] * 4
+
+    await wait_until(all_run, "all to run")
+    name = (await results[0].info()).worker
+    await start_online(LEASE="1")
+    dies.process.kill()
+
+    async def one_runs_again() -> list[Any]:
+        infos = [await result.info() for result in results]
+        return sorted(info.id for info in infos if info.attempts == 1) if any(i.attempts == 2 for i in infos) else []
+
+    waiting = await wait_until(one_runs_again, "one to run again")
+    assert len(waiting) == 3
+    for n, result in enumerate(sorted((result for result in results if result.id in waiting), key=lambda r: r.id)):
+        text = (await why(result, "suspect")).out
+        assert f"{result.id}: its worker {name} died or lost its lease at 2" in text
+        assert f"one at a time on each worker, and {n} come before it; 1 worker now for queue 'default'" in text
+        assert [reason.code for reason in (await monitor.job(connection, result.id)).reasons] == ["suspect"]
+    [again] = {result.id for result in results} - {*waiting}
+    assert (await monitor.job(connection, again)).reasons == []
+    assert sorted(job["id"] for job in (await cli("inspect", "reserved", "--json")).json) == waiting
+
+
 async def test_it_has_ended(why: Why, start_online: StartOnline) -> None:
     await start_online()
     result = await tasks.log.delay("x")
