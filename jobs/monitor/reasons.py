@@ -89,8 +89,8 @@ async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: i
     when = f" at {time_text(moment(ended))}" if ended else ""
     return Reason(
         "suspect",
-        f"its worker {job.worker or '?'} died or lost its lease{when}: such jobs run again one at a time on each worker, "
-        f"and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
+        f"its worker {job.worker or '?'} died or lost its lease{when}: such jobs run again one at a time "
+        f"on each worker, and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
     )
 
 
