@@ -10,6 +10,7 @@ from typing import Any, TypeVar, Unpack
 from ..store import default
 from ..tasks import blocking_calls
 from ..tasks.blocking_calls import BlockingResult
+from ..values.wrong_calls import explained
 from . import decorator, result
 from .connection import ConnectionKeywords, JobsRedis
 
@@ -18,6 +19,7 @@ R = TypeVar("R")
 _connected_to: tuple[Any, ...] = ()
 
 
+@explained
 def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> None:
     """Make the Redis at *redis_url* the one that calls of this process use where there is no other connection.
 
@@ -30,6 +32,7 @@ def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> None:
         _connected_to = wanted
 
 
+@explained
 def send_task(
     name: str, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
 ) -> BlockingResult[Any]:
@@ -37,6 +40,7 @@ def send_task(
     return BlockingResult(blocking_calls.wait_for("", "send_task", decorator.send_task, name, args, kwargs, **options))
 
 
+@explained
 def first(results: Iterable[BlockingResult[R]], timeout: float | timedelta | None = None, terminate: bool = False) -> R:
     """As `jobs.first`."""
     several = [getattr(one, "_target", one) for one in results]

@@ -21,6 +21,7 @@ from ..tasks.declarations import declared
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import all_awaited, awaited
+from ..values.wrong_calls import explained
 from ..workflows.canvas import Node, Signature
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, Settled, strangers
@@ -80,7 +81,7 @@ class JobsRedis(Store):
         for option in options.keys() - OPTIONS:
             raise SettingsMistake(
                 f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
-                "URL, such as redis://user:password@host:6379/3"
+                f"URL, such as redis://user:password@host:6379/3; {checks.hint(option, ['answer_s', *OPTIONS])}"
             )
         with checks.as_settings_mistake():
             checks.seconds("answer_s", answer_s)
@@ -181,6 +182,7 @@ class JobsRedis(Store):
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
 
 
+@explained
 @contextlib.asynccontextmanager
 async def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> AsyncIterator[JobsRedis]:
     """Make the Redis at *redis_url* the one that `.delay()` uses in this whole process, until the block ends.

@@ -21,6 +21,7 @@ from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
+from ..values.missing_attributes import Explains
 from ..values.must_await import awaited, plain_task
 from . import callables
 from .plain_data import kept_of
@@ -31,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Task(Generic[P, R]):
+class Task(Explains, Generic[P, R]):
     """A function that can also be called on a worker. Made by `@task`; known by its name everywhere."""
 
     def __init__(self, function: Callable[..., Any], name: str, options: TaskOptions) -> None:

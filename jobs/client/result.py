@@ -18,6 +18,7 @@ from ..store.stored_values import chunked, text
 from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
+from ..values.missing_attributes import Explains
 from ..values.must_await import all_awaited, awaited
 from ..workflows import member_ids, members
 from ..workflows.canvas import Node
@@ -31,7 +32,7 @@ R = TypeVar("R")
 
 
 @all_awaited
-class Result(Generic[R_co]):
+class Result(Explains, Generic[R_co]):
     """A job by its id, text or a UUID. Making one asks nothing; each method asks Redis."""
 
     def __init__(

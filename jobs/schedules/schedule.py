@@ -15,6 +15,7 @@ from ..errors import SettingsMistake
 from ..tasks import registry
 from ..tasks.registry import RegisteredTask
 from ..values import checks
+from ..values.wrong_calls import explained
 from . import cron
 from .cron import Field
 
@@ -81,6 +82,7 @@ class crontab(Schedule):
     moment missed while no worker ran is caught up once if it is not longer ago than *window*.
     """
 
+    @explained
     def __init__(
         self,
         task: RegisteredTask | str,
@@ -122,6 +124,7 @@ class crontab(Schedule):
 class every(Schedule):
     """Due each time that *period* has gone by, counted from 1970: the same moments on every machine."""
 
+    @explained
     def __init__(
         self,
         task: RegisteredTask | str,

@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
+from ..values.missing_attributes import Explains
 from ..values.must_await import running
+from ..values.wrong_calls import all_explained
 from .option_types import CallOptions, ManyOptions
 
 P = ParamSpec("P")
@@ -124,6 +126,7 @@ def _asked(verb: str, kind: Callable[..., V]) -> Callable[..., V]:
     return ask
 
 
+@all_explained
 class BlockingJob(_Blocking):
     """`self.blocking` in a plain `def` task."""
 
@@ -136,7 +139,8 @@ class BlockingJob(_Blocking):
         self._wait("update_state", meta=meta)
 
 
-class BlockingResult(_Blocking, Generic[R_co]):
+@all_explained
+class BlockingResult(_Blocking, Explains, Generic[R_co]):
     """A `Result` whose methods wait. `result.blocking` gives it, and so does each call."""
 
     shown = "result"

@@ -14,7 +14,9 @@ from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from ..store.stored_values import moment
 from ..values import checks
+from ..values.missing_attributes import Explains
 from ..values.must_await import all_awaited, running
+from ..values.wrong_calls import explained
 from .blocking_calls import BlockingJob
 from .registry import RegisteredTask
 
@@ -22,7 +24,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Explains):
     """What is known of a running job: Celery's `self.request`."""
 
     id: str | None
@@ -51,7 +53,7 @@ encoding.declare_type(Request, 30, lambda request: list(vars(request).values())[
 
 
 @all_awaited
-class CurrentJob:
+class CurrentJob(Explains):
     """One run of a task."""
 
     thread: asyncio.Future[Any] | None = None
@@ -105,6 +107,7 @@ class CurrentJob:
         for call in self.calls:
             call.cancel()
 
+    @explained
     def retry(
         self,
         *,

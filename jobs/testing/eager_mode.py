@@ -23,6 +23,7 @@ from ..store.store import NEW, TAKEN
 from ..tasks import registry
 from ..tasks.current import Request
 from ..values.must_await import all_awaited
+from ..values.wrong_calls import explained
 from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
 from ..worker.execution.held_job import HeldJob
 from ..worker.execution.hooks import Hooks
@@ -42,6 +43,7 @@ THREADS = 1_000
 """Plain functions that may wait for each other: a thread is started when no other is free."""
 
 
+@explained
 @contextlib.contextmanager
 def eager(around: Around | None = None, middleware: Sequence[Middleware] = ()) -> Iterator[None]:
     """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.

@@ -9,6 +9,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 from ..errors import NotAwaited
+from .wrong_calls import refuse_wrong_call
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -44,7 +45,11 @@ class Awaited:
                     f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: "
                     f"{self._instead(args)}"
                 ) from None
-        return self._function(*args, **kwargs)
+        try:
+            return self._function(*args, **kwargs)
+        except TypeError:
+            refuse_wrong_call(self._function, args, kwargs)
+            raise
 
     def _instead(self, args: tuple[Any, ...]) -> str:
         verb = self._function.__name__

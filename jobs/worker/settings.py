@@ -12,6 +12,7 @@ from ..errors import SettingsMistake
 from ..schedules.schedule import Schedule, crontab
 from ..store import keys
 from ..store.redis_url import RedisURL
+from ..values.wrong_calls import explained
 from . import arq_options
 from .arq_command import use_our_worker
 from .builtin_tasks import map_items, starmap_items
@@ -19,6 +20,7 @@ from .orchestrator import workflow
 from .worker_options import WorkerKeywords, checked
 
 
+@explained
 def worker_settings(
     *,
     redis_url: str,

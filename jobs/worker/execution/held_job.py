@@ -15,6 +15,7 @@ from ...store import scripts
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.registry import RegisteredTask
+from ...values.missing_attributes import no_attribute
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .hooks import ctx_for
 from .slots import Slot
@@ -98,7 +99,7 @@ class JobOnWorker(CurrentJob):
 
     def __getattr__(self, name: str) -> Any:
         if name not in _PARTS:
-            raise AttributeError(f"CurrentJob has no attribute {name!r}", name=name, obj=self)
+            raise no_attribute(self, name)
         part = vars(self)[name] = _PARTS[name](self._held)
         return part
 

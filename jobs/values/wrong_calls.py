@@ -1,0 +1,68 @@
+"""A wrong call of a function of ours: the error names the option that was meant, or what it has to be given."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from . import checks
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+_OWN_ARGUMENTS: Final = "leave it out: the job runs again with the arguments that it has; for others, call the task"
+OPTIONS: Final = {
+    "args": _OWN_ARGUMENTS,
+    "kwargs": _OWN_ARGUMENTS,
+    "interval": "leave it out: it hears of the end at once",
+    "max_retries": "give it to @task(max_retries=...)",
+    "queue": "give it to @task(queue=...), or to the call: apply_async(..., queue=...)",
+    "schedule": "write crontab(task, minute=0), or every(task, timedelta(minutes=5))",
+    "signal": "leave it out: terminate=True stops it",
+    "state": "leave it out: a report is what meta= says",
+    "throw": "write raise self.retry(...)",
+}
+"""Options of Celery, of functions that do not have them."""
+
+
+def explained(function: F) -> F:
+    """Have a wrong call of a function of ours say what to write instead."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            refuse_wrong_call(function, args, kwargs)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def all_explained(cls: C) -> C:
+    """The same for each public method of a class, and for making one."""
+    for name, member in list(vars(cls).items()):
+        if inspect.isfunction(member) and (name == "__init__" or not name.startswith("_")):
+            setattr(cls, name, explained(member))
+    return cls
+
+
+def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """TypeError if *function* cannot be called so: it names the option that was meant, or what it has to be given."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        why = str(error)
+    else:
+        return
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    parameters = [one for one in signature.parameters.values() if one.name != "self"]
+    named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    for option in kwargs:
+        if option not in named and not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            instead = OPTIONS.get(option) or checks.hint(option, named)
+            raise TypeError(f"{name}() has no option {option!r}; {instead}") from None
+    needed = [one for one in parameters if one.default is one.empty and one.name in named]
+    form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)
+    raise TypeError(f"{name}(): {why}; write {name}({form}{', ' if form else ''}...)") from None
