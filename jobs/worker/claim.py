@@ -94,10 +94,10 @@ class Claimer:
             async with self._outage.attempt():
                 await put_aside(self._connection)
         for job_id, why in unreadable:
-            logger.error("job %r cannot be read, it is left for a minute: %r", job_id, why)
+            logger.error("job %s cannot be read, it is left for a minute: %s", text(job_id), text(why))
         if foreign and not self._warned:
             self._warned = True
-            logger.warning("job %r is run by a stock arq worker on our queue; it is left alone", foreign[0])
+            logger.warning("job %s is run by a stock arq worker on our queue; it is left alone", text(foreign[0]))
         now = time.monotonic()
         jobs = []
         for row in rows:

@@ -15,6 +15,7 @@ from ..errors import WorkerLost
 from ..store import default
 from ..store.cancellation import Background, cancel_until_ended, wait_at_most
 from ..store.script_connection import ScriptConnection
+from ..store.stored_values import text as stored_text
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer, ClaimSize
@@ -58,6 +59,8 @@ class Engine:
         self.held: dict[str, HeldJob] = {}
         """Jobs that are ours until their outcome is recorded."""
         self._tokens: dict[str, str] = {}
+        self._not_for_us = set[str]()
+        """Jobs that were put back for a worker that knows their tasks: a burst leaves them."""
         self.tasks: dict[HeldJob, asyncio.Task[None]] = {}
         """They end with the code of their jobs. A thread of a cancelled job may not."""
         self._runner = runner
@@ -232,7 +235,10 @@ class Engine:
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1
             if outcome.state == FAILURE:
                 self._runner.report(held, outcome)
-        if (after_end := self._runner.hooks.after_end) is not None and outcome is not None and outcome.ends:
+        if outcome is not None and outcome.unknown_since:
+            self._not_for_us.add(held.job.id)
+        has_run = held.announced and held.refusal is None and outcome is not None and outcome.ends
+        if has_run and (after_end := self._runner.hooks.after_end) is not None:
             self.hooks.start(call_hook(after_end, held.call.task, held.ctx))
         held.current = None  # it holds `held` in turn: they would wait for the garbage collector
 
@@ -245,8 +251,11 @@ class Engine:
             self.waker.wake()
 
     async def _is_anything_left(self) -> bool:
-        queues = map(self._redis.key.queue_key, self.queues)
-        return bool(self.held) or any([await self._redis.zcard(queue) for queue in queues])
+        for queue in map(self._redis.key.queue_key, self.queues):
+            first = await self._redis.zrange(queue, 0, len(self._not_for_us))  # one more than are not for us
+            if not self._not_for_us.issuperset(map(stored_text, first)):
+                return True
+        return bool(self.held)
 
     async def _stop_background(self) -> None:
         """Release what may still be ours, and close; Redis being away now must not keep the process."""

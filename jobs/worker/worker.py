@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from signal import Signals
@@ -173,11 +174,17 @@ class Worker(ArqWorker):
         outage = Outage("write the health record")
         while True:
             self._take_counts(engine)
-            self._last_health_check = 0  # arq would leave out a beat that comes before its time
-            self._last_health_check_log = None  # and log each change: here a line every few seconds
             async with outage.attempt():
                 await self.record_health()
             await asyncio.sleep(max(self.health_check_interval / 2, 0.5))
+
+    async def record_health(self) -> None:
+        """As arq's: of all queues, and without a line in the log each time that it has changed."""
+        queues = map(self.pool.key.queue_key, self._options.queues)  # type: ignore[attr-defined]
+        counts = f"j_complete={self.jobs_complete} j_failed={self.jobs_failed} j_retried={self.jobs_retried}"
+        queued = sum([await self.pool.zcard(queue) for queue in queues])
+        said = f"{datetime.now():%b-%d %H:%M:%S} {counts} j_ongoing={len(self.tasks)} queued={queued}"
+        await self.pool.set(self.health_check_key, said, px=int((self.health_check_interval + 1) * 1000))
 
     async def _leave(self, name: str) -> None:
         """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""

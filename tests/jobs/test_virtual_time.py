@@ -323,7 +323,9 @@ async def test_what_is_due_too_often_is_named(jobs_worker: Workers, jobs_clock: 
             await jobs_clock.advance(days=1)
 
 
-async def test_moments_at_which_nothing_runs_do_not_count(jobs_worker: Workers, jobs_clock: Clock) -> None:
+async def test_moments_at_which_nothing_runs_do_not_count(
+    jobs_worker: Workers, jobs_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """A job of a task that is at its limit of concurrency is looked at each hour, one of an unknown task more often."""
 
     @task(name="virtual.alone", max_concurrency=1)
@@ -337,6 +339,7 @@ async def test_moments_at_which_nothing_runs_do_not_count(jobs_worker: Workers, 
         unknown = await Signature("virtual.nobody").delay()
         await jobs_clock.advance(minutes=5)
         assert await unknown.state() == "PENDING"
+        assert 1 <= caplog.text.count("does not know the task") <= 6  # once a minute
         assert [await result.state() for result in results] == ["SUCCESS"] * 2
 
 

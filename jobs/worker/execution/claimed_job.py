@@ -15,6 +15,8 @@ RETRY = "RETRY"
 PENDING = "PENDING"
 PARKED = "PARKED"
 """A workflow that waits for its members and is parked: it is due again when one ends."""
+UNKNOWN_AGAIN_S = 5
+"""How long a job with an unknown task is put back: a newer worker may know it."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,18 @@ from ...tasks import masking
 from ...values.short_text import said, text
 from ...values.untrusted_text import PrintableRecords, printable
 from .. import turn_log
-from .claimed_job import PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, CallData, ClaimedJob, Outcome
+from .claimed_job import (
+    PARKED,
+    PENDING,
+    RETRY,
+    REVOKED,
+    STARTED,
+    SUCCESS,
+    UNKNOWN_AGAIN_S,
+    CallData,
+    ClaimedJob,
+    Outcome,
+)
 
 logger = logging.getLogger("arq.worker.jobs")
 logger.addFilter(PrintableRecords())
@@ -74,6 +85,9 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
 
 
 def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
+    """One that waits for a worker that knows its task is looked at every few seconds: of it once a minute."""
+    if outcome.unknown_since and (job.received - outcome.unknown_since) % 60_000 >= UNKNOWN_AGAIN_S * 1000:
+        return
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, outcome.state)
     late_s = (job.received - (job.enqueued or job.received)) / 1000
     if outcome.state == REVOKED:

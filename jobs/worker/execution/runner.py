@@ -18,7 +18,7 @@ from ...tasks.declarations import KnownTask
 from .. import turn_log
 from ..json_log import log_fields
 from . import job_log
-from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, ClaimedJob, Outcome, revoked
+from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
 from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
@@ -29,8 +29,6 @@ NOT_ACCEPTED = (
     "unable to deserialize job: it was pickled, as arq does by default; "
     "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
 )
-UNKNOWN_AGAIN_S = 5
-"""How long a job with an unknown task is put back: a newer worker may know it."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from arq.worker import JobExecutionFailed, async_check_health, create_worker
 from redis.asyncio import Redis
 
 import jobs
-from jobs import connect, crontab, group, worker_settings
+from jobs import connect, crontab, group, send_task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.errors import MaxRetriesExceeded, SettingsMistake, TimeLimitExceeded
 from jobs.worker import Worker
@@ -173,12 +173,14 @@ async def test_what_ends_a_worker_ends_it(
     connection: JobsRedis, redis_url: str, options: dict[str, Any], ran: int
 ) -> None:
     await nap.apply_many([(0,)] * 3)
+    left = await send_task("options.of_tomorrow")  # for a worker that knows it
     worker = create_worker(worker_settings(redis_url=redis_url, **enough(burst=True, handle_signals=False, **options)))
 
     async with asyncio.timeout(T):
         await worker.main()
     await worker.close()
     assert len(runs) == ran
+    assert await left.state() == "PENDING"
 
 
 async def test_every_hook_is_called_and_those_of_a_job_share_its_ctx(
@@ -196,8 +198,11 @@ async def test_every_hook_is_called_and_those_of_a_job_share_its_ctx(
 
     names = ["on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end"]
     worker = await start_worker(**enough(ctx={"given": "all"}, **{name: hook(name) for name in names}))
-    job = await connection.enqueue_job("f")
+    too_often, job = [await connection.enqueue_job("f", _job_try=n) for n in (99, None)]  # the first is not started
+    assert too_often is not None
     assert job is not None
+    with pytest.raises(JobExecutionFailed, match="retries exceeded"):
+        await too_often.result(timeout=T, poll_delay=0.05)
     await job.result(timeout=T, poll_delay=0.05)
     await (await nap.delay(0)).get(timeout=T)
     await wait_until(lambda: " ".join(called).count("after_job_end") == 2, "the hooks")
@@ -326,10 +331,15 @@ async def test_max_tries_bounds_functions_and_tasks(connection: JobsRedis, start
         assert len(runs) == tries
 
 
-@pytest.mark.parametrize("options", [{}, {"health_check_key": "alive"}, {"queue_name": "mail"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"health_check_key": "alive"}, {"queue_name": "mail"}, {"queue_name": "mail", "queues": ["default"]}],
+    ids=str,
+)
 async def test_the_health_record_is_where_arq_looks_for_it(
     redis: Redis, redis_url: str, start_worker: StartWorker, options: dict[str, Any]
 ) -> None:
+    later = await nap.apply_async((0,), countdown=3600)
     await start_worker(**enough(health_check_interval=30, **options))
     key = options.get("health_check_key", f"{options.get('queue_name', 'arq:queue')}:health-check")
     await wait_until(lambda: redis.exists(key), "the health record")
@@ -337,7 +347,10 @@ async def test_the_health_record_is_where_arq_looks_for_it(
 
     assert await async_check_health(settings, options.get("health_check_key"), options.get("queue_name")) == 0
     assert 25 < await redis.ttl(key) <= 31
+    waiting = options != {"queue_name": "mail"}  # in one of the queues that it serves
+    assert (await redis.get(key)).endswith(b" queued=%d" % waiting)
     await redis.delete(key)
+    await later.revoke()
 
 
 def as_json(value: Any) -> bytes:
