@@ -7,6 +7,7 @@ each rebuilds it by its own.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..errors import DoesNotFit
 from ..tasks import registry
 from ..tasks.annotations import ANNOTATED, Annotations
 from ..workflows.canvas import Node, Signature, Workflow, group
@@ -29,17 +30,18 @@ def has_annotations(node: Node) -> bool:
 
 def with_plain_data(node: Node, before: int = 0) -> Node:
     """The same calls with plain data for arguments; *before*: how many others will come before its own."""
-    args, kwargs, before = node.args, node.kwargs, 0 if node.immutable else before
-    if isinstance(node, Workflow) and node.tasks:  # its arguments go to the tasks that are called first
-        first = len(node.tasks) if isinstance(node, group) else 1
-        tasks = [with_plain_data(task.clone(args, kwargs), before) for task in node.tasks[:first]]
+    before = 0 if node.immutable else before
+    if isinstance(node, Workflow):
+        if not has_annotations(node):
+            return node
+        first = len(node.tasks) if isinstance(node, group) else 1  # they are called first, with its arguments
+        tasks = [with_plain_data(task.clone(node.args, node.kwargs), before) for task in node.tasks[:first]]
         tasks += [with_plain_data(task, 1) for task in node.tasks[first:]]
         node = node._with(args=(), kwargs={}, tasks=tuple(tasks))
-    elif isinstance(node, Signature) and node.task in MAPS and len(args) == 2:
-        node = node._with(args=_plain_map(*args, each_is_all=node.task == "jobs.starmap"))
+    elif isinstance(node, Signature) and node.task in MAPS and len(node.args) == 2:
+        node = node._with(args=_plain_map(*node.args, each_is_all=node.task == "jobs.starmap"))
     elif isinstance(node, Signature) and (own := annotations_of(node.task)) is not None:
-        args, kwargs = own.arguments("write", args, kwargs, before)
-        node = node._with(args=args, kwargs=kwargs)
+        node = own.applied("write", node, before)
     return node._with(options=plain_callbacks(node.options)) if node.options else node
 
 
@@ -57,14 +59,19 @@ def kept_of(node: Node) -> Node | None:
 
 
 def rebuilt(node: Node, plain: Any) -> Any:
-    """The result of what was called; DoesNotFit if an annotation says otherwise."""
+    """The result of what was called; DoesNotFit if an annotation says otherwise. None may be one that was not kept."""
+    if plain is None:
+        return None
     if isinstance(node, Signature):
         if node.task in MAPS:
             return [rebuilt(Signature(node.args[0]["task"]), one) for one in plain]
         own = annotations_of(node.task)
         return plain if own is None else own.result("read", plain)
     if isinstance(node, group):
-        pairs, errors = zip(_listed(node), plain, strict=True), BaseException  # with return_exceptions=True
+        members = [*_listed(node)]
+        if type(plain) is not list or len(plain) != len(members):
+            raise DoesNotFit(f"a group of {len(members)}: it was called with another number of members, under this id")
+        pairs, errors = zip(members, plain, strict=True), BaseException  # with return_exceptions=True
         return [one if isinstance(one, errors) else rebuilt(member, one) for member, one in pairs]
     return rebuilt(node.tasks[-1], plain) if isinstance(node, Workflow) and node.tasks else plain
 
@@ -72,7 +79,8 @@ def rebuilt(node: Node, plain: Any) -> Any:
 def node_at(node: Node | None, place: str) -> Node | None:
     """The member of a workflow that has this place."""
     for number in place.split("."):
-        node = node.tasks[int(number)] if isinstance(node, Workflow) else None
+        members = node.tasks if isinstance(node, Workflow) else ()
+        node = members[int(number)] if int(number) < len(members) else None
     return node
 
 

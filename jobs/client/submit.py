@@ -21,7 +21,7 @@ from ..workflows import member_ids
 from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
-from .plain_data import has_annotations, plain_callbacks, with_plain_data
+from .plain_data import plain_callbacks, with_plain_data
 
 WORKFLOW: Final = "jobs.workflow"
 """The task that evaluates a stored tree on a worker."""
@@ -55,6 +55,7 @@ def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]],
     digits, calls = os.urandom(16 * len(pairs)).hex(), list[Call]()
     given: Mapping[str, Any] | None = None
     for n, (node, options) in enumerate(pairs):
+        node = with_plain_data(node) if ANNOTATED else node
         if node.options or not isinstance(node, Signature) or options.get("task_id"):
             calls.append(call_of(connection, node, options, known))
             continue
@@ -71,7 +72,6 @@ def _call_of(
     if isinstance(node, Signature):
         return _task_call(connection, node, Terms.of(options, known, limit), known, limit, job_id)
     if limit is None:
-        node = with_plain_data(node) if has_annotations(node) else node
         check_arguments(node)
     stored = settled(_with_headers_below(node), known)
     if job_id:
@@ -193,9 +193,6 @@ def _task_call(
     task = registry.find(name)
     if task is not None:
         task.parameters.check(args, kwargs)
-    if limit is None and ANNOTATED:
-        plain = with_plain_data(signature)
-        args, kwargs = plain.args, plain.kwargs
     try:
         payload = connection.encode_call(name, args, kwargs, None, terms.callbacks, limit, terms.headers)
     except EncodingError as error:

@@ -11,19 +11,19 @@ from ..values.shapes.shape import ANYTHING, Misfit, Shape, via
 _NATIVE = tuple(LEAVES - {type(None), bool, int, float, complex, str})
 
 
-def shape(cls: Any) -> Shape:
+def shape(cls: Any, annotation: Any) -> Shape:
     """The shape of such a class. Its library is imported already, and the other one need not be there."""
-    return _struct(cls) if hasattr(cls, "__struct_fields__") else _model(cls)
+    return _struct(cls, annotation) if hasattr(cls, "__struct_fields__") else _model(cls)
 
 
-def _struct(cls: Any) -> Shape:
+def _struct(cls: Any, annotation: Any) -> Shape:
     import msgspec
 
     def from_plain(plain: Any) -> Any:
         try:
-            return msgspec.convert(plain, cls)
+            return msgspec.convert(plain, annotation)
         except msgspec.ValidationError as error:
-            raise _misfit(str(error)) from None
+            raise _misfit(error if error.__cause__ is None else type(error.__cause__).__name__) from None
 
     forms = frozenset({list, tuple} if cls.__struct_config__.array_like else {dict})
     return via(cls, lambda value: msgspec.to_builtins(value, builtin_types=_NATIVE), from_plain, forms)
@@ -40,7 +40,8 @@ def _model(cls: Any) -> Shape:
             return cls.model_validate(plain, strict=False, by_alias=False, by_name=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            misfit = _misfit(first["msg"])
+            is_own = first["type"] in ("value_error", "assertion_error")  # of a validator
+            misfit = _misfit(first["type"] if is_own else first["msg"])
             misfit.where = "".join(f".{part}" for part in first["loc"])
             raise misfit from None
 
@@ -66,6 +67,6 @@ def _natively(value: Any) -> Any:
     return to_jsonable_python(value)
 
 
-def _misfit(why: str) -> Misfit:
+def _misfit(why: object) -> Misfit:
     """Without the values that such a text quotes."""
-    return Misfit(re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", why))
+    return Misfit(re.sub(r"'.*'|\".*\"", "'...'", str(why), flags=re.DOTALL))

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, Optional, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Optional, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import DoesNotFit, SettingsMistake
 from ..values.shapes.annotations import Shapes
@@ -13,6 +14,7 @@ ANNOTATED: set[str] = set()
 """The tasks of this process that have such annotations, by all their names."""
 
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+C = TypeVar("C", bound=Any)
 RESULT = "return"
 
 
@@ -50,6 +52,11 @@ class Annotations:
             {name: self._one(way, named[name], name, one) for name, one in kwargs.items()},
         )
 
+    def applied(self, way: Way, call: C, before: int = 0) -> C:
+        """The same signature, call or request, with its arguments that way."""
+        args, kwargs = self.arguments(way, call.args, call.kwargs, before)
+        return replace(call, args=args, kwargs=kwargs)
+
     def result(self, way: Way, value: Any) -> Any:
         return self._one(way, RESULT, "", value)
 
@@ -65,24 +72,23 @@ class Annotations:
         try:
             return shape.convert(way, value)
         except Misfit as misfit:
-            why, cause = f"{misfit.where and f'at {misfit.where}: '}{misfit}", misfit.__cause__
+            why = f"{misfit.where and f'at {misfit.where}: '}{misfit}"
         except RecursionError:
-            why, cause = "it is nested too deep", None
-        raise DoesNotFit(f"{self._task}: {f'argument {name!r}' if name else 'its result'}: {why}") from cause
+            why = "it is nested too deep"
+        raise DoesNotFit(f"{self._task}: {f'argument {name!r}' if name else 'its result'}: {why}")
 
     def _resolve(self) -> None:
-        shapes = Shapes(self._strict)
         for name, asked in list(self.unresolved.items()):
             holder = SimpleNamespace(__annotations__={name: asked})
             try:
                 found = get_type_hints(holder, self._globals, include_extras=True)[name]
                 if name == RESULT and get_origin(found) in (Awaitable, Coroutine):
                     found = get_args(found)[-1]
-                shape = shapes.of(Optional[found] if name in self._may_be_none else found)  # noqa: UP045
+                shape = Shapes(self._strict).of(Optional[found] if name in self._may_be_none else found)  # noqa: UP045
             except SettingsMistake as mistake:
                 raise SettingsMistake(f"{self._task}: {name!r}: {mistake}") from None
             except Exception:  # a name that is not known, or what is no type at all
                 continue
-            del self.unresolved[name]
-            if shape.converts:
+            self.unresolved.pop(name, None)  # unless another thread was first
+            if shape.looked_at:
                 self.shapes[name] = shape

@@ -117,11 +117,6 @@ declare_type(Money, lambda money: money.cents, Money)
 OrderId = NewType("OrderId", Base[Size])
 
 
-@dataclass
-class Card:
-    kind: Literal["card"] = "card"
-
-
 LINE = Line("a", Decimal("2.50"), frozenset({"x"}))
 ORDER = Order(id=1, inner=[LINE], at=datetime(2026, 1, 2), file=Path("x"), sizes={Size.L: (LINE,)})
 ORDER.before = Order(id=2, inner=[], colour=Colour.BLUE)
@@ -135,6 +130,7 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Line | int | None, 3), (Line | int | None, None), (Literal[Size.S, "x"], Size.S), (Literal[Size.S, "x"], "x"),
     (Box, Box(Colour.RED, 3)), (list[Model], [Model(colour=Colour.RED, File="b", lines=[LINE], at=ORDER.at)]),
     (Struct, Struct(Size.L, ORDER.at, numbers={1})), (list[Money], [Money(5)]), (set[Money], {Money(1)}),
+    (Money | None, Money(5)), (Money | None, None), (set[tuple[Line, int]], {(LINE, 1)}),
 ]  # fmt: skip
 """Annotations, each with a value."""
 

@@ -1,12 +1,11 @@
 """Shapes of what holds other values: lists, tuples, sets, dicts, and one of several types."""
 
 from collections import abc
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NotRequired, Required, get_origin
 
-from .shape import ANYTHING, Misfit, Shape, Way
+from .shape import Misfit, Shape, Way
 
 KINDS: Mapping[Any, frozenset[type]] = {
     **{kind: frozenset({kind}) for kind in (list, tuple, set, frozenset)},
@@ -16,27 +15,30 @@ KINDS: Mapping[Any, frozenset[type]] = {
     **{abc.Set: frozenset({set, frozenset}), abc.MutableSet: frozenset({set})},
 }
 """Annotations of what holds values, with the types that travel."""
+_SETS = frozenset({set, frozenset})
 
 
 def several(cls: Any, shapes: Sequence[Shape], *, is_fixed: bool) -> Shape:
     """Values of one shape, or of one for each place. A set of what has no hash as plain data is a list there."""
-    kinds = KINDS[cls]
-    is_listed = kinds <= {set, frozenset} and shapes[0].has_no_hash
+    kinds, hashes = KINDS[cls], all(shape.hashes for shape in shapes)
 
     def each(way: Way, values: Any) -> Any:
         if is_fixed and len(values) != len(shapes):
             raise Misfit(f"a tuple of {len(shapes)} is expected, not of {len(values)}")
-        kind = type(values)
-        if is_listed:
-            kind = list if way == "write" else set if set in kinds else frozenset
         pairs = zip(shapes if is_fixed else repeat(shapes[0]), values, strict=False)
         made = [shape.at(f"[{n}]", way, value) for n, (shape, value) in enumerate(pairs)]
+        kind = type(values)
+        if way == "write" and kind in _SETS and not hashes:
+            return made
+        if kind not in kinds:  # such a list
+            kind = set if set in kinds else frozenset
         try:
             return made if kind is list else kind(made)
         except TypeError:
             raise Misfit("what is in a set must have a hash") from None
 
-    return _both(cls.__name__, kinds, KINDS[list] if is_listed else kinds, each)
+    forms = kinds if hashes or kinds.isdisjoint(_SETS) else kinds | {list}
+    return Shape(cls.__name__, kinds, forms, each, rebuilds=_any_rebuilds(shapes), hashes=hashes and list not in kinds)
 
 
 def entries(key: Shape, value: Shape) -> Shape:
@@ -46,23 +48,45 @@ def entries(key: Shape, value: Shape) -> Shape:
         pairs = ((f"[{name!r:.40}]", name, own) for name, own in values.items())
         return {key.at(place, way, name): value.at(place, way, own) for place, name, own in pairs}
 
-    return _both("dict", KINDS[dict], KINDS[dict], each)
+    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=_any_rebuilds([key, value]), hashes=False)
 
 
-def choice(shapes: Sequence[Shape], others: frozenset[type]) -> Shape:
-    """One of several shapes: the type of the plain data tells which. *others* stay as they are: None, and what is not
-    looked at."""
+def typed_dict(cls: Any, hints: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Shape:
+    """A TypedDict: a dict, whose other keys stay as they are. *shapes*: by key, once known."""
+    marks = {name: get_origin(hint) for name, hint in hints.items()}  # in what was text the class has not found them
+    needed = [
+        name
+        for name, mark in marks.items()
+        if mark is Required or (mark is not NotRequired and name in cls.__required_keys__)
+    ]
+
+    def each(way: Way, values: Any) -> Any:
+        for name in needed:
+            if name not in values:
+                raise Misfit(f"its {name!r} is missing")
+        return {name: shapes[name].at(f".{name}", way, own) if name in shapes else own for name, own in values.items()}
+
+    return Shape(cls.__qualname__, KINDS[dict], KINDS[dict], each, hashes=False)
+
+
+def choice(shapes: Sequence[Shape]) -> Shape:
+    """One of several shapes: the type of the value, or of its plain data, tells which."""
+    shapes = sorted(shapes, key=lambda shape: object in shape.forms)
 
     def one_of(way: Way, value: Any) -> Any:
-        for shape in shapes:
-            if type(value) in (shape.kinds if way == "write" else shape.forms):
+        *others, last = (shape for shape in shapes if shape.takes(way, value))
+        for shape in others:  # such as `list[int] | list[str]` where all is checked
+            try:
                 return shape.convert(way, value)
-        return value if type(value) in others else shapes[-1].convert(way, value)  # which may take anything
+            except Misfit:
+                continue
+        return last.convert(way, value)
 
-    forms, kinds = (others.union(*(getattr(shape, of) for shape in shapes)) for of in ("forms", "kinds"))
+    kinds, forms = (frozenset[type]().union(*(getattr(shape, of) for shape in shapes)) for of in ("kinds", "forms"))
+    hashes, looked_at = all(shape.hashes for shape in shapes), any(shape.looked_at for shape in shapes)
     name = " or ".join(shape.name for shape in shapes)
-    return _both(name, kinds, ANYTHING if forms >= ANYTHING else forms, one_of)
+    return Shape(name, kinds, forms, one_of, _any_rebuilds(shapes), hashes, looked_at)
 
 
-def _both(name: str, kinds: Any, forms: Any, change: Callable[[Way, Any], Any]) -> Shape:
-    return Shape(name, kinds, forms, partial(change, "write"), partial(change, "read"))
+def _any_rebuilds(shapes: Sequence[Shape]) -> bool:
+    return any(shape.rebuilds for shape in shapes)

@@ -1,13 +1,11 @@
-"""What a shape is, and those of single values: enums, paths, and classes with functions of their own."""
+"""What a shape is, and that of a class whose values two functions convert."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
-from ...errors import EncodingError, SettingsMistake
-from .. import sendable
+from ...errors import SettingsMistake
+from ..sendable import LEAVES
 
 Way: TypeAlias = Literal["write", "read"]
 """From a value to its plain data, or back."""
@@ -21,42 +19,40 @@ class Misfit(Exception):
     where = ""
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 @dataclass(eq=False)
 class Shape:
     """How values of one annotation become plain data, and values again."""
 
     name: str
     kinds: frozenset[type]
-    """The types that its values have."""
+    """The types that its values have; BaseException is any exception."""
     forms: frozenset[type]
     """The types that their plain data have."""
-    write: Convert = _same
-    read: Convert = _same
-    converts: bool = True
-    """False: it is not looked at."""
-    is_native: bool = False
-    """It travels by itself."""
+    change: Callable[[Way, Any], Any] = lambda way, value: value
+    rebuilds: bool = True
+    """False: its values travel by themselves."""
+    hashes: bool = True
+    """Its plain data can be in a set, or a key of a dict."""
+    looked_at: bool = True
 
-    @property
-    def has_no_hash(self) -> bool:
-        """Its plain data cannot be a key of a dict, or in a set."""
-        return self.converts and not self.forms.isdisjoint((dict, list, set, object))
+    def takes(self, way: Way, value: Any) -> bool:
+        taken = self.kinds if way == "write" else self.forms
+        return (
+            type(value) in taken or taken >= ANYTHING or (BaseException in taken and isinstance(value, BaseException))
+        )
 
     def convert(self, way: Way, value: Any) -> Any:
         """The other side of a value, or of plain data; what is plain already stays so. Misfit for what is neither."""
-        kind = type(value)
-        taken, change = (self.kinds, self.write) if way == "write" else (self.forms, self.read)
-        if not self.converts or kind in taken or taken is ANYTHING:
-            return change(value)
-        if way == "write" and (kind in self.forms or self.forms is ANYTHING):
+        if not self.looked_at:
             return value
+        if self.takes(way, value):
+            return self.change(way, value)
+        if way == "write" and self.takes("read", value):
+            return value
+        kind = type(value).__qualname__
         if isinstance(value, tuple(self.kinds)):
-            raise Misfit(f"a {kind.__qualname__} would arrive as {self.name}: annotate it with {kind.__qualname__}")
-        raise Misfit(f"{self.name} is expected, not {kind.__qualname__}")
+            raise Misfit(f"a {kind} would arrive as {self.name}: annotate it with {kind}")
+        raise Misfit(f"{self.name} is expected, not {kind}")
 
     def at(self, place: str, way: Way, value: Any) -> Any:
         """The same for what is inside another value, at this place."""
@@ -67,43 +63,29 @@ class Shape:
             raise
 
 
-def as_it_is(cls: Any, forms: frozenset[type], *, strict: bool = False) -> Shape:
-    """What travels by itself: not looked at, or checked."""
-    return Shape(getattr(cls, "__qualname__", "Any"), forms, forms, converts=strict, is_native=True)
+ANY = Shape("Any", ANYTHING, ANYTHING, rebuilds=False, looked_at=False)
 
 
-def via(cls: Any, to_plain: Convert, from_plain: Convert, forms: frozenset[type] = ANYTHING) -> Shape:
-    """A class whose values become plain data, and values again, by two functions."""
-    return Shape(
-        cls.__qualname__, frozenset({cls}), forms, partial(tried, cls, to_plain), partial(tried, cls, from_plain)
-    )
+def via(
+    cls: Any, to_plain: Convert, from_plain: Convert, forms: frozenset[type] = ANYTHING, kind: type | None = None
+) -> Shape:
+    """A class with two functions. *kind*: the type of its values, if it is another one."""
+
+    def change(way: Way, value: Any) -> Any:
+        return tried(cls, to_plain if way == "write" else from_plain, value)
+
+    hashes = forms.isdisjoint((dict, list, set, object))
+    return Shape(cls.__qualname__, frozenset({kind or cls}), forms, change, hashes=hashes)
 
 
 def tried(cls: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a function of the application returns; for what it raises a Misfit, which does not show its text."""
+    """What a function of the application returns; for what it raises a Misfit, as its text may show the value."""
     try:
         return function(*args, **kwargs)
     except Misfit:
         raise
     except Exception as error:
-        raise Misfit(f"{cls.__qualname__} does not take it: {type(error).__name__}") from error
-
-
-def enum(cls: Any) -> Shape:
-    """Members travel as their values; by their names if a value could not travel."""
-    make, of, forms = cls, "value", frozenset(type(member.value) for member in cls) or frozenset({int})
-    try:
-        sendable.check_all([member.value for member in cls])
-    except EncodingError:
-        make, of, forms = cls.__getitem__, "name", frozenset({str})
-
-    def read(plain: Any) -> Any:
-        try:
-            return make(plain)
-        except Exception:  # its text shows the value
-            raise Misfit(f"it is that of no {cls.__qualname__}") from None
-
-    return Shape(cls.__qualname__, frozenset({cls}), forms, attrgetter(of), read)
+        raise Misfit(f"{cls.__qualname__} does not take it: {type(error).__name__}") from None
 
 
 DECLARED: dict[type, tuple[Convert, Convert]] = {}
@@ -114,6 +96,6 @@ def declare_type(cls: type, to_plain: Convert, from_plain: Convert) -> None:
 
     Declare it before the tasks. *to_plain* returns plain data, of which *from_plain* makes an equal value.
     """
-    if not isinstance(cls, type) or cls in sendable.LEAVES or not (callable(to_plain) and callable(from_plain)):
+    if not isinstance(cls, type) or cls in LEAVES or not (callable(to_plain) and callable(from_plain)):
         raise SettingsMistake("declare_type(): give a class that does not travel by itself, and two functions")
     DECLARED[cls] = to_plain, from_plain

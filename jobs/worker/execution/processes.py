@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TimedOut
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -40,8 +39,7 @@ async def run_in_process(job: CurrentJob) -> Any:
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     request, annotations = job.request, job.task.parameters.annotations
     if annotations is not None:  # rebuilt in the process, too
-        args, kwargs = annotations.arguments("write", request.args, request.kwargs)
-        request = replace(request, args=args, kwargs=kwargs)
+        request = annotations.applied("write", request)
     call = encoding.pack(list(vars(request).values()))  # decoded a moment ago
     log = log_setup.of_this_process()
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)
@@ -76,8 +74,7 @@ def _work(module: str, name: str, soft_limit: float | None, max_retries: int | N
     assert isinstance(task, Task)
     request, annotations = Request(*encoding.loads_wrapped(call)), task.parameters.annotations
     if annotations is not None:
-        args, kwargs = annotations.arguments("read", request.args, request.kwargs)
-        request = replace(request, args=args, kwargs=kwargs)
+        request = annotations.applied("read", request)
     job = CurrentJob(task.with_options(max_retries=max_retries), request)
     with _reports(job) as was_sent:
         try:

@@ -73,8 +73,7 @@ class TaskRunnable:
     async def run(self, held: HeldJob) -> Any:
         annotations = self._task.parameters.annotations
         if annotations is not None:
-            args, kwargs = annotations.arguments("read", held.call.args, held.call.kwargs)
-            held.rebuilt = replace(held.call, args=args, kwargs=kwargs)
+            held.rebuilt = annotations.applied("read", held.call)
         job = held.current = JobOnWorker(self._task, held)
         value = await self._run(job)
         job.checked_headers()  # its callbacks inherit them

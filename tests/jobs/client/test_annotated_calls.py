@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import traceback
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -171,11 +172,11 @@ async def test_strict_checks_arguments_and_the_result() -> None:
     [
         ([{"inner": []}], "argument 'order': its 'id' is missing and has no default"),
         ([{"id": 1, "inner": [{"sku": "x"}, {}]}], r"at .inner\[1\]: its 'sku' is missing"),
-        ([{"id": 1, "inner": [], "colour": "hunter2"}], "at .colour: it is that of no Colour"),
-        ([{"id": 1, "inner": [], "file": 7}], "at .file: Path is expected, not int"),
+        ([{"id": 1, "inner": [], "colour": "hunter2"}], "at .colour: Colour does not take it"),
+        ([{"id": 1, "inner": [], "file": 7}], "at .file: Path or None is expected, not int"),
         ([[1, 2]], "argument 'order': Order is expected, not list"),
         ([{"id": 1, "inner": []}, "text"], "argument 'more': Order is expected, not str"),
-        ([{"id": 1, "inner": [], "sizes": {9: []}}], r"at .sizes\[9\]: it is that of no Size"),
+        ([{"id": 1, "inner": [], "sizes": {9: []}}], r"at .sizes\[9\]: Size does not take it"),
     ],
 )
 async def test_hostile_data_fails_at_once_and_shows_no_value(sent: list[Any], why: str) -> None:
@@ -288,6 +289,82 @@ async def test_parameters_of_objects_and_partials_are_found(made_of: Any) -> Non
             assert await job == ["Order", "Line", "Line", "Line"]
     finally:
         forget("annotated.object")
+
+
+@dataclass
+class Holder:
+    money: Money
+
+
+@dataclass
+class Outer:
+    value: Any
+    inner: Holder | None = None
+
+
+@dataclass
+class Loose:
+    value: Any
+
+
+async def test_a_class_whose_fields_are_unknown_here_leaves_each_parameter_as_it_was() -> None:
+    @task(name="annotated.twice")
+    async def twice(a: Outer, b: Outer) -> list[type]:
+        return [type(a).__name__, type(b).__name__]  # type: ignore[list-item]
+
+    try:
+        with eager():
+            assert await (await twice.delay({"value": 1}, {"value": 2})) == ["dict", "dict"]  # type: ignore[arg-type]
+    finally:
+        forget("annotated.twice")
+
+
+async def test_an_error_names_the_value_inside_that_cannot_travel() -> None:
+    @task(name="annotated.loose")
+    async def loose(a: Loose) -> None: ...
+
+    try:
+        with eager(), pytest.raises(EncodingError, match=r"argument 'a': a tests\.\S+Special cannot be encoded"):
+            await loose.delay(Loose(Special(id=1, inner=[])))
+    finally:
+        forget("annotated.loose")
+
+
+async def test_exceptions_come_to_tasks_that_are_annotated_with_them() -> None:
+    heard = []
+
+    @task(name="annotated.collect", strict=True)
+    async def collect(results: list[Order | BaseException]) -> int:
+        return len(results)
+
+    @task(name="annotated.hear", strict=True)
+    async def hear(request: Any, error: Exception, traceback: str) -> None:
+        heard.append(type(error))
+
+    try:
+        with eager():
+            both = group(make.s(1), tasks.fails.s(ORDER), return_exceptions=True)
+            assert await (await (both | collect.s()).delay()) == 2
+            await (await tasks.fails.apply_async((ORDER,), link_error=hear.s())).get(propagate=False)
+    finally:
+        forget("annotated.collect")
+        forget("annotated.hear")
+    assert heard == [ValueError]
+
+
+async def test_a_result_that_is_not_kept_is_none_and_a_group_of_another_size_is_refused() -> None:
+    @task(name="annotated.ignored", strict=True, ignore_result=True)
+    async def ignored() -> int:
+        return 1
+
+    try:
+        with eager():
+            assert await (await ignored.delay()) is None
+            await group(make.s(1), make.s(2)).apply_async(task_id="same")
+            with pytest.raises(DoesNotFit, match="a group of 1: it was called with another number"):
+                await (await group(make.s(1)).apply_async(task_id="same"))
+    finally:
+        forget("annotated.ignored")
 
 
 # Any value

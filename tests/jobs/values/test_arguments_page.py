@@ -70,7 +70,7 @@ def test_each_type_that_travels_by_its_annotation_is_known() -> None:
     cells = " ".join(column("What travels by its annotation", 1))
 
     assert not [name for name in ANNOTATED if not re.search(rf"\b{name}\b", cells)]
-    assert [name for name, cls in ANNOTATED.items() if not Shapes(strict=False).of(cls).converts] == []
+    assert [name for name, cls in ANNOTATED.items() if not Shapes(strict=False).of(cls).looked_at] == []
 
 
 def test_each_type_of_the_page_travels_and_no_other() -> None:
