@@ -178,7 +178,7 @@ class Chosen(msgspec.Struct):
         (Shown, {"x": "hunter2"}, "Shown does not take it: ValueError"),
         (Validated, {"x": "hunter2"}, "value_error"),
         (Checked, {"x": "hunter2"}, "ValueError"),
-        (Chosen, {"x": "it's \"a\" hunter2"}, r"Invalid enum value '\.\.\.'"),
+        (Chosen, {"x": 'it\'s "a" hunter2'}, r"Invalid enum value '\.\.\.'"),
         (Money, object(), None),
     ],
 )
