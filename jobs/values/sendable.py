@@ -1,15 +1,15 @@
 """What may travel through Redis: checked before anything is encoded. docs/arguments.md lists it."""
 
-import dataclasses
 import enum
 import io
 import types
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgpack
@@ -103,9 +103,13 @@ def refusal(value: Any) -> EncodingError:
     return EncodingError(f"a {_name(value)} cannot be encoded: {text(value)}; pass {remedy(value)}")
 
 
+_What: TypeAlias = type | tuple[type, ...] | str | set[str]
+"""Classes, the attributes that a class has, or the modules that it may be of."""
+
+
 def remedy(value: Any) -> str:
     """What to pass instead of *value*, which is `x` here."""
-    return next((words for holds, words in _REMEDIES if holds(value)), "its id, or a dict with what the task needs")
+    return next((words for what, words in _REMEDIES if _is(value, what)), "its id, or a dict with what the task needs")
 
 
 def _name(value: Any) -> str:
@@ -114,44 +118,36 @@ def _name(value: Any) -> str:
     return f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}".removeprefix("builtins.")
 
 
-def _has(*names: str) -> Callable[[Any], bool]:
-    return lambda value: all(hasattr(type(value), name) for name in names)
-
-
-def _is(*kinds: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, kinds)
-
-
-def _is_from(*modules: str) -> Callable[[Any], bool]:
-    return lambda value: type(value).__module__.partition(".")[0] in modules
+def _is(value: Any, what: _What) -> bool:
+    if isinstance(what, str):
+        return all(hasattr(type(value), name) for name in what.split())
+    return type(value).__module__.partition(".")[0] in what if isinstance(what, set) else isinstance(value, what)
 
 
 _OR = ", or annotate the parameter or the result with its class"
-_REMEDIES: Sequence[tuple[Callable[[Any], bool], str]] = (
-    (_is(enum.Enum), f"x.value{_OR}"),
-    (_is(msgpack.ExtType), "x.data"),
-    (_has("tolist", "item", "dtype", "shape", "__getitem__", "__len__"), "x.tolist() (of a scalar: x.item())"),
-    (_has("item", "dtype"), "x.item()"),
-    (_has("to_pydatetime"), "x.to_pydatetime()"),
-    (_has("model_dump"), f"x.model_dump(){_OR}"),
-    (_has("to_dict"), "x.to_dict()"),
-    (_has("__struct_fields__"), f"msgspec.structs.asdict(x){_OR}"),
-    (_has("__attrs_attrs__"), f"attrs.asdict(x){_OR}"),
-    (_has("_asdict", "_fields"), f"tuple(x) or x._asdict(){_OR}"),
-    (lambda value: dataclasses.is_dataclass(value) and not isinstance(value, type),
-     f"dataclasses.asdict(x){_OR}"),
-    (_is(bytearray, memoryview, bytes), "bytes(x)"),
-    *((_is(kind), f"{kind.__name__}(x)") for kind in (int, float, complex, str, Decimal, tuple, frozenset)),
-    (_is(UUID), "UUID(str(x))"),
-    *((_is(kind), f"{kind.__name__}.fromisoformat(x.isoformat())") for kind in (datetime, date, time)),
-    (_is(timedelta), "timedelta(seconds=x.total_seconds())"),
-    (_is(Mapping), "dict(x)"),
-    (_is(Set), "set(x)"),
-    (_is(PurePath), f"str(x){_OR}"),
-    (_is(io.IOBase), "its path, or what x.read() gave"),
-    (_is(types.CoroutineType), "what `await x` gives"),
-    (_is(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType), "its name"),
-    (_is(Sequence, Iterator), "list(x)"),
-    (_is_from("collections", "array"), "list(x)"),
-    (_is_from("fractions", "ipaddress", "zoneinfo", "yarl"), "str(x)"),
-)  # fmt: skip
+_REMEDIES: Sequence[tuple[_What, str]] = (
+    (enum.Enum, f"x.value{_OR}"),
+    (msgpack.ExtType, "x.data"),
+    ("tolist item dtype shape __getitem__ __len__", "x.tolist() (of a scalar: x.item())"),
+    ("item dtype", "x.item()"),
+    ("to_pydatetime", "x.to_pydatetime()"),
+    ("model_dump", f"x.model_dump(){_OR}"),
+    ("to_dict", "x.to_dict()"),
+    ("__struct_fields__", f"msgspec.structs.asdict(x){_OR}"),
+    ("__attrs_attrs__", f"attrs.asdict(x){_OR}"),
+    ("_asdict _fields", f"tuple(x) or x._asdict(){_OR}"),
+    ("__dataclass_fields__", f"dataclasses.asdict(x){_OR}"),
+    ((bytearray, memoryview, bytes), "bytes(x)"),
+    *((kind, f"{kind.__name__}(x)") for kind in (int, float, complex, str, Decimal, tuple, frozenset)),
+    (UUID, "UUID(str(x))"),
+    *((kind, f"{kind.__name__}.fromisoformat(x.isoformat())") for kind in (datetime, date, time)),
+    (timedelta, "timedelta(seconds=x.total_seconds())"),
+    (Mapping, "dict(x)"),
+    (Set, "set(x)"),
+    (PurePath, f"str(x){_OR}"),
+    (io.IOBase, "its path, or what x.read() gave"),
+    (types.CoroutineType, "what `await x` gives"),
+    ((type, types.FunctionType, types.BuiltinFunctionType, types.MethodType), "its name"),
+    ((Sequence, Iterator, array), "list(x)"),
+    ({"fractions", "ipaddress", "zoneinfo", "yarl"}, "str(x)"),
+)

@@ -2,6 +2,7 @@
 
 from abc import ABCMeta
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
 from importlib import import_module
@@ -36,7 +37,7 @@ class Shapes:
         if cls in (Union, UnionType):
             return _choice([self.of(member) for member in args])
         if cls is Literal:
-            return self._literal(args)
+            return _choice([self._literal(kind, args) for kind in {*map(type, args)}])
         if cls in KINDS:
             return self._container(cls, args)
         if annotation not in self._made:
@@ -66,13 +67,8 @@ class Shapes:
 
     def _native(self, cls: Any, kinds: Iterable[Any]) -> Shape:
         """Of what travels by itself."""
-        return Shape(
-            "None" if cls is type(None) else cls.__name__,
-            frozenset(kinds),
-            frozenset(kinds),
-            rebuilds=False,
-            looked_at=self._strict,
-        )
+        forms = frozenset(kinds)
+        return Shape(cls.__name__, forms, forms, rebuilds=False, looked_at=self._strict)
 
     def _record(self, cls: Any, annotation: Any, fields: Fields | None) -> Shape:
         """*fields*: None for a TypedDict."""
@@ -90,23 +86,21 @@ class Shapes:
         shapes = [self.of(arg) for arg in args if arg is not ...] or [ANY, ANY]
         if not self._strict and not any(shape.looked_at for shape in shapes):
             return self._native(cls, KINDS[cls])
-        if KINDS[cls] != {dict}:
-            return several(cls, shapes, is_fixed=cls is tuple and args != () and ... not in args)
-        if not shapes[0].hashes:
-            raise SettingsMistake(f"a key of a dict cannot be {shapes[0].name}: its plain data has no hash")
-        return entries(*shapes)
+        if shapes[0].has_no_hash and KINDS[cls] <= {dict, set, frozenset}:
+            raise SettingsMistake(f"{shapes[0].name} cannot be a key of a dict or in a set: its plain data has no hash")
+        if KINDS[cls] == {dict}:
+            return entries(*shapes)
+        return several(cls, shapes, is_fixed=cls is tuple and args != () and ... not in args)
 
-    def _literal(self, values: tuple[Any, ...]) -> Shape:
-        enums = {type(value) for value in values if isinstance(value, Enum)}
-        others = self._native(Literal, set(map(type, values)) - enums)
+    def _literal(self, kind: type, values: tuple[Any, ...]) -> Shape:
+        """Of those among the values of a Literal that are of this type."""
 
         def allowed(way: Way, value: Any) -> Any:
-            if not any(type(value) is type(one) and value == one for one in values):
+            if value not in [one for one in values if type(one) is kind]:
                 raise Misfit("it is none of the values that are allowed")
             return value
 
-        others.change = allowed
-        return _choice([*map(self.of, enums), *([others] if others.forms else [])])
+        return self.of(kind) if issubclass(kind, Enum) else replace(self._native(kind, {kind}), change=allowed)
 
 
 def _choice(shapes: Sequence[Shape]) -> Shape:
@@ -142,12 +136,8 @@ def _bare(annotation: Any) -> Any:
             annotation = get_args(annotation)[0]
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
-        elif hasattr(origin, "__value__"):  # type Pair[T] = tuple[T, T]
-            annotation = origin.__value__[get_args(annotation)]
         elif hasattr(annotation, "__value__") and not isinstance(annotation, type):
             annotation = annotation.__value__
-        elif isinstance(annotation, TypeVar):
-            annotation = annotation.__bound__ or Any
         else:
             return annotation
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any, NotRequired, Required, get_origin
 
-from .shape import Misfit, Shape, Way
+from .shape import Misfit, Shape, Way, tried
 
 KINDS: Mapping[Any, frozenset[type]] = {
     **{kind: frozenset({kind}) for kind in (list, tuple, set, frozenset)},
@@ -15,12 +15,10 @@ KINDS: Mapping[Any, frozenset[type]] = {
     **{abc.Set: frozenset({set, frozenset}), abc.MutableSet: frozenset({set})},
 }
 """Annotations of what holds values, with the types that travel."""
-_SETS = frozenset({set, frozenset})
 
 
 def several(cls: Any, shapes: Sequence[Shape], *, is_fixed: bool) -> Shape:
-    """Values of one shape, or of one for each place. A set of what has no hash as plain data is a list there."""
-    kinds, hashes = KINDS[cls], all(shape.hashes for shape in shapes)
+    """Values of one shape, or of one for each place."""
 
     def each(way: Way, values: Any) -> Any:
         if is_fixed and len(values) != len(shapes):
@@ -28,17 +26,9 @@ def several(cls: Any, shapes: Sequence[Shape], *, is_fixed: bool) -> Shape:
         pairs = zip(shapes if is_fixed else repeat(shapes[0]), values, strict=False)
         made = [shape.at(f"[{n}]", way, value) for n, (shape, value) in enumerate(pairs)]
         kind = type(values)
-        if way == "write" and kind in _SETS and not hashes:
-            return made
-        if kind not in kinds:  # such a list
-            kind = set if set in kinds else frozenset
-        try:
-            return made if kind is list else kind(made)
-        except TypeError:
-            raise Misfit("what is in a set must have a hash") from None
+        return made if kind is list else tried(kind, kind, made)
 
-    forms = kinds if hashes or kinds.isdisjoint(_SETS) else kinds | {list}
-    return Shape(cls.__name__, kinds, forms, each, rebuilds=_any_rebuilds(shapes), hashes=hashes and list not in kinds)
+    return Shape(cls.__name__, KINDS[cls], KINDS[cls], each, rebuilds=_any_rebuilds(shapes))
 
 
 def entries(key: Shape, value: Shape) -> Shape:
@@ -46,9 +36,9 @@ def entries(key: Shape, value: Shape) -> Shape:
 
     def each(way: Way, values: Any) -> Any:
         pairs = ((f"[{name!r:.40}]", name, own) for name, own in values.items())
-        return {key.at(place, way, name): value.at(place, way, own) for place, name, own in pairs}
+        return tried(dict, dict, ((key.at(place, way, name), value.at(place, way, own)) for place, name, own in pairs))
 
-    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=_any_rebuilds([key, value]), hashes=False)
+    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=_any_rebuilds([key, value]))
 
 
 def typed_dict(cls: Any, hints: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Shape:
@@ -66,7 +56,7 @@ def typed_dict(cls: Any, hints: Mapping[str, Any], shapes: Mapping[str, Shape]) 
                 raise Misfit(f"its {name!r} is missing")
         return {name: shapes[name].at(f".{name}", way, own) if name in shapes else own for name, own in values.items()}
 
-    return Shape(cls.__qualname__, KINDS[dict], KINDS[dict], each, hashes=False)
+    return Shape(cls.__qualname__, KINDS[dict], KINDS[dict], each)
 
 
 def choice(shapes: Sequence[Shape]) -> Shape:
@@ -83,9 +73,8 @@ def choice(shapes: Sequence[Shape]) -> Shape:
         return last.convert(way, value)
 
     kinds, forms = (frozenset[type]().union(*(getattr(shape, of) for shape in shapes)) for of in ("kinds", "forms"))
-    hashes, looked_at = all(shape.hashes for shape in shapes), any(shape.looked_at for shape in shapes)
-    name = " or ".join(shape.name for shape in shapes)
-    return Shape(name, kinds, forms, one_of, _any_rebuilds(shapes), hashes, looked_at)
+    name, looked_at = " or ".join(shape.name for shape in shapes), any(shape.looked_at for shape in shapes)
+    return Shape(name, kinds, forms, one_of, _any_rebuilds(shapes), looked_at)
 
 
 def _any_rebuilds(shapes: Sequence[Shape]) -> bool:

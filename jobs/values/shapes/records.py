@@ -54,4 +54,4 @@ def record(cls: Any, fields: Fields, shapes: Mapping[str, Shape]) -> Shape:
         return made
 
     forms = {dict, tuple, list} if issubclass(cls, tuple) else {dict}
-    return Shape(cls.__qualname__, frozenset({cls}), frozenset(forms), change, hashes=False)
+    return Shape(cls.__qualname__, frozenset({cls}), frozenset(forms), change)

@@ -31,9 +31,12 @@ class Shape:
     change: Callable[[Way, Any], Any] = lambda way, value: value
     rebuilds: bool = True
     """False: its values travel by themselves."""
-    hashes: bool = True
-    """Its plain data can be in a set, or a key of a dict."""
     looked_at: bool = True
+
+    @property
+    def has_no_hash(self) -> bool:
+        """Its plain data cannot be a key of a dict, or in a set."""
+        return self.rebuilds and not self.forms.isdisjoint((dict, list, set, object))
 
     def takes(self, way: Way, value: Any) -> bool:
         taken = self.kinds if way == "write" else self.forms
@@ -74,8 +77,7 @@ def via(
     def change(way: Way, value: Any) -> Any:
         return tried(cls, to_plain if way == "write" else from_plain, value)
 
-    hashes = forms.isdisjoint((dict, list, set, object))
-    return Shape(cls.__qualname__, frozenset({kind or cls}), forms, change, hashes=hashes)
+    return Shape(cls.__qualname__, frozenset({kind or cls}), forms, change)
 
 
 def tried(cls: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -173,7 +173,7 @@ async def test_strict_checks_arguments_and_the_result() -> None:
         ([{"inner": []}], "argument 'order': its 'id' is missing and has no default"),
         ([{"id": 1, "inner": [{"sku": "x"}, {}]}], r"at .inner\[1\]: its 'sku' is missing"),
         ([{"id": 1, "inner": [], "colour": "hunter2"}], "at .colour: Colour does not take it"),
-        ([{"id": 1, "inner": [], "file": 7}], "at .file: Path or None is expected, not int"),
+        ([{"id": 1, "inner": [], "file": 7}], "at .file: Path or NoneType is expected, not int"),
         ([[1, 2]], "argument 'order': Order is expected, not list"),
         ([{"id": 1, "inner": []}, "text"], "argument 'more': Order is expected, not str"),
         ([{"id": 1, "inner": [], "sizes": {9: []}}], r"at .sizes\[9\]: Size does not take it"),
