@@ -218,6 +218,7 @@ class Engine:
             else:
                 self._recorder.put(held, outcome)
             if held.thread is not None:
+                logger.warning("job %s: its thread cannot be stopped, and keeps its slot until it ends", held.job.id)
                 await asyncio.wait([held.thread])
         finally:  # a cancellation that was on its way comes here at the latest
             held.slot.end()

@@ -19,7 +19,7 @@ import jobs.monitor
 import jobs.testing
 from jobs import CurrentJob, Result, chord, connect, first, group, send_task, signature, task
 from jobs.client.connection import JobsRedis
-from jobs.errors import NotAwaited, SettingsMistake
+from jobs.errors import NotAwaited, SettingsMistake, TaskRevoked
 from jobs.monitor import actions
 from jobs.tasks import registry
 from jobs.testing import eager
@@ -399,6 +399,29 @@ async def test_a_job_that_is_stopped_before_its_coroutine_was_awaited_leaves_non
         await running
     forget("plain.slow")
     assert ran == []
+
+
+async def test_a_revoked_plain_task_runs_on_and_its_worker_says_so(
+    redis_url: str, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        started.set()
+        go_on.wait()
+
+    made = task(name="plain.slow")(slow)
+    await start_worker(tasks=[made])
+    result = await made.delay()
+    await asyncio.to_thread(started.wait)
+    await result.revoke(terminate=True)
+    try:
+        with pytest.raises(TaskRevoked):
+            await result.get(timeout=T)
+        assert f"job {result.id}: its thread cannot be stopped, and keeps its slot until it ends" in caplog.text
+    finally:
+        go_on.set()
+        forget("plain.slow")
 
 
 async def test_a_task_may_end_with_the_result_of_another(redis_url: str, start_worker: StartWorker) -> None:
