@@ -20,15 +20,22 @@ from .values import json_of, seconds, time
 
 @click.command("call")
 @click.argument("task")
-@click.option("-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="By position.")
-@click.option("-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name.")
+@click.option(
+    "-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="By position; of JSON's types."
+)
+@click.option(
+    "-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name, the same."
+)
 @click.option("--countdown", type=seconds(least=0), metavar="SECONDS", help="Start it after this many seconds.")
 @click.option("--eta", type=time, metavar="TIME", help="Start it at this time; local, unless it has an offset.")
 @click.option("--expires", type=seconds(least=0.001), metavar="SECONDS", help="Drop it if not started by then.")
 @click.option("--queue", metavar="QUEUE", help="Another queue than the task's own.")
 @command_body
 async def call_command(context: Context, task: str, args: list[Any], kwargs: dict[str, Any], **options: Any) -> Answer:
-    """Call a task on a worker; prints the job's id."""
+    """Call a task on a worker; prints the job's id.
+
+    Arguments are JSON: no Decimal, datetime or bytes. Call a task that takes those from Python.
+    """
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)
     known = registry.find(task) or any(task in worker.tasks for worker in await monitor.workers(context.redis))

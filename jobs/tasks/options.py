@@ -58,7 +58,8 @@ class TaskOptions:
     retry_jitter: bool = _option(checks.flag, True)
     """Of a backed-off delay, take a random part between nothing and all of it."""
     rate_limit: str | float | None = _option(_rate_limit, None)
-    """Maximum starts per period, across all workers: 5 (a second), "10/s", "5/m", "100/h"."""
+    """Maximum starts per period, across all workers: 5 (a second), "10/s", "5/m", "100/h". They are spaced evenly:
+    "6/m" is one each 10.5 s."""
     max_concurrency: int | None = _option(checks.or_none(checks.count, least=1), None)
     """Maximum running at once, across all workers."""
     time_limit: float | None = _option(_SPAN, None)
