@@ -11,8 +11,9 @@ FLOORS = (
     ("monitor",),
     ("worker",),
     ("commands",),
-    ("testing", "__init__", "__main__"),
+    ("__init__", "__main__"),
     ("contrib",),
+    ("testing",),
 )
 """From the ground up: each may import those below it, for types too. Callers and workers import modules of contrib
 all the same, by their names: those whose packages the application uses.

@@ -19,11 +19,11 @@ import jobs.monitor
 import jobs.testing
 from jobs import CurrentJob, Result, chord, connect, first, group, send_task, signature, task
 from jobs.client.connection import JobsRedis
+from jobs.contrib.testing.eager_mode import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake, TaskRevoked
 from jobs.monitor import actions
 from jobs.tasks import registry
 from jobs.testing import eager
-from jobs.testing.eager_mode import EagerRedis
 from jobs.values import must_await
 from jobs.values.must_await import Awaited
 from tests.jobs.worker import tasks

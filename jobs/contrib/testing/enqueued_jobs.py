@@ -7,16 +7,16 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from .. import encoding
-from ..client.decorator import Task
-from ..client.plain_data import with_plain_data
-from ..store import default
-from ..store.keys import NO_PREFIX, Keys
-from ..store.store import Store
-from ..store.stored_values import moment_of
-from ..values.must_await import awaited
-from ..worker.execution.runnables import decode_call
-from ..workflows.canvas import Signature
+from ... import encoding
+from ...client.decorator import Task
+from ...client.plain_data import with_plain_data
+from ...store import default
+from ...store.keys import NO_PREFIX, Keys
+from ...store.store import Store
+from ...store.stored_values import moment_of
+from ...values.must_await import awaited
+from ...worker.execution.runnables import decode_call
+from ...workflows.canvas import Signature
 
 
 @dataclass(frozen=True)

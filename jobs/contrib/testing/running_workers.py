@@ -14,17 +14,17 @@ from uuid import uuid4
 import redis
 from arq.worker import create_worker
 
-from ..client.connection import JobsRedis
-from ..errors import QuarqError, SettingsMistake
-from ..store import default
-from ..store.keys import LAST_MS
-from ..store.pool import POOL_OPTIONS
-from ..store.redis_url import RedisURL
-from ..store.stored_values import moment_of, whole_ms
-from ..values.must_await import all_awaited
-from ..worker import Worker
-from ..worker.arq_options import OF_THE_CONNECTION
-from ..worker.settings import worker_settings
+from ...client.connection import JobsRedis
+from ...errors import QuarqError, SettingsMistake
+from ...store import default
+from ...store.keys import LAST_MS
+from ...store.pool import POOL_OPTIONS
+from ...store.redis_url import RedisURL
+from ...store.stored_values import moment_of, whole_ms
+from ...values.must_await import all_awaited
+from ...worker import Worker
+from ...worker.arq_options import OF_THE_CONNECTION
+from ...worker.settings import worker_settings
 
 LOOKS, TURNS, PAUSE_S = 5, 20, 0.002
 """Idle is what LOOKS in a row find idle, each a round trip and TURNS of the loop. Between others there is a pause."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..errors import QuarqError, WrongValue
-from ..store.keys import LAST_MS
-from ..store.stored_values import moment_of
-from ..values import checks
-from ..values.must_await import all_awaited
+from ...errors import QuarqError, WrongValue
+from ...store.keys import LAST_MS
+from ...store.stored_values import moment_of
+from ...values import checks
+from ...values.must_await import all_awaited
 from .running_workers import Workers
 
 

@@ -9,33 +9,33 @@ from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 
-from .. import encoding
-from ..client.connection import JobsRedis
-from ..client.decorator import Task
-from ..client.middleware import Around, Middleware
-from ..client.result import Result
-from ..client.submit import Caller, member_call
-from ..errors import QuarqError
-from ..store import default, scripts
-from ..store.call import Call
-from ..store.notifications import JobState
-from ..store.store import NEW, TAKEN
-from ..tasks import registry
-from ..tasks.current import Request
-from ..values.must_await import all_awaited
-from ..values.wrong_calls import explained
-from ..worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
-from ..worker.execution.held_job import HeldJob
-from ..worker.execution.hooks import Hooks
-from ..worker.execution.outcome_encoding import OutcomeEncoder
-from ..worker.execution.runnables import TaskRunnable, decode_call
-from ..worker.execution.runner import Runner
-from ..worker.execution.slots import Slot, Slots
-from ..worker.worker_options import WorkerOptions, checked
-from ..workflows.canvas import Path, Signature, evaluate
-from ..workflows.members import place
-from ..workflows.stored_tree import from_dict
-from ..workflows.task_table import NOTHING, Settled
+from ... import encoding
+from ...client.connection import JobsRedis
+from ...client.decorator import Task
+from ...client.middleware import Around, Middleware
+from ...client.result import Result
+from ...client.submit import Caller, member_call
+from ...errors import QuarqError
+from ...store import default, scripts
+from ...store.call import Call
+from ...store.notifications import JobState
+from ...store.store import NEW, TAKEN
+from ...tasks import registry
+from ...tasks.current import Request
+from ...values.must_await import all_awaited
+from ...values.wrong_calls import explained
+from ...worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
+from ...worker.execution.held_job import HeldJob
+from ...worker.execution.hooks import Hooks
+from ...worker.execution.outcome_encoding import OutcomeEncoder
+from ...worker.execution.runnables import TaskRunnable, decode_call
+from ...worker.execution.runner import Runner
+from ...worker.execution.slots import Slot, Slots
+from ...worker.worker_options import WorkerOptions, checked
+from ...workflows.canvas import Path, Signature, evaluate
+from ...workflows.members import place
+from ...workflows.stored_tree import from_dict
+from ...workflows.task_table import NOTHING, Settled
 
 ENDLESS = 1_000
 """Retries after which a job will not end without help."""
