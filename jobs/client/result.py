@@ -1,6 +1,7 @@
 """The handle to a job: its state, its result, and how to revoke it, from any process."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from ..store.stored_values import chunked, text
 from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
+from ..values.library_name import COMMAND
 from ..values.missing_attributes import Explains
 from ..values.must_await import all_awaited, awaited
 from ..workflows import member_ids, members
@@ -77,7 +79,7 @@ class Result(Explains, Generic[R_co]):
         nothing for the job. Inside a job, its slot is free while it waits.
         """
         checks.flag("propagate", propagate)
-        async with asyncio.timeout(_seconds("timeout", timeout)):
+        async with _at_most(_seconds("timeout", timeout), f"job {self.id} has not ended", self.id):
             job = await without_slot(self._connection.notifications.wait_until_ended(self.id))
         success, value = self._decode(job)
         if success:
@@ -242,6 +244,18 @@ async def revoke_all(
     return states
 
 
+@contextlib.asynccontextmanager
+async def _at_most(limit_s: float | None, late: str, job_id: str) -> AsyncIterator[None]:
+    """TimeoutError when time is up: it says what is *late*, and how to find out why."""
+    try:
+        async with asyncio.timeout(limit_s) as timer:
+            yield
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        raise TimeoutError(f"{late} after {limit_s:g} s; `{COMMAND} why {job_id}` says why") from None
+
+
 @awaited
 async def first(
     results: Iterable[Result[R]],
@@ -261,8 +275,9 @@ async def first(
     if not several:
         raise ValueError("first of no results: it takes at least one")
     waits = [asyncio.ensure_future(result.get()) for result in several]
+    shown = ", ".join(result.id for result in several[:3]) + (", …" if len(several) > 3 else "")
     try:
-        async with asyncio.timeout(limit_s):
+        async with _at_most(limit_s, f"none of the jobs {shown} has succeeded", several[0].id):
             pending, winner = set(waits), None
             while pending and winner is None:
                 _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

@@ -78,7 +78,7 @@ def _call_of(
         stored[member_ids.SEPARATOR] = member_ids.GIVEN
     tree = encoding.dumps(stored, encoding.WRAPPED)
     if len(tree) > LARGE_LIMIT:
-        raise TooLarge(f"the workflow takes {len(tree):,} bytes; {LARGE_LIMIT:,} are allowed")
+        raise sendable.too_large("the workflow takes", len(tree), LARGE_LIMIT)
     if not options.get("queue") and (queue := first_queue(node, known)):
         options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)

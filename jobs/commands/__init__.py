@@ -61,6 +61,8 @@ def main(words: list[str] | None = None) -> None:
         code = commands.main(words, prog_name=COMMAND, standalone_mode=False)
     except click.ClickException as error:
         message = printable(error.format_message())  # click quotes what was typed as it is
+        if isinstance(error, click.NoSuchOption) and any(error.option_name in one.opts for one in commands.params):
+            message += f" Write it before the command: {COMMAND} {error.option_name} ..."
         error.format_message = lambda: message  # type: ignore[method-assign]  # its show() asks for it
         error.show()
         code = USAGE if isinstance(error, click.UsageError) else error.exit_code

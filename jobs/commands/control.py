@@ -38,9 +38,9 @@ async def call_command(context: Context, task: str, args: list[Any], kwargs: dic
     """
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)
-    known = registry.find(task) or any(task in worker.tasks for worker in await monitor.workers(context.redis))
-    if not known:
-        click.echo(f"Warning: no task or worker here knows {task!r}; the job waits for one that does.", err=True)
+    await _warn_of_task(context, task, "the job")
+    if "queue" in given:
+        await _warn_of_queue(context, given["queue"])
     try:
         result = await context.redis.submit(Signature(task, args, kwargs), given)
     except (TypeError, EncodingError) as error:  # the task does not take the arguments, or they cannot travel
@@ -74,6 +74,8 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
     targets = [worker.name for worker in await context.workers()] if of_workers else words
     if not targets or not all(map(str.strip, targets)):
         raise click.UsageError(f"give {'the ids of jobs' if action == 'revoke' else 'queues'}")
+    for name in targets if action == "pause" else ():
+        await _warn_of_queue(context, name)
     what, do, summary = _ACTIONS["terminate" if terminate else action]
     done = {name: await context.noted(what, name, partial(do, context.redis, name), summary) for name in targets}
     code = UNAVAILABLE if of_workers and not all(done.values()) else 0
@@ -120,6 +122,17 @@ async def retry_command(context: Context, job_id: str) -> Answer:
     return Answer({"id": new, "retry_of": job_id}, [new])
 
 
+async def _warn_of_task(context: Context, task: str, what: str) -> None:
+    """It may be misspelt: a warning says so, and *what* was asked for is done."""
+    if not (registry.find(task) or any(task in worker.tasks for worker in await monitor.workers(context.redis))):
+        click.echo(f"Warning: no task or worker here knows {task!r}; {what} waits for one that does.", err=True)
+
+
+async def _warn_of_queue(context: Context, queue: str) -> None:
+    if queue not in await context.queues(()):
+        click.echo(f"Warning: no worker here serves {queue!r}, and nothing waits there.", err=True)
+
+
 def _revoked(state: str, running: str) -> str:
     known = {"STARTED": running, "PENDING": "revoked", "RETRY": "revoked", "UNKNOWN": "UNKNOWN"}
     return known.get(state, f"had ended: {state}")
@@ -141,6 +154,7 @@ async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
     checks.name("TASK", task)
+    await _warn_of_task(context, task, "the rate")
     limit = partial(monitor.set_rate_limit, context.redis, task, None if rate == "none" else rate)
     await context.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])

@@ -69,10 +69,20 @@ def _imported(path: str) -> Any:
         raise Unavailable(f"{path}: {refusal}") from refusal
     except Exception as error:  # whatever the module does
         why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-        raise click.UsageError(f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url") from error
+        meant = _settings_in(path) or f"{path} cannot be imported: {why}. Give -A module.attr, or --redis-url"
+        raise click.UsageError(meant) from error
     if not isinstance(getattr(settings, "redis_pool", None), JobsRedis):
-        raise click.UsageError(f"{path} was not made by worker_settings()")
+        raise click.UsageError(_settings_in(path) or f"{path} was not made by worker_settings()")
     return settings
+
+
+def _settings_in(path: str) -> str:
+    """What to give in place of a module: the first settings in it; '' if there are none."""
+    with contextlib.suppress(Exception):
+        for name, one in vars(importlib.import_module(path)).items():
+            if isinstance(getattr(one, "redis_pool", None), JobsRedis):
+                return f"{path} is a module: give {path}.{name}"
+    return ""
 
 
 @dataclass

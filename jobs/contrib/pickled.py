@@ -15,8 +15,9 @@ from arq.worker import JobExecutionFailed
 
 from .. import encoding
 from ..client.connection import JobsRedis
-from ..errors import EncodingError, TaskRevoked, TooLarge
+from ..errors import EncodingError, TaskRevoked
 from ..values.exceptions import whole_text
+from ..values.sendable import too_large
 from ..values.short_text import said
 from ..worker.execution.claimed_job import CallData
 from ..worker.execution.held_job import HeldJob
@@ -72,9 +73,7 @@ class PicklingRedis(JobsRedis):
             return super().encode_call(task, args, kwargs, job_try, *of_task, **more)
         payload = dumps({"t": job_try, "f": task, "a": tuple(args), "k": dict(kwargs), "et": timestamp_ms()})
         if len(payload) > 2 * self.size_limit:
-            raise TooLarge(
-                f"the arguments take {len(payload):,} bytes in both formats; {2 * self.size_limit:,} are allowed"
-            )
+            raise too_large("in both formats the arguments take", len(payload), 2 * self.size_limit)
         return payload
 
 

@@ -93,7 +93,9 @@ def backoff() -> Iterator[float]:
 
 
 async def while_away(
-    do: Callable[[], Awaitable[T]], patience_s: float = math.inf, what: str = "Redis does not answer"
+    do: Callable[[], Awaitable[T]],
+    patience_s: float = math.inf,
+    what: Callable[[], str] = lambda: "Redis does not answer",
 ) -> T:
     """For callers: *do*, tried for *patience_s* while Redis is away; then QueueUnavailable, as for a denial."""
     first_try, delays = time.monotonic(), None
@@ -107,7 +109,7 @@ async def while_away(
             if denial(error):
                 raise QueueUnavailable(explained(error)) from error
             if time.monotonic() - first_try + delay_s > patience_s:
-                raise QueueUnavailable(f"{what}: {explained(error)}") from error
+                raise QueueUnavailable(f"{what()}: {explained(error)}") from error
         await asyncio.sleep(delay_s)
 
 

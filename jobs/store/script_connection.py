@@ -30,6 +30,8 @@ class ScriptConnection:
         self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
         self._wire: Wire | None = None
         self._lock = asyncio.Lock()
+        self.has_sent = False
+        """Has a command gone out since somebody set this to False?"""
         self._failure: Exception | None = None
         """The last one, by which calls that wait see that one has happened meanwhile."""
 
@@ -56,6 +58,7 @@ class ScriptConnection:
                     await self.close()
                 wire = self._wire = self._wire or await Wire.open(unpooled(self._pool), self._timeout_s)
                 packed = pack_command(words)  # type: ignore[arg-type]  # its stub
+                self.has_sent = True
                 return await wire.ask(packed, self._timeout_s + patience_s)
             except ResponseError as refused:
                 # after a failover the name may lead to another server; a new login may be let in

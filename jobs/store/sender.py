@@ -15,7 +15,6 @@ from .script_connection import ScriptConnection
 from .stored_values import chunked
 from .wrong_type import with_own_keys
 
-NOT_TAKEN = "Redis did not take the call, it may or may not be stored"
 Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 """Calls that wait, who waits for their answers, and since when."""
 
@@ -81,17 +80,22 @@ class Sender:
     async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
         """Calls that waited as long as they may while these failed are not tried: they would wait twice as long."""
         answers: list[int] = []
+        self._connection.has_sent = False
         try:
             for some in chunked(calls):
                 args = [self._reply, *chain.from_iterable(call.words() for call in some)]
                 store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
-                answers += await while_away(store, patience_s, NOT_TAKEN)
+                answers += await while_away(store, patience_s, self._not_taken)
         except QueueUnavailable as error:
             old = time.monotonic() - self._patience_s
             while self.outbox and self.outbox[0][2] < old:
                 refuse(self.outbox.pop(0)[1], error)
             raise
         return answers
+
+    def _not_taken(self) -> str:
+        stored = "it may or may not be" if self._connection.has_sent else "nothing is"
+        return f"Redis did not take the call, {stored} stored"
 
 
 def refuse(future: asyncio.Future[Any], error: BaseException) -> None:

@@ -10,7 +10,6 @@ from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool
 
 from .. import encoding
-from ..errors import TooLarge
 from ..values import sendable
 from ..values.must_await import all_awaited
 from . import default, scripts
@@ -113,7 +112,7 @@ class Store(ArqRedis):
         else:
             payload = self.dumps(call)
         if len(payload) > (limit or self.size_limit):
-            raise TooLarge(f"the arguments take {len(payload):,} bytes; {limit or self.size_limit:,} are allowed")
+            raise sendable.too_large("the arguments take", len(payload), limit or self.size_limit)
         return payload
 
     async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:

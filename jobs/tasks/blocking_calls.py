@@ -67,7 +67,10 @@ def _loop_for(shown: str, verb: str) -> tuple[asyncio.AbstractEventLoop, Any]:
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         where = f"{shown}.{verb}" if shown else verb
-        raise NotAwaited(f"use `await {where}(...)` here: an event loop runs in this thread, and `.blocking` stops it")
+        raise NotAwaited(
+            f"use `await {where}(...)` here: an event loop runs in this thread, and `.blocking` stops it; a `def` that "
+            "cannot await is to be called in a thread, `await asyncio.to_thread(...)`"
+        )
     job = running.get(None)
     if job is not None:
         if job.loop is not None:

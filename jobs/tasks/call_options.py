@@ -67,7 +67,8 @@ OF_OTHERS: Final = {
     **{f"{mark}{option}": f"use {ours}=" for option, ours in _CALLED.items() for mark in ("", "_")},
     "acks_on_failure_or_timeout": f"leave it out: a job that failed has ended, and `{COMMAND} retry` runs it again",
     "after_return": "use on_success= and on_failure=",
-    "base": "there is no class of tasks: worker_settings(around=...) runs code around every task",
+    "base": "there is no class of tasks: task = partial(task, on_failure=...) gives tasks the same options, "
+    "and worker_settings(around=...) runs code around each",
     "before_start": "use worker_settings(around=...), or code at the start of the task",
     "compression": "nothing is compressed; a large argument belongs in a database or a file",
     "connection": "use `async with connect(url):`",

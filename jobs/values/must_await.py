@@ -58,9 +58,10 @@ class Awaited:
             return f"write `{owner.shown}.blocking.{verb}(...)`"
         if verb in OF_BLOCKING:
             return f"write `blocking.{verb}(...)`"
-        return (
+        own = (
             "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
         )
+        return f"move the code that both need into a plain function, or {own}" if verb == "__call__" else own
 
 
 def awaited(function: F) -> F:

@@ -43,7 +43,7 @@ def check(value: Any, depth: int = DEPTH, most: int = LARGEST) -> None:
     except EncodingError:
         raise
     except Exception as error:  # a value that changes meanwhile, or that is made to hurt
-        raise EncodingError(f"a {_name(value)} cannot be encoded: {said(error, 500)}") from error
+        raise EncodingError(f"{_named(value)} cannot be encoded: {said(error, 500)}") from error
 
 
 def check_all(values: Sequence[Any], depth: int = DEPTH, most: int = LARGEST) -> None:
@@ -100,7 +100,13 @@ def _refuse_deeper(level: Iterable[Any]) -> None:
 
 def refusal(value: Any) -> EncodingError:
     """Why a value of this type cannot travel, and what to pass instead."""
-    return EncodingError(f"a {_name(value)} cannot be encoded: {text(value)}; pass {remedy(value)}")
+    return EncodingError(f"{_named(value)} cannot be encoded: {text(value)}; pass {remedy(value)}")
+
+
+def too_large(what: str, size: int, limit: int) -> TooLarge:
+    """The error of *what* takes more than the limit."""
+    instead = "store what is large elsewhere, and pass its place, such as a path or a key"
+    return TooLarge(f"{what} {size:,} bytes; {limit:,} are allowed: {instead}")
 
 
 _What: TypeAlias = type | tuple[type, ...] | str | set[str]
@@ -112,10 +118,11 @@ def remedy(value: Any) -> str:
     return next((words for what, words in _REMEDIES if _is(value, what)), "its id, or a dict with what the task needs")
 
 
-def _name(value: Any) -> str:
+def _named(value: Any) -> str:
     """As its users write it: some Pythons keep `pathlib.PosixPath` in `pathlib._local`."""
     kind = type(value)
-    return f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}".removeprefix("builtins.")
+    name = f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}".removeprefix("builtins.")
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _is(value: Any, what: _What) -> bool:

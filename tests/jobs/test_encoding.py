@@ -88,7 +88,7 @@ def test_a_zone_keeps_its_name_and_an_hour_that_comes_twice_its_place() -> None:
 
 @pytest.mark.parametrize("value", [object(), lambda: 0, open, type("Own", (int,), {}), [1, {"a": object()}]])
 def test_what_cannot_travel_is_named(value: Any) -> None:
-    with pytest.raises(EncodingError, match="cannot be encoded"):
+    with pytest.raises(EncodingError, match=r"^an? .* cannot be encoded"):
         encoding.dumps(value)
 
 

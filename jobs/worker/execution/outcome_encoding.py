@@ -10,12 +10,12 @@ import msgpack
 
 from ... import encoding
 from ...client.submit import WORKFLOW_TASKS, calls_that_follow
-from ...errors import EncodingError, TooLarge
+from ...errors import EncodingError
 from ...store import keys
 from ...store.call import LARGE_LIMIT, Call
 from ...store.store import Store
 from ...values.exceptions import traceback_text, whole_text
-from ...values.sendable import DEPTH, check
+from ...values.sendable import DEPTH, check, too_large
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
 from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
@@ -139,7 +139,7 @@ class OutcomeEncoder:
             encoded = self._dumps({name: value for name, value in kept.items() if value or name in "fak"} | new, held)
         limit = LARGE_LIMIT if call.task in WORKFLOW_TASKS else self.store.size_limit
         if len(encoded) > limit and (size := len(self._dumps({"r": value}, held))) > limit:
-            raise TooLarge(f"it takes {size:,} bytes; {limit:,} are allowed")
+            raise too_large("it takes", size, limit)
         return self.pickled.answer(encoded, new, held, outcome.value) if of_arq else encoded
 
     def _dumps(self, data: dict[str, Any], held: HeldJob) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ APP = "tests.jobs.worker.tasks.WorkerSettings"
         (["control", "rate_limit", "tests.log"], "give a task and its rate"),
         (["control", "rate_limit", "tests.log", "often"], "rate_limit='often'"),
         (["control", "quiet", "x"], "name workers with -d"),
+        (["status", "-A", "x.WorkerSettings"], "'-A'. Write it before the command: python -m jobs -A ..."),
+        (["call", "--redis-url", "redis://x"], "Write it before the command: python -m jobs --redis-url ..."),
+        (["status", "--app-url", "x"], "No such option '--app-url'.\n"),
     ],
 )
 async def test_wrong_usage_ends_with_64(cli: Cli, words: list[str], said: str) -> None:
@@ -89,6 +93,21 @@ async def test_an_app_that_is_none_is_wrong_usage(cli: Cli, app: str, said: str)
 
     assert answer.code == 64
     assert said in answer.err
+
+
+@pytest.mark.parametrize(("module", "folder"), [("billing_alone", ""), ("billing_app.worker", "billing_app")])
+async def test_of_a_module_its_settings_are_named(cli: Cli, tmp_path: Path, module: str, folder: str) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    source = "from jobs import worker_settings as made\nWorkerSettings = made(redis_url='redis://x')\n"
+    (tmp_path / f"{module.replace('.', '/')}.py").write_text(source)
+    sys.path.insert(0, str(tmp_path))
+    try:
+        answer = await cli("-A", module, "status")
+    finally:
+        sys.path.remove(str(tmp_path))
+
+    assert answer.code == 64
+    assert f"{module} is a module: give {module}.WorkerSettings\n" in answer.err
 
 
 async def test_the_site_is_the_default_app(process: Cli, tmp_path: Path) -> None:

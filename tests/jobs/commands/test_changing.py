@@ -52,10 +52,15 @@ async def test_call_later_and_elsewhere(cli: Cli, connection: JobsRedis) -> None
 
 
 async def test_call_of_a_task_that_nobody_knows_says_so(cli: Cli, connection: JobsRedis) -> None:
-    answer = await cli("call", "tests.nobody")
+    answer = await cli("call", "tests.nobody", "--queue", "mial")
+    limited = await cli("control", "rate_limit", "tests.nobody", "5/m")
+    paused = await cli("control", "pause", "mial", "nowhere")
 
-    assert answer.code == 0
-    assert "knows 'tests.nobody'" in answer.err
+    assert answer.code == limited.code == paused.code == 0
+    assert "no task or worker here knows 'tests.nobody'; the job waits" in answer.err
+    assert "no worker here serves 'mial', and nothing waits there" in answer.err
+    assert "no task or worker here knows 'tests.nobody'; the rate waits" in limited.err
+    assert paused.err == "Warning: no worker here serves 'nowhere', and nothing waits there.\n"
     assert await Result(answer.out.strip()).state() == "PENDING"
 
 
@@ -242,7 +247,7 @@ async def test_control_revoke(cli: Cli, connection: JobsRedis, start_online: Sta
 
 async def test_control_rate_limit(cli: Cli, connection: JobsRedis) -> None:
     text = await cli("control", "rate_limit", "tests.log", "10/m")
-    assert (text.code, text.out) == (0, "tests.log: 10/m\n")
+    assert (text.code, text.out, text.err) == (0, "tests.log: 10/m\n", "")
     assert await connection.hget(Keys.LIMITS, "tests.log|override") == b"10 60000"
 
     data = await cli("control", "rate_limit", "tests.log", "none", "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -68,8 +69,11 @@ async def test_time_up_is_a_timeout_and_changes_nothing(start_worker: StartWorke
     result = await tasks.nap.delay(2)
     began = time.monotonic()
 
-    with pytest.raises(TimeoutError):
+    late = f"^job {result.id} has not ended after 0.05 s; `python -m jobs why {result.id}` says why$"
+    with pytest.raises(TimeoutError, match=late):
         await result.get(timeout=0.05)
+    with pytest.raises(TimeoutError, match=late):
+        await asyncio.to_thread(result.blocking.get, timeout=0.05)
 
     assert time.monotonic() - began < 1
     assert not await result.ready()

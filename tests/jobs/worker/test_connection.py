@@ -98,12 +98,27 @@ async def test_a_redis_that_stays_away_is_said_so_in_time(server: RedisServer) -
         server.stop()
         began = time.monotonic()
 
-        with pytest.raises(QueueUnavailable, match="may or may not be stored"):
+        with pytest.raises(QueueUnavailable, match="did not take the call, nothing is stored: "):
             await tasks.multiply.delay(2, 2)
 
         assert time.monotonic() - began < 2
         server.start()
         await tasks.multiply.delay(2, 2)
+
+
+async def test_a_call_that_may_have_arrived_is_said_so(server: RedisServer) -> None:
+    async with connect(server.url) as connection:
+        connection.patience_s = 0.3
+        server.stop()
+
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while b"EVALSHA" not in (asked := await reader.read(65536)) and asked:
+                writer.write(b"+OK\r\n" * asked.count(b"*"))
+            writer.close()
+
+        async with await asyncio.start_unix_server(hang_up, server.socket):
+            with pytest.raises(QueueUnavailable, match="it may or may not be stored"):
+                await tasks.multiply.delay(2, 2)
 
 
 async def test_a_redis_that_has_forgotten_the_scripts_is_given_them_again(connection: JobsRedis, redis: Redis) -> None:

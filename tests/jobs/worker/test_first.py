@@ -76,7 +76,7 @@ async def test_time_that_is_up_changes_nothing(start_worker: StartWorker) -> Non
     await start_worker()
     slow = await nap.delay(0.5)
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match=f"none of the jobs {slow.id} has succeeded after 0.05 s; .* why {slow.id}`"):
         await first([slow], timeout=0.05)
 
     assert await slow.get(timeout=5) == "rested"

@@ -88,6 +88,10 @@ INSTEAD = {
 OTHERWISE = "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
 
 
+OF_CALLS = f"move the code that both need into a plain function, or {OTHERWISE}"
+"""Of what is called as a function."""
+
+
 def what_was_lost(self: CurrentJob) -> dict[str, str]:
     answers = {}
     for name, call in LOST.items():
@@ -148,7 +152,7 @@ async def test_what_nothing_awaits_is_refused_at_the_call(
 
     assert {name: said.rpartition(" cannot: ")[2] for name, said in answers.items()} == {
         name: f"write `{INSTEAD[name]}(...)`" if name in INSTEAD else OTHERWISE for name in LOST
-    }
+    } | {name: OF_CALLS for name in LOST if name == "the task itself" or name.endswith(" here")}
     assert all(f"the plain def task '{where.name}'" in said for said in answers.values())
 
 
