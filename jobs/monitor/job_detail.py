@@ -9,7 +9,7 @@ from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
 from ..store.notifications import TERMINAL
-from ..tasks.masking import without_secrets
+from ..tasks.masking import REST, without_secrets
 from ..values.short_text import text
 from ..workflows import members
 from .job_row import JobRow, error_text
@@ -73,6 +73,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         children = await members.children_of(connection, job_id)
     result, error = await _outcome(connection, job_id, state)
     info, progress = await _reported(handle)
+    is_kept = call is not None and call.args != [REST]  # of a pickled one only the name
     return JobDetail(
         id=job_id,
         state=state,
@@ -87,7 +88,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         children_count=len(children),
         progress=progress,
         reasons=reasons,
-        can_retry=state in ("FAILURE", "REVOKED") and not parent and (call is not None or children != []),
+        can_retry=state in ("FAILURE", "REVOKED") and not parent and (is_kept or children != []),
         can_revoke=state not in ("", *TERMINAL),
         can_reschedule=state in ("PENDING", "RETRY"),
     )

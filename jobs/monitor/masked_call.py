@@ -10,7 +10,8 @@ from ..store.stored_values import chunked
 from ..store.stored_values import text as stored_text
 from ..tasks.call_options import stored_headers
 from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
-from ..tasks.masking import MOST, Mark, call_text, masked, without_secrets
+from ..tasks.masking import MOST, REST, Mark, call_text, masked, without_secrets
+from ..values.pickles import PICKLED, function_in
 from ..values.short_text import text
 from ..workflows import member_ids
 from ..workflows.stored_tree import along
@@ -46,7 +47,10 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
         return None
     try:
         call, whole = connection.loads(stored), True
-    except Exception:  # cut off, nested deeper than what is read, or not written by us
+    except Exception:
+        if stored.startswith(PICKLED) and (name := function_in(stored)):
+            return MaskedCall(name, [REST])  # nothing is unpickled
+        # cut off, nested deeper than what is read, or not written by us
         call, whole = encoding.loads_cut(stored), False
     if not isinstance(call, Mapping) or "a" not in call or call.get("cut"):
         return None

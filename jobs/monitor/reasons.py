@@ -1,12 +1,11 @@
 """Why a job has not started: every reason that holds it back now."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo, JobRecord, read_info, read_record
 from ..client.result import Result
-from ..store import keys
 from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, moment_of, text, whole_ms
@@ -14,6 +13,7 @@ from ..values.short_text import count, time_text
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
 from .masked_call import unfinished_calls
+from .search_indexes import queue_names
 from .worker_list import online
 
 
@@ -34,12 +34,17 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
         return [await _not_enqueued(connection, job_id)]
     async with connection.pipeline() as pipe:
         pipe.hgetall(connection.key.RECORD + job_id)
-        pipe.exists(connection.key.IN_PROGRESS + job_id)
-        stored, owned = await pipe.execute()
-    ownerless = stored.get(b"state") == b"STARTED" and not owned and b"tree" not in stored
+        pipe.pttl(connection.key.IN_PROGRESS + job_id)
+        stored, owned_ms = await pipe.execute()
+    ownerless = stored.get(b"state") == b"STARTED" and owned_ms < 0 and b"tree" not in stored
     if state in TERMINAL or (state == "STARTED" and not ownerless):
         return [await _begun(connection, read_info(job_id, state, stored))]
     job, expires = read_record(job_id, state, stored), moment(whole_ms(stored.get(b"expires")))
+    if owned_ms > 0:
+        until = await now(connection) + timedelta(milliseconds=owned_ms)
+        return [
+            Reason("running", f"a stock arq worker runs it, or was killed: no other until {time_text(until)}", until)
+        ]
     reasons = await _held_back(connection, job)
     if expires and not job.attempts:
         meaning = f"it expires at {time_text(expires)}, if it has not started"
@@ -53,7 +58,7 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
     """Why a job that waits does not start now; if nothing holds it back, it is only not its turn."""
     # stock arq has called it, and no worker has seen it yet: only its payload names the task
     task = job.task or (await unfinished_calls(connection, [job.id]))[0].task or "?"
-    queue, at, workers = job.queue or keys.DEFAULT_QUEUE, await now(connection), await online(connection)
+    queue, at, workers = await _queue_of(connection, job), await now(connection), await online(connection)
     async with connection.pipeline(transaction=False) as pipe:
         pipe.zscore(connection.key.queue_key(queue), job.id)
         pipe.zrank(connection.key.queue_key(queue), job.id)
@@ -80,6 +85,16 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
         slots = sum(worker.max_jobs for worker in knowing)
         reasons.append(Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {before}"))
     return reasons or [Reason("next", f"nothing holds it back; {before}")]
+
+
+async def _queue_of(connection: JobsRedis, job: JobRecord) -> str:
+    """The queue that has it. Of one that stock arq has called, and no worker has seen, there is no record."""
+    names = [job.queue] if job.queue else await queue_names(connection)
+    async with connection.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.zscore(connection.key.queue_key(name), job.id)
+        scores = await pipe.execute()
+    return next((name for name, score in zip(names, scores, strict=True) if score is not None), names[0])
 
 
 async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: int) -> Reason:

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from arq.connections import ArqRedis
+from redis.asyncio import Redis
 
-from jobs import chain, group, monitor, signature
+from jobs import Result, chain, group, monitor, signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
@@ -99,6 +101,25 @@ async def test_a_stock_producers_job(why: Why, start_online: StartOnline, connec
 
     assert "queue 'default' is paused" in (await why(stock, "unknown-task")).out
     await connection.delete(Keys.JOB + "stock", Keys.QUEUE)
+
+
+async def test_a_stock_producers_job_in_a_queue_of_its_own(
+    why: Why, cli: Cli, start_online: StartOnline, redis: Redis
+) -> None:
+    """What it calls is pickled, and no worker of ours has seen it; then a stock worker has it."""
+    await start_online(
+        OPTIONS='{"queue_name": "my:q", "queues": ["default"], "health_check_key": "arq:queue:health-check"}'
+    )
+    pool = ArqRedis(redis.connection_pool, default_queue_name="my:q")
+    job = await pool.enqueue_job("tests.log", "x", _job_id="stock", _defer_by=600)
+
+    assert job is not None
+    assert (await why(result := Result("stock"), "due")).lines[0].startswith("stock: it is due at 2")
+    assert len((await why(result, "due")).lines) == 1
+    assert "stock  tests.log(…)  =my:q  PENDING  at 2" in (await cli("inspect", "scheduled")).out
+    await redis.set("arq:in-progress:stock", b"1", px=310_000)
+    assert "stock: a stock arq worker runs it, or was killed: no other until 2" in (await why(result, "running")).out
+    await redis.delete("arq:in-progress:stock", "arq:job:stock", "my:q")
 
 
 async def test_a_rate_limit(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:

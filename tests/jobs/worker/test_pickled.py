@@ -130,7 +130,7 @@ async def test_pickled_and_ours_run_side_by_side_with_retries_and_cron(
 
 
 async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
-    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker
+    before: ArqRedis, connection: JobsRedis, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
     await start_worker(**enough(functions=[describe], unknown_task_patience=0))
     for function in ("describe", "tests.multiply", "unknown"):
@@ -138,6 +138,7 @@ async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
         assert job is not None
         with pytest.raises(RemoteError, match=r"accept_pickle=True\) reads such jobs for functions=\[\.\.\.\]"):
             await Result(job.job_id).get(timeout=T)
+        assert f"! {job.job_id}:{function} unable to deserialize job" in caplog.text
     assert runs == []
 
 
