@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo, JobRecord, read_info, read_record
 from ..client.result import Result
+from ..store import keys
 from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, moment_of, text, whole_ms
@@ -89,12 +90,10 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
 
 async def _queue_of(connection: JobsRedis, job: JobRecord) -> str:
     """The queue that has it. Of one that stock arq has called, and no worker has seen, there is no record."""
-    names = [job.queue] if job.queue else await queue_names(connection)
-    async with connection.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.zscore(connection.key.queue_key(name), job.id)
-        scores = await pipe.execute()
-    return next((name for name, score in zip(names, scores, strict=True) if score is not None), names[0])
+    for name in () if job.queue else await queue_names(connection):
+        if await connection.zscore(connection.key.queue_key(name), job.id) is not None:
+            return name
+    return job.queue or keys.DEFAULT_QUEUE
 
 
 async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: int) -> Reason:

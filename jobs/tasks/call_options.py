@@ -60,11 +60,11 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_concurrency": partial(checks.count, least=1),
 }
 
-_CALLED: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
-"""Options of a call in arq's words, and ours."""
-
+_OF_ARQ: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
 OF_OTHERS: Final = {
-    **{f"{mark}{option}": f"use {ours}=" for option, ours in _CALLED.items() for mark in ("", "_")},
+    **{
+        f"{mark}{option}": f"use apply_async(..., {ours}=...)" for option, ours in _OF_ARQ.items() for mark in ("", "_")
+    },
     "acks_on_failure_or_timeout": f"leave it out: a job that failed has ended, and `{COMMAND} retry` runs it again",
     "after_return": "use on_success= and on_failure=",
     "base": "there is no class of tasks: task = partial(task, on_failure=...) gives tasks the same options, "
@@ -129,11 +129,6 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
     if before.get("headers") and after.get("headers"):
         both["headers"] = {**before["headers"], **after["headers"]}
     return both
-
-
-def meant(name: str) -> str | None:
-    """The option of a call that is given by this name, ours or arq's; None if there is none."""
-    return name if name in OPTIONS else _CALLED.get(name.removeprefix("_"))
 
 
 def advice(option: str, known: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import SettingsMistake
 from .annotations import Annotations
-from .call_options import meant
+from .call_options import OF_OTHERS, OPTIONS, advice
 
 
 class Parameters:
@@ -40,9 +40,9 @@ class Parameters:
         try:
             return self._signature.bind(*own, **kwargs).arguments
         except TypeError as error:
-            options = [option for name in kwargs if (option := meant(name)) and name not in self._signature.parameters]
-            hint = f"; {options[0]}= is an option: apply_async((...), {options[0]}=...)" if options else ""
-            raise TypeError(f"{self._task}: {error}{hint}") from None
+            options = [name for name in kwargs if name in {*OPTIONS, *OF_OTHERS} - self._signature.parameters.keys()]
+            hints = [f"; {name}= is an option: {advice(name, ())}" for name in options[:1]]
+            raise TypeError("".join([f"{self._task}: {error}", *hints])) from None
 
 
 def _check_first(task: str, first: inspect.Parameter | None, bound: bool) -> None:

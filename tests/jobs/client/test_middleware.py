@@ -422,7 +422,7 @@ async def test_a_run_that_forgets_to_await_says_so(redis_url: str) -> None:
 
 async def test_an_option_that_is_given_as_an_argument_is_named(redis_url: str) -> None:
     async with connect(redis_url):
-        with pytest.raises(TypeError, match=r"headers= is an option: apply_async\("):
+        with pytest.raises(TypeError, match=r"headers= is an option: give it to the call: apply_async\("):
             await look.delay(headers={"a": "1"})  # type: ignore[call-arg]
 
 
