@@ -27,7 +27,9 @@ class Annotations:
         self._globals = getattr(code, "__globals__", None) or getattr(type(code).__call__, "__globals__", {})
         parameters = signature.parameters.values()
         self._places = [one.name for one in parameters if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
-        self._all_kinds = {one.kind: one.name for one in parameters}
+        kinds = {one.kind: one.name for one in parameters}
+        self._rest = kinds.get(inspect.Parameter.VAR_POSITIONAL, "")
+        self._more = kinds.get(inspect.Parameter.VAR_KEYWORD, "")
         self._may_be_none = {one.name for one in parameters if one.default is None}
         given = {one.name: one.annotation for one in parameters} | {RESULT: signature.return_annotation}
         self._keywords = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
@@ -44,9 +46,8 @@ class Annotations:
 
     def arguments(self, way: Way, args: Sequence[Any], kwargs: Mapping[str, Any], before: int = 0) -> Arguments:
         """The arguments as they travel, or as the function takes them; *before*: how many others come before them."""
-        rest, more = map(self._all_kinds.get, (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD))
-        places = [*self._places[before:], *[rest or ""] * len(args)]
-        named = {name: name if name in self._keywords else more or "" for name in kwargs}
+        places = [*self._places[before:], *[self._rest] * len(args)]
+        named = {name: name if name in self._keywords else self._more for name in kwargs}
         return (
             tuple(self._one(way, name, name, one) for name, one in zip(places, args, strict=False)),
             {name: self._one(way, named[name], name, one) for name, one in kwargs.items()},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar
 
 import attrs
 import msgspec
@@ -68,11 +68,6 @@ class Pair(NamedTuple):
     right: int = 2
 
 
-class Row(TypedDict):
-    colour: Colour
-    note: NotRequired[str]
-
-
 @attrs.define
 class Box:
     _hidden: Colour
@@ -126,7 +121,7 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (frozenset[Colour], frozenset({Colour.BLUE})), (tuple[int, Line], (1, LINE)),
     (tuple[Line, ...], (LINE,)), (dict[Size, Line], {Size.S: LINE}), (Base[Line], Base(LINE)), (OrderId, Base(Size.S)),
     (Colour, Colour.BLUE), (Size, Size.L), (Rights, Rights.READ | Rights.WRITE), (Rights, Rights(0)), (Odd, Odd.THING),
-    (Path, Path("a/b")), (Pair, Pair(Path("x"))), (Row, {"colour": Colour.RED}), (Line | int | None, LINE),
+    (Path, Path("a/b")), (Pair, Pair(Path("x"))), (Line | int | None, LINE),
     (Line | int | None, 3), (Line | int | None, None), (Literal[Size.S, "x"], Size.S), (Literal[Size.S, "x"], "x"),
     (Box, Box(Colour.RED, 3)), (list[Model], [Model(colour=Colour.RED, File="b", lines=[LINE], at=ORDER.at)]),
     (Struct, Struct(Size.L, ORDER.at, numbers={1})), (list[Money], [Money(5)]),

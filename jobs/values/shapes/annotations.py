@@ -1,24 +1,23 @@
 """From annotations to shapes. What contains no type that needs one is not looked at."""
 
 from abc import ABCMeta
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
 from importlib import import_module
-from itertools import combinations, product
 from operator import attrgetter
 from pathlib import PurePath
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, NotRequired, Required, TypeVar, Union
+from typing import Annotated, Any, Final, Literal, TypeVar, Union
 
 from typing import get_args, get_origin, get_type_hints  # isort: skip
 
 from ...errors import EncodingError, SettingsMistake
 from ..sendable import LEAVES, RECORDS, check_all
-from .containers import KINDS, choice, entries, several, typed_dict
+from .containers import KINDS, entries, several, union
 from .records import Fields, fields_of, record
-from .shape import ANY, ANYTHING, DECLARED, Misfit, Shape, Way, via
+from .shape import ANY, DECLARED, Misfit, Shape, Way, via
 
 _ALSO: Mapping[Any, set[type]] = {int: {bool}, float: {int, bool}, complex: {float, int, bool}, date: {datetime}}
 """What type checkers take for a type, too."""
@@ -35,9 +34,9 @@ class Shapes:
         annotation = _bare(annotation)
         cls, args = get_origin(annotation) or annotation, get_args(annotation)
         if cls in (Union, UnionType):
-            return _choice([self.of(member) for member in args])
+            return union([self.of(member) for member in args])
         if cls is Literal:
-            return _choice([self._literal(kind, args) for kind in {*map(type, args)}])
+            return union([self._literal(kind, args) for kind in {*map(type, args)}])
         if cls in KINDS:
             return self._container(cls, args)
         if annotation not in self._made:
@@ -60,9 +59,10 @@ class Shapes:
             return _enum(cls)
         if issubclass(cls, PurePath):
             return via(cls, str, cls, frozenset({str}), type(cls()))  # a Path is a PosixPath
-        fields = fields_of(cls)
-        if fields is not None or hasattr(cls, "__required_keys__"):
-            return self._record(cls, annotation, fields)
+        if (fields := fields_of(cls)) is not None:
+            return self._record(cls, fields, annotation)
+        if hasattr(cls, "__required_keys__"):  # a TypedDict
+            return self._native(cls, {dict})
         return ANY if isinstance(cls, ABCMeta) else self._native(cls, {cls})
 
     def _native(self, cls: Any, kinds: Iterable[Any]) -> Shape:
@@ -70,23 +70,21 @@ class Shapes:
         forms = frozenset(kinds)
         return Shape(cls.__name__, forms, forms, rebuilds=False, looked_at=self._strict)
 
-    def _record(self, cls: Any, annotation: Any, fields: Fields | None) -> Shape:
-        """*fields*: None for a TypedDict."""
+    def _record(self, cls: Any, fields: Fields, annotation: Any) -> Shape:
         hints, types = get_type_hints(cls, include_extras=True), _type_arguments(cls, get_args(annotation))
         shapes = dict[str, Shape]()
-        made = typed_dict(cls, hints, shapes) if fields is None else record(cls, fields, shapes)
-        self._made[annotation] = made
-        for name in hints if fields is None else fields:
+        self._made[annotation] = made = record(cls, fields, shapes)  # before its fields, which may have it
+        for name in fields:
             owner = next((one for one in cls.__mro__ if name in vars(one).get("__annotations__", ())), cls)
             shapes[name] = self.of(_substituted(hints.get(name, Any), types.get(owner, {})))
-        is_looked_at = fields is not None or any(shape.looked_at for shape in shapes.values())
-        return made if is_looked_at else self._native(cls, KINDS[dict])
+        return made
 
     def _container(self, cls: Any, args: tuple[Any, ...]) -> Shape:
         shapes = [self.of(arg) for arg in args if arg is not ...] or [ANY, ANY]
         if not self._strict and not any(shape.looked_at for shape in shapes):
             return self._native(cls, KINDS[cls])
-        if shapes[0].has_no_hash and KINDS[cls] <= {dict, set, frozenset}:
+        has_no_hash = shapes[0].rebuilds and not shapes[0].forms.isdisjoint((dict, list, set, object))
+        if has_no_hash and KINDS[cls] <= {dict, set, frozenset}:
             raise SettingsMistake(f"{shapes[0].name} cannot be a key of a dict or in a set: its plain data has no hash")
         if KINDS[cls] == {dict}:
             return entries(*shapes)
@@ -103,21 +101,6 @@ class Shapes:
         return self.of(kind) if issubclass(kind, Enum) else replace(self._native(kind, {kind}), change=allowed)
 
 
-def _choice(shapes: Sequence[Shape]) -> Shape:
-    rebuilt, natives = (([shape for shape in shapes if shape.rebuilds is wanted]) for wanted in (True, False))
-    if any(_are_alike(one, other) for one, other in product(rebuilt, natives)):
-        return ANY  # `Path | str`: what travels by itself, as ever
-    for one, other in combinations(rebuilt, 2):
-        if _are_alike(one, other):
-            raise SettingsMistake(f"the plain data of {one.name} and of {other.name}, in a union, look the same")
-    return choice(shapes)
-
-
-def _are_alike(one: Shape, other: Shape) -> bool:
-    both = one.forms | other.forms
-    return bool(one.forms & other.forms) or (both >= ANYTHING and not both - ANYTHING <= {type(None)})
-
-
 def _enum(cls: Any) -> Shape:
     """Members travel as their values; by their names if a value could not travel."""
     values = [member.value for member in cls]
@@ -132,7 +115,7 @@ def _bare(annotation: Any) -> Any:
     """Without what says nothing of the value: Annotated, NewType, an alias ..."""
     while True:
         origin = get_origin(annotation)
-        if origin in (Annotated, Final, Required, NotRequired):
+        if origin in (Annotated, Final):
             annotation = get_args(annotation)[0]
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__

@@ -1,11 +1,13 @@
 """Shapes of what holds other values: lists, tuples, sets, dicts, and one of several types."""
 
+import contextlib
 from collections import abc
 from collections.abc import Mapping, Sequence
-from itertools import repeat
-from typing import Any, NotRequired, Required, get_origin
+from itertools import combinations, product, repeat
+from typing import Any
 
-from .shape import Misfit, Shape, Way, tried
+from ...errors import SettingsMistake
+from .shape import ANY, ANYTHING, Misfit, Shape, Way, tried
 
 KINDS: Mapping[Any, frozenset[type]] = {
     **{kind: frozenset({kind}) for kind in (list, tuple, set, frozenset)},
@@ -28,7 +30,7 @@ def several(cls: Any, shapes: Sequence[Shape], *, is_fixed: bool) -> Shape:
         kind = type(values)
         return made if kind is list else tried(kind, kind, made)
 
-    return Shape(cls.__name__, KINDS[cls], KINDS[cls], each, rebuilds=_any_rebuilds(shapes))
+    return Shape(cls.__name__, KINDS[cls], KINDS[cls], each, rebuilds=any(shape.rebuilds for shape in shapes))
 
 
 def entries(key: Shape, value: Shape) -> Shape:
@@ -38,44 +40,31 @@ def entries(key: Shape, value: Shape) -> Shape:
         pairs = ((f"[{name!r:.40}]", name, own) for name, own in values.items())
         return tried(dict, dict, ((key.at(place, way, name), value.at(place, way, own)) for place, name, own in pairs))
 
-    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=_any_rebuilds([key, value]))
+    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=key.rebuilds or value.rebuilds)
 
 
-def typed_dict(cls: Any, hints: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Shape:
-    """A TypedDict: a dict, whose other keys stay as they are. *shapes*: by key, once known."""
-    marks = {name: get_origin(hint) for name, hint in hints.items()}  # in what was text the class has not found them
-    needed = [
-        name
-        for name, mark in marks.items()
-        if mark is Required or (mark is not NotRequired and name in cls.__required_keys__)
-    ]
-
-    def each(way: Way, values: Any) -> Any:
-        for name in needed:
-            if name not in values:
-                raise Misfit(f"its {name!r} is missing")
-        return {name: shapes[name].at(f".{name}", way, own) if name in shapes else own for name, own in values.items()}
-
-    return Shape(cls.__qualname__, KINDS[dict], KINDS[dict], each)
-
-
-def choice(shapes: Sequence[Shape]) -> Shape:
+def union(shapes: Sequence[Shape]) -> Shape:
     """One of several shapes: the type of the value, or of its plain data, tells which."""
+    rebuilt, natives = ([shape for shape in shapes if shape.rebuilds is wanted] for wanted in (True, False))
+    if any(_are_alike(one, other) for one, other in product(rebuilt, natives)):
+        return ANY  # `Path | str`: what travels by itself, as ever
+    for one, other in combinations(rebuilt, 2):
+        if _are_alike(one, other):
+            raise SettingsMistake(f"the plain data of {one.name} and of {other.name}, in a union, look the same")
     shapes = sorted(shapes, key=lambda shape: object in shape.forms)
 
     def one_of(way: Way, value: Any) -> Any:
         *others, last = (shape for shape in shapes if shape.takes(way, value))
         for shape in others:  # such as `list[int] | list[str]` where all is checked
-            try:
+            with contextlib.suppress(Misfit):
                 return shape.convert(way, value)
-            except Misfit:
-                continue
         return last.convert(way, value)
 
     kinds, forms = (frozenset[type]().union(*(getattr(shape, of) for shape in shapes)) for of in ("kinds", "forms"))
     name, looked_at = " or ".join(shape.name for shape in shapes), any(shape.looked_at for shape in shapes)
-    return Shape(name, kinds, forms, one_of, _any_rebuilds(shapes), looked_at)
+    return Shape(name, kinds, forms, one_of, bool(rebuilt), looked_at)
 
 
-def _any_rebuilds(shapes: Sequence[Shape]) -> bool:
-    return any(shape.rebuilds for shape in shapes)
+def _are_alike(one: Shape, other: Shape) -> bool:
+    both = one.forms | other.forms
+    return bool(one.forms & other.forms) or (both >= ANYTHING and not both - ANYTHING <= {type(None)})

@@ -33,11 +33,6 @@ class Shape:
     """False: its values travel by themselves."""
     looked_at: bool = True
 
-    @property
-    def has_no_hash(self) -> bool:
-        """Its plain data cannot be a key of a dict, or in a set."""
-        return self.rebuilds and not self.forms.isdisjoint((dict, list, set, object))
-
     def takes(self, way: Way, value: Any) -> bool:
         taken = self.kinds if way == "write" else self.forms
         return (

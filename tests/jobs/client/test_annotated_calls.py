@@ -371,8 +371,8 @@ async def test_a_result_that_is_not_kept_is_none_and_a_group_of_another_size_is_
 
 
 @task(name="annotated.give_back")
-async def give_back(order: Order, *rows: tasks.Row, pairs: list[tasks.Pair]) -> list[Order]:
-    assert all(type(row["colour"]) is Colour for row in rows)
+async def give_back(order: Order, *sizes: tasks.Size, pairs: list[tasks.Pair]) -> list[Order]:
+    assert all(type(size) is tasks.Size for size in sizes)
     assert all(type(pair) is tasks.Pair for pair in pairs)
     return [order]
 
@@ -390,11 +390,11 @@ orders = st.recursive(
 ).filter(bool)  # fmt: skip
 
 
-@given(orders, st.lists(st.fixed_dictionaries({"colour": colours})), st.lists(st.builds(tasks.Pair, paths)))
+@given(orders, st.lists(sizes), st.lists(st.builds(tasks.Pair, paths)))
 @settings(deadline=None, max_examples=60)
-def test_any_value_arrives_equal(order: Order, rows: list[tasks.Row], pairs: list[tasks.Pair]) -> None:
+def test_any_value_arrives_equal(order: Order, many: list[tasks.Size], pairs: list[tasks.Pair]) -> None:
     async def call() -> list[Order]:
-        return await (await give_back.delay(order, *rows, pairs=pairs))
+        return await (await give_back.delay(order, *many, pairs=pairs))
 
     with eager():
         assert asyncio.run(call()) == [order]

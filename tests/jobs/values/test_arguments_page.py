@@ -60,7 +60,7 @@ def words(cells: list[str]) -> set[str]:
 
 
 ANNOTATED = {
-    "dataclass": Line, "attrs": Box, "NamedTuple": tasks.Pair, "TypedDict": tasks.Row, "Enum": tasks.Colour,
+    "dataclass": Line, "attrs": Box, "NamedTuple": tasks.Pair, "Enum": tasks.Colour,
     "IntEnum": tasks.Size, "StrEnum": Name, "Flag": tasks.Rights, "Path": Path, "PurePath": PurePath,
     "Struct": tasks.Struct, "pydantic": tasks.Model, "declare_type": tasks.Money,
 }  # fmt: skip
