@@ -27,6 +27,7 @@ from ...tasks.current import CurrentJob, Request
 from ...values.exceptions import declare_exception
 from ...values.sendable import DEPTH
 from .. import log_setup
+from .traceback_heads import cut_our_head
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
@@ -85,6 +86,7 @@ def _work(module: str, name: str, soft_limit: float | None, max_retries: int | N
                 value = value if annotations is None else annotations.result("write", value)
                 return encoding.dumps([True, value, False], DEPTH + 1)
         except Exception as error:
+            cut_our_head(error)
             if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name
                 error.args = (error.defer_score and error.defer_score / 1000,)
             return encoding.dumps([False, error, was_sent(error)])

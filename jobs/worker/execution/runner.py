@@ -23,6 +23,7 @@ from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, Cl
 from .held_job import HeldJob
 from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
+from .traceback_heads import cut_our_head
 
 NOT_ACCEPTED = (
     "unable to deserialize job: it was pickled, as arq does by default; "
@@ -87,6 +88,7 @@ class Runner:
                 await call_hook(hooks.start, call.task, held.ctx)
             value = await function.run(held)
         except BaseException as error:  # sys.exit() too ends the job alone
+            cut_our_head(error)
             outcome = self._judge(held, error, function)
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
