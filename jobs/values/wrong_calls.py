@@ -13,16 +13,20 @@ C = TypeVar("C", bound=type)
 _OWN_ARGUMENTS: Final = "leave it out: the job runs again with the arguments that it has; for others, call the task"
 OPTIONS: Final = {
     "args": _OWN_ARGUMENTS,
+    "day": "use day_of_month=",
     "kwargs": _OWN_ARGUMENTS,
     "interval": "leave it out: it hears of the end at once",
     "max_retries": "give it to @task(max_retries=...)",
     "queue": "give it to @task(queue=...), or to the call: apply_async(..., queue=...)",
+    "month": "use month_of_year=",
     "schedule": "write crontab(task, minute=0), or every(task, timedelta(minutes=5))",
+    "second": "write every(task, timedelta(seconds=20))",
     "signal": "leave it out: terminate=True stops it",
     "state": "leave it out: a report is what meta= says",
+    "weekday": "use day_of_week=: 0 is Sunday, 6 Saturday",
     "throw": "write raise self.retry(...)",
 }
-"""Options of Celery, of functions that do not have them."""
+"""Options of Celery and arq, of functions that do not have them."""
 
 
 def explained(function: F) -> F:

@@ -170,17 +170,23 @@ async def test_what_needs_redis_says_so(at_once: None) -> None:
         await Result("x").reschedule(datetime.now(UTC))
 
 
-async def test_around_is_entered() -> None:
+@task(name="eager.of_ctx", bind=True)
+async def of_ctx(self: CurrentJob) -> Any:
+    return self.ctx["db"]
+
+
+async def test_around_is_entered_and_ctx_is_there() -> None:
     @asynccontextmanager
     async def around(job: CurrentJob) -> AsyncIterator[None]:
         seen.append(f"in {job.name}")
         yield
         seen.append("out")
 
-    with eager(around=around):
+    with eager(around=around, ctx={"db": "shop"}):
         await log.delay("there")
+        assert await (await of_ctx.delay()).get() == "shop"
 
-    assert seen == ["in eager.log", "there", "out"]
+    assert seen == ["in eager.log", "there", "out", "in eager.of_ctx", "out"]
 
 
 async def test_eager_mode_ends_with_its_block() -> None:

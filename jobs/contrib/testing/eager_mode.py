@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -45,15 +45,17 @@ THREADS = 1_000
 
 @explained
 @contextlib.contextmanager
-def eager(around: Around | None = None, middleware: Sequence[Middleware] = ()) -> Iterator[None]:
+def eager(
+    around: Around | None = None, middleware: Sequence[Middleware] = (), ctx: Mapping[Any, Any] | None = None
+) -> Iterator[None]:
     """Until the block ends, a call runs here and now, to its end, before `.delay()` returns.
 
     What a worker does is done: arguments and results are encoded and decoded, limits, hooks, retries (without waiting
     for their delay), links and workflows. A `connect()` inside the block, as of an application that the test starts,
     opens nothing: calls stay here. A countdown is not waited for. `Result` works as ever; a task that fails
-    raises at `get()`. *around* and *middleware* are those of `worker_settings()`.
+    raises at `get()`. *around*, *middleware* and *ctx* are those of `worker_settings()`; `on_startup` is not called.
     """
-    connection = EagerRedis(around, middleware)
+    connection = EagerRedis(around, middleware, ctx)
     try:
         with default.connected(connection):
             yield
@@ -68,10 +70,11 @@ class EagerRedis(JobsRedis):
     wins = True
     notifications: Any = property(lambda self: self)
 
-    def __init__(self, around: Around | None = None, middleware: Sequence[Middleware] = ()) -> None:
+    def __init__(self, around: Around | None, middleware: Sequence[Middleware], ctx: Mapping[Any, Any] | None) -> None:
         options = checked({"around": around, "middleware": middleware})
         pool = ConnectionPool(UnixDomainSocketConnection, path="/nonexistent/eager")
         super().__init__(pool, middleware=options["middleware"])
+        self._ctx = dict(ctx or {})
         self._around_runs = WorkerOptions(**options).around_runs
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
@@ -111,7 +114,7 @@ class EagerRedis(JobsRedis):
         """Run it until it ends: each retry at once."""
         task = registry.find(call.task)
         functions = {call.task: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
-        runner = Runner(self, functions, Hooks(), {})
+        runner = Runner(self, functions, Hooks(), self._ctx)
         for retries in range(ENDLESS):
             held = self._held(call, retries)
             outcome = await runner.run(held)
@@ -150,7 +153,7 @@ class EagerRedis(JobsRedis):
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
-        return HeldJob(job, Slot(Slots(1)), self, self.threads, {})
+        return HeldJob(job, Slot(Slots(1)), self, self.threads, self._ctx)
 
     def _refuse(self, what: str) -> NoReturn:
         raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")

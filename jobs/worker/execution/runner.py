@@ -70,7 +70,7 @@ class Runner:
         if held.refusal is not None:
             job_log.refused(held.job, held.call, held.refusal)
         else:
-            job_log.received(held.job, held.call, self.functions[held.call.task].secrets)
+            job_log.received(held.job, held.rebuilt or held.call, self.functions[held.call.task].secrets)
         held.announced = True
 
     async def run(self, held: HeldJob) -> Outcome:

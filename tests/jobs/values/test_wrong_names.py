@@ -57,6 +57,7 @@ def test_a_misspelt_option_is_refused_naming_the_near_one(function: Callable[...
 @pytest.mark.parametrize(
     ("call", "text"),
     [
+        (lambda: crontab(work, second=20), "has no option 'second'; write every(task, timedelta(seconds=20))"),  # type: ignore[call-arg]
         (lambda: crontab(minute=0, hour=7), "crontab(): missing a required argument: 'task'; write crontab(task, ...)"),  # type: ignore[call-arg]
         (lambda: crontab(work, minutes=0), "crontab() has no option 'minutes'; did you mean 'minute'?"),  # type: ignore[call-arg]
         (lambda: every(work), "every(): missing a required argument: 'period'; write every(task, period, ...)"),  # type: ignore[call-arg]

@@ -144,9 +144,15 @@ async def test_without_the_option_a_pickled_job_fails_and_says_what_to_write(
 
 @pytest.mark.parametrize("options", [{}, {"accept_pickle": True, "tasks": [nap]}], ids=str)
 async def test_a_pickled_job_waits_for_a_worker_that_can_run_it(
-    redis: Redis, before: ArqRedis, connection: JobsRedis, start_worker: StartWorker, options: dict[str, Any]
+    redis: Redis,
+    before: ArqRedis,
+    connection: JobsRedis,
+    start_worker: StartWorker,
+    options: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Where `accept_pickle` or the function was taken away too early, or on one worker only."""
+    caplog.set_level(logging.INFO, "arq.worker.jobs")
     job = await before.enqueue_job(nap.name, Order(1))
     assert job is not None
     worker = await start_worker(**options)
@@ -157,6 +163,7 @@ async def test_a_pickled_job_waits_for_a_worker_that_can_run_it(
     await redis.zadd("arq:queue", {job.job_id: 1})
 
     assert await job.result(timeout=T, poll_delay=0.02) == f"Order {Order(1)!r} None"
+    assert f"→ {job.job_id}:{nap.name}(Order(number=1, file=None))" in caplog.text  # no text in quotes
 
 
 async def test_a_pickled_job_of_a_task_is_never_run(
