@@ -20,12 +20,8 @@ from .values import json_of, seconds, time
 
 @click.command("call")
 @click.argument("task")
-@click.option(
-    "-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="By position; of JSON's types."
-)
-@click.option(
-    "-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name, the same."
-)
+@click.option("-a", "--args", type=json_of(list, "'[4, 4]'"), default="[]", metavar="JSON", help="By position.")
+@click.option("-k", "--kwargs", type=json_of(dict, "'{\"x\": 4}'"), default="{}", metavar="JSON", help="By name.")
 @click.option("--countdown", type=seconds(least=0), metavar="SECONDS", help="Start it after this many seconds.")
 @click.option("--eta", type=time, metavar="TIME", help="Start it at this time; local, unless it has an offset.")
 @click.option("--expires", type=seconds(least=0.001), metavar="SECONDS", help="Drop it if not started by then.")
