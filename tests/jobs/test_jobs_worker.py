@@ -103,6 +103,16 @@ async def test_a_call_outside_the_block_is_told_of_it(jobs_worker: Workers) -> N
 # What it is given
 
 
+async def test_it_serves_the_queues_of_its_tasks(jobs_worker: Workers) -> None:
+    mailed = note.with_options(queue="mail")
+    async with jobs_worker(tasks=[mailed]) as worker:
+        assert await (await note.apply_async(queue="mail")).get(timeout=5) is None
+        assert await (await note.delay()).get(timeout=5) is None
+        assert list(worker.engine.queues) == ["default", "mail"]
+    async with jobs_worker(tasks=[mailed], queues=["other"]) as worker:
+        assert list(worker.engine.queues) == ["other"]
+
+
 @pytest.mark.parametrize(
     ("given", "options"),
     [(([note],), {}), ((note,), {}), (("settings",), {}), ((), {"tasks": [note], "redis_url": "redis://x"})],

@@ -23,7 +23,7 @@ from ...store.redis_url import RedisURL
 from ...store.stored_values import moment_of, whole_ms
 from ...values.must_await import all_awaited
 from ...worker import Worker
-from ...worker.arq_options import OF_THE_CONNECTION
+from ...worker.arq_options import OF_THE_CONNECTION, TaskFunction
 from ...worker.settings import worker_settings
 
 LOOKS, TURNS, PAUSE_S = 5, 20, 0.002
@@ -58,15 +58,16 @@ class Workers:
     async def __call__(self, settings: type | None = None, /, **options: Any) -> AsyncIterator[Worker]:
         """Run a worker in this event loop until the block ends; what it runs then is cancelled, and waits again.
 
-        *options* are those of `worker_settings()`, without `redis_url`. Or give the *settings* that it returned; then
-        *options* replace those of arq's Worker. What keeps the worker from starting is raised here.
+        *options* are those of `worker_settings()`, without `redis_url`; `queues` are those of its tasks. Or give the
+        *settings* that it returned; then *options* replace those of arq's Worker. What keeps the worker from starting
+        is raised here.
         """
         if not isinstance(settings, type | None) or "redis_url" in options:
             raise SettingsMistake(
                 "jobs_worker() takes tasks=[...] and more options of worker_settings(), or the class that it returned. "
                 "The Redis is that of the fixture jobs_redis_url"
             )
-        made: Any = settings or worker_settings(redis_url=self._url, **options)
+        made = settings or _serving_its_tasks(self._url, options)
         given = {name: value for name, value in {**vars(made), **options}.items() if name in OF_THE_CONNECTION}
         pool = JobsRedis(RedisURL.read(self._url).pool(**POOL_OPTIONS), prefix=self.prefix, **given)
         pool.auto_close_connection_pool = pool.wins = True
@@ -182,3 +183,11 @@ class Workers:
         with redis.Redis(connection_pool=redis.ConnectionPool(kind, **pool.connection_kwargs)) as client:
             for key in client.scan_iter(f"{self.prefix}*", count=1000) if self.began else ():
                 client.unlink(key)
+
+
+def _serving_its_tasks(redis_url: str, options: dict[str, Any]) -> Any:
+    made: Any = worker_settings(redis_url=redis_url, **options)
+    if not {"queues", "queue_name"} & options.keys():
+        queues = (function.task.options.queue for function in made.functions if isinstance(function, TaskFunction))
+        made.queues = [*dict.fromkeys((*made.queues, *queues))]
+    return made
