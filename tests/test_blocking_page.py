@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from jobs import connect, send_task
 from settings import ROOT
 from tests.documents import Page, run_commands, worker_of
 from tests.frameworks import python_with_frameworks
@@ -92,6 +93,16 @@ async def test_the_script_writes_what_the_page_shows(folder: Path, redis_url: st
     [fence] = PAGE.sections[2].fences("console")
 
     run_commands(fence, folder, redis_url)
+
+
+async def test_the_report_tells_how_far_it_is(tmp_path: Path, redis_url: str) -> None:
+    for name in ("tasks.py", "reports.py"):
+        (tmp_path / name).write_text(PAGE.modules()[name])
+    with worker_of("reports", tmp_path, redis_url):
+        async with connect(redis_url):
+            result = await send_task("reports.yearly", (3,))
+            assert await result.get(timeout=20) == [100, 200, 300]
+            assert await result.meta() == {"done": 3, "of": 3}
 
 
 async def answers_of_flask(url: str) -> list[Any]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.testing import Workers
 from settings import ROOT
 from tests.documents import Page, run_dialogue, worker_of
+from tests.registered_tasks import forget
 
 PAGE = Page(ROOT / "docs" / "middleware.md")
 
@@ -23,3 +25,15 @@ async def test_the_tenant_travels(tmp_path: Path, redis_url: str, monkeypatch: p
         for dialogue in PAGE.sections[1].dialogues:
             await run_dialogue(dialogue, names)
     monkeypatch.delitem(sys.modules, "tasks")
+
+
+async def test_the_outcomes_are_told_apart(
+    tmp_path: Path, jobs_worker: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "measured.py").write_text(PAGE.modules()["measured.py"])
+    monkeypatch.syspath_prepend(tmp_path)
+    [dialogue] = PAGE.sections[4].dialogues
+    await run_dialogue(dialogue, {"jobs_worker": jobs_worker})
+    monkeypatch.delitem(sys.modules, "measured")
+    for name in ("flaky", "endless"):
+        forget(name)
