@@ -5,6 +5,7 @@ each rebuilds it by its own.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from typing import Any
 
 from ..errors import DoesNotFit
@@ -41,7 +42,8 @@ def with_plain_data(node: Node, before: int = 0) -> Node:
     elif isinstance(node, Signature) and node.task in MAPS and len(node.args) == 2:
         node = node._with(args=_plain_map(*node.args, each_is_all=node.task == "jobs.starmap"))
     elif isinstance(node, Signature) and (own := annotations_of(node.task)) is not None:
-        node = own.applied("write", node, before)
+        args, kwargs = own.arguments("write", node.args, node.kwargs, before)
+        node = node._with(args=args, kwargs=kwargs)
     return node._with(options=plain_callbacks(node.options)) if node.options else node
 
 
@@ -62,18 +64,16 @@ def rebuilt(node: Node, plain: Any) -> Any:
     """The result of what was called; DoesNotFit if an annotation says otherwise. None may be one that was not kept."""
     if plain is None:
         return None
-    if isinstance(node, Signature):
-        if node.task in MAPS:
-            return [rebuilt(Signature(node.args[0]["task"]), one) for one in plain]
+    if isinstance(node, Signature) and node.task not in MAPS:
         own = annotations_of(node.task)
         return plain if own is None else own.result("read", plain)
-    if isinstance(node, group):
-        members = [*_listed(node)]
-        if type(plain) is not list or len(plain) != len(members):
-            raise DoesNotFit(f"a group of {len(members)}: it was called with another number of members, under this id")
-        pairs, errors = zip(members, plain, strict=True), BaseException  # with return_exceptions=True
-        return [one if isinstance(one, errors) else rebuilt(member, one) for member, one in pairs]
-    return rebuilt(node.tasks[-1], plain) if isinstance(node, Workflow) and node.tasks else plain
+    if isinstance(node, Workflow) and not isinstance(node, group):
+        return rebuilt(node.tasks[-1], plain) if node.tasks else plain
+    members = [*_listed(node)]
+    if type(plain) is not list or len(plain) != len(members):
+        raise DoesNotFit(f"this id is that of another call: {len(members)} results are expected")
+    pairs, errors = zip(members, plain, strict=True), BaseException  # with return_exceptions=True
+    return [one if isinstance(one, errors) else rebuilt(member, one) for member, one in pairs]
 
 
 def node_at(node: Node | None, place: str) -> Node | None:
@@ -84,9 +84,11 @@ def node_at(node: Node | None, place: str) -> Node | None:
     return node
 
 
-def _listed(node: Workflow) -> Iterator[Node]:
-    """Whose results the list of a group holds."""
-    for member in node.tasks:
+def _listed(node: Node) -> Iterator[Node]:
+    """Whose results the list of a group, or of a map, holds."""
+    if isinstance(node, Signature):
+        yield from repeat(Signature(node.args[0]["task"]), len(node.args[1]))
+    for member in node.tasks if isinstance(node, Workflow) else ():
         yield from _listed(member) if isinstance(member, group) else (member,)
 
 

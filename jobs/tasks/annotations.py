@@ -53,9 +53,9 @@ class Annotations:
             {name: self._one(way, named[name], name, one) for name, one in kwargs.items()},
         )
 
-    def applied(self, way: Way, call: C, before: int = 0) -> C:
-        """The same signature, call or request, with its arguments that way."""
-        args, kwargs = self.arguments(way, call.args, call.kwargs, before)
+    def applied(self, way: Way, call: C) -> C:
+        """The same call or request, with its arguments that way."""
+        args, kwargs = self.arguments(way, call.args, call.kwargs)
         return replace(call, args=args, kwargs=kwargs)
 
     def result(self, way: Way, value: Any) -> Any:

@@ -27,4 +27,5 @@ async def _call(tree: Mapping[str, Any], *args: Any) -> Any:
     own = annotations_of(node.task) if isinstance(node, Signature) else None
     if own is None:
         return await node()
-    return own.result("write", await own.applied("read", node)())
+    args, kwargs = own.arguments("read", node.args, node.kwargs)
+    return own.result("write", await node._with(args=args, kwargs=kwargs)())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ...client.connection import JobsRedis
-from ...errors import QueueUnavailable, WrongValue
+from ...errors import DoesNotFit, QueueUnavailable, WrongValue
 from ...store import scripts
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
@@ -91,6 +91,9 @@ class HeldJob:
 
 class JobOnWorker(CurrentJob):
     """A CurrentJob whose parts are made when they are first asked for: most tasks ask for none."""
+
+    misfit: DoesNotFit | None = None
+    """Why its arguments could not be rebuilt."""
 
     def __init__(self, task: RegisteredTask, held: HeldJob) -> None:
         self.task = task

@@ -19,6 +19,7 @@ from ... import encoding
 from ...client.decorator import Task
 from ...client.middleware import Middleware, Run, steps_of, through
 from ...errors import DoesNotFit, EncodingError, MaxRetriesExceeded, Retry, WorkerLost
+from ...tasks.annotations import Annotations
 from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
@@ -72,9 +73,12 @@ class TaskRunnable:
 
     async def run(self, held: HeldJob) -> Any:
         annotations = self._task.parameters.annotations
-        if annotations is not None:
-            held.rebuilt = annotations.applied("read", held.call)
         job = held.current = JobOnWorker(self._task, held)
+        if annotations is not None:
+            try:
+                held.rebuilt = annotations.applied("read", held.call)
+            except DoesNotFit as error:
+                job.misfit = error
         value = await self._run(job)
         job.checked_headers()  # its callbacks inherit them
         return value if annotations is None else annotations.result("write", value)
@@ -87,6 +91,8 @@ class TaskRunnable:
             run = processes.run_in_process
         elif options.time_limit is not None or options.soft_time_limit is not None:
             run = self._run_within_limits
+        if (annotations := self._task.parameters.annotations) is not None:
+            run = partial(_run_fitting, annotations, run)
         if options.on_success or options.on_failure or options.on_retry:
             run = partial(self._run_with_hooks, run)
         return partial(_run_through, through(steps, run)) if steps else run
@@ -190,6 +196,15 @@ def _given(own: T | None, of_worker: T) -> T:
 
 def _defer_s(error: BaseException) -> float:
     return (getattr(error, "defer_score", None) or 0) / 1000
+
+
+async def _run_fitting(annotations: Annotations, run: Run, job: Any) -> Any:
+    """Inside the hooks and the middleware, which hear of what does not fit, and see the value itself."""
+    if job.misfit is not None:
+        raise job.misfit
+    value = await run(job)
+    annotations.result("write", value)
+    return value
 
 
 async def _run_through(run: Run, job: CurrentJob) -> Any:

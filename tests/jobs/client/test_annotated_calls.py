@@ -352,6 +352,34 @@ async def test_exceptions_come_to_tasks_that_are_annotated_with_them() -> None:
     assert heard == [ValueError]
 
 
+async def test_hooks_and_middleware_hear_of_what_does_not_fit() -> None:
+    heard: list[Any] = []
+
+    class Hearing(Middleware):
+        async def run(self, job: CurrentJob, call_next: Any) -> Any:
+            try:
+                return await call_next(job)
+            except DoesNotFit:
+                heard.append(job.request.args)
+                raise
+
+    def note(job: CurrentJob, outcome: Any) -> None:
+        heard.append(type(outcome))
+
+    @task(name="annotated.hooked", on_success=note, on_failure=note)
+    async def hooked(order: Order) -> list[Order]:
+        return [5]  # type: ignore[list-item]  # that is the point
+
+    try:
+        with eager(middleware=[Hearing()]):
+            for sent in (5, {"id": 1, "inner": []}):
+                await (await sent_by_another("annotated.hooked", sent)).get(propagate=False)
+                await Result("one").forget()
+    finally:
+        forget("annotated.hooked")
+    assert heard == [DoesNotFit, (5,), DoesNotFit, (Order(id=1, inner=[]),)]
+
+
 async def test_a_result_that_is_not_kept_is_none_and_a_group_of_another_size_is_refused() -> None:
     @task(name="annotated.ignored", strict=True, ignore_result=True)
     async def ignored() -> int:
@@ -361,7 +389,7 @@ async def test_a_result_that_is_not_kept_is_none_and_a_group_of_another_size_is_
         with eager():
             assert await (await ignored.delay()) is None
             await group(make.s(1), make.s(2)).apply_async(task_id="same")
-            with pytest.raises(DoesNotFit, match="a group of 1: it was called with another number"):
+            with pytest.raises(DoesNotFit, match="this id is that of another call: 1 results are expected"):
                 await (await group(make.s(1)).apply_async(task_id="same"))
     finally:
         forget("annotated.ignored")
