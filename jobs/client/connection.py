@@ -5,7 +5,7 @@ import copy
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import repeat
-from typing import Any, Self, TypedDict, Unpack
+from typing import Annotated, Any, Self, TypedDict, Unpack, get_type_hints
 from uuid import uuid4
 
 from arq.jobs import Job
@@ -30,30 +30,27 @@ from .plain_data import kept_of, with_plain_data
 from .result import Result
 from .submit import calls_of, refuse_reserved_id
 
-OPTIONS: Mapping[str, checks.Check] = {
-    "job_serializer": checks.or_none(checks.function),
-    "job_deserializer": checks.or_none(checks.function),
-    "default_queue_name": keys.checked_queue_key,
-    "expires_extra_ms": checks.count,
-    "middleware": check_middleware,
-}
+_FUNCTION = checks.or_none(checks.function)
 
 
 class ConnectionKeywords(TypedDict, total=False):
-    """The options of a connection, so that a type checker knows them; `JobsRedis.at` says what they mean."""
+    """The options of a connection, so that a type checker knows them. Next to its type is what checks the value."""
 
-    answer_s: float
+    answer_s: Annotated[float, checks.seconds]
     """A command without an answer in this time has failed, 5 unless given; `?socket_timeout=` in the address wins."""
-    job_serializer: Callable[[Any], bytes] | None
+    job_serializer: Annotated[Callable[[Any], bytes] | None, _FUNCTION]
     """Encodes calls in place of ours; workers need the same."""
-    job_deserializer: Callable[[bytes], Any] | None
+    job_deserializer: Annotated[Callable[[bytes], Any] | None, _FUNCTION]
     """Decodes results."""
-    default_queue_name: str
+    default_queue_name: Annotated[str, keys.checked_queue_key]
     """The key of Redis that `enqueue_job()` writes to."""
-    expires_extra_ms: int
+    expires_extra_ms: Annotated[int, checks.count]
     """A job of `enqueue_job()` expires so long after it is due, in ms; without it, never."""
-    middleware: Sequence[Middleware]
+    middleware: Annotated[Sequence[Middleware], check_middleware]
     """The `send` of each is around every call, the first outermost."""
+
+
+_CHECKS = {name: hint.__metadata__[0] for name, hint in get_type_hints(ConnectionKeywords, include_extras=True).items()}
 
 
 @all_awaited
@@ -70,23 +67,21 @@ class JobsRedis(Store):
         super().__init__(pool, **options)
 
     @classmethod
-    def at(cls, url: str, *, answer_s: float = 5, **options: Any) -> Self:
+    def at(cls, url: str, **options: Any) -> Self:
         """A client of the Redis at *url* (redis://, rediss:// or unix://). Nothing is sent yet.
 
-        Options: `job_serializer`, `job_deserializer`, `default_queue_name`, `expires_extra_ms`, as arq documents them,
-        and `middleware`, a list whose `send` each call goes through.
-        A command without an answer in *answer_s* seconds has failed; `?socket_timeout=` in the address changes that.
+        Options: see ConnectionKeywords; arq documents its own.
         BadRedisURL says what is wrong with the address, SettingsMistake that there is no such option.
         """
-        for option in options.keys() - OPTIONS:
+        for option in options.keys() - _CHECKS.keys():
             raise SettingsMistake(
                 f"there is no option {option!r} of a connection: user, password, database and TLS are part of the "
-                f"URL, such as redis://user:password@host:6379/3; {checks.hint(option, ['answer_s', *OPTIONS])}"
+                f"URL, such as redis://user:password@host:6379/3; {checks.hint(option, [*_CHECKS])}"
             )
         with checks.as_settings_mistake():
-            checks.seconds("answer_s", answer_s)
             for option, value in options.items():
-                OPTIONS[option](option, value)
+                _CHECKS[option](option, value)
+        answer_s = options.pop("answer_s", 5)
         client = cls(RedisURL.read(url).pool(socket_timeout=answer_s, **POOL_OPTIONS), **options)
         client.auto_close_connection_pool = True
         return client

@@ -13,7 +13,6 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from jobs import worker_settings
-from jobs.client.connection import OPTIONS, ConnectionKeywords
 from jobs.worker.worker_options import CHECKS, WorkerKeywords
 from tests.venv import make_venv
 
@@ -83,7 +82,6 @@ def test_pyright_refuses_the_same_lines(tmp_path: Path) -> None:
 def test_type_checkers_know_every_option() -> None:
     named = inspect.signature(worker_settings).parameters.keys() - {"redis_url", "options"}
     assert WorkerKeywords.__annotations__.keys() | named == CHECKS.keys()
-    assert ConnectionKeywords.__annotations__.keys() == OPTIONS.keys() | {"answer_s"}
 
 
 def _marked() -> set[tuple[int, str]]:
