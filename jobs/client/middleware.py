@@ -82,12 +82,12 @@ class Middleware:
         return await call_next(job)
 
 
+@dataclass(eq=False)
 class AroundMiddleware(Middleware):
-    def __init__(self, around: Around) -> None:
-        self._around = around
+    around: Around
 
     async def run(self, job: CurrentJob, call_next: Run) -> Any:
-        async with self._around(job):
+        async with self.around(job):
             return await call_next(job)
 
 
