@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from ..errors import EncodingError, QuarqError, SettingsMistake
+from ..errors import QuarqError, SettingsMistake
 from ..store import default, keys, scripts
 from ..store.call import Call, Moment, moment
 from ..store.pool import POOL_OPTIONS
@@ -24,8 +24,8 @@ from ..values.must_await import all_awaited, awaited
 from ..values.wrong_calls import explained
 from ..workflows.canvas import Node, Signature
 from ..workflows.node import with_callbacks
-from ..workflows.task_table import NOTHING, Settled, strangers
-from .middleware import Middleware, OutgoingCall, Pair, check_middleware, sent, steps_of, through, with_automatic
+from ..workflows.task_table import NOTHING, strangers
+from .middleware import Middleware, OutgoingCall, check_middleware, sent, steps_of, through, with_automatic
 from .plain_data import kept_of, with_plain_data
 from .result import Result
 from .submit import calls_of, refuse_reserved_id
@@ -145,13 +145,13 @@ class JobsRedis(Store):
         known = await declared(self, sorted(unknown)) if unknown else NOTHING
         middleware = with_automatic(self.middleware)
         if not middleware or not (steps := steps_of(middleware, "send")):
-            calls = self._calls_of(pairs, known)
+            calls = calls_of(self, pairs, known)
             await self._store(calls)
             kept = map(kept_of, (node for node, _ in pairs)) if ANNOTATED else repeat(None)
             return [Result(call.id, self, node) for call, node in zip(calls, kept, strict=False)]
 
         async def arrive(outgoing: OutgoingCall) -> Result:
-            [call] = self._calls_of([outgoing.pair()], known)
+            [call] = calls_of(self, [outgoing.pair()], known)
             if len(pairs) == 1:
                 await self._store([call])
             else:  # when all have come through
@@ -161,14 +161,6 @@ class JobsRedis(Store):
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
         await self._store(calls)
         return results
-
-    def _calls_of(self, pairs: Sequence[Pair], known: Settled) -> list[Call]:
-        try:
-            return calls_of(self, pairs, known)
-        except RecursionError:
-            raise EncodingError(
-                "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
-            ) from None
 
     async def _store(self, calls: list[Call]) -> None:
         answers = await self.enqueue(calls) if calls else []

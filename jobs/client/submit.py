@@ -54,14 +54,19 @@ def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]],
     """The same for many: options that several calls have are read once, and the ids are made together."""
     digits, calls = os.urandom(16 * len(pairs)).hex(), list[Call]()
     given: Mapping[str, Any] | None = None
-    for n, (node, options) in enumerate(pairs):
-        node = with_plain_data(node) if ANNOTATED else node
-        if node.options or not isinstance(node, Signature) or options.get("task_id"):
-            calls.append(call_of(connection, node, options, known))
-            continue
-        if options is not given:
-            given, terms = options, Terms.of(checked(options, OPTIONS, "apply_async()") if options else {}, known, None)
-        calls.append(_task_call(connection, node, terms, known, None, digits[32 * n : 32 * n + 32]))
+    try:
+        for n, (node, options) in enumerate(pairs):
+            node = with_plain_data(node) if ANNOTATED else node
+            if node.options or not isinstance(node, Signature) or options.get("task_id"):
+                calls.append(call_of(connection, node, options, known))
+                continue
+            if options is not given:
+                given = options
+                terms = Terms.of(checked(options, OPTIONS, "apply_async()") if options else {}, known, None)
+            calls.append(_task_call(connection, node, terms, known, None, digits[32 * n : 32 * n + 32]))
+    except RecursionError:
+        why = "workflows or callbacks are nested too deep: make it flat, or let a task call the rest"
+        raise EncodingError(why) from None
     return calls
 
 
