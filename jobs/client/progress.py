@@ -11,17 +11,17 @@ from ..tasks.current import without_slot
 async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[list[bytes] | None]:
     """The messages on *channel*, as they come; None when some may have been missed: at the beginning, after a lost
     connection, after a silence, and at last when the job has ended. Inside a job its slot is free while it waits."""
-    messages: list[bytes] = []
+    said: list[bytes] | None = []
     news = asyncio.Event()
-    missed = False
 
     def hear(_: bytes, message: bytes) -> None:
-        messages.append(message)
+        if said is not None:
+            said.append(message)
         news.set()
 
     def look(*_: object) -> None:
-        nonlocal missed
-        missed = True
+        nonlocal said
+        said = None
         news.set()
 
     subscription = Subscription(connection.connection_pool, [channel], hear=hear, look=look)
@@ -35,10 +35,8 @@ async def heard(connection: Store, channel: str, job_id: str) -> AsyncIterator[l
             news.clear()
             if over := ended.done():
                 await ended  # Redis may have refused us
-            said, lost = messages.copy(), missed or over
-            messages.clear()
-            missed = False
-            yield None if lost else said
+            latest, said = said, []
+            yield None if over else latest
     finally:
         ended.cancel()
         await subscription.close()
