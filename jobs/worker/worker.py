@@ -97,6 +97,11 @@ class Worker(ArqWorker):
 
     async def _start_and_run(self) -> None:
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        if self._options.accept_pickle:
+            logger.warning(
+                "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for the move "
+                "from arq: remove it once its jobs are done"
+            )
         outage = Outage("start")
         await outage.keep_trying(lambda: log_redis_info(self.pool, logger.info), only_away=True)
         await outage.keep_trying(self._declare_limits, only_away=True)
@@ -123,7 +128,7 @@ class Worker(ArqWorker):
             self.ctx,
             self._options.unknown_task_patience,
             self.log_results,
-            self._accepted_pickle(),
+            arq_format() if self._options.accept_pickle else None,
         )
         shut_down = partial(self.handle_sig, signal.SIGTERM)
         engine = self.engine = Engine(
@@ -145,15 +150,6 @@ class Worker(ArqWorker):
             await self._leave(engine.name)
         if engine.started == self._options.max_jobs_total:
             logger.info("max_jobs_total=%d jobs are done: ending", engine.started)
-
-    def _accepted_pickle(self) -> Any:
-        if not self._options.accept_pickle:
-            return None
-        logger.warning(
-            "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for the move from "
-            "arq: remove it once its jobs are done"
-        )
-        return arq_format()
 
     async def _recycle_when_over(self, most_mb: float, engine: Engine) -> None:
         """It then ends, so that its supervisor starts a fresh process."""
