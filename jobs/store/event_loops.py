@@ -25,10 +25,7 @@ class LoopClient:
         self.sender = Sender(ScriptConnection(pool, key), self.notifications.name)
         self._pool_too = True
         self._until_closed = self._closed_at_last()
-
-    def bind(self) -> None:
-        """Have the running loop close it at its end: `asyncio.run` ends every open async generator."""
-        with contextlib.suppress(StopIteration):
+        with contextlib.suppress(StopIteration):  # begun: at its end the running loop ends every open async generator
             self._until_closed.__anext__().send(None)
 
     async def _closed_at_last(self) -> AsyncGenerator[None, None]:
@@ -68,7 +65,6 @@ class Loops:
         pool = self.pool
         copy = partial(type(pool), pool.connection_class, pool.max_connections, **pool.connection_kwargs)
         client = self._clients[loop] = self._client_of(next(self._original, None) or copy())
-        client.bind()
         return client
 
     def _abandon_closed(self) -> None:

@@ -49,5 +49,4 @@ class Pipeline(client.Pipeline):
             self.command_stack = commands  # a failure has emptied it
             return await run(raise_on_error)
 
-        answers: list[Any] = await self._store.notifications.ask(again)
-        return answers
+        return await self._store.notifications.ask(again)  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
 from ..values.missing_attributes import Explains
@@ -29,8 +29,6 @@ LOOK_S = 1
 WAITS = frozenset({"get", "progress", "as_completed", "first"})
 """Verbs that wait for jobs to end."""
 _END = object()
-Outcome: TypeAlias = tuple[Any, BaseException | None]
-"""What a call gave, or how it would have ended its loop."""
 
 
 def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -85,8 +83,10 @@ def _loop_for(shown: str, verb: str) -> tuple[asyncio.AbstractEventLoop, Any]:
     return loop_thread.loop(), None
 
 
-async def _awaited(job: Any, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
-    """Once *job* was stopped, every call of its thread ends."""
+async def _awaited(
+    job: Any, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Any, BaseException | None]:
+    """What a call gave, or how it would have ended its loop. Once *job* was stopped, every call of its thread ends."""
     if job is not None:
         if job.stopped:
             raise asyncio.CancelledError

@@ -86,7 +86,6 @@ class Outcome:
     unknown_since: int = 0
     members_seen: int = 0
     """Of a parked workflow: how many of its members had ended when it looked."""
-
     by_member: bool = False
     """A workflow failed because a member did: that failure is logged, counted and listed already."""
 
