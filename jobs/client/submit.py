@@ -134,7 +134,6 @@ class Caller:
 
     @classmethod
     def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Self:
-        """The workflow of this id, whose stored tree is *tree*."""
         return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree), headers)
 
 

@@ -109,7 +109,6 @@ class Claimer:
         return Batch(jobs, None if next_due_ms < 0 else next_due_ms / 1000, bool(left_behind))
 
     async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:
-        """A row that is no job: it is removed, with a line in the log."""
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
         row = pack_row((job_id, token, FAILURE, 0, 0, "0", b"", "", -1, 0))
         await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, "", row, b""])

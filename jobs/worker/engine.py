@@ -261,13 +261,10 @@ class Engine:
     async def _stop_background(self) -> None:
         """Release what may still be ours, and close; Redis being away now must not keep the process."""
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(3):
-                await self._claimer.release_all_but({})
+            await wait_at_most(3, self._claimer.release_all_but({}))
         self._lease_renewer.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        await self.waker.close()
-        await self._control.close()
-        await asyncio.gather(self._background.stop(), self.hooks.stop())
+        await asyncio.gather(self.waker.close(), self._control.close(), self._background.stop(), self.hooks.stop())
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     def _obey(self, channel: bytes, message: bytes) -> None:
