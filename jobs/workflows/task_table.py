@@ -26,11 +26,8 @@ NOTHING: Final[Settled] = {}
 
 def settled(node: Node, known: Settled) -> dict[str, Any]:
     """The tree as it is stored, with what is known of its tasks: by *known*, else by this process."""
-    table = {}
-    for name in names_of(node):
-        own = known.get(name) or _registered(name)
-        if own is not None:
-            table[name] = [own.queue, own.expires]
+    owns = {name: known.get(name) or _registered(name) for name in names_of(node)}
+    table = {name: [own.queue, own.expires] for name, own in owns.items() if own is not None}
     return node.to_dict() | ({_TASKS: table} if table else {})
 
 
