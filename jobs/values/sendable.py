@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import chain
 from pathlib import PurePath
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -55,18 +54,20 @@ def check_all(values: Sequence[Any], depth: int = DEPTH, most: int = LARGEST) ->
 def _check(value: Any, depth: int, most: int) -> None:
     level: Iterable[Any] = (value,)
     seen = 0
-    for _ in range(depth):
+    for left in range(depth, -1, -1):
         below: list[Any] = []
         for holder in level:
             kind = type(holder)
-            if kind is dict:
+            if not left and (kind is dict or kind in _SEQUENCES or kind in RECORDS):
+                raise EncodingError(
+                    f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are "
+                    "allowed; pass it flat, or as JSON text"
+                )
+            if kind is dict or kind in _SEQUENCES:
                 seen += len(holder)
-                if not LEAVES.issuperset(map(type, chain(holder, holder.values()))):
-                    below += chain(holder, holder.values())
-            elif kind in _SEQUENCES:
-                seen += len(holder)
-                if not LEAVES.issuperset(map(type, holder)):
-                    below += holder
+                held = (*holder, *holder.values()) if kind is dict else holder
+                if not LEAVES.issuperset(map(type, held)):
+                    below += held
             elif kind not in LEAVES:
                 below += _inside(holder)
             if seen > most:
@@ -74,7 +75,6 @@ def _check(value: Any, depth: int, most: int) -> None:
         if not below:
             return
         level = below
-    _refuse_deeper(level)
 
 
 def _inside(holder: Any) -> list[Any]:
@@ -84,18 +84,6 @@ def _inside(holder: Any) -> list[Any]:
     if isinstance(holder, BaseException):
         return []
     raise refusal(holder)
-
-
-def _refuse_deeper(level: Iterable[Any]) -> None:
-    for value in level:
-        kind = type(value)
-        if kind is dict or kind in _SEQUENCES or kind in RECORDS:
-            raise EncodingError(
-                f"it is nested too deep: {DEPTH} levels of lists, dicts, tuples and sets inside each other are "
-                "allowed; pass it flat, or as JSON text"
-            )
-        if kind not in LEAVES:
-            _inside(value)
 
 
 def refusal(value: Any) -> EncodingError:
