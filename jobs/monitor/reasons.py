@@ -17,6 +17,8 @@ from .masked_call import unfinished_calls
 from .search_indexes import queue_names
 from .worker_list import online
 
+ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -46,7 +48,7 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
         return [
             Reason("running", f"a stock arq worker runs it, or was killed: no other until {time_text(until)}", until)
         ]
-    reasons = await _held_back(connection, job)
+    reasons = await _held_back(connection, job, b"suspect" in stored)
     if expires and not job.attempts:
         meaning = f"it expires at {time_text(expires)}, if it has not started"
         if expires <= await now(connection):
@@ -55,7 +57,7 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     return reasons
 
 
-async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
+async def _held_back(connection: JobsRedis, job: JobRecord, is_suspect: bool) -> list[Reason]:
     """Why a job that waits does not start now; if nothing holds it back, it is only not its turn."""
     # stock arq has called it, and no worker has seen it yet: only its payload names the task
     task = job.task or (await unfinished_calls(connection, [job.id]))[0].task or "?"
@@ -73,6 +75,8 @@ async def _held_back(connection: JobsRedis, job: JobRecord) -> list[Reason]:
     elif due > at:
         what = "its retry is due" if job.state == "RETRY" else "it is due"
         reasons.append(Reason("due", f"{what} at {time_text(due)}", due))
+    elif is_suspect:
+        reasons.append(Reason("suspect", f"it ran on a worker that died: {ONE_AT_A_TIME}"))
     if paused:
         reasons.append(Reason("paused", f"queue {queue!r} is paused"))
     knowing = [worker for worker in serving if task in worker.tasks]
@@ -103,8 +107,8 @@ async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: i
     when = f" at {time_text(moment(ended))}" if ended else ""
     return Reason(
         "suspect",
-        f"its worker {job.worker or '?'} died or lost its lease{when}: such jobs run again one at a time "
-        f"on each worker, and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
+        f"its worker {job.worker or '?'} died or lost its lease{when}: {ONE_AT_A_TIME}, "
+        f"and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
     )
 
 

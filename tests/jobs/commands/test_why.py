@@ -217,7 +217,7 @@ async def test_its_worker_died_and_it_waits_to_run_alone(
 
     await wait_until(all_run, "all to run")
     name = (await results[0].info()).worker
-    await start_online(LEASE="1")
+    stops = await start_online(LEASE="1", COMPLETION_WAIT="0")
     dies.process.kill()
 
     async def one_runs_again() -> list[Any]:
@@ -234,6 +234,12 @@ async def test_its_worker_died_and_it_waits_to_run_alone(
     [again] = {result.id for result in results} - {*waiting}
     assert (await monitor.job(connection, again)).reasons == []
     assert sorted(job["id"] for job in (await cli("inspect", "reserved", "--json")).json) == waiting
+
+    stops.process.terminate()
+    await stops.wait_until_ended()
+    reasons = await monitor.why(connection, again)
+    assert [reason.code for reason in reasons] == ["suspect", "no-worker"]
+    assert reasons[0].text == "it ran on a worker that died: such jobs run again one at a time on each worker"
 
 
 async def test_it_has_ended(why: Why, start_online: StartOnline) -> None:
