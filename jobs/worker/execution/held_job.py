@@ -93,7 +93,7 @@ class JobOnWorker(CurrentJob):
     """A CurrentJob whose parts are made when they are first asked for: most tasks ask for none."""
 
     misfit: DoesNotFit | None = None
-    """Why its arguments could not be rebuilt."""
+    """Why its arguments could not be rebuilt: hooks and middleware hear of it, as they are around its code."""
 
     def __init__(self, task: RegisteredTask, held: HeldJob) -> None:
         self.task = task
@@ -108,6 +108,8 @@ class JobOnWorker(CurrentJob):
 
     @property
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self.misfit is not None:
+            raise self.misfit
         held, has_request = self._held, "request" in vars(self)  # a middleware may have set another
         call = self.request if has_request else held.rebuilt or held.call
         return call.args, call.kwargs

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TimedOut
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -40,7 +41,8 @@ async def run_in_process(job: CurrentJob) -> Any:
     options, ref = job.task.options, f"{job.name}[{job.request.id}]"
     request, annotations = job.request, job.task.parameters.annotations
     if annotations is not None:  # rebuilt in the process, too
-        request = annotations.applied("write", request)
+        args, kwargs = annotations.arguments("write", *job.arguments)
+        request = replace(request, args=args, kwargs=kwargs)
     call = encoding.pack(list(vars(request).values()))  # decoded a moment ago
     log = log_setup.of_this_process()
     work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)

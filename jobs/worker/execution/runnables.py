@@ -91,9 +91,10 @@ class TaskRunnable:
             run = processes.run_in_process
         elif options.time_limit is not None or options.soft_time_limit is not None:
             run = self._run_within_limits
-        if (annotations := self._task.parameters.annotations) is not None:
-            run = partial(_run_fitting, annotations, run)
-        if options.on_success or options.on_failure or options.on_retry:
+        hooks = options.on_success or options.on_failure or options.on_retry
+        if (annotations := self._task.parameters.annotations) is not None and (hooks or steps):
+            run = partial(_run_checked, annotations, run)
+        if hooks:
             run = partial(self._run_with_hooks, run)
         return partial(_run_through, through(steps, run)) if steps else run
 
@@ -198,10 +199,8 @@ def _defer_s(error: BaseException) -> float:
     return (getattr(error, "defer_score", None) or 0) / 1000
 
 
-async def _run_fitting(annotations: Annotations, run: Run, job: Any) -> Any:
-    """Inside the hooks and the middleware, which hear of what does not fit, and see the value itself."""
-    if job.misfit is not None:
-        raise job.misfit
+async def _run_checked(annotations: Annotations, run: Run, job: CurrentJob) -> Any:
+    """Inside the hooks and the middleware, which hear of a result that does not fit, and see the value itself."""
     value = await run(job)
     annotations.result("write", value)
     return value

@@ -352,7 +352,8 @@ async def test_exceptions_come_to_tasks_that_are_annotated_with_them() -> None:
     assert heard == [ValueError]
 
 
-async def test_hooks_and_middleware_hear_of_what_does_not_fit() -> None:
+@pytest.mark.parametrize("options", [{}, {"time_limit": 5}])
+async def test_hooks_and_middleware_hear_of_what_does_not_fit(options: Any) -> None:
     heard: list[Any] = []
 
     class Hearing(Middleware):
@@ -366,7 +367,7 @@ async def test_hooks_and_middleware_hear_of_what_does_not_fit() -> None:
     def note(job: CurrentJob, outcome: Any) -> None:
         heard.append(type(outcome))
 
-    @task(name="annotated.hooked", on_success=note, on_failure=note)
+    @task(name="annotated.hooked", on_success=note, on_failure=note, **options)
     async def hooked(order: Order) -> list[Order]:
         return [5]  # type: ignore[list-item]  # that is the point
 
@@ -378,6 +379,14 @@ async def test_hooks_and_middleware_hear_of_what_does_not_fit() -> None:
     finally:
         forget("annotated.hooked")
     assert heard == [DoesNotFit, (5,), DoesNotFit, (Order(id=1, inner=[]),)]
+
+
+async def test_a_task_with_a_process_is_not_started_with_what_does_not_fit() -> None:
+    with eager():
+        error = await (await sent_by_another("annotated.in_process", 5)).get(propagate=False)
+
+    assert isinstance(error, DoesNotFit)
+    assert "argument 'order': Order is expected" in str(error)
 
 
 async def test_a_result_that_is_not_kept_is_none_and_a_group_of_another_size_is_refused() -> None:
