@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -36,6 +37,7 @@ from .execution.runner import runner_type
 from .presence import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
 from .scheduler import Scheduler
+from .start_lines import log_start
 from .worker_options import OWN_OPTIONS, WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -96,7 +98,7 @@ class Worker(ArqWorker):
             await self._start_and_run()
 
     async def _start_and_run(self) -> None:
-        logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        log_start(self.functions, self._options.queues, self._redis, self.max_jobs)
         if self._options.accept_pickle:
             logger.warning(
                 "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for the move "
@@ -111,9 +113,15 @@ class Worker(ArqWorker):
             why = f"this worker takes {taken_mb:.0f} MB before its first job; allow more"
             raise SettingsMistake(f"max_memory={most_mb:g}: {why}")
         if self.on_startup:
-            await self.on_startup(self.ctx)
+            await self._call(self.on_startup)
             logger.disabled = False
         await self._run_engine()
+
+    async def _call(self, hook: Callable[[Any], Any]) -> None:
+        """Call `on_startup` or `on_shutdown`, async or plain. A plain one runs on the loop, which waits."""
+        answer = hook(self.ctx)
+        if inspect.isawaitable(answer):
+            await answer
 
     async def _run_engine(self) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
@@ -236,7 +244,7 @@ class Worker(ArqWorker):
             await asyncio.gather(self.main_task, return_exceptions=True)
         if self.on_shutdown:
             try:
-                await self.on_shutdown(self.ctx)
+                await self._call(self.on_shutdown)
             except Exception:
                 logger.exception("on_shutdown failed")
         if self._stopper is not None:

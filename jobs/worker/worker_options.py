@@ -110,9 +110,9 @@ class WorkerKeywords(TypedDict, total=False):
     ctx: Annotated[Mapping[Any, Any] | None, checks.or_none(checks.mapping)]
     """What `ctx` and `self.ctx` begin with."""
     on_startup: Annotated[Callable[..., Any] | None, _HOOK]
-    """An `async def`, called with ctx before the first claim."""
+    """Called with ctx before the first claim, plain or async."""
     on_shutdown: Annotated[Callable[..., Any] | None, _HOOK]
-    """An `async def`, called with ctx when no job runs any more."""
+    """Called with ctx when no job runs any more, plain or async."""
     on_job_start: Annotated[Callable[..., Any] | None, _HOOK]
     """Called with ctx before each job, plain or async, as the next two."""
     on_job_end: Annotated[Callable[..., Any] | None, _HOOK]

@@ -183,18 +183,22 @@ async def test_what_ends_a_worker_ends_it(
     assert await left.state() == "PENDING"
 
 
+@pytest.mark.parametrize("plain", [False, True])
 async def test_every_hook_is_called_and_those_of_a_job_share_its_ctx(
-    connection: JobsRedis, start_worker: StartWorker
+    connection: JobsRedis, start_worker: StartWorker, plain: bool
 ) -> None:
     called: list[str] = []
 
     def hook(name: str) -> Any:
-        async def call(ctx: dict[Any, Any]) -> None:
+        def call(ctx: dict[Any, Any]) -> None:
             called.append(f"{name} {ctx['given']}")
             if name == "on_job_start":
                 ctx["given"] = "a job's"
 
-        return call
+        async def awaited(ctx: dict[Any, Any]) -> None:
+            call(ctx)
+
+        return call if plain else awaited
 
     names = ["on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end"]
     worker = await start_worker(**enough(ctx={"given": "all"}, **{name: hook(name) for name in names}))
