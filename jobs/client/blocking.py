@@ -17,19 +17,23 @@ from .connection import ConnectionKeywords, JobsRedis
 R = TypeVar("R")
 
 _connected_to: tuple[Any, ...] = ()
+"""Address, options and connection: an application factory may run again."""
 
 
 @explained
 def connect(redis_url: str, **options: Unpack[ConnectionKeywords]) -> None:
     """Make the Redis at *redis_url* the one that calls of this process use where there is no other connection.
 
-    Once, before or after a fork: nothing is opened before the first call. Inside a job there is one already, that of
-    its worker; eager mode and a test's worker win over it, as over `jobs.connect()`, whose options it takes.
+    Once, before or after a fork: nothing is opened before the first call. Again with the same it does nothing; another
+    address, or `open_connection()`, takes the place of the first for the calls that follow.
+    Inside a job there is one already, that of its worker; eager mode and a test's worker win over it, as over
+    `jobs.connect()`, whose options it takes.
     """
     global _connected_to
-    if _connected_to != (wanted := (redis_url, options)):  # an application factory may run again
-        default.keep(JobsRedis.at(redis_url, **options))
-        _connected_to = wanted
+    if _connected_to[:2] != (redis_url, options) or not default.is_kept(_connected_to[2]):
+        connection = JobsRedis.at(redis_url, **options)
+        default.keep(connection)
+        _connected_to = redis_url, options, connection
 
 
 @explained

@@ -50,6 +50,10 @@ def keep(connection: Any) -> list[Any]:
     return earlier
 
 
+def is_kept(connection: Any) -> bool:
+    return connection in _kept
+
+
 def drop(connection: Any) -> None:
     """It is the default no more, if it was."""
     if connection in _kept:

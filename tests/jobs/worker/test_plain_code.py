@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Middleware, OutgoingCall, Result, blocking, chord, group, task
+from jobs import Middleware, OutgoingCall, Result, blocking, chord, group, open_connection, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import NotAwaited, NotConnected, TaskRevoked
 from jobs.store import default
@@ -241,6 +241,23 @@ def not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_connection_it_says_what_to_call(not_connected: None) -> None:
     with pytest.raises(NotConnected, match=r"after `blocking\.connect\("):
         multiply.blocking.delay(2, 3)
+
+
+async def test_the_last_of_several_connections_is_the_one(not_connected: None) -> None:
+    """The same again is none, unless another has come between."""
+    blocking.connect("redis://nobody.example:1")
+    first = default.current()
+    blocking.connect("redis://nobody.example:1")
+    assert default.current() is first
+
+    opened = await open_connection("redis://nobody.example:1")
+    assert default.current() is opened
+    await opened.aclose()
+    blocking.connect("redis://nobody.example:1")
+    again = default.current()
+    assert again not in (first, opened)
+    blocking.connect("redis://nobody.example:2")
+    assert default.current() is not again
 
 
 class Tagging(Middleware):
