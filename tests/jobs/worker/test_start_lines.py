@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from arq.cron import cron
@@ -27,10 +28,11 @@ async def of_arq(ctx: object) -> None: ...
 
 
 def lines_of(caplog: pytest.LogCaptureFixture, url: str = URL, **options: object) -> list[tuple[str, str]]:
-    worker = create_worker(worker_settings(redis_url=url, **options))  # type: ignore[arg-type]
+    settings: Any = worker_settings(redis_url=url, **options)  # type: ignore[arg-type]
+    worker: Any = create_worker(settings)
     caplog.clear()
     with caplog.at_level("INFO"):
-        log_start(worker.functions, worker._options.queues, worker.pool, worker.max_jobs)
+        log_start(worker.functions, settings.queues, worker.pool, worker.max_jobs)
     return [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
