@@ -50,7 +50,8 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
         "connection": redis, "redis": redis, "job_id": ended.id, "workflow_id": flow.id, "task": "tests.multiply",
         "queue": "default", "worker": "w", "name": "none", "names": ["default"], "rate": "10/s", "who": "w",
         "what": "w", "target": "t", "result": "r", "doing": do, "eta": datetime(2099, 1, 1, tzinfo=UTC),
-        "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [], "id": ended.id,
+        "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
+        "id": ended.id,
     }  # fmt: skip
     needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]
     return [known[parameter.name] for parameter in needed]
