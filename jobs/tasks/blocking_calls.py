@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
@@ -39,7 +40,7 @@ def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **k
         future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     except RuntimeError:
         coroutine.close()
-        raise _gone() from None
+        raise _loop_thread().gone() from None
     try:
         while not future.done():
             try:
@@ -50,7 +51,7 @@ def wait_for(shown: str, verb: str, call: Callable[..., Any], /, *args: Any, **k
         value, error = future.result()
     except CancelledError:
         if job is None:
-            raise _gone() from None
+            raise _loop_thread().gone() from None
         raise asyncio.CancelledError(f"job {job.request.id} was stopped") from None  # no `except Exception` keeps it
     except BaseException:  # Ctrl-C, and what else a signal handler raises; of a call that has ended this is nothing
         future.cancel()
@@ -78,9 +79,7 @@ def _loop_for(shown: str, verb: str) -> tuple[asyncio.AbstractEventLoop, Any]:
                 f"{verb}(): the process of {job.name!r} (process=True) may call, but not wait for jobs, which could "
                 "need that very process: leave process=True out, or make what follows a chain or a chord"
             )
-    from ..store import loop_thread  # a process that makes no such call never imports it
-
-    return loop_thread.loop(), None
+    return _loop_thread().loop(), None
 
 
 async def _awaited(
@@ -101,10 +100,8 @@ async def _awaited(
             job.calls.discard(task)
 
 
-def _gone() -> BaseException:
-    from ..store import loop_thread
-
-    return loop_thread.gone()
+def _loop_thread() -> Any:  # a process that makes no such call never imports it
+    return import_module("..contrib.loop_thread", __package__)
 
 
 @dataclass(unsafe_hash=True, repr=False)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
 import arq.worker
@@ -26,7 +27,7 @@ from ...tasks.masking import secrets_of
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
-from . import processes, time_limits
+from . import time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, HeldJob, JobOnWorker
 from .hooks import call_hook
@@ -88,7 +89,7 @@ class TaskRunnable:
         options = self._task.options
         run: Run = self._run_code
         if options.process:
-            run = processes.run_in_process
+            run = import_module("...contrib.processes", __package__).run_in_process
         elif options.time_limit is not None or options.soft_time_limit is not None:
             run = self._run_within_limits
         hooks = options.on_success or options.on_failure or options.on_retry

@@ -53,7 +53,7 @@ print(42, next(following)[:0])
 """,
     "has looked up a host": """
 import asyncio
-from jobs.store import loop_thread
+from jobs.contrib import loop_thread
 asyncio.run_coroutine_threadsafe(asyncio.to_thread(print, 42), loop_thread.loop()).result()
 """,
     "calls at exit": """

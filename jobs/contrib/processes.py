@@ -19,16 +19,16 @@ from typing import Any
 import arq.worker
 from pebble import ProcessExpired, ProcessPool
 
-from ... import encoding
-from ...client import callables
-from ...client.decorator import Task
-from ...errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
-from ...tasks import registry
-from ...tasks.current import CurrentJob, Request
-from ...values.exceptions import declare_exception
-from ...values.sendable import DEPTH
-from .. import log_setup
-from .traceback_heads import cut_our_head
+from .. import encoding
+from ..client import callables
+from ..client.decorator import Task
+from ..errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
+from ..tasks import registry
+from ..tasks.current import CurrentJob, Request
+from ..values.exceptions import declare_exception
+from ..values.sendable import DEPTH
+from ..worker import log_setup
+from ..worker.execution.traceback_heads import cut_our_head
 
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
@@ -98,7 +98,7 @@ def _reports(job: CurrentJob) -> contextlib.AbstractContextManager[Callable[[Bas
     """Its scope in Sentry, if the application has imported that: was an error sent by the job itself?"""
     if "sentry_sdk" not in sys.modules:
         return contextlib.nullcontext(lambda error: False)
-    return importlib.import_module("...contrib.sentry", __package__).in_process(job)  # type: ignore[no-any-return]
+    return importlib.import_module(".sentry", __package__).in_process(job)  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
