@@ -25,17 +25,13 @@ from .values.short_text import said
 
 STORED = 128
 """Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""
-WRAPPED = 512
-"""Levels of what is checked already: of calls with their callbacks, and of workflows."""
-DIGITS = 4_300
-"""Digits of the longest number: Python reads no longer one."""
+WRAPPED = 512  # Levels of what is checked already: of calls with their callbacks, and of workflows.
+DIGITS = 4_300  # Digits of the longest number: Python reads no longer one.
 
-KEPT = 65_536
-"""Bytes of the largest value after which a packer is kept: its memory never shrinks."""
+KEPT = 65_536  # Bytes of the largest value after which a packer is kept: its memory never shrinks.
 
 Clock = TypeVar("Clock", datetime, time)
-Hook = Callable[[int, bytes], Any]
-"""What msgpack asks for a tagged value."""
+Hook = Callable[[int, bytes], Any]  # What msgpack asks for a tagged value.
 
 
 def dumps(value: Any, depth: int = DEPTH, most: int = LARGEST) -> bytes:
@@ -243,8 +239,7 @@ _EXCEPTION, _BIG_INT = 20, 21
 _packers = threading.local()
 _ON_THE_STACK = 4
 _TOO_LONG = 10**DIGITS
-_OWN_TAGS = {*range(1, 11), _EXCEPTION, 30}
-"""Of the types below, and of `Request`."""
+_OWN_TAGS = {*range(1, 11), _EXCEPTION, 30}  # Of the types below, and of `Request`.
 _HOOKS, _INERT_HOOKS = ([partial(_untagged, level, inert) for level in range(STORED + 1)] for inert in (False, True))
 """By the number of tagged values that one is inside of."""
 

@@ -16,8 +16,7 @@ from .connection import ConnectionKeywords, JobsRedis
 
 R = TypeVar("R")
 
-_connected_to: tuple[Any, ...] = ()
-"""Address, options and connection: an application factory may run again."""
+_connected_to: tuple[Any, ...] = ()  # Address, options and connection: an application factory may run again.
 
 
 @explained

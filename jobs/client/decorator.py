@@ -53,8 +53,7 @@ class Task(Explains, Generic[P, R]):
         self.__name__ = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
-        self.declared_in = self.__module__
-        """The module that made it a task: importing it makes the task known."""
+        self.declared_in = self.__module__  # The module that made it a task: importing it makes the task known.
         self.__wrapped__ = function
         exceptions.declare_exception(*options.autoretry_for, *options.raises)
 

@@ -14,8 +14,7 @@ from ..tasks.annotations import ANNOTATED, Annotations
 from ..workflows.canvas import Node, Signature, Workflow, group
 from ..workflows.task_table import MAPS, names_of
 
-_BEFORE = {"link": 1, "link_error": 3}
-"""How many arguments come before a callback's own."""
+_BEFORE = {"link": 1, "link_error": 3}  # How many arguments come before a callback's own.
 
 
 def annotations_of(task: str) -> Annotations | None:

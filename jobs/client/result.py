@@ -46,8 +46,7 @@ class Result(Explains, Generic[R_co]):
             checks.storable("id", id)  # else it would keep all that are asked for together from being read
         self.id: str = id
         self._own_connection = connection
-        self._node = node
-        """What was called, if its tasks say of what their results are to be rebuilt."""
+        self._node = node  # What was called, if its tasks say of what their results are to be rebuilt.
 
     def __repr__(self) -> str:
         return f"<Result {self.id}>"

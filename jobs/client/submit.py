@@ -23,8 +23,7 @@ from ..workflows.stored_tree import from_dict
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 from .plain_data import plain_callbacks, with_plain_data
 
-WORKFLOW: Final = "jobs.workflow"
-"""The task that evaluates a stored tree on a worker."""
+WORKFLOW: Final = "jobs.workflow"  # The task that evaluates a stored tree on a worker.
 NAMED_WORKFLOW: Final = "jobs.named_workflow"
 """The same for one whose id was given: a worker of an earlier release, which knows only other ids for its members, does
 not know this task, and leaves it to another.
@@ -125,12 +124,9 @@ class Caller:
     """A stored workflow, as the calls of its members need it."""
 
     id: str
-    prefix: str
-    """What the ids of its members begin with."""
-    known: Settled
-    """What its own caller knew of its tasks."""
-    headers: Mapping[str, str]
-    """What its members inherit."""
+    prefix: str  # What the ids of its members begin with.
+    known: Settled  # What its own caller knew of its tasks.
+    headers: Mapping[str, str]  # What its members inherit.
 
     @classmethod
     def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Self:

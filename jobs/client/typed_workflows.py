@@ -6,5 +6,4 @@ from ..workflows.canvas import Node, Signature, chain, chord, group
 
 __all__ = ["Node", "R_co", "Signature", "chain", "chord", "group"]
 
-R_co = TypeVar("R_co", covariant=True)
-"""What a job gives."""
+R_co = TypeVar("R_co", covariant=True)  # What a job gives.

@@ -25,10 +25,8 @@ from ..values.short_text import said, text
 from ..values.untrusted_text import printable, printable_json
 from .values import names, seconds
 
-USAGE, UNAVAILABLE = 64, 69
-"""Exit codes, as in sysexits.h."""
-PATIENCE_S = 5.0
-"""How long Redis may take to answer, unless -t is given."""
+USAGE, UNAVAILABLE = 64, 69  # Exit codes, as in sysexits.h.
+PATIENCE_S = 5.0  # How long Redis may take to answer, unless -t is given.
 DEFAULT_APP = "worker.WorkerSettings"
 T = TypeVar("T")
 
@@ -48,8 +46,7 @@ class Target:
 
     app: str | None
     redis_url: str | None
-    is_typed: bool
-    """Else it is REDIS_URL of the environment, and counts only where there are no settings."""
+    is_typed: bool  # Else it is REDIS_URL of the environment, and counts only where there are no settings.
 
     def open(self) -> tuple[JobsRedis, Any]:
         """The Redis, and the worker settings of `-A`: None if only an address was given."""

@@ -11,10 +11,8 @@ from ..store.cancellation import wait_at_most
 from ..worker.process import NUMBER, RECYCLED, send, start
 from .frame import Target
 
-BAD_START_S = 5
-"""A process that ends by itself sooner than this after its first start has wrong settings."""
-LONGEST_WAIT_S = 30
-"""Before a process is started again. One that has lived for longer is started again after a second."""
+BAD_START_S = 5  # A process that ends by itself sooner than this after its first start has wrong settings.
+LONGEST_WAIT_S = 30  # Before a process is started again. One that has lived for longer is started again after a second.
 
 
 @click.command("worker")
@@ -40,8 +38,7 @@ class Supervisor:
 
     def __init__(self, settings: str) -> None:
         self._command = "-m", "arq", settings
-        self._stdin, self._never_written = os.pipe()
-        """See `end_with_supervisor`."""
+        self._stdin, self._never_written = os.pipe()  # See `end_with_supervisor`.
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._ending = asyncio.Event()
 

@@ -12,8 +12,7 @@ from .frame import Answer, Context, command_body
 from .values import limit_option
 
 ALL = sys.maxsize
-MAX_DRAWN = 20
-"""Members of a group that are drawn; of a larger one, those that have not ended well come first."""
+MAX_DRAWN = 20  # Members of a group that are drawn; of a larger one, those that have not ended well come first.
 NOT_CALLED = "-"
 
 

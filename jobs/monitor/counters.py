@@ -24,13 +24,10 @@ empty name are the sums of all tasks that earlier releases wrote; they are not r
 class Count:
     """What was counted of a task in some time, or of all tasks together."""
 
-    states: Counter[str] = field(default_factory=Counter)
-    """How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED."""
-    wait: Counter[int] = field(default_factory=Counter)
-    """From due to start: bucket -> how many times."""
+    states: Counter[str] = field(default_factory=Counter)  # How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED.
+    wait: Counter[int] = field(default_factory=Counter)  # From due to start: bucket -> how many times.
     run: Counter[int] = field(default_factory=Counter)
-    ms: Counter[str] = field(default_factory=Counter)
-    """The sum of all, of wait and of run."""
+    ms: Counter[str] = field(default_factory=Counter)  # The sum of all, of wait and of run.
 
     @property
     def failure_share(self) -> float | None:

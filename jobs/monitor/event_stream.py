@@ -17,12 +17,9 @@ from ..store.stored_values import moment_of
 from ..store.subscription import Subscription
 from .worker_list import online
 
-LISTENS_S = 15
-"""A listener that has not renewed its flag for this long counts as gone: scripts publish nothing more."""
-WATCH_INTERVAL_S = 2.0
-"""How often to check which workers are online, and to renew the flag that somebody listens."""
-MAX_QUEUED = 10_000
-"""Events that wait for a slow listener; later ones are dropped."""
+LISTENS_S = 15  # A listener that has not renewed its flag for this long counts as gone: scripts publish nothing more.
+WATCH_INTERVAL_S = 2.0  # How often to check which workers are online, and to renew the flag that somebody listens.
+MAX_QUEUED = 10_000  # Events that wait for a slow listener; later ones are dropped.
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from .reasons import Reason, why
 from .search import row_of, rows_of
 
 RESULT_CHARS = 10_000
-ARGUMENT_VALUES = 2_000
-"""Values among the arguments that are shown, and in what it reports of its progress."""
+ARGUMENT_VALUES = 2_000  # Values among the arguments that are shown, and in what it reports of its progress.
 MAX_CHILDREN = 100
 
 
@@ -28,21 +27,14 @@ class JobDetail:
     """What is known of one job."""
 
     id: str
-    state: str
-    """'' for a member of a workflow that has not been called yet."""
-    row: JobRow | None
-    """None of a member that has not been called yet."""
-    info: JobInfo | None
-    """None too where its record is forgotten, while its result is kept."""
+    state: str  # '' for a member of a workflow that has not been called yet.
+    row: JobRow | None  # None of a member that has not been called yet.
+    info: JobInfo | None  # None too where its record is forgotten, while its result is kept.
     task: str
-    call: MaskedCall | None
-    """None where nothing is kept of it, as once the result has ended."""
-    result: str | None
-    """The result as text, cut; None: it has none yet, has failed, or its result is not kept."""
-    error: str
-    """`ValueError: no luck`, of one that failed or was revoked; the tracebacks are in `info.history`."""
-    parent: str
-    """The workflow that it is a member of."""
+    call: MaskedCall | None  # None where nothing is kept of it, as once the result has ended.
+    result: str | None  # The result as text, cut; None: it has none yet, has failed, or its result is not kept.
+    error: str  # `ValueError: no luck`, of one that failed or was revoked; the tracebacks are in `info.history`.
+    parent: str  # The workflow that it is a member of.
     children: list[JobRow]
     """Members of a workflow that were called, or callbacks of a job; the first MAX_CHILDREN of them."""
     children_count: int

@@ -20,18 +20,12 @@ ERROR_CHARS = 200
 
 @dataclass(frozen=True)
 class JobRow(JobRecord):
-    args: str
-    """In one line, without secrets; '' also where nothing is kept of them."""
-    error: str
-    """Of one that failed, was revoked or waits for its retry: the first line of why."""
-    kind: str
-    """workflow, member (of one), retry (it waits for one); or '' for a plain call."""
-    parent: str
-    """The workflow that it is a member of."""
-    held: bool = False
-    """It is due, but a rate limit or a concurrency limit holds it back."""
-    unknown: bool = False
-    """It is due, but a worker that did not know its task has put it back."""
+    args: str  # In one line, without secrets; '' also where nothing is kept of them.
+    error: str  # Of one that failed, was revoked or waits for its retry: the first line of why.
+    kind: str  # workflow, member (of one), retry (it waits for one); or '' for a plain call.
+    parent: str  # The workflow that it is a member of.
+    held: bool = False  # It is due, but a rate limit or a concurrency limit holds it back.
+    unknown: bool = False  # It is due, but a worker that did not know its task has put it back.
 
 
 @dataclass(frozen=True)

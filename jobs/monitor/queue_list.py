@@ -11,26 +11,22 @@ from .worker_list import WorkerInfo, online
 
 MAX_LISTED = 200
 """Unserved queues that are listed one by one, the fullest first. Bounded, because callers can invent names."""
-MAX_COUNTED = 2_000
-"""Such queues that are looked at, in the order of their names."""
+MAX_COUNTED = 2_000  # Such queues that are looked at, in the order of their names.
 
 
 @dataclass(frozen=True)
 class QueueInfo:
     """A queue. `workers`: names of those online that serve it, quiet ones too."""
 
-    name: str
-    """'' for all that are not listed one by one: see `others`."""
+    name: str  # '' for all that are not listed one by one: see `others`.
     due: int
     scheduled: int
     """Those that come later, by their time or for a retry; those that a limit holds back; workflows that wait."""
     running: int
-    oldest_due_s: float
-    """How long the oldest due job has been due; 0 if none is."""
+    oldest_due_s: float  # How long the oldest due job has been due; 0 if none is.
     paused: bool = False
     workers: tuple[str, ...] = ()
-    others: int = 0
-    """How many queues this row sums up; 0: it is one queue."""
+    others: int = 0  # How many queues this row sums up; 0: it is one queue.
 
     @property
     def is_of_interest(self) -> bool:

@@ -11,11 +11,9 @@ from ..client.connection import JobsRedis
 class Broker:
     """What a Redis reports about itself, and what an operator should change."""
 
-    name: str
-    """Redis or Valkey."""
+    name: str  # Redis or Valkey.
     version: str
-    persistence: str
-    """`AOF`, `RDB`, `AOF and RDB` or `none`; `unknown` where it does not tell."""
+    persistence: str  # `AOF`, `RDB`, `AOF and RDB` or `none`; `unknown` where it does not tell.
     keys: int
     info: Mapping[str, Any]
     """Its INFO: `used_memory`, `maxmemory_policy` and so on. A managed Redis may leave some out."""

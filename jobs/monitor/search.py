@@ -17,11 +17,9 @@ from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 from .search_text import Needle
 
 Row = TypeVar("Row")
-RECORDS_PER_STEP = 250
-"""How many records one script looks at, so that it keeps Redis for a few milliseconds only."""
+RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.
 MAX_RUNNING = 1_000
-PATIENCE_S = 0.04
-"""A page that takes longer ends as it is, and reports how far it came."""
+PATIENCE_S = 0.04  # A page that takes longer ends as it is, and reports how far it came.
 
 
 @dataclass(frozen=True)

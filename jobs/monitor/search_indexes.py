@@ -30,8 +30,7 @@ class SearchIndex:
 
     name: str
     how: str
-    states: str = ""
-    """Those that it is asked for, with commas: an index may hold others as well."""
+    states: str = ""  # Those that it is asked for, with commas: an index may hold others as well.
     key: str = ""
     between: tuple[str, str] = ("-inf", "+inf")
 

@@ -14,8 +14,7 @@ import msgpack
 
 from ..values.short_text import said
 
-SEARCHED_CHARS = 10_000
-"""Characters of an exception's text that are looked at."""
+SEARCHED_CHARS = 10_000  # Characters of an exception's text that are looked at.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (?=\d)", re.ASCII)
 

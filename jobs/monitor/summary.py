@@ -14,20 +14,15 @@ class Overview:
     """Figures of this moment, and of the last hour."""
 
     workers: int
-    quiet: int
-    """Those of them that claim nothing."""
-    queues: QueueInfo
-    """All of them together."""
+    quiet: int  # Those of them that claim nothing.
+    queues: QueueInfo  # All of them together.
     slots: int
-    busy: int
-    """Slots in use, a few seconds old."""
-    paused: tuple[str, ...]
-    """Queues."""
+    busy: int  # Slots in use, a few seconds old.
+    paused: tuple[str, ...]  # Queues.
     unserved: tuple[str, ...]
     """Queues with due jobs that no worker claims: none is online for them, or only quiet ones."""
     last_hour: Count
-    per_s: float
-    """Jobs that ended in the last minute, a second."""
+    per_s: float  # Jobs that ended in the last minute, a second.
 
 
 async def overview(connection: JobsRedis) -> Overview:

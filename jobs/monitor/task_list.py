@@ -15,15 +15,11 @@ class TaskInfo:
     """A task that a worker has declared, or that ran in the last hour."""
 
     name: str
-    workers: int
-    """Online ones that know it."""
-    declared: bool
-    """By a worker, now or ever; else it is only a name that a caller gave."""
+    workers: int  # Online ones that know it.
+    declared: bool  # By a worker, now or ever; else it is only a name that a caller gave.
     queue: str
-    rate_limit: str
-    """`10/s`, `5/m`; '' for none."""
-    overridden: bool
-    """An operator has set the rate: it counts instead of the declared one."""
+    rate_limit: str  # `10/s`, `5/m`; '' for none.
+    overridden: bool  # An operator has set the rate: it counts instead of the declared one.
     max_concurrency: int | None
     last_hour: Count
 

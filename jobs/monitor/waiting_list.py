@@ -44,8 +44,7 @@ class Purge:
 
     at: datetime
     due: int
-    scheduled: int
-    """Jobs with a later time, retries, workflows and their members."""
+    scheduled: int  # Jobs with a later time, retries, workflows and their members.
 
 
 @awaited

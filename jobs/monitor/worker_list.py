@@ -19,23 +19,18 @@ class WorkerInfo:
     pid: int
     python: str
     arq: str
-    quarq: str
-    """Its versions; '' where a package is used without being installed."""
-    memory_mb: int
-    """What its process takes, in MB (2^20 bytes)."""
+    quarq: str  # Its versions; '' where a package is used without being installed.
+    memory_mb: int  # What its process takes, in MB (2^20 bytes).
     started: datetime
     queues: tuple[str, ...]
     tasks: tuple[str, ...]
     max_jobs: int
-    running: int
-    """Jobs that it holds."""
-    busy: int
-    """Slots in use: a job that waits for others uses none."""
+    running: int  # Jobs that it holds.
+    busy: int  # Slots in use: a job that waits for others uses none.
     quiet: bool
     up_s: int
     seen: datetime
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """Outcomes by state since it started."""
+    counts: Mapping[str, int] = field(default_factory=dict)  # Outcomes by state since it started.
 
 
 async def online(connection: JobsRedis) -> list[WorkerInfo]:

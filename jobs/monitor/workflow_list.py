@@ -19,8 +19,7 @@ from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
 from .search import Page
 
-MEMBERS_SHOWN = 50
-"""Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN."""
+MEMBERS_SHOWN = 50  # Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN.
 INNER_MEMBERS_SHOWN = 10
 
 
@@ -41,22 +40,16 @@ class WorkflowNode:
     """A node of a workflow's tree: a group, chain or chord, or a task."""
 
     kind: str
-    path: str
-    """From the root to it: `0.3`; '' is the root."""
-    id: str
-    """Of a task: its job, which need not have been called yet."""
+    path: str  # From the root to it: `0.3`; '' is the root.
+    id: str  # Of a task: its job, which need not have been called yet.
     task: str
-    args: str
-    """Of a task: its own arguments in one line, masked; what the step before hands on is not among them."""
-    state: str
-    """Of a task; '' if it has not been called yet. Of the root: the workflow's."""
+    args: str  # Of a task: its own arguments in one line, masked; what the step before hands on is not among them.
+    state: str  # Of a task; '' if it has not been called yet. Of the root: the workflow's.
     states: Mapping[str, int]
     """How many tasks below it are in each state; '' counts those that have not been called yet."""
     size: int
-    start: int
-    """The number of the first member shown."""
-    members: list["WorkflowNode"] = field(default_factory=list)
-    """Some of its members: of a large node a page of them."""
+    start: int  # The number of the first member shown.
+    members: list["WorkflowNode"] = field(default_factory=list)  # Some of its members: of a large node a page of them.
 
 
 async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> Page[WorkflowRow]:

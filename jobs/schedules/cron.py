@@ -26,12 +26,10 @@ class Moments:
 
     minute: tuple[int, ...]
     hour: tuple[int, ...]
-    day_of_week: tuple[int, ...]
-    """0 is Sunday, 6 Saturday."""
+    day_of_week: tuple[int, ...]  # 0 is Sunday, 6 Saturday.
     day_of_month: tuple[int, ...]
     month_of_year: tuple[int, ...]
-    wild: bool
-    """Minute or hour is a wildcard: it goes by elapsed time, and clocks that change mean nothing special."""
+    wild: bool  # Minute or hour is a wildcard: it goes by elapsed time, and clocks that change mean nothing special.
 
     def on(self, day: date) -> bool:
         fits = day.month in self.month_of_year and day.day in self.day_of_month

@@ -17,8 +17,7 @@ class ScheduleInfo:
 
     name: str
     task: str
-    when: str
-    """When it is due, as declared: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`."""
+    when: str  # When it is due, as declared: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`.
     queue: str
     paused: bool
     next_run: datetime | None
@@ -26,15 +25,11 @@ class ScheduleInfo:
     coming: tuple[datetime, ...]
     """The next five moments, as the worker stored them when it started or last fired; none of them has passed."""
     last_run: datetime | None
-    last_id: str
-    """The job of the last run: `Result(info.last_id)`. It ends as results do."""
-    skipped: int
-    """How many moments were passed over: paused, or found too late."""
+    last_id: str  # The job of the last run: `Result(info.last_id)`. It ends as results do.
+    skipped: int  # How many moments were passed over: paused, or found too late.
     last_skipped: datetime | None
-    gone: bool
-    """No worker has it: it is no longer in the code, or none that has it runs."""
-    seen: datetime | None
-    """When a worker last declared it, a minute old at most."""
+    gone: bool  # No worker has it: it is no longer in the code, or none that has it runs.
+    seen: datetime | None  # When a worker last declared it, a minute old at most.
 
 
 @awaited

@@ -9,10 +9,8 @@ from typing import Any
 
 from ..errors import NotConnected
 
-_connections: list[Any] = []
-"""JobsRedis. Its module needs arq and this one must not: workflows run without."""
-_kept: list[Any] = []
-"""That of `open_connection()` or `blocking.connect()`, used outside of every block."""
+_connections: list[Any] = []  # JobsRedis. Its module needs arq and this one must not: workflows run without.
+_kept: list[Any] = []  # That of `open_connection()` or `blocking.connect()`, used outside of every block.
 
 example = 'async with connect("redis://localhost:6379"):'  # another one in tests
 

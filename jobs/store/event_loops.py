@@ -12,8 +12,7 @@ from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
 from .sender import Sender
 
-CLOSE_LOOPS_S = 2
-"""How long the closing of a connection waits for the loops of other threads."""
+CLOSE_LOOPS_S = 2  # How long the closing of a connection waits for the loops of other threads.
 
 
 class LoopClient:

@@ -28,8 +28,7 @@ Hear: TypeAlias = Callable[[Mapping[str, bytes | None], str], None]
 """It is given the paths of members that ended, with their entries if the run of the workflow is given too."""
 logger = logging.getLogger("jobs.notifications")
 
-READ_AGAIN_S = 0.5
-"""How long to wait before states are read again that could not be read."""
+READ_AGAIN_S = 0.5  # How long to wait before states are read again that could not be read.
 READ_TOGETHER = 500
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 

@@ -30,8 +30,7 @@ class ScriptConnection:
         self._timeout_s: float = pool.connection_kwargs.get("socket_timeout") or 5
         self._wire: Wire | None = None
         self._lock = asyncio.Lock()
-        self.has_sent = False
-        """Has a command gone out since somebody set this to False?"""
+        self.has_sent = False  # Has a command gone out since somebody set this to False?
         self._failure: Exception | None = None
         """The last one, by which calls that wait see that one has happened meanwhile."""
 

@@ -20,19 +20,16 @@ from .notifications import Notifications
 from .pool import Pipeline
 from .stored_values import moment_of, whole
 
-SIZE_LIMIT = 256 * 1024
-"""Bytes that one call's arguments, or one result, may take."""
+SIZE_LIMIT = 256 * 1024  # Bytes that one call's arguments, or one result, may take.
 
-TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3
-"""The answer to a call: see enqueue.lua."""
+TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3  # The answer to a call: see enqueue.lua.
 
 
 @all_awaited
 class Store(ArqRedis):
     """arq's Redis, which stores calls and runs scripts. What callers do with it is in JobsRedis, above."""
 
-    wins = False
-    """Is it used in place of every connection that is made while it is the default?"""
+    wins = False  # Is it used in place of every connection that is made while it is the default?
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, *, prefix: str = "", **options: Any) -> None:
         """*prefix*: what every key and channel begins with; `{shop}:` keeps an application in one slot of a cluster."""

@@ -32,8 +32,7 @@ class Subscription:
     hear: Callable[[bytes, bytes], None]
     look: Callable[[], None]
     without: str = f"looking every {LOOK_WHEN_DENIED_S} s instead"
-    denied: str = ""
-    """Why Redis does not let us listen; '' if it does, or has not been asked."""
+    denied: str = ""  # Why Redis does not let us listen; '' if it does, or has not been asked.
     _task: asyncio.Task[None] | None = None
     _subscribed: bool = False
 

@@ -12,8 +12,7 @@ from .keys import Keys
 from .script_connection import ScriptConnection
 
 T = TypeVar("T")
-SCAN_AGAIN_S = 10
-"""Seconds without a scan after one that found nothing: the key is not ours then."""
+SCAN_AGAIN_S = 10  # Seconds without a scan after one that found nothing: the key is not ours then.
 _looked = float("-inf")
 
 logger = logging.getLogger("jobs.wrong_type")

@@ -10,8 +10,7 @@ from ..errors import DoesNotFit, SettingsMistake
 from ..values.shapes.annotations import Shapes
 from ..values.shapes.shape import Misfit, Shape, Way
 
-ANNOTATED: set[str] = set()
-"""The tasks of this process that have such annotations, by all their names."""
+ANNOTATED: set[str] = set()  # The tasks of this process that have such annotations, by all their names.
 
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 C = TypeVar("C", bound=Any)

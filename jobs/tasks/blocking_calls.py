@@ -25,10 +25,8 @@ R = TypeVar("R")
 V = TypeVar("V")
 R_co = TypeVar("R_co", covariant=True)
 
-LOOK_S = 1
-"""How often a thread that waits makes sure that its loop is still there."""
-WAITS = frozenset({"get", "progress", "as_completed", "first"})
-"""Verbs that wait for jobs to end."""
+LOOK_S = 1  # How often a thread that waits makes sure that its loop is still there.
+WAITS = frozenset({"get", "progress", "as_completed", "first"})  # Verbs that wait for jobs to end.
 _END = object()
 
 
@@ -109,8 +107,7 @@ class _Blocking:
     """The verbs of *target*, as `.blocking` gives them."""
 
     _target: Any
-    shown: ClassVar[Any]
-    """What an error calls the target."""
+    shown: ClassVar[Any]  # What an error calls the target.
 
     def _wait(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         return wait_for(self.shown, verb, getattr(self._target, verb), *args, **kwargs)

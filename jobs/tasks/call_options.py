@@ -14,8 +14,7 @@ OF_A_GROUP: Final = frozenset({"return_exceptions", "max_concurrency"})
 OF_A_TASK: Final = frozenset({"bind", *TaskKeywords.__annotations__})
 OPTIONS: Final = frozenset(CallOptions.__annotations__)
 
-HEADER_BYTES: Final = 8_192
-"""Of all headers of a call, names and values: as much as web servers take."""
+HEADER_BYTES: Final = 8_192  # Of all headers of a call, names and values: as much as web servers take.
 
 
 def check_headers(option: str, value: Any) -> dict[str, str]:

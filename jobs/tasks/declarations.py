@@ -17,8 +17,7 @@ class KnownTask:
 
     queue: str = keys.DEFAULT_QUEUE
     secrets: Secrets = NOTHING
-    expires: float | None = None
-    """Seconds from each call; None: never."""
+    expires: float | None = None  # Seconds from each call; None: never.
 
     def packed(self) -> str:
         own = self.secrets

@@ -14,16 +14,14 @@ from . import registry
 from .current import Request
 
 HIDDEN = "***"
-MOST = 65_536
-"""Values inside a call or a result that are looked at; `…` is shown for the others."""
+MOST = 65_536  # Values inside a call or a result that are looked at; `…` is shown for the others.
 
 _SECRET = re.compile(
     r"passw|passphrase|passcode|secret|token|credential|authori[sz]ation|apikey"
     r"|(?:^|[^a-z])(?:key|pass|pwd|auth|cookie|pin|otp)s?(?:$|[^a-z])",
     re.IGNORECASE,
 )
-_MAPS = {"jobs.map": False, "jobs.starmap": True}
-"""Tasks whose arguments are another task's: is each item all of them?"""
+_MAPS = {"jobs.map": False, "jobs.starmap": True}  # Tasks whose arguments are another task's: is each item all of them?
 
 
 @lru_cache(4096)
@@ -46,19 +44,16 @@ class Mark(str):
         return self.line
 
 
-REST = Mark(CUT, CUT)
-"""Stands for the values that are left out."""
+REST = Mark(CUT, CUT)  # Stands for the values that are left out.
 
 
 @dataclass(frozen=True)
 class Secrets:
     """Which positional arguments of a task are secret: those at `places`, and all from `rest` on (-1: none)."""
 
-    places: Mapping[int, str] = field(default_factory=dict)
-    """place -> the parameter's name."""
+    places: Mapping[int, str] = field(default_factory=dict)  # place -> the parameter's name.
     rest: int = -1
-    names: tuple[str, ...] = ()
-    """Secret ones that can only be given by name."""
+    names: tuple[str, ...] = ()  # Secret ones that can only be given by name.
 
     def hide(self, name: str) -> bool:
         """Is the argument given by this name a secret, here or by what its worker says?"""

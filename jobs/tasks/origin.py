@@ -17,12 +17,10 @@ class Origin:
     """A function, and the run of the module that declared it."""
 
     function: Any
-    target: Any
-    """The function inside decorators and partials: its code tells two apart."""
+    target: Any  # The function inside decorators and partials: its code tells two apart.
     module: str
     qualname: str
-    run: object
-    """The module's spec, as each import and each reload makes a new one; of a script its globals."""
+    run: object  # The module's spec, as each import and each reload makes a new one; of a script its globals.
 
     def __str__(self) -> str:
         return f"{self.module}.{self.qualname}"

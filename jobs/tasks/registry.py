@@ -18,8 +18,7 @@ class RegisteredTask(Protocol):
     name: str
     options: TaskOptions
     parameters: Parameters
-    declared_in: str
-    """The module that made it a task."""
+    declared_in: str  # The module that made it a task.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 

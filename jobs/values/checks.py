@@ -18,18 +18,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ..errors import EncodingError, SettingsMistake, WrongValue
 from .short_text import text
 
-MOST_SECONDS = 1e11
-"""About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly."""
-LEAST_SECONDS = 0.001
-"""Of a time that cannot be 0: times are kept in ms."""
+MOST_SECONDS = 1e11  # About 3,000 years: with it a due time is still a date, and a number that Redis keeps exactly.
+LEAST_SECONDS = 0.001  # Of a time that cannot be 0: times are kept in ms.
 MOST_COUNT = 2**31 - 1
 SECONDS = "seconds, as a number or a timedelta"
 LONGEST_NAME = 512
 LONGEST_SPAN = timedelta(days=36_600)
-_HALF = re.compile("[\ud800-\udfff]")
-"""Half of a surrogate pair, which Redis cannot keep."""
-shown = text
-"""How a message shows a value."""
+_HALF = re.compile("[\ud800-\udfff]")  # Half of a surrogate pair, which Redis cannot keep.
+shown = text  # How a message shows a value.
 
 Check: TypeAlias = Callable[[str, Any], Any]
 T = TypeVar("T")

@@ -15,20 +15,15 @@ from ..errors import RemoteError
 from .sendable import check
 from .short_text import CUT, cut, said, text
 
-TRACEBACK_CHARACTERS = 8_000
-"""A longer remote traceback keeps its end."""
+TRACEBACK_CHARACTERS = 8_000  # A longer remote traceback keeps its end.
 TEXT, DEPTH, TRACEBACK = (10_000, 1_000), (32, 4), (TRACEBACK_CHARACTERS, 2_000)
 """Of the exception, and of each inside it: characters of its text and of each among its arguments, levels of an
 argument, characters of its traceback. All levels together stay below what can be read: see STORED in encoding.py."""
-BYTES = 80_000
-"""Of all that is kept; of what comes then a short text is."""
-DEEPEST = 5
-"""Exceptions inside exceptions: those below this level keep their class and text only."""
-MOST = 100
-"""Arguments of an exception that are kept, exceptions of a group, and exceptions inside one exception."""
+BYTES = 80_000  # Of all that is kept; of what comes then a short text is.
+DEEPEST = 5  # Exceptions inside exceptions: those below this level keep their class and text only.
+MOST = 100  # Arguments of an exception that are kept, exceptions of a group, and exceptions inside one exception.
 
-TUPLE = 1
-"""The tag of a tuple: see encoding.py."""
+TUPLE = 1  # The tag of a tuple: see encoding.py.
 _NOTE = "Remote traceback:\n"
 _packer = msgpack.Packer()
 logger = logging.getLogger("jobs.exceptions")

@@ -4,8 +4,7 @@ import sys
 from typing import Final
 
 NAME: Final = __name__.partition(".")[0]
-COMMAND: Final = f"python -m {NAME}"
-"""As a person types it."""
+COMMAND: Final = f"python -m {NAME}"  # As a person types it.
 
 
 def refuse_two() -> None:

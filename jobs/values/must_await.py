@@ -14,12 +14,10 @@ from .wrong_calls import refuse_wrong_call
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
-running: ContextVar[Any] = ContextVar("jobs_current_job")
-"""The job whose code runs here, a CurrentJob."""
+running: ContextVar[Any] = ContextVar("jobs_current_job")  # The job whose code runs here, a CurrentJob.
 plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
 """The `def` task whose code the rest of this thread or process is."""
-OF_BLOCKING = frozenset({"first", "send_task"})
-"""Functions that `jobs.blocking` has, too."""
+OF_BLOCKING = frozenset({"first", "send_task"})  # Functions that `jobs.blocking` has, too.
 
 
 class Awaited:

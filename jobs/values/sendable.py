@@ -16,8 +16,7 @@ import msgpack
 from ..errors import EncodingError, TooLarge
 from .short_text import said, text
 
-DEPTH = 64
-"""Levels of lists, dicts, tuples and sets inside each other that a value may have."""
+DEPTH = 64  # Levels of lists, dicts, tuples and sets inside each other that a value may have.
 LARGEST = 64 * 1024 * 1024
 """Bytes of a whole workflow, or of the list that a group hands on. Calls and results have a smaller limit."""
 

@@ -7,11 +7,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-DEEPEST = 64
-"""Levels of a nested value that are shown; below them `…` is shown."""
+DEEPEST = 64  # Levels of a nested value that are shown; below them `…` is shown.
 CUT = "…"
-LONG_INT = 14_000
-"""Bits of the longest number that is written in digits: Python refuses to write 4,300 of them."""
+LONG_INT = 14_000  # Bits of the longest number that is written in digits: Python refuses to write 4,300 of them.
 
 _SHORT = frozenset({bool, float, type(None)})
 _LISTS = frozenset({dict, list, tuple})

@@ -60,8 +60,7 @@ class Claimer:
         self._numbers = itertools.count(1)
         self._reply_lost = True  # a worker of this name may have lived before
         self._warned = False
-        self.stopped = False
-        """Set: wait for Redis no longer, and claim nothing more."""
+        self.stopped = False  # Set: wait for Redis no longer, and claim nothing more.
 
     async def claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
         """Claim up to *wanted* jobs, at most *suspects* of them suspects; *mine* returns the tokens of jobs held here.

@@ -37,8 +37,7 @@ logger = logging.getLogger("arq.worker.jobs")
 DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
 BLOCK = 32
 """Jobs of a claim whose start lines are written before code of any of them runs. More would keep the first waiting."""
-LAST_WAIT_S = 4
-"""How long to wait for cancelled jobs to end."""
+LAST_WAIT_S = 4  # How long to wait for cancelled jobs to end.
 
 
 class Engine:
@@ -53,11 +52,9 @@ class Engine:
         self._claim_size = ClaimSize(max_jobs)
         self.counts = dict.fromkeys((SUCCESS, FAILURE, RETRY), 0)
         self.started = 0
-        self.quiet = False
-        """An operator paused its claims; running jobs go on, and the process stays."""
+        self.quiet = False  # An operator paused its claims; running jobs go on, and the process stays.
         self._shut_down = shut_down
-        self.held: dict[str, HeldJob] = {}
-        """Jobs that are ours until their outcome is recorded."""
+        self.held: dict[str, HeldJob] = {}  # Jobs that are ours until their outcome is recorded.
         self._tokens: dict[str, str] = {}
         self._not_for_us = set[str]()
         """Jobs that were put back for a worker that knows their tasks: a burst leaves them."""

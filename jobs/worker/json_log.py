@@ -11,8 +11,7 @@ from ..tasks.current import running_job
 from ..values.short_text import text
 from ..values.untrusted_text import printable_json
 
-SHOWN_CHARS = 1_000
-"""Characters of a value that JSON has no form for."""
+SHOWN_CHARS = 1_000  # Characters of a value that JSON has no form for.
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 

@@ -25,10 +25,8 @@ from .worker_options import WorkerOptions
 logger = logging.getLogger("arq.worker.jobs")
 
 WATCH_LOOP_S = 1.0
-STOOD_STILL_S = 8.0
-"""If two looks are further apart, the whole process was stopped in between."""
-BLOCKED_WARNING_S = 3.0
-"""An event loop that is blocked for longer is logged."""
+STOOD_STILL_S = 8.0  # If two looks are further apart, the whole process was stopped in between.
+BLOCKED_WARNING_S = 3.0  # An event loop that is blocked for longer is logged.
 
 
 @dataclass(kw_only=True, eq=False)

@@ -30,17 +30,13 @@ from ..workflows.stored_tree import from_dict, read
 
 logger = logging.getLogger("arq.worker.jobs")
 
-COMPARE_S = 30
-"""How often to compare the journal with the messages received, in case one was lost."""
-PARK_AFTER_S = 60
-"""A workflow that is idle for longer is parked; the end of a member resumes it."""
-MANY_WORKFLOWS = 1_000
-"""If a worker has more workflows, idle ones are parked at once."""
+COMPARE_S = 30  # How often to compare the journal with the messages received, in case one was lost.
+PARK_AFTER_S = 60  # A workflow that is idle for longer is parked; the end of a member resumes it.
+MANY_WORKFLOWS = 1_000  # If a worker has more workflows, idle ones are parked at once.
 REPORTS_A_SECOND = 5
 SENT_TOGETHER = 500
 """Members whose calls are made and enqueued at once. The first of many run while the rest is on its way."""
-PARKED_S = 3600
-"""A parked workflow looks again after this time, in case a message was lost."""
+PARKED_S = 3600  # A parked workflow looks again after this time, in case a message was lost.
 
 _under_way: set[str] = set()
 _outage = Outage("go on with workflows")
@@ -65,14 +61,12 @@ class Orchestration:
         self._reported: dict[str, int] | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._report_in_turn = asyncio.Lock()
-        self._ended: dict[str, bytes] = {}
-        """path -> entry of the journal, until the evaluation asks for it."""
+        self._ended: dict[str, bytes] = {}  # path -> entry of the journal, until the evaluation asks for it.
         self._seen: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._outbox: deque[tuple[Signature, str]] = deque()
         self._sending: asyncio.Task[None] | None = None
-        self._failures: list[str] = []
-        """The paths of members that the evaluation has seen fail."""
+        self._failures: list[str] = []  # The paths of members that the evaluation has seen fail.
         self._refused = self._heard = False
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -19,19 +19,14 @@ from .process import memory_mb
 class Statistics:
     """What it does at one moment, for `Worker.statistics()` and the monitor."""
 
-    name: str = ""
-    """Empty until the worker has started."""
-    running: int = 0
-    """Jobs that it holds: their code runs or waits, or its outcome is not recorded yet."""
-    busy: int = 0
-    """Slots in use: jobs that run and do not wait for others."""
+    name: str = ""  # Empty until the worker has started.
+    running: int = 0  # Jobs that it holds: their code runs or waits, or its outcome is not recorded yet.
+    busy: int = 0  # Slots in use: jobs that run and do not wait for others.
     started: int = 0
     quiet: bool = False
-    stopping: bool = False
-    """It takes no more jobs, and ends with its last."""
+    stopping: bool = False  # It takes no more jobs, and ends with its last.
     slots: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """How many have ended, by state."""
+    counts: Mapping[str, int] = field(default_factory=dict)  # How many have ended, by state.
 
 
 @dataclass(frozen=True)
@@ -40,10 +35,8 @@ class Presence:
 
     name: str
     queues: Sequence[str]
-    tasks: Mapping[str, str]
-    """What processes without the code have to know of each task."""
-    facts: Callable[[], Mapping[str, str | int]]
-    """What it does now, for the monitor."""
+    tasks: Mapping[str, str]  # What processes without the code have to know of each task.
+    facts: Callable[[], Mapping[str, str | int]]  # What it does now, for the monitor.
     born: float = field(default_factory=time.monotonic)
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
 

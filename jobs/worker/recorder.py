@@ -15,12 +15,9 @@ from .execution.outcome_encoding import OutcomeEncoder, Row
 
 logger = logging.getLogger("arq.worker.jobs")
 
-HELD_LIMIT = 10_000
-"""A worker that holds this many outcomes, because Redis is away, claims no more."""
-WRITTEN_TOGETHER = 500
-"""Outcomes that one script writes."""
-DONE_ALREADY, IS_REVOKED, NOT_OURS = 0, 2, -1
-"""Answers of finish.lua."""
+HELD_LIMIT = 10_000  # A worker that holds this many outcomes, because Redis is away, claims no more.
+WRITTEN_TOGETHER = 500  # Outcomes that one script writes.
+DONE_ALREADY, IS_REVOKED, NOT_OURS = 0, 2, -1  # Answers of finish.lua.
 
 
 class Recorder:

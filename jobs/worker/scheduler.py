@@ -22,12 +22,10 @@ from ..tasks.declarations import KnownTask
 
 logger = logging.getLogger("arq.worker.jobs")
 
-LONGEST_SLEEP_S = 30
-"""How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile."""
+LONGEST_SLEEP_S = 30  # How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile.
 DECLARE_AGAIN_S = 60
 """How often a worker declares its schedules: those that none has declared for a while are reported as gone."""
-MOMENTS_SHOWN = 5
-"""How many of a schedule's next moments are stored, for pages."""
+MOMENTS_SHOWN = 5  # How many of a schedule's next moments are stored, for pages.
 
 
 class Scheduler:
@@ -40,8 +38,7 @@ class Scheduler:
         self._zone = zone or UTC
         self.next_moments: dict[str, datetime] = {}
         """Of each schedule by its name; one in the past is about to be fired."""
-        self.woken = asyncio.Event()
-        """Set: it looks at the clock now."""
+        self.woken = asyncio.Event()  # Set: it looks at the clock now.
         self._outage = Outage("fire schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)
 

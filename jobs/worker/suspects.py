@@ -13,14 +13,10 @@ from .execution.held_job import HeldJob
 from .execution.runner import stopped
 from .execution.slots import Slots
 
-FIRST_JOBS = 8
-"""Jobs that a new worker runs at a time until the first of them has ended."""
-SETTLED_S = 2.0
-"""How long it waits for that; the engine counts it from when it begins to claim."""
-DRAIN_S = 3.0
-"""How long a job on its last chance waits for the other jobs of its worker to end."""
-ALONE_S = 5.0
-"""How long it then runs before others start."""
+FIRST_JOBS = 8  # Jobs that a new worker runs at a time until the first of them has ended.
+SETTLED_S = 2.0  # How long it waits for that; the engine counts it from when it begins to claim.
+DRAIN_S = 3.0  # How long a job on its last chance waits for the other jobs of its worker to end.
+ALONE_S = 5.0  # How long it then runs before others start.
 
 
 class Caution:
@@ -35,13 +31,11 @@ class Caution:
     def __init__(self, redis: JobsRedis, slots: Slots) -> None:
         self._redis = redis
         self._slots = slots
-        self._suspects: set[HeldJob] = set()
-        """Their code has not ended."""
+        self._suspects: set[HeldJob] = set()  # Their code has not ended.
         self._unrecorded: set[HeldJob] = set()
         """Their outcome is not in Redis: what kills the worker now is taken for their doing."""
         self._last_chance: HeldJob | None = None
-        self._opens = 0.0
-        """From this monotonic moment on others may start while the job on its last chance runs."""
+        self._opens = 0.0  # From this monotonic moment on others may start while the job on its last chance runs.
         self._is_alone = False
         self._settled = False
 

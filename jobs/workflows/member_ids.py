@@ -9,11 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-GIVEN: Final = "::"
-"""The separator below a given id, and before the place of a callback."""
+GIVEN: Final = "::"  # The separator below a given id, and before the place of a callback.
 MADE: Final = ":"
-SEPARATOR: Final = "separator"
-"""Where the root of a stored tree says which one it is; MADE where it does not."""
+SEPARATOR: Final = "separator"  # Where the root of a stored tree says which one it is; MADE where it does not.
 
 _RESERVED = re.compile(r"::(-|-?[0-9]+(\.-?[0-9]+)*)\Z")
 

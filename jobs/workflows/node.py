@@ -9,13 +9,11 @@ from ..tasks.blocking_calls import BlockingCalls
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, checked, merged
 from ..values import checks
 
-FORMAT = 1
-"""Written into every stored tree; another number when its form changes. stored_tree.py reads it."""
+FORMAT = 1  # Written into every stored tree; another number when its form changes. stored_tree.py reads it.
 
 OF_THE_JOB = CALLBACKS | {"task_id", "countdown", "eta", "expires", "headers"}
 """Options that concern a workflow on workers as a whole; its others go where its arguments go."""
-OF_THE_NODE = CALLBACKS | OF_A_GROUP | {"task_id"}
-"""Options that a workflow inside another keeps to itself."""
+OF_THE_NODE = CALLBACKS | OF_A_GROUP | {"task_id"}  # Options that a workflow inside another keeps to itself.
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -15,12 +15,10 @@ from .canvas import Node, Signature, Workflow
 
 MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
 """Tasks that run another task in their own job: their calls go where calls of that one go."""
-_TASKS: Final = "tasks"
-"""Where a stored tree has task -> [queue, expires]."""
+_TASKS: Final = "tasks"  # Where a stored tree has task -> [queue, expires].
 
 Own: TypeAlias = KnownTask | TaskOptions
-Settled: TypeAlias = KnownTasks
-"""By task: what was settled before, or declared by workers."""
+Settled: TypeAlias = KnownTasks  # By task: what was settled before, or declared by workers.
 NOTHING: Final[Settled] = {}
 
 

@@ -12,8 +12,7 @@ _TEXTS = {
     file.name: file.read_text(encoding="utf-8") for file in files(__name__).iterdir() if file.name.endswith(".lua")
 }
 """All are read at once: while this process runs, an upgrade may put those of another release there."""
-_WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")
-"""Comments and texts, or a constant."""
+_WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")  # Comments and texts, or a constant.
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,7 @@ class Script:
     """
 
     name: str
-    has_prefix: bool = False
-    """Is it for applications that have a prefix?"""
+    has_prefix: bool = False  # Is it for applications that have a prefix?
 
     @cached_property
     def text(self) -> bytes:

@@ -7,8 +7,7 @@ from typing import Any, Literal, TypeAlias
 from ...errors import SettingsMistake
 from ..sendable import LEAVES
 
-Way: TypeAlias = Literal["write", "read"]
-"""From a value to its plain data, or back."""
+Way: TypeAlias = Literal["write", "read"]  # From a value to its plain data, or back.
 Convert: TypeAlias = Callable[[Any], Any]
 ANYTHING: frozenset[type] = frozenset({object})
 
@@ -24,13 +23,10 @@ class Shape:
     """How values of one annotation become plain data, and values again."""
 
     name: str
-    kinds: frozenset[type]
-    """The types that its values have; BaseException is any exception."""
-    forms: frozenset[type]
-    """The types that their plain data have."""
+    kinds: frozenset[type]  # The types that its values have; BaseException is any exception.
+    forms: frozenset[type]  # The types that their plain data have.
     change: Callable[[Way, Any], Any] = lambda way, value: value
-    rebuilds: bool = True
-    """False: its values travel by themselves."""
+    rebuilds: bool = True  # False: its values travel by themselves.
     looked_at: bool = True
 
     def takes(self, way: Way, value: Any) -> bool:

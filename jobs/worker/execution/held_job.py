@@ -36,25 +36,19 @@ class HeldJob:
     _redis: JobsRedis
     executor: Executor | None
     _ctx_of_worker: dict[Any, Any]
-    block: list["HeldJob"] = field(default_factory=list)
-    """Jobs that are announced with it."""
+    block: list["HeldJob"] = field(default_factory=list)  # Jobs that are announced with it.
     call: CallData = UNKNOWN
     sent: bytes = b""
     """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
     rebuilt: CallData | None = None
     """The call as its code takes it, with rebuilt or unpickled arguments; `call` has what is kept and shown of them."""
-    current: "JobOnWorker | None" = None
-    """What its task was given."""
+    current: "JobOnWorker | None" = None  # What its task was given.
     _ctx: dict[Any, Any] | None = None
     outcome: Outcome | None = None
-    announced: bool = False
-    """Its first line is logged."""
-    refusal: Outcome | None = None
-    """Why it is not started, once it is announced."""
-    context: Context | None = None
-    """That of its run, where somebody reports failures: see `contrib.sentry`."""
-    stopped: str = ""
-    """Why we cancelled it: shutdown, revoked, lost; '' if we did not."""
+    announced: bool = False  # Its first line is logged.
+    refusal: Outcome | None = None  # Why it is not started, once it is announced.
+    context: Context | None = None  # That of its run, where somebody reports failures: see `contrib.sentry`.
+    stopped: str = ""  # Why we cancelled it: shutdown, revoked, lost; '' if we did not.
 
     @property
     def ctx(self) -> dict[Any, Any]:

@@ -30,12 +30,9 @@ from .claimed_job import (
 logger = logging.getLogger("arq.worker.jobs")
 logger.addFilter(PrintableRecords())
 
-SHOWN_CHARS = 80
-"""Characters of arguments or results that a line shows, and values that are looked at for them."""
-ERROR_CHARS = 10_000
-"""Characters of an exception's text in the line of a failure."""
-REASON_CHARS = 1_000
-"""And in the line of a retry, and in the log of attempts."""
+SHOWN_CHARS = 80  # Characters of arguments or results that a line shows, and values that are looked at for them.
+ERROR_CHARS = 10_000  # Characters of an exception's text in the line of a failure.
+REASON_CHARS = 1_000  # And in the line of a retry, and in the log of attempts.
 
 
 def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:

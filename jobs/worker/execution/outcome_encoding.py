@@ -24,12 +24,10 @@ from .runnables import decode_call
 
 logger = logging.getLogger("arq.worker.jobs")
 
-KEPT_CALL_BYTES = 65_536
-"""A member's call up to this size is kept with its outcome, where pages look for it."""
+KEPT_CALL_BYTES = 65_536  # A member's call up to this size is kept with its outcome, where pages look for it.
 FOREVER_MS = 100 * 365 * 86_400_000
 
-Row: TypeAlias = list[str | bytes | int]
-"""The words of finish.lua for one job."""
+Row: TypeAlias = list[str | bytes | int]  # The words of finish.lua for one job.
 pack_row = msgpack.Packer(use_bin_type=False).pack
 """As Lua reads it. It calls no code of ours, so threads cannot meet in it."""
 
@@ -40,8 +38,7 @@ class OutcomeEncoder:
 
     store: Store
     worker: str = ""
-    pickled: Any = None
-    """The module that writes what arq reads too, see Runner."""
+    pickled: Any = None  # The module that writes what arq reads too, see Runner.
 
     def row(self, held: HeldJob, outcome: Outcome) -> Row:
         """The row of an outcome. One that cannot be encoded becomes a FAILURE, `held.outcome` too."""

@@ -37,8 +37,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker.jobs")
 
-CRASHES = 2
-"""How often a job whose own process dies is run again, at once; each time is one of its retries."""
+CRASHES = 2  # How often a job whose own process dies is run again, at once; each time is one of its retries.
 
 Runnable: TypeAlias = "TaskRunnable | ArqRunnable"
 """A registered function, as the run path sees it: `refuse` returns why a job must not be started, `run` runs the code,

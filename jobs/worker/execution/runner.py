@@ -41,8 +41,7 @@ class Runner:
     ctx: dict[Any, Any]
     unknown_patience_s: float = 0
     log_results: bool = True
-    pickled: Any = None
-    """The module that reads what arq pickled, if this worker accepts that."""
+    pickled: Any = None  # The module that reads what arq pickled, if this worker accepts that.
 
     def declarations(self) -> dict[str, str]:
         """What processes without the code of these functions have to know of them: see known_tasks."""

@@ -10,8 +10,7 @@ from ...store.cancellation import wait_at_most
 
 R = TypeVar("R")
 logger = logging.getLogger("arq.worker.jobs")
-LOOK_AT_SLOTS_S = 1
-"""The recorder may have emptied meanwhile, which wakes nothing."""
+LOOK_AT_SLOTS_S = 1  # The recorder may have emptied meanwhile, which wakes nothing.
 THREADS = 4
 """Threads for each slot: one whose task runs in it, the others wait for jobs and have given their slots back."""
 
@@ -21,10 +20,8 @@ class Slots:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self.used = 0
-        """How many jobs run and do not wait for others."""
-        self.waiting_threads = 0
-        """How many threads have given their slots back."""
+        self.used = 0  # How many jobs run and do not wait for others.
+        self.waiting_threads = 0  # How many threads have given their slots back.
         self._returning: deque[asyncio.Future[None]] = deque()
         self._changed = asyncio.Event()
         self._has_warned = False
@@ -83,14 +80,12 @@ class Slot:
     out; else one slot and a job with two children would wait for ever.
     """
 
-    _in_thread = False
-    """Was it the thread of a plain function that waited last?"""
+    _in_thread = False  # Was it the thread of a plain function that waited last?
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self.loop = asyncio.get_running_loop()
-        self.held = True
-        """Does the job use its slot now?"""
+        self.held = True  # Does the job use its slot now?
         self._ended = False
         self._waits = 0
         self._taking: asyncio.Task[None] | None = None

@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 
 _OURS = f"{Path(__file__).parents[2]}{os.sep}", concurrent.futures.thread.__file__
-_CALLERS = {"Task.run", "Task.run_now", "finished", "ArqRunnable.run"}
-"""What of ours calls the code of an application."""
+_CALLERS = {"Task.run", "Task.run_now", "finished", "ArqRunnable.run"}  # What of ours calls the code of an application.
 
 
 def cut_our_head(error: BaseException) -> None:
