@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..errors import WrongValue
 from ..values import checks
-from ..values.library_name import COMMAND
+from ..values.wrong_calls import other_names
 from .option_types import CallOptions, TaskKeywords
 
 CALLBACKS: Final = frozenset({"link", "link_error"})
@@ -59,41 +59,6 @@ _CHECKS: Final[Mapping[str, checks.Check]] = {
     "max_concurrency": partial(checks.count, least=1),
 }
 
-_OF_ARQ: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
-OF_OTHERS: Final = {
-    **{
-        f"{mark}{option}": f"use apply_async(..., {ours}=...)" for option, ours in _OF_ARQ.items() for mark in ("", "_")
-    },
-    "acks_on_failure_or_timeout": f"leave it out: a job that failed has ended, and `{COMMAND} retry` runs it again",
-    "after_return": "use on_success= and on_failure=",
-    "base": "there is no class of tasks: task = partial(task, on_failure=...) gives tasks the same options, "
-    "and worker_settings(around=...) runs code around each",
-    "before_start": "use worker_settings(around=...), or code at the start of the task",
-    "compression": "nothing is compressed; a large argument belongs in a database or a file",
-    "connection": "use `async with connect(url):`",
-    "exchange": "use queue=",
-    "keep_result": "use @task(result_expires=...)",
-    "max_tries": "use @task(max_retries=...), which is one less",
-    "priority": "use queues: worker_settings(queues=['urgent', 'default']) serves the first before the second",
-    "producer": "use `async with connect(url):`",
-    "reject_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
-    "retry": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
-    "retry_kwargs": "use max_retries= and default_retry_delay=",
-    "retry_on_worker_lost": "leave it out: with acks_late=True, the default, a job whose worker died runs again",
-    "retry_policy": "leave it out: a call waits for Redis by itself, and then raises QueueUnavailable",
-    "routing_key": "use queue=",
-    "send_events": f"leave it out: `{COMMAND} events` shows what happens at any time",
-    "serializer": "leave it out: every call and result is msgpack",
-    "shadow": "leave it out: a task has one name, and others by aliases=",
-    "store_errors_even_if_ignored": "leave it out: errors are always stored",
-    "throws": "use raises=",
-    "timeout": "use time_limit=",
-    "track_started": "leave it out: STARTED is always stored",
-    "trail": "leave it out: Result.children() is always known",
-    "typing": "leave it out: arguments are always checked",
-}
-"""Options of Celery and arq that have no place here, and what to do instead."""
-
 
 def checked(options: Mapping[str, Any], known: Iterable[str], where: str) -> dict[str, Any]:
     """The options as they are meant, callbacks left as they are. *where* takes them: `apply_async()`."""
@@ -132,8 +97,8 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
 
 def advice(option: str, known: Sequence[str]) -> str:
     """What to write instead of an option that does not exist."""
-    if option in OF_OTHERS:
-        return OF_OTHERS[option]
+    if instead := other_names().OF_CALLS.get(option):
+        return instead  # type: ignore[no-any-return]
     if option in OF_A_TASK:
         return f"give it to @task({option}=...)"
     if option in OPTIONS:

@@ -6,8 +6,9 @@ from math import inf
 from typing import Any
 
 from ..errors import SettingsMistake
+from ..values.wrong_calls import other_names
 from .annotations import Annotations
-from .call_options import OF_OTHERS, OPTIONS, advice
+from .call_options import OPTIONS, advice
 
 
 class Parameters:
@@ -40,7 +41,8 @@ class Parameters:
         try:
             return self._signature.bind(*own, **kwargs).arguments
         except TypeError as error:
-            options = [name for name in kwargs if name in {*OPTIONS, *OF_OTHERS} - self._signature.parameters.keys()]
+            known = {*OPTIONS, *other_names().OF_CALLS} - self._signature.parameters.keys()
+            options = [name for name in kwargs if name in known]
             hints = [f"; {name}= is an option: {advice(name, ())}" for name in options[:1]]
             raise TypeError("".join([f"{self._task}: {error}", *hints])) from None
 

@@ -3,30 +3,18 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from importlib import import_module
+from typing import Any, TypeVar
 
 from . import checks
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
-_OWN_ARGUMENTS: Final = "leave it out: the job runs again with the arguments that it has; for others, call the task"
-OPTIONS: Final = {
-    "args": _OWN_ARGUMENTS,
-    "day": "use day_of_month=",
-    "kwargs": _OWN_ARGUMENTS,
-    "interval": "leave it out: it hears of the end at once",
-    "max_retries": "give it to @task(max_retries=...)",
-    "queue": "give it to @task(queue=...), or to the call: apply_async(..., queue=...)",
-    "month": "use month_of_year=",
-    "schedule": "write crontab(task, minute=0), or every(task, timedelta(minutes=5))",
-    "second": "write every(task, timedelta(seconds=20))",
-    "signal": "leave it out: terminate=True stops it",
-    "state": "leave it out: a report is what meta= says",
-    "weekday": "use day_of_week=: 0 is Sunday, 6 Saturday",
-    "throw": "write raise self.retry(...)",
-}
-"""Options of Celery and arq, of functions that do not have them."""
+
+def other_names() -> Any:
+    """The names of Celery and arq that have no place here: imported when somebody has written one."""
+    return import_module("..contrib.other_names", __package__)
 
 
 def explained(function: F) -> F:
@@ -65,7 +53,7 @@ def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwarg
     named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     for option in kwargs:
         if option not in named and not any(one.kind is one.VAR_KEYWORD for one in parameters):
-            instead = OPTIONS.get(option) or checks.hint(option, named)
+            instead = other_names().OF_FUNCTIONS.get(option) or checks.hint(option, named)
             raise TypeError(f"{name}() has no option {option!r}; {instead}") from None
     needed = [one for one in parameters if one.default is one.empty and one.name in named]
     form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)

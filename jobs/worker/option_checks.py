@@ -4,36 +4,13 @@ import contextlib
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from arq.cron import CronJob
 from arq.worker import func
 
 from ..client.decorator import Task
 from ..values import checks
-
-_REDIS: Final = "write redis_url='redis://user:password@host:6379/0' (rediss:// for TLS)"
-INSTEAD: Final = {
-    "beat_schedule": "use cron_jobs=[crontab(...), every(...)]",
-    "broker_url": "use redis_url=",
-    "concurrency": "use max_jobs=: jobs that run at the same time, of any kind",
-    "imports": "use tasks=[...]",
-    "include": "use tasks=[...]",
-    "max_memory_per_child": "use max_memory=, in MB",
-    "max_tasks_per_child": "use max_jobs_total=",
-    "prefetch_multiplier": "leave it out: a worker claims no more than it has room for",
-    "queue_read_limit": "leave it out: a worker claims for at most half of its slots at a time",
-    "redis_pool": _REDIS,
-    "redis_settings": _REDIS,
-    "result_backend": "leave it out: results are in redis_url=, too",
-    "result_expires": "use keep_result=, or @task(result_expires=...)",
-    "task_acks_late": "leave it out: @task(acks_late=True) is the default",
-    "task_always_eager": "use eager() of the module testing in tests",
-    "task_default_queue": "give it to the task: @task(queue=...)",
-    "task_routes": "give each task its queue: @task(queue=...)",
-    "task_time_limit": "use job_timeout=, or @task(time_limit=...)",
-}
-"""Options of arq, and settings of Celery, without `worker_`, that have no place here; and what to do instead."""
 
 
 def _makes_managers(function: Callable[..., Any]) -> bool:

@@ -10,6 +10,7 @@ from ..client.middleware import Around, AroundMiddleware, Middleware, check_midd
 from ..errors import SettingsMistake
 from ..store import keys
 from ..values import checks
+from ..values.wrong_calls import other_names
 from . import option_checks
 
 _HOOK = checks.or_none(checks.function)
@@ -137,7 +138,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     meant: dict[str, Any] = {}
     for option, value in options.items():
         if option not in CHECKS:
-            hint = option_checks.INSTEAD.get(option.removeprefix("worker_")) or checks.hint(option, [*CHECKS])
+            hint = other_names().OF_WORKERS.get(option.removeprefix("worker_")) or checks.hint(option, [*CHECKS])
             raise SettingsMistake(f"worker_settings() has no option {option!r}; {hint}")
         with checks.as_settings_mistake():
             meant[option] = CHECKS[option](option, value)

@@ -15,10 +15,10 @@ import pytest
 from arq import cron, func
 
 from jobs import Middleware, crontab, every, task, worker_settings
+from jobs.contrib.other_names import OF_WORKERS
 from jobs.errors import SettingsMistake
 from jobs.testing import eager
 from jobs.worker import Worker
-from jobs.worker.option_checks import INSTEAD
 from tests.jobs.option_values import (
     ABOVE_ZERO,
     COUNT,
@@ -164,10 +164,10 @@ def test_a_hint_is_given_where_a_name_is_near(option: str, hint: str) -> None:
         settings_of(**{option: 1})
 
 
-@pytest.mark.parametrize("setting", sorted(INSTEAD))
+@pytest.mark.parametrize("setting", sorted(OF_WORKERS))
 def test_a_setting_that_is_not_there_is_answered_with_what_to_do_instead(setting: str) -> None:
     for option in (setting, f"worker_{setting}"):
-        with pytest.raises(SettingsMistake, match=re.escape(INSTEAD[setting])):
+        with pytest.raises(SettingsMistake, match=re.escape(OF_WORKERS[setting])):
             settings_of(**{option: 1})
 
 

@@ -15,9 +15,10 @@ from redis.asyncio import Redis
 
 from jobs import Result, Signature, chain, connect, encoding, first, group, monitor, send_task, signature, task
 from jobs.client.connection import JobsRedis
+from jobs.contrib.other_names import OF_CALLS
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
-from jobs.tasks.call_options import OF_A_GROUP, OF_OTHERS, OPTIONS
+from jobs.tasks.call_options import OF_A_GROUP, OPTIONS
 from jobs.tasks.option_types import CallOptions, ManyOptions
 from jobs.tasks.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind, same
@@ -174,14 +175,14 @@ def test_chunks_take_a_whole_number(n: Any) -> None:
         work.chunks([(1,)], n)
 
 
-@pytest.mark.parametrize("option", sorted(OF_OTHERS.keys() - {"bind"}))
+@pytest.mark.parametrize("option", sorted(OF_CALLS.keys() - {"bind"}))
 async def test_an_option_of_celery_or_arq_is_answered_with_what_to_do_instead(
     connection: JobsRedis, option: str
 ) -> None:
     for door in (work.apply_async, work.s().set, lambda **options: task(name="options.never", **options)):
         with pytest.raises(TypeError) as refused:
             await ask(door, **{option: 1})
-        assert OF_OTHERS[option] in refusal_of(refused.value)
+        assert OF_CALLS[option] in refusal_of(refused.value)
 
 
 async def test_an_option_at_the_wrong_door_is_answered_with_the_right_one(connection: JobsRedis) -> None:

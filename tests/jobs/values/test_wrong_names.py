@@ -13,10 +13,10 @@ import pytest
 import jobs
 from jobs import blocking, crontab, every, task, worker_settings
 from jobs.client.connection import JobsRedis
+from jobs.contrib.other_names import ATTRIBUTES
 from jobs.tasks.blocking_calls import BlockingJob, BlockingResult
 from jobs.tasks.current import CurrentJob, Request
 from jobs.testing import eager
-from jobs.values.missing_attributes import ATTRIBUTES
 from jobs.worker.execution.held_job import JobOnWorker
 
 
