@@ -10,7 +10,7 @@ FLOORS = (
     ("client",),
     ("monitor",),
     ("worker",),
-    ("commands",),
+    ("commands", "monitor_site"),
     ("__init__", "__main__"),
     ("contrib",),
     ("testing",),

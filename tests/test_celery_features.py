@@ -15,7 +15,7 @@ import pytest
 
 import jobs
 import pytest_quarq_jobs
-from jobs import commands, monitor, testing
+from jobs import commands, monitor, monitor_site, testing
 from jobs.client.connection import JobsRedis
 from jobs.client.decorator import Task
 from jobs.store.redis_url import RedisURL
@@ -125,7 +125,7 @@ class Sample:
     chain = jobs.chain(multiply.s(1, 2))
     chord = jobs.chord([multiply.s(1, 2)], multiply.s())
     JobInfo = monitor.JobInfo
-    JobDetail = monitor.JobDetail
+    JobDetail = monitor_site.JobDetail
     Attempt = monitor.Attempt
     apply_async = multiply.apply_async
     monitor = monitor

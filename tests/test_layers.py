@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "app": {"jobs", "settings"},
     "worker": {"app", "jobs", "settings"},
 }
-PUBLIC = ("jobs", "jobs.monitor", "jobs.contrib")
+PUBLIC = ("jobs", "jobs.monitor", "jobs.monitor_site", "jobs.contrib")
 """What of the library others may import from."""
 CONTRIB = {
     "jobs/contrib/django_tasks.py": {"asgiref", "django", "django_tasks"},
@@ -88,7 +88,9 @@ def public_names(module: str) -> set[str]:
         return {path.stem for path in inside.parent.glob("*.py")}
     offered = {name for _, names in imports(inside) for name in names}
     renamed = {name for name in ast.walk(parsed(inside)) if isinstance(name, ast.alias) and name.asname}
-    return offered | {str(name.asname) for name in renamed} | ({"monitor"} if module == "jobs" else set())
+    return (
+        offered | {str(name.asname) for name in renamed} | ({"monitor", "monitor_site"} if module == "jobs" else set())
+    )
 
 
 def inside(module: str) -> dict[str, set[str]]:

@@ -16,7 +16,7 @@ from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.web.template_words import reader_zone
-from jobs import monitor
+from jobs import monitor, monitor_site
 
 STOP_REQUESTED = Message("stop-requested", "Stop requested.")
 NO_RETRY = Message("no-retry", "Retries cancelled. The current attempt continues.")
@@ -29,7 +29,7 @@ async def job() -> ResponseReturnValue:
     job_id = request_args.query("id")
 
     async def look() -> dict[str, Any]:
-        found = await monitor.job(redis(), job_id) or request_args.not_found()
+        found = await monitor_site.job(redis(), job_id) or request_args.not_found()
         return {"job": found, "trace_url": trace_url(found.call.headers.get("traceparent") if found.call else None)}
 
     return await live.page("monitor/job.html", look)

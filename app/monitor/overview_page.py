@@ -10,7 +10,7 @@ from app.accounts import owner_only
 from app.context import redis
 from app.monitor import live
 from app.monitor.blueprint import blueprint
-from jobs import monitor
+from jobs import monitor, monitor_site
 
 MINUTES = 60
 
@@ -23,7 +23,7 @@ async def overview() -> ResponseReturnValue:
 
 async def _look() -> dict[str, Any]:
     return {
-        "now": await monitor.overview(redis()),
+        "now": await monitor_site.overview(redis()),
         "minutes": await monitor.minutes(redis(), MINUTES),
         "failures": (await monitor.find(redis(), state="FAILURE", limit=5)).rows,
     }

@@ -1,8 +1,10 @@
 """Names of Celery and arq that are not there, and what to write instead: read when somebody has written one."""
 
-from collections.abc import Mapping
-from typing import Final
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from ..values import checks
 from ..values.library_name import COMMAND
 
 _OF_ARQ: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
@@ -112,3 +114,24 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 """Of a class: what Celery's has, and what to write here."""
+
+
+def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """TypeError if *function* cannot be called so: it names the option that was meant, or what it has to be given."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        why = str(error)
+    else:
+        return
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    parameters = [one for one in signature.parameters.values() if one.name != "self"]
+    named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    for option in kwargs:
+        if option not in named and not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            instead = OF_FUNCTIONS.get(option) or checks.hint(option, named)
+            raise TypeError(f"{name}() has no option {option!r}; {instead}") from None
+    needed = [one for one in parameters if one.default is one.empty and one.name in named]
+    form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)
+    raise TypeError(f"{name}(): {why}; write {name}({form}{', ' if form else ''}...)") from None

@@ -12,7 +12,6 @@ from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry
 from .audit_log import AuditEntry, audit, note, noted
 from .counters import Count, Minute, last_minutes, minutes, totals
 from .event_stream import Event, events
-from .job_detail import JobDetail, job
 from .job_row import JobRow, error_text
 from .masked_call import MaskedCall, call_of, unfinished_calls
 from .queue_list import QueueInfo, queues, queues_named
@@ -20,7 +19,6 @@ from .reasons import Reason, why
 from .redis_info import Broker, broker
 from .search import Page, find, running
 from .search_indexes import queue_names
-from .summary import Overview, overview
 from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, lapsed, purgeable, waiting
 from .worker_list import WorkerInfo
@@ -28,11 +26,11 @@ from .worker_list import online as workers
 from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 
 __all__ = [
-    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobDetail", "JobInfo", "JobRow",
-    "MaskedCall", "Minute", "NotRetried", "Overview", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
+    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow",
+    "MaskedCall", "Minute", "NotRetried", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
     "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit",
-    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "job", "lapsed", "last_minutes", "minutes",
-    "note", "noted", "now", "overview", "pause", "pause_schedule", "purge", "purge_queue",
+    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "last_minutes", "minutes",
+    "note", "noted", "now", "pause", "pause_schedule", "purge", "purge_queue",
     "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule",
     "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks", "text",
     "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",

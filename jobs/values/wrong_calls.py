@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from . import checks
-
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
@@ -41,20 +39,4 @@ def all_explained(cls: C) -> C:
 
 def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """TypeError if *function* cannot be called so: it names the option that was meant, or what it has to be given."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        why = str(error)
-    else:
-        return
-    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
-    parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    for option in kwargs:
-        if option not in named and not any(one.kind is one.VAR_KEYWORD for one in parameters):
-            instead = other_names().OF_FUNCTIONS.get(option) or checks.hint(option, named)
-            raise TypeError(f"{name}() has no option {option!r}; {instead}") from None
-    needed = [one for one in parameters if one.default is one.empty and one.name in named]
-    form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)
-    raise TypeError(f"{name}(): {why}; write {name}({form}{', ' if form else ''}...)") from None
+    other_names().refuse_wrong_call(function, args, kwargs)

@@ -9,7 +9,7 @@ import pytest
 from quart import Quart
 
 from app.monitor.__main__ import settings_of
-from jobs import monitor
+from jobs import monitor_site
 from tests.app.monitoring import echo
 from tests.app.visitor import Visitor
 
@@ -33,7 +33,7 @@ async def test_a_job_s_page_shows_its_headers(
 
     page = await (await owner.get(f"/monitor/job?id={job.id}")).get_data(as_text=True)
 
-    found = await monitor.job(app.extensions["redis"], job.id)
+    found = await monitor_site.job(app.extensions["redis"], job.id)
     assert found and found.call  # noqa: PT018
     assert found.call.headers == {**HEADERS, "traceparent": traceparent, "password": "***"}
     assert "&lt;b&gt;Äcme &amp; Söhne&lt;/b&gt;" in page

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from jobs import connect, group, monitor, signature
+from jobs import connect, group, monitor, monitor_site, signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from tests.bench.rig import Rig
@@ -49,7 +49,7 @@ end
 Look = Callable[[JobsRedis], Awaitable[Any]]
 
 LOOKS: dict[str, Look] = {
-    "overview": monitor.overview,
+    "overview": monitor_site.overview,
     "minutes": lambda redis: monitor.minutes(redis, 60),
     "tasks": monitor.tasks,
     "queues": monitor.queues,

@@ -14,7 +14,16 @@ from settings import ROOT
 
 OF_WORKERS = ["JsonLines", "worker_settings"]
 FOR_WORKERS = ["arq.cli", "click", "pebble", "multiprocessing", "logging.config", "jobs.worker"]
-NEVER = ["jobs.commands", "jobs.monitor", "jobs.testing", "jobs.contrib", "opentelemetry", "sentry_sdk", "watchfiles"]
+NEVER = [
+    "jobs.commands",
+    "jobs.monitor",
+    "jobs.monitor_site",
+    "jobs.testing",
+    "jobs.contrib",
+    "opentelemetry",
+    "sentry_sdk",
+    "watchfiles",
+]
 
 
 def run(program: str, folder: Path = ROOT) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
-from jobs import Result, chain, monitor
+from jobs import Result, chain, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.monitor import why
 from jobs.store import keys, scripts
@@ -79,7 +79,7 @@ async def test_every_command_reads_it(planted: list[str], cli: Cli, monkeypatch:
 
 async def test_every_reader_of_the_library_reads_it(planted: list[str], connection: JobsRedis) -> None:
     for job_id in planted:
-        detail = await monitor.job(connection, job_id)
+        detail = await monitor_site.job(connection, job_id)
         assert detail is not None
         assert detail.row is not None
         assert all(FIRST <= reason.until <= LAST for reason in await why(connection, job_id) if reason.until)
@@ -92,7 +92,7 @@ async def test_every_reader_of_the_library_reads_it(planted: list[str], connecti
     for job in await enqueued():
         assert FIRST <= job.due <= LAST
     assert [queue.name for queue in await monitor.queues(connection)] == ["default"]
-    for figure in ((await monitor.overview(connection)).queues, *await monitor.queues(connection)):
+    for figure in ((await monitor_site.overview(connection)).queues, *await monitor.queues(connection)):
         assert math.isfinite(figure.oldest_due_s)
     found: list[str] = []
     cursor = "-"

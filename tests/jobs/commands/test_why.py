@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
 
-from jobs import Result, chain, group, monitor, signature
+from jobs import Result, chain, group, monitor, monitor_site, signature
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
@@ -230,9 +230,9 @@ async def test_its_worker_died_and_it_waits_to_run_alone(
         text = (await why(result, "suspect")).out
         assert f"{result.id}: its worker {name} died or lost its lease at 2" in text
         assert f"one at a time on each worker, and {n} come before it; 1 worker now for queue 'default'" in text
-        assert [reason.code for reason in (await monitor.job(connection, result.id)).reasons] == ["suspect"]
+        assert [reason.code for reason in (await monitor_site.job(connection, result.id)).reasons] == ["suspect"]
     [again] = {result.id for result in results} - {*waiting}
-    assert (await monitor.job(connection, again)).reasons == []
+    assert (await monitor_site.job(connection, again)).reasons == []
     assert sorted(job["id"] for job in (await cli("inspect", "reserved", "--json")).json) == waiting
 
     stops.process.terminate()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import group, monitor
+from jobs import group, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
@@ -92,7 +92,7 @@ async def test_a_purge_while_four_workers_run_removes_nothing_that_runs(
     results = await tasks.nap.apply_many([(0.3,) for _ in range(400)])
 
     async def runs() -> bool:
-        return (await monitor.overview(connection)).queues.running >= 20
+        return (await monitor_site.overview(connection)).queues.running >= 20
 
     await wait_until(runs, "all slots to be busy")
     found = await monitor.purgeable(connection, ["default"])
@@ -113,7 +113,7 @@ async def test_the_other_actions(connection: JobsRedis, start_online: StartOnlin
     soon = datetime.now(UTC) + timedelta(hours=2)
 
     assert await monitor.reschedule(connection, result.id, soon)
-    job = await monitor.job(connection, result.id)
+    job = await monitor_site.job(connection, result.id)
     assert job
     assert job.row
     assert job.row.due

@@ -8,7 +8,8 @@ import pytest
 
 from jobs import group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import Count, last_minutes, minutes, overview, totals
+from jobs.monitor import Count, last_minutes, minutes, totals
+from jobs.monitor_site import overview
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline

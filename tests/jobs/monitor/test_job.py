@@ -7,7 +7,8 @@ import pytest
 from jobs import Result, chain, chord, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.monitor import find, job, workflow
+from jobs.monitor import find, workflow
+from jobs.monitor_site import job
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks

@@ -12,20 +12,9 @@ import arq
 
 from jobs import crontab, every, monitor, send_task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import (
-    QueueInfo,
-    broker,
-    find,
-    overview,
-    queues,
-    queues_named,
-    running,
-    schedules,
-    tasks,
-    waiting,
-    workers,
-)
+from jobs.monitor import QueueInfo, broker, find, queues, queues_named, running, schedules, tasks, waiting, workers
 from jobs.monitor.queue_list import MAX_LISTED
+from jobs.monitor_site import overview
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some

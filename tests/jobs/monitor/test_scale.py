@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import group, monitor
+from jobs import group, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.store.keys import Keys
 from tests.jobs.worker import tasks
@@ -25,14 +25,14 @@ async def test_no_look_is_longer_with_ten_times_as_many_jobs(connection: JobsRed
         for result in revoked:
             await result.revoke()
         await connection.config_resetstat()
-        await monitor.overview(connection)
+        await monitor_site.overview(connection)
         await monitor.minutes(connection)
         await monitor.queues(connection)
         await monitor.tasks(connection)
         await monitor.workflows(connection)
         for filters in ({}, {"state": "ended"}, {"state": "scheduled"}, {"state": "REVOKED"}, {"task": "tests.log"}):
             await monitor.find(connection, **filters)  # type: ignore[arg-type]
-        await monitor.job(connection, revoked[0].id)
+        await monitor_site.job(connection, revoked[0].id)
         counts.append(await commands_of(connection))
 
     few, many = counts
@@ -64,7 +64,7 @@ async def test_the_page_of_one_member_does_not_ask_for_the_tree(connection: Jobs
     await connection.zadd(Keys.HISTORY, {f"{flow.id}:7": 1})
     await connection.config_resetstat()
 
-    found = await monitor.job(connection, f"{flow.id}:7")
+    found = await monitor_site.job(connection, f"{flow.id}:7")
 
     assert found
     assert (found.call.args, found.parent) == ([7], flow.id)

@@ -15,7 +15,7 @@ from jobs import Result, encoding, monitor, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import NotRetried, retry, why
-from jobs.monitor import job as look_at
+from jobs.monitor_site import job as look_at
 from jobs.store import keys, scripts
 from jobs.store.keys import Keys
 from jobs.values import exceptions

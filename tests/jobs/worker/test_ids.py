@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, chain, chord, encoding, group, monitor
+from jobs import Result, chain, chord, encoding, group, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
@@ -129,7 +129,7 @@ async def test_whoever_names_a_member_means_the_same(
     first, second, last = await result.children()
 
     assert [reason.code for reason in await why(connection, last.id)] == ["children"]
-    shown = await monitor.job(connection, last.id)
+    shown = await monitor_site.job(connection, last.id)
     assert shown is not None
     assert (shown.parent, shown.task) == (job_id, "tests.log")
     tree = await monitor.workflow(connection, job_id)

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import Result, group, task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import job as detail_of
+from jobs.monitor_site import job as detail_of
 from tests.jobs.example_values import Hurting, Nan, Unknown
 from tests.jobs.worker.conftest import StartWorker
 

@@ -26,7 +26,7 @@ from jobs import Result, encoding
 from jobs.client.connection import JobsRedis
 from jobs.contrib import pickled
 from jobs.errors import EncodingError, RemoteError, TaskRevoked
-from jobs.monitor import job_detail
+from jobs.monitor_site import job_detail
 from tests.jobs.worker import tasks
 from tests.jobs.worker.arq_tasks import T, enough, nap, runs
 from tests.jobs.worker.conftest import StartWorker

@@ -9,7 +9,7 @@ import msgpack
 import pytest
 from arq.jobs import Job
 
-from jobs import chain, chord, encoding, group, monitor, send_task, task
+from jobs import chain, chord, encoding, group, monitor_site, send_task, task
 from jobs.client.connection import JobsRedis
 from jobs.client.decorator import signature
 from jobs.errors import EncodingError, TooLarge
@@ -58,7 +58,7 @@ async def test_a_task_may_change_its_arguments(start_worker: StartWorker, connec
 
     assert await done.get(timeout=5) == "fine"
     await wait_until(lambda: seen == [("fine",)], "its callback")
-    detail = await monitor.job(connection, done.id)
+    detail = await monitor_site.job(connection, done.id)
     assert detail is not None
     assert (detail.state, detail.call.args, detail.call.kwargs) == ("SUCCESS", [{"x": 1}, 2], {"y": 3})
     kept = await Job(done.id, connection, _deserializer=connection.loads).result_info()
@@ -87,7 +87,7 @@ async def test_a_member_too(start_worker: StartWorker, connection: JobsRedis) ->
 
     assert await done.get(timeout=5) == "fine"
     member = (await done.children())[0]
-    detail = await monitor.job(connection, member.id)
+    detail = await monitor_site.job(connection, member.id)
     assert detail is not None
     assert (detail.call.args, detail.call.kwargs) == ([{"x": 1}], {"y": 2})
 
@@ -240,8 +240,8 @@ async def test_the_page_of_a_huge_list_says_how_large_it_is(start_worker: StartW
 
     assert "5,000" in str(await done.get(timeout=20, propagate=False))
     assert len(await many.get(timeout=20)) == 20
-    detail = await monitor.job(connection, many.id)
-    body = await monitor.job(connection, f"{done.id}:1")
+    detail = await monitor_site.job(connection, many.id)
+    body = await monitor_site.job(connection, f"{done.id}:1")
     assert detail is not None
     assert detail.result is not None
     assert detail.result.startswith("<5,")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
+from ..monitor.counters import Count, last_minutes
+from ..monitor.queue_list import QueueInfo, queues, together
+from ..monitor.worker_list import online
 from ..store.store import now_ms
-from .counters import Count, last_minutes
-from .queue_list import QueueInfo, queues, together
-from .worker_list import online
 
 
 @dataclass(frozen=True)

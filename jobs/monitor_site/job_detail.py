@@ -8,14 +8,14 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
+from ..monitor.job_row import JobRow, error_text
+from ..monitor.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
+from ..monitor.reasons import Reason, why
+from ..monitor.search import row_of, rows_of
 from ..store.notifications import TERMINAL
 from ..tasks.masking import REST, without_secrets
 from ..values.short_text import text
 from ..workflows import members
-from .job_row import JobRow, error_text
-from .masked_call import MAX_CALL_BYTES, MaskedCall, call_of
-from .reasons import Reason, why
-from .search import row_of, rows_of
 
 RESULT_CHARS = 10_000
 ARGUMENT_VALUES = 2_000  # Values among the arguments that are shown, and in what it reports of its progress.
