@@ -25,12 +25,9 @@ from ..client.decorator import Task
 from ..errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from ..tasks import registry
 from ..tasks.current import CurrentJob, Request
-from ..values.exceptions import declare_exception
 from ..values.sendable import DEPTH
 from ..worker import log_setup
 from ..worker.execution.traceback_heads import cut_our_head
-
-declare_exception(arq.worker.Retry, arq.worker.RetryJob)
 
 
 async def run_in_process(job: CurrentJob) -> Any:

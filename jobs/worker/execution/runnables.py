@@ -24,6 +24,7 @@ from ...tasks.annotations import Annotations
 from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
+from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
@@ -36,6 +37,7 @@ from .job_log import REASON_CHARS
 T = TypeVar("T")
 
 logger = logging.getLogger("arq.worker.jobs")
+declare_exception(arq.worker.Retry, arq.worker.RetryJob)  # They come back as they are.
 
 CRASHES = 2  # How often a job whose own process dies is run again, at once; each time is one of its retries.
 
