@@ -42,6 +42,7 @@ local function keep_rate(id, key, task, limits, now)
   local rate = RATE .. task
   local known = redis.call('HMGET', rate, 'tat', 'next')
   local tat, next_place = tonumber(known[1] or 0) or 0, tonumber(known[2] or 0) or 0
+  if not (tat < LAST_MS and next_place < LAST_MS) then tat, next_place = 0, 0 end -- damaged: no job would ever start
   local spacing, tolerance = spacing_of(limits), TOLERANCE * limits.window
   local has_place = redis.call('ZSCORE', PLACES .. task, id)
   local place = now

@@ -91,6 +91,14 @@ async def test_no_family_of_keys_stops_a_worker_or_breaks_what_people_see(
     assert not problems
 
 
+@pytest.mark.parametrize("value", [b"9" * 400, b"1e999", b"nan"])
+async def test_a_rate_limit_with_damaged_times_lets_jobs_start(busy: JobsRedis, redis: Redis, value: bytes) -> None:
+    await monitor.set_rate_limit(busy, "tests.multiply", "100/s")
+    await redis.hset(busy.key.RATE + "tests.multiply", mapping={"tat": value, "next": value})
+
+    assert await (await tasks.multiply.delay(2, 3)).get(timeout=5) == 6
+
+
 async def test_a_call_that_was_refused_for_a_wrong_key_can_be_made_again_after_a_worker_has_looked(
     redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

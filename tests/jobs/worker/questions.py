@@ -9,7 +9,7 @@ from typing import Any
 
 from arq.jobs import Job
 
-from jobs import Result, group, monitor
+from jobs import Result, group, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from tests.jobs.worker import tasks
 
@@ -36,8 +36,8 @@ def questions(redis: JobsRedis, ended: Result, waiting: Result, flow: Result) ->
         yield f"arq's Job.{name}", getattr(of_arq, name)()
     yield "arq's Job.result", of_arq.result(timeout=0.5)
     yield "arq's Job.abort", of_arq.abort(timeout=0.5)
-    for name in monitor.__all__:
-        asked = getattr(monitor, name)
+    for name in (*monitor.__all__, *monitor_site.__all__):
+        asked = getattr(monitor if name in monitor.__all__ else monitor_site, name)
         if inspect.iscoroutinefunction(asked):
             yield f"monitor.{name}", asked(*_arguments(asked, redis, ended, flow))
 
