@@ -41,7 +41,11 @@ end
 -- Why a job must end instead of running; '' if it may run.
 local function verdict(id, record, payload)
   if not payload then return 'missing' end
-  if record.revoked or are_aborts and redis.call('ZREM', ABORT, id) == 1 then return 'revoked' end
+  if record.revoked then return 'revoked' end
+  if are_aborts and redis.call('ZREM', ABORT, id) == 1 then -- noted, as this worker may die before it says so
+    redis.call('HSET', RECORD .. id, 'revoked', 'terminate')
+    return 'revoked'
+  end
   if record.parent and is_revoked(record.parent) then return 'revoked' end
   local begun = record.attempts > 0 or record.listener -- a workflow that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
