@@ -11,8 +11,9 @@ from typing import Any
 from ..errors import DoesNotFit
 from ..tasks import registry
 from ..tasks.annotations import ANNOTATED, Annotations
+from ..tasks.masking import MAPS
 from ..workflows.canvas import Node, Signature, Workflow, group
-from ..workflows.task_table import MAPS, names_of
+from ..workflows.task_table import names_of
 
 _BEFORE = {"link": 1, "link_error": 3}  # How many arguments come before a callback's own.
 
@@ -39,7 +40,7 @@ def with_plain_data(node: Node, before: int = 0) -> Node:
         tasks += [with_plain_data(task, 1) for task in node.tasks[first:]]
         node = node._with(args=(), kwargs={}, tasks=tuple(tasks))
     elif isinstance(node, Signature) and node.task in MAPS and len(node.args) == 2:
-        node = node._with(args=_plain_map(*node.args, each_is_all=node.task == "jobs.starmap"))
+        node = node._with(args=_plain_map(*node.args, each_is_all=MAPS[node.task]))
     elif isinstance(node, Signature) and (own := annotations_of(node.task)) is not None:
         args, kwargs = own.arguments("write", node.args, node.kwargs, before)
         node = node._with(args=args, kwargs=kwargs)

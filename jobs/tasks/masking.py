@@ -21,7 +21,7 @@ _SECRET = re.compile(
     r"|(?:^|[^a-z])(?:key|pass|pwd|auth|cookie|pin|otp)s?(?:$|[^a-z])",
     re.IGNORECASE,
 )
-_MAPS = {"jobs.map": False, "jobs.starmap": True}  # Tasks whose arguments are another task's: is each item all of them?
+MAPS = {"jobs.map": False, "jobs.starmap": True}  # Tasks that run another: is each item all its arguments?
 
 
 @lru_cache(4096)
@@ -138,8 +138,8 @@ class _Masker:
         """The arguments of a call of *task*, whose positional ones have the places from *first* on."""
         args = args if isinstance(args, list | tuple) else [args]
         match args:
-            case [Mapping() as tree, [*items]] if task in _MAPS:
-                shown = self._map(tree, items, depth, each_is_all=_MAPS[task])
+            case [Mapping() as tree, [*items]] if task in MAPS:
+                shown = self._map(tree, items, depth, each_is_all=MAPS[task])
             case _:
                 shown = self._placed(secrets, args, depth, first)
         return shown, self._named(kwargs if isinstance(kwargs, Mapping) else {}, secrets, depth)

@@ -10,11 +10,10 @@ from typing import Any, Final, TypeAlias
 from ..tasks import registry
 from ..tasks.call_options import CALLBACKS
 from ..tasks.declarations import KnownTask, KnownTasks
+from ..tasks.masking import MAPS
 from ..tasks.options import TaskOptions
 from .canvas import Node, Signature, Workflow
 
-MAPS: Final = frozenset({"jobs.map", "jobs.starmap"})
-"""Tasks that run another task in their own job: their calls go where calls of that one go."""
 _TASKS: Final = "tasks"  # Where a stored tree has task -> [queue, expires].
 
 Own: TypeAlias = KnownTask | TaskOptions
@@ -61,7 +60,7 @@ def strangers(calls: Iterable[tuple[Node, Mapping[str, Any]]]) -> set[str]:
         if node.options or options:
             for callback in (*callbacks_of(node.options), *callbacks_of(options)):
                 found |= names_of(callback)
-    return {name for name in found - MAPS if registry.find(name) is None} if found else found
+    return {name for name in found - MAPS.keys() if registry.find(name) is None} if found else found
 
 
 def names_of(node: Node) -> set[str]:
