@@ -37,7 +37,7 @@ CONTRIB = {
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
 MAY_READ_SETTINGS = re.compile(
     r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py"
-    r"|jobs/commands/worker\.py|jobs/worker/process\.py"
+    r"|jobs/contrib/supervisor\.py|jobs/worker/process\.py"
 )
 READS_PICKLE = "jobs/contrib/pickled.py"
 """Imported by a worker with `accept_pickle=True`, and by a project that moves from arq."""
@@ -266,7 +266,6 @@ OF_THE_COMMANDS = {
     "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
     "jobs.client.result",  # to wait for one
     "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task
-    "jobs.store.cancellation", "jobs.worker.process",  # to run workers
 }  # fmt: skip
 """What the commands may import: they read and act through `jobs.monitor`, as the pages do."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsMistake
-from ..worker.process import send, start
+from .supervisor import send, start
 
 
 async def watch_reload(path: str, worker_settings: Any) -> None:

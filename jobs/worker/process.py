@@ -1,16 +1,14 @@
-"""A worker's process: how `arq --watch` and `python -m jobs worker` start it, its memory, and how it is ended."""
+"""A worker's process: its memory, and how it is ended."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import resource
 import signal
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 REPORTS_S = 2  # How long reports to Sentry may take, if the application uses it.
 NUMBER = "JOBS_PROCESS"
@@ -32,17 +30,6 @@ def end_with_supervisor() -> None:
     """For a thread: end as by SIGTERM once the supervisor is gone. It holds the other end of the standard input."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def start(command: Iterable[str], **options: Any) -> asyncio.subprocess.Process:
-    """Python with this command line. In a session of its own: Ctrl-C comes to this process alone, which hands it on."""
-    return await asyncio.create_subprocess_exec(sys.executable, *command, start_new_session=True, **options)
-
-
-def send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
-    """Send a signal to it, unless it has ended by itself."""
-    with contextlib.suppress(ProcessLookupError):
-        worker.send_signal(signum)
 
 
 def memory_mb() -> float:
