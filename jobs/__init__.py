@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .client.middleware import Middleware, OutgoingCall
     from .client.result import AsyncResult, Result, first
     from .client.typed_workflows import Signature, chain, chord, group
+    from .contrib.json_lines import JsonLines
 
     from .errors import (  # isort: skip
         BadRedisURL, DoesNotFit, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .tasks.current import CurrentJob, current_job
     from .values.shapes.shape import declare_type
     from .values.untrusted_text import PrintableRecords
-    from .worker.json_log import JsonLines
     from .worker.settings import worker_settings
 
 __all__ = [
@@ -49,13 +49,13 @@ _HOMES = {
     "client.middleware": ("Middleware", "OutgoingCall"),
     "client.result": ("AsyncResult", "Result", "first"),
     "client.typed_workflows": ("Signature", "chain", "chord", "group"),
+    "contrib.json_lines": ("JsonLines",),
     "schedules.schedule": ("crontab", "every"),
     "store.cancellation": ("cancel_until_ended",),
     "store.redis_url": ("RedisURL",),
     "tasks.current": ("CurrentJob", "current_job"),
     "values.shapes.shape": ("declare_type",),
     "values.untrusted_text": ("PrintableRecords",),
-    "worker.json_log": ("JsonLines",),
     "worker.settings": ("worker_settings",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -11,8 +11,8 @@ FLOORS = (
     ("monitor",),
     ("worker",),
     ("commands", "monitor_site"),
-    ("__init__", "__main__"),
     ("contrib",),
+    ("__init__", "__main__"),
     ("testing",),
 )
 """From the ground up: each may import those below it, for types too. Callers and workers import modules of contrib

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -26,8 +27,10 @@ from ..errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from ..tasks import registry
 from ..tasks.current import CurrentJob, Request
 from ..values.sendable import DEPTH
-from ..worker import log_setup
 from ..worker.execution.traceback_heads import cut_our_head
+from ..worker.log_setup import handlers_of
+from ..worker.turn_log import TEXT
+from .json_lines import JsonLines, use_json_lines
 
 
 async def run_in_process(job: CurrentJob) -> Any:
@@ -41,8 +44,7 @@ async def run_in_process(job: CurrentJob) -> Any:
         args, kwargs = annotations.arguments("write", *job.arguments)
         request = replace(request, args=args, kwargs=kwargs)
     call = encoding.pack(list(vars(request).values()))  # decoded a moment ago
-    log = log_setup.of_this_process()
-    work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, log)
+    work = (job.task.declared_in, job.name, options.soft_time_limit, options.max_retries, call, _way_to_log())
     future = _processes().schedule(_work, args=work, timeout=options.time_limit)
     try:
         answer = await asyncio.wrap_future(future)
@@ -89,6 +91,26 @@ def _work(module: str, name: str, soft_limit: float | None, max_retries: int | N
             if isinstance(error, arq.worker.Retry):  # whose delay is no argument when it was given by its name
                 error.args = (error.defer_score and error.defer_score / 1000,)
             return encoding.dumps([False, error, was_sent(error)])
+
+
+def _way_to_log() -> Callable[[], None]:
+    """What gives another process the level and the form of our lines. It can be pickled."""
+    root = logging.getLogger()
+    forms = (one.formatter or logging.Formatter() for one in handlers_of(root))
+    known = (form if type(form) in (logging.Formatter, JsonLines) else TEXT for form in forms)
+    return functools.partial(_take_over, root.level, next(known, None))
+
+
+def _take_over(level: int, formatter: logging.Formatter | None) -> None:
+    """Log to stderr as another process does, unless the task's module has configured logging."""
+    root = logging.getLogger()
+    if formatter is not None and not handlers_of(root):  # else that one has no handler
+        root.addHandler(handler := logging.StreamHandler())
+        handler.setFormatter(formatter)
+    if root.level == logging.WARNING:
+        root.setLevel(level)
+    if isinstance(formatter, JsonLines):
+        use_json_lines()
 
 
 def _reports(job: CurrentJob) -> contextlib.AbstractContextManager[Callable[[BaseException], bool]]:

@@ -1,12 +1,11 @@
-"""How a process logs: under arq's command line, as JSON, and in the processes of `process=True`."""
+"""How a worker logs: under arq's command line, and so that no line of ours raises."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from .json_log import JsonLines
-from .turn_log import TEXT, TurnHandler
+from .turn_log import TurnHandler
 
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
 LOGGERS = (
@@ -21,13 +20,13 @@ def log_config(verbose: bool) -> dict[str, Any]:
     worker's lines, there is none of ours. A root logger at WARNING, as Python has it, is no level that somebody set.
     """
     root, way = logging.getLogger(), list(_way())
-    handlers = [handler for logger in way for handler in _handlers(logger)]
+    handlers = [handler for logger in way for handler in handlers_of(logger)]
     if not handlers:
         for logger in {way[-1], root}:
-            if not _handlers(logger):
+            if not handlers_of(logger):
                 logger.addHandler(TurnHandler())
     if root.level == logging.WARNING:
-        formats = [handler.formatter and handler.formatter._fmt for handler in _handlers(root)]
+        formats = [handler.formatter and handler.formatter._fmt for handler in handlers_of(root)]
         if not handlers or formats == [logging.BASIC_FORMAT]:  # `logging.info(...)` makes one, in a library's import
             root.setLevel(logging.INFO)
         if not any(logging.getLogger(name).level for name in OF_WORKERS):
@@ -45,39 +44,8 @@ def _way() -> Iterator[logging.Logger]:
         logger = logger.parent if logger.propagate else None
 
 
-def _handlers(logger: logging.Logger) -> list[logging.Handler]:
+def handlers_of(logger: logging.Logger) -> list[logging.Handler]:
     return [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
-
-
-def use_json_lines() -> None:
-    """Give every handler of this process this form, and those that they hand lines on to."""
-    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
-    handlers = [one for logger in loggers if isinstance(logger, logging.Logger) for one in logger.handlers]
-    for handler in handlers:
-        if not isinstance(handler.formatter, JsonLines):
-            handler.setFormatter(JsonLines())
-        if isinstance(target := getattr(handler, "target", None), logging.Handler) and target not in handlers:
-            handlers.append(target)
-
-
-def of_this_process() -> Callable[[], None]:
-    """What gives another process the level and the form of our lines. It can be pickled."""
-    root = logging.getLogger()
-    forms = (one.formatter or logging.Formatter() for one in _handlers(root))
-    known = (form if type(form) in (logging.Formatter, JsonLines) else TEXT for form in forms)
-    return partial(_take_over, root.level, next(known, None))
-
-
-def _take_over(level: int, formatter: logging.Formatter | None) -> None:
-    """Log to stderr as another process does, unless the task's module has configured logging."""
-    root = logging.getLogger()
-    if formatter is not None and not _handlers(root):  # else that one has no handler
-        root.addHandler(handler := logging.StreamHandler())
-        handler.setFormatter(formatter)
-    if root.level == logging.WARNING:
-        root.setLevel(level)
-    if isinstance(formatter, JsonLines):
-        use_json_lines()
 
 
 def keep_in_logging() -> None:

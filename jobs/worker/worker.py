@@ -90,7 +90,7 @@ class Worker(ArqWorker):
         logger.disabled = False  # a dictConfig disables what it does not name, unless it says otherwise
         log_setup.keep_in_logging()
         if self._options.log_format == "json":
-            log_setup.use_json_lines()
+            import_module("..contrib.json_lines", __package__).use_json_lines()
         if self._options.health is None:
             return await self._start_and_run()
         port = import_module("..contrib.port", __package__)  # a worker without it never imports it

@@ -25,12 +25,11 @@ from quart.typing import TestClientProtocol
 
 from app.monitor.__main__ import settings_of
 from app.monitor.alone import create_alone
-from jobs import Result, chain, connect, encoding, group, task, worker_settings
+from jobs import JsonLines, Result, chain, connect, encoding, group, task, worker_settings
 from jobs.commands import main
 from jobs.errors import EncodingError
 from jobs.store import default
 from jobs.store.call import Call
-from jobs.worker.json_log import JsonLines
 from tests.jobs import example_values as values
 from tests.waiting import wait_until
 

@@ -13,13 +13,13 @@ import jobs
 from settings import ROOT
 
 OF_WORKERS = ["JsonLines", "worker_settings"]
-FOR_WORKERS = ["arq.cli", "click", "pebble", "multiprocessing", "logging.config", "jobs.worker"]
+FOR_WORKERS = ["jobs.contrib", "arq.cli", "click", "pebble", "multiprocessing", "logging.config", "jobs.worker"]
 NEVER = [
     "jobs.commands",
     "jobs.monitor",
     "jobs.monitor_site",
     "jobs.testing",
-    "jobs.contrib",
+    *(f"jobs.contrib.{path.stem}" for path in (ROOT / "jobs/contrib").iterdir() if path.stem != "json_lines"),
     "opentelemetry",
     "sentry_sdk",
     "watchfiles",
@@ -39,8 +39,9 @@ def run(program: str, folder: Path = ROOT) -> str:
         ("import jobs", ["asyncio", "logging", "arq", "redis", "msgpack", *FOR_WORKERS, *NEVER]),
         (f"from jobs import {', '.join({*jobs.__all__} - {*OF_WORKERS})}", [*FOR_WORKERS, *NEVER]),
         ("from jobs import *", NEVER),
+        ("from jobs import worker_settings; worker_settings(redis_url='redis://localhost')", ["jobs.contrib", *NEVER]),
     ],
-    ids=["import", "names of callers", "all names"],
+    ids=["import", "names of callers", "all names", "a worker"],
 )
 def test_nothing_is_imported_before_it_is_needed(program: str, left_out: list[str]) -> None:
     assert run(f"{program}; import sys; print([name for name in {left_out} if name in sys.modules])") == "[]"

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import arq.worker
@@ -33,6 +34,9 @@ logger.addFilter(PrintableRecords())
 SHOWN_CHARS = 80  # Characters of arguments or results that a line shows, and values that are looked at for them.
 ERROR_CHARS = 10_000  # Characters of an exception's text in the line of a failure.
 REASON_CHARS = 1_000  # And in the line of a retry, and in the log of attempts.
+
+log_fields: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
+"""The id and the task of the job that the lines of the rest of this asyncio task belong to."""
 
 
 def received(job: ClaimedJob, call: CallData, secrets: masking.Secrets) -> None:
@@ -120,7 +124,7 @@ def _common(pid: int, thread: threading.Thread) -> tuple[dict[str, Any], float]:
 
 
 def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = None) -> dict[str, Any]:
-    """The fields of a line for machines, see json_log."""
+    """The fields of a line for machines, see contrib.json_lines."""
     fields: dict[str, Any] = {"job_id": job.id, "task": call.task, "state": state}
     if run_s is not None:
         fields["run_s"] = round(run_s, 6)

@@ -17,7 +17,6 @@ from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
 from ...values.pickles import PICKLED, function_in
 from .. import turn_log
-from ..json_log import log_fields
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, Outcome, revoked
 from .held_job import HeldJob
@@ -79,7 +78,7 @@ class Runner:
         if held.refusal is not None:
             return held.refusal
         job, call, hooks = held.job, held.call, self.hooks
-        log_fields.set((job.id, call.task))
+        job_log.log_fields.set((job.id, call.task))
         function = self.functions[call.task]
         began = time.monotonic()
         try:

@@ -1,8 +1,7 @@
-"""Log lines for machines: one JSON object per line."""
+"""Log lines for machines, one JSON object per line: `log_format="json"`, and `JsonLines` in a configuration."""
 
 import json
 import logging
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 from ..tasks.current import running_job
 from ..values.short_text import text
 from ..values.untrusted_text import printable_json
+from ..worker.execution.job_log import log_fields
 
 SHOWN_CHARS = 1_000  # Characters of a value that JSON has no form for.
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ALWAYS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
-
-log_fields: ContextVar[tuple[str, str]] = ContextVar("jobs_log_fields")
-"""The id and the task of the job that the lines of the rest of this asyncio task belong to."""
 
 
 class JsonLines(logging.Formatter):
@@ -60,3 +57,14 @@ def _job_of_this_line() -> tuple[str, str] | None:
         return job
     running = running_job()  # in a process of its own, or in a test
     return (running.request.id, running.name) if running is not None and running.request.id else None
+
+
+def use_json_lines() -> None:
+    """Give every handler of this process this form, and those that they hand lines on to."""
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    handlers = [one for logger in loggers if isinstance(logger, logging.Logger) for one in logger.handlers]
+    for handler in handlers:
+        if not isinstance(handler.formatter, JsonLines):
+            handler.setFormatter(JsonLines())
+        if isinstance(target := getattr(handler, "target", None), logging.Handler) and target not in handlers:
+            handlers.append(target)
