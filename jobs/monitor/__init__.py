@@ -8,7 +8,7 @@ from ..schedules.stored_schedules import (  # isort: skip
 )  # fmt: skip
 from ..store.store import now
 from ..values.short_text import text
-from .actions import pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
+from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted
 from .counters import Count, Minute, last_minutes, minutes, totals
 from .event_stream import Event, events
@@ -17,6 +17,7 @@ from .masked_call import MaskedCall, call_of, unfinished_calls
 from .queue_list import QueueInfo, queues, queues_named
 from .reasons import Reason, why
 from .redis_info import Broker, broker
+from .reruns import original_of, reruns_of
 from .search import Page, find, running
 from .search_indexes import queue_names
 from .task_list import TaskInfo, tasks
@@ -26,12 +27,11 @@ from .worker_list import online as workers
 from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 
 __all__ = [
-    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow",
-    "MaskedCall", "Minute", "NotRetried", "Page", "Purge", "QuarqError", "QueueInfo", "Reason",
-    "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit",
-    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "last_minutes", "minutes",
-    "note", "noted", "now", "pause", "pause_schedule", "purge", "purge_queue",
-    "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule",
-    "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks", "text",
-    "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
+    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute", "NotRetried",
+    "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode",
+    "WorkflowRow", "audit", "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed",
+    "last_minutes", "minutes", "move", "note", "noted", "now", "original_of", "pause", "pause_schedule", "purge",
+    "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet", "reruns_of", "reschedule", "resume",
+    "resume_schedule", "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks",
+    "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """What operators do to jobs, queues, tasks and workers. None of it is in the audit by itself: see `noted`."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,13 @@ from ..errors import NotRetried, ResultUnknown
 from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
+from ..store.stored_values import chunked
 from ..tasks.call_options import inherited, stored_headers
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
+from .reruns import next_id
 from .search import row_of
 from .waiting_list import Purge, is_plain, waiting
 
@@ -33,6 +35,14 @@ async def revoke(connection: JobsRedis, job_id: str, terminate: bool = False) ->
 async def reschedule(connection: JobsRedis, job_id: str, eta: datetime) -> bool:
     """Move a waiting job to another time; False if it does not wait."""
     return await Result(job_id, connection).reschedule(eta)
+
+
+@awaited
+async def move(connection: JobsRedis, ids: Sequence[str], queue: str) -> list[bool]:
+    """Have waiting jobs wait in another queue, as long as they would have; True for each that is there now. One that a
+    worker has claimed stays. Repeating it changes nothing. TypeError, WrongValue: no name of a queue."""
+    checks.queue("queue", queue)
+    return [bool(one) for some in chunked(ids) for one in await connection.run_script(scripts.MOVE, queue, *some)]
 
 
 @awaited
@@ -123,13 +133,15 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
 
 async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any], queue: str) -> str:
     """The first of `<id>~2`, `~3` ... that is free, or has not ended badly: that one is this retry already."""
-    origin, _, number = job_id.rpartition("~")
-    base, n = (origin, int(number)) if origin and number.isdecimal() else (job_id, 1)
     while True:
-        n += 1
-        options = {"task_id": f"{base}~{n}", "queue": queue, "headers": inherited(stored_headers(stored.get("h")), {})}
-        again = Signature(stored["f"], stored["a"], stored["k"])
-        call: Call = call_of(connection, again, options, limit=LARGE_LIMIT)
-        [answer] = await connection.enqueue([call])
-        if answer != TAKEN or await Result(call.id, connection).state() not in ("FAILURE", "REVOKED"):
-            return call.id
+        job_id = next_id(job_id)
+        [answer] = await connection.enqueue([call_again(connection, job_id, stored, queue)])
+        if answer != TAKEN or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
+            return job_id
+
+
+def call_again(connection: JobsRedis, new_id: str, stored: dict[str, Any], queue: str) -> Call:
+    """The call of a stored result, under another id; its callbacks are not called again."""
+    options = {"task_id": new_id, "queue": queue, "headers": inherited(stored_headers(stored.get("h")), {})}
+    again = Signature(stored["f"], stored["a"], stored["k"])
+    return call_of(connection, again, options, limit=LARGE_LIMIT)

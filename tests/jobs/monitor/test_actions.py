@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import group, monitor, monitor_site
+from jobs import Result, group, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor import NotRetried
@@ -38,6 +38,26 @@ async def test_a_hundred_retries_at_once_run_it_once(
     assert len(rows) == 100
     assert {row.result for row in rows} == {f"runs as {result.id}~2"}
     await monitor.resume(connection, "default")
+
+
+async def test_a_job_and_its_reruns_are_found_from_any_of_them(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    first = await tasks.fail.apply_async(("again",), task_id="order~x")
+    await reach(first, "FAILURE")
+    second = Result(await monitor.retry(connection, first.id))
+    await reach(second, "FAILURE")
+    third = await monitor.retry(connection, second.id)
+    await reach(Result(third), "FAILURE")
+
+    for job_id in (first.id, second.id, third):
+        found = await monitor.reruns_of(connection, job_id)
+        assert [row.id for row in found] == ["order~x", "order~x~2", "order~x~3"]
+    assert {row.state for row in found} == {"FAILURE"}
+    assert await monitor.reruns_of(connection, "nobody~2") == []
+    for job_id in ("order~x", "~2", "a~1", "a~0", "a~٣", "a~-2", "a~2b", "a~" + "9" * 5000, "a~"):
+        assert monitor.original_of(job_id) == job_id
 
 
 async def test_a_queue_is_purged_in_steps_however_long(connection: JobsRedis) -> None:
