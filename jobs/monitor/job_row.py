@@ -10,7 +10,8 @@ from ..store import scripts
 from ..store.stored_values import moment
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
-from ..values.short_text import cut, said, text
+from ..values.exceptions import error_line, spelled
+from ..values.short_text import cut, text
 from .masked_call import MaskedCall, masked_call_of
 from .search_indexes import EVERY_JOB, SearchIndex, Wanted
 from .search_text import Needle
@@ -110,9 +111,8 @@ def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: 
 
 
 def error_text(error: Any, limit: int) -> str:
-    """`ValueError: no luck`, cut, whatever the exception's text does."""
-    shown = said(error, limit) if isinstance(error, BaseException) else text(error, limit)
-    return cut(f"{type(error).__name__}: {shown}", limit)
+    """`shop.CardDeclined: no luck`, cut, whatever the exception's text does."""
+    return cut(error_line(error, limit), limit) if isinstance(error, BaseException) else text(error, limit)
 
 
 def error_of(log: bytes) -> str:
@@ -121,4 +121,4 @@ def error_of(log: bytes) -> str:
     lines = attempts[-1].text.splitlines() if attempts else []
     frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]
     after = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] if frames else lines
-    return cut(after[0], ERROR_CHARS) if after else ""
+    return cut(spelled(after[0]), ERROR_CHARS) if after else ""

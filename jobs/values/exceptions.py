@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import logging
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,6 +30,10 @@ _packer = msgpack.Packer()
 logger = logging.getLogger("jobs.exceptions")
 _STORED_AS = {errors.__name__: "jobs.errors"}
 """Module -> its name in Redis, where the library may be installed under another one."""
+_UNSAID = re.compile(
+    r"^(?:builtins\.|__main__\.|(?:quarq_)?jobs\.errors\.(?:RemoteError: )?)"
+    r"| \(to get \w+ itself, name it in the task's raises=\)$"
+)
 _known: dict[str, type[BaseException]] = {}
 
 Pack = Callable[[Any, Callable[[BaseException], bytes]], bytes]
@@ -39,6 +44,16 @@ def declare_exception(*classes: type[BaseException]) -> None:
     """Let these come back as themselves. Called at import, by `@task(autoretry_for=..., raises=...)`."""
     for cls in classes:
         _known[_class_name(cls)] = cls
+
+
+def error_line(error: BaseException, limit: int) -> str:
+    """`shop.CardDeclined: no luck`: the one spelling of an error, at most *limit* characters of what it says."""
+    return spelled(f"{_class_name(type(error))}: {said(error, limit)}").removesuffix(": ")
+
+
+def spelled(line: str) -> str:
+    """The last line of a traceback in that spelling: Python's own classes and ours have no module."""
+    return _UNSAID.sub("", line)
 
 
 def whole_text(text: str) -> str:

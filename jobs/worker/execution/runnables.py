@@ -139,7 +139,7 @@ class TaskRunnable:
         if isinstance(error, Retry):
             if error.exc is not None and error.exc.__traceback__ is None:  # it was made for `retry(exc=...)`
                 error.exc.__traceback__ = error.__traceback__
-            return Outcome(RETRY, error.exc, delay_s=error.countdown, why=text(error.exc, REASON_CHARS))
+            return Outcome(RETRY, error.exc, delay_s=error.countdown, why="the task asked for it, and gave no error")
         if isinstance(error, DoesNotFit):  # nor will it the next time
             return Outcome(FAILURE, error)
         options = self._task.options
