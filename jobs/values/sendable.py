@@ -1,14 +1,10 @@
 """What may travel through Redis: checked before anything is encoded. docs/arguments.md lists it."""
 
-import enum
-import io
-import types
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import PurePath
-from typing import Any, TypeAlias
+from importlib import import_module
+from typing import Any
 from uuid import UUID
 
 import msgpack
@@ -87,7 +83,8 @@ def _inside(holder: Any) -> list[Any]:
 
 def refusal(value: Any) -> EncodingError:
     """Why a value of this type cannot travel, and what to pass instead."""
-    return EncodingError(f"{_named(value)} cannot be encoded: {text(value)}; pass {remedy(value)}")
+    remedy = import_module("..contrib.remedies", __package__).remedy(value)
+    return EncodingError(f"{_named(value)} cannot be encoded: {text(value)}; pass {remedy}")
 
 
 def too_large(what: str, size: int, limit: int) -> TooLarge:
@@ -96,52 +93,8 @@ def too_large(what: str, size: int, limit: int) -> TooLarge:
     return TooLarge(f"{what} {size:,} bytes; {limit:,} are allowed: {instead}")
 
 
-_What: TypeAlias = type | tuple[type, ...] | str | set[str]
-"""Classes, the attributes that a class has, or the modules that it may be of."""
-
-
-def remedy(value: Any) -> str:
-    """What to pass instead of *value*, which is `x` here."""
-    return next((words for what, words in _REMEDIES if _is(value, what)), "its id, or a dict with what the task needs")
-
-
 def _named(value: Any) -> str:
     """As its users write it: some Pythons keep `pathlib.PosixPath` in `pathlib._local`."""
     kind = type(value)
     name = f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}".removeprefix("builtins.")
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def _is(value: Any, what: _What) -> bool:
-    if isinstance(what, str):
-        return all(hasattr(type(value), name) for name in what.split())
-    return type(value).__module__.partition(".")[0] in what if isinstance(what, set) else isinstance(value, what)
-
-
-_OR = ", or annotate the parameter or the result with its class"
-_REMEDIES: Sequence[tuple[_What, str]] = (
-    (enum.Enum, f"x.value{_OR}"),
-    (msgpack.ExtType, "x.data"),
-    ("tolist item dtype shape __getitem__ __len__", "x.tolist() (of a scalar: x.item())"),
-    ("item dtype", "x.item()"),
-    ("to_pydatetime", "x.to_pydatetime()"),
-    ("model_dump", f"x.model_dump(){_OR}"),
-    ("to_dict", "x.to_dict()"),
-    ("__struct_fields__", f"msgspec.structs.asdict(x){_OR}"),
-    ("__attrs_attrs__", f"attrs.asdict(x){_OR}"),
-    ("_asdict _fields", f"tuple(x) or x._asdict(){_OR}"),
-    ("__dataclass_fields__", f"dataclasses.asdict(x){_OR}"),
-    ((bytearray, memoryview, bytes), "bytes(x)"),
-    *((kind, f"{kind.__name__}(x)") for kind in (int, float, complex, str, Decimal, tuple, frozenset)),
-    (UUID, "UUID(str(x))"),
-    *((kind, f"{kind.__name__}.fromisoformat(x.isoformat())") for kind in (datetime, date, time)),
-    (timedelta, "timedelta(seconds=x.total_seconds())"),
-    (Mapping, "dict(x)"),
-    (Set, "set(x)"),
-    (PurePath, f"str(x){_OR}"),
-    (io.IOBase, "its path, or what x.read() gave"),
-    (types.CoroutineType, "what `await x` gives"),
-    ((type, types.FunctionType, types.BuiltinFunctionType, types.MethodType), "its name"),
-    ((Sequence, Iterator, array), "list(x)"),
-    ({"fractions", "ipaddress", "zoneinfo", "yarl"}, "str(x)"),
-)

@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs import encoding
+from jobs.contrib.remedies import remedy
 from jobs.encoding import dumps, loads
 from jobs.errors import EncodingError
 from jobs.store.store import SIZE_LIMIT
-from jobs.values.sendable import LEAVES, remedy
+from jobs.values.sendable import LEAVES
 from jobs.values.shapes.annotations import Shapes
 from settings import ROOT
 from tests.documents import as_in_the_clone
