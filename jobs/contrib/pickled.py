@@ -17,12 +17,12 @@ from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError, TaskRevoked
 from ..values.exceptions import whole_text
-from ..values.pickles import PICKLED
 from ..values.sendable import too_large
 from ..values.short_text import said
 from ..worker.execution.claimed_job import CallData
 from ..worker.execution.held_job import HeldJob
 from ..worker.execution.runnables import decode_call
+from ..worker.execution.runner import PICKLED
 
 SHOWN_CHARS = 1000
 """Characters that are kept of a value that only pickle can carry."""

@@ -15,7 +15,6 @@ from arq.worker import JobExecutionFailed
 from ...client.connection import JobsRedis
 from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
-from ...values.pickles import PICKLED, function_in
 from .. import turn_log
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, Outcome, revoked
@@ -24,6 +23,8 @@ from .hooks import Hooks, call_hook
 from .runnables import ArqRunnable, Runnable, decode_call, inert_call
 from .traceback_heads import cut_our_head
 
+PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
+"""What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
 NOT_ACCEPTED = (
     "unable to deserialize job: it was pickled, as arq does by default; "
     "worker_settings(accept_pickle=True) reads such jobs for functions=[...], see docs/from-arq.md"
@@ -106,7 +107,8 @@ class Runner:
             return _ended_unstarted(held)
         is_pickled = job.payload.startswith(PICKLED) and self.redis.is_own_encoding
         if is_pickled and self.pickled is None:
-            held.call = replace(held.call, task=function_in(job.payload) or held.call.task, cut=True)
+            pickles = importlib.import_module("...contrib.unread_pickles", __package__)
+            held.call = replace(held.call, task=pickles.function_in(job.payload) or held.call.task, cut=True)
             return self._not_here(job, NOT_ACCEPTED, DeserializationError(NOT_ACCEPTED))
         try:
             held.call = self.pickled.read(held) if is_pickled else decode_call(job.payload, self.redis.loads)

@@ -5,9 +5,6 @@ import pickletools
 import re
 from itertools import islice
 
-PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
-"""What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
-
 
 def function_in(pickled: bytes) -> str:
     """The function that a pickled call of arq names, the text after the key `f`; '' where there is none."""
