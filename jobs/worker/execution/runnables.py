@@ -28,7 +28,6 @@ from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
-from . import time_limits
 from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
 from .held_job import UNKNOWN, HeldJob, JobOnWorker
 from .hooks import call_hook
@@ -92,7 +91,7 @@ class TaskRunnable:
         if options.process:
             run = import_module("...contrib.processes", __package__).run_in_process
         elif options.time_limit is not None or options.soft_time_limit is not None:
-            run = self._run_within_limits
+            run = import_module("...contrib.time_limits", __package__).run_within_limits
         hooks = options.on_success or options.on_failure or options.on_retry
         if (annotations := self._task.parameters.annotations) is not None and (hooks or steps):
             run = partial(_run_checked, annotations, run)
@@ -102,11 +101,6 @@ class TaskRunnable:
 
     def _run_code(self, job: CurrentJob) -> Awaitable[Any]:
         return self._task.run(job, *job.arguments)
-
-    def _run_within_limits(self, job: CurrentJob) -> Awaitable[Any]:
-        options = self._task.options
-        ref = f"{job.name}[{job.request.id}]"
-        return time_limits.within(self._task.run(job, *job.arguments), ref, options.time_limit, options.soft_time_limit)
 
     async def _run_with_hooks(self, run: Run, job: CurrentJob) -> Any:
         """The task's own hooks run where its code does: inside the middleware."""

@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-from ...errors import SoftTimeLimitExceeded, TimeLimitExceeded
+from ..client.decorator import Task
+from ..errors import SoftTimeLimitExceeded, TimeLimitExceeded
+from ..tasks.current import CurrentJob
 
 R = TypeVar("R")
 
 
-async def within(
-    coroutine: Coroutine[Any, Any, R], ref: str, time_limit: float | None, soft_time_limit: float | None
-) -> R:
-    """The result of *coroutine*; TimeLimitExceeded once it has run for *time_limit* seconds, clean-up included."""
-    if soft_time_limit is not None:
-        message = f"{ref} has reached its soft_time_limit of {soft_time_limit:g} s"
-        coroutine = _soft(coroutine, soft_time_limit, message)
+async def run_within_limits(job: CurrentJob) -> Any:
+    """Run the task of *job*; TimeLimitExceeded once it has run for its `time_limit`, clean-up included."""
+    assert isinstance(job.task, Task)
+    ref, options = f"{job.name}[{job.request.id}]", job.task.options
+    time_limit, soft = options.time_limit, options.soft_time_limit
+    coroutine = job.task.run(job, *job.arguments)
+    if soft is not None:
+        coroutine = _soft(coroutine, soft, f"{ref} has reached its soft_time_limit of {soft:g} s")
     if time_limit is None:
         return await coroutine
     try:
