@@ -19,6 +19,7 @@ from ..tasks.current import running_job
 from ..values import sendable
 from ..workflows import member_ids
 from ..workflows.canvas import Node, Signature, Workflow
+from ..workflows.names import name_of
 from ..workflows.stored_tree import from_dict
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 from .plain_data import plain_callbacks, with_plain_data
@@ -87,7 +88,7 @@ def _call_of(
         options = {**options, "queue": queue}  # it is evaluated where its first task is served
     evaluation = Signature(NAMED_WORKFLOW if job_id else WORKFLOW)
     call = _task_call(connection, evaluation, Terms.of(options, known, limit), known, limit, job_id)
-    call.tree = tree
+    call.tree, call.name = tree, name_of(stored)
     return call
 
 

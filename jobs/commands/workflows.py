@@ -18,19 +18,24 @@ NOT_CALLED = "-"
 
 @click.command("workflows")
 @click.argument("workflow_id", required=False, metavar="[ID]")
+@click.option("--state", default="", help="Only these: a state, waiting, scheduled or ended.")
+@click.option("--text", default="", help="Only those with this in name, error or id.")
+@click.option("--longest", is_flag=True, help="Those that took longest first, of the last 1,000.")
 @limit_option("Workflows", 50)
 @command_body
-async def workflows_command(context: Context, workflow_id: str | None, limit: int) -> Answer:
+async def workflows_command(context: Context, workflow_id: str | None, **wanted: Any) -> Answer:
     """The latest workflows; or one, drawn as a tree with the states of its tasks."""
-    return await _latest(context, limit) if workflow_id is None else await _one(context, workflow_id)
+    return await _list(context, **wanted) if workflow_id is None else await _one(context, workflow_id)
 
 
-async def _latest(context: Context, limit: int) -> Answer:
-    rows = (await monitor.workflows(context.redis, limit=limit)).rows
+async def _list(context: Context, **wanted: Any) -> Answer:
+    rows = (await monitor.workflows(context.redis, **wanted)).rows
     lines = []
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"
-        lines.append("  ".join(word for word in (row.id, row.state, done, time_text(row.called)) if word))
+        failed = f"{row.failed} failed" if row.failed else ""
+        words = (row.id, row.state, done, failed, f"{row.seconds:.1f} s", time_text(row.called), row.name)
+        lines.append("  ".join(word for word in words if word))
     return Answer(rows, lines, [f"{count(len(rows), 'workflow')}."])
 
 

@@ -23,6 +23,7 @@ ERROR_CHARS = 200
 class JobRow(JobRecord):
     args: str  # In one line, without secrets; '' also where nothing is kept of them.
     error: str  # Of one that failed, was revoked or waits for its retry: the first line of why.
+    name: str  # Of a workflow, made of its tree: see names.py; '' where an earlier release has stored it.
     kind: str  # workflow, member (of one), retry (it waits for one); or '' for a plain call.
     parent: str  # The workflow that it is a member of.
     held: bool = False  # It is due, but a rate limit or a concurrency limit holds it back.
@@ -71,11 +72,13 @@ def _read_row(
     call = masked_call_of(connection, known, stored)
     fields = vars(read_record(text_of(job_id), state, record))
     tree, parent, log = (record[name] for name in (b"tree", b"parent", b"log"))
+    name = "" if tree == b"1" else text_of(tree)
     row = JobRow(
         # where stock arq has called it, only the payload names the task
         **fields | {"task": fields["task"] or (call.task if call else "")},
         args=call.line if call else "",
         error=error_of(log) if state in ("FAILURE", "REVOKED", "RETRY") else "",
+        name=name,
         kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
         parent=text_of(parent),
         held=held == 1,
@@ -89,7 +92,7 @@ def _shows(row: JobRow, call: MaskedCall | None, log: bytes, needle: Needle) -> 
     if not needle.typed:
         return True
     arguments = call and [call.args, call.kwargs]
-    return needle.is_in([row.id, row.task, [attempt.text for attempt in attempts_of(log)], arguments])
+    return needle.is_in([row.id, row.task, row.name, [attempt.text for attempt in attempts_of(log)], arguments])
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:
@@ -106,7 +109,7 @@ def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: 
         id=job_id, state=state, task=call.task if call else "", queue=queue, worker="",
         args=call.line if call else "", error=error,
         enqueued=moment(enqueued), due=None, started=moment(began), finished=moment(ended),
-        run_s=(ended - began) / 1000, attempts=tries, retries=tries - 1, kind="", parent="",
+        run_s=(ended - began) / 1000, attempts=tries, retries=tries - 1, name="", kind="", parent="",
     )  # fmt: skip
 
 

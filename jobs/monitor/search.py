@@ -44,20 +44,22 @@ async def find(
     text: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    workflows: bool = False,
     cursor: str = "",
     limit: int = 50,
 ) -> Page[JobRow]:
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
     *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
-    ended jobs, and of the due time of others. *text* is found in upper or lower case: in ids, task names, errors, and
-    in arguments that are no secrets (a number, a UUID or a time too, as it is usually written), in the first 64 KB of
-    a call (of an ended member of a workflow: if it is not longer); an exact id is found at once. ValueError for a state
-    or a cursor that cannot be.
+    ended jobs, and of the due time of others. *workflows*: only these, those called last first, and *since* and *until*
+    are of their calls. *text* is found in upper or lower case: in ids, names, errors, and in arguments that are no
+    secrets (a number, a UUID or a time too, as it is usually written), in the first 64 KB of a call (of an ended
+    member of a workflow: if it is not longer); an exact id is found at once. ValueError: no such state or cursor.
     """
-    wanted = Wanted(state, task, worker, queue, Needle(text.strip()), since, until)
+    wanted = Wanted(state, task, worker, queue, Needle(text.strip()), since, until, workflows)
     known = await known_tasks(connection)
-    if wanted.needle.typed and not cursor and (exact := await row_of(connection, wanted.needle.typed)):
+    exact = await row_of(connection, wanted.needle.typed) if wanted.needle.typed and not cursor else None
+    if exact and (not workflows or exact.kind == "workflow"):
         return Page([exact])
     name, step = _read_cursor(cursor)
     began, indexes = time.monotonic(), await indexes_for(connection, wanted)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
+from ..errors import WrongValue
 from ..store import keys
 from ..store.stored_values import text
 from .search_text import NOTHING_TYPED, Needle
@@ -19,6 +20,7 @@ class Wanted:
     needle: Needle = NOTHING_TYPED
     since: datetime | None = None
     until: datetime | None = None
+    workflows: bool = False
 
 
 EVERY_JOB = Wanted()
@@ -52,10 +54,13 @@ _STATES = {
 
 
 async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex]:
-    """All indexes that may hold such a job. ValueError for a state that cannot be."""
+    """All indexes that may hold such a job. WrongValue for a state that cannot be."""
     if wanted.state not in _SECTIONS:
-        raise ValueError(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
+        raise WrongValue(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
     between = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
+    if wanted.workflows:
+        states = wanted.state if wanted.state.isupper() else ",".join(_STATES[one] for one in _SECTIONS[wanted.state])
+        return [SearchIndex("workflows", "newest", states, connection.key.WORKFLOWS, between)]
     found: list[SearchIndex] = []
     for section in _SECTIONS[wanted.state]:
         states = wanted.state if wanted.state.isupper() else _STATES[section]

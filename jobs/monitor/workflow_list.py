@@ -11,16 +11,19 @@ from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store import scripts
-from ..store.stored_values import moment, number, text
+from ..store.store import now
+from ..store.stored_values import number
+from ..store.stored_values import text as text_of
 from ..tasks.declarations import known_tasks, secrets_by
 from ..tasks.masking import Lookup, masked
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
-from .search import Page
+from .search import Page, find
 
 MEMBERS_SHOWN = 50  # Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN.
 INNER_MEMBERS_SHOWN = 10
+LATEST = 1_000  # Workflows of which the longest are shown.
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,11 @@ class WorkflowRow:
     """A workflow in the list. The three numbers are what it last reported; None before it started."""
 
     id: str
+    name: str  # Made of its tree: `chord of 9: etl.extract → etl.load`; '' where an earlier release has stored it.
     state: str
     called: datetime | None
+    seconds: float  # From its call to its end, or until now.
+    error: str  # Of one that failed or was revoked: the first line of why.
     done: int | None
     failed: int | None
     total: int | None
@@ -52,20 +58,27 @@ class WorkflowNode:
     members: list["WorkflowNode"] = field(default_factory=list)  # Some of its members: of a large node a page of them.
 
 
-async def workflows(connection: JobsRedis, cursor: str = "", limit: int = 50) -> Page[WorkflowRow]:
-    """The workflows, those called last first. ValueError for a cursor that cannot be."""
-    first = number(cursor or "0")
-    if first is None:
-        raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
-    last, newest = first + limit, connection.key.WORKFLOWS
-    found = await connection.zrange(newest, first, last, desc=True, withscores=True)
-    shown = found[:limit]
-    if not shown:
-        return Page([])
-    states = await connection.run_script(scripts.READ, "", *(raw for raw, _ in shown))
-    rows = [_row(text(raw), ms, text(state), meta) for (raw, ms), (state, _, meta) in zip(shown, states, strict=True)]
-    more = str(first + limit) if len(found) > limit else ""
-    return Page([row for row in rows if row.state != "UNKNOWN"], more)
+async def workflows(
+    connection: JobsRedis, cursor: str = "", limit: int = 50, *, state: str = "", text: str = "", longest: bool = False
+) -> Page[WorkflowRow]:
+    """The workflows that fit, those called last first; with *longest*, those of them that took longest, of the last
+    LATEST. *state* and *text* are those of `find`; a name has the tasks in it. ValueError: no such state or cursor."""
+    found = await find(
+        connection, state=state, text=text, cursor=cursor, limit=LATEST if longest else limit, workflows=True
+    )
+    at, rows = await now(connection), found.rows
+    seconds = {row.id: ((row.finished or at) - (row.enqueued or at)).total_seconds() for row in rows}
+    if longest:
+        rows = sorted(rows, key=lambda row: seconds[row.id], reverse=True)[:limit]
+    async with connection.pipeline(transaction=False) as pipe:
+        for row in rows:
+            pipe.hget(connection.key.RECORD + row.id, "meta")
+        reported = map(_counts, await pipe.execute())
+    shown = [
+        WorkflowRow(row.id, row.name, row.state, row.enqueued, seconds[row.id], row.error, *counts)
+        for row, counts in zip(rows, reported, strict=True)
+    ]
+    return Page(shown, "" if longest else found.next, found.looked_back_to)
 
 
 async def workflow(
@@ -100,7 +113,7 @@ async def workflow(
         return WorkflowNode(kind, path, "", "", "", "", states.below(path), len(node[kind]), start, inside)
 
     found = drawn(node, path, max(start, 0), limit)
-    return found if path or found.kind == "task" else replace(found, state=text(state))
+    return found if path or found.kind == "task" else replace(found, state=text_of(state))
 
 
 def _task(node: Tree, path: str, job_id: str, state: str, secrets: Lookup) -> WorkflowNode:
@@ -118,9 +131,10 @@ def _node_at(tree: Tree, path: str) -> Tree | None:
     return tree
 
 
-def _row(workflow_id: str, called: float, state: str, meta: bytes) -> WorkflowRow:
+def _counts(meta: bytes | None) -> list[int | None]:
+    """How many have ended, failed and there are, as the workflow has reported."""
     progress: Any = None
     with contextlib.suppress(EncodingError):  # not written by us
         progress = encoding.loads(meta) if meta else None
     counts = [progress.get(name) if isinstance(progress, Mapping) else None for name in ("done", "failed", "total")]
-    return WorkflowRow(workflow_id, state, moment(called), *(n if isinstance(n, int) else None for n in counts))
+    return [n if isinstance(n, int) else None for n in counts]

@@ -20,7 +20,7 @@ LARGE_LIMIT: Final = sendable.LARGEST
 class Call:
     """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
 
-    A member of a workflow has its `parent` and its `path` there; a workflow has its `tree`.
+    A member of a workflow has its `parent` and its `path` there; a workflow has its `tree` and its `name`.
     """
 
     id: str
@@ -32,6 +32,7 @@ class Call:
     parent: str = ""
     path: str = ""
     tree: bytes = b""
+    name: str = ""
 
     def words(self) -> tuple[str | bytes, ...]:
         """What `read_call` in storing.lua reads: what a call may have goes as one map."""
@@ -42,7 +43,7 @@ class Call:
         return (self.id, self.queue, self.payload, self.task, packed)
 
 
-_MORE: Final = ("due", "expires", "parent", "path", "tree")
+_MORE: Final = ("due", "expires", "parent", "path", "tree", "name")
 
 
 def moment(value: Moment) -> str:

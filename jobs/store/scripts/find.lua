@@ -90,7 +90,7 @@ local function look(id, score)
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
   local task, call = fields[AT.task], ''
   if how == 'waiting' then fields[AT.log] = '' else call = stored_call(id, state, fields[AT.parent], fields[AT.path]) end
-  if needles and not has_one(call) and not has_one(fields[AT.log] or '') and not has_one(id) then return end
+  if needles and not (has_one(call) or has_one(fields[AT.log] or '') or has_one(fields[AT.tree] or '') or has_one(id)) then return end
   local due = tonumber(fields[AT.due]) or in_queue and score
   fields[AT.due] = due and as_text(as_moment(due))
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end

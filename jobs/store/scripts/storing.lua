@@ -48,10 +48,10 @@ local function answer_of_workflow(call, refused)
   if refused[parent] then return REFUSED end
 end
 
--- Write what a workflow has besides. The list of workflows holds those whose record is there: each that comes takes away the
--- oldest if theirs is not.
-local function store_tree(id, tree, now)
-  redis.call('HSET', RECORD .. id, 'tree', 1)
+-- Write what a workflow has besides; in its record, `tree` is its name, or 1 in those of earlier releases. The list of workflows
+-- holds those whose record is there: each that comes takes away the oldest if theirs is not.
+local function store_tree(id, tree, name, now)
+  redis.call('HSET', RECORD .. id, 'tree', name or 1)
   redis.call('SET', TREE .. id, tree)
   redis.call('UNLINK', JOURNAL .. id)
   redis.call('ZADD', WORKFLOWS, now, id)
@@ -61,7 +61,7 @@ local function store_tree(id, tree, now)
 end
 
 -- The call that the CALL_WORDS from ARGV[i] on are: id, queue, payload, task, and a packed map of what else it has, or '':
--- due, expires, parent (the workflow that it is a member of), path (its place there) and tree (its own).
+-- due, expires, parent (the workflow that it is a member of), path (its place there), tree (its own) and name (of a workflow).
 local function read_call(i, reply)
   local id, queue, payload, task, more = unpack(ARGV, i, i + CALL_WORDS - 1)
   local call = { id = id, queue = queue, payload = payload, task = task, reply = reply }
@@ -83,7 +83,7 @@ local function store_line(queue, line, now)
       redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', at, 'due', due, 'reply', call.reply or '')
     end
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
-    if call.tree then store_tree(id, call.tree, now) end
+    if call.tree then store_tree(id, call.tree, call.name, now) end
     note_event(id, 'PENDING', call.task, queue)
   end
   redis.call('SADD', QUEUES, queue)

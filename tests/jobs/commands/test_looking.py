@@ -218,6 +218,10 @@ async def test_workflows(cli: Cli, connection: JobsRedis, start_online: StartOnl
     assert [flow["id"] for flow in data.json] == [bad.id, good.id]
     assert text.lines[0].startswith(f"{bad.id}  FAILURE")
     assert text.lines[-1] == "2 workflows."
+    assert text.lines[1].endswith("  chord of 30: tests.multiply → tests.log")
+    few = await cli("workflows", "--state", "FAILURE", "--text", "tests.fail", "--longest", "--json")
+    assert [flow["id"] for flow in few.json] == [bad.id]
+    assert (await cli("workflows", "--state", "odd")).code == 64
 
     tree = await cli("workflows", bad.id)
     assert tree.lines == [
