@@ -20,8 +20,9 @@ from app.private_files import own_settings
 from app.reminders import pages as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
-from app.web import at_once, error_pages, template_words
+from app.web import error_pages, template_words
 from app.web.rate_limits import RateLimits
+from jobs.monitor_site.web import at_once, forms
 from settings import Settings
 
 
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         key.protect(app)
     security.protect(app, find_account=sessions.prepare, check_access=access.protect)
     at_once.prepare(app)
+    forms.prepare(app)
     template_words.prepare(app)
     error_pages.prepare(app)
     app.register_blueprint(health.blueprint)

@@ -69,6 +69,8 @@ def protect(app: Quart) -> None:
 
 def _event(app: Quart, status: int) -> str:
     arguments = request.view_args or {}
+    if refusal := g.get("refusal"):
+        return str(refusal)
     if status in (404, 410) and {"token", "link"} & arguments.keys():
         return "link_refused"
     if status in (401, 403):

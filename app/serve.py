@@ -7,14 +7,14 @@ import sys
 
 from app import create_app, logs
 from app.private_files import own_settings
-from app.web.server import run
+from jobs.monitor_site.web.server import run
 from settings import SettingsError
 
 if __name__ == "__main__":
     try:
         settings = own_settings()
         logs.configure(settings.log_level, settings.log_format)
-        asyncio.run(run(create_app(settings), settings))
+        asyncio.run(run(create_app(settings), settings.host, settings.port))
     except SettingsError as error:
         sys.exit(str(error))
     except OSError as error:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "app": {"jobs", "settings"},
     "worker": {"app", "jobs", "settings"},
 }
-PUBLIC = ("jobs", "jobs.monitor", "jobs.monitor_site", "jobs.contrib")
+PUBLIC = ("jobs", "jobs.monitor", "jobs.monitor_site", "jobs.monitor_site.web", "jobs.contrib")
 """What of the library others may import from."""
 CONTRIB = {
     "jobs/contrib/django_tasks.py": {"asgiref", "django", "django_tasks"},
@@ -34,6 +34,8 @@ CONTRIB = {
     "jobs/contrib/watch.py": {"watchfiles"},
 }
 """What each module of contrib needs besides: nothing else of the library imports it."""
+LIBRARIES_OF_PAGES = {"hypercorn", "jinja2", "quart", "werkzeug"}
+"""What `jobs/monitor_site/` needs besides: the extra `monitor`."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
 MAY_READ_SETTINGS = re.compile(
     r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py"
@@ -84,7 +86,7 @@ def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
 @cache
 def public_names(module: str) -> set[str]:
     inside = ROOT / module.replace(".", "/") / "__init__.py"
-    if module == "jobs.contrib":
+    if module in ("jobs.contrib", "jobs.monitor_site.web"):
         return {path.stem for path in inside.parent.glob("*.py")}
     offered = {name for _, names in imports(inside) for name in names}
     renamed = {name for name in ast.walk(parsed(inside)) if isinstance(name, ast.alias) and name.asname}
@@ -134,7 +136,8 @@ def test_no_arrow_turns_back(path: Path) -> None:
         root = module.split(".")[0]
         assert root not in MAY_IMPORT.keys() - MAY_IMPORT[part] - {part}, f"{relative(path)} may not import {module}"
         if part == "jobs" and root != "jobs" and root not in sys.stdlib_module_names:
-            assert root in LIBRARIES_OF_JOBS | CONTRIB.get(relative(path), set()), (
+            pages = LIBRARIES_OF_PAGES if relative(path).startswith("jobs/monitor_site/") else set()
+            assert root in LIBRARIES_OF_JOBS | pages | CONTRIB.get(relative(path), set()), (
                 f"{relative(path)} may not import {module}"
             )
 
@@ -145,7 +148,8 @@ def test_only_public_names_of_jobs_are_used_outside(path: Path) -> None:
         return
 
     for module, names in imports(path):
-        assert module in PUBLIC or not module.startswith("jobs."), (
+        shared = module.startswith("jobs.monitor_site.web.")
+        assert module in PUBLIC or shared or not module.startswith("jobs."), (
             f"{relative(path)} reaches into {module}: use `from jobs import ...`"
         )
         if module in PUBLIC:
@@ -291,7 +295,7 @@ def test_what_we_do_without_is_not_installed(name: str) -> None:
 
 
 FLOORS_OF_THE_SITE = [
-    {"context", "logs", "messages", "private_files", "tokens"},
+    {"context", "logs", "private_files", "tokens"},
     {"database", "mail", "times"},
     {"migrations", "web"},
     {"mail_limits", "security_log"},

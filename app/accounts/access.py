@@ -12,7 +12,7 @@ from quart.typing import ResponseReturnValue
 from app.accounts import links
 from app.accounts.models import Account
 from app.context import site
-from app.messages import Message
+from jobs.monitor_site.web.messages import Message
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -16,8 +16,8 @@ from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
 from app.context import site
 from app.mail.address import AddressRefused
-from app.messages import Message, notify
 from app.web.rate_limits import RateLimitsUnavailable
+from jobs.monitor_site.web.messages import Message, notify
 
 NO_MAIL_NOW = Message("no-mail-now", "Email cannot be sent right now, so no link was sent. Try again in a minute.")
 TOO_OFTEN = Message("too-often", "You can request another link in {}.")

@@ -12,7 +12,8 @@ from app import times
 from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
 from app.blog.rendering import TextRefused, render
-from app.messages import Message
+from jobs.monitor_site.web import moments
+from jobs.monitor_site.web.messages import Message
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Form:
     def of(cls, post: Post, zone: ZoneInfo) -> Form:
         """The form of an existing post."""
         waits = post.published_at is not None and post.state == "waiting"
-        when = times.for_field(post.published_at, zone) if waits and post.published_at else ""
+        when = moments.for_field(post.published_at, zone) if waits and post.published_at else ""
         return cls(post.title, post.text, when)
 
     @property

@@ -17,7 +17,7 @@ from app.blog import markdown
 from app.blog.models import Post, is_published
 from app.blog.words import beginning
 from app.context import site
-from app.security.headers import CONTENT_SECURITY_POLICY
+from jobs.monitor_site.web.headers import CONTENT_SECURITY_POLICY
 
 PER_PAGE = 10
 IN_FEED = 20

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.blog import markdown, words
-from app.messages import Refused
+from jobs.monitor_site.web.messages import Refused
 
 LONGEST_BEGINNING = 1_000
 PATIENCE_S = 20

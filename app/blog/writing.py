@@ -9,14 +9,15 @@ from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database, times
+from app import database
 from app.accounts import owner_only
 from app.blog import samples
 from app.blog.form import Form
 from app.blog.models import Post, is_published
 from app.blog.pages import blueprint
-from app.messages import Message, notify
 from app.web.template_words import reader_zone
+from jobs.monitor_site.web import moments
+from jobs.monitor_site.web.messages import Message, notify
 
 
 @blueprint.get("/posts/drafts")
@@ -126,7 +127,7 @@ async def _saved(post: Post, note: Message | None = None) -> ResponseReturnValue
     if post.published_at is None:
         await notify(Message("draft", "Saved as draft. Only you can see it."))
     elif post.state == "waiting":
-        at = times.spelled(post.published_at, reader_zone())
+        at = moments.spelled(post.published_at, reader_zone())
         await notify(Message("waiting", f"Saved. The post will be published {at}."))
     else:
         await notify(Message("published", "Saved. The post is published."))

@@ -23,10 +23,10 @@ from app.digest import choosing, mails, steering, trouble
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
-from app.messages import Message, notify
 from app.security import frames
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
+from jobs.monitor_site.web.messages import Message, notify
 
 MOST_LISTED = 100
 MOST_FAILURES_LISTED = 100

@@ -13,8 +13,8 @@ from app import database
 from app.digest import mails
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import current_mailer
-from app.messages import Message
 from app.subscribers.models import Subscriber, is_confirmed
+from jobs.monitor_site.web.messages import Message
 
 TOO_LONG = timedelta(minutes=30)
 FORGOTTEN_AFTER = timedelta(days=30)  # unsent mails of an older digest raise no banner

@@ -18,8 +18,8 @@ from quart.typing import ResponseReturnValue
 
 from app import security_log
 from app.context import site
-from app.messages import Message
 from app.private_files import write_private
+from jobs.monitor_site.web.messages import Message
 from settings import Settings
 
 ADDRESS = "/inbox/"

@@ -6,7 +6,7 @@ import re
 
 import idna
 
-from app.messages import Refused
+from jobs.monitor_site.web.messages import Refused
 
 MAX_LENGTH = 254  # characters; RFC 5321, 4.5.3.1.3
 LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")

@@ -14,7 +14,7 @@ from app import logs
 from app.embedded.processes import StartError
 from app.embedded.supervisor import require_free_port
 from app.monitor.alone import create_alone
-from app.web.server import run
+from jobs.monitor_site.web.server import run
 from settings import Settings, SettingsError, is_loopback
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"Warning: everybody who reaches {settings.host} can read along: this is HTTP, not HTTPS.")
     link = f"{settings.base_url}/sign-in/{app.extensions['door'].link}"
     print(f"The monitor opens with this link, once: {link}", flush=True)
-    asyncio.run(run(app, settings))
+    asyncio.run(run(app, settings.host, settings.port))
 
 
 if __name__ == "__main__":

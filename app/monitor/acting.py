@@ -8,8 +8,8 @@ from quart import redirect
 from quart.typing import ResponseReturnValue
 
 from app.context import redis
-from app.messages import Message, Refused, notify
 from jobs import monitor
+from jobs.monitor_site.web.messages import Message, Refused, notify
 
 WHO = "owner"
 """The only one who may act. Names and addresses of people stay out of Redis."""

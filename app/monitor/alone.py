@@ -15,8 +15,9 @@ from app.accounts import Account, access, public, signed_in
 from app.accounts.links import owner_address
 from app.accounts.pages import time_zones
 from app.context import connected, site
-from app.messages import Message, notify
-from app.web import at_once, error_pages, template_words
+from app.web import error_pages, template_words
+from jobs.monitor_site.web import at_once, forms
+from jobs.monitor_site.web.messages import Message, notify
 from settings import Settings
 
 # Has the name of the site's blueprint, so that pages find their sign-in and sign-out here.
@@ -61,6 +62,7 @@ def create_alone(settings: Settings) -> Quart:
     app.extensions["door"] = Door()
     security.protect(app, find_account=_know_the_owner, check_access=access.protect, cookie=f"monitor-{settings.port}")
     at_once.prepare(app)
+    forms.prepare(app)
     template_words.prepare(app)
     error_pages.prepare(app)
     app.register_blueprint(accounts)

@@ -8,15 +8,15 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from app import times
 from app.accounts import owner_only
 from app.context import redis, site
-from app.messages import Message, Refused
 from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.web.template_words import reader_zone
 from jobs import monitor, monitor_site
+from jobs.monitor_site.web import moments
+from jobs.monitor_site.web.messages import Message, Refused
 
 STOP_REQUESTED = Message("stop-requested", "Stop requested.")
 NO_RETRY = Message("no-retry", "Retries cancelled. The current attempt continues.")
@@ -87,6 +87,6 @@ async def reschedule_job() -> ResponseReturnValue:
             raise Refused("no-time", "Enter a date and time.")
         if not await monitor.reschedule(redis(), job_id, eta):
             raise Refused("not-waiting", "Too late: the job is not waiting any more.")
-        return Message("moved", f"Rescheduled to {times.spelled(eta, reader_zone())}.")
+        return Message("moved", f"Rescheduled to {moments.spelled(eta, reader_zone())}.")
 
     return await act("reschedule", job_id, do, url_for("monitor.job", id=job_id))

@@ -10,10 +10,10 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.messages import Message, Refused
 from app.monitor import live, request_args
 from app.monitor.blueprint import blueprint
 from jobs import monitor
+from jobs.monitor_site.web.messages import Message, Refused
 
 PER_PAGE = 50
 ENOUGH_ROWS = 10

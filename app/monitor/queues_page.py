@@ -11,11 +11,11 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.messages import Message
 from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
+from jobs.monitor_site.web.messages import Message
 
 PURGE_S = 5
 """How long one press of the button may purge. A longer request would exceed the browser's time-out."""

@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from quart import abort, request
 
-from app.messages import Message, Refused
 from app.web.template_words import reader_zone
+from jobs.monitor_site.web.messages import Message, Refused
 
 MAX_LENGTH = 512
 """Characters of an id or a name."""

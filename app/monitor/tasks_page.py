@@ -9,12 +9,12 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.messages import Message
 from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from app.monitor.overview_page import MINUTES
 from jobs import monitor
+from jobs.monitor_site.web.messages import Message
 
 RATE_SET = Message("rate-set", "Rate limit set to {}.")
 RATE_GONE = Message("rate-gone", "Rate limit removed.")

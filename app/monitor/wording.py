@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from app import times
 from app.monitor.blueprint import blueprint
 from app.web.template_words import reader_zone
 from jobs import monitor
+from jobs.monitor_site.web import moments
 
 LONGEST_VALUE = 2_000
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -57,7 +57,7 @@ def memory(size: float) -> str:
 @blueprint.app_template_filter()
 def clock(at: datetime) -> str:
     """`26 Nov 07:30:12` in the reader's zone, with the year unless it is the current one."""
-    local = times.local(at, reader_zone())
+    local = moments.local(at, reader_zone())
     year = "" if local.year == datetime.now(UTC).year else f" {local.year}"
     return f"{local:%-d %b}{year} {local:%H:%M:%S}"
 
@@ -65,7 +65,7 @@ def clock(at: datetime) -> str:
 @blueprint.app_template_filter()
 def for_field(at: datetime) -> str:
     """The value of a date-time field in the reader's zone."""
-    return times.for_field(at, reader_zone())
+    return moments.for_field(at, reader_zone())
 
 
 @blueprint.app_template_filter()

@@ -9,11 +9,11 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import owner_only
 from app.context import redis
-from app.messages import Message, Refused
 from app.monitor import live, request_args
 from app.monitor.acting import act
 from app.monitor.blueprint import blueprint
 from jobs import monitor
+from jobs.monitor_site.web.messages import Message, Refused
 
 MAX_LISTED_JOBS = 100
 """Running jobs in the list, the longest running first."""

@@ -8,11 +8,11 @@ from quart import Blueprint, abort, current_app, redirect, render_template, sess
 from quart.typing import ResponseReturnValue
 
 from app.accounts import current_account, owner_only
-from app.messages import Message
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
-from app.web.error_pages import REDIS_AWAY
 from app.web.rate_limits import Limit, RateLimits
+from jobs.monitor_site.web.error_pages import REDIS_AWAY
+from jobs.monitor_site.web.messages import Message
 
 PATIENCE_S = 3
 

@@ -11,9 +11,9 @@ from app import database, security_log
 from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
-from app.messages import Message, notify
 from app.privacy import deletion, export
 from app.web.rate_limits import Limit, RateLimits
+from jobs.monitor_site.web.messages import Message, notify
 
 EXPORTS_AN_HOUR = 5
 TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")

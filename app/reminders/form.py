@@ -13,8 +13,8 @@ from app import times
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
-from app.messages import Message
 from app.reminders.models import LONGEST_TEXT
+from jobs.monitor_site.web.messages import Message
 
 UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}

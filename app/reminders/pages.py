@@ -12,10 +12,9 @@ from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database, times
+from app import database
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
-from app.messages import Message, notify
 from app.reminders import arming, limits
 from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
@@ -24,6 +23,8 @@ from app.reminders.form import Form
 from app.reminders.models import LONGEST_TEXT, NO_CONSENT, OPEN, Reminder, State, owned_by
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs import Result
+from jobs.monitor_site.web import moments
+from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 20
 TOO_MANY = Message("too-many", "You have {:,} upcoming reminders, which is the limit. Cancel one first.")
@@ -128,7 +129,7 @@ async def edit(pk: int) -> ResponseReturnValue:
         reminder = await _mine(db, pk)
     if not reminder.can_change:
         return await _too_late(reminder)
-    return await _form_page(Form(reminder.text, times.for_field(reminder.date, _zone())), reminder)
+    return await _form_page(Form(reminder.text, moments.for_field(reminder.date, _zone())), reminder)
 
 
 @blueprint.post("/<int(max=2147483647):pk>/edit")
@@ -226,7 +227,7 @@ async def _state_for(db: AsyncSession, email: str) -> tuple[State, Consent | Non
 async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> ResponseReturnValue:
     """Show when it will be sent, and arm it or request the consent now, if Redis is available."""
     assert form.at is not None
-    when = f"{times.spelled(form.at, _zone())}, {times.distance(form.at, datetime.now(UTC))}."
+    when = f"{moments.spelled(form.at, _zone())}, {moments.distance(form.at, datetime.now(UTC))}."
     if reminder.state == State.WAITING:
         await notify(ASKED_FIRST.format(address.shown(reminder.email), when))
     else:

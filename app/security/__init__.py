@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app import security_log
-from app.security import csrf, headers, hosts, limits, targets, websockets
+from app.security import hosts
+from jobs.monitor_site.web import csrf, headers, limits, targets, websockets
 from settings import Settings
 
 BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB

@@ -10,7 +10,7 @@ from werkzeug.routing import MapAdapter
 
 from app import security_log
 from app.context import site
-from app.messages import Message
+from jobs.monitor_site.web.messages import Message
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 FOR_MACHINES = {"/healthz", "/readyz", "/metrics"}  # probes use any address of the machine

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import times
 from app.context import site
 from jobs import crontab
+from jobs.monitor_site.web import moments
 
 SATURDAY = 6
 
@@ -28,4 +28,4 @@ def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
 def next_digest_spelled() -> str:
     """The day, time and zone of the next digest, for pages and mails. Always in the site's time zone."""
     zone = ZoneInfo(site().timezone)
-    return times.spelled(next_digest(datetime.now(UTC), zone), zone)
+    return moments.spelled(next_digest(datetime.now(UTC), zone), zone)

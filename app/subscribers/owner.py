@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.accounts import owner_only
 from app.mail import address
-from app.messages import Message, notify
 from app.subscribers import states
 from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import State, Subscriber
 from app.subscribers.pages import blueprint
+from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 50
 

@@ -10,14 +10,14 @@ from app.accounts import public
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
-from app.messages import Message
-from app.security.csrf import anonymous_form, without_csrf
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import Subscriber
 from app.subscribers.tasks import send_confirmation
 from app.web.rate_limits import RateLimitsUnavailable
+from jobs.monitor_site.web.csrf import anonymous_form, without_csrf
+from jobs.monitor_site.web.messages import Message
 
 NO_MAIL_NOW = Message(
     "no-mail-now", "Email cannot be sent right now, so you are not subscribed. Try again in a minute."

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from quart import Quart, g
 
-from app import times
 from app.context import site
 from app.mail import address
+from jobs.monitor_site.web import moments
 
 
 def prepare(app: Quart) -> None:
@@ -21,9 +21,9 @@ def prepare(app: Quart) -> None:
         return {"site": site(), "account": g.get("account"), "has_page": has_page}
 
     app.jinja_env.filters["readable_address"] = address.shown
-    app.jinja_env.filters["spelled"] = lambda at: times.spelled(at, reader_zone())
-    app.jinja_env.filters["day"] = lambda at: times.day(at, reader_zone())
-    app.jinja_env.filters["distance"] = lambda at: times.distance(at, datetime.now(UTC))
+    app.jinja_env.filters["spelled"] = lambda at: moments.spelled(at, reader_zone())
+    app.jinja_env.filters["day"] = lambda at: moments.day(at, reader_zone())
+    app.jinja_env.filters["distance"] = lambda at: moments.distance(at, datetime.now(UTC))
 
 
 def reader_zone() -> ZoneInfo:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from contextlib import suppress
 
-from app.web.connections import UNREAD_S
+from jobs.monitor_site.web.connections import UNREAD_S
 from tests.app.malformed import FORM
 from tests.app.web_server import Server, status
 

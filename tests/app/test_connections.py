@@ -12,7 +12,7 @@ import pytest
 from hypercorn.asyncio import serve
 from quart import Quart
 
-from app.web import connections
+from jobs.monitor_site.web import connections
 from tests.app.running_site import free_port
 from tests.waiting import wait_until
 

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from quart import Quart
 
-from app.messages import Message
 from app.monitor import queues_page
 from app.monitor.acting import act
 from jobs import JobsRedis, Result, chord, monitor
+from jobs.monitor_site.web.messages import Message
 from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.app.visitor import Visitor
 from tests.waiting import wait_until

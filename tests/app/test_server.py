@@ -22,7 +22,7 @@ import pytest
 import pytest_asyncio
 
 from app.security import BODY_LIMIT
-from app.security.limits import MOST_FIELDS
+from jobs.monitor_site.web.limits import MOST_FIELDS
 from settings import ROOT
 from tests.app.malformed import FORM, MALFORMED, MULTIPART, batter_broken
 from tests.app.web_server import Server, is_fault, p99, serving, status
@@ -38,14 +38,14 @@ import asyncio, gc
 from app import create_app
 from app.accounts import public
 from app.private_files import own_settings
-from app.web.server import run
+from jobs.monitor_site.web.server import run
 settings = own_settings()
 app = create_app(settings)
 @app.get("/collects")
 @public
 async def collects():
     return f"{gc.get_freeze_count() > 50_000} {gc.get_threshold()[0]}"
-asyncio.run(run(app, settings))
+asyncio.run(run(app, settings.host, settings.port))
 """
 HELD_UP_S = 1.0  # where the other tests use the same cores; `make chaos CHAOS=w8` asks for 0.3
 

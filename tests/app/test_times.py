@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import times
+from jobs.monitor_site.web import moments
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -92,14 +93,14 @@ def test_tomorrow_is_the_day_after_today_there() -> None:
     ],
 )  # fmt: skip
 def test_distances_are_said_in_words(left: int, said: str) -> None:
-    assert times.distance(NOW + timedelta(seconds=left), NOW) == said
+    assert moments.distance(NOW + timedelta(seconds=left), NOW) == said
 
 
 def test_a_moment_is_spelled_with_day_time_and_zone() -> None:
     at = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 
-    assert times.spelled(at, BERLIN) == "Tuesday, 1 December 2026, 10:30 (Europe/Berlin)"
-    assert times.spelled(at + timedelta(seconds=7), BERLIN).endswith("10:30:07 (Europe/Berlin)")
+    assert moments.spelled(at, BERLIN) == "Tuesday, 1 December 2026, 10:30 (Europe/Berlin)"
+    assert moments.spelled(at + timedelta(seconds=7), BERLIN).endswith("10:30:07 (Europe/Berlin)")
 
 
 @given(
@@ -108,7 +109,7 @@ def test_a_moment_is_spelled_with_day_time_and_zone() -> None:
 )
 def test_what_stands_in_the_field_means_the_same_moment(at: datetime, zone: str) -> None:
     at = at.replace(microsecond=0)
-    moment = times.read(times.for_field(at, ZoneInfo(zone)), ZoneInfo(zone), NOW)
+    moment = times.read(moments.for_field(at, ZoneInfo(zone)), ZoneInfo(zone), NOW)
 
     assert moment.at == at or moment.note  # the second of two equal times is shown like the first
 
@@ -116,14 +117,14 @@ def test_what_stands_in_the_field_means_the_same_moment(at: datetime, zone: str)
 def test_a_day_is_the_reader_s() -> None:
     late = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
 
-    assert times.day(late, BERLIN) == "1 December 2026"
-    assert times.day(late, ZoneInfo("UTC")) == "30 November 2026"
+    assert moments.day(late, BERLIN) == "1 December 2026"
+    assert moments.day(late, ZoneInfo("UTC")) == "30 November 2026"
 
 
 def test_the_ends_of_the_calendar_are_spelled_too() -> None:
     """Where a zone would be in the year 10000, or 0."""
     last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
 
-    assert times.spelled(last, ZoneInfo("Asia/Tokyo")) == "Friday, 31 December 9999, 23:59 (UTC)"
-    assert times.spelled(last, ZoneInfo("America/Lima")) == "Friday, 31 December 9999, 18:59 (America/Lima)"
-    assert times.day(datetime(1, 1, 1, tzinfo=UTC), ZoneInfo("America/Lima")).endswith("1 January 1")
+    assert moments.spelled(last, ZoneInfo("Asia/Tokyo")) == "Friday, 31 December 9999, 23:59 (UTC)"
+    assert moments.spelled(last, ZoneInfo("America/Lima")) == "Friday, 31 December 9999, 18:59 (America/Lima)"
+    assert moments.day(datetime(1, 1, 1, tzinfo=UTC), ZoneInfo("America/Lima")).endswith("1 January 1")

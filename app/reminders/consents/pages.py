@@ -9,10 +9,10 @@ from sqlalchemy import select
 from app import database
 from app.accounts import Account, current_account, public, signed_in
 from app.context import site
-from app.messages import Message
 from app.reminders.consents import answers, links
 from app.reminders.consents.models import Consent
-from app.security.csrf import without_csrf
+from jobs.monitor_site.web.csrf import without_csrf
+from jobs.monitor_site.web.messages import Message
 
 MOST_SHOWN = 500
 GONE = Message(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from statistics import median
 
-from app.web.connections import UNREAD_S
+from jobs.monitor_site.web.connections import UNREAD_S
 from tests.app import slow
 from tests.app.fuzzing import Outcome, batter, families, people
 from tests.app.malformed import batter_broken

@@ -7,10 +7,9 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from quart import Quart, abort, request, session
+from quart import Quart, abort, g, request, session
 
-from app import security_log
-from app.messages import Message
+from .messages import Message
 
 TOO_OLD = Message(
     "too-old", "The page was open too long, or cookies are disabled. Go back, reload it and send it again."
@@ -19,7 +18,10 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def protect(app: Quart) -> None:
-    """Refuse every changing request without the token, unless its view is marked `@without_csrf`."""
+    """Refuse every changing request without the token, unless its view is marked `@without_csrf`.
+
+    For logs, `g.refusal` then says what was refused.
+    """
     app.jinja_env.globals["csrf_token"] = csrf_token
 
     @app.before_request
@@ -30,13 +32,13 @@ def protect(app: Quart) -> None:
         if getattr(view, "without_csrf", False):
             return
         if _comes_from_elsewhere():
-            security_log.note("csrf_refused")
+            g.refusal = "csrf_refused"
             abort(403, Message("other-site", "The form was sent from another site, so it was rejected."))
         if getattr(view, "anonymous_form", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
         if not _is_token(given):
-            security_log.note("csrf_refused")
+            g.refusal = "csrf_refused"
             abort(403, TOO_OLD)
 
 

@@ -20,7 +20,7 @@ BACKLOG = 2_048
 UNREAD_S = 30
 """Seconds after which a client that reads nothing of its response is disconnected."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.monitor_site")
 
 
 class Connections(Config):

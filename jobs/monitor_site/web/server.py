@@ -11,19 +11,21 @@ from collections.abc import AsyncGenerator
 from hypercorn.asyncio import serve
 from quart import Quart
 
-from app.web import connections
-from settings import Settings
+from . import connections
 
 GRACE_S = 10
 YOUNG = 10_000
 """New objects after which Python looks for cycles. Its own 700 are two pages."""
 
 
-async def run(app: Quart, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Then streams end at once (by `app.shutdown_event`), and requests finish."""
+async def run(app: Quart, host: str, port: int) -> None:
+    """Serve at this address of the machine until SIGINT or SIGTERM.
+
+    Then streams end at once (by `app.shutdown_event`), and requests finish.
+    """
     connections.prepare()
     config = connections.Connections()
-    config.bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.graceful_timeout = GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")
