@@ -116,7 +116,7 @@ def loads_cut(data: bytes) -> dict[str, Any]:
     """What can be read of a stored call whose end is cut off: the arguments before the cut."""
     reader = unpacker(data)
     found: dict[str, Any] = {"a": [], "k": {}}
-    try:
+    with contextlib.suppress(Exception):  # cut off or damaged: what was read is kept
         for _ in range(reader.read_map_header()):
             name = reader.unpack()
             if name == "a":
@@ -127,8 +127,6 @@ def loads_cut(data: bytes) -> dict[str, Any]:
                     found["k"][reader.unpack()] = reader.unpack()
             else:
                 found[name] = reader.unpack()
-    except Exception:  # cut off or damaged: what was read is kept
-        return found
     return found
 
 

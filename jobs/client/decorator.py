@@ -21,8 +21,8 @@ from ..tasks.options import TaskOptions, read_options
 from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
-from ..values.missing_attributes import Explains
 from ..values.must_await import awaited, plain_task
+from ..values.wrong_calls import Explains
 from . import callables
 from .plain_data import kept_of
 from .result import Result

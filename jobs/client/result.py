@@ -20,8 +20,8 @@ from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
 from ..values.library_name import COMMAND
-from ..values.missing_attributes import Explains
 from ..values.must_await import all_awaited, awaited
+from ..values.wrong_calls import Explains
 from ..workflows import member_ids, members
 from ..workflows.canvas import Node
 from .job_info import JobInfo, read_info

@@ -1,15 +1,15 @@
 """From a call that somebody made to one that Redis stores: ids, times, limits, what follows."""
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Self
 
 from .. import encoding
-from ..errors import EncodingError, TooLarge, WrongValue
+from ..errors import EncodingError, WrongValue
 from ..store.call import LARGE_LIMIT, Call, Moment, moment
 from ..store.store import Store
 from ..tasks import registry
@@ -197,7 +197,7 @@ def _task_call(
     try:
         payload = connection.encode_call(name, args, kwargs, None, terms.callbacks, limit, terms.headers)
     except EncodingError as error:
-        raise _naming_the_culprit(signature, error) from error
+        raise _naming_the_argument(signature, error) from error
     own = own_of(name, args, known)
     expires = moment(own.expires if terms.expires is None else terms.expires)
     return Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
@@ -218,23 +218,9 @@ def check_arguments(node: Node) -> None:
         try:
             sendable.check_all((*here.args, *here.kwargs.values()))
         except EncodingError as error:
-            raise _naming_the_culprit(here, error) from error
+            raise _naming_the_argument(here, error) from error
 
 
-def _naming_the_culprit(node: Node, error: EncodingError) -> EncodingError:
+def _naming_the_argument(node: Node, error: EncodingError) -> EncodingError:
     """The same error, saying which argument of which task it is."""
-    name = node.task if isinstance(node, Signature) else type(node).__name__
-    if isinstance(error, TooLarge):
-        return TooLarge(f"{name}: {error}")
-    arguments: Mapping[Any, Any] = dict(enumerate(node.args, 1)) | node.kwargs
-    task = registry.find(name) if isinstance(node, Signature) else None
-    if task is not None:
-        with contextlib.suppress(TypeError):  # a partial lacks arguments
-            arguments = task.parameters.bind(node.args, node.kwargs)
-    for argument, value in arguments.items():
-        try:
-            encoding.dumps(value)
-        except EncodingError as reason:
-            own = task and task.parameters.annotations
-            return EncodingError(f"{name}: argument {argument!r}: {reason}{own.hint(argument) if own else ''}")
-    return EncodingError(f"{name}: {error}")
+    return import_module("..contrib.culprits", __package__).naming(node, error)  # type: ignore[no-any-return]

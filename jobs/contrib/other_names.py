@@ -8,6 +8,7 @@ from ..values import checks
 from ..values.library_name import COMMAND
 
 _OF_ARQ: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
+OF_BLOCKING: Final = frozenset({"first", "send_task"})  # Functions that `jobs.blocking` has, too.
 OF_CALLS: Final = {
     **{
         f"{mark}{option}": f"use apply_async(..., {ours}=...)" for option, ours in _OF_ARQ.items() for mark in ("", "_")
@@ -135,3 +136,23 @@ def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwarg
     needed = [one for one in parameters if one.default is one.empty and one.name in named]
     form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)
     raise TypeError(f"{name}(): {why}; write {name}({form}{', ' if form else ''}...)") from None
+
+
+def instead_of_awaiting(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """What a plain `def` task writes in place of a call of *function*, an `async def` of ours."""
+    verb = function.__name__
+    owner = getattr(args[0], "blocking", None) if args else None
+    if owner is not None and hasattr(owner, verb):
+        return f"write `{owner.shown}.blocking.{verb}(...)`"
+    if verb in OF_BLOCKING:
+        return f"write `blocking.{verb}(...)`"
+    own = "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
+    return f"move the code that both need into a plain function, or {own}" if verb == "__call__" else own
+
+
+def no_attribute(obj: object, name: str) -> AttributeError:
+    """The error of an attribute that is missing."""
+    kind = next((cls.__name__ for cls in type(obj).__mro__ if cls.__name__ in ATTRIBUTES), type(obj).__name__)
+    hint = ATTRIBUTES.get(kind, {}).get(name, "")
+    why = f"{kind!r} object has no attribute {name!r}" + (f": {hint}" if hint else "")
+    return AttributeError(why, name=name, obj=obj)

@@ -15,9 +15,8 @@ from importlib import import_module
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
-from ..values.missing_attributes import Explains
 from ..values.must_await import running
-from ..values.wrong_calls import all_explained
+from ..values.wrong_calls import Explains, all_explained
 from .option_types import CallOptions, ManyOptions
 
 P = ParamSpec("P")

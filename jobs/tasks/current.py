@@ -14,9 +14,8 @@ from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from ..store.stored_values import moment
 from ..values import checks
-from ..values.missing_attributes import Explains
 from ..values.must_await import all_awaited, running
-from ..values.wrong_calls import explained
+from ..values.wrong_calls import Explains, explained
 from .blocking_calls import BlockingJob
 from .registry import RegisteredTask
 

@@ -9,7 +9,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 from ..errors import NotAwaited
-from .wrong_calls import refuse_wrong_call
+from .wrong_calls import other_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -17,7 +17,6 @@ C = TypeVar("C", bound=type)
 running: ContextVar[Any] = ContextVar("jobs_current_job")  # The job whose code runs here, a CurrentJob.
 plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
 """The `def` task whose code the rest of this thread or process is."""
-OF_BLOCKING = frozenset({"first", "send_task"})  # Functions that `jobs.blocking` has, too.
 
 
 class Awaited:
@@ -39,27 +38,14 @@ class Awaited:
             asyncio.get_running_loop()
         except RuntimeError:
             if task := plain_task.get(None):
-                raise NotAwaited(
-                    f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot: "
-                    f"{self._instead(args)}"
-                ) from None
+                instead = other_names().instead_of_awaiting(self._function, args)
+                what = f"{self._function.__qualname__}() must be awaited, and the plain def task {task!r} cannot"
+                raise NotAwaited(f"{what}: {instead}") from None
         try:
             return self._function(*args, **kwargs)
         except TypeError:
-            refuse_wrong_call(self._function, args, kwargs)
+            other_names().refuse_wrong_call(self._function, args, kwargs)
             raise
-
-    def _instead(self, args: tuple[Any, ...]) -> str:
-        verb = self._function.__name__
-        owner = getattr(args[0], "blocking", None) if args else None
-        if owner is not None and hasattr(owner, verb):
-            return f"write `{owner.shown}.blocking.{verb}(...)`"
-        if verb in OF_BLOCKING:
-            return f"write `blocking.{verb}(...)`"
-        own = (
-            "make it `async def` and write `await ...`, or give asyncio.run() an `async def` of your own that awaits it"
-        )
-        return f"move the code that both need into a plain function, or {own}" if verb == "__call__" else own
 
 
 def awaited(function: F) -> F:

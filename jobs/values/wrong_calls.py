@@ -1,10 +1,10 @@
-"""A wrong call of a function of ours: the error names the option that was meant, or what it has to be given."""
+"""Wrong calls, and attributes that are not there: the error says what to write instead."""
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -23,7 +23,7 @@ def explained(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            refuse_wrong_call(function, args, kwargs)
+            other_names().refuse_wrong_call(function, args, kwargs)
             raise
 
     return call  # type: ignore[return-value]
@@ -37,6 +37,10 @@ def all_explained(cls: C) -> C:
     return cls
 
 
-def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """TypeError if *function* cannot be called so: it names the option that was meant, or what it has to be given."""
-    other_names().refuse_wrong_call(function, args, kwargs)
+class Explains:
+    """An object whose missing attributes are explained."""
+
+    if not TYPE_CHECKING:  # a type checker knows what is missing
+
+        def __getattr__(self, name: str) -> Any:
+            raise other_names().no_attribute(self, name)

@@ -15,7 +15,7 @@ from ...store import scripts
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.registry import RegisteredTask
-from ...values.missing_attributes import no_attribute
+from ...values.wrong_calls import other_names
 from .claimed_job import CallData, ClaimedJob, Outcome
 from .hooks import ctx_for
 from .slots import Slot
@@ -96,7 +96,7 @@ class JobOnWorker(CurrentJob):
 
     def __getattr__(self, name: str) -> Any:
         if name not in _PARTS:
-            raise no_attribute(self, name)
+            raise other_names().no_attribute(self, name)
         part = vars(self)[name] = _PARTS[name](self._held)
         return part
 
