@@ -18,7 +18,6 @@ from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
 from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
-from ..tasks.origin import origin_of
 from ..tasks.parameters import Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, plain_task
@@ -222,7 +221,7 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
         with checks.as_settings_mistake("@task: "):
             checks.function("function", function)
-            known_as = checks.name("name", origin_of(function).own_name if name is None else name)
+            known_as = checks.name("name", registry.origin_of(function).own_name if name is None else name)
         made: Task[Any, Any] = Task(function, known_as, checked)
         made.declared_in, made.given = module, frozenset(options)
         registry.register(made, checked.aliases)

@@ -1,8 +1,13 @@
-"""`worker_settings()`: the class that arq's command line takes."""
+"""`worker_settings()`: the class that arq's command line takes, and has our Worker run."""
 
+import inspect
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, Unpack
 
+import arq
+import arq.cli
+import arq.worker
 from arq.cron import CronJob
 from arq.worker import func
 
@@ -14,10 +19,11 @@ from ..store import keys
 from ..store.redis_url import RedisURL
 from ..values.wrong_calls import explained
 from . import arq_options
-from .arq_command import use_our_worker
 from .builtin_tasks import map_items, starmap_items
+from .log_setup import log_config
 from .orchestrator import workflow
-from .worker_options import WorkerKeywords, checked
+from .worker import Worker
+from .worker_options import WorkerKeywords, WorkerOptions, checked
 
 
 @explained
@@ -76,3 +82,20 @@ def _refuse_namesakes(functions: Sequence[Any], cron_jobs: Sequence[CronJob]) ->
         name, code = (one, one) if isinstance(named, str) else (named.name, named.coroutine)
         if known.setdefault((kind, name), code) != code:
             raise SettingsMistake(f"two {kind} are named {name!r}: give one another name=")
+
+
+SUPPORTED_ARQ = "0.28.0"
+
+
+def use_our_worker() -> None:
+    """Have arq's command line build our Worker. Guarded by the version: what we override is arq's private business."""
+    if arq.VERSION != SUPPORTED_ARQ:
+        raise SettingsMistake(f"arq {arq.VERSION} is installed; this library is made for arq {SUPPORTED_ARQ} exactly")
+    arq.worker.Worker = arq.Worker = Worker  # type: ignore[misc,assignment]
+    arq.cli.watch_reload = lambda *given: import_module("..contrib.watch", __package__).watch_reload(*given)
+    arq.cli.default_log_config = log_config  # type: ignore[attr-defined]
+
+
+_parameters = {**inspect.signature(arq.worker.Worker).parameters, **inspect.signature(WorkerOptions).parameters}
+Worker.__signature__ = inspect.Signature(list(_parameters.values()))  # type: ignore[attr-defined]
+"""arq reads a settings class by the names in this signature, so it must show arq's as well as ours."""

@@ -37,7 +37,6 @@ from .execution.runner import runner_type
 from .presence import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
 from .scheduler import Scheduler
-from .start_lines import log_start
 from .worker_options import OWN_OPTIONS, WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -98,7 +97,7 @@ class Worker(ArqWorker):
             await self._start_and_run()
 
     async def _start_and_run(self) -> None:
-        log_start(self.functions, self._options.queues, self._redis, self.max_jobs)
+        log_setup.log_start(self.functions, self._options.queues, self._redis, self.max_jobs)
         if self._options.accept_pickle:
             logger.warning(
                 "accept_pickle=True: ANYBODY WHO CAN WRITE TO THIS REDIS CAN RUN ANY CODE HERE. It is for the move "

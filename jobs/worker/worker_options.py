@@ -1,18 +1,62 @@
 """The options of a worker, ours and arq's, with what each may be."""
 
+import contextlib
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta, tzinfo
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypedDict, get_type_hints
 
+from arq.cron import CronJob
+from arq.worker import func
+
+from ..client.decorator import Task
 from ..client.middleware import Around, AroundMiddleware, Middleware, check_middleware, with_automatic
 from ..errors import SettingsMistake
 from ..store import keys
 from ..values import checks
 from ..values.wrong_calls import other_names
-from . import option_checks
 
+
+def _makes_managers(function: Callable[..., Any]) -> bool:
+    """Does it take a job and return an async context manager, as far as one can see without calling it?"""
+    try:
+        inspect.signature(function).bind(None)
+    except (TypeError, ValueError):
+        return False
+    if isinstance(function, type):
+        return hasattr(function, "__aenter__")
+    is_bare = inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function)
+    return not is_bare and not inspect.isgeneratorfunction(inspect.unwrap(function))
+
+
+def _is_address(text: str) -> bool:
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", text, re.ASCII)
+    return found is not None and 0 < int(found[2]) < 2**16
+
+
+def _of_arq(option: str, value: Any) -> Any:
+    """A coroutine function, what `arq.worker.func()` makes, or the path of one."""
+    with contextlib.suppress(Exception):
+        if isinstance(value, str) or func(value):
+            return value
+    raise checks.refusal(TypeError, option, value, "functions of arq, `async def`; a task belongs in tasks=[...]")
+
+
+_MANAGER = (
+    "a function of one argument, the CurrentJob, that returns an async context manager: put "
+    "@contextlib.asynccontextmanager above an async def with one yield"
+)
+_ADDRESS = "host:port, such as '127.0.0.1:9101' or '[::1]:9101'; '0.0.0.0:9101' is for every address"
+
+_AROUND = checks.or_none(checks.narrowed(checks.function, _makes_managers, _MANAGER))
+_HEALTH = checks.or_none(checks.narrowed(checks.of_class(str, _ADDRESS), _is_address, _ADDRESS))
+_FORMAT = checks.narrowed(checks.of_class(str, "'text' or 'json'"), ("text", "json").__contains__, "'text' or 'json'")
+_TASK = checks.of_class(Task, "tasks: put @task above the function; functions=[...] is for arq's")
+_SCHEDULE = checks.of_class(CronJob, "crontab(...), every(...), or what arq.cron() makes")
+_QUEUES = checks.narrowed(checks.names, lambda named: 0 < len(set(named)) == len(named), "a list of names, each once")
 _HOOK = checks.or_none(checks.function)
 _SECONDS = partial(checks.seconds, least=0)
 _ABOVE_0 = partial(checks.seconds, least=checks.LEAST_SECONDS)
@@ -60,7 +104,7 @@ class WorkerKeywords(TypedDict, total=False):
     """All options of `worker_settings()`, so that a type checker knows them: first those above, then arq's.
     Next to its type is what checks the value."""
 
-    around: Annotated[Around | None, option_checks.around]
+    around: Annotated[Around | None, _AROUND]
     middleware: Annotated[Sequence[Middleware], check_middleware]
     lease: Annotated[float, _ABOVE_0]
     lease_renewal: Annotated[float, _ABOVE_0]
@@ -68,8 +112,8 @@ class WorkerKeywords(TypedDict, total=False):
     unknown_task_patience: Annotated[float, _SECONDS]
     max_jobs_total: Annotated[int | None, checks.or_none(checks.count, least=1)]
     max_memory: Annotated[float | None, checks.or_none(checks.number, least=0.1)]
-    health: Annotated[str | None, option_checks.address]
-    log_format: Annotated[str, option_checks.log_format]
+    health: Annotated[str | None, _HEALTH]
+    log_format: Annotated[str, _FORMAT]
     nice: Annotated[int, partial(checks.count, most=19)]
     accept_pickle: Annotated[bool, checks.flag]
     queue_name: Annotated[str, keys.checked_queue_key]
@@ -129,7 +173,12 @@ class WorkerKeywords(TypedDict, total=False):
 OWN_OPTIONS = frozenset(field.name for field in fields(WorkerOptions))
 CHECKS: Final[Mapping[str, checks.Check]] = {
     **{name: hint.__metadata__[0] for name, hint in get_type_hints(WorkerKeywords, include_extras=True).items()},
-    **{name: getattr(option_checks, name) for name in ("tasks", "functions", "cron_jobs", "queues")},
+    "tasks": checks.list_of(_TASK, "tasks"),
+    "functions": checks.list_of(_of_arq, "functions"),
+    "cron_jobs": checks.list_of(_SCHEDULE, "schedules"),
+    "queues": checks.narrowed(
+        checks.names, lambda given: 0 < len({*given}) == len(given), "a list of names, each once"
+    ),
 }
 
 

@@ -15,8 +15,7 @@ from typing import get_args, get_origin, get_type_hints  # isort: skip
 
 from ...errors import EncodingError, SettingsMistake
 from ..sendable import LEAVES, RECORDS, check_all
-from .containers import KINDS, entries, several, union
-from .records import Fields, fields_of, record
+from .compounds import KINDS, Fields, entries, fields_of, record, several, union
 from .shape import ANY, DECLARED, Misfit, Shape, Way, via
 
 _ALSO: Mapping[Any, set[type]] = {int: {bool}, float: {int, bool}, complex: {float, int, bool}, date: {datetime}}

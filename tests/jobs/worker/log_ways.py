@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import arq.cli
 
-import jobs.worker.arq_command
+import jobs.worker.settings
 
 ARQ, WORKER, ROOT = logging.getLogger("arq"), logging.getLogger("arq.worker.jobs"), logging.getLogger()
 
@@ -88,5 +88,5 @@ def written(way: str) -> str:
 
 
 if __name__ == "__main__":
-    jobs.worker.arq_command.use_our_worker()
+    jobs.worker.settings.use_our_worker()
     sys.exit(main())

@@ -10,7 +10,7 @@ from arq.cron import cron
 from arq.worker import create_worker
 
 from jobs import every, task, worker_settings
-from jobs.worker.start_lines import log_start
+from jobs.worker.log_setup import log_start
 from tests.jobs.worker.conftest import StartWorker
 
 URL = "redis://me:hush@redis.example:7000/3"
