@@ -74,17 +74,12 @@ def explained(error: BaseException) -> str:
 def _meaning(error: BaseException, meanings: Mapping[str, str]) -> str | None:
     if not isinstance(error, _OF_REDIS):
         return None
-    causes = list(_causes(error))
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
     words = " ".join(f"{type(one).__name__} {one}" for one in causes)
     found = (meaning for pattern, meaning in meanings.items() if re.search(pattern, words))
     return next(found, "").format(text=causes[-1]) or None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those that it was made of."""
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def backoff() -> Iterator[float]:

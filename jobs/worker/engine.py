@@ -130,7 +130,7 @@ class Engine:
         held = self.held.get(job_id)
         if held is None or held not in self.tasks or held.outcome is not None or held.stopped:
             return
-        if token is not None and held.job.token != token:
+        if token not in (None, held.job.token):
             return
         held.stopped = why
         if why == "lost":

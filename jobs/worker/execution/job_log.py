@@ -15,18 +15,10 @@ from ...tasks import masking
 from ...values.short_text import said, text
 from ...values.untrusted_text import PrintableRecords, printable
 from .. import turn_log
-from .claimed_job import (
-    PARKED,
-    PENDING,
-    RETRY,
-    REVOKED,
-    STARTED,
-    SUCCESS,
-    UNKNOWN_AGAIN_S,
-    CallData,
-    ClaimedJob,
-    Outcome,
-)
+
+from .claimed_job import (  # isort: skip
+    PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, UNKNOWN_AGAIN_S, CallData, ClaimedJob, Outcome,
+)  # fmt: skip
 
 logger = logging.getLogger("arq.worker.jobs")
 logger.addFilter(PrintableRecords())
