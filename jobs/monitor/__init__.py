@@ -10,6 +10,7 @@ from ..store.store import now
 from ..values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted
+from .bulk_plan import Plan, confirm, plan, read_plan, start
 from .counters import Count, Minute, last_minutes, minutes, totals
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
@@ -18,7 +19,7 @@ from .queue_list import QueueInfo, queues, queues_named
 from .reasons import Reason, why
 from .redis_info import Broker, broker
 from .reruns import original_of, reruns_of
-from .search import Page, find, running
+from .search import Page, find, rows_of, running
 from .search_indexes import queue_names
 from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, lapsed, purgeable, waiting
@@ -28,10 +29,11 @@ from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute", "NotRetried",
-    "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "TaskInfo", "WorkerInfo", "WorkflowNode",
-    "WorkflowRow", "audit", "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed",
-    "last_minutes", "minutes", "move", "note", "noted", "now", "original_of", "pause", "pause_schedule", "purge",
-    "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet", "reruns_of", "reschedule", "resume",
-    "resume_schedule", "retry", "revoke", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "tasks",
-    "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
+    "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "TaskInfo", "WorkerInfo",
+    "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "error_text", "events", "find",
+    "forget_schedule", "lapsed", "last_minutes", "minutes", "move", "note", "noted", "now", "original_of", "pause",
+    "pause_schedule", "plan", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet",
+    "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule",
+    "running", "schedules", "set_rate_limit", "shutdown", "start", "tasks", "text", "totals", "unfinished_calls",
+    "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

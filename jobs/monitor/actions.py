@@ -110,10 +110,19 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     A workflow goes on under its own id, from what failed. A single job is called anew as `<id>~2`, `~3` and so on, with
     the arguments it had; its callbacks are not called again. However many ask at once, it runs once.
     """
-    result = Result(job_id, connection)
-    if await result.retry_failed():
+    if await Result(job_id, connection).retry_failed():
         return job_id
-    state = await result.state()
+    stored, queue = await stored_call(connection, job_id)
+    while True:
+        job_id = next_id(job_id)
+        [answer] = await connection.enqueue([call_again(connection, job_id, stored, queue)])
+        if answer != TAKEN or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
+            return job_id  # that is free, or has not ended badly: it is this retry already
+
+
+async def stored_call(connection: JobsRedis, job_id: str) -> tuple[dict[str, Any], str]:
+    """The call that is kept of a job that failed or was revoked, and its queue. NotRetried, ResultUnknown: why not."""
+    state = await Result(job_id, connection).state()
     if state not in ("FAILURE", "REVOKED"):
         raise NotRetried(f"job {job_id} is {state}: only one that failed or was revoked is run again")
     row = await row_of(connection, job_id)
@@ -127,21 +136,10 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     call = connection.loads(stored)
     if call.get("cut"):
         raise NotRetried(f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew")
-    queue = (row.queue if row else "") or connection.key.queue_name(call["q"])
-    return await _call_again(connection, job_id, call, queue)
-
-
-async def _call_again(connection: JobsRedis, job_id: str, stored: dict[str, Any], queue: str) -> str:
-    """The first of `<id>~2`, `~3` ... that is free, or has not ended badly: that one is this retry already."""
-    while True:
-        job_id = next_id(job_id)
-        [answer] = await connection.enqueue([call_again(connection, job_id, stored, queue)])
-        if answer != TAKEN or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
-            return job_id
+    return call, (row.queue if row else "") or connection.key.queue_name(call["q"])
 
 
 def call_again(connection: JobsRedis, new_id: str, stored: dict[str, Any], queue: str) -> Call:
-    """The call of a stored result, under another id; its callbacks are not called again."""
+    """The same call under another id; its callbacks are not called again."""
     options = {"task_id": new_id, "queue": queue, "headers": inherited(stored_headers(stored.get("h")), {})}
-    again = Signature(stored["f"], stored["a"], stored["k"])
-    return call_of(connection, again, options, limit=LARGE_LIMIT)
+    return call_of(connection, Signature(stored["f"], stored["a"], stored["k"]), options, limit=LARGE_LIMIT)

@@ -71,6 +71,7 @@ class Keys:
     ALIVE = "jobs:alive"                #          hash: last contact   -  two numbers
     SCHEDULES = "jobs:schedules"        #          set of names         -
     SCHEDULE = "jobs:schedule:"         # <name>   hash: about it       -  until somebody forgets it
+    BULK = "jobs:bulk:"                 # <plan>   hash: ids, how far  an hour later; a week, once it is confirmed
     CLOCK = "jobs:test:clock"           #          ms added to the time of every script; tests only
     ASIDE = "jobs:aside:"               # <key>    anything             a week later: from a key of ours of another type
     # fmt: on
@@ -87,7 +88,7 @@ class Keys:
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
                  LEASES),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
-        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE),
+        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
         "list": (WAKE,),
         "stream": (AUDIT,),

@@ -1,10 +1,13 @@
-"""The two tasks that every worker has: one job that calls another task for each item of a list, here, in turn."""
+"""The tasks that every worker has: two call another for each item of a list, one carries out what operators plan."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from ..client.decorator import task
 from ..client.plain_data import annotations_of
+from ..store import default
+from ..tasks.current import CurrentJob
 from ..workflows.canvas import Signature
 from ..workflows.stored_tree import from_dict
 
@@ -19,6 +22,15 @@ async def map_items(tree: Mapping[str, Any], items: Iterable[Any]) -> list[Any]:
 async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]]) -> list[Any]:
     """What `multiply.starmap(items)` sends: each item is all the positional arguments."""
     return [await _call(tree, *item) for item in items]
+
+
+@task(name="jobs.bulk", bind=True, time_limit=7 * 86_400)
+async def bulk_run(self: CurrentJob, plan_id: str) -> dict[str, int]:
+    """What `monitor.start` sends. A rerun goes on where it was stopped."""
+    run, progress = import_module("..contrib.bulk_run", __package__), dict[str, int]()
+    async for progress in run.carry_out(default.current(), plan_id):
+        await self.update_state(meta=progress)
+    return progress
 
 
 async def _call(tree: Mapping[str, Any], *args: Any) -> Any:

@@ -19,7 +19,7 @@ from ..store import keys
 from ..store.redis_url import RedisURL
 from ..values.wrong_calls import explained
 from . import arq_options
-from .builtin_tasks import map_items, starmap_items
+from .builtin_tasks import bulk_run, map_items, starmap_items
 from .log_setup import log_config
 from .orchestrator import workflow
 from .worker import Worker
@@ -54,7 +54,7 @@ def worker_settings(
     key = keys.NO_PREFIX.queue_key(served[0])
     zone = given.get("timezone")
     schedules = [job.in_zone(zone) if zone and isinstance(job, crontab) else job for job in given["cron_jobs"]]
-    ours = arq_options.as_functions((*given.pop("tasks"), workflow, map_items, starmap_items))
+    ours = arq_options.as_functions((*given.pop("tasks"), workflow, map_items, starmap_items, bulk_run))
     runs = [*ours, *given["functions"]]
     _refuse_namesakes(runs, schedules)
     connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}

@@ -1,0 +1,74 @@
+"""Carries out a plan of `monitor.plan` in steps: in the task `jobs.bulk`, or in a command. See docs/decisions/0028."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..client.result import Result, revoke_all
+from ..errors import QuarqError
+from ..monitor.actions import call_again, move, stored_call
+from ..monitor.audit_log import note
+from ..monitor.bulk_plan import FITS, Plan, read_plan
+from ..monitor.reruns import next_id
+from ..monitor.search import row_of
+from ..store import scripts
+from ..store.call import Call
+from ..store.outage import while_away
+from ..store.stored_values import text, whole
+
+STEP_S = 0.2  # From step to step, if there is a rate.
+AT_ONCE = 50  # Jobs in one step; of a retry, which stores calls of any size, one.
+
+
+async def carry_out(connection: JobsRedis, plan_id: str) -> AsyncIterator[dict[str, int]]:
+    """Take the steps of a plan that are left, and say after each how far it is. None is taken twice."""
+    made = await read_plan(connection, plan_id)
+    stored = await connection.hmget(connection.key.BULK + plan_id, ["who", "entry", "ids"])  # type: ignore[misc]
+    ids, most = encoding.loads(stored[2]), 1 if made.action == "retry" else AT_ONCE
+    at_once = max(min(most, int(STEP_S / made.each_s)), 1) if made.each_s else most
+    while made.done < len(ids):
+        began, before = time.monotonic(), made.done
+        made = await while_away(partial(_step, connection, made, ids[before : before + at_once]))
+        yield {"done": made.done, "total": len(ids), "skipped": made.skipped}
+        await asyncio.sleep((made.done - before) * made.each_s - (time.monotonic() - began))
+    done = f"{made.done - made.skipped:,} of {made.jobs:,} jobs"
+    await note(connection, text(stored[0]), f"{made.action} many", made.query, done, instead_of=text(stored[1]))
+
+
+async def _step(connection: JobsRedis, made: Plan, ids: Sequence[str]) -> Plan:
+    """Do it to these jobs, and note that. A step that another has taken is only read."""
+    calls, skipped = list[Call](), 0
+    if made.action == "retry":
+        try:
+            calls = await _retry(connection, made, ids[0])
+        except (QuarqError, ValueError, TypeError):  # it has changed, or its task does not take its arguments any more
+            skipped = 1
+    elif made.action == "move":
+        skipped = (await move(connection, ids, made.queue)).count(False)
+    else:
+        if made.action == "purge":
+            states = await revoke_all(connection, ids, only_waiting=True)
+        else:
+            states = [await Result(job_id, connection).revoke(made.action == "terminate") for job_id in ids]
+        skipped = sum(state not in (*FITS[made.action], "REVOKED") for state in states)
+    words = (word for call in calls for word in call.words())
+    done, skipped_in_all = await connection.run_script(scripts.BULK, made.id, made.done, len(ids), skipped, *words)
+    if done is None:
+        raise QuarqError(f"the plan {made.id} is gone: make a new one")
+    return replace(made, done=whole(done), skipped=whole(skipped_in_all))
+
+
+async def _retry(connection: JobsRedis, made: Plan, job_id: str) -> list[Call]:
+    """The call of a job that has failed before the plan; a workflow goes on at once."""
+    row = await row_of(connection, job_id)
+    if row is None or row.finished is None or row.finished > made.at:
+        raise QuarqError(f"job {job_id} has changed since")
+    if row.kind != "workflow":
+        return [call_again(connection, next_id(job_id), *await stored_call(connection, job_id))]
+    if not await Result(job_id, connection).retry_failed():
+        raise QuarqError(f"workflow {job_id} has not failed")
+    return []

@@ -1,0 +1,178 @@
+"""Many jobs at once, first as a plan: which of the jobs that a query finds, and why not the others."""
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from .. import encoding
+from ..client.connection import JobsRedis
+from ..client.submit import call_of
+from ..errors import QuarqError, WrongValue
+from ..store.store import now
+from ..store.stored_values import chunked, moment_of, text, whole
+from ..tasks.rate_limit import stored_rate
+from ..values import checks
+from ..workflows.canvas import Signature
+from .audit_log import BEGUN, note
+from .job_row import JobRow
+from .reruns import next_id
+from .worker_list import online
+
+TASK: Final = "jobs.bulk"
+MOST, BATCH = 100_000, 500  # Jobs that a plan looks at, and how many it asks about together.
+PLAN_KEPT_S, RUN_KEPT_S = 3_600, 7 * 86_400
+_WAITS, _ALIVE = ("PENDING", "RETRY"), ("PENDING", "RETRY", "STARTED")
+FITS: Final = {
+    "retry": ("FAILURE", "REVOKED"), "revoke": _ALIVE, "terminate": _ALIVE, "purge": _WAITS, "move": _WAITS,
+}  # fmt: skip
+"""What can be done to many jobs, and the states of those that it is done to."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do to which jobs, as they were `at` that moment. What comes later is not touched."""
+
+    id: str
+    action: str
+    query: str
+    at: datetime
+    queue: str = ""  # Where a move goes.
+    rate: str = ""  # How many at most: `5/s`; '' is as fast as it goes.
+    jobs: int = 0  # How many it is done to.
+    groups: Sequence[tuple[str, str, int]] = ()  # How many of each task and type of error; the most first.
+    left_out: Mapping[str, int] = field(default_factory=dict)  # How many others were found, by why they are left out.
+    more: bool = False  # There are more than MOST: those need another plan.
+    done: int = 0  # How many its run has looked at.
+    skipped: int = 0  # How many of those it has left alone, as they have changed since.
+
+    @property
+    def each_s(self) -> float:
+        """The seconds for each job that its rate makes of it."""
+        count, window_ms = stored_rate(self.rate).split() if self.rate else ("1", "0")
+        return int(window_ms) / 1000 / float(count)
+
+
+async def plan(
+    connection: JobsRedis, action: str, rows: AsyncIterator[JobRow], query: str = "", *, queue: str = "", rate: str = ""
+) -> Plan:
+    """Count what *action* does to these jobs, and keep their ids for an hour: nothing is done before `start`.
+
+    WrongValue, SettingsMistake: an action, queue or rate that there cannot be, or a rate that needs more than a week.
+    """
+    if action not in FITS:
+        raise WrongValue(f"action={action!r:.80}: it is one of {', '.join(FITS)}")
+    if action == "move":
+        checks.queue("queue", queue)
+    made = Plan(uuid4().hex, action, query, await now(connection), queue, rate)
+    left_out, groups, ids, seen = Counter[str](), Counter[tuple[str, str]](), dict[str, None](), 0
+    async for some in _batches(rows, made.at):
+        for row, (job_id, why) in zip(some, await _looked_at(connection, made, some), strict=True):
+            groups[row.task, _error_type(row)] += bool(job_id) and job_id not in ids
+            left_out[why] += 1
+            ids[job_id] = None
+        if (seen := seen + len(some)) > MOST:
+            break
+    found = [job_id for job_id in reversed(ids) if job_id]  # the oldest first
+    counted = [(*of_what, n) for of_what, n in groups.most_common() if n]
+    reasons = {why: n for why, n in left_out.items() if why}
+    made = replace(made, jobs=len(found), groups=counted, left_out=reasons, more=seen > MOST)
+    if made.jobs * made.each_s > RUN_KEPT_S:
+        raise WrongValue(f"rate={rate!r}: {made.jobs:,} jobs take longer than a week; give a higher rate")
+    about, packed = encoding.dumps(vars(made)), encoding.dumps(found)
+    async with connection.pipeline() as pipe:
+        pipe.hset(connection.key.BULK + made.id, mapping={"about": about, "ids": packed, "next": 0, "skipped": 0})
+        pipe.expire(connection.key.BULK + made.id, PLAN_KEPT_S)
+        await pipe.execute()
+    return made
+
+
+async def read_plan(connection: JobsRedis, plan_id: str) -> Plan:
+    """A plan, and how far its run has come. QuarqError if there is none of that id any more."""
+    stored = await connection.hmget(connection.key.BULK + plan_id, ["about", "next", "skipped"])  # type: ignore[misc]
+    if not stored[0]:
+        raise QuarqError(f"there is no plan {plan_id!r:.80} any more: make a new one")
+    return Plan(**encoding.loads(stored[0]) | {"done": whole(stored[1]), "skipped": whole(stored[2])})
+
+
+async def start(connection: JobsRedis, made: Plan, who: str) -> str | None:
+    """Have a worker carry out a plan; returns the job that does, which comes before all others of its queue.
+
+    Its `progress()` is {"done", "total", "skipped"}. Starting it twice is starting it once. None: no live worker of a
+    queue that is not paused has the task for it; see `confirm` and `carry_out`.
+    """
+    workers = [worker for worker in await online(connection) if TASK in worker.tasks and not worker.quiet]
+    workers.sort(key=lambda worker: worker.busy >= worker.max_jobs)
+    paused = set(map(text, await connection.smembers(connection.key.PAUSED)))  # type: ignore[misc]
+    queues = [queue for worker in workers for queue in worker.queues if queue not in paused]
+    if not queues:
+        return None
+    await confirm(connection, made, who)
+    head = await connection.zrange(connection.key.queue_key(queues[0]), 0, 0, withscores=True)
+    first = min([made.at, *(moment_of(score) for _, score in head)]) - timedelta(milliseconds=1)
+    options = {"task_id": f"bulk:{made.id}", "queue": queues[0], "eta": first}
+    call = call_of(connection, Signature(TASK, (made.id,)), options)
+    await connection.enqueue([call])
+    return call.id
+
+
+async def confirm(connection: JobsRedis, made: Plan, who: str) -> None:
+    """Keep a plan for a week, and note in the audit who has it carried out."""
+    key = connection.key.BULK + made.id
+    if await connection.hsetnx(key, "who", who):  # type: ignore[misc]
+        entry = await note(connection, who, f"{made.action} many", made.query, f"{made.jobs:,} jobs. {BEGUN}")
+        await connection.hset(key, "entry", entry)  # type: ignore[misc]
+    await connection.expire(key, RUN_KEPT_S)
+
+
+async def _batches(rows: AsyncIterator[JobRow], at: datetime) -> AsyncIterator[list[JobRow]]:
+    some = list[JobRow]()
+    async for row in rows:
+        some += [row] if row.enqueued is None or row.enqueued <= at else []
+        if len(some) == BATCH:
+            yield some
+            some = []
+    yield some
+
+
+async def _looked_at(connection: JobsRedis, made: Plan, rows: Sequence[JobRow]) -> list[tuple[str, str]]:
+    """Of each row the job that it is done to, or '', and why the row itself is left out, or ''."""
+    key, facts = connection.key, list[Sequence[object]]([()] * len(rows))
+    if made.action == "retry":
+        async with connection.pipeline(transaction=False) as pipe:
+            for row in rows:
+                new_id, flow = next_id(row.id), row.parent or row.id
+                pipe.exists(key.JOB + new_id, key.RESULT + new_id, key.RECORD + new_id)
+                pipe.exists(key.TREE + flow)
+                pipe.hget(key.RECORD + flow, "state")
+                pipe.getrange(key.RESULT + row.id, 0, 1_023)
+            facts = [*chunked(await pipe.execute(), 4)]
+    return [_fitting(made, row, *of_row) for row, of_row in zip(rows, facts, strict=True)]
+
+
+def _fitting(
+    made: Plan, row: JobRow, again: object = 0, tree: object = 0, state: object = b"", call: object = b""
+) -> tuple[str, str]:
+    if row.task == TASK:
+        return "", "runs like this one"
+    if row.state not in FITS[made.action]:
+        return "", row.state
+    if made.action != "retry":
+        there = made.action == "move" and row.queue == made.queue
+        return ("", "there already") if there else (row.id, "")
+    if row.parent:
+        goes_on = tree and state in (b"FAILURE", b"REVOKED")
+        return (row.parent, "members of workflows, which go on") if goes_on else ("", "members of workflows")
+    if row.kind == "workflow":
+        return (row.id, "") if tree else ("", "arguments not kept")
+    if again:
+        return "", "run again already"
+    return (row.id, "") if call and not encoding.loads_cut(call).get("cut") else ("", "arguments not kept")  # type: ignore[arg-type]
+
+
+def _error_type(row: JobRow) -> str:
+    found = re.match(r"[\w.]*", row.error) if row.state in ("FAILURE", "RETRY") else None
+    return found[0] if found else ""
