@@ -24,6 +24,5 @@ async def overview() -> ResponseReturnValue:
 async def _look() -> dict[str, Any]:
     return {
         "now": await monitor_site.overview(redis()),
-        "minutes": await monitor.minutes(redis(), MINUTES),
         "failures": (await monitor.find(redis(), state="FAILURE", limit=5)).rows,
     }

@@ -12,6 +12,25 @@ from jobs.monitor_site.web import moments
 LONGEST_VALUE = 2_000
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
+HELD_BACK = {
+    "concurrency-limit": ("concurrency limit", "warn"),
+    "rate-limit": ("rate limit", "warn"),
+    "paused": ("queue paused", "warn"),
+    "no-worker": ("no worker for its queue", "bad"),
+    "unknown-task": ("no worker has this task", "bad"),
+    "suspect": ("worker lost, runs again alone", "bad"),
+    "expired": ("expired", "off"),
+    "stopping": ("stopping", "warn"),
+    "busy": ("all slots busy", "off"),
+}
+"""The word and the colour of each code of `monitor.Reason` that the state of a job does not say by itself."""
+
+
+@blueprint.app_template_filter()
+def held_back(code: str) -> tuple[str, str] | None:
+    """Why a job does not run, and its colour; None if its state says all."""
+    return HELD_BACK.get(code)
+
 
 @blueprint.app_template_filter()
 def span(seconds: float | None) -> str:

@@ -1,6 +1,7 @@
 """`inspect`, `status` and `schedules`: what workers and queues hold now, and what is due by itself."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import Any, Literal
@@ -111,19 +112,19 @@ def _span(seconds: float) -> str:
 
 async def _unfinished(context: Context, rows: list[monitor.JobRow]) -> tuple[list[dict[str, Any]], list[str]]:
     """These jobs for JSON, and a line for each."""
-    now, calls = (
-        await monitor.now(context.redis),
-        await monitor.unfinished_calls(context.redis, [row.id for row in rows]),
-    )
-    data, lines = [], []
+    at_hand, data, lines = await monitor.situation(context.redis), list[dict[str, Any]](), list[str]()
+    now, calls = at_hand.at, await monitor.unfinished_calls(context.redis, [row.id for row in rows])
     for row, call in zip(rows, calls, strict=True):
+        [reason, *_] = at_hand.codes(row if row.task else replace(row, task=call.task))
         age_s = (now - (row.due or now)).total_seconds()
         times = {"due": row.due, "age_s": round(age_s, 3), "started": row.started, "attempts": row.attempts}
-        data.append({"id": row.id, "queue": row.queue, **as_data(call), "state": row.state, "kind": row.kind, **times})
+        state = {"state": row.state, "reason": reason, "kind": row.kind}
+        data.append({"id": row.id, "queue": row.queue, **as_data(call), **state, **times})
         when = f"due since {_span(age_s)}" if age_s >= 0 else f"at {time_text(row.due)}"
         if row.started and row.state == "STARTED":
             when = f"since {_span((now - row.started).total_seconds())}"
-        lines.append(f"{row.id}  {call.task or '?'}({call.text(60)})  {row.queue}  {row.state}  {when}")
+        held = "" if reason in ("due", "next", "running") else f"  {reason}"
+        lines.append(f"{row.id}  {call.task or '?'}({call.text(60)})  {row.queue}  {row.state}  {when}{held}")
     return data, lines
 
 
@@ -137,19 +138,14 @@ async def _active(context: Context, queues: tuple[str, ...], limit: int) -> Answ
 
 
 async def _waiting(
-    context: Context,
-    queues: tuple[str, ...],
-    limit: int,
-    which: Literal["due", "later"],
-    wanted: Callable[[monitor.JobRow], bool] = lambda row: True,
-    with_lapsed: bool = False,
+    context: Context, queues: tuple[str, ...], limit: int, which: Literal["due", "later"], is_held: bool = False
 ) -> Answer:
-    found = list[monitor.JobRow]()
+    found, at = list[monitor.JobRow](), await monitor.now(context.redis)
     for queue in await context.queues(queues):
         before = len(found)
-        found += await monitor.lapsed(context.redis, queue, limit + 1) if with_lapsed else []
+        found += await monitor.lapsed(context.redis, queue, limit + 1) if is_held else []
         async for row in monitor.waiting(context.redis, queue, which):
-            if wanted(row):
+            if which == "due" or (row.due is not None and row.due <= at) == is_held:
                 found.append(row)
             if len(found) - before > limit:
                 break
@@ -175,7 +171,7 @@ async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Ans
 _OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
     "queued": partial(_waiting, which="due"),
-    "scheduled": partial(_waiting, which="later", wanted=lambda row: not (row.held or row.unknown)),
-    "reserved": partial(_waiting, which="later", wanted=lambda row: row.held or row.unknown, with_lapsed=True),
+    "scheduled": partial(_waiting, which="later"),
+    "reserved": partial(_waiting, which="later", is_held=True),
     "revoked": _revoked,
 }

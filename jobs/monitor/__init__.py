@@ -9,7 +9,7 @@ from ..schedules.stored_schedules import (  # isort: skip
 from ..store.store import now
 from ..values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
-from .audit_log import AuditEntry, audit, note, noted
+from .audit_log import AuditEntry, audit, note, noted, pauses
 from .bulk_plan import Plan, confirm, plan, read_plan, start
 from .counters import Count, Minute, last_minutes, minutes, totals
 from .event_stream import Event, events
@@ -21,6 +21,7 @@ from .redis_info import Broker, broker
 from .reruns import original_of, reruns_of
 from .search import Page, find, rows_of, running
 from .search_indexes import queue_names
+from .states import Situation, situation
 from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, lapsed, purgeable, waiting
 from .worker_list import WorkerInfo
@@ -29,11 +30,11 @@ from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute", "NotRetried",
-    "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "TaskInfo", "WorkerInfo",
+    "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "TaskInfo", "WorkerInfo",
     "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "error_text", "events", "find",
     "forget_schedule", "lapsed", "last_minutes", "minutes", "move", "note", "noted", "now", "original_of", "pause",
-    "pause_schedule", "plan", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet",
-    "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule",
-    "running", "schedules", "set_rate_limit", "shutdown", "start", "tasks", "text", "totals", "unfinished_calls",
-    "waiting", "why", "workers", "workflow", "workflows",
+    "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named",
+    "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of",
+    "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start", "tasks", "text",
+    "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

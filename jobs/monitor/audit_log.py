@@ -13,6 +13,7 @@ from ..values.short_text import cut
 from .search import Page
 
 MAX_WORD_CHARS = 500
+LOOKED_AT = 1_000
 BEGUN = "Begun. It goes on, or was broken off: how far it came is not known."
 T = TypeVar("T")
 
@@ -64,3 +65,14 @@ async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Pa
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
     rows = [read_as(AuditEntry, fields, at=moment_of(entry_id.split(b"-")[0])) for entry_id, fields in found[:limit]]
     return Page(rows, text(found[limit - 1][0]) if len(found) > limit else "")
+
+
+async def pauses(connection: JobsRedis) -> dict[str, AuditEntry]:
+    """Who paused each queue, as far as the last LOOKED_AT entries tell: a queue that was resumed since is not there."""
+    found, resumed = dict[str, AuditEntry](), set[str]()
+    for entry in (await audit(connection, limit=LOOKED_AT)).rows:
+        if entry.what == "resume queue":
+            resumed.add(entry.target)
+        elif entry.what == "pause queue" and entry.target not in resumed:
+            found[entry.target] = entry  # the oldest: it was paused already when a later one came
+    return found

@@ -1,13 +1,14 @@
 """A job as one row of a list, and the bounded steps along an index of jobs that read such rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.job_info import JobRecord, attempts_of, read_record
 from ..store import scripts
-from ..store.stored_values import moment
+from ..store.stored_values import moment, whole_ms
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTasks
 from ..values.exceptions import error_line, spelled
@@ -26,8 +27,11 @@ class JobRow(JobRecord):
     name: str  # Of a workflow, made of its tree: see names.py; '' where an earlier release has stored it.
     kind: str  # workflow, member (of one), retry (it waits for one); or '' for a plain call.
     parent: str  # The workflow that it is a member of.
-    held: bool = False  # It is due, but a rate limit or a concurrency limit holds it back.
-    unknown: bool = False  # It is due, but a worker that did not know its task has put it back.
+    hold: str = ""
+    """What its keys alone say of why it does not run, as the code of a Reason: rate-limit, concurrency-limit, suspect,
+    stopping, running (a stock arq worker has it) or ''. A Situation knows the other reasons."""
+    expires: datetime | None = None  # It does not start after this time.
+    reason: str = ""  # The code of the first Reason that `why` gives; '' where only its own keys were looked at.
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,15 @@ async def step_along(
         scripts.FIND, *where, look_at, most, *filters, *ids
     )
     rows = (_read_row(connection, known, names, raw, wanted) for raw in found)
-    return Step(text_of(score), text_of(reached), at_end == 1, [row for row in rows if row])
+    placed = [row if row.queue else replace(row, queue=index.queue) for row in rows if row]
+    return Step(text_of(score), text_of(reached), at_end == 1, placed)
 
 
 def _read_row(
     connection: JobsRedis, known: KnownTasks, names: Sequence[bytes], raw: Sequence[Any], wanted: Wanted
 ) -> JobRow | None:
     """A row of find.lua, whose fields have these names; its arguments are masked. None if it is not wanted."""
-    job_id, state, values, held, stored = raw
+    job_id, state, values, hold, stored = raw
     record, state = dict(zip(names, values, strict=True)), text_of(state)
     call = masked_call_of(connection, known, stored)
     fields = vars(read_record(text_of(job_id), state, record))
@@ -81,8 +86,8 @@ def _read_row(
         name=name,
         kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
         parent=text_of(parent),
-        held=held == 1,
-        unknown=held == 2,
+        hold=text_of(hold),
+        expires=moment(whole_ms(record[b"expires"])),
     )
     return row if wanted.task in ("", row.task) and _shows(row, call, log, wanted.needle) else None
 

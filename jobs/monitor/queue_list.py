@@ -1,7 +1,7 @@
 """The queues: how much waits in each, for how long, and who serves it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ..client.connection import JobsRedis
 from ..store import scripts
@@ -11,6 +11,7 @@ from .worker_list import WorkerInfo, online
 
 MAX_LISTED = 200
 """Unserved queues that are listed one by one, the fullest first. Bounded, because callers can invent names."""
+MAX_READ = 200
 MAX_COUNTED = 2_000  # Such queues that are looked at, in the order of their names.
 
 
@@ -27,6 +28,9 @@ class QueueInfo:
     paused: bool = False
     workers: tuple[str, ...] = ()
     others: int = 0  # How many queues this row sums up; 0: it is one queue.
+    lapsed: int = 0  # Of those that run: jobs whose worker is gone, until another takes them over.
+    tasks: Mapping[str, int] = field(default_factory=dict)
+    """How many of the latest MAX_READ jobs that are due, or put back for a moment, are of each task."""
 
     @property
     def is_of_interest(self) -> bool:
@@ -47,9 +51,10 @@ async def queues(connection: JobsRedis, workers: list[WorkerInfo] | None = None)
     served = {queue for worker in workers for queue in worker.queues}
     paused = {text(name) for name in await connection.smembers(connection.key.PAUSED)}  # type: ignore[misc]
     others = sorted({*await queue_names(connection), *paused} - served)
-    looked_at = await _look(connection, others[:MAX_COUNTED], [])
-    full = sorted((info for info in looked_at if info.is_of_interest), key=lambda info: (-info.size, info.name))
-    listed = [*await _look(connection, sorted(served), workers), *full[:MAX_LISTED]]
+    looked_at = await _look(connection, [*sorted(served), *others[:MAX_COUNTED]], workers)
+    unserved = [info for info in looked_at if info.name not in served and info.is_of_interest]
+    full = sorted(unserved, key=lambda info: (-info.size, info.name))
+    listed = [*(info for info in looked_at if info.name in served), *full[:MAX_LISTED]]
     listed.sort(key=lambda info: info.name)
     rest, unseen = full[MAX_LISTED:], max(len(others) - MAX_COUNTED, 0)
     return [*listed, together(rest, len(rest) + unseen)] if rest or unseen else listed
@@ -63,11 +68,12 @@ async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[Queu
 async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInfo]) -> list[QueueInfo]:
     infos: list[QueueInfo] = []
     for some in chunked(names):
-        rows = await connection.run_script(scripts.QUEUES, *some)
-        for name, (due, size, running, oldest_ms, paused) in zip(some, rows, strict=True):
-            scheduled, oldest_s = max(size - due - running, 0), max(float(oldest_ms), 0.0) / 1000
+        rows = await connection.run_script(scripts.QUEUES, MAX_READ, *some)
+        for name, (due, size, running, lapsed, oldest_ms, paused, counted) in zip(some, rows, strict=True):
             serving = tuple(worker.name for worker in workers if name in worker.queues)
-            infos.append(QueueInfo(name, due, scheduled, running, oldest_s, bool(paused), serving))
+            counts = due, max(size - due - running, 0), running
+            tasks = dict(zip(map(text, counted[::2]), counted[1::2], strict=True))
+            infos.append(QueueInfo(name, *counts, float(oldest_ms) / 1000, bool(paused), serving, 0, lapsed, tasks))
     return infos
 
 
@@ -79,4 +85,5 @@ def together(infos: list[QueueInfo], others: int) -> QueueInfo:
         running=sum(info.running for info in infos),
         oldest_due_s=max((info.oldest_due_s for info in infos), default=0.0),
         others=others,
+        lapsed=sum(info.lapsed for info in infos),
     )

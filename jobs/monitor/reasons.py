@@ -1,29 +1,33 @@
 """Why a job has not started: every reason that holds it back now."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..client.connection import JobsRedis
-from ..client.job_info import JobInfo, JobRecord, read_info, read_record
+from ..client.job_info import read_info
 from ..client.result import Result
 from ..store import keys
-from ..store.notifications import TERMINAL
 from ..store.store import now
-from ..store.stored_values import moment, moment_of, text, whole_ms
+from ..store.stored_values import moment, moment_of, text
 from ..values.short_text import count, time_text
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of, read
-from .masked_call import unfinished_calls
+from .audit_log import pauses
+from .job_row import JobRow
+from .search import row_of
 from .search_indexes import queue_names
-from .worker_list import online
+from .states import Situation, situation
+from .worker_list import WorkerInfo
 
 ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
 
 
 @dataclass(frozen=True)
 class Reason:
-    """`code`: unknown, ended, running, children, suspect, due, paused, no-worker, unknown-task, concurrency-limit,
-    rate-limit, busy or next; and besides, expires."""
+    """`code`: unknown, ended, running, stopping, children, gone, expired, due, suspect, paused, no-worker,
+    unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires."""
 
     code: str
     text: str
@@ -32,114 +36,97 @@ class Reason:
 
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     """The reasons; a single one if it runs, has ended, or is unknown."""
-    state = await Result(job_id, connection).state()
-    if state == "UNKNOWN":
+    if await Result(job_id, connection).state() == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
-    async with connection.pipeline() as pipe:
-        pipe.hgetall(connection.key.RECORD + job_id)
-        pipe.pttl(connection.key.IN_PROGRESS + job_id)
-        stored, owned_ms = await pipe.execute()
-    ownerless = stored.get(b"state") == b"STARTED" and owned_ms < 0 and b"tree" not in stored
-    if state in TERMINAL or (state == "STARTED" and not ownerless):
-        return [await _begun(connection, read_info(job_id, state, stored))]
-    job, expires = read_record(job_id, state, stored), moment(whole_ms(stored.get(b"expires")))
-    if owned_ms > 0:
-        until = await now(connection) + timedelta(milliseconds=owned_ms)
-        return [
-            Reason("running", f"a stock arq worker runs it, or was killed: no other until {time_text(until)}", until)
-        ]
-    reasons = await _held_back(connection, job, b"suspect" in stored)
-    if expires and not job.attempts:
-        meaning = f"it expires at {time_text(expires)}, if it has not started"
-        if expires <= await now(connection):
-            meaning = f"it expired at {time_text(expires)}: the next worker that looks at its queue ends it as REVOKED"
-        reasons.append(Reason("expires", meaning, expires))
-    return reasons
+    if (row := await row_of(connection, job_id)) is None:
+        return [Reason("gone", "what it calls is gone from Redis: the next worker that looks at it ends it as FAILURE")]
+    if not row.queue:
+        row = await _in_its_queue(connection, row)
+    at_hand = await situation(connection)
+    return [await _reason(connection, code, row, at_hand) for code in at_hand.codes(row)]
 
 
-async def _held_back(connection: JobsRedis, job: JobRecord, is_suspect: bool) -> list[Reason]:
-    """Why a job that waits does not start now; if nothing holds it back, it is only not its turn."""
-    # stock arq has called it, and no worker has seen it yet: only its payload names the task
-    task = job.task or (await unfinished_calls(connection, [job.id]))[0].task or "?"
-    queue, at, workers = await _queue_of(connection, job), await now(connection), await online(connection)
-    async with connection.pipeline(transaction=False) as pipe:
-        pipe.zscore(connection.key.queue_key(queue), job.id)
-        pipe.zrank(connection.key.queue_key(queue), job.id)
-        pipe.sismember(connection.key.PAUSED, queue)
-        score, rank, paused = await pipe.execute()
-    due, before = job.due or moment_of(score or 0), f"{rank or 0:,} job{' comes' if rank == 1 else 's come'} before it"
-    serving = [worker for worker in workers if queue in worker.queues and not worker.quiet]
-    reasons = list[Reason]()
-    if job.state == "STARTED":
-        reasons.append(await _suspect(connection, job, queue, len(serving)))
-    elif due > at:
-        what = "its retry is due" if job.state == "RETRY" else "it is due"
-        reasons.append(Reason("due", f"{what} at {time_text(due)}", due))
-    elif is_suspect:
-        reasons.append(Reason("suspect", f"it ran on a worker that died: {ONE_AT_A_TIME}"))
-    if paused:
-        reasons.append(Reason("paused", f"queue {queue!r} is paused"))
-    knowing = [worker for worker in serving if task in worker.tasks]
-    if not serving:
-        quiet = " but quiet ones" if any(queue in worker.queues for worker in workers) else ""
-        reasons.append(Reason("no-worker", f"no live worker serves queue {queue!r}{quiet}"))
-    elif not knowing:
-        reasons.append(Reason("unknown-task", f"no worker that serves queue {queue!r} knows the task {task!r}"))
-    reasons += await _limits(connection, job.id, task, at)
-    if due <= at and knowing and all(worker.busy >= worker.max_jobs for worker in knowing):
-        slots = sum(worker.max_jobs for worker in knowing)
-        reasons.append(Reason("busy", f"all {slots} slots of {count(len(knowing), 'worker')} are busy; {before}"))
-    return reasons or [Reason("next", f"nothing holds it back; {before}")]
+async def _reason(connection: JobsRedis, code: str, row: JobRow, at_hand: Situation) -> Reason:
+    serving, queue = at_hand.serving(row.queue), f"queue {row.queue!r}"
+    quiet = " but quiet ones" if any(row.queue in worker.queues for worker in at_hand.workers) else ""
+    over = "the next worker that looks at its queue ends it as REVOKED"
+    plain: dict[str, tuple[Any, ...]] = {
+        "due": (f"{'its retry' if row.state == 'RETRY' else 'it'} is due at {time_text(row.due)}", row.due),
+        "expires": (f"it expires at {time_text(row.expires)}, if it has not started", row.expires),
+        "expired": (f"it expired at {time_text(row.expires)}: {over}", row.expires),
+        "no-worker": (f"no live worker serves {queue}{quiet}",),
+        "unknown-task": (f"no worker that serves {queue} knows the task {row.task or '?'!r}",),
+    }
+    match code:
+        case "suspect" if row.state == "STARTED":
+            return await _suspect(connection, row, len(serving))
+        case "suspect":
+            return Reason(code, f"it ran on a worker that died: {ONE_AT_A_TIME}")
+        case "paused":
+            by = (await pauses(connection)).get(row.queue)
+            return Reason(code, f"{queue} is paused{f', by {by.who} since {time_text(by.at)}' if by else ''}")
+        case "rate-limit" | "concurrency-limit":
+            return await _limit(connection, code, row)
+        case "busy" | "next":
+            return await _its_turn(connection, code, row, at_hand.knowing(row))
+    return Reason(code, *plain[code]) if code in plain else await _begun(connection, code, row)
 
 
-async def _queue_of(connection: JobsRedis, job: JobRecord) -> str:
-    """The queue that has it. Of one that stock arq has called, and no worker has seen, there is no record."""
-    for name in () if job.queue else await queue_names(connection):
-        if await connection.zscore(connection.key.queue_key(name), job.id) is not None:
-            return name
-    return job.queue or keys.DEFAULT_QUEUE
+async def _in_its_queue(connection: JobsRedis, row: JobRow) -> JobRow:
+    """Stock arq has called it, and no worker has seen it yet: only its queue tells where it is, and when it is due."""
+    for name in await queue_names(connection):
+        score = await connection.zscore(connection.key.queue_key(name), row.id)
+        if score is not None:
+            return replace(row, queue=name, due=row.due or moment_of(score))
+    return replace(row, queue=keys.DEFAULT_QUEUE)
 
 
-async def _suspect(connection: JobsRedis, job: JobRecord, queue: str, serving: int) -> Reason:
+async def _suspect(connection: JobsRedis, row: JobRow, serving: int) -> Reason:
     """Its lease has ended. It stays noted, in the order of their ends, until a worker takes the job over."""
-    leases = connection.key.LEASES + queue
-    ended, before = await connection.zscore(leases, job.id), await connection.zrank(leases, job.id) or 0
+    leases = connection.key.LEASES + row.queue
+    ended, before = await connection.zscore(leases, row.id), await connection.zrank(leases, row.id) or 0
     when = f" at {time_text(moment(ended))}" if ended else ""
     return Reason(
         "suspect",
-        f"its worker {job.worker or '?'} died or lost its lease{when}: {ONE_AT_A_TIME}, "
-        f"and {before:,} come before it; {count(serving, 'worker')} now for queue {queue!r}",
+        f"its worker {row.worker or '?'} died or lost its lease{when}: {ONE_AT_A_TIME}, "
+        f"and {before:,} come before it; {count(serving, 'worker')} now for queue {row.queue!r}",
     )
 
 
-async def _limits(connection: JobsRedis, job_id: str, task: str, at: datetime) -> list[Reason]:
-    key = connection.key
-    async with connection.pipeline(transaction=False) as pipe:
-        pipe.zscore(key.BLOCKED + task, job_id)
-        pipe.scard(key.HOLDERS + task)
-        pipe.hget(key.LIMITS, f"{task}|holders")
-        pipe.zscore(key.PLACES + task, job_id)
-        blocked, holders, limit, reserved = await pipe.execute()
-    if blocked is not None:
-        full = f"{holders} of {text(limit or b'?')} run"
-        return [Reason("concurrency-limit", f"the concurrency limit of {task}: {full}")]
-    until = moment(reserved)
-    if until is None or until <= at:
-        return []
-    return [Reason("rate-limit", f"the rate limit of {task}, until {time_text(until)}", until)]
+async def _limit(connection: JobsRedis, code: str, row: JobRow) -> Reason:
+    key, task = connection.key, row.task
+    if code == "rate-limit":
+        until = moment(await connection.zscore(key.PLACES + task, row.id))
+        return Reason(code, f"the rate limit of {task}, until {time_text(until)}", until)
+    holders = await connection.scard(key.HOLDERS + task)  # type: ignore[misc]
+    most = text(await connection.hget(key.LIMITS, f"{task}|holders"))  # type: ignore[misc]
+    return Reason(code, f"the concurrency limit of {task}: {holders} of {most or '?'} run")
 
 
-async def _begun(connection: JobsRedis, info: JobInfo) -> Reason:
+async def _its_turn(connection: JobsRedis, code: str, row: JobRow, knowing: Sequence[WorkerInfo]) -> Reason:
+    before = await connection.zrank(connection.key.queue_key(row.queue), row.id) or 0
+    slots = f"all {sum(worker.max_jobs for worker in knowing)} slots of {count(len(knowing), 'worker')} are busy"
+    comes = f"{before:,} job{' comes' if before == 1 else 's come'} before it"
+    return Reason(code, f"{slots if code == 'busy' else 'nothing holds it back'}; {comes}")
+
+
+async def _begun(connection: JobsRedis, code: str, row: JobRow) -> Reason:
     """It has ended, or runs. A workflow has started when it waits for its members."""
-    if info.state != "STARTED":
+    if row.hold == "running":
+        left_ms = await connection.pttl(connection.key.IN_PROGRESS + row.id)
+        until = await now(connection) + timedelta(milliseconds=max(left_ms, 0))
+        return Reason(code, f"a stock arq worker runs it, or was killed: no other until {time_text(until)}", until)
+    info = read_info(row.id, row.state, await connection.hgetall(connection.key.RECORD + row.id))  # type: ignore[misc]
+    if code == "ended":
         killed = f": it killed {info.killed} workers" if info.killed else ""
-        return Reason("ended", f"it has ended: {info.state}{killed}")
-    tree = await members.tree_of(connection, info.id)
+        return Reason(code, f"it has ended: {row.state}{killed}")
+    tree = await members.tree_of(connection, row.id) if code == "children" else None
     if tree is not None:
-        n = len(await members.unended(connection, info.id, tree))
-        return Reason("children", f"it has started, and waits for {n} of its {len(members.places_of(tree))} children")
+        n = len(await members.unended(connection, row.id, tree))
+        return Reason(code, f"it has started, and waits for {n} of its {len(members.places_of(tree))} children")
+    stopping = ", and is being stopped" if code == "stopping" else ""
     died = f"; {count(info.deaths, 'worker')} died while they ran it" if info.deaths else ""
-    return Reason("running", f"it has started: it runs on {info.worker or '?'}{died}")
+    return Reason(code, f"it has started: it runs on {info.worker or '?'}{stopping}{died}")
 
 
 async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:

@@ -15,6 +15,7 @@ from ..tasks.declarations import KnownTasks, known_tasks
 from .job_row import START, JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
 from .search_text import Needle
+from .states import with_reasons
 
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.
@@ -74,7 +75,7 @@ async def find(
             number, step = number + 1, START
         if len(found) >= limit or time.monotonic() - began > PATIENCE_S:
             break
-    rows = list(found.values())
+    rows = await with_reasons(connection, list(found.values()))
     return Page(rows, _cursor(names[number], step), back_to) if number < len(indexes) else Page(rows)
 
 
@@ -96,14 +97,16 @@ async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:
     if not stored:
         return None
     state = await Result(job_id, connection).state()
-    return row_of_result(connection, await known_tasks(connection), job_id, state, stored)
+    row = row_of_result(connection, await known_tasks(connection), job_id, state, stored)
+    return row and replace(row, reason="ended")
 
 
 async def rows_of(connection: JobsRedis, ids: list[str]) -> list[JobRow]:
     """The jobs of these ids that there are, in this order."""
     known = await known_tasks(connection)
     index, parts = SearchIndex("", "these"), chunked(ids, RECORDS_PER_STEP)
-    return [row for some in parts for row in (await step_along(connection, known, index, ids=some)).rows]
+    rows = [row for some in parts for row in (await step_along(connection, known, index, ids=some)).rows]
+    return await with_reasons(connection, rows)
 
 
 async def running(connection: JobsRedis, worker: str) -> list[JobRow]:

@@ -35,6 +35,7 @@ class SearchIndex:
     states: str = ""  # Those that it is asked for, with commas: an index may hold others as well.
     key: str = ""
     between: tuple[str, str] = ("-inf", "+inf")
+    queue: str = ""  # Whose jobs it holds, if it is a queue: records of stock arq's jobs do not say.
 
 
 _SECTIONS = {
@@ -43,6 +44,7 @@ _SECTIONS = {
     "waiting": ("due",),
     "scheduled": ("later",),
     "STARTED": ("running", "parked"),
+    "running": ("running",),
     **dict.fromkeys(("SUCCESS", "FAILURE", "REVOKED", "ended"), ("ended",)),
 }
 
@@ -64,6 +66,8 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
     found: list[SearchIndex] = []
     for section in _SECTIONS[wanted.state]:
         states = wanted.state if wanted.state.isupper() else _STATES[section]
+        if wanted.state == "scheduled":  # workflows that are parked until a member ends, too
+            states += ",STARTED"
         if section == "running":
             found.append(SearchIndex(section, "these", states))
         elif section == "parked":
@@ -73,7 +77,7 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
         else:
             for queue in [wanted.queue] if wanted.queue else await queue_names(connection):
                 key = connection.key.queue_key(queue)
-                found.append(SearchIndex(f"{section} {queue}", section, states, key, between))
+                found.append(SearchIndex(f"{section} {queue}", section, states, key, between, queue))
     return found
 
 

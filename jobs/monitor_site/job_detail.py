@@ -54,7 +54,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     if state == "UNKNOWN":  # only its result has ended; or it is a member that was not called yet
         state = row.state if row else ""
     reasons = await why(connection, job_id) if state not in TERMINAL else []
-    if state == "STARTED" and reasons[0].code != "suspect":
+    if state == "STARTED" and reasons[0].code not in ("suspect", "stopping"):
         reasons = []
     if not state and reasons[0].code == "unknown":
         return None

@@ -1,27 +1,47 @@
 """The whole at a glance."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..monitor.counters import Count, last_minutes
-from ..monitor.queue_list import QueueInfo, queues, together
-from ..monitor.worker_list import online
-from ..store.store import now_ms
+from ..monitor.audit_log import AuditEntry, pauses
+from ..monitor.counters import Count, Minute, minutes
+from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
+from ..monitor.worker_list import WorkerInfo, online
+from ..store.store import now
+
+MINUTES = 60
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Waiting jobs of a task that no worker of their queue knows: the *count* is of the latest jobs of the queue."""
+
+    queue: str
+    task: str
+    count: int
+    is_all: bool  # False: there may be more.
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Figures of this moment, and of the last hour."""
+    """Figures of one moment and of the last hour, each read once: rows add up to their sums, and so do minutes."""
 
     workers: int
     quiet: int  # Those of them that claim nothing.
+    rows: tuple[QueueInfo, ...]
     queues: QueueInfo  # All of them together.
     slots: int
     busy: int  # Slots in use, a few seconds old.
-    paused: tuple[str, ...]  # Queues.
-    unserved: tuple[str, ...]
-    """Queues with due jobs that no worker claims: none is online for them, or only quiet ones."""
+    paused: dict[str, AuditEntry | None]  # Each paused queue, with who did it and when, if the audit tells.
+    unserved: tuple[QueueInfo, ...]
+    """Queues with due jobs, or with jobs of dead workers, that no worker claims: none is online, or only quiet ones."""
+    unknown: tuple[Unknown, ...]
+    since: datetime  # When the last hour begins: at a whole minute.
     last_hour: Count
+    minutes: tuple[Minute, ...]
+    """The last one goes on: of it are the figures up to now, and what is due now."""
     per_s: float  # Jobs that ended in the last minute, a second.
 
 
@@ -29,18 +49,58 @@ async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
     workers = await online(connection)
     rows = await queues(connection, workers)
-    claiming = {worker.name for worker in workers if not worker.quiet}
+    whole, found = together(rows, len(rows)), await minutes(connection, MINUTES)
+    found[-1] = replace(found[-1], due=whole.due, oldest_due_s=whole.oldest_due_s)
+    paused = [row.name for row in rows if row.paused]
+    by = await pauses(connection) if paused else {}
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),
-        queues=together(rows, len(rows)),
+        rows=tuple(rows),
+        queues=whole,
         slots=sum(worker.max_jobs for worker in workers),
         busy=sum(worker.busy for worker in workers),
-        paused=tuple(row.name for row in rows if row.paused),
-        unserved=tuple(
-            row.name for row in rows if row.due and row.name and not row.paused and claiming.isdisjoint(row.workers)
-        ),
-        last_hour=(await last_minutes(connection)).get("", Count()),
-        # from the history, not from the minutes: it does not begin at zero with each of them
-        per_s=float(await connection.zcount(connection.key.HISTORY, await now_ms(connection) - 60_000, "+inf")) / 60,
+        paused={name: by.get(name) for name in paused},
+        unserved=tuple(_unserved(rows, workers)),
+        unknown=tuple(_unknown(rows, workers)),
+        since=found[0].at,
+        last_hour=summed(minute.count for minute in found),
+        minutes=tuple(found),
+        per_s=_per_s(found, await now(connection)),
     )
+
+
+def summed(counts: Iterable[Count]) -> Count:
+    """What was counted in all of these times together."""
+    whole = Count()
+    for count in counts:
+        for name, sums in vars(whole).items():
+            sums.update(getattr(count, name))
+    return whole
+
+
+def _per_s(found: Sequence[Minute], now: datetime) -> float:
+    """Of a minute that ends now: all of this one, and of the one before the part that does not lie further back."""
+    this, before = found[-1], found[-2]
+    part = 1 - min(max((now - this.at).total_seconds() / 60, 0), 1)
+    ended = [
+        sum(minute.count.states[state] for state in ("SUCCESS", "FAILURE", "REVOKED")) for minute in (this, before)
+    ]
+    return (ended[0] + ended[1] * part) / 60
+
+
+def _unserved(rows: Iterable[QueueInfo], workers: Sequence[WorkerInfo]) -> Iterator[QueueInfo]:
+    claiming = {worker.name for worker in workers if not worker.quiet}
+    for row in rows:
+        if row.name and (row.due or row.lapsed) and not row.paused and claiming.isdisjoint(row.workers):
+            yield row
+
+
+def _unknown(rows: Iterable[QueueInfo], workers: Sequence[WorkerInfo]) -> Iterator[Unknown]:
+    for row in rows:
+        serving = [worker for worker in workers if worker.name in row.workers and not worker.quiet]
+        known = {task for worker in serving for task in worker.tasks}
+        is_all = sum(row.tasks.values()) < MAX_READ
+        for task, n in row.tasks.items() if serving else ():
+            if task not in known:
+                yield Unknown(row.name, task, n, is_all)

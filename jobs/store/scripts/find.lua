@@ -7,13 +7,13 @@
 --   states with commas or '', task, worker and queue, each or '', texts to search for (packed byte strings in lower case, one
 --   of which a row must hold) or '', ids ...
 -- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
---   row: id, its state, those fields of its record, why it is held back, bytes of its call
+--   row: id, its state, those fields of its record, why it does not run, as far as its own keys say, bytes of its call
 local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
 local states, task, worker, queue = unpack(ARGV, 9, 12)
 local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
-  'parent', 'path', 'log' }
+  'parent', 'path', 'log', 'expires', 'suspect', 'revoked' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, SEARCHED = 4096, 65536 -- bytes of a call that are read, and in a search for text; arguments come first
@@ -52,7 +52,7 @@ local function state_of(id)
     if redis.call('EXISTS', JOB .. id) == 0 then return end
     if r[2] then state = 'STARTED' end -- a workflow that was parked goes on
   end
-  if in_queue and state == 'STARTED' then return end
+  if in_queue and state == 'STARTED' and not (r[2] and states:find(state, 1, true)) then return end
   if states ~= '' and not (',' .. states .. ','):find(',' .. state .. ',', 1, true) then return end
   if task ~= '' and r[3] and r[3] ~= task then return end
   if worker ~= '' and r[4] ~= worker then return end
@@ -60,11 +60,15 @@ local function state_of(id)
   return state
 end
 
--- Why the score of a job that is due lies later: 1 a limit holds it back, 2 a worker did not know its task, 0 neither.
-local function held_back(id, task, due, score)
-  if not due or due > now or score <= now then return 0 end
-  if task and (redis.call('ZSCORE', BLOCKED .. task, id) or redis.call('ZSCORE', PLACES .. task, id)) then return 1 end
-  return (redis.call('HGET', RECORD .. id, 'unknown') or '') ~= '' and 2 or 0
+-- `suspect`: its worker is gone; `running`: a stock worker has it. What is no number is no place in a list.
+local function hold_of(id, state, task, fields)
+  if is_terminal(state) or state == 'STARTED' and fields[AT.tree] then return '' end
+  local is_held = redis.call('EXISTS', IN_PROGRESS .. id) == 1
+  if state == 'STARTED' then return not is_held and 'suspect' or fields[AT.revoked] == 'terminate' and 'stopping' or '' end
+  if is_held then return 'running' end
+  if tonumber(redis.pcall('ZSCORE', BLOCKED .. (task or ''), id)) then return 'concurrency-limit' end
+  if (tonumber(redis.pcall('ZSCORE', PLACES .. (task or ''), id)) or 0) > now then return 'rate-limit' end
+  return fields[AT.suspect] and 'suspect' or ''
 end
 
 -- The result of a member is in the journal of its workflow, behind a letter. It is read as a whole, so only if it is short.
@@ -91,10 +95,10 @@ local function look(id, score)
   local task, call = fields[AT.task], ''
   if how == 'waiting' then fields[AT.log] = '' else call = stored_call(id, state, fields[AT.parent], fields[AT.path]) end
   if needles and not (has_one(call) or has_one(fields[AT.log] or '') or has_one(fields[AT.tree] or '') or has_one(id)) then return end
-  local due = tonumber(fields[AT.due]) or in_queue and score
+  local due, hold = tonumber(fields[AT.due]) or in_queue and score, hold_of(id, state, task, fields)
   fields[AT.due] = due and as_text(as_moment(due))
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
-  rows[#rows + 1] = { id, state, fields, held_back(id, task, due, score), call }
+  rows[#rows + 1] = { id, state, fields, hold, call }
 end
 
 local function look_along(page)

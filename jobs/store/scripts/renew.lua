@@ -6,7 +6,7 @@
 --   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
--- include: aborting, alive
+-- include: aborting, alive, depth
 local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local LOOKED_AT_ONCE, UNSERVED_MS = 50, 30000
 local now = now_ms()
@@ -34,25 +34,21 @@ if tasks > 0 then redis.call('HSET', TASKS, unpack(ARGV, 6, 5 + tasks)) end
 
 local minute = STATS .. math.floor(now / 60000)
 for queue in queues:gmatch('[^,]+') do
-  local key = queue_key(queue)
   redis.call('ZADD', SERVED, now, queue)
   redis.call('SADD', QUEUES, queue)
-  local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
-  redis.call('HSET', minute, '|due|' .. queue, redis.call('ZCOUNT', key, '-inf', now),
-    '|oldest|' .. queue, as_text(math.max(now - as_moment(tonumber(head or now)), 0)))
+  local due, oldest = depth_of(queue, now)
+  redis.call('HSET', minute, '|due|' .. queue, due, '|oldest|' .. queue, as_text(oldest))
 end
 redis.call('EXPIRE', minute, STATS_KEPT_S)
 redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', now - STATS_KEPT_S * 1000)
 local unserved_due, unserved_for = 0, 0
 for _, queue in ipairs(redis.call('SRANDMEMBER', QUEUES, LOOKED_AT_ONCE)) do
-  local key, served = queue_key(queue), redis.call('ZSCORE', SERVED, queue)
-  local kind = redis.call('TYPE', key).ok
-  local head = kind == 'zset' and redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] -- it may be any key that somebody named
+  local served, kind = redis.call('ZSCORE', SERVED, queue), redis.call('TYPE', queue_key(queue)).ok
   if kind == 'none' and not served then
     redis.call('SREM', QUEUES, queue)
-  elseif head and (not served or now - served > UNSERVED_MS) then
-    unserved_due = unserved_due + redis.call('ZCOUNT', key, '-inf', now)
-    unserved_for = math.max(unserved_for, now - as_moment(tonumber(head)))
+  elseif kind == 'zset' and (not served or now - served > UNSERVED_MS) then -- it may be any key that somebody named
+    local due, oldest = depth_of(queue, now)
+    unserved_due, unserved_for = unserved_due + due, math.max(unserved_for, oldest)
   end
 end
 redis.call('HSET', minute, '|due|', unserved_due, '|oldest|', as_text(unserved_for))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -61,7 +62,8 @@ async def test_its_queue_is_paused(why: Why, cli: Cli, start_online: StartOnline
     await cli("control", "pause", "default")
     result = await tasks.log.delay("x")
 
-    assert (await why(result, "paused")).lines == [f"{result.id}: queue 'default' is paused"]
+    [line] = (await why(result, "paused")).lines
+    assert line.startswith(f"{result.id}: queue 'default' is paused, by command line on {socket.gethostname()} since 2")
 
 
 async def test_no_live_worker_serves_its_queue(why: Why, start_online: StartOnline) -> None:
@@ -194,7 +196,7 @@ async def test_it_expires(why: Why, cli: Cli) -> None:
     over = await tasks.log.apply_async(("x",), expires=0.001)
 
     assert "it expires at 2" in (await why(soon, "expires")).out
-    text = (await why(over, "expires")).out
+    text = (await why(over, "expired")).out
     assert "no live worker serves queue 'default'" in text
     assert "the next worker that looks at its queue ends it as REVOKED" in text
 

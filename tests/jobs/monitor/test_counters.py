@@ -94,7 +94,7 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
     now = await overview(connection)
-    assert now.unserved == ("nobodys",)
+    assert [row.name for row in now.unserved] == ["nobodys"]
     assert now.queues.oldest_due_s >= 119
     await connection.delete(Keys.PAUSED)
 
@@ -124,8 +124,8 @@ async def test_the_overview(connection: JobsRedis, start_online: StartOnline, re
         4,
     )
     assert now.last_hour.states == {"SUCCESS": 1, "FAILURE": 1}
-    assert now.per_s == 2 / 60
-    assert now.paused == ("mail",)
+    assert 0 < now.per_s <= 2 / 60
+    assert now.paused == {"mail": None}
     assert now.queues.oldest_due_s > 0
     assert await nobodys.state() == "PENDING"
     await connection.delete(Keys.PAUSED)

@@ -47,12 +47,12 @@ async def test_a_job_whose_task_no_worker_knows_is_held_by_no_limit(
 
     async def row() -> Any:
         found = (await find(connection, state="PENDING")).rows
-        return found and found[0].unknown and found[0]
+        return found and found[0].reason == "unknown-task" and found[0]
 
     found = await wait_until(row, "it to be put back")
-    assert (found.id, found.held) == (result.id, False)
+    assert (found.id, found.hold) == (result.id, "")
     [waits] = [job async for job in waiting(connection, "default", "all")]
-    assert (waits.unknown, waits.held) == (True, False)
+    assert waits.hold == ""
 
 
 async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
