@@ -13,11 +13,10 @@ from arq.jobs import Job
 from ..errors import QuarqError, SettingsMistake
 from ..store import default, keys, scripts
 from ..store.call import Call, Moment, moment
-from ..store.pool import POOL_OPTIONS
-from ..store.redis_url import RedisURL
+from ..store.redis_url import POOL_OPTIONS, RedisURL
 from ..store.store import CLASH, NEW, Store
-from ..tasks.annotations import ANNOTATED
 from ..tasks.declarations import declared
+from ..tasks.parameters import ANNOTATED
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import all_awaited, awaited

@@ -12,13 +12,12 @@ from ..errors import SettingsMistake
 from ..store import default
 from ..store.cancellation import retrieve_exception
 from ..tasks import registry
-from ..tasks.annotations import ANNOTATED
 from ..tasks.blocking_calls import BlockingTask
 from ..tasks.call_options import checked
 from ..tasks.current import CurrentJob, Request, running_job, set_current
 from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
-from ..tasks.parameters import Parameters
+from ..tasks.parameters import ANNOTATED, Parameters
 from ..values import checks, exceptions
 from ..values.must_await import awaited, plain_task
 from ..values.wrong_calls import Explains

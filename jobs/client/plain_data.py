@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import DoesNotFit
 from ..tasks import registry
-from ..tasks.annotations import ANNOTATED, Annotations
 from ..tasks.masking import MAPS
+from ..tasks.parameters import ANNOTATED, Annotations
 from ..workflows.canvas import Node, Signature, Workflow, group
 from ..workflows.task_table import names_of
 

@@ -13,9 +13,9 @@ from ..errors import EncodingError, WrongValue
 from ..store.call import LARGE_LIMIT, Call, Moment, moment
 from ..store.store import Store
 from ..tasks import registry
-from ..tasks.annotations import ANNOTATED
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
 from ..tasks.current import running_job
+from ..tasks.parameters import ANNOTATED
 from ..values import sendable
 from ..workflows import member_ids
 from ..workflows.canvas import Node, Signature, Workflow

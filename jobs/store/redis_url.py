@@ -1,6 +1,7 @@
 """The address of a Redis, read in one place: workers, callers, commands, the monitor and the site's settings agree."""
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -8,9 +9,20 @@ from urllib.parse import parse_qsl, unquote
 
 from arq.connections import RedisSettings
 from redis.asyncio import connection as redis_py
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from ..errors import BadRedisURL
-from .pool import Pool
+
+KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10} if hasattr(socket, "TCP_KEEPIDLE") else {}
+"""Seconds of silence after which TCP asks whether the other side is still there: no network forgets the connection."""
+POOL_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "socket_keepalive_options": KEEPALIVE,
+    # a JobsRedis tries commands again: it knows how long that may take
+    "retry": Retry(NoBackoff(), 0),
+}
 
 _LOGIN = r"((?P<username>[^:/?#]*)(:(?P<password>[^/?#]*))?@)?"
 _SERVER = r"(?P<host>\[[\da-fA-F:.]+\]|[^\s,:@/?#\[\]]*)(:(?P<port>\d{0,5}))?(/(?P<db>\d{1,9})?/?)?"
@@ -36,6 +48,22 @@ _OF_TLS = {
 }
 """The same with TLS, besides."""
 _READERS: Mapping[str, Any] = {**redis_py.URL_QUERY_ARGUMENT_PARSERS, "port": int, "protocol": int}
+
+
+class Pool(redis_py.ConnectionPool):
+    """redis-py 5 connects under a lock: before a Redis that hangs, each would wait until those before it gave up."""
+
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> redis_py.AbstractConnection:
+        """A connection that is ready; nobody else has it until it is released."""
+        connection: redis_py.AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]  # redis-py's
+        try:
+            await self.ensure_connection(connection)
+        except BaseException:
+            # else one that could not SELECT its database goes on in another
+            await connection.disconnect(nowait=True)
+            await self.release(connection)
+            raise
+        return connection
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from arq.connections import ArqRedis
+from redis.asyncio import client
 from redis.asyncio.connection import ConnectionPool
 
 from .. import encoding
@@ -17,12 +18,28 @@ from .call import Call
 from .event_loops import Loops
 from .keys import Keys
 from .notifications import Notifications
-from .pool import Pipeline
 from .stored_values import moment_of, whole
 
 SIZE_LIMIT = 256 * 1024  # Bytes that one call's arguments, or one result, may take.
 
 TAKEN, NEW, REFUSED, CLASH = 0, 1, 2, 3  # The answer to a call: see enqueue.lua.
+
+
+class Pipeline(client.Pipeline):
+    """redis-py's, tried again while Redis is away."""
+
+    def __init__(self, store: Any, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(store.connection_pool, store.response_callbacks, transaction, shard_hint)
+        self._store = store
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands, run = self.command_stack, super().execute
+
+        async def again() -> list[Any]:
+            self.command_stack = commands  # a failure has emptied it
+            return await run(raise_on_error)
+
+        return await self._store.notifications.ask(again)  # type: ignore[no-any-return]
 
 
 @all_awaited

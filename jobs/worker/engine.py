@@ -18,7 +18,7 @@ from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text as stored_text
 from ..store.subscription import Subscription
 from ..values.short_text import text
-from .claim import Claimer, ClaimSize
+from .claim import Claimer, ClaimSize, Waker
 from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, Outcome
 from .execution.held_job import HeldJob
 from .execution.hooks import call_hook
@@ -29,7 +29,6 @@ from .lease_renewer import LeaseRenewer
 from .presence import Presence, Statistics
 from .recorder import Recorder
 from .suspects import SETTLED_S, Caution
-from .wake import Waker
 from .worker_options import WorkerOptions
 
 logger = logging.getLogger("arq.worker.jobs")

@@ -18,8 +18,7 @@ from ...client.connection import JobsRedis
 from ...errors import QuarqError, SettingsMistake
 from ...store import default
 from ...store.keys import LAST_MS
-from ...store.pool import POOL_OPTIONS
-from ...store.redis_url import RedisURL
+from ...store.redis_url import POOL_OPTIONS, RedisURL
 from ...store.stored_values import moment_of, whole_ms
 from ...values.must_await import all_awaited
 from ...worker import Worker

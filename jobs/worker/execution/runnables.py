@@ -20,10 +20,10 @@ from ... import encoding
 from ...client.decorator import Task
 from ...client.middleware import Middleware, Run, steps_of, through
 from ...errors import DoesNotFit, EncodingError, MaxRetriesExceeded, Retry, WorkerLost
-from ...tasks.annotations import Annotations
 from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.masking import secrets_of
+from ...tasks.parameters import Annotations
 from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked

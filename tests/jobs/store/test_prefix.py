@@ -17,8 +17,7 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import QuarqError
 from jobs.monitor.worker_list import online
 from jobs.store import default, wrong_type
-from jobs.store.pool import POOL_OPTIONS
-from jobs.store.redis_url import RedisURL
+from jobs.store.redis_url import POOL_OPTIONS, RedisURL
 from jobs.testing import enqueued
 from tests.jobs.key_table import CHANNELS, table
 from tests.jobs.worker import tasks
