@@ -25,15 +25,16 @@ AT_ONCE = 50  # Jobs in one step; of a retry, which stores calls of any size, on
 
 
 async def carry_out(connection: JobsRedis, plan_id: str) -> AsyncIterator[dict[str, int]]:
-    """Take the steps of a plan that are left, and say after each how far it is. None is taken twice."""
+    """Take the steps of a plan that are left; says how far it is, before them and after each. None is taken twice."""
     made = await read_plan(connection, plan_id)
     stored = await connection.hmget(connection.key.BULK + plan_id, ["who", "entry", "ids"])  # type: ignore[misc]
     ids, most = encoding.loads(stored[2]), 1 if made.action == "retry" else AT_ONCE
     at_once = max(min(most, int(STEP_S / made.each_s)), 1) if made.each_s else most
-    while made.done < len(ids):
+    yield made.progress
+    while made.done < made.jobs:
         began, before = time.monotonic(), made.done
         made = await while_away(partial(_step, connection, made, ids[before : before + at_once]))
-        yield {"done": made.done, "total": len(ids), "skipped": made.skipped}
+        yield made.progress
         await asyncio.sleep((made.done - before) * made.each_s - (time.monotonic() - began))
     done = f"{made.done - made.skipped:,} of {made.jobs:,} jobs"
     await note(connection, text(stored[0]), f"{made.action} many", made.query, done, instead_of=text(stored[1]))

@@ -55,6 +55,10 @@ class Plan:
         count, window_ms = stored_rate(self.rate).split() if self.rate else ("1", "0")
         return int(window_ms) / 1000 / float(count)
 
+    @property
+    def progress(self) -> dict[str, int]:
+        return {"done": self.done, "total": self.jobs, "skipped": self.skipped}
+
 
 async def plan(
     connection: JobsRedis, action: str, rows: AsyncIterator[JobRow], query: str = "", *, queue: str = "", rate: str = ""

@@ -105,6 +105,14 @@ async def retried(self: Any, key: str, seconds: float) -> str:
     return await _act(self, key, seconds)
 
 
+@task(name="chaos.mended", bind=True)
+async def mended(self: Any, key: str) -> str:
+    """Fails, and acts when an operator runs it again."""
+    if not self.request.id.endswith("~2"):
+        raise ValueError(key)
+    return await _act(self, key, 0)
+
+
 async def _act(job: Any, key: str, seconds: float) -> str:
     ledger.started(key, job.request.attempts)
     await asyncio.sleep(seconds)
@@ -112,7 +120,7 @@ async def _act(job: Any, key: str, seconds: float) -> str:
     return key
 
 
-TASKS = [work, tidy, block, crash, give, take, fail, paced, narrow, retried]
+TASKS = [work, tidy, block, crash, give, take, fail, paced, narrow, retried, mended]
 
 # A worker of the previous release does not know the newest task.
 if os.environ.get("CHAOS_RELEASE") != "old":

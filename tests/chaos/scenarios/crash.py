@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
 
-from tests.chaos import invariants
+from jobs import Result, monitor
+from jobs.errors import WorkerLost
+from jobs.store import default
+from tests.chaos import invariants, tasks
 from tests.chaos.scenarios import scenario
 from tests.chaos.stage import Stage
 
@@ -27,12 +31,39 @@ async def crash_recovery(stage: Stage) -> None:
     await invariants.hold(stage)
 
 
-@scenario("r2", "many jobs under a SIGKILL loop")
+async def retry_many(stage: Stage, keys: list[str]) -> Result:
+    """Jobs that have failed, and the run that retries all of them: each is to act once."""
+    redis = default.current()
+    failed = await tasks.mended.apply_many([(key,) for key in keys])
+    for result in failed:
+        await result.get(timeout=30, propagate=False)
+
+    async def rows() -> AsyncIterator[monitor.JobRow]:
+        for row in await monitor.rows_of(redis, [result.id for result in failed]):
+            yield row
+
+    made = await monitor.plan(redis, "retry", rows(), rate="40/s")
+    run = await monitor.start(redis, made, "chaos")
+    assert run is not None
+    stage.acked |= {key: Result(f"{result.id}~2") for key, result in zip(keys, failed, strict=True)}
+    return Result(run)
+
+
+async def carried_out(run: Result) -> dict[str, int]:
+    """What a run says at its end; it goes on if it was ended because three workers died while they ran it."""
+    while isinstance(done := await run.get(timeout=60, propagate=False), WorkerLost):
+        run = Result(await monitor.retry(default.current(), run.id))
+    return done
+
+
+@scenario("r2", "many jobs, and a run that retries others, under a SIGKILL loop")
 async def kill_loop(stage: Stage) -> None:
     jobs, workers, slots = stage.size(10_000, 600), stage.size(4, 3), 10
     calls = {f"job {n}": stage.rng.uniform(0.02, 0.2) for n in range(jobs)}
     calm_s = sum(calls.values()) / workers / slots
     await stage.workers(workers)
+    mended = [f"mended {n}" for n in range(60)]
+    run = await retry_many(stage, mended)
     began = time.monotonic()
     sending = asyncio.create_task(stage.send_many(calls))
 
@@ -49,6 +80,8 @@ async def kill_loop(stage: Stage) -> None:
     await stage.until_all_acted(120)
     took = time.monotonic() - began
 
+    done = await carried_out(run)
+    stage.check("the run has retried all", done, done == {"done": len(mended), "total": len(mended), "skipped": 0})
     kills = len(stage.fleet.killed)
     await invariants.hold(stage, duplicates=kills * slots)
     limit = 1.5 * calm_s + 20
