@@ -21,7 +21,6 @@ from .script_connection import ScriptConnection
 from .sender import refuse
 from .stored_values import text
 from .subscription import Subscription
-from .wrong_type import with_own_keys
 
 T = TypeVar("T")
 Hear: TypeAlias = Callable[[Mapping[str, bytes | None], str], None]
@@ -69,8 +68,7 @@ class Notifications:
 
     async def ask(self, do: Callable[[], Awaitable[T]]) -> T:
         """What *do* returns: it may safely run twice, and waits for Redis as `run` does."""
-        again = partial(with_own_keys, self._connection, do)
-        return await while_away(again, self._patience_s())
+        return await while_away(partial(self._connection.with_own_keys, do), self._patience_s())
 
     async def read(self, ids: Sequence[str], channel: str = "") -> list[JobState]:
         """The states of these jobs now. *channel* gets the ids of those that have not ended when they do."""

@@ -3,8 +3,10 @@
 import asyncio
 import builtins
 import contextlib
-from collections.abc import Sequence
-from typing import Any, Self
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from hiredis import Reader, pack_command
@@ -13,9 +15,14 @@ from redis.exceptions import ConnectionError, InvalidResponse, NoScriptError, Re
 
 from .keys import Keys
 from .outage import is_away
-from .scripts import Script
+from .scripts import ASIDE, Script
 
+T = TypeVar("T")
+SCAN_AGAIN_S = 10  # Seconds without a scan for wrong types after one that found nothing: the key is not ours then.
+_looked = float("-inf")
 _NOT_YET = object()
+
+logger = logging.getLogger("jobs.wrong_type")
 
 
 class Wire(asyncio.Protocol):
@@ -141,6 +148,39 @@ class ScriptConnection:
                     self._failure = error
                 await self.close()
                 raise
+
+    async def with_own_keys(self, do: Callable[[], Awaitable[T]]) -> T:
+        """What *do* returns; where a key was of another type, it is put aside, and *do* is tried once more."""
+        try:
+            return await do()
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error) or not await self.put_aside():
+                raise
+        return await do()
+
+    async def put_aside(self) -> bool:
+        """Rename each key of ours that somebody else has written over with another type to `jobs:aside:<key>`, for a
+        week, so that nothing stops at it; True if there was one.
+        """
+        global _looked
+        if time.monotonic() - _looked < SCAN_AGAIN_S:
+            return False
+        found: list[bytes] = []
+        types = sorted(self.key.types.items(), key=lambda one: -len(one[0]))
+        families = [word for family in types for word in family]
+        for pattern in map(self.key.beginning_with, (Keys.OURS, "arq:")):
+            cursor = b""
+            while cursor != b"0":
+                cursor, some = await self.run(ASIDE, [cursor or "0", pattern, *families])
+                found += some
+        if found:
+            names = ", ".join(key.decode(errors="replace") for key in found[:10])
+            logger.error(
+                "%d keys were of another type than ours, and are kept as jobs:aside:...: %s", len(found), names
+            )
+        else:
+            _looked = time.monotonic()
+        return bool(found)
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""

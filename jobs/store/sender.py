@@ -13,7 +13,6 @@ from .call import Call
 from .outage import while_away
 from .script_connection import ScriptConnection
 from .stored_values import chunked
-from .wrong_type import with_own_keys
 
 Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
 """Calls that wait, who waits for their answers, and since when."""
@@ -84,7 +83,7 @@ class Sender:
         try:
             for some in chunked(calls):
                 args = [self._reply, *chain.from_iterable(call.words() for call in some)]
-                store = partial(with_own_keys, self._connection, partial(self._connection.run, scripts.ENQUEUE, args))
+                store = partial(self._connection.with_own_keys, partial(self._connection.run, scripts.ENQUEUE, args))
                 answers += await while_away(store, patience_s, self._not_taken)
         except QueueUnavailable as error:
             old = time.monotonic() - self._patience_s

@@ -14,7 +14,6 @@ from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from ..store.stored_values import text, whole_ms
-from ..store.wrong_type import put_aside, with_own_keys
 from .execution.claimed_job import FAILURE, ClaimedJob
 from .execution.outcome_encoding import pack_row
 
@@ -71,7 +70,7 @@ class Claimer:
         """
         while not self.stopped:
             async with self._outage.attempt():
-                batch = await with_own_keys(self._connection, partial(self._claim, wanted, suspects, mine))
+                batch = await self._connection.with_own_keys(partial(self._claim, wanted, suspects, mine))
                 if not self.stopped:
                     return batch
                 await self.release_all_but(mine())
@@ -93,7 +92,7 @@ class Claimer:
         )
         if wrong_type:
             async with self._outage.attempt():
-                await put_aside(self._connection)
+                await self._connection.put_aside()
         for job_id, why in unreadable:
             logger.error("job %s cannot be read, it is left for a minute: %s", text(job_id), text(why))
         if foreign and not self._warned:
@@ -173,7 +172,7 @@ class Waker:
             await self._wanted.wait()
             self._wanted.clear()
             async with self._outage.attempt():  # the poll goes on meanwhile
-                token = await with_own_keys(self.connection, pop)
+                token = await self.connection.with_own_keys(pop)
                 if token is not None and self.can_take():
                     self._woken.set()
                     continue

@@ -17,7 +17,6 @@ from ..store import scripts
 from ..store.cancellation import wait_at_most
 from ..store.outage import Changes, Outage
 from ..store.script_connection import ScriptConnection
-from ..store.wrong_type import with_own_keys
 from .presence import Presence, words
 from .process import end_process
 from .worker_options import WorkerOptions
@@ -83,7 +82,7 @@ class LeaseRenewer:
     async def _renew(self, connection: ScriptConnection) -> None:
         held = dict(list(self.held().items()))
         args = [*self.presence.words(self.options.lease), *words(held)]
-        lost, revoked = await with_own_keys(connection, lambda: connection.run(scripts.RENEW, args))
+        lost, revoked = await connection.with_own_keys(lambda: connection.run(scripts.RENEW, args))
         self._outage.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from ..store import keys, scripts
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
-from ..store.wrong_type import with_own_keys
 from .execution.claimed_job import Outcome, revoked
 from .execution.held_job import HeldJob
 from .execution.outcome_encoding import OutcomeEncoder, Row
@@ -59,9 +59,8 @@ class Recorder:
     async def _write(self, batch: list[tuple[HeldJob, Row]]) -> None:
         head = self._encoder.worker, keys.HISTORY_LENGTH, self._encoder.store.notifications.listener
         args: Row = [*head, *(word for _, row in batch for word in row)]
-        answers = await self._outage.keep_trying(
-            lambda: with_own_keys(self._connection, lambda: self._connection.run(scripts.FINISH, args))
-        )
+        write = partial(self._connection.run, scripts.FINISH, args)
+        answers = await self._outage.keep_trying(partial(self._connection.with_own_keys, write))
         for (held, _), answer in zip(batch, answers[: len(batch)], strict=True):
             self._held.popleft()
             try:

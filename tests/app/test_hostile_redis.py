@@ -9,7 +9,7 @@ import pytest
 from quart import Quart
 from redis.asyncio import Redis
 
-from jobs.store import wrong_type
+from jobs.store import script_connection
 from jobs.store.keys import NO_PREFIX
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(120)
 async def test_no_page_breaks(
     app: Quart, alice: Visitor, owner: Visitor, redis: Redis, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wrong_type, "SCAN_AGAIN_S", 0)
+    monkeypatch.setattr(script_connection, "SCAN_AGAIN_S", 0)
     routes = [route for route in await furnish(app) if route.method == "GET"]
     job = await app.extensions["redis"].enqueue_job("f", 1)
     await redis.sadd("jobs:queues", "=jobs:tasks", "=app:other", "default")
