@@ -23,8 +23,7 @@ from .values.exceptions import TUPLE, ExceptionPacker, exception_from_plain
 from .values.sendable import DEPTH, LARGEST, check
 from .values.short_text import said
 
-STORED = 128
-"""Tagged values inside each other that are read: more than DEPTH, as calls and workflows wrap what callers give."""
+STORED = 128  # Levels of tagged values that are read: above DEPTH, as calls and workflows wrap what callers give.
 WRAPPED = 512  # Levels of what is checked already: of calls with their callbacks, and of workflows.
 DIGITS = 4_300  # Digits of the longest number: Python reads no longer one.
 

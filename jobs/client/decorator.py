@@ -14,12 +14,12 @@ from ..store.cancellation import retrieve_exception
 from ..tasks import registry
 from ..tasks.blocking_calls import BlockingTask
 from ..tasks.call_options import checked
-from ..tasks.current import CurrentJob, Request, running_job, set_current
+from ..tasks.current import CurrentJob, Request, running_job
 from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.parameters import ANNOTATED, Parameters
 from ..values import checks, exceptions
-from ..values.must_await import awaited, plain_task
+from ..values.must_await import awaited, plain_task, running
 from ..values.wrong_calls import Explains
 from . import callables
 from .plain_data import kept_of
@@ -37,8 +37,7 @@ class Task(Explains, Generic[P, R]):
         self.function = function
         self.name = name
         self.options = options
-        self.given: frozenset[str] = frozenset()
-        """The options that it was given by name; the others have their defaults."""
+        self.given: frozenset[str] = frozenset()  # The options that it was given by name; others have their defaults.
         self.parameters = Parameters(name, function, bound=options.bind, strict=options.strict)
         self.is_async = callables.is_async(function)
         callables.refuse_generator(name, function)
@@ -70,7 +69,7 @@ class Task(Explains, Generic[P, R]):
     async def run(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
         """Run the function as *job*: `async def` on this loop, `def` in a thread."""
         if self.is_async:
-            set_current(job)
+            running.set(job)
             value = await self.function(*self._with_self(job, args), **kwargs)
             return await callables.finished(self.name, value) if callables.is_unfinished(value) else value  # type: ignore[no-any-return]
         context = contextvars.copy_context()
@@ -84,13 +83,13 @@ class Task(Explains, Generic[P, R]):
             job.thread.add_done_callback(_close_coroutine)
             raise
         if callables.is_unfinished(value):
-            set_current(job)
+            running.set(job)
             value = await callables.finished(self.name, value)
         return value  # type: ignore[no-any-return]
 
     def run_now(self, job: CurrentJob, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a plain function as *job*, in this thread."""
-        set_current(job)
+        running.set(job)
         plain_task.set(self.name)
         try:
             return self.function(*self._with_self(job, args), **kwargs)

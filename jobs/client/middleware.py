@@ -17,8 +17,7 @@ from ..workflows.canvas import Node, Signature
 from .result import Result
 from .submit import WORKFLOW, WORKFLOW_TASKS
 
-Pair: TypeAlias = tuple[Node, Mapping[str, Any]]
-"""What is called, and the options of the call."""
+Pair: TypeAlias = tuple[Node, Mapping[str, Any]]  # What is called, and the options of the call.
 Around: TypeAlias = Callable[[CurrentJob], AbstractAsyncContextManager[None]]
 """The one-function form of a middleware's `run`: entered around the code of each task."""
 

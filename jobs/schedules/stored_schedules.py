@@ -20,10 +20,8 @@ class ScheduleInfo:
     when: str  # When it is due, as declared: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`.
     queue: str
     paused: bool
-    next_run: datetime | None
-    """The moment that comes next. One in the past: no worker has this schedule any more, or none runs."""
-    coming: tuple[datetime, ...]
-    """The next five moments, as the worker stored them when it started or last fired; none of them has passed."""
+    next_run: datetime | None  # One in the past: no worker has this schedule any more, or none runs.
+    coming: tuple[datetime, ...]  # The next five, as a worker stored them when it started or fired; none has passed.
     last_run: datetime | None
     last_id: str  # The job of the last run: `Result(info.last_id)`. It ends as results do.
     skipped: int  # How many moments were passed over: paused, or found too late.

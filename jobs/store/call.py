@@ -12,8 +12,7 @@ from . import keys
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
-LARGE_LIMIT: Final = sendable.LARGEST
-"""Bytes of a call that the library makes of values which were taken before, and of a workflow."""
+LARGE_LIMIT: Final = sendable.LARGEST  # Bytes of a call of values that were taken before, and of a workflow.
 
 
 @dataclass(slots=True)

@@ -110,8 +110,7 @@ class ScriptConnection:
         self._wire: Wire | None = None
         self._lock = asyncio.Lock()
         self.has_sent = False  # Has a command gone out since somebody set this to False?
-        self._failure: Exception | None = None
-        """The last one, by which calls that wait see that one has happened meanwhile."""
+        self._failure: Exception | None = None  # The last one: by it, calls that wait see that one has happened.
 
     async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""

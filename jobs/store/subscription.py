@@ -15,8 +15,7 @@ from .script_connection import unpooled
 logger = logging.getLogger("jobs.subscription")
 
 LOOK_WHEN_DENIED_S = 1
-LOOK_WHEN_SILENT_S = 5
-"""After this many silent seconds the listener looks by itself, so that a lost message costs no more."""
+LOOK_WHEN_SILENT_S = 5  # After this many silent seconds the listener looks by itself: a lost message costs no more.
 
 
 @dataclass(eq=False)

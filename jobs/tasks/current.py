@@ -160,8 +160,3 @@ async def without_slot(waiting: Coroutine[Any, Any, R]) -> R:
     if job is None or job.without_slot is None:
         return await waiting
     return await job.without_slot(waiting)  # type: ignore[no-any-return]
-
-
-def set_current(job: CurrentJob) -> None:
-    """Say which job the rest of this asyncio task belongs to."""
-    running.set(job)

@@ -65,8 +65,7 @@ class Secrets:
 
 
 NOTHING = Secrets()
-Lookup = Callable[[str], Secrets]
-"""Which of a task's arguments are secret, by its name: `secrets_of_task`, or what workers say of theirs."""
+Lookup = Callable[[str], Secrets]  # A task's secrets by its name: `secrets_of_task`, or what workers say of theirs.
 
 
 def secrets_of(function: Callable[..., Any], *, bound: bool) -> Secrets:

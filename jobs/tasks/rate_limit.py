@@ -8,8 +8,7 @@ from ..values import checks
 
 _RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
 _WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
-FASTEST, SLOWEST_S = 1e9, 366 * 86_400
-"""Starts a second, and seconds from one start to the next, between which a limit can be kept."""
+FASTEST, SLOWEST_S = 1e9, 366 * 86_400  # Starts a second, and seconds from one to the next, that a limit may ask for.
 
 
 def stored_rate(text: str | float | Decimal | None) -> str:

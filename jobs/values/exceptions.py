@@ -28,8 +28,7 @@ TUPLE = 1  # The tag of a tuple: see encoding.py.
 _NOTE = "Remote traceback:\n"
 _packer = msgpack.Packer()
 logger = logging.getLogger("jobs.exceptions")
-_STORED_AS = {errors.__name__: "jobs.errors"}
-"""Module -> its name in Redis, where the library may be installed under another one."""
+_STORED_AS = {errors.__name__: "jobs.errors"}  # Module -> its name in Redis, where it may have another one here.
 _UNSAID = re.compile(
     r"^(?:builtins\.|__main__\.|(?:quarq_)?jobs\.errors\.(?:RemoteError: )?)"
     r"| \(to get \w+ itself, name it in the task's raises=\)$"

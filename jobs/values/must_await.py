@@ -15,8 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 running: ContextVar[Any] = ContextVar("jobs_current_job")  # The job whose code runs here, a CurrentJob.
-plain_task: ContextVar[str] = ContextVar("jobs_plain_task")
-"""The `def` task whose code the rest of this thread or process is."""
+plain_task: ContextVar[str] = ContextVar("jobs_plain_task")  # The `def` task that this thread or process runs.
 
 
 class Awaited:

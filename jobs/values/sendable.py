@@ -13,8 +13,7 @@ from ..errors import EncodingError, TooLarge
 from .short_text import said, text
 
 DEPTH = 64  # Levels of lists, dicts, tuples and sets inside each other that a value may have.
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a whole workflow, or of the list that a group hands on. Calls and results have a smaller limit."""
+LARGEST = 64 * 1024 * 1024  # Bytes of a workflow, or of what a group hands on. Calls and results have smaller limits.
 
 LEAVES: frozenset[type] = frozenset(
     {
@@ -23,8 +22,7 @@ LEAVES: frozenset[type] = frozenset(
     }
 )  # fmt: skip
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
-RECORDS: dict[type, Callable[[Any], Any]] = {}
-"""Types whose values travel as what these make of them: see `encoding.declare_type`."""
+RECORDS: dict[type, Callable[[Any], Any]] = {}  # Types, and what makes plain data of them: see `encoding.declare_type`.
 
 
 def check(value: Any, depth: int = DEPTH, most: int = LARGEST) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 from .exceptions import traceback_text
 from .short_text import said
 
-JOINERS = "\u200c\u200d"
-"""Not printable by Unicode's table, but parts of words (Persian, Hindi) and of emoji. They move nothing."""
+JOINERS = "\u200c\u200d"  # Not printable for Unicode, but parts of words (Persian, Hindi) and emoji. They move nothing.
 INDENTED = "\n  "
 
 

@@ -34,8 +34,7 @@ from .worker_options import WorkerOptions
 logger = logging.getLogger("arq.worker.jobs")
 
 DEAF = "so an operator's quiet and shutdown do not reach this worker, and a revoke only with the next lease"
-BLOCK = 32
-"""Jobs of a claim whose start lines are written before code of any of them runs. More would keep the first waiting."""
+BLOCK = 32  # Jobs of a claim whose start lines are written before code of any runs. More would keep the first waiting.
 LAST_WAIT_S = 4  # How long to wait for cancelled jobs to end.
 
 
@@ -55,10 +54,8 @@ class Engine:
         self._shut_down = shut_down
         self.held: dict[str, HeldJob] = {}  # Jobs that are ours until their outcome is recorded.
         self._tokens: dict[str, str] = {}
-        self._not_for_us = set[str]()
-        """Jobs that were put back for a worker that knows their tasks: a burst leaves them."""
-        self.tasks: dict[HeldJob, asyncio.Task[None]] = {}
-        """They end with the code of their jobs. A thread of a cancelled job may not."""
+        self._not_for_us = set[str]()  # Jobs put back for a worker that knows their tasks: a burst leaves them.
+        self.tasks: dict[HeldJob, asyncio.Task[None]] = {}  # They end with the code of their jobs; a thread may not.
         self._runner = runner
         self._redis = runner.redis
         self._slots = Slots(max_jobs)

@@ -34,8 +34,7 @@ COMPARE_S = 30  # How often to compare the journal with the messages received, i
 PARK_AFTER_S = 60  # A workflow that is idle for longer is parked; the end of a member resumes it.
 MANY_WORKFLOWS = 1_000  # If a worker has more workflows, idle ones are parked at once.
 REPORTS_A_SECOND = 5
-SENT_TOGETHER = 500
-"""Members whose calls are made and enqueued at once. The first of many run while the rest is on its way."""
+SENT_TOGETHER = 500  # Members whose calls are enqueued at once. The first of many run while the rest is on its way.
 PARKED_S = 3600  # A parked workflow looks again after this time, in case a message was lost.
 
 _under_way: set[str] = set()

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 REPORTS_S = 2  # How long reports to Sentry may take, if the application uses it.
-NUMBER = "JOBS_PROCESS"
-"""The variable that a process has which `python -m jobs worker` has started: its number among the others, from 0."""
+NUMBER = "JOBS_PROCESS"  # A variable of each process of `python -m jobs worker`: its number among the others, from 0.
 PROCESS = os.environ.get(NUMBER, "")  # What this process has there; '' if it was started in another way.
-RECYCLED = 75
-"""The exit code of such a process if it is to be started again at once: after `max_jobs_total` or `max_memory`."""
+RECYCLED = 75  # The exit code of one that is to be started again at once: after `max_jobs_total` or `max_memory`.
 
 
 def end_process(code: int) -> NoReturn:

@@ -23,8 +23,7 @@ from ..tasks.declarations import KnownTask
 logger = logging.getLogger("arq.worker.jobs")
 
 LONGEST_SLEEP_S = 30  # How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile.
-DECLARE_AGAIN_S = 60
-"""How often a worker declares its schedules: those that none has declared for a while are reported as gone."""
+DECLARE_AGAIN_S = 60  # How often a worker declares its schedules. One that none has declared for a while is gone.
 MOMENTS_SHOWN = 5  # How many of a schedule's next moments are stored, for pages.
 
 
@@ -36,8 +35,7 @@ class Scheduler:
         self._cron_jobs = cron_jobs
         self._queue = queue
         self._zone = zone or UTC
-        self.next_moments: dict[str, datetime] = {}
-        """Of each schedule by its name; one in the past is about to be fired."""
+        self.next_moments: dict[str, datetime] = {}  # Of each schedule by its name; one in the past is about to fire.
         self.woken = asyncio.Event()  # Set: it looks at the clock now.
         self._outage = Outage("fire schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)

@@ -32,8 +32,7 @@ class Caution:
         self._redis = redis
         self._slots = slots
         self._suspects: set[HeldJob] = set()  # Their code has not ended.
-        self._unrecorded: set[HeldJob] = set()
-        """Their outcome is not in Redis: what kills the worker now is taken for their doing."""
+        self._unrecorded: set[HeldJob] = set()  # Their outcome is not in Redis: a death now counts as their doing.
         self._last_chance: HeldJob | None = None
         self._opens = 0.0  # From this monotonic moment on others may start while the job on its last chance runs.
         self._is_alone = False

@@ -74,8 +74,7 @@ def _are_alike(one: Shape, other: Shape) -> bool:
     return bool(one.forms & other.forms) or (both >= ANYTHING and not both - ANYTHING <= {type(None)})
 
 
-Fields: TypeAlias = dict[str, tuple[str, bool]]
-"""By name: what the constructor calls it, '' if it does not take it; and must it be given?"""
+Fields: TypeAlias = dict[str, tuple[str, bool]]  # By name: what the constructor calls it, or ''; is it needed?
 
 
 def fields_of(cls: type[Any]) -> Fields | None:

@@ -74,8 +74,7 @@ class Outcome:
     ignored: bool = False  # The result of a success is not stored.
     unknown_since: int = 0
     members_seen: int = 0  # Of a parked workflow: how many of its members had ended when it looked.
-    by_member: bool = False
-    """A workflow failed because a member did: that failure is logged, counted and listed already."""
+    by_member: bool = False  # A workflow failed because a member did: that is logged, counted and listed already.
 
     @property
     def ends(self) -> bool:

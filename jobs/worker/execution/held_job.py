@@ -38,10 +38,8 @@ class HeldJob:
     _ctx_of_worker: dict[Any, Any]
     block: list["HeldJob"] = field(default_factory=list)  # Jobs that are announced with it.
     call: CallData = UNKNOWN
-    sent: bytes = b""
-    """The bytes of the call, if they were decoded: they are kept, as the task may change its arguments."""
-    rebuilt: CallData | None = None
-    """The call as its code takes it, with rebuilt or unpickled arguments; `call` has what is kept and shown of them."""
+    sent: bytes = b""  # Of the call, if they were decoded: kept, as the task may change its arguments.
+    rebuilt: CallData | None = None  # With arguments as its code takes them; `call` has what is kept and shown.
     current: "JobOnWorker | None" = None  # What its task was given.
     _ctx: dict[Any, Any] | None = None
     outcome: Outcome | None = None
@@ -86,8 +84,7 @@ class HeldJob:
 class JobOnWorker(CurrentJob):
     """A CurrentJob whose parts are made when they are first asked for: most tasks ask for none."""
 
-    misfit: DoesNotFit | None = None
-    """Why its arguments could not be rebuilt: hooks and middleware hear of it, as they are around its code."""
+    misfit: DoesNotFit | None = None  # Why its arguments could not be rebuilt: hooks and middleware hear of it.
 
     def __init__(self, task: RegisteredTask, held: HeldJob) -> None:
         self.task = task

@@ -28,8 +28,7 @@ KEPT_CALL_BYTES = 65_536  # A member's call up to this size is kept with its out
 FOREVER_MS = 100 * 365 * 86_400_000
 
 Row: TypeAlias = list[str | bytes | int]  # The words of finish.lua for one job.
-pack_row = msgpack.Packer(use_bin_type=False).pack
-"""As Lua reads it. It calls no code of ours, so threads cannot meet in it."""
+pack_row = msgpack.Packer(use_bin_type=False).pack  # As Lua reads it. It calls no code of ours: it is for all threads.
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from ...store.cancellation import wait_at_most
 R = TypeVar("R")
 logger = logging.getLogger("arq.worker.jobs")
 LOOK_AT_SLOTS_S = 1  # The recorder may have emptied meanwhile, which wakes nothing.
-THREADS = 4
-"""Threads for each slot: one whose task runs in it, the others wait for jobs and have given their slots back."""
+THREADS = 4  # For each slot: one whose task runs in it; the others wait for jobs, and have given their slots back.
 
 
 class Slots:
