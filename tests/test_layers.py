@@ -267,6 +267,7 @@ def test_a_module_says_what_it_is_for_and_its_name_too(path: Path) -> None:
 
 OF_THE_COMMANDS = {
     "jobs.commands", "jobs.monitor", "jobs.values", "jobs.errors",
+    "jobs.monitor_site",  # where the time of a workflow went
     "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
     "jobs.client.result",  # to wait for one
     "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task

@@ -1,17 +1,17 @@
-"""`workflows`: which there are, and one drawn as a tree with the states of its tasks."""
+"""`workflows`: which there are, and one drawn as a tree with the states of its tasks, and where its time went."""
 
-import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from .. import monitor
-from ..values.short_text import count, time_text
+from ..monitor_site import Timeline, timeline
+from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body
 from .values import limit_option
 
-ALL = sys.maxsize
 MAX_DRAWN = 20  # Members of a group that are drawn; of a larger one, those that have not ended well come first.
 NOT_CALLED = "-"
 
@@ -24,7 +24,7 @@ NOT_CALLED = "-"
 @limit_option("Workflows", 50)
 @command_body
 async def workflows_command(context: Context, workflow_id: str | None, **wanted: Any) -> Answer:
-    """The latest workflows; or one, drawn as a tree with the states of its tasks."""
+    """The latest workflows; or one, drawn as a tree, with the time of each task and where that of the whole went."""
     return await _list(context, **wanted) if workflow_id is None else await _one(context, workflow_id)
 
 
@@ -34,40 +34,48 @@ async def _list(context: Context, **wanted: Any) -> Answer:
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"
         failed = f"{row.failed} failed" if row.failed else ""
-        words = (row.id, row.state, done, failed, f"{row.seconds:.1f} s", time_text(row.called), row.name)
+        words = (row.id, row.state, done, failed, duration_text(row.seconds), time_text(row.called), row.name)
         lines.append("  ".join(word for word in words if word))
     return Answer(rows, lines, [f"{count(len(rows), 'workflow')}."])
 
 
 async def _one(context: Context, workflow_id: str) -> Answer:
-    root = await monitor.workflow(context.redis, workflow_id, limit=ALL, inner=ALL)
-    if root is None:
+    found = await timeline(context.redis, workflow_id)
+    if found is None:
         raise click.ClickException(
             f"no workflow {workflow_id!r}: nobody has seen this id, its result has ended, or another version stored it"
         )
-    counts = {state or NOT_CALLED: n for state, n in root.states.items()}
-    summary = ", ".join(f"{n:,} {state or 'not called yet'}" for state, n in sorted(root.states.items()))
-    data = {"id": workflow_id, "state": root.state, "states": counts, "tree": _as_data(root)}
-    return Answer(data, [f"{workflow_id}: {root.state}", *_lines(root, "")], [f"{summary}."])
+    counts = Counter(task.state or NOT_CALLED for task in found.root.tasks())
+    summary = ", ".join(f"{n:,} {state}" for state, n in sorted(counts.items()))
+    data = {"id": workflow_id, "name": found.name, "state": found.state, "called": found.called, "ended": found.ended,
+            "seconds": found.seconds, "runs": found.runs, "sentence": found.sentence, "parts": found.parts,
+            "states": counts, "tree": _as_data(found, found.root)}  # fmt: skip
+    head = [f"{workflow_id}: {found.state}", found.name, f"{found.sentence}."]
+    return Answer(data, [*head, *_lines(found, found.root, "")], [f"{summary}."])
 
 
-def _lines(node: monitor.WorkflowNode, indent: str) -> Iterator[str]:
-    if node.kind == "task":
-        yield f"{indent}{node.task}  {node.state or NOT_CALLED}  [{node.path or '-'}]"
-        return
-    yield f"{indent}{node.kind} of {f'{node.size:,}' if node.size else 'nothing'}"
-    shown = node.members
-    if node.size > MAX_DRAWN:
-        shown = sorted(shown, key=lambda member: set(member.states) <= {"SUCCESS"})[:MAX_DRAWN]
+def _lines(found: Timeline, step: monitor.Step, indent: str) -> Iterator[str]:
+    words = ["*"] if step in found.path else []
+    words.append(step.task or f"{step.kind} of {len(step.members) or 'nothing'}")
+    words += [step.state or NOT_CALLED, f"[{step.path or '-'}]"]
+    if (begin := found.begins(step)) is not None:
+        waited, ran = found.spent(step)
+        words.append(f"at {duration_text(begin)}: waited {duration_text(waited)}, ran {duration_text(ran)}")
+    yield f"{indent}{' '.join(words)}"
+    steps = [*step.members, *step.callbacks]
+    if len(steps) > MAX_DRAWN:  # failed ones first, then those that decided the end
+        steps.sort(key=lambda one: (one.state in ("SUCCESS", monitor.SKIPPED), one not in found.path))
     below = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
-    for member in shown:
-        last = member is shown[-1] and len(shown) == node.size
-        yield from _lines(member, below + ("└─ " if last else "├─ "))
-    if rest := node.size - len(shown):
+    for n, one in enumerate(steps[:MAX_DRAWN], 1):
+        yield from _lines(found, one, below + ("└─ " if n == len(steps) else "├─ "))
+    if rest := len(steps[MAX_DRAWN:]):
         yield f"{below}└─ ... {rest:,} more"
 
 
-def _as_data(node: monitor.WorkflowNode) -> dict[str, Any]:
-    if node.kind == "task":
-        return {"task": node.task, "path": node.path or "-", "state": node.state or None}
-    return {node.kind: [_as_data(member) for member in node.members]}
+def _as_data(found: Timeline, step: monitor.Step) -> dict[str, Any]:
+    waited, ran = found.spent(step)
+    data = {"path": step.path or "-", "state": step.state or None, "called": step.called, "ended": step.ended,
+            "waited_s": waited, "ran_s": ran}  # fmt: skip
+    if step.kind == "task":
+        return {"task": step.task, "id": step.id, "decided_the_end": step in found.path, **data, "runs": step.runs}
+    return {step.kind: [_as_data(found, one) for one in (*step.members, *step.callbacks)], **data}

@@ -27,14 +27,15 @@ from .waiting_list import Purge, lapsed, purgeable, waiting
 from .worker_list import WorkerInfo
 from .worker_list import online as workers
 from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
+from .workflow_steps import SKIPPED, Step
 
 __all__ = [
-    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute", "NotRetried",
-    "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "TaskInfo", "WorkerInfo",
-    "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "error_text", "events", "find",
-    "forget_schedule", "lapsed", "last_minutes", "minutes", "move", "note", "noted", "now", "original_of", "pause",
-    "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named",
-    "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of",
-    "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start", "tasks", "text",
-    "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
+    "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute",
+    "NotRetried", "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Step",
+    "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "error_text",
+    "events", "find", "forget_schedule", "lapsed", "last_minutes", "minutes", "move", "note", "noted", "now",
+    "original_of", "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names",
+    "queues", "queues_named", "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
+    "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start",
+    "tasks", "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from ..client.connection import JobsRedis
 from ..client.job_info import read_info
 from ..client.result import Result
 from ..store import keys
+from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, moment_of, text
 from ..values.short_text import count, time_text
@@ -139,8 +140,8 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
     tree = read(stored)
     prefix = member_ids.prefix_of(workflow, tree)
-    letters = await members.letters_of(connection, workflow, prefix, _before(tree, path))
-    n = sum(letter not in "SFR" for letter in letters)
+    rows = await members.rows_of(connection, workflow, prefix, _before(tree, path))
+    n = sum(state not in TERMINAL for state, *_ in rows)
     return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
 
 

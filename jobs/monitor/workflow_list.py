@@ -1,25 +1,27 @@
 """The workflows: a list, and one as a tree that stays readable, and fast, with 10,000 members."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..store import scripts
+from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import number
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import known_tasks, secrets_by
-from ..tasks.masking import Lookup, masked
+from ..tasks.masking import masked
 from ..workflows import member_ids, members
 from ..workflows.stored_tree import Tree, kind_of
 from .masked_call import MaskedCall
 from .search import Page, find
+from .workflow_steps import Step, steps_of
 
 MEMBERS_SHOWN = 50  # Members of one node that are shown at a time; of a node inside another, INNER_MEMBERS_SHOWN.
 INNER_MEMBERS_SHOWN = 10
@@ -98,28 +100,27 @@ async def workflow(
     tree = None
     with contextlib.suppress(EncodingError):
         tree = await members.tree_of(connection, workflow_id)
-    if tree is None or (node := _node_at(tree, path)) is None:
+    if tree is None or _node_at(tree, path) is None:
         return None
-    prefix = member_ids.prefix_of(workflow_id, tree)
-    states = await members.states_of(connection, workflow_id, prefix, node, path)
     [[state, *_]] = await connection.run_script(scripts.READ, "", workflow_id)
+    prefix, has_ended = member_ids.prefix_of(workflow_id, tree), text_of(state) in TERMINAL
+    root = await steps_of(connection, workflow_id, prefix, tree, has_ended)
+    step = root
+    for word in path.split(".") if path else ():
+        step = step.members[int(word)]
     secrets = secrets_by(await known_tasks(connection))
 
-    def drawn(node: Tree, path: str, start: int, limit: int) -> WorkflowNode:
-        if (kind := kind_of(node)) == "task":
-            return _task(node, path, f"{prefix}{path or '-'}", states.of(path), secrets)
-        shown = islice(members.inside(node, path), start, start + limit)
-        inside = [drawn(member, place, 0, min(inner, limit)) for place, member in shown]
-        return WorkflowNode(kind, path, "", "", "", "", states.below(path), len(node[kind]), start, inside)
+    def drawn(step: Step, start: int, limit: int) -> WorkflowNode:
+        if step.kind == "task":
+            args, kwargs = masked(step.task, step.tree.get("args", ()), step.tree.get("kwargs", {}), secrets)
+            line = MaskedCall(step.task, args, kwargs, whole=True).line
+            return WorkflowNode(step.kind, step.path, step.id, step.task, line, step.state, {step.state: 1}, 0, 0)
+        inside = [drawn(member, 0, min(inner, limit)) for member in step.members[start : start + limit]]
+        states, size = Counter(task.state for task in step.tasks()), len(step.members)
+        return WorkflowNode(step.kind, step.path, "", "", "", "", states, size, start, inside)
 
-    found = drawn(node, path, max(start, 0), limit)
+    found = drawn(step, max(start, 0), limit)
     return found if path or found.kind == "task" else replace(found, state=text_of(state))
-
-
-def _task(node: Tree, path: str, job_id: str, state: str, secrets: Lookup) -> WorkflowNode:
-    args, kwargs = masked(node["task"], node.get("args", ()), node.get("kwargs", {}), secrets)
-    line = MaskedCall(node["task"], args, kwargs, whole=True).line
-    return WorkflowNode("task", path, job_id, node["task"], line, state, {state: 1}, 0, 0)
 
 
 def _node_at(tree: Tree, path: str) -> Tree | None:

@@ -61,6 +61,14 @@ def time_text(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "?"
 
 
+def duration_text(seconds: float) -> str:
+    """`12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
 def _parts(value: Any, room: int, depth: int) -> Iterator[str]:
     """What is written of it, in pieces: of a text inside it at most *room* characters, of lists *depth* levels."""
     kind: Any = type(value)

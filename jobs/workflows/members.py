@@ -1,8 +1,7 @@
 """The members of a stored workflow: their paths, and which of them have ended or failed."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import msgpack
 
@@ -13,9 +12,6 @@ from . import member_ids
 from .canvas import LINK_ERROR, Path
 from .stored_tree import Tree, along, kind_of, read
 
-STATES = {"S": "SUCCESS", "F": "FAILURE", "R": "REVOKED", "P": "PENDING", "T": "STARTED", "Y": "RETRY", "-": ""}
-"""The letters of member_states.lua; '' is that of a task that has not been called yet."""
-
 
 def place(path: Path) -> str:
     """A path as it is written in ids and journals: `0.3`; `-` is the root."""
@@ -25,20 +21,6 @@ def place(path: Path) -> str:
 def is_callback(place: str) -> bool:
     """Does this belong to a callback of a workflow, and not to its result?"""
     return "-" in place
-
-
-@dataclass(frozen=True)
-class States:
-    """The states of all tasks below a node: of each by its place, and how many are in each below the nodes of it."""
-
-    at: Mapping[str, str]
-    counts: Mapping[str, Mapping[str, int]]
-
-    def of(self, place: str) -> str:
-        return self.at[place or "-"]
-
-    def below(self, place: str) -> dict[str, int]:
-        return {state: n for state in STATES.values() if (n := self.counts[place].get(state))}
 
 
 def inside(node: Tree, above: str) -> Iterator[tuple[str, Tree]]:
@@ -72,18 +54,6 @@ async def root_of(connection: Store, workflow: str) -> Tree | None:
     return nodes[0] if nodes else None
 
 
-async def states_of(connection: Store, workflow: str, prefix: str, node: Tree, above: str = "") -> States:
-    """The states of the tasks below the node at the place *above*. *prefix*: of the ids of members, see member_ids."""
-    places = places_of(node, above)
-    states = [STATES[letter] for letter in await letters_of(connection, workflow, prefix, places)]
-    counts = defaultdict[str, Counter[str]](Counter)
-    for (parent, state), n in Counter(zip((place.rpartition(".")[0] for place in places), states, strict=True)).items():
-        steps = parent.split(".") if parent else []
-        for depth in range(len(steps) + 1):
-            counts[".".join(steps[:depth])][state] += n
-    return States(dict(zip(places, states, strict=True)), counts)
-
-
 async def children_of(connection: Store, job_id: str) -> list[str]:
     """The ids of a workflow's members, in the order of its tree; of a single job, those of the callbacks of its end."""
     if (tree := await tree_of(connection, job_id)) is not None:
@@ -110,12 +80,13 @@ async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | 
     return None
 
 
-async def letters_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> str:
-    """The states of the tasks at these places, a letter for each: see STATES."""
-    letters = ""
+async def rows_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> list[Any]:
+    """The states of the tasks at these places, with their times: see members.lua."""
+    found = list[Any]()
     for some in chunked(paths):
-        letters += text(await connection.run_script(scripts.MEMBER_STATES, workflow, prefix, *some))
-    return letters
+        rows = await connection.run_script(scripts.MEMBERS, workflow, prefix, *some)
+        found += msgpack.unpackb(rows, unicode_errors="replace")
+    return found
 
 
 async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:

@@ -32,7 +32,9 @@ def _words(node: Tree, level: int) -> str:
         some = [*members[: _LOOKED_AT[level]], *members[-1:]]
         different = list(dict.fromkeys(_words(member, level + 1) for member in some))
         words = ", ".join([*different[:_SHOWN], *([CUT] if different[_SHOWN:] else [])])
-        return words if level == 0 else f"{len(members):,} × {f'({words})' if different[1:] else words}"
+        return (
+            words if level == 0 or not members[1:] else f"{len(members):,} × {f'({words})' if different[1:] else words}"
+        )
     first = level and level + 1 if kind == "chord" else level + 1  # the size of a whole chord is that of its header
     steps = [_words(step, level + 1 if n else first) for n, step in enumerate(members[:_SHOWN])]
     left_out = [CUT] if len(members) > _SHOWN + 1 else []

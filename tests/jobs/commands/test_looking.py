@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -224,16 +225,27 @@ async def test_workflows(cli: Cli, connection: JobsRedis, start_online: StartOnl
     assert (await cli("workflows", "--state", "odd")).code == 64
 
     tree = await cli("workflows", bad.id)
-    assert tree.lines == [
+    times = re.compile(r" at \d+ ms: waited \d+ ms, ran \d+ ms$")
+    first, second = ("* ", "") if "* tests.log" in tree.out else ("", "* ")  # the one that ended last
+    assert [times.sub(" <times>", line) for line in tree.lines] == [
         f"{bad.id}: FAILURE",
-        "chord of 2",
-        "├─ group of 2",
-        "│  ├─ tests.log  SUCCESS  [0.0]",
-        "│  └─ tests.fail  FAILURE  [0.1]",
-        "└─ tests.log  -  [1]",
-        "1 not called yet, 1 FAILURE, 1 SUCCESS.",
+        "chord of 2: tests.log, tests.fail → tests.log",
+        tree.lines[2],
+        "chord of 2 FAILURE [-] <times>",
+        "├─ group of 2 FAILURE [0] <times>",
+        f"│  ├─ {first}tests.log SUCCESS [0.0] <times>",
+        f"│  └─ {second}tests.fail FAILURE [0.1] <times>",
+        "└─ tests.log SKIPPED [1]",
+        "1 FAILURE, 1 SKIPPED, 1 SUCCESS.",
     ]
-    assert (await cli("workflows", bad.id, "--json")).json["states"] == {"SUCCESS": 1, "FAILURE": 1, "-": 1}
+    said = r"\d+ ms: \d+ ms waiting( \(.*\))?, \d+ ms running; tests\.\w+ \d of 2 decided the end\."
+    assert re.fullmatch(said, tree.lines[2])
+    data = (await cli("workflows", bad.id, "--json")).json
+    assert data["states"] == {"SUCCESS": 1, "FAILURE": 1, "SKIPPED": 1}
+    assert sum(part["seconds"] for part in data["parts"]) == pytest.approx(data["seconds"], abs=1e-3)
+    header, body = data["tree"]["chord"]
+    assert [task["decided_the_end"] for task in header["group"]].count(True) == 1
+    assert (body["state"], body["called"]) == ("SKIPPED", None)
 
     large = await cli("workflows", good.id)
     assert "├─ ... " not in large.out

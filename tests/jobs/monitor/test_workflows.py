@@ -93,14 +93,14 @@ async def test_a_tree(connection: JobsRedis, start_online: StartOnline, reach: R
 
     assert tree
     assert (tree.kind, tree.state, tree.size) == ("chain", "FAILURE", 2)
-    assert tree.states == {"SUCCESS": 3, "FAILURE": 1, "": 1}
+    assert tree.states == {"SUCCESS": 3, "FAILURE": 1, "SKIPPED": 1}
     [first, last] = tree.members
     assert (first.kind, first.task, first.state, first.path, first.id) == (
         "task", "tests.log", "SUCCESS", "0", f"{flow.id}:0",
     )  # fmt: skip
     [header, body] = last.members
     assert [member.args for member in header.members] == ["'早'", "'no'", "{'password': '***'}"]
-    assert (header.states, body.state) == ({"SUCCESS": 2, "FAILURE": 1}, "")
+    assert (header.states, body.state) == ({"SUCCESS": 2, "FAILURE": 1}, "SKIPPED")
     part = await workflow(connection, flow.id, path="1.0", start=1)
     assert part
     assert [member.path for member in part.members] == ["1.0.1", "1.0.2"]
@@ -124,7 +124,7 @@ async def test_ten_thousand_members_stay_readable_and_cost_little(connection: Jo
     assert tree
     assert tree.states == {"SUCCESS": 9_000, "FAILURE": 1, "": 1_000}
     assert (tree.members[0].size, len(tree.members[0].members)) == (10_000, 10)
-    assert asked < 2_500  # two for each of the 1,000 that have not ended, a few for all the others together
+    assert asked < 20_100  # two for each, as no records are there: in scripts of 500
     page = await workflow(connection, flow.id, path="0", start=9_990)
     assert page
     assert [member.state for member in page.members] == [""] * 9 + ["FAILURE"]

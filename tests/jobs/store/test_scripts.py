@@ -43,7 +43,7 @@ def test_every_file_is_a_script_or_part_of_one() -> None:
 def test_what_ends_or_frees_something_runs_when_memory_is_short(script: Script) -> None:
     stores = {"enqueue", "claim", "fire", "declare", "steer", "read", "progress", "set_limits", "reschedule"}
     stores |= {"forget", "resume", "move", "bulk"}
-    only_read = {"waiting", "member_states", "find", "queues"}
+    only_read = {"waiting", "members", "find", "queues"}
     if script.name not in stores | only_read:
         assert b"flags=allow-oom" in script.text.splitlines()[0]
 
