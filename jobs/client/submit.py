@@ -26,19 +26,14 @@ from .plain_data import plain_callbacks, with_plain_data
 
 WORKFLOW: Final = "jobs.workflow"  # The task that evaluates a stored tree on a worker.
 NAMED_WORKFLOW: Final = "jobs.named_workflow"
-"""The same for one whose id was given: a worker of an earlier release, which knows only other ids for its members, does
-not know this task, and leaves it to another.
-"""
+"""The same for one with a given id: a worker of an earlier release, which knows other ids for members, leaves it."""
 WORKFLOW_TASKS: Final = frozenset({WORKFLOW, NAMED_WORKFLOW})
 
 
 def call_of(
     connection: Store, node: Node, options: Mapping[str, Any], known: Settled = NOTHING, limit: int | None = None
 ) -> Call:
-    """The call of a task or of a whole workflow, checked as far as this process can.
-
-    *known*: of tasks that this process does not know. *limit*: see `Store.encode_call`.
-    """
+    """The call of a task or of a workflow, checked as far as this process can. *limit*: see `Store.encode_call`."""
     if isinstance(node, Signature):
         options = merged(node.options, options) if node.options else options
     else:

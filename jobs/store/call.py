@@ -46,10 +46,7 @@ _MORE: Final = ("due", "expires", "parent", "path", "tree", "name")
 
 
 def moment(value: Moment) -> str:
-    """'+n' ms from now for a delay, 'n' ms since the epoch for a time, '' for none.
-
-    TypeError or WrongValue for others: a workflow that an earlier release stored may hold any.
-    """
+    """'+n' ms from now for a delay, 'n' ms since 1970 for a time, '' for none. TypeError or WrongValue for others."""
     if value is None:
         return ""
     if isinstance(value, datetime):

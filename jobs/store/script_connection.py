@@ -158,9 +158,7 @@ class ScriptConnection:
         return await do()
 
     async def put_aside(self) -> bool:
-        """Rename each key of ours that somebody else has written over with another type to `jobs:aside:<key>`, for a
-        week, so that nothing stops at it; True if there was one.
-        """
+        """Rename each key of ours that has another type to `jobs:aside:<key>`, for a week; True if there was one."""
         global _looked
         if time.monotonic() - _looked < SCAN_AGAIN_S:
             return False
@@ -192,9 +190,7 @@ _unpooled: WeakKeyDictionary[ConnectionPool, WeakSet[AbstractConnection]] = Weak
 
 
 def unpooled(pool: ConnectionPool) -> AbstractConnection:
-    """A connection that *pool* makes but does not keep, without redis-py's time-outs around each read and write: one
-    `asyncio.timeout()` around a whole call is cheaper.
-    """
+    """A connection that *pool* does not keep, without redis-py's time-outs: one around a whole call is cheaper."""
     connection: AbstractConnection = pool.make_connection()
     connection.socket_timeout = None
     _unpooled.setdefault(pool, WeakSet()).add(connection)

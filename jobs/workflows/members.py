@@ -67,10 +67,7 @@ async def children_of(connection: Store, job_id: str) -> list[str]:
 
 
 async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | None:
-    """The workflow that has a member of this id, the member's place, and the stored tree; None if there is none.
-
-    The member need not have been called yet.
-    """
+    """The workflow with a member of this id, called or not, the member's place, and the stored tree."""
     for workflow, prefix in member_ids.possible_parents(job_id):
         stored: bytes | None = await connection.get(connection.key.TREE + workflow)
         place = job_id.removeprefix(prefix)
@@ -95,9 +92,7 @@ async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:
 
 
 async def newly_ended(connection: Store, workflow: str, messages: list[bytes] | None, known: set[str]) -> list[str]:
-    """The places, but for those *known*, whose ends *messages* tell of, in that order; None: all that have ended, in
-    the order of the tree.
-    """
+    """The places, but *known* ones, whose ends *messages* tell of, in that order; None: all ended, by the tree."""
     if messages is not None:
         ended_now = [path for message in messages for path in msgpack.unpackb(message)[1:]]
     elif await connection.hlen(connection.key.JOURNAL + workflow) == len(known):  # type: ignore[misc]

@@ -91,9 +91,7 @@ def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
 
 
 def _info(message: str, args: tuple[object, ...], fields: Callable[[], dict[str, Any]]) -> None:
-    """`logger.info()` for the two lines that every job writes: it does not look for its caller, which would take
-    longer than many a job, and makes no record that nobody sees.
-    """
+    """`logger.info()` that does not look for its caller, which takes long, and makes no record that nobody sees."""
     if (reader := turn_log.only_reader()) is not None:
         reader.say(printable(message % args))
         return

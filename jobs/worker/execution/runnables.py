@@ -224,9 +224,7 @@ def decode_call(payload: bytes, loads: Callable[[bytes], Any]) -> CallData:
 
 
 def inert_call(payload: bytes) -> CallData:
-    """What can be said of a call that is not run, without running code of an application: decoding the arguments may be
-    what kills workers. Where they hold types of the application, they are left out.
-    """
+    """What can be said of a call without types of the application: decoding those may be what kills workers."""
     with contextlib.suppress(DeserializationError):
         return decode_call(payload, encoding.loads_inert)
     try:

@@ -9,9 +9,7 @@ _CALLERS = {"Task.run", "Task.run_now", "finished", "ArqRunnable.run"}  # What o
 
 
 def cut_our_head(error: BaseException) -> None:
-    """Leave out the frames between the worker's loop and the code of the application. An error of the library, which
-    has come through no such code, keeps all.
-    """
+    """Leave out our frames above the code of the application. An error that has come through no such code keeps all."""
     above = error.__traceback__
     while above is not None and (below := above.tb_next) is not None:
         caller, called = above.tb_frame.f_code, below.tb_frame.f_code
