@@ -10,14 +10,15 @@ from ..client.job_info import JobRecord, attempts_of, read_record
 from ..store import scripts
 from ..store.stored_values import moment, whole_ms
 from ..store.stored_values import text as text_of
-from ..tasks.declarations import KnownTasks
+from ..tasks.declarations import KnownTask, KnownTasks
 from ..values.exceptions import error_line, spelled
 from ..values.short_text import cut, text
 from .masked_call import MaskedCall, masked_call_of
-from .search_indexes import EVERY_JOB, SearchIndex, Wanted
-from .search_text import Needle
+from .search_indexes import SearchIndex
+from .wanted import EVERY_JOB, Wanted
 
 ERROR_CHARS = 200
+SHOWN, SEARCHED = 4096, 65536  # Bytes of a call that are read, and for a search in it: its arguments come first.
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ async def step_along(
     most: int = 0,
     wanted: Wanted = EVERY_JOB,
     ids: Sequence[str] = (),
+    call_bytes: int = SHOWN,
 ) -> Step:
     """At most *most* wanted ones of the next *look_at* jobs, with arguments masked by *known*: see find.lua."""
     where = index.how, index.key, after.last, after.last_id, *index.between
-    filters = index.states, wanted.task, wanted.worker, wanted.queue, wanted.needle.as_stored()
+    filters = index.states, wanted.first_look, SEARCHED if wanted.texts or wanted.arguments else call_bytes
     score, reached, at_end, names, found = await connection.run_script(
         scripts.FIND, *where, look_at, most, *filters, *ids
     )
@@ -89,15 +91,8 @@ def _read_row(
         hold=text_of(hold),
         expires=moment(whole_ms(record[b"expires"])),
     )
-    return row if wanted.task in ("", row.task) and _shows(row, call, log, wanted.needle) else None
-
-
-def _shows(row: JobRow, call: MaskedCall | None, log: bytes, needle: Needle) -> bool:
-    """Is *needle* in what may be seen of this job? Never because of a secret."""
-    if not needle.typed:
-        return True
-    arguments = call and [call.args, call.kwargs]
-    return needle.is_in([row.id, row.task, row.name, [attempt.text for attempt in attempts_of(log)], arguments])
+    parameters = known.get(row.task, KnownTask()).secrets.parameters
+    return row if wanted.fits(row) and wanted.is_in(row, row.name, call or MaskedCall(), log, parameters) else None
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

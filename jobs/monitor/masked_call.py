@@ -36,6 +36,13 @@ class MaskedCall:
         text = self.text(LINE_CHARS)
         return text if self.whole or text.endswith("…") else f"{text}…"
 
+    def named(self, parameters: Sequence[str]) -> dict[str, Any]:
+        """The arguments by name. Positional ones by their place too, from `1` on: nobody may have declared names."""
+        named: dict[str, Any] = {str(place): value for place, value in enumerate(self.args, 1)}
+        for place, name in enumerate(parameters[: len(self.args)]):
+            named[name.lstrip("*")] = self.args[place:] if name.startswith("*") else self.args[place]
+        return named | self.kwargs
+
     def text(self, limit: int) -> str:
         """The arguments in one line of at most *limit* characters."""
         return call_text(self.args, self.kwargs, limit)

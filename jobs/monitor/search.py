@@ -2,24 +2,28 @@
 
 import base64
 import json
+import math
 import re
 import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Generic, TypeVar
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
+from ..store.store import now
 from ..store.stored_values import chunked, moment
-from ..tasks.declarations import KnownTasks, known_tasks
-from .job_row import START, JobRow, Step, row_of_result, step_along
-from .search_indexes import SearchIndex, Wanted, ids_running, indexes_for
-from .search_text import Needle
+from ..tasks.declarations import known_tasks
+from .job_row import SHOWN, START, JobRow, Step, row_of_result, step_along
+from .query import Query, query_of
+from .search_indexes import SearchIndex, ids_running, indexes_for
 from .states import with_reasons
+from .wanted import MEASURES, Wanted
 
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.
-MAX_RUNNING = 1_000
+MAX_RUNNING = SORTED = 1_000  # Matches that a sort looks at.
 PATIENCE_S = 0.04  # A page that takes longer ends as it is, and reports how far it came.
 
 
@@ -33,60 +37,97 @@ class Page(Generic[Row]):
     rows: list[Row]
     next: str = ""
     looked_back_to: datetime | None = None
+    sorted_of: int = (
+        0  # How many matches were sorted, if an index alone could not: of more if it says how far it looked.
+    )
 
 
 async def find(
     connection: JobsRedis,
+    query: Query | None = None,
     *,
-    state: str = "",
-    task: str = "",
-    worker: str = "",
-    queue: str = "",
-    text: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
     workflows: bool = False,
     cursor: str = "",
     limit: int = 50,
+    zone: tzinfo = UTC,
+    **filters: str,
 ) -> Page[JobRow]:
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
-    *state*: a state, or waiting (due), scheduled (later), ended; '' is all. *since* and *until* are of the end of
-    ended jobs, and of the due time of others. *workflows*: only these, those called last first, and *since* and *until*
-    are of their calls. *text* is found in upper or lower case: in ids, names, errors, and in arguments that are no
-    secrets (a number, a UUID or a time too, as it is usually written), in the first 64 KB of a call (of an ended
-    member of a workflow: if it is not longer); an exact id is found at once. ValueError: no such state or cursor.
+    A query; or its filters by their names, and *text*. *since* and *until* are of the end of ended jobs, the start of
+    running ones, and the due time of others; *zone* is for times of day. *workflows*: only these, those called last
+    first, and *since* and *until* are of their calls. Text is found in ids, names, errors, and in arguments that are no
+    secrets, in the first 64 KB of a call (of an ended member of a workflow: if it is not longer); an exact id is found
+    at once. A sort by took, waited or started is of the first SORTED matches. WrongValue: no such filter or cursor.
     """
-    wanted = Wanted(state, task, worker, queue, Needle(text.strip()), since, until, workflows)
-    known = await known_tasks(connection)
-    exact = await row_of(connection, wanted.needle.typed) if wanted.needle.typed and not cursor else None
-    if exact and (not workflows or exact.kind == "workflow"):
-        return Page([exact])
+    wanted = (query or query_of(**filters)).wanted(await now(connection), zone)
+    wanted = replace(wanted, since=since or wanted.since, until=until or wanted.until, workflows=workflows)
+    measure, found, back_to, behind = MEASURES.get(wanted.sort), dict[str, JobRow](), None, ""
+    most = SORTED if measure else limit
+    async for step, behind in _steps(connection, wanted, cursor, lambda: most - len(found), PATIENCE_S):
+        found.update((row.id, row) for row in step.rows if row.id not in found)
+        back_to = (moment(step.last) or back_to) if behind else None
+    rows = list(found.values())
+    if measure:
+        rows.sort(key=lambda row: measure(row, wanted.at) or 0, reverse=True)
+    rows = await with_reasons(connection, rows[:limit])
+    return Page(rows, "" if measure else behind, back_to, len(found) if measure else 0)
+
+
+async def matching(connection: JobsRedis, query: Query, zone: tzinfo = UTC) -> AsyncIterator[JobRow]:
+    """All jobs that fit, in bounded steps, without `args` and `reason`. One that moves meanwhile may come twice."""
+    wanted, before = query.wanted(await now(connection), zone), set[str]()
+    async for step, _ in _steps(connection, wanted, call_bytes=0):
+        for row in step.rows:
+            if row.id not in before:
+                yield row
+        before = {row.id for row in step.rows}
+
+
+async def count(
+    connection: JobsRedis, query: Query, limit: int = 10_000, zone: tzinfo = UTC, patience_s: float = math.inf
+) -> tuple[int, bool]:
+    """How many jobs fit, and whether that is all: it ends at *limit*, and after this time."""
+    wanted, ids, is_all = query.wanted(await now(connection), zone), set[str](), True
+    async for step, behind in _steps(connection, wanted, "", lambda: limit - len(ids), patience_s, call_bytes=0):
+        ids.update(row.id for row in step.rows)
+        is_all = not behind
+    return len(ids), is_all
+
+
+async def _steps(
+    connection: JobsRedis,
+    wanted: Wanted,
+    cursor: str = "",
+    room: Callable[[], int] = lambda: RECORDS_PER_STEP,
+    patience_s: float = math.inf,
+    call_bytes: int = SHOWN,
+) -> AsyncGenerator[tuple[Step, str], None]:
+    """Steps along all indexes, and the cursor of what comes behind each, or '', while there is *room* for rows, and
+    until a step ends after this time."""
     name, step = _read_cursor(cursor)
-    began, indexes = time.monotonic(), await indexes_for(connection, wanted)
+    exact = await row_of(connection, wanted.job_id) if wanted.job_id and not cursor else None
+    if exact and (not wanted.workflows or exact.kind == "workflow"):
+        yield replace(START, rows=[exact]), ""
+        return
+    known, began, indexes = await known_tasks(connection), time.monotonic(), await indexes_for(connection, wanted)
     names = [index.name for index in indexes]
     number = names.index(name) if name in names else 0
-    found, back_to = dict[str, JobRow](), None
-    while number < len(indexes):
-        step = await _step(connection, known, wanted, indexes[number], step, limit - len(found))
-        found |= {row.id: row for row in step.rows if row.id not in found}
-        back_to = moment(step.last) or back_to
-        if step.at_end:
-            number, step = number + 1, START
-        if len(found) >= limit or time.monotonic() - began > PATIENCE_S:
-            break
-    rows = await with_reasons(connection, list(found.values()))
-    return Page(rows, _cursor(names[number], step), back_to) if number < len(indexes) else Page(rows)
-
-
-async def _step(
-    connection: JobsRedis, known: KnownTasks, wanted: Wanted, index: SearchIndex, after: Step, room: int
-) -> Step:
-    if index.how != "these":
-        return await step_along(connection, known, index, after, RECORDS_PER_STEP, room, wanted)
-    ids = [job_id for job_id in await ids_running(connection, wanted.worker) if job_id > after.last_id][:room]
-    step = await step_along(connection, known, index, wanted=wanted, ids=ids)
-    return replace(step, last_id=ids[-1] if ids else "", at_end=len(ids) < room)
+    while number < len(indexes) and room() > 0:
+        index = indexes[number]
+        ids = [one for one in await ids_running(connection) if one > step.last_id] if index.how == "these" else []
+        ids, more = ids[: room()], len(ids) > room()
+        step = await step_along(connection, known, index, step, RECORDS_PER_STEP, room(), wanted, ids, call_bytes)
+        if index.how == "these":
+            step = replace(step, last_id=ids[-1] if ids else "", at_end=not more)
+        number += step.at_end
+        behind = START if step.at_end else step
+        yield step, _cursor(names[number], behind) if number < len(indexes) else ""
+        step = behind
+        if time.monotonic() - began > patience_s:
+            return
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:

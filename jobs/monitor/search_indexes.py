@@ -1,29 +1,14 @@
-"""What to search for, and which indexes hold such jobs, in which order."""
+"""Which indexes hold the jobs that a search wants, in which order."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
-from ..errors import WrongValue
 from ..store import keys
 from ..store.stored_values import text
-from .search_text import NOTHING_TYPED, Needle
-
-
-@dataclass(frozen=True)
-class Wanted:
-    state: str = ""
-    task: str = ""
-    worker: str = ""
-    queue: str = ""
-    needle: Needle = NOTHING_TYPED
-    since: datetime | None = None
-    until: datetime | None = None
-    workflows: bool = False
-
-
-EVERY_JOB = Wanted()
+from .search_names import ANY
+from .wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -38,44 +23,30 @@ class SearchIndex:
     queue: str = ""  # Whose jobs it holds, if it is a queue: records of stock arq's jobs do not say.
 
 
-_SECTIONS = {
-    "": ("running", "parked", "due", "ended", "later"),
-    **dict.fromkeys(("PENDING", "RETRY"), ("due", "later")),
-    "waiting": ("due",),
-    "scheduled": ("later",),
-    "STARTED": ("running", "parked"),
-    "running": ("running",),
-    **dict.fromkeys(("SUCCESS", "FAILURE", "REVOKED", "ended"), ("ended",)),
-}
-
-_STATES = {
-    **dict.fromkeys(("running", "parked"), "STARTED"),
-    **dict.fromkeys(("due", "later"), "PENDING,RETRY"),
-    "ended": "SUCCESS,FAILURE,REVOKED",
-}
+_NEWEST_FIRST = ("running", "parked", "due", "ended", "later")
+_OLDEST_FIRST = ("ended", "due", "running", "parked", "later")
 
 
 async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex]:
-    """All indexes that may hold such a job. WrongValue for a state that cannot be."""
-    if wanted.state not in _SECTIONS:
-        raise WrongValue(f"state={wanted.state!r}: it is one of {', '.join(filter(None, _SECTIONS))}")
+    """All indexes that may hold such a job."""
     between = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
+    how, order = ("oldest", _OLDEST_FIRST) if wanted.sort == "oldest" else ("newest", _NEWEST_FIRST)
     if wanted.workflows:
-        states = wanted.state if wanted.state.isupper() else ",".join(_STATES[one] for one in _SECTIONS[wanted.state])
-        return [SearchIndex("workflows", "newest", states, connection.key.WORKFLOWS, between)]
+        states = ",".join(wanted.states_in(*order))
+        return [SearchIndex("workflows", how, states, connection.key.WORKFLOWS, between)]
     found: list[SearchIndex] = []
-    for section in _SECTIONS[wanted.state]:
-        states = wanted.state if wanted.state.isupper() else _STATES[section]
-        if wanted.state == "scheduled":  # workflows that are parked until a member ends, too
-            states += ",STARTED"
+    for section in order:
+        if not (states := ",".join(wanted.states_in(section))):
+            continue
         if section == "running":
             found.append(SearchIndex(section, "these", states))
         elif section == "parked":
-            found.append(SearchIndex(section, "newest", states, connection.key.WORKFLOWS))
+            found.append(SearchIndex(section, how, states, connection.key.WORKFLOWS))
         elif section == "ended":
-            found.append(SearchIndex(section, "newest", states, await _ended(connection, wanted), between))
+            found.append(SearchIndex(section, how, states, await _ended(connection, wanted, states), between))
         else:
-            for queue in [wanted.queue] if wanted.queue else await queue_names(connection):
+            queues = wanted.names.get("queue", ANY)
+            for queue in queues.exact or filter(queues.fit, await queue_names(connection)):
                 key = connection.key.queue_key(queue)
                 found.append(SearchIndex(f"{section} {queue}", section, states, key, between, queue))
     return found
@@ -100,13 +71,13 @@ async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
         return [job_id for job_id, holder in zip(ids, await pipe.execute(), strict=True) if holder == worker.encode()]
 
 
-async def _ended(connection: JobsRedis, wanted: Wanted) -> str:
+async def _ended(connection: JobsRedis, wanted: Wanted, states: str) -> str:
     """The smallest index that holds all that are wanted."""
-    fitting = [connection.key.HISTORY]
-    if wanted.state in ("FAILURE", "REVOKED") and wanted.task not in WORKFLOW_TASKS:  # it holds few of these
+    fitting, tasks = [connection.key.HISTORY], wanted.names.get("task", ANY)
+    if "SUCCESS" not in states and not (tasks.typed and any(map(tasks.fit, WORKFLOW_TASKS))):  # it holds few of these
         fitting.append(connection.key.UNSUCCESSFUL)
-    if wanted.task:
-        fitting.append(connection.key.ENDED + wanted.task)
+    if len(tasks.exact) == 1:
+        fitting.append(connection.key.ENDED + tasks.typed)
     sizes = [await connection.zcard(key) for key in fitting]
     return fitting[sizes.index(min(sizes))]
 

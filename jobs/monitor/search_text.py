@@ -1,7 +1,7 @@
 """A text to search for among jobs: in upper or lower case, also where it is stored as a number, an id or a time."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -12,11 +12,18 @@ from uuid import UUID
 
 import msgpack
 
+from ..tasks.masking import Mark
 from ..values.short_text import said
+from ..values.short_text import text as shown
 
-SEARCHED_CHARS = 10_000  # Characters of an exception's text that are looked at.
+SEARCHED_CHARS = 10_000  # Characters of an exception's text, and of a value as it is shown, that are looked at.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (?=\d)", re.ASCII)
+_AS_SHOWN = re.compile(r"[][(){}<>=,'\"\\]|\dj|(\d|true|false|none|nan|inf):( |$)", re.IGNORECASE)
+"""Such a text may be found in arguments as they are shown, and nowhere in what is stored of them."""
+_CONSTANTS = {"true": True, "false": False, "none": None, "null": None} | {
+    one: float(one) for one in ("nan", "inf", "-inf")
+}
 
 
 @dataclass(frozen=True)
@@ -45,29 +52,46 @@ class Needle:
             return any(map(self.is_in, chain(value, value.values())))
         if isinstance(value, list | tuple | set | frozenset):
             return any(map(self.is_in, value))
-        if isinstance(value, bool | None):
-            return False
-        if isinstance(value, int | float):
-            return value in self._numbers
-        if isinstance(value, UUID) and value == self._uuid:
-            return True
-        if isinstance(value, datetime | date | time) and self.is_in(value.isoformat()):
-            return True
-        text = said(value, SEARCHED_CHARS) if isinstance(value, BaseException) else str(value)
-        return self.typed.lower() in text.lower()
+        if isinstance(value, bool | int | float | None):
+            return self._is(value)
+        return self._is(value) or any(self.typed.lower() in text for text in _texts(value))
 
-    def as_stored(self) -> bytes:
-        """For find.lua: lower-case bytes, one of which is in each call that holds the text; '' for no text."""
-        if not self.typed:
-            return b""
+    def equals(self, value: Any) -> bool:
+        """Is it all of this value, or of one in this list: as text in either case, or as people see the value?"""
+        if isinstance(value, Mark):
+            return False
+        if isinstance(value, list | tuple | set | frozenset) and any(map(self.equals, value)):
+            return True
+        return self._is(value) or self.typed.lower() in _texts(value) or self.typed == shown(value, SEARCHED_CHARS)
+
+    def is_in_shown(self, line: Callable[[int], str]) -> bool:
+        """Is it in arguments as people see them? Of those, `is_in` does not know `[1, 2]` and `Decimal('1')`."""
+        return _AS_SHOWN.search(self.typed) is not None and self.typed.lower() in line(SEARCHED_CHARS).lower()
+
+    def _is(self, value: Any) -> bool:
+        """Is it this constant, number or UUID?"""
+        if isinstance(value, int | float | None) and self.typed.lower() in (
+            "null" if value is None else "",
+            str(value).lower(),
+        ):
+            return True
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value in self._numbers
+        return isinstance(value, UUID) and value == self._uuid
+
+    def as_stored(self) -> list[bytes]:
+        """For find.lua: lower-case bytes, one of which each call holds that has the text; []: look at every call."""
+        if _AS_SHOWN.search(self.typed):
+            return []
         numbers = [n for n in self._numbers if isinstance(n, float) or -(2**63) <= n < 2**64]
         found = [self._part(), *map(msgpack.packb, numbers)]
+        if self.typed.lower() in _CONSTANTS:
+            found.append(msgpack.packb(_CONSTANTS[self.typed.lower()]))
         if self._uuid is not None:
             found.append(self._uuid.bytes)
         if _MOMENT.match(self.typed):
             found.append(self.typed.replace(" ", "T", 1).encode())
-        packed: bytes = msgpack.packb([one.lower() for one in found], use_bin_type=False)
-        return packed
+        return [one.lower() for one in found]
 
     def _part(self) -> bytes:
         """The longest part of the text that has one form of bytes in lower case."""
@@ -77,4 +101,8 @@ class Needle:
         return max(runs, key=len, default="").encode()
 
 
-NOTHING_TYPED = Needle("")
+def _texts(value: Any) -> list[str]:
+    """What it is as text, in lower case."""
+    texts = [said(value, SEARCHED_CHARS) if isinstance(value, BaseException) else str(value)]
+    texts += [value.isoformat()] if isinstance(value, datetime | date | time) else []
+    return [text.lower() for text in texts]

@@ -21,7 +21,7 @@ class KnownTask:
 
     def packed(self) -> str:
         own = self.secrets
-        secrets = {"rest": own.rest, "places": own.places, "names": own.names}
+        secrets = {"rest": own.rest, "places": own.places, "names": own.names, "parameters": own.parameters}
         return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)
 
 
@@ -52,7 +52,8 @@ def _read(stored: bytes | None) -> KnownTask | None:
     try:
         about: dict[str, Any] = json.loads(stored or b"")
         places = {int(place): str(name) for place, name in about["places"].items()}
-        secrets = Secrets(places, about["rest"], tuple(map(str, about["names"])))
+        parameters = tuple(map(str, about.get("parameters", ())))  # none: declared by a worker of before 0.2.0
+        secrets = Secrets(places, about["rest"], tuple(map(str, about["names"])), parameters)
         return KnownTask(str(about["queue"]), secrets, about.get("expires"))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -54,6 +54,9 @@ class Secrets:
     places: Mapping[int, str] = field(default_factory=dict)  # place -> the parameter's name.
     rest: int = -1
     names: tuple[str, ...] = ()  # Secret ones that can only be given by name.
+    parameters: tuple[str, ...] = field(
+        default=(), compare=False
+    )  # Names of all places; of those from one on: `*rest`.
 
     def hide(self, name: str) -> bool:
         """Is the argument given by this name a secret, here or by what its worker says?"""
@@ -121,7 +124,10 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     places = {place: one.name for place, one in secret if one.kind not in by_name_only}
     rest = [place for place, one in secret if one.kind == one.VAR_POSITIONAL]
     names = tuple(one.name for _, one in secret if one.kind == one.KEYWORD_ONLY)
-    return Secrets(places, rest[0] if rest else -1, names)
+    placed = (
+        f"{'*' * (one.kind == one.VAR_POSITIONAL)}{one.name}" for one in parameters if one.kind not in by_name_only
+    )
+    return Secrets(places, rest[0] if rest else -1, names, tuple(placed))
 
 
 class _Masker:

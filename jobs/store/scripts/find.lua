@@ -1,22 +1,22 @@
 -- A bounded step along an index of jobs: rows of those that fit, and how far it came. Changes nothing.
 -- A step begins behind the id that the last one ended with. If that has moved meanwhile, it begins at the score that it had:
 -- then some jobs come again, and none is passed over.
--- ARGV: how: newest (a list of jobs by time, from its end), due or later (a queue), waiting (a queue, without calls and logs), or
---   these (the ids that follow)
+-- ARGV: how: newest or oldest (a list of jobs by time, from its end or its start), due or later (a queue), waiting (a queue,
+--   without calls and logs), or these (the ids that follow)
 --   the key, score and id that the last step ended with or '', lowest and highest score, most jobs to look at, most rows,
---   states with commas or '', task, worker and queue, each or '', texts to search for (packed byte strings in lower case, one
---   of which a row must hold) or '', ids ...
+--   states with commas or '', a first look at the others, packed: for task, queue, worker and error texts, of which the name has
+--   one; as `texts` lists of byte strings in lower case, of each of which a row holds one. It may let through too many jobs,
+--   never too few. Bytes of a call to read (0: none, if its task is known), ids ...
 -- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
 --   row: id, its state, those fields of its record, why it does not run, as far as its own keys say, bytes of its call
 local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
-local states, task, worker, queue = unpack(ARGV, 9, 12)
-local needles = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13])
+local states, asked, call_bytes = ARGV[9], cmsgpack.unpack(ARGV[10]), tonumber(ARGV[11])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
   'parent', 'path', 'log', 'expires', 'suspect', 'revoked' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
-local SHOWN, SEARCHED = 4096, 65536 -- bytes of a call that are read, and in a search for text; arguments come first
+local SHOWN, LONGEST = 4096, 65536 -- bytes of a call that are read where they name its task, and of an entry of a journal
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
 local rows, at_end = {}, 1
@@ -43,9 +43,16 @@ local function beyond(score)
   return how == 'due' and score > now or score > (tonumber(highest) or math.huge)
 end
 
+local function has_one(text, parts)
+  for _, part in ipairs(parts) do
+    if text:find(part, 1, true) then return true end
+  end
+  return #parts == 0
+end
+
 -- What an id's record says it is, as far as this index shows such jobs; nothing if it does not.
 local function state_of(id)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue')
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue', 'error')
   local state = r[1] or 'PENDING'
   if is_terminal(state) and in_queue then state = 'PENDING' end -- a stock producer uses the id again
   if not is_terminal(state) then
@@ -54,10 +61,10 @@ local function state_of(id)
   end
   if in_queue and state == 'STARTED' and not (r[2] and states:find(state, 1, true)) then return end
   if states ~= '' and not (',' .. states .. ','):find(',' .. state .. ',', 1, true) then return end
-  if task ~= '' and r[3] and r[3] ~= task then return end
-  if worker ~= '' and r[4] ~= worker then return end
-  if queue ~= '' and (r[5] or queue) ~= queue then return end
-  return state
+  -- where stock arq has called it, only its call and its queue say what they are
+  if r[3] and not has_one(r[3], asked.task) or r[5] and not has_one(r[5], asked.queue) then return end
+  if #asked.error > 0 and not r[6] then return end
+  return has_one(r[4] or '', asked.worker) and has_one(r[6] or '', asked.error) and state
 end
 
 -- `suspect`: its worker is gone; `running`: a stock worker has it. What is no number is no place in a list.
@@ -72,20 +79,19 @@ local function hold_of(id, state, task, fields)
 end
 
 -- The result of a member is in the journal of its workflow, behind a letter. It is read as a whole, so only if it is short.
-local function stored_call(id, state, parent, path)
-  local most = needles and SEARCHED or SHOWN
+local function stored_call(id, state, parent, path, most)
   if not is_terminal(state) then return redis.call('GETRANGE', JOB .. id, 0, most - 1) end
   local result = redis.call('GETRANGE', RESULT .. id, 0, most - 1)
-  if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > SEARCHED then return result end
+  if result ~= '' or not parent or redis.call('HSTRLEN', JOURNAL .. parent, path) > LONGEST then return result end
   return (redis.call('HGET', JOURNAL .. parent, path) or ''):sub(2, most + 1)
 end
 
-local function has_one(text)
-  text = text:lower()
-  for _, needle in ipairs(needles) do
-    if text:find(needle, 1, true) then return true end
+local function has_all(fields)
+  local text = table.concat(fields, '\0'):lower()
+  for _, parts in ipairs(asked.texts) do
+    if not has_one(text, parts) then return false end
   end
-  return false
+  return true
 end
 
 local function look(id, score)
@@ -93,12 +99,14 @@ local function look(id, score)
   if not state then return end
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
   local task, call = fields[AT.task], ''
-  if how == 'waiting' then fields[AT.log] = '' else call = stored_call(id, state, fields[AT.parent], fields[AT.path]) end
-  if needles and not (has_one(call) or has_one(fields[AT.log] or '') or has_one(fields[AT.tree] or '') or has_one(id)) then return end
+  if how == 'waiting' then fields[AT.log] = ''
+  elseif call_bytes > 0 or not task then
+    call = stored_call(id, state, fields[AT.parent], fields[AT.path], call_bytes > 0 and call_bytes or SHOWN)
+  end
   local due, hold = tonumber(fields[AT.due]) or in_queue and score, hold_of(id, state, task, fields)
   fields[AT.due] = due and as_text(as_moment(due))
   for i = 1, #FIELDS do fields[i] = fields[i] or '' end
-  rows[#rows + 1] = { id, state, fields, hold, call }
+  if #asked.texts == 0 or has_all({ call, id, unpack(fields) }) then rows[#rows + 1] = { id, state, fields, hold, call } end
 end
 
 local function look_along(page)
@@ -113,7 +121,7 @@ local function look_along(page)
 end
 
 if how == 'these' then
-  for i = 14, #ARGV do look(ARGV[i], 0) end
+  for i = 12, #ARGV do look(ARGV[i], 0) end
 elseif redis.call('TYPE', key).ok == 'zset' then
   at_end = look_along(read_page())
 end

@@ -7,18 +7,17 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count as numbers
 from typing import Any
 from uuid import UUID
 
-import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import Result, chord, encoding, group, task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import JobRow, find
+from jobs.monitor import JobRow, count, find, matching, parse
 from jobs.monitor.search_text import Needle
 from jobs.store import keys
 from jobs.store.keys import Keys
@@ -74,7 +73,7 @@ async def test_jobs_in_every_state_are_found(connection: JobsRedis, start_online
     assert await ids(worker="nobody") == set()
     [row] = await all_of(connection, state="RETRY")
     assert (row.kind, row.error) == ("retry", "OSError: not today")
-    with pytest.raises(ValueError, match="state='LOST'"):
+    with pytest.raises(ValueError, match="state:LOST: write pending, retry"):
         await find(connection, state="LOST")
 
 
@@ -160,7 +159,7 @@ HELD = {
 
 
 async def test_a_text_finds_what_is_written_so_whatever_it_is_stored_as(connection: JobsRedis) -> None:
-    names = (f"id-{'x' * length}" for length in count(1))  # a search finds ids, too: these hold no digit
+    names = (f"id-{'x' * length}" for length in numbers(1))  # a search finds ids, too: these hold no digit
     wanted = {
         text: [(await tasks.log.apply_async((value,), countdown=3600, task_id=next(names))).id for value in values]
         for text, values in HELD.items()
@@ -183,7 +182,7 @@ def test_no_call_is_passed_over_that_holds_the_text(value: Any) -> None:
     """What Redis compares is a first look: it may let through too many calls, and never too few."""
     needle = Needle(str(value).strip())
 
-    first_look = msgpack.unpackb(needle.as_stored() or msgpack.packb([b""]), raw=True)
+    first_look = needle.as_stored() or [b""]
 
     assert needle.is_in(value)
     assert any(one in encoding.dumps([value]).lower() for one in first_look)
@@ -328,3 +327,48 @@ async def test_a_revoked_member_is_found_too(connection: JobsRedis, start_online
     assert [row.args for row in await all_of(connection, text="嫩芽")] == ["'嫩芽'"]
     [row] = [row for row in await all_of(connection, state="ended") if row.id == member.id]
     assert (row.args, row.state) == ("", "SUCCESS")
+
+
+async def test_a_query_finds_by_times_errors_and_attempts_and_sorts(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    await start_online()
+    naps = [await tasks.nap.delay(seconds) for seconds in (0.2, 0.4, 0)]
+    for nap in naps:
+        await nap.get(timeout=10)
+    bad, waits = await tasks.fail.delay("bad"), await tasks.patient.delay()
+    await reach(bad, "FAILURE")
+    await reach(waits, "RETRY")
+    await connection.hset(f"{Keys.RECORD}{bad.id}", "error", "ab12cd")  # type: ignore[misc]
+    names = {result.id: n for n, result in enumerate([*naps, bad, waits])}
+
+    async def found(line: str) -> list[int]:
+        return [names[row.id] for row in await all_of(connection, query=parse(line))]
+
+    assert await found("task:tests.nap sort:took") == [1, 0, 2]
+    starts = [row.started for row in (await find(connection, parse("sort:started"))).rows if row.started]
+    assert starts == sorted(starts, reverse=True)
+    assert len(starts) == 5
+    assert await found("state:ended sort:oldest") == [*reversed(await found("state:ended sort:newest"))]
+    assert sorted(await found("took:>150ms took:<300ms")) == [0]
+    assert await found("error:ab12cd") == await found("error:* since:1h") == [3]
+    assert await found("attempts:1 state:retry,failed") == [3, 4]
+    assert await found("waited:>1h") == []
+
+
+async def test_all_that_match_are_counted_and_read_in_bounded_steps(connection: JobsRedis) -> None:
+    later = await tasks.log.apply_many([(n,) for n in range(1_200)], countdown=3600)
+    await tasks.multiply.apply_async((1, 2), countdown=3600)
+    query = parse("task:tests.l* state:scheduled")
+
+    await connection.config_resetstat()
+    found = [row.id async for row in matching(connection, query)]
+
+    assert sorted(found) == sorted(result.id for result in later)
+    assert (await connection.info("commandstats"))["cmdstat_evalsha"]["calls"] <= 1_201 // 250 + 3
+    assert await count(connection, query) == (1_200, True)
+    assert await count(connection, query, limit=1_000) == (1_000, False)
+    assert (await count(connection, query, patience_s=0))[1] is False
+    assert await count(connection, parse("message:77")) == (0, True), "no worker has declared its names"
+    assert await count(connection, parse('"1":77')) == (1, True)
+    assert [row.args async for row in matching(connection, parse('"1":77'))] == ["77"]
