@@ -10,6 +10,7 @@ from ..values import checks
 from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
 from .control import call_command, control_command, purge_command, retry_command
+from .errors import errors_command
 from .events import events_command
 from .frame import USAGE, Target
 from .inspect import inspect_command, schedules_command, status_command
@@ -19,7 +20,7 @@ from .workflows import workflows_command
 
 COMMANDS = [
     status_command, inspect_command, result_command, why_command, call_command, purge_command, control_command,
-    retry_command, schedules_command, workflows_command, events_command, worker_command,
+    retry_command, schedules_command, workflows_command, errors_command, events_command, worker_command,
 ]  # fmt: skip
 
 

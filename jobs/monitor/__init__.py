@@ -12,6 +12,7 @@ from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume,
 from .audit_log import AuditEntry, audit, note, noted, pauses
 from .bulk_plan import Plan, confirm, plan, read_plan, start
 from .counters import Count, Minute, last_minutes, minutes, totals
+from .error_groups import ErrorGroup, error, errors, mark_error
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
 from .masked_call import MaskedCall, call_of, unfinished_calls
@@ -31,13 +32,13 @@ from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 from .workflow_steps import SKIPPED, Step
 
 __all__ = [
-    "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "Minute",
-    "NotRetried", "Page", "Plan", "Purge", "QuarqError", "Query", "QueueInfo", "Reason", "ScheduleInfo", "Situation",
-    "Step", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "count",
-    "error_text", "events", "find", "forget_schedule", "lapsed", "last_minutes", "matching", "minutes", "move", "note",
-    "noted", "now", "original_of", "parse", "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue",
-    "purgeable", "query_of", "queue_names", "queues", "queues_named", "quiet", "read_plan", "reruns_of", "reschedule",
-    "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit",
-    "shutdown", "situation", "start", "tasks", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
-    "workflow", "workflows",
+    "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "ErrorGroup", "Event", "JobInfo", "JobRow", "MaskedCall",
+    "Minute", "NotRetried", "Page", "Plan", "Purge", "QuarqError", "Query", "QueueInfo", "Reason", "ScheduleInfo",
+    "Situation", "Step", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of",
+    "confirm", "count", "error", "error_text", "errors", "events", "find", "forget_schedule", "lapsed",
+    "last_minutes", "mark_error", "matching", "minutes", "move", "note", "noted", "now", "original_of", "parse",
+    "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "query_of", "queue_names",
+    "queues", "queues_named", "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
+    "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start",
+    "tasks", "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ POISON = 3  # Crashes that end a job: see note_lapse in claim.lua.
 HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 2 * 86_400
+ERROR_GROUPS = 1_000
+ERRORS_KEPT_S = 3 * 86_400
+ERRORS_IN_MINUTE = 128  # Groups that a minute counts: as many as Redis keeps in a short list.
 WORKER_FORGOTTEN_MS = 60_000
 WORKER_SILENT_MS = 15_000  # A worker that was not seen for this long does not count as one that serves its queues.
 SCHEDULE_GONE_MS = 180_000  # So long after a worker last said that it has a schedule, none has it any more.
@@ -52,6 +55,9 @@ class Keys:
     WAKE = "jobs:wake:"                 # <queue>  list of tokens       -  never more than one
     STATS = "jobs:stats:"               # <minute> hash of counters     STATS_KEPT_S
     TOTALS = "jobs:totals"              #          hash of counters     -  the same, since ever
+    ERRORS = "jobs:errors"              #          zset group -> seen   ERROR_GROUPS, those seen last
+    ERROR = "jobs:error:"               # <group>  hash: about it       with its place in jobs:errors
+    ERRORS_OF = "jobs:errors:"          # <minute> hash group -> n      ERRORS_KEPT_S
     TASKS = "jobs:tasks"                #          hash task -> about   -  as many as workers ever knew
     QUEUES = "jobs:queues"              #          set of names         -  those that hold a job, others for a while
     SERVED = "jobs:served"              #          zset name -> seen    STATS_KEPT_S after it was last served
@@ -85,9 +91,10 @@ class Keys:
 
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-                 LEASES),
+                 LEASES, ERRORS),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
-        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK),
+        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK, ERROR,
+                 ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
         "list": (WAKE,),
         "stream": (AUDIT,),

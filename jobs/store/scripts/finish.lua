@@ -6,9 +6,9 @@
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
 -- ARGV: worker, history kept, its listener, then for each a packed row, its result, and the words of the calls that follow (see
 --   `read_call`)
---   row: id, token, state, result ttl ms, delay ms, run ms, log entry, extra (unknown since; of a PARKED workflow how many
---   members' ends it has seen; `by member` of a workflow that failed because a member did, which is counted and listed
---   already), ms from due to its start or -1, number of calls that follow
+--   row: id, token, state, result ttl ms, delay ms, run ms, log entry (of a failed attempt: it, task, type, place and message),
+--   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed because
+--   a member did, which is counted and listed already), ms from due to its start or -1, number of calls that follow
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
@@ -35,6 +35,12 @@ local function park(id, token, queue, delay, seen, attempts, due, revoked)
   requeue(id, token, nil, queue, 'PENDING', now + delay, { 'attempts', attempts - 1, 'parked', 1 })
 end
 
+local function note_attempt(id, record, entry)
+  if type(entry) ~= 'table' then return log_attempt(id, record.log or '', entry) end
+-- include: grouping
+  log_attempt(id, record.log or '', entry[1], 'error', group_failure(id, record.task, entry, now))
+end
+
 local function finish(result, id, token, state, ttl, delay, run, entry, extra, wait)
   local record = read_record(id)
   if record.owner ~= token then return redis.call('HGET', RECORD .. id, 'settled') == token and 0 or -1 end
@@ -46,7 +52,7 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
     return 1
   end
   if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
-  if entry ~= '' then log_attempt(id, record.log or '', entry) end
+  if entry ~= '' then note_attempt(id, record, entry) end
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it

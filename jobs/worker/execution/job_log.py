@@ -60,7 +60,7 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
     if outcome.state == PENDING or (outcome.state == RETRY and outcome.why == "cancelled"):
         logger.info("%6.2fs ↻ %s cancelled, will be run again", run_s, ref, extra=fields)
     elif outcome.state == RETRY:
-        why = _reason(outcome.value)
+        why = _reason(reason_of(outcome.value))
         logger.info("%6.2fs ↻ %s retrying job in %0.2fs%s", run_s, ref, outcome.delay_s, why, extra=fields)
     elif outcome.state == PARKED:
         logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
@@ -121,10 +121,14 @@ def _fields(job: ClaimedJob, call: CallData, state: str, run_s: float | None = N
     return fields
 
 
+def reason_of(error: BaseException | None) -> BaseException | None:
+    """What made an attempt fail. arq's Retry is no reason; what it was raised from, or while handling, may be one."""
+    if isinstance(error, arq.worker.Retry | arq.worker.RetryJob):
+        return error.__cause__ or error.__context__
+    return error
+
+
 def _reason(error: BaseException | None) -> str:
-    """What made it try again. arq's Retry is no reason; what it was raised from, or while handling, may be one."""
-    if isinstance(error, arq.worker.Retry):
-        error = error.__cause__ or error.__context__
     return "" if error is None else f", {type(error).__name__}: {said(error, REASON_CHARS)}"
 
 

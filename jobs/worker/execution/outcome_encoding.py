@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import msgpack
@@ -18,8 +19,9 @@ from ...values.exceptions import traceback_text, whole_text
 from ...values.sendable import DEPTH, check, too_large
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
-from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
+from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, Outcome
 from .held_job import HeldJob, request_of
+from .job_log import reason_of
 from .runnables import decode_call
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -78,15 +80,15 @@ class OutcomeEncoder:
             result, outcome = self.result(held, outcome, run_ms)
         held.outcome = outcome
         times = ttl_ms, int(min(outcome.delay_s * 1000, keys.LAST_MS)), str(run_ms)
-        entry, calls = self._log_entry(job, outcome, run_ms), self._what_follows(held, outcome)
+        entry, calls = self._log_entry(held, outcome, run_ms), self._what_follows(held, outcome)
         row = job.id, job.token, outcome.state, *times, entry, _extra(outcome), job.wait_ms, len(calls)
         return [pack_row(row), result, *(word for call in calls for word in call.words())]
 
     def _bare_failure(self, held: HeldJob, error: Exception) -> Row:
         """A FAILURE without a result: nothing in it is the job's own but its id."""
         why = f"its outcome cannot be written: {text(error, 500)}"
-        held.outcome = outcome = Outcome(FAILURE, why=why)
-        entry = self._log_entry(held.job, outcome, 0)
+        held.outcome = outcome = Outcome(FAILURE, EncodingError(why))
+        entry = self._log_entry(held, outcome, 0)
         job, times = held.job, (_ttl_ms(outcome), 0, "0")
         return [pack_row((job.id, job.token, FAILURE, *times, entry, "", job.wait_ms, 0)), b""]
 
@@ -147,16 +149,21 @@ class OutcomeEncoder:
         check(data["r"], encoding.WRAPPED if wrapped else DEPTH)
         return encoding.pack(data)
 
-    def _log_entry(self, job: ClaimedJob, outcome: Outcome, run_ms: int) -> bytes:
-        """One entry of the job's log of attempts; a first success needs none."""
+    def _log_entry(self, held: HeldJob, outcome: Outcome, run_ms: int) -> bytes | list[bytes | str]:
+        """One entry of the job's log of attempts; a first success needs none. Of a failed attempt, with what it is
+        grouped by.
+        """
         if outcome.state in (SUCCESS, PARKED):
             return b""
-        why = outcome.why
-        raised = outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException)
-        if raised and why != "cancelled":
-            why = traceback_text(outcome.value)
+        job, why, error = held.job, outcome.why, None
+        if outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException) and why != "cancelled":
+            why, error = traceback_text(outcome.value), reason_of(outcome.value)
         entry = [job.attempts, self.worker, job.received, job.received + run_ms, outcome.state]
-        return encoding.dumps([*entry, whole_text(why)])
+        packed = encoding.dumps([*entry, whole_text(why)])
+        if error is None or outcome.by_member:
+            return packed
+        failures = import_module("...contrib.failures", __package__)
+        return [packed, held.call.task, *failures.parts_of(error, why)]
 
 
 def _ttl_ms(outcome: Outcome) -> int:

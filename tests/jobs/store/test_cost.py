@@ -12,7 +12,7 @@ from jobs.client.connection import JobsRedis
 from jobs.store import keys, scripts
 from jobs.store.script_connection import ScriptConnection
 from jobs.worker.claim import Claimer
-from jobs.worker.execution.claimed_job import SUCCESS, CallData, Outcome
+from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, Outcome
 from jobs.worker.execution.held_job import HeldJob
 from jobs.worker.execution.outcome_encoding import OutcomeEncoder
 from jobs.worker.lease_renewer import words
@@ -20,10 +20,11 @@ from settings import ROOT
 from tests.jobs.worker import tasks
 
 MANY = 20
+WELL, BADLY = Outcome(SUCCESS, 3, keep_s=3600), Outcome(FAILURE, ValueError("no luck"), keep_s=3600)
 NOT_OF_A_SCRIPT = {"evalsha", "eval", "info", "config|resetstat", "unlink"}
 
 
-async def way_of(n: int, redis: JobsRedis) -> AsyncIterator[str]:
+async def way_of(n: int, redis: JobsRedis, outcome: Outcome) -> AsyncIterator[str]:
     """From the call to the end, with the words that a worker sends: the name of each script that has run."""
     connection = ScriptConnection(redis.connection_pool, redis.key)
     claimer, encoder = Claimer(connection, "w", ["default"], lease_s=60), OutcomeEncoder(redis, "w")
@@ -40,7 +41,6 @@ async def way_of(n: int, redis: JobsRedis) -> AsyncIterator[str]:
     await connection.run(scripts.RENEW, ["w", 60_000, "default", 2, 2, "tests.multiply", "{}", "host", "h", *held])
     yield "renew"
     await forget_the_last_second(redis)
-    outcome = Outcome(SUCCESS, 3, keep_s=3600)
     rows = [encoder.row(HeldJob(job, None, redis, None, CallData("tests.multiply")), outcome) for job in jobs]
     answers = await connection.run(
         scripts.FINISH, ["w", keys.HISTORY_LENGTH, "", *(word for row in rows for word in row)]
@@ -56,10 +56,10 @@ async def forget_the_last_second(redis: JobsRedis) -> None:
     await redis.unlink(redis.key.ALIVE, *(f"{redis.key.STATS}{minute + n}" for n in range(2)))
 
 
-async def counted(redis: JobsRedis, n: int) -> dict[str, Counter[str]]:
+async def counted(redis: JobsRedis, n: int, outcome: Outcome = WELL) -> dict[str, Counter[str]]:
     """How often each command ran in each script."""
     found = {}
-    async for script in way_of(n, redis):
+    async for script in way_of(n, redis, outcome):
         stats = await redis.info("commandstats")
         commands = {name.removeprefix("cmdstat_"): row["calls"] for name, row in stats.items()}
         found[script] = Counter({name: n for name, n in commands.items() if name not in NOT_OF_A_SCRIPT})
@@ -69,6 +69,11 @@ async def counted(redis: JobsRedis, n: int) -> dict[str, Counter[str]]:
 
 def listed(commands: Counter[str]) -> str:
     return ", ".join(f"{name.upper()}{f' x {n}' if n > 1 else ''}" for name, n in sorted(commands.items()) if n)
+
+
+def each_more(one: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> Counter[str]:
+    """What `finish` does for each job, where MANY ended and where one did."""
+    return Counter({name: (many["finish"][name] - n) // (MANY - 1) for name, n in one["finish"].items()})
 
 
 def table(one: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> str:
@@ -91,3 +96,14 @@ async def test_the_page_has_what_each_script_reads_and_writes(redis_url: str) ->
 
     page = (ROOT / "docs" / "cost.md").read_text()
     assert found in page, f"docs/cost.md has another table than Redis counts. This is the new one:\n\n{found}\n"
+
+
+async def test_the_page_has_what_a_failed_attempt_takes_besides(redis_url: str) -> None:
+    async with connect(redis_url) as redis:
+        await counted(redis, 1, BADLY)  # the first of its error in this minute
+        well = each_more(await counted(redis, 1), await counted(redis, MANY))
+        badly = each_more(await counted(redis, 1, BADLY), await counted(redis, MANY, BADLY))
+
+    found = listed(badly - well)
+    page = (ROOT / "docs" / "cost.md").read_text()
+    assert f"its error ({found})" in page, f"docs/cost.md says something else than {found}"

@@ -1,0 +1,109 @@
+"""Failed attempts in groups: those that failed in the same way are one, with how often and when they came."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from ..client.connection import JobsRedis
+from ..errors import WrongValue
+from ..store import keys, scripts
+from ..store.store import now_ms
+from ..store.stored_values import read_as, text, whole
+from ..values import checks
+from ..values.must_await import awaited
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+PARTS = 60  # Of the time that is asked for, each with its count.
+STATES = "open", "resolved", "ignored"
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Attempts that failed in the same way: of one task, class, place and message, with `…` for what differs there."""
+
+    id: str
+    task: str
+    type: str  # `shop.CardDeclined`; Python's classes and those of this library have no module.
+    place: str  # `shop/cards.py in charge`; '' where no code of the application failed.
+    message: str
+    first: datetime
+    last: datetime
+    total: int  # Attempts since the first.
+    state: str  # open, resolved (until it fails again) or ignored.
+    above: int  # An ignored one is open again when more than this many fail in a minute; 0: it never is.
+    came_back: datetime | None  # When it was open again by itself.
+    jobs: tuple[str, ...]  # Ids of those that failed last, the latest first.
+    counts: tuple[int, ...]  # Of each of the PARTS of the time asked for, or of each minute if it has fewer.
+
+    @property
+    def count(self) -> int:
+        """Attempts in the time that was asked for."""
+        return sum(self.counts)
+
+
+async def errors(
+    connection: JobsRedis, *, since: timedelta = HOUR, state: str = "open", sort: str = "count"
+) -> list[ErrorGroup]:
+    """The groups that failed in the time *since*, at most the last 72 hours: those in a state, or `all`; by count,
+    first or last, the highest first. A minute counts 128 groups. WrongValue: an option with a wrong value.
+    """
+    _one_of("state", state, (*STATES, "all"))
+    _one_of("sort", sort, ("count", "first", "last"))
+    groups = [group for group in await _groups(connection, since) if state in ("all", group.state)]
+    return sorted(groups, key=lambda group: (getattr(group, sort), group.last), reverse=True)
+
+
+async def error(connection: JobsRedis, error_id: str, since: timedelta = HOUR) -> ErrorGroup | None:
+    """One group, with what it counts *since*; None if there is none of this id."""
+    return next(iter(await _groups(connection, since, [error_id.encode(errors="replace")])), None)
+
+
+@awaited
+async def mark_error(connection: JobsRedis, error_id: str, state: str, above: int = 0) -> bool:
+    """Have a group resolved, ignored (with *above*: until more than that many fail in a minute) or open; False if there
+    is none of this id. WrongValue: another state, or an *above* below 0."""
+    _one_of("state", state, STATES)
+    return bool(await connection.run_script(scripts.MARK, error_id, state, checks.count("above", above)))
+
+
+def _one_of(option: str, value: str, words: Sequence[str]) -> None:
+    if value not in words:
+        raise checks.refusal(WrongValue, option, value, f"one of {', '.join(words)}")
+
+
+async def _groups(connection: JobsRedis, since: timedelta, names: Iterable[bytes] = ()) -> list[ErrorGroup]:
+    n = min(max(-(-checks.span("since", since) // MINUTE), 1), keys.ERRORS_KEPT_S // 60)
+    key, first = connection.key, await now_ms(connection) // 60_000 - n + 1
+    counts: dict[bytes, list[int]] = {}
+    async with connection.pipeline(transaction=False) as pipe:
+        pipe.zrange(key.ERRORS, "+inf", first * 60_000, byscore=True, desc=True, offset=0, num=keys.ERROR_GROUPS)  # type: ignore[arg-type]
+        for minute in range(first, first + n):
+            pipe.hgetall(f"{key.ERRORS_OF}{minute}")
+        latest, *minutes = map(_readable, await pipe.execute(raise_on_error=False))
+        for minute, fields in enumerate(minutes):
+            for name, count in fields.items():
+                of_parts = counts.setdefault(name, [0] * min(n, PARTS))
+                of_parts[minute * len(of_parts) // n] += whole(count)
+        names = list(names or latest)
+        for name in names:
+            pipe.hgetall(key.ERROR + text(name))
+        found = zip(names, map(_readable, await pipe.execute(raise_on_error=False)), strict=True)
+    return [
+        read_as(
+            ErrorGroup, fields, id=text(name), total=whole(fields.get(b"count")),
+            jobs=tuple(text(fields.get(b"jobs")).split("\n")), counts=tuple(counts.get(name, [0] * min(n, PARTS))),
+        )
+        for name, fields in found if fields
+    ]  # fmt: skip
+
+
+def _readable(answer: Any) -> Any:
+    """What a key holds, nothing where somebody has written over it."""
+    if not isinstance(answer, Exception):
+        return answer
+    if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
+        return {}
+    raise answer
