@@ -13,9 +13,8 @@ from ..store import default
 from ..store.cancellation import retrieve_exception
 from ..tasks import registry
 from ..tasks.blocking_calls import BlockingTask
-from ..tasks.call_options import checked
+from ..tasks.call_options import CallOptions, ManyOptions, TaskKeywords, checked
 from ..tasks.current import CurrentJob, Request, running_job
-from ..tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.parameters import ANNOTATED, Parameters
 from ..values import checks, exceptions

@@ -7,10 +7,10 @@ from functools import partial
 
 from redis.asyncio.connection import ConnectionPool
 
+from .call import Sender
 from .keys import Keys
 from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
-from .sender import Sender
 
 CLOSE_LOOPS_S = 2  # How long the closing of a connection waits for the loops of other threads.
 

@@ -14,11 +14,11 @@ from redis.asyncio.connection import ConnectionPool
 
 from ..errors import NotConnected, QueueUnavailable
 from . import scripts
+from .call import refuse
 from .cancellation import cancel_until_ended
 from .keys import Keys
 from .outage import Changes, while_away
 from .script_connection import ScriptConnection
-from .sender import refuse
 from .stored_values import text
 from .subscription import Subscription
 

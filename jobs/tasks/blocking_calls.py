@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, 
 from ..errors import NotAwaited
 from ..values.must_await import running
 from ..values.wrong_calls import Explains, all_explained
-from .option_types import CallOptions, ManyOptions
+from .call_options import CallOptions, ManyOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")

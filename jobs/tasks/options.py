@@ -10,8 +10,7 @@ from typing import Any
 
 from ..errors import Retry
 from ..values import checks
-from .call_options import advice
-from .option_types import TaskHook
+from .call_options import TaskHook, advice
 from .rate_limit import stored_rate
 
 

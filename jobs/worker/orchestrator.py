@@ -16,10 +16,9 @@ from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
 from ..errors import QuarqError, QueueUnavailable, RemoteError
 from ..store import default
-from ..store.call import Call
+from ..store.call import Call, refuse
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
-from ..store.sender import refuse
 from ..store.store import CLASH, REFUSED, TAKEN, Store
 from ..store.stored_values import chunked, text
 from ..tasks.current import CurrentJob, without_slot

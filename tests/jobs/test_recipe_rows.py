@@ -23,7 +23,7 @@ import pytest
 
 from jobs import Result, connect, group, send_task, signature
 from jobs.errors import DoesNotFit, RemoteError, ResultUnknown, TaskRevoked, TimeLimitExceeded, WorkerLost
-from jobs.tasks.option_types import CallOptions
+from jobs.tasks.call_options import CallOptions
 from jobs.tasks.options import TaskOptions
 from settings import ROOT
 from tests.jobs import recipe_tasks as tasks

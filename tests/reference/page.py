@@ -12,8 +12,8 @@ import jobs.testing
 from jobs import errors
 from jobs.client.connection import ConnectionKeywords
 from jobs.client.job_info import Attempt, JobInfo, JobRecord
+from jobs.tasks.call_options import CallOptions, ManyOptions, TaskKeywords
 from jobs.tasks.current import Request
-from jobs.tasks.option_types import CallOptions, ManyOptions, TaskKeywords
 from jobs.tasks.options import TaskOptions
 from jobs.worker.worker_options import WorkerKeywords, WorkerOptions
 from settings import ROOT

@@ -15,8 +15,7 @@ from typing import get_args, get_origin, get_type_hints  # isort: skip
 
 from ...errors import EncodingError, SettingsMistake
 from ..sendable import LEAVES, RECORDS, check_all
-from .compounds import KINDS, Fields, entries, fields_of, record, several, union
-from .shape import ANY, DECLARED, Misfit, Shape, Way, via
+from .shape import ANY, DECLARED, KINDS, Fields, Misfit, Shape, Way, entries, fields_of, record, several, union, via
 
 _ALSO: Mapping[Any, set[type]] = {int: {bool}, float: {int, bool}, complex: {float, int, bool}, date: {datetime}}
 """What type checkers take for a type, too."""

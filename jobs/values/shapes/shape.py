@@ -1,7 +1,13 @@
-"""What a shape is, and that of a class whose values two functions convert."""
+"""Shapes: of a class whose values two functions convert, of what has values inside, and of classes with fields."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import dataclasses
+import inspect
+import sys
+from collections import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from itertools import combinations, product, repeat
 from typing import Any, Literal, TypeAlias
 
 from ...errors import SettingsMistake
@@ -92,3 +98,110 @@ def declare_type(cls: type, to_plain: Convert, from_plain: Convert) -> None:
     if not isinstance(cls, type) or cls in LEAVES or not (callable(to_plain) and callable(from_plain)):
         raise SettingsMistake("declare_type(): give a class that does not travel by itself, and two functions")
     DECLARED[cls] = to_plain, from_plain
+
+
+KINDS: Mapping[Any, frozenset[type]] = {
+    **{kind: frozenset({kind}) for kind in (list, tuple, set, frozenset)},
+    **dict.fromkeys((dict, abc.Mapping, abc.MutableMapping), frozenset({dict})),
+    **dict.fromkeys((abc.Collection, abc.Iterable), frozenset({list, tuple, set, frozenset})),
+    **{abc.Sequence: frozenset({list, tuple}), abc.MutableSequence: frozenset({list})},
+    **{abc.Set: frozenset({set, frozenset}), abc.MutableSet: frozenset({set})},
+}
+"""Annotations of what holds values, with the types that travel."""
+
+
+def several(cls: Any, shapes: Sequence[Shape], *, is_fixed: bool) -> Shape:
+    """Values of one shape, or of one for each place."""
+
+    def each(way: Way, values: Any) -> Any:
+        if is_fixed and len(values) != len(shapes):
+            raise Misfit(f"a tuple of {len(shapes)} is expected, not of {len(values)}")
+        pairs = zip(shapes if is_fixed else repeat(shapes[0]), values, strict=False)
+        made = [shape.at(f"[{n}]", way, value) for n, (shape, value) in enumerate(pairs)]
+        kind = type(values)
+        return made if kind is list else tried(kind, kind, made)
+
+    return Shape(cls.__name__, KINDS[cls], KINDS[cls], each, rebuilds=any(shape.rebuilds for shape in shapes))
+
+
+def entries(key: Shape, value: Shape) -> Shape:
+    """A dict."""
+
+    def each(way: Way, values: Any) -> Any:
+        pairs = ((f"[{name!r:.40}]", name, own) for name, own in values.items())
+        return tried(dict, dict, ((key.at(place, way, name), value.at(place, way, own)) for place, name, own in pairs))
+
+    return Shape("dict", KINDS[dict], KINDS[dict], each, rebuilds=key.rebuilds or value.rebuilds)
+
+
+def union(shapes: Sequence[Shape]) -> Shape:
+    """One of several shapes: the type of the value, or of its plain data, tells which."""
+    rebuilt, natives = ([shape for shape in shapes if shape.rebuilds is wanted] for wanted in (True, False))
+    if any(_are_alike(one, other) for one, other in product(rebuilt, natives)):
+        return ANY  # `Path | str`: what travels by itself, as ever
+    for one, other in combinations(rebuilt, 2):
+        if _are_alike(one, other):
+            raise SettingsMistake(f"the plain data of {one.name} and of {other.name}, in a union, look the same")
+    shapes = sorted(shapes, key=lambda shape: object in shape.forms)
+
+    def one_of(way: Way, value: Any) -> Any:
+        *others, last = (shape for shape in shapes if shape.takes(way, value))
+        for shape in others:  # such as `list[int] | list[str]` where all is checked
+            with contextlib.suppress(Misfit):
+                return shape.convert(way, value)
+        return last.convert(way, value)
+
+    kinds, forms = (frozenset[type]().union(*(getattr(shape, of) for shape in shapes)) for of in ("kinds", "forms"))
+    name, looked_at = " or ".join(shape.name for shape in shapes), any(shape.looked_at for shape in shapes)
+    return Shape(name, kinds, forms, one_of, bool(rebuilt), looked_at)
+
+
+def _are_alike(one: Shape, other: Shape) -> bool:
+    both = one.forms | other.forms
+    return bool(one.forms & other.forms) or (both >= ANYTHING and not both - ANYTHING <= {type(None)})
+
+
+Fields: TypeAlias = dict[str, tuple[str, bool]]  # By name: what the constructor calls it, or ''; is it needed?
+
+
+def fields_of(cls: type[Any]) -> Fields | None:
+    """The fields of such a class; None for another."""
+    if hasattr(cls, "__attrs_attrs__"):
+        found, nothing = cls.__attrs_attrs__, sys.modules["attr"].NOTHING
+        return {one.name: (one.alias * one.init, one.init and one.default is nothing) for one in found}
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return {name: (name, name not in cls._field_defaults) for name in cls._fields}  # type: ignore[attr-defined]
+    if not dataclasses.is_dataclass(cls):
+        return None
+    of_class: Any = dataclasses.fields(cls)
+    for name in inspect.signature(cls).parameters.keys() ^ {one.name for one in of_class if one.init}:
+        why = f"{name!r} is not kept in it (InitVar, or an __init__ of its own), so that nothing can rebuild it"
+        raise SettingsMistake(f"{cls.__qualname__}: {why}: use declare_type({cls.__qualname__}, to_plain, from_plain)")
+    needed = {one.name for one in of_class if one.init and MISSING is one.default is one.default_factory}
+    return {one.name: (one.name * one.init, one.name in needed) for one in of_class}
+
+
+def record(cls: Any, fields: Fields, shapes: Mapping[str, Shape]) -> Shape:
+    """*shapes*: of the fields, once known. What is no field is left out, a missing one has its default."""
+
+    def change(way: Way, value: Any) -> Any:
+        if way == "read":
+            return rebuilt(value if type(value) is dict else dict(zip(fields, value, strict=False)))  # a NamedTuple's
+        found = ((name, getattr(value, name, MISSING)) for name in fields)
+        return {name: shapes[name].at(f".{name}", way, own) for name, own in found if own is not MISSING}
+
+    def rebuilt(plain: dict[str, Any]) -> Any:
+        given, later = dict[str, Any](), dict[str, Any]()
+        for name, (given_as, is_needed) in fields.items():
+            if name in plain:
+                own = shapes[name].at(f".{name}", "read", plain[name])
+                (given if given_as else later)[given_as or name] = own
+            elif is_needed:
+                raise Misfit(f"its {name!r} is missing and has no default")
+        made = tried(cls, cls, **given)
+        for name, own in later.items():
+            object.__setattr__(made, name, own)
+        return made
+
+    forms = {dict, tuple, list} if issubclass(cls, tuple) else {dict}
+    return Shape(cls.__qualname__, frozenset({cls}), frozenset(forms), change)

@@ -18,8 +18,7 @@ from jobs.client.connection import JobsRedis
 from jobs.contrib.other_names import OF_CALLS
 from jobs.errors import UnknownSchedule, WrongValue
 from jobs.store.call import moment
-from jobs.tasks.call_options import OF_A_GROUP, OPTIONS
-from jobs.tasks.option_types import CallOptions, ManyOptions
+from jobs.tasks.call_options import OF_A_GROUP, OPTIONS, CallOptions, ManyOptions
 from jobs.tasks.options import NAMES
 from tests.jobs.option_values import COUNT, FLAG, ID, MOMENT, NAME, ODD, SECONDS, WHEN, Kind, same
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import task
 from jobs.errors import MaxRetriesExceeded, Retry, SettingsMistake
-from jobs.tasks.option_types import TaskKeywords
+from jobs.tasks.call_options import TaskKeywords
 from jobs.tasks.options import TaskOptions
 from tests.jobs.option_values import (
     ABOVE_ZERO,
