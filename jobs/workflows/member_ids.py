@@ -6,7 +6,7 @@ is random), or an earlier release has stored it, the separator is a single `:`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 GIVEN: Final = "::"  # The separator below a given id, and before the place of a callback.
@@ -33,11 +33,3 @@ def is_reserved(job_id: str) -> bool:
 
 def place_in(workflow: str, job_id: str) -> str:
     return job_id.removeprefix(workflow).lstrip(":")
-
-
-def possible_parents(job_id: str) -> Iterator[tuple[str, str]]:
-    """The workflows that this may be the id of a member of, each with the prefix that its members have then."""
-    for separator in (GIVEN, MADE):
-        workflow, found, _ = job_id.rpartition(separator)
-        if workflow:
-            yield workflow, workflow + found

@@ -68,11 +68,11 @@ async def children_of(connection: Store, job_id: str) -> list[str]:
 
 async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | None:
     """The workflow with a member of this id, called or not, the member's place, and the stored tree."""
-    for workflow, prefix in member_ids.possible_parents(job_id):
-        stored: bytes | None = await connection.get(connection.key.TREE + workflow)
-        place = job_id.removeprefix(prefix)
+    for separator in (member_ids.GIVEN, member_ids.MADE):
+        workflow, _, place = job_id.rpartition(separator)
+        stored: bytes | None = await connection.get(connection.key.TREE + workflow) if workflow else None
         nodes = along(stored, place) if stored else None
-        if stored and nodes and "task" in nodes[-1] and prefix == member_ids.prefix_of(workflow, nodes[0]):
+        if stored and nodes and "task" in nodes[-1] and job_id == member_ids.prefix_of(workflow, nodes[0]) + place:
             return workflow, place, stored
     return None
 

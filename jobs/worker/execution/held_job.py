@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from ...client.connection import JobsRedis
 from ...errors import DoesNotFit, QueueUnavailable, WrongValue
 from ...store import scripts
+from ...store.stored_values import moment_of
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.registry import RegisteredTask
 from ...values.wrong_calls import other_names
 from .claimed_job import CallData, ClaimedJob, Outcome
-from .hooks import ctx_for
 from .slots import Slot
 
 R = TypeVar("R")
@@ -50,9 +50,12 @@ class HeldJob:
 
     @property
     def ctx(self) -> dict[Any, Any]:
-        """arq's ctx for this run, made when it is first asked for."""
+        """The worker's ctx with what arq adds for one job, made when it is first asked for."""
         if self._ctx is None:
-            self._ctx = ctx_for(self._ctx_of_worker, self.job, self.call)
+            tries = max(self.job.retries + 1, self.call.job_try or 0)
+            enqueued = moment_of(self.call.enqueued or self.job.enqueued)
+            own = {"job_id": self.job.id, "job_try": tries, "enqueue_time": enqueued, "score": self.job.due}
+            self._ctx = {**self._ctx_of_worker, **own}
         return self._ctx
 
     async def report(self, meta: bytes) -> None:

@@ -6,9 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...store.stored_values import moment_of
-from .claimed_job import CallData, ClaimedJob
-
 logger = logging.getLogger("arq.worker.jobs")
 
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
@@ -21,17 +18,6 @@ class Hooks:
     start: Hook | None = None
     end: Hook | None = None
     after_end: Hook | None = None
-
-
-def ctx_for(ctx: dict[Any, Any], job: ClaimedJob, call: CallData) -> dict[Any, Any]:
-    """The worker's ctx with what arq adds for one job."""
-    return {
-        **ctx,
-        "job_id": job.id,
-        "job_try": max(job.retries + 1, call.job_try or 0),
-        "enqueue_time": moment_of(call.enqueued or job.enqueued),
-        "score": job.due,
-    }
 
 
 async def call_hook(hook: Callable[..., Any], task: str, *args: Any) -> None:
