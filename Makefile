@@ -90,7 +90,7 @@ LOCK = $(PY) -m uv pip compile -q --universal --generate-hashes --python-version
 lock: .venv/.installed  ## Write the lock files anew from pyproject.toml
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
 	$(LOCK) pyproject.toml --all-extras --group dev --group embedded -o requirements.lock
-	$(LOCK) pyproject.toml --extra app --extra postgres -c requirements.lock -o requirements-site.lock
+	$(LOCK) pyproject.toml --extra app --extra monitor --extra postgres -c requirements.lock -o requirements-site.lock
 	$(LOCK) --group embedded -c requirements.lock -o requirements-embedded.lock
 	$(LOCK) --group docs -c requirements.lock -o requirements-docs.lock
 

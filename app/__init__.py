@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from quart import Quart
 
-from app import about, accounts, blog, health, metrics, monitor, security
+from app import about, accounts, blog, health, metrics, security
 from app.accounts import access, sessions
 from app.context import close, connected
 from app.database import Database
@@ -14,6 +14,7 @@ from app.digest import pages as digest
 from app.embedded import inbox, key
 from app.mail import Mailer
 from app.migrations import upgrade
+from app.mounting import mount_monitor
 from app.playground import pages as playground
 from app.privacy import pages as privacy
 from app.private_files import own_settings
@@ -53,10 +54,11 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(subscribers)
     app.register_blueprint(playground.blueprint)
     app.register_blueprint(consents.blueprint)
-    app.register_blueprint(monitor.blueprint)
     app.register_blueprint(privacy.blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
+
+    mount_monitor(app)
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:

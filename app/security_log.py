@@ -50,24 +50,27 @@ def note(event: str, account: int | None = None, **more: Any) -> None:
         "event": event,
         "account": account if account is not None else signed_in.id if signed_in else None,
         "method": request.method,
-        "rule": str(request.url_rule) if request.url_rule else None,
+        "rule": f"{request.root_path}{request.url_rule}" if request.url_rule else None,
         "client": _pseudonym(client_address()),
     }
     log.log(level, "security: %s", event, extra=extra | more)
 
 
-def protect(app: Quart) -> None:
-    """Log what only the response shows: refusals without a line of their own, and the owner's actions."""
+def protect(app: Quart, all_for_owner: bool = False) -> None:
+    """Log what only the response shows: refusals without a line of their own, and the owner's actions.
+
+    With *all_for_owner* every page of *app* is for the owner.
+    """
 
     @app.after_request
     async def note_answer(response: Response) -> Response:
-        if "security_event" not in g and (event := _event(app, response.status_code)):
+        if "security_event" not in g and (event := _event(app, response.status_code, all_for_owner)):
             numbers = {name: value for name, value in (request.view_args or {}).items() if type(value) is int}
             note(event, status=response.status_code, **numbers)
         return response
 
 
-def _event(app: Quart, status: int) -> str:
+def _event(app: Quart, status: int, all_for_owner: bool) -> str:
     arguments = request.view_args or {}
     if refusal := g.get("refusal"):
         return str(refusal)
@@ -77,7 +80,7 @@ def _event(app: Quart, status: int) -> str:
         return "access_refused"
     if status == 429:
         return "limit_refused"
-    access = getattr(app.view_functions.get(request.endpoint or ""), "access", "")
+    access = "owner" if all_for_owner else getattr(app.view_functions.get(request.endpoint or ""), "access", "")
     changes = request.method not in ("GET", "HEAD", "OPTIONS")
     return "owner_action" if access == "owner" and changes and status < 400 else ""
 

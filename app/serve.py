@@ -14,7 +14,8 @@ if __name__ == "__main__":
     try:
         settings = own_settings()
         logs.configure(settings.log_level, settings.log_format)
-        asyncio.run(run(create_app(settings), settings.host, settings.port))
+        app = create_app(settings)
+        asyncio.run(run(app, settings.host, settings.port, app.extensions["monitor"].end_streams))
     except SettingsError as error:
         sys.exit(str(error))
     except OSError as error:

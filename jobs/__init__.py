@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
         TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
     )  # fmt: skip
+    from .monitor_site.application import monitor_app as monitor_app
+    from .monitor_site.viewer import Viewer as Viewer
     from .schedules.schedule import crontab, every
     from .store.cancellation import cancel_until_ended
     from .store.redis_url import RedisURL
@@ -50,6 +52,8 @@ _HOMES = {
     "client.result": ("AsyncResult", "Result", "first"),
     "client.typed_workflows": ("Signature", "chain", "chord", "group"),
     "contrib.json_lines": ("JsonLines",),
+    "monitor_site.application": ("monitor_app",),  # not in __all__: it needs the extra `monitor`
+    "monitor_site.viewer": ("Viewer",),
     "schedules.schedule": ("crontab", "every"),
     "store.cancellation": ("cancel_until_ended",),
     "store.redis_url": ("RedisURL",),
@@ -64,7 +68,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 if not TYPE_CHECKING:  # a checker would take every name for one that exists
 
     def __getattr__(name: str) -> Any:
-        if name not in __all__:
+        if name not in __all__ and name not in _HOME:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = import_module(f".{_HOME.get(name, 'errors')}", __name__)
         value = home if name == "blocking" else getattr(home, name)

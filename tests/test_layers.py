@@ -38,7 +38,7 @@ LIBRARIES_OF_PAGES = {"hypercorn", "jinja2", "quart", "werkzeug"}
 """What `jobs/monitor_site/` needs besides: the extra `monitor`."""
 LIBRARIES_OF_JOBS = {"arq", "redis", "hiredis", "msgpack", "pebble", "click"}
 MAY_READ_SETTINGS = re.compile(
-    r"settings\.py|app/private_files\.py|app/monitor/__main__\.py|pytest_quarq_jobs\.py"
+    r"settings\.py|app/private_files\.py|pytest_quarq_jobs\.py"
     r"|jobs/contrib/supervisor\.py|jobs/worker/process\.py"
 )
 READS_PICKLE = "jobs/contrib/pickled.py"
@@ -267,7 +267,7 @@ def test_a_module_says_what_it_is_for_and_its_name_too(path: Path) -> None:
 
 OF_THE_COMMANDS = {
     "jobs.commands", "jobs.monitor", "jobs.values", "jobs.errors",
-    "jobs.monitor_site",  # where the time of a workflow went
+    "jobs.monitor_site",  # where the time of a workflow went, and to serve the pages
     "jobs.client.connection", "jobs.store.default", "jobs.store.outage",  # to connect
     "jobs.client.result",  # to wait for one
     "jobs.tasks.registry", "jobs.workflows.canvas",  # to call a task
@@ -302,7 +302,7 @@ FLOORS_OF_THE_SITE = [
     {"mail_limits", "security_log"},
     {"accounts", "security"},
     {"about", "blog", "embedded", "health", "playground", "reminders", "subscribers"},
-    {"digest", "monitor"},
+    {"digest", "mounting"},
     {"metrics", "privacy"},
     {"__init__", "background"},  # what puts them together: for pages, for workers
     {"serve", "shell"},

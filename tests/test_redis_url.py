@@ -13,9 +13,8 @@ import click
 import pytest
 from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
 
-from app.monitor.__main__ import settings_of
 from app.web.rate_limits import RateLimits
-from jobs import BadRedisURL, JobsRedis, RedisURL, connect, worker_settings
+from jobs import BadRedisURL, JobsRedis, RedisURL, connect, monitor_app, worker_settings
 from jobs.commands.frame import Target
 from settings import Settings, SettingsError
 
@@ -127,7 +126,7 @@ DOORS: dict[str, Callable[[str], ConnectionPool]] = {
     "worker_settings": lambda url: worker_settings(redis_url=url).redis_pool.connection_pool,  # type: ignore[attr-defined]
     "commands": lambda url: Target(None, url, True).open()[0].connection_pool,
     "settings": lambda url: RedisURL.read(_settings(url)).pool(),
-    "python -m app.monitor": lambda url: RedisURL.read(settings_of(url, "127.0.0.1", "8001").redis_url).pool(),
+    "monitor_app": lambda url: monitor_app(url).extensions["options"].redis.connection_pool,
     "the site's limits": lambda url: RateLimits(url, "")._redis.connection_pool,
 }
 

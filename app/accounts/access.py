@@ -14,6 +14,7 @@ from app.accounts.models import Account
 from app.context import site
 from jobs.monitor_site.web.messages import Message
 
+OWNER_ONLY = Message("owner-only", "Only the owner of the site can open this page.")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -65,7 +66,7 @@ def protect(app: Quart) -> None:
         if g.account is None:
             return _send_to_sign_in()
         if access == "owner" and not is_owner(g.account):
-            abort(403, Message("owner-only", "Only the owner of the site can open this page."))
+            abort(403, OWNER_ONLY)
         return None
 
 

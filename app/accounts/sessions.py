@@ -41,7 +41,7 @@ def prepare(app: Quart) -> None:
     async def find_account() -> None:
         g.account = None
         if request.endpoint != "static" and (token := session.get("sign_in")):
-            g.account = await _account_of(token)
+            g.account = await account_of(token)
             if g.account is None:
                 session.clear()
                 security_log.note("session_refused")
@@ -85,7 +85,8 @@ async def end(*, everywhere: bool = False) -> None:
     session.clear()
 
 
-async def _account_of(token: str) -> Account | None:
+async def account_of(token: str) -> Account | None:
+    """Who is signed in with this token; None if nobody is (any more)."""
     now = datetime.now(UTC)
     async with database.session() as db:
         row = await db.scalar(BY_TOKEN, {"token_hash": _hashed(token)})

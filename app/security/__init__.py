@@ -12,9 +12,6 @@ from app.security import hosts
 from jobs.monitor_site.web import csrf, headers, limits, targets, websockets
 from settings import Settings
 
-BODY_LIMIT = 256 * 1024  # bytes; 10,000 emoji in a form are 120 kB
-
-
 Protector = Callable[[Quart], None]
 
 
@@ -27,7 +24,7 @@ def protect(app: Quart, *, find_account: Protector, check_access: Protector, coo
     settings: Settings = app.extensions["settings"]
     https = urlsplit(settings.base_url).scheme == "https"
     app.config.update(
-        MAX_CONTENT_LENGTH=BODY_LIMIT,
+        MAX_CONTENT_LENGTH=limits.BODY_LIMIT,
         BODY_TIMEOUT=10,
         # The signed cookie holds the sign-in token, the CSRF token and messages for the next page.
         SESSION_COOKIE_NAME=f"__Host-{cookie}" if https else cookie,

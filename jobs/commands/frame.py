@@ -150,7 +150,7 @@ def command_body(function: Body) -> Callable[..., int]:
     def body(
         target: Target, /, as_json: bool, quiet: bool, timeout: float | None, destination: tuple[str, ...], **own: Any
     ) -> int:
-        with _errors_as_sentences():
+        with errors_as_sentences():
             redis, settings = target.open()  # imports the application, before there is an event loop
             answer = asyncio.run(_answer(Context(redis, settings, timeout, destination), function, own))
         if answer is None:
@@ -175,7 +175,7 @@ queue_option = click.option("-Q", "--queues", multiple=True, callback=names, met
 
 
 @contextlib.contextmanager
-def _errors_as_sentences() -> Iterator[None]:
+def errors_as_sentences() -> Iterator[None]:
     try:
         yield
     except QueueUnavailable as error:

@@ -1,4 +1,26 @@
-"""What pages show, and a few commands: all that is known of one job, where a workflow's time went, the whole."""
+"""The monitor: one ASGI application of pages over a Redis with jobs, for hosts that mount it (`application.py`).
+
+**To add a page** `x`:
+
+- `pages/x_page.py`: a view on `blueprint` (from `..routes`), named `x`, that ends with
+  `return await live.page("monitor/x.html", look)`. `look()` reads with `redis()` from `..options`; it is run again and
+  again for live pages. Ids and names come through `request_args`.
+- `templates/monitor/x.html`: extends `layout`, sets `heading`, fills the block `live` (what changes), and `above` (what
+  does not, such as forms with fields). Macros for rows, links, times and buttons are in `parts.html`; filters in
+  `wording.py`. Write addresses only with `url_for`: the application may be mounted anywhere.
+- The section's link: the list in `templates/monitor/layout.html`. A page of one thing sets `section` to its list.
+- What it reads: a dataclass, from a module in this folder (as `summary.py`) if only pages and the API need it, else
+  from `jobs.monitor`. Its part of the API is next to the page, from the same dataclass.
+- An action: a POST view that ends with `return await act("what", target, do, then)` (`acting.py`): it is refused for
+  who may not act, needs the form's word, and writes the audit entry. Buttons: `parts.act(...)`, which shows nothing to
+  who may not act; put other forms in `{% if can_act %}`. What destroys or mails asks first: a GET page that begins with
+  `viewers.require_acting()`.
+- Rows in `docs/pages.md` and `tests/app/test_mail_limits.py` (does it mail?), sentences in `tests/app/test_wording.py`.
+  Tests are in `tests/jobs/monitor_site/`.
+
+Scripts and styles are files in `static/`: the policy refuses inline ones. Nothing is read from or kept in SQL, and
+nothing but the viewer's name and zone is known of people.
+"""
 
 from .job_detail import JobDetail, job
 from .spent_time import Part

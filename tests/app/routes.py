@@ -26,9 +26,11 @@ from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
 from app.subscribers.links import unsubscribe_url
 from app.subscribers.models import State, Subscriber
+from app.web.template_words import MONITOR
 from settings import Settings
+from tests.app.visitor import TOKEN, Visitor
 
-ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflow", "queue/purge")}
+ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflow", "queue/purge", "schedule/run")}
 """Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""
 
 
@@ -65,15 +67,23 @@ async def furnish(app: Quart) -> list[Route]:
     return [
         Route(
             method,
-            _address(rule, values),
-            "inbox" if rule.endpoint.startswith("inbox.") else getattr(view, "access", "nobody"),
+            prefix + _address(rule, values),
+            access_of(rule, view),
             "pk" in rule.arguments and getattr(view, "access", "") == "signed_in",
             getattr(view, "without_csrf", False),
             rule.endpoint.partition(".")[0],
         )
-        for rule, view in _rules(app)
+        for prefix, rule, view in rules(app)
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
     ]
+
+
+async def token_for(visitor: Visitor, route: Route) -> str:
+    """That of the page they look at. The monitor has a cookie, and a token, of its own."""
+    if route.feature != "monitor" or route.method == "GET":
+        return visitor.token()
+    page = await (await visitor.client.get("/monitor/queues")).get_data(as_text=True)
+    return "".join(TOKEN.findall(page)[:1])
 
 
 def inbox_key(settings: Settings) -> str:
@@ -94,10 +104,19 @@ def _address(rule: Any, values: dict[str, Any]) -> str:
     return built[1]
 
 
-def _rules(app: Quart) -> Iterator[tuple[Any, Any]]:
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint != "static":
-            yield rule, app.view_functions[rule.endpoint]
+def rules(app: Quart) -> Iterator[tuple[str, Any, Any]]:
+    """Where each application is mounted, its rules and their views: the site's, and the monitor's."""
+    for prefix, one in (("", app), (MONITOR, app.extensions["monitor"])):
+        for rule in one.url_map.iter_rules():
+            if rule.endpoint != "static":
+                yield prefix, rule, one.view_functions[rule.endpoint]
+
+
+def access_of(rule: Any, view: Any) -> str:
+    """Who may open it: what its view is marked with. All of the monitor is for the owner."""
+    if rule.endpoint.startswith("inbox."):
+        return "inbox"
+    return "owner" if rule.endpoint.startswith("monitor.") else getattr(view, "access", "nobody")
 
 
 async def _values(app: Quart) -> dict[str, Any]:

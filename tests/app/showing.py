@@ -23,9 +23,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from quart.typing import TestClientProtocol
 
-from app.monitor.__main__ import settings_of
-from app.monitor.alone import create_alone
-from jobs import JsonLines, Result, chain, connect, encoding, group, task, worker_settings
+from jobs import JsonLines, Result, Viewer, chain, connect, encoding, group, monitor_app, task, worker_settings
 from jobs.commands import main
 from jobs.errors import EncodingError
 from jobs.store import default
@@ -37,8 +35,7 @@ REDIS_URL = sys.argv[-1]
 LONGEST = 2_000_000
 """Characters of a page, or of what a command prints."""
 
-app = create_alone(settings_of(REDIS_URL, "127.0.0.1", "8001"))
-TOKEN = app.extensions["door"].enter(app.extensions["door"].link)
+app = monitor_app(REDIS_URL, viewer=lambda request: Viewer("reader", can_act=True, timezone="Europe/Berlin"))
 
 
 @task(name="shown.echo")
@@ -94,8 +91,6 @@ def draw(several: list[Any], name: str) -> None:
 async def everything_shows() -> None:
     async with connect(REDIS_URL), logs() as (lines, json_lines), running_worker(), app.test_app():
         client = app.test_client()
-        async with client.session_transaction() as session:
-            session |= {"sign_in": TOKEN, "timezone": "Europe/Berlin"}
         calls = [await called(several, name) for several, name in batches]
         ended, waiting, workflows = (list(joined.from_iterable(kind)) for kind in zip(*calls, strict=True))
         ended += await stored_by_others()
@@ -165,7 +160,7 @@ def tagged(levels: int) -> bytes:
 
 async def show_pages(client: TestClientProtocol, results: list[Result]) -> None:
     paths = ["/jobs", "/jobs?text=xyz", "/jobs?state=FAILURE", "/jobs?text=None", "/scheduled", "/workflows", "/"]
-    for path in [*(f"/monitor{path}" for path in paths), *(f"/monitor/job?id={r.id}" for r in results)]:
+    for path in [*paths, *(f"/job?id={r.id}" for r in results)]:
         response = await client.get(path)
         page = await response.get_data(as_text=True)
         assert response.status_code == 200, (path, page[-2_000:])
@@ -174,7 +169,7 @@ async def show_pages(client: TestClientProtocol, results: list[Result]) -> None:
 
 async def show_workflows(client: TestClientProtocol, workflows: list[Result]) -> None:
     for workflow in workflows:
-        response = await client.get(f"/monitor/workflow?id={workflow.id}")
+        response = await client.get(f"/workflow?id={workflow.id}")
         assert response.status_code == 200, await response.get_data(as_text=True)
 
 

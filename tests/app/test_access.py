@@ -9,13 +9,13 @@ from __future__ import annotations
 import pytest
 from quart import Quart
 
-from tests.app.routes import ASK_FOR_ONE, Route, furnish, has_fault
+from tests.app.routes import ASK_FOR_ONE, Route, furnish, has_fault, token_for
 from tests.app.visitor import Visitor
 
 
 async def code(visitor: Visitor, route: Route) -> int:
     """The status of this request, with the form token that the visitor has."""
-    headers = {"X-CSRF-Token": visitor.token()}
+    headers = {"X-CSRF-Token": await token_for(visitor, route)}
     return (await visitor.client.open(route.path, method=route.method, headers=headers)).status_code
 
 

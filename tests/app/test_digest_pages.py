@@ -102,7 +102,7 @@ async def test_nobody_is_mailed_before_the_owner_has_typed_how_many_they_are(
         assert response.status_code == 400
         assert owner.marks.counts == {"new-posts": 2, "readers": 1_234}
         assert owner.marks.errors == ["wrong-number"]
-    asked = await owner.post("/monitor/schedule/run", page="/digest/run", name="weekly-digest")
+    asked = await owner.post("/monitor/schedule/run", page="/monitor/queues", name="weekly-digest")
     assert (asked.status_code, asked.location) == (303, "/digest/run")
     assert await redis.keys("*digest-now*") == []
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from quart import Quart
+from quart import Quart, g
 
-from app.monitor import queues_page
-from app.monitor.acting import act
-from jobs import JobsRedis, Result, chord, monitor
+from jobs import JobsRedis, Result, Viewer, chord, monitor
+from jobs.monitor_site.acting import act
+from jobs.monitor_site.pages import queues_page
 from jobs.monitor_site.web.messages import Message
 from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.app.visitor import Visitor
@@ -185,7 +185,8 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
         await asyncio.Event().wait()  # the rest of a long queue
         return Message("never", "Never.")
 
-    async with app.test_request_context("/monitor/queue/purge"):
+    async with app.extensions["monitor"].test_request_context("/queue/purge"):
+        g.viewer = Viewer("owner", can_act=True)
         acting = asyncio.create_task(act("purge queue", "default", do, "/"))
         await asyncio.wait_for(half_done.wait(), 10)
         acting.cancel()

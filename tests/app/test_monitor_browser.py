@@ -9,8 +9,8 @@ from playwright.async_api import Browser, Page, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
-from app.monitor import queues_page
 from jobs import group, monitor
+from jobs.monitor_site.pages import queues_page
 from settings import Settings
 from tests.app.browsing import problems, tab
 from tests.app.monitoring import CHINESE, Shop, echo, fail, shop

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from quart import Quart
 
-from app.monitor.__main__ import settings_of
 from jobs import monitor_site
 from tests.app.monitoring import echo
 from tests.app.visitor import Visitor
@@ -28,7 +27,8 @@ HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tenant": "<b>Äcme
 async def test_a_job_s_page_shows_its_headers(
     app: Quart, owner: Visitor, address: str, traceparent: str, link: str | None
 ) -> None:
-    app.extensions["settings"] = replace(app.extensions["settings"], trace_url=address)
+    pages = app.extensions["monitor"].extensions
+    pages["options"] = replace(pages["options"], trace_url=address)
     job = await echo.apply_async((1,), headers={**HEADERS, "traceparent": traceparent})
 
     page = await (await owner.get(f"/monitor/job?id={job.id}")).get_data(as_text=True)
@@ -39,9 +39,3 @@ async def test_a_job_s_page_shows_its_headers(
     assert "&lt;b&gt;Äcme &amp; Söhne&lt;/b&gt;" in page
     assert "hunter2" not in page
     assert re.findall(r'href="(https://traces[^"]*)"', page) == ([link] if link else [])
-
-
-def test_the_monitor_alone_knows_where_traces_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRACE_URL", "https://traces.example/{trace_id}")
-
-    assert settings_of("redis://localhost", "127.0.0.1", "8000").trace_url == "https://traces.example/{trace_id}"

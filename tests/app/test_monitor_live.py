@@ -15,9 +15,9 @@ from quart import Quart
 from sqlalchemy import event
 
 from app import create_app
-from app.monitor import live
 from app.playground.tasks import log
 from jobs import monitor
+from jobs.monitor_site import live
 from settings import Settings
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
@@ -47,8 +47,7 @@ async def read(connection: Any, until: str, timeout_s: float = 10) -> str:
 
 
 def hub(app: Quart) -> live.Live:
-    found: live.Live = app.extensions["live"]
-    return found
+    return live.of_this_loop(app.extensions["monitor"])
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ async def test_a_stream_ends_with_the_process(fast: None, app: Quart, owner: Vis
     async with watching(owner) as connection:
         await read(connection, "event: part")
 
-        app.shutdown_event.set()
+        app.extensions["monitor"].end_streams()
 
         async with asyncio.timeout(2):
             await connection.as_response()

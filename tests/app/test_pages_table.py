@@ -7,6 +7,7 @@ import re
 from quart import Quart
 
 from settings import ROOT
+from tests.app.routes import access_of, rules
 
 ROW = re.compile(r"^\| `(/[^`]*)` \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
 CONVERTER = re.compile(r"<[^<>]*:(\w+)>")
@@ -16,12 +17,11 @@ OTHERS = {"inbox": "key of the inbox", "metrics": "owner, or METRICS_TOKEN"}
 
 
 def test_each_address_has_its_row(app: Quart) -> None:
-    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
     found = {
-        CONVERTER.sub(r"<\1>", rule.rule): OTHERS.get(
-            rule.endpoint.partition(".")[0], WHO[getattr(app.view_functions[rule.endpoint], "access", "")]
+        prefix + CONVERTER.sub(r"<\1>", rule.rule): OTHERS.get(
+            rule.endpoint.partition(".")[0], WHO.get(access_of(rule, view), "")
         )
-        for rule in rules
+        for prefix, rule, view in rules(app)
     }
 
     rows = ROW.findall((ROOT / "docs" / "pages.md").read_text())

@@ -87,12 +87,12 @@ async def test_a_run_that_waits_says_so_and_is_looked_at_again(owner: Visitor) -
     assert '<noscript><meta http-equiv="refresh"' in owner.text
 
 
-async def test_the_monitor_leads_to_it_also_where_mail_is_sent(settings: Settings) -> None:
+async def test_the_owner_s_pages_lead_to_it_also_where_mail_is_sent(settings: Settings) -> None:
     app = create_app(replace(settings, smtp_server="127.0.0.1", smtp_from="site@example.org"))
     async with app.test_app():
         owner = Visitor(app)
         await owner.sign_in(settings.owner_email)
-        await owner.get("/monitor/")
+        await owner.get("/account")
 
     assert '<a href="/playground/">' in owner.text
 

@@ -18,7 +18,7 @@ from app.accounts.links import sign_in_link
 from app.security_log import EVENTS
 from jobs import JsonLines
 from settings import ROOT, Settings
-from tests.app.routes import furnish
+from tests.app.routes import furnish, token_for
 from tests.app.visitor import Visitor
 
 METRICS_TOKEN = "only for this test"
@@ -204,8 +204,9 @@ async def test_every_change_of_the_owner_s_is_one_line(
     await owner.get("/account")
     for route in await furnish(app):
         if route.access == "owner":
+            token = await token_for(owner, route)
             lines()
-            response = await owner.client.open(route.path, method=route.method, headers={"X-CSRF-Token": owner.token()})
+            response = await owner.client.open(route.path, method=route.method, headers={"X-CSRF-Token": token})
             done = route.method == "POST" and response.status_code < 400
             assert [(line["event"], line["account"]) for line in lines()] == [("owner_action", 2)] * done, route
 
@@ -241,21 +242,6 @@ def test_events_are_json_lines_whatever_the_form_and_level_of_the_log(
         root.handlers, root.level, security.handlers, security.level = before
         security.propagate = True
     assert (json.loads(line)["event"], json.loads(line)["account"]) == ("sign_in", 7)
-
-
-async def test_the_monitor_by_itself_has_them_too(redis_url: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
-    from app.monitor.__main__ import settings_of
-    from app.monitor.alone import create_alone
-
-    app = create_alone(settings_of(redis_url, "127.0.0.1", "8001"))
-    async with app.test_app():
-        visitor = Visitor(app)
-        link = f"/sign-in/{app.extensions['door'].link}"
-        await visitor.post(link)
-        await visitor.get("/sign-in/guessed-link")
-        await Visitor(app).get(link)
-        await visitor.post("/sign-out", page="/monitor/")
-    assert [line["event"] for line in lines()] == ["sign_in", "link_refused", "sign_out"]
 
 
 def test_every_app_writes_them(settings: Settings) -> None:

@@ -21,8 +21,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from app.security import BODY_LIMIT
-from jobs.monitor_site.web.limits import MOST_FIELDS
+from jobs.monitor_site.web.limits import BODY_LIMIT, MOST_FIELDS
 from settings import ROOT
 from tests.app.malformed import FORM, MALFORMED, MULTIPART, batter_broken
 from tests.app.web_server import Server, is_fault, p99, serving, status
@@ -45,7 +44,7 @@ app = create_app(settings)
 @public
 async def collects():
     return f"{gc.get_freeze_count() > 50_000} {gc.get_threshold()[0]}"
-asyncio.run(run(app, settings.host, settings.port))
+asyncio.run(run(app, settings.host, settings.port, app.extensions["monitor"].end_streams))
 """
 HELD_UP_S = 1.0  # where the other tests use the same cores; `make chaos CHAOS=w8` asks for 0.3
 

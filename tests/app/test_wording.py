@@ -65,6 +65,7 @@ MAILED = {
 """What is read behind a mailed link, by the part of its address that differs."""
 STILTED = re.compile(r"\b(told|whoever|mend|dear|put away|look in|look into|so many|what came of it|mail address)\b")
 CLASSES = {"Message", "Refused", "AddressRefused", "TextRefused", "NotATime"}
+PARTS = (ROOT / "app", ROOT / "jobs" / "monitor_site")
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
@@ -93,7 +94,7 @@ def test_sentences_of_the_code_are_sentences_with_codes() -> None:
 
 
 def test_no_template_has_a_stilted_word() -> None:
-    templates = [path for end in ("html", "txt") for path in (ROOT / "app").rglob(f"templates/**/*.{end}")]
+    templates = [path for part in PARTS for end in ("html", "txt") for path in part.rglob(f"templates/**/*.{end}")]
 
     assert len(templates) > 50
     assert [(str(path), found[0]) for path in templates if (found := STILTED.search(path.read_text()))] == []
@@ -101,7 +102,7 @@ def test_no_template_has_a_stilted_word() -> None:
 
 def messages() -> Iterator[tuple[Path, str, str]]:
     """File, code and sentence of each Message, and of each refusal, with `{}` for what varies."""
-    for path in (ROOT / "app").rglob("*.py"):
+    for path in (path for part in PARTS for path in part.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CLASSES:
                 continue

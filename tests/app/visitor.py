@@ -13,7 +13,7 @@ from app.accounts.links import sign_in_link
 from settings import Settings
 from tests.app.marks import Marks
 
-TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+TOKEN = re.compile(r'(?:name="csrf_token" value|data-csrf)="([^"]+)"')
 
 
 class Visitor:

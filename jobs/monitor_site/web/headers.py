@@ -31,7 +31,12 @@ HEADERS = {
 }
 
 
-def protect(app: Quart, *, https: bool) -> None:
+def protect(app: Quart, *, https: bool = False, private: bool = False) -> None:
+    """Add the headers to every response.
+
+    *https*: tell browsers to use nothing else for this host. *private*: no page may be stored, without a session too.
+    """
+
     @app.after_request
     async def add_headers(response: Response) -> Response:
         """Add the headers. A view may set its own instead, except that a response within a session is never cached."""
@@ -39,10 +44,10 @@ def protect(app: Quart, *, https: bool) -> None:
             response.headers.setdefault(name, value)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= 400:
             # Quart 0.22 sets no Vary for a page that only reads the session.
             response.vary.add("Cookie")
-            if session:
+            if session or private:
                 response.headers["Cache-Control"] = "no-store"
             else:
                 response.headers.setdefault("Cache-Control", "no-cache")

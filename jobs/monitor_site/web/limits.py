@@ -11,6 +11,8 @@ from quart.wrappers.request import Body
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
+BODY_LIMIT = 256 * 1024
+"""Bytes of a body; 10,000 emoji in a form are 120 kB."""
 MOST_FIELDS = 1_000
 LONGEST_BOUNDARY = 70
 """Characters of a multipart boundary (RFC 2046, 5.1.1). The search for a longer one takes seconds."""

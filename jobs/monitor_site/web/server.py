@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from hypercorn.asyncio import serve
 from quart import Quart
@@ -18,10 +18,10 @@ YOUNG = 10_000
 """New objects after which Python looks for cycles. Its own 700 are two pages."""
 
 
-async def run(app: Quart, host: str, port: int) -> None:
+async def run(app: Quart, host: str, port: int, end_streams: Callable[[], None]) -> None:
     """Serve at this address of the machine until SIGINT or SIGTERM.
 
-    Then streams end at once (by `app.shutdown_event`), and requests finish.
+    Then *end_streams* is called, and requests finish.
     """
     connections.prepare()
     config = connections.Connections()
@@ -35,7 +35,7 @@ async def run(app: Quart, host: str, port: int) -> None:
 
     async def shutdown_trigger() -> None:
         await stopping.wait()
-        app.shutdown_event.set()  # Quart sets it only after the grace period
+        end_streams()
 
     @app.while_serving
     async def settle() -> AsyncGenerator[None, None]:

@@ -17,11 +17,12 @@ class _Request(ASGIHTTPConnection):
     """Normalises the target. Quart 0.22 answers 500 to `GET ?` and `GET http://[` before the application runs."""
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None:
-        whole: HTTPScope = {**scope, "path": _path(scope["path"])}
+        whole: HTTPScope = {**scope, "path": path_of(scope["path"])}
         super().__init__(app, whole)
 
 
-def _path(target: str) -> str:
+def path_of(target: str) -> str:
+    """The path of a request's target; `/` if it has none."""
     if target.startswith("/"):
         return target
     try:

@@ -1,0 +1,82 @@
+"""The schedules: their last and next runs. Pause, resume and forget one, or run it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import redirect, render_template, url_for
+from quart.typing import ResponseReturnValue
+
+from ... import monitor
+from .. import live, request_args, viewers
+from ..acting import act
+from ..options import given, redis
+from ..routes import blueprint
+from ..web.messages import Message, Refused
+
+
+@blueprint.get("/schedules")
+async def schedules() -> ResponseReturnValue:
+    async def look() -> dict[str, Any]:
+        return {"schedules": await monitor.schedules(redis()), "questions": given().questions}
+
+    return await live.page("monitor/schedules.html", look)
+
+
+@blueprint.post("/schedule/pause")
+async def pause_schedule() -> ResponseReturnValue:
+    name = await request_args.form("name")
+
+    async def do() -> Message:
+        await monitor.pause_schedule(redis(), name)
+        return Message("paused", "Paused. Its runs are skipped.")
+
+    return await act("pause schedule", name, do, url_for("monitor.schedules"))
+
+
+@blueprint.post("/schedule/resume")
+async def resume_schedule() -> ResponseReturnValue:
+    name = await request_args.form("name")
+
+    async def do() -> Message:
+        await monitor.resume_schedule(redis(), name)
+        return Message("resumed", "Resumed. It runs at its next time.")
+
+    return await act("resume schedule", name, do, url_for("monitor.schedules"))
+
+
+@blueprint.post("/schedule/forget")
+async def forget_schedule() -> ResponseReturnValue:
+    """Forget a schedule that is no longer in the code. Otherwise it would be listed, and overdue, for ever."""
+    name = await request_args.form("name")
+
+    async def do() -> Message:
+        if not await monitor.forget_schedule(redis(), name):
+            raise Refused("in-use", "A worker declares this schedule. Remove it from the code first.")
+        return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
+
+    return await act("forget schedule", name, do, url_for("monitor.schedules"))
+
+
+@blueprint.get("/schedule/run")
+async def ask_run() -> ResponseReturnValue:
+    """Show what a run would call, with the button that runs it."""
+    viewers.require_acting()
+    name = request_args.query("name")
+    if question := given().questions.get(name):
+        return redirect(question, 303)
+    [*found] = (one for one in await monitor.schedules(redis()) if one.name == name)
+    return await render_template("monitor/run.html", schedule=found[0] if found else request_args.not_found())
+
+
+@blueprint.post("/schedule/run")
+async def run_schedule() -> ResponseReturnValue:
+    name = await request_args.form("name")
+    if question := given().questions.get(name):
+        return redirect(question, 303)
+
+    async def do() -> Message:
+        job_id = await monitor.run_schedule(redis(), name)
+        return Message("run", f"Queued as {job_id}.")
+
+    return await act("run schedule", name, do, url_for("monitor.schedules"))

@@ -1,0 +1,53 @@
+"""The tasks with their last hour, and one task with charts and its rate limit, which the owner can change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import request, url_for
+from quart.typing import ResponseReturnValue
+
+from ... import monitor
+from .. import live, request_args
+from ..acting import act
+from ..options import redis
+from ..routes import blueprint
+from ..web.messages import Message
+from .overview_page import MINUTES
+
+RATE_SET = Message("rate-set", "Rate limit set to {}.")
+RATE_GONE = Message("rate-gone", "Rate limit removed.")
+
+
+@blueprint.get("/tasks")
+async def tasks() -> ResponseReturnValue:
+    async def look() -> dict[str, Any]:
+        return {"tasks": await monitor.tasks(redis())}
+
+    return await live.page("monitor/tasks.html", look)
+
+
+@blueprint.get("/task")
+async def task() -> ResponseReturnValue:
+    name = request_args.query("name")
+
+    async def look() -> dict[str, Any]:
+        found = [info for info in await monitor.tasks(redis()) if info.name == name]
+        if not found:
+            request_args.not_found()
+        return {"task": found[0], "minutes": await monitor.minutes(redis(), MINUTES, name)}
+
+    return await live.page("monitor/task.html", look)
+
+
+@blueprint.post("/task/rate")
+async def change_rate() -> ResponseReturnValue:
+    """Set the rate limit for all workers. It permanently overrides the one in the code."""
+    name = await request_args.form("name")
+    rate = (await request.form).get("rate", "").strip()[:50]
+
+    async def do() -> Message:
+        await monitor.set_rate_limit(redis(), name, rate or None)
+        return RATE_SET.format(rate) if rate else RATE_GONE
+
+    return await act("change rate limit", name, do, url_for("monitor.task", name=name))

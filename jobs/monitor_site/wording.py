@@ -1,0 +1,105 @@
+"""The format of figures and times on the monitor's pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from .. import monitor
+from .routes import blueprint
+from .viewers import reader_zone
+from .web import moments
+
+LONGEST_VALUE = 2_000
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+HELD_BACK = {
+    "concurrency-limit": ("concurrency limit", "warn"),
+    "rate-limit": ("rate limit", "warn"),
+    "paused": ("queue paused", "warn"),
+    "no-worker": ("no worker for its queue", "bad"),
+    "unknown-task": ("no worker has this task", "bad"),
+    "suspect": ("worker lost, runs again alone", "bad"),
+    "expired": ("expired", "off"),
+    "stopping": ("stopping", "warn"),
+    "busy": ("all slots busy", "off"),
+}
+"""The word and the colour of each code of `monitor.Reason` that the state of a job does not say by itself."""
+
+
+@blueprint.app_template_filter()
+def held_back(code: str) -> tuple[str, str] | None:
+    """Why a job does not run, and its colour; None if its state says all."""
+    return HELD_BACK.get(code)
+
+
+@blueprint.app_template_filter()
+def span(seconds: float | None) -> str:
+    """`12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`; `–` for None."""
+    if seconds is None:
+        return "–"
+    for size, unit in UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
+
+
+@blueprint.app_template_filter()
+def figure(n: float | None) -> str:
+    """`12,345`; `–` for None."""
+    return "–" if n is None else f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
+
+
+@blueprint.app_template_filter()
+def cell(n: float | None) -> str:
+    """`figure` for charts: no commas, at most three decimals."""
+    return "–" if n is None else f"{n:.3f}".rstrip("0").rstrip(".") if isinstance(n, float) else str(n)
+
+
+@blueprint.app_template_filter()
+def share(n: float | None) -> str:
+    """`12.5 %`; `–` for None."""
+    return "–" if n is None else f"{n * 100:.1f} %"
+
+
+@blueprint.app_template_filter()
+def memory(size: float) -> str:
+    """A size in bytes as `3.4 MB`, in powers of 1,024."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} TB"
+
+
+@blueprint.app_template_filter()
+def clock(at: datetime) -> str:
+    """`26 Nov 07:30:12` in the reader's zone, with the year unless it is the current one."""
+    local = moments.local(at, reader_zone())
+    year = "" if local.year == datetime.now(UTC).year else f" {local.year}"
+    return f"{local:%-d %b}{year} {local:%H:%M:%S}"
+
+
+@blueprint.app_template_filter()
+def for_field(at: datetime) -> str:
+    """The value of a date-time field in the reader's zone."""
+    return moments.for_field(at, reader_zone())
+
+
+@blueprint.app_template_filter()
+def shown(value: object) -> str:
+    """The repr of an argument, shortened. Never raises, even if its repr() does."""
+    return monitor.text(value, LONGEST_VALUE)
+
+
+@blueprint.app_template_filter()
+def spelled(at: datetime) -> str:
+    """`Tuesday, 1 December 2026, 10:30 (Europe/Berlin)` in the reader's zone."""
+    return moments.spelled(at, reader_zone())
+
+
+@blueprint.app_template_filter()
+def distance(at: datetime) -> str:
+    """`in 3 hours`, `10 minutes ago`."""
+    return moments.distance(at, datetime.now(UTC))
