@@ -16,16 +16,16 @@ from .error_groups import ErrorGroup, error, errors, mark_error
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
 from .masked_call import MaskedCall, call_of, unfinished_calls
-from .query import Query, parse, query_of
 from .queue_list import QueueInfo, queues, queues_named
 from .reasons import Reason, why
 from .redis_info import Broker, broker
 from .reruns import original_of, reruns_of
-from .search import Page, count, find, matching, rows_of, running
+from .search import Page, find, matching, rows_of, running
 from .search_indexes import queue_names
 from .states import Situation, situation
 from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, lapsed, purgeable, waiting
+from .wanted import Wanted
 from .worker_list import WorkerInfo
 from .worker_list import online as workers
 from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
@@ -33,11 +33,11 @@ from .workflow_steps import SKIPPED, Step
 
 __all__ = [
     "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "ErrorGroup", "Event", "JobInfo", "JobRow", "MaskedCall",
-    "Minute", "NotRetried", "Page", "Plan", "Purge", "QuarqError", "Query", "QueueInfo", "Reason", "ScheduleInfo",
-    "Situation", "Step", "TaskInfo", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of",
-    "confirm", "count", "error", "error_text", "errors", "events", "find", "forget_schedule", "lapsed",
-    "last_minutes", "mark_error", "matching", "minutes", "move", "note", "noted", "now", "original_of", "parse",
-    "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "query_of", "queue_names",
+    "Minute", "NotRetried", "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo",
+    "Situation", "Step", "TaskInfo", "Wanted", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker",
+    "call_of", "confirm", "error", "error_text", "errors", "events", "find", "forget_schedule", "lapsed",
+    "last_minutes", "mark_error", "matching", "minutes", "move", "note", "noted", "now", "original_of",
+    "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names",
     "queues", "queues_named", "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
     "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start",
     "tasks", "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",

@@ -15,9 +15,10 @@ from ..values.exceptions import error_line, spelled
 from ..values.short_text import cut, text
 from .masked_call import MaskedCall, masked_call_of
 from .search_indexes import SearchIndex
-from .wanted import EVERY_JOB, Wanted
+from .wanted import Wanted
 
 ERROR_CHARS = 200
+EVERY_JOB = Wanted(datetime.max)
 SHOWN, SEARCHED = 4096, 65536  # Bytes of a call that are read, and for a search in it: its arguments come first.
 
 
@@ -61,7 +62,7 @@ async def step_along(
 ) -> Step:
     """At most *most* wanted ones of the next *look_at* jobs, with arguments masked by *known*: see find.lua."""
     where = index.how, index.key, after.last, after.last_id, *index.between
-    filters = index.states, wanted.first_look, SEARCHED if wanted.texts or wanted.arguments else call_bytes
+    filters = index.states, wanted.first_look, SEARCHED if wanted.in_calls else call_bytes
     score, reached, at_end, names, found = await connection.run_script(
         scripts.FIND, *where, look_at, most, *filters, *ids
     )
@@ -92,7 +93,8 @@ def _read_row(
         expires=moment(whole_ms(record[b"expires"])),
     )
     parameters = known.get(row.task, KnownTask()).secrets.parameters
-    return row if wanted.fits(row) and wanted.is_in(row, row.name, call or MaskedCall(), log, parameters) else None
+    is_in = not wanted.in_calls or wanted.is_in(row, name, call or MaskedCall(), log, parameters)
+    return row if is_in and wanted.fits(row) else None
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

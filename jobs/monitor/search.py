@@ -7,19 +7,21 @@ import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
+from glob import escape
 from typing import Generic, TypeVar
 
 from ..client.connection import JobsRedis
 from ..client.result import Result
+from ..errors import WrongValue
 from ..store.store import now
 from ..store.stored_values import chunked, moment
 from ..tasks.declarations import known_tasks
 from .job_row import SHOWN, START, JobRow, Step, row_of_result, step_along
-from .query import Query, query_of
 from .search_indexes import SearchIndex, ids_running, indexes_for
+from .search_text import Needle
 from .states import with_reasons
-from .wanted import MEASURES, Wanted
+from .wanted import MEASURES, STATES, Wanted
 
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.
@@ -44,29 +46,37 @@ class Page(Generic[Row]):
 
 async def find(
     connection: JobsRedis,
-    query: Query | None = None,
+    wanted: Wanted | None = None,
     *,
+    state: str = "",
+    task: str = "",
+    worker: str = "",
+    queue: str = "",
+    text: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
     workflows: bool = False,
     cursor: str = "",
     limit: int = 50,
-    zone: tzinfo = UTC,
-    **filters: str,
 ) -> Page[JobRow]:
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
-    A query; or its filters by their names, and *text*. *since* and *until* are of the end of ended jobs, the start of
-    running ones, and the due time of others; *zone* is for times of day. *workflows*: only these, those called last
-    first, and *since* and *until* are of their calls. Text is found in ids, names, errors, and in arguments that are no
-    secrets, in the first 64 KB of a call (of an ended member of a workflow: if it is not longer); an exact id is found
-    at once. A sort by took, waited or started is of the first SORTED matches. WrongValue: no such filter or cursor.
+    What is *wanted*, or: *state*, one of STATES; *since* and *until*, of the end of ended jobs, the start of running
+    ones, and the due time of others. *workflows*: only these, those called last first, and *since* and *until* are of
+    their calls. *text* is found in upper or lower case: in ids, names, errors, and in arguments that are no secrets, as
+    they are shown, in the first 64 KB of a call (of an ended member of a workflow: if it is not longer); an exact id is
+    found at once. A sort by one of MEASURES is of the first SORTED matches. WrongValue: no such state or cursor.
     """
-    wanted = (query or query_of(**filters)).wanted(await now(connection), zone)
-    wanted = replace(wanted, since=since or wanted.since, until=until or wanted.until, workflows=workflows)
+    if state and state.lower() not in STATES:
+        raise WrongValue(f"state={state!r:.80}: it is one of {', '.join(STATES)}")
+    names = {name: [escape(one)] for name, one in (("task", task), ("worker", worker), ("queue", queue)) if one}
+    states, text = [state.lower()] if state else [], text.strip()
+    wanted = wanted or Wanted(
+        await now(connection), states, names, [Needle(text)] if text else [], (), (), since, until, "", text, workflows
+    )
     measure, found, back_to, behind = MEASURES.get(wanted.sort), dict[str, JobRow](), None, ""
     most = SORTED if measure else limit
-    async for step, behind in _steps(connection, wanted, cursor, lambda: most - len(found), PATIENCE_S):
+    async for step, behind in steps(connection, wanted, cursor, lambda: most - len(found), PATIENCE_S):
         found.update((row.id, row) for row in step.rows if row.id not in found)
         back_to = (moment(step.last) or back_to) if behind else None
     rows = list(found.values())
@@ -76,28 +86,17 @@ async def find(
     return Page(rows, "" if measure else behind, back_to, len(found) if measure else 0)
 
 
-async def matching(connection: JobsRedis, query: Query, zone: tzinfo = UTC) -> AsyncIterator[JobRow]:
+async def matching(connection: JobsRedis, wanted: Wanted) -> AsyncIterator[JobRow]:
     """All jobs that fit, in bounded steps, without `args` and `reason`. One that moves meanwhile may come twice."""
-    wanted, before = query.wanted(await now(connection), zone), set[str]()
-    async for step, _ in _steps(connection, wanted, call_bytes=0):
+    before = set[str]()
+    async for step, _ in steps(connection, wanted, call_bytes=0):
         for row in step.rows:
             if row.id not in before:
                 yield row
         before = {row.id for row in step.rows}
 
 
-async def count(
-    connection: JobsRedis, query: Query, limit: int = 10_000, zone: tzinfo = UTC, patience_s: float = math.inf
-) -> tuple[int, bool]:
-    """How many jobs fit, and whether that is all: it ends at *limit*, and after this time."""
-    wanted, ids, is_all = query.wanted(await now(connection), zone), set[str](), True
-    async for step, behind in _steps(connection, wanted, "", lambda: limit - len(ids), patience_s, call_bytes=0):
-        ids.update(row.id for row in step.rows)
-        is_all = not behind
-    return len(ids), is_all
-
-
-async def _steps(
+async def steps(
     connection: JobsRedis,
     wanted: Wanted,
     cursor: str = "",

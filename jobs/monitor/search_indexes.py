@@ -7,8 +7,7 @@ from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
 from ..store import keys
 from ..store.stored_values import text
-from .search_names import ANY
-from .wanted import Wanted
+from .wanted import Wanted, has_name, whole_names
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,10 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
     between = _score(wanted.since, "-inf"), _score(wanted.until, "+inf")
     how, order = ("oldest", _OLDEST_FIRST) if wanted.sort == "oldest" else ("newest", _NEWEST_FIRST)
     if wanted.workflows:
-        states = ",".join(wanted.states_in(*order))
-        return [SearchIndex("workflows", how, states, connection.key.WORKFLOWS, between)]
+        return [SearchIndex("workflows", how, wanted.states_in(*order), connection.key.WORKFLOWS, between)]
     found: list[SearchIndex] = []
     for section in order:
-        if not (states := ",".join(wanted.states_in(section))):
+        if not (states := wanted.states_in(section)):
             continue
         if section == "running":
             found.append(SearchIndex(section, "these", states))
@@ -45,8 +43,9 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
         elif section == "ended":
             found.append(SearchIndex(section, how, states, await _ended(connection, wanted, states), between))
         else:
-            queues = wanted.names.get("queue", ANY)
-            for queue in queues.exact or filter(queues.fit, await queue_names(connection)):
+            queues = wanted.names.get("queue", ("*",))
+            names = whole_names(queues) or [name for name in await queue_names(connection) if has_name(queues, name)]
+            for queue in names:
                 key = connection.key.queue_key(queue)
                 found.append(SearchIndex(f"{section} {queue}", section, states, key, between, queue))
     return found
@@ -73,11 +72,11 @@ async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:
 
 async def _ended(connection: JobsRedis, wanted: Wanted, states: str) -> str:
     """The smallest index that holds all that are wanted."""
-    fitting, tasks = [connection.key.HISTORY], wanted.names.get("task", ANY)
-    if "SUCCESS" not in states and not (tasks.typed and any(map(tasks.fit, WORKFLOW_TASKS))):  # it holds few of these
+    fitting, tasks = [connection.key.HISTORY], wanted.names.get("task", ())
+    if "SUCCESS" not in states and not any(has_name(tasks, task) for task in WORKFLOW_TASKS):  # it holds few of these
         fitting.append(connection.key.UNSUCCESSFUL)
-    if len(tasks.exact) == 1:
-        fitting.append(connection.key.ENDED + tasks.typed)
+    if len(names := whole_names(tasks)) == 1:
+        fitting.append(connection.key.ENDED + names[0])
     sizes = [await connection.zcard(key) for key in fitting]
     return fitting[sizes.index(min(sizes))]
 

@@ -22,10 +22,12 @@ Scripts and styles are files in `static/`: the policy refuses inline ones. Nothi
 nothing but the viewer's name and zone is known of people.
 """
 
+from .job_count import count
 from .job_detail import JobDetail, job
+from .query import Query, parse
 from .spent_time import Part
 from .stored_timeline import timeline
 from .summary import Overview, overview
 from .workflow_times import Timeline
 
-__all__ = ["JobDetail", "Overview", "Part", "Timeline", "job", "overview", "timeline"]
+__all__ = ["JobDetail", "Overview", "Part", "Query", "Timeline", "count", "job", "overview", "parse", "timeline"]

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from jobs import Result, chord, encoding, group, task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import JobRow, count, find, matching, parse
+from jobs.monitor import JobRow, Wanted, find, matching
 from jobs.monitor.search_text import Needle
+from jobs.monitor_site import count, parse
 from jobs.store import keys
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -26,6 +27,10 @@ from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.registered_tasks import forget
 from tests.waiting import wait_until
+
+
+def wanted(line: str) -> Wanted:
+    return parse(line).wanted(datetime.now(UTC))
 
 
 async def all_of(connection: JobsRedis, limit: int = 50, **filters: Any) -> list[JobRow]:
@@ -73,7 +78,7 @@ async def test_jobs_in_every_state_are_found(connection: JobsRedis, start_online
     assert await ids(worker="nobody") == set()
     [row] = await all_of(connection, state="RETRY")
     assert (row.kind, row.error) == ("retry", "OSError: not today")
-    with pytest.raises(ValueError, match="state:LOST: write pending, retry"):
+    with pytest.raises(ValueError, match="state='LOST': it is one of pending, retry"):
         await find(connection, state="LOST")
 
 
@@ -343,10 +348,10 @@ async def test_a_query_finds_by_times_errors_and_attempts_and_sorts(
     names = {result.id: n for n, result in enumerate([*naps, bad, waits])}
 
     async def found(line: str) -> list[int]:
-        return [names[row.id] for row in await all_of(connection, query=parse(line))]
+        return [names[row.id] for row in await all_of(connection, wanted=wanted(line))]
 
     assert await found("task:tests.nap sort:took") == [1, 0, 2]
-    starts = [row.started for row in (await find(connection, parse("sort:started"))).rows if row.started]
+    starts = [row.started for row in await all_of(connection, wanted=wanted("sort:started")) if row.started]
     assert starts == sorted(starts, reverse=True)
     assert len(starts) == 5
     assert await found("state:ended sort:oldest") == [*reversed(await found("state:ended sort:newest"))]
@@ -359,7 +364,7 @@ async def test_a_query_finds_by_times_errors_and_attempts_and_sorts(
 async def test_all_that_match_are_counted_and_read_in_bounded_steps(connection: JobsRedis) -> None:
     later = await tasks.log.apply_many([(n,) for n in range(1_200)], countdown=3600)
     await tasks.multiply.apply_async((1, 2), countdown=3600)
-    query = parse("task:tests.l* state:scheduled")
+    query = wanted("task:tests.l* state:scheduled")
 
     await connection.config_resetstat()
     found = [row.id async for row in matching(connection, query)]
@@ -369,6 +374,6 @@ async def test_all_that_match_are_counted_and_read_in_bounded_steps(connection: 
     assert await count(connection, query) == (1_200, True)
     assert await count(connection, query, limit=1_000) == (1_000, False)
     assert (await count(connection, query, patience_s=0))[1] is False
-    assert await count(connection, parse("message:77")) == (0, True), "no worker has declared its names"
-    assert await count(connection, parse('"1":77')) == (1, True)
-    assert [row.args async for row in matching(connection, parse('"1":77'))] == ["77"]
+    assert await count(connection, wanted("message:77")) == (0, True), "no worker has declared its names"
+    assert await count(connection, wanted('"1":77')) == (1, True)
+    assert [row.args async for row in matching(connection, wanted('"1":77'))] == ["77"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import WrongValue
-from jobs.monitor.query import LONGEST, Query, parse
-from jobs.monitor.query_values import FILTERS
+from jobs.monitor_site.query import LONGEST, Query, parse
+from jobs.monitor_site.query_values import FILTERS
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 12, 1, 14, 30, tzinfo=BERLIN)
@@ -73,7 +73,7 @@ def test_a_line_means(line: str, meant: list[Any]) -> None:
         ("sort:name", "sort:name: write one of newest, oldest, took, waited, started"),
         ("task:a,,b", "task:a,,b: write a name, or several with commas"),
         ("state: failed", "state: write its value behind the colon, without a blank"),
-        ("task:a task:b", "task:b: task is there twice: keep one"),
+        ("task:a task:b", "task: it is there twice: keep one"),
         ('a "b c', '"b c: put quotes around the whole value'),
         ('name:"b c', 'name:"b c: put quotes around the whole value'),
         ('"a"b', '"a"b: put quotes around the whole value'),

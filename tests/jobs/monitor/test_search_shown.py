@@ -18,7 +18,7 @@ from jobs.client.connection import JobsRedis
 from jobs.client.job_info import JobRecord
 from jobs.monitor import find
 from jobs.monitor.masked_call import MaskedCall, masked_call_of
-from jobs.monitor.query import Query, Term, parse
+from jobs.monitor_site.query import Query, Term, parse
 from jobs.store.keys import Keys
 from jobs.tasks.declarations import KnownTask
 from jobs.tasks.masking import secrets_of_task
@@ -86,10 +86,11 @@ def charge() -> Iterator[Any]:
 
 
 async def ids(connection: JobsRedis, line: str) -> list[str]:
-    page = await find(connection, parse(line))
+    wanted = parse(line).wanted(datetime.now(UTC))
+    page = await find(connection, wanted)
     rows = page.rows
     while page.next:
-        page = await find(connection, parse(line), cursor=page.next)
+        page = await find(connection, wanted, cursor=page.next)
         rows += page.rows
     return sorted(row.id for row in rows)
 

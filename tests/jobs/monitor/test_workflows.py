@@ -62,7 +62,7 @@ async def test_the_list_has_names_and_finds_by_them(
         found = await workflows(connection, state=state, text=text)
         assert [row.id for row in found.rows] == [flow.id for flow in expected], (state, text)
     assert [row.id for row in (await workflows(connection, state="ended", longest=True)).rows] == [slow.id, failed.id]
-    with pytest.raises(ValueError, match="state:odd: write pending"):
+    with pytest.raises(ValueError, match="state='odd': it is one of pending"):
         await workflows(connection, state="odd")
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ..errors import WrongValue
-from .query_values import BOUNDS, FILTERS, bound, moment_meant
-from .search_names import Names
-from .search_text import Needle
-from .wanted import Wanted
+from ..monitor.search_text import Needle
+from ..monitor.wanted import Wanted
+from .query_values import FILTERS, NAMES, bound, moment_meant
 
 LONGEST, MOST_TERMS = 512, 20
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -33,12 +32,10 @@ class Term:
 
     def __str__(self) -> str:
         path = ".".join(_quoted(name, _INNER if place else _NAME) for place, name in enumerate(self.path))
-        name = f'"{path}"' if path.lower() in FILTERS else path or self.filter
-        if name:
+        if name := f'"{path}"' if path.lower() in FILTERS else path or self.filter:
             return f"{name}:{_quoted(self.value, _VALUE)}"
-        read = _TERM.fullmatch(self.value)
-        is_text = read and read["value"] == self.value and self.value[0] != '"' and not _lacks_value(self.value)
-        return self.value if is_text else _quoted(self.value, "")
+        read = None if self.value.startswith('"') or _lacks_value(self.value) else _TERM.fullmatch(self.value)
+        return self.value if read and not read["path"] else _quoted(self.value, "")
 
 
 @dataclass(frozen=True)
@@ -57,18 +54,20 @@ class Query:
     def wanted(self, at: datetime, zone: tzinfo = UTC) -> Wanted:
         """What it asks for at this moment, with times of day by the clocks of this zone."""
         filters = {term.filter: term.value for term in self.terms if term.filter}
-        since = moment_meant(filters.get("since", ""), at.astimezone(zone))
-        until = moment_meant(filters.get("until", ""), at.astimezone(zone), since or at - timedelta(days=1))
-        only = self.terms[0] if len(self.terms) == 1 else Term("", "")
+        local, only = at.astimezone(zone), self.terms[0] if len(self.terms) == 1 else Term("sort", "")
+        since = moment_meant(filters.get("since", ""), local)
+        names = {name: filters[name].replace("[", "[[]").split(",") for name in NAMES if name in filters}
         return Wanted(
-            states=tuple(filters["state"].split(",")) if "state" in filters else (),
-            names={name: Names(filters[name]) for name in ("task", "queue", "worker", "error") if name in filters},
-            texts=tuple(Needle(term.value) for term in self.terms if not term.filter and not term.path),
-            arguments=tuple((term.path, Needle(term.value)) for term in self.terms if term.path),
-            bounds=tuple((one.filter, *bound(one.filter, one.value)) for one in self.terms if one.filter in BOUNDS),
+            at,
+            states=filters["state"].split(",") if "state" in filters else (),
+            names=names,
+            texts=[Needle(term.value) for term in self.terms if not (term.filter or term.path)],
+            arguments=[(term.path, Needle(term.value)) for term in self.terms if term.path],
+            bounds=[
+                (one.filter, *bound(one.value)[:2]) for one in self.terms if one.filter and FILTERS[one.filter].repeats
+            ],
             since=since,
-            until=until,
-            at=at,
+            until=moment_meant(filters.get("until", ""), local, since or at - timedelta(days=1)),
             sort=filters.get("sort", ""),
             job_id="" if only.filter else str(only) if only.path else only.value,
         )
@@ -80,38 +79,26 @@ def parse(line: str) -> Query:
         raise WrongValue(f"the query has {len(line):,} characters: write at most {LONGEST}")
     line, at, terms = line.strip(), 0, list[Term]()
     while at < len(line):
-        match = _TERM.match(line, at)
-        if match is None:
+        if not (match := _TERM.match(line, at)):
             raise WrongValue(f'{line[at : at + 40].strip()}: put quotes around the whole value, and \\" inside it')
-        term, at = _term(match["path"] or "", match["value"]), match.end()
-        if term.filter not in ("", *BOUNDS) and any(one.filter == term.filter for one in terms):
-            raise WrongValue(f"{term}: {term.filter} is there twice: keep one")
-        terms += [term] if term.value or term.path else []
+        path, value, at = match["path"] or "", _unquoted(match["value"]), match.end()
+        if _lacks_value(match[0].strip()):
+            raise WrongValue(f"{value} write its value behind the colon, without a blank")
+        names = [_unquoted(one) for one in re.findall(rf"{_QUOTED}|\w+", path)]
+        terms.append(_filter(path.lower(), value) if path.lower() in FILTERS else Term("", value, tuple(names)))
+    once = [term.filter for term in terms if term.filter and not FILTERS[term.filter].repeats]
+    if twice := [name for name in once if once.count(name) > 1]:
+        raise WrongValue(f"{twice[0]}: it is there twice: keep one")
     if len(terms) > MOST_TERMS:
         raise WrongValue(f"the query has {len(terms)} words: write at most {MOST_TERMS}")
-    return Query(tuple(terms))
-
-
-def query_of(text: str = "", **filters: str) -> Query:
-    """The query with these filters, '' for none, and one text. WrongValue as for a line."""
-    terms = [_filter(name, value) for name, value in filters.items() if value]
-    return Query((*terms, *([Term("", text.strip())] if text.strip() else [])))
-
-
-def _term(path: str, written: str) -> Term:
-    if path.lower() in FILTERS:
-        return _filter(path.lower(), _unquoted(written))
-    if _lacks_value(written):
-        raise WrongValue(f"{written} write its value behind the colon, without a blank")
-    return Term("", _unquoted(written), tuple(_unquoted(one) for one in re.findall(rf"{_QUOTED}|\w+", path)))
+    return Query(tuple(term for term in terms if term.value or term.path))
 
 
 def _filter(name: str, value: str) -> Term:
-    check, advice = FILTERS[name]
     try:
-        return Term(name, check(value.strip()))
+        return Term(name, FILTERS[name].read(value.strip()))
     except ValueError:
-        raise WrongValue(f"{name}:{value}: {advice}") from None
+        raise WrongValue(f"{name}:{value}: write {FILTERS[name].advice}") from None
 
 
 def _lacks_value(text: str) -> bool:
