@@ -19,8 +19,7 @@ from ..errors import EncodingError, TaskRevoked
 from ..values.exceptions import whole_text
 from ..values.sendable import too_large
 from ..values.short_text import said
-from ..worker.execution.claimed_job import CallData
-from ..worker.execution.held_job import HeldJob
+from ..worker.execution.claimed_job import CallData, HeldJob
 from ..worker.execution.runnables import decode_call
 from ..worker.execution.runner import PICKLED
 

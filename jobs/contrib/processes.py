@@ -27,9 +27,9 @@ from ..errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLost
 from ..tasks import registry
 from ..tasks.current import CurrentJob, Request
 from ..values.sendable import DEPTH
-from ..worker.execution.traceback_heads import cut_our_head
+from ..worker.execution.job_log import TEXT
+from ..worker.execution.runner import cut_our_head
 from ..worker.log_setup import handlers_of
-from ..worker.turn_log import TEXT
 from .json_lines import JsonLines, use_json_lines
 
 

@@ -22,8 +22,7 @@ from sentry_sdk.utils import current_stacktrace, event_from_exception
 from ..tasks import masking
 from ..tasks.current import CurrentJob
 from ..values.untrusted_text import printable
-from ..worker.execution.claimed_job import FAILURE, Outcome
-from ..worker.execution.held_job import HeldJob
+from ..worker.execution.claimed_job import FAILURE, HeldJob, Outcome
 from ..worker.execution.runner import Runner
 from ..worker.process import REPORTS_S
 from .sentry_variables import hidden_texts, hide_variables

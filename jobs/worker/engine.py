@@ -19,10 +19,9 @@ from ..store.stored_values import text as stored_text
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer, ClaimSize, Waker
-from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, Outcome
-from .execution.held_job import HeldJob
-from .execution.hooks import call_hook
+from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, HeldJob, Outcome
 from .execution.outcome_encoding import OutcomeEncoder
+from .execution.runnables import call_hook
 from .execution.runner import Runner
 from .execution.slots import THREADS, Slot, Slots
 from .lease_renewer import LeaseRenewer

@@ -11,7 +11,7 @@ from ..tasks import registry
 from ..tasks.registry import RegisteredTask
 from ..values.library_name import NAME
 from .arq_options import TaskFunction
-from .turn_log import TurnHandler
+from .execution.job_log import TurnHandler
 
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
 LOGGERS = (

@@ -9,8 +9,7 @@ from functools import partial
 from ..store import keys, scripts
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
-from .execution.claimed_job import Outcome, revoked
-from .execution.held_job import HeldJob
+from .execution.claimed_job import HeldJob, Outcome, revoked
 from .execution.outcome_encoding import OutcomeEncoder, Row
 
 logger = logging.getLogger("arq.worker.jobs")

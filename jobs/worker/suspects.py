@@ -8,8 +8,7 @@ import time
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
 from ..store import scripts
-from .execution.claimed_job import Outcome
-from .execution.held_job import HeldJob
+from .execution.claimed_job import HeldJob, Outcome
 from .execution.runner import stopped
 from .execution.slots import Slots
 

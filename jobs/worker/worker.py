@@ -32,7 +32,7 @@ from . import log_setup
 from .arq_options import TaskFunction, arq_format, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
-from .execution.hooks import Hooks
+from .execution.runnables import Hooks
 from .execution.runner import runner_type
 from .presence import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb

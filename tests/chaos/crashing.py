@@ -16,8 +16,7 @@ from typing import Any
 
 from jobs import group, task, worker_settings
 from jobs.client.submit import WORKFLOW
-from jobs.worker.execution.claimed_job import Outcome
-from jobs.worker.execution.held_job import HeldJob
+from jobs.worker.execution.claimed_job import HeldJob, Outcome
 from jobs.worker.orchestrator import Orchestration
 from jobs.worker.recorder import Recorder
 from tests.chaos import ledger, tasks

@@ -24,11 +24,9 @@ from ...tasks import registry
 from ...tasks.current import Request
 from ...values.must_await import all_awaited
 from ...values.wrong_calls import explained
-from ...worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, Outcome
-from ...worker.execution.held_job import HeldJob
-from ...worker.execution.hooks import Hooks
+from ...worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, HeldJob, Outcome
 from ...worker.execution.outcome_encoding import OutcomeEncoder
-from ...worker.execution.runnables import TaskRunnable, decode_call
+from ...worker.execution.runnables import Hooks, TaskRunnable, decode_call
 from ...worker.execution.runner import Runner
 from ...worker.execution.slots import Slot, Slots
 from ...worker.worker_options import WorkerOptions, checked

@@ -19,8 +19,7 @@ from ...values.exceptions import traceback_text, whole_text
 from ...values.sendable import DEPTH, check, too_large
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
-from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, Outcome
-from .held_job import HeldJob, request_of
+from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, HeldJob, Outcome, request_of
 from .job_log import reason_of
 from .runnables import decode_call
 

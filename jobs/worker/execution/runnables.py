@@ -1,11 +1,11 @@
-"""What a worker can run: our tasks, and arq's functions unchanged. Both answer the same questions."""
+"""What a worker can run: our tasks, and arq's functions unchanged, which answer the same questions; and hooks."""
 
 import asyncio
 import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
@@ -28,10 +28,35 @@ from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
 from ...workflows.journal import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
-from .claimed_job import FAILURE, PARKED, RETRY, CallData, ClaimedJob, Outcome, revoked
-from .held_job import UNKNOWN, HeldJob, JobOnWorker
-from .hooks import call_hook
+from .claimed_job import FAILURE, PARKED, RETRY, UNKNOWN, CallData, ClaimedJob, HeldJob, JobOnWorker, Outcome, revoked
 from .job_log import REASON_CHARS
+
+logger = logging.getLogger("arq.worker.jobs")
+
+Hook = Callable[[dict[Any, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """`on_job_start`, `on_job_end` (before the result is stored) and `after_job_end`, each given the job's ctx."""
+
+    start: Hook | None = None
+    end: Hook | None = None
+    after_end: Hook | None = None
+
+
+async def call_hook(hook: Callable[..., Any], task: str, *args: Any) -> None:
+    """Call a hook, async or plain, of a job of this task. A plain one runs on the loop, so it must be quick.
+
+    arq's take the job's ctx, a task's `on_success`, `on_failure` and `on_retry` the job and its value or exception.
+    """
+    try:
+        answer = hook(*args)
+        if inspect.isawaitable(answer):
+            await answer
+    except Exception:
+        logger.exception("%s: the hook %s failed", task, getattr(hook, "__qualname__", hook))
+
 
 T = TypeVar("T")
 

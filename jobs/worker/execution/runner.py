@@ -1,12 +1,15 @@
 """Run one claimed job: the path that every job takes, from the payload to the outcome."""
 
 import asyncio
+import concurrent.futures.thread
 import contextlib
 import importlib
+import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from arq.jobs import DeserializationError
@@ -15,13 +18,9 @@ from arq.worker import JobExecutionFailed
 from ...client.connection import JobsRedis
 from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
-from .. import turn_log
 from . import job_log
-from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, Outcome, revoked
-from .held_job import HeldJob
-from .hooks import Hooks, call_hook
-from .runnables import ArqRunnable, Runnable, decode_call, inert_call
-from .traceback_heads import cut_our_head
+from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, HeldJob, Outcome, revoked
+from .runnables import ArqRunnable, Hooks, Runnable, call_hook, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
 """What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
@@ -62,7 +61,7 @@ class Runner:
                 self._announce(one)
             except BaseException:  # it is raised again in its own `run`, where it ends the job
                 continue
-        turn_log.flush()
+        job_log.flush()
 
     def _announce(self, held: HeldJob) -> None:
         held.refusal = self._refusal(held)
@@ -174,3 +173,18 @@ def _ended_unstarted(held: HeldJob) -> Outcome:
         return Outcome(REVOKED, TaskRevoked(f"job {job.id} had expired"), why="expired")
     lost = WorkerLost(f"job {job.id} killed {job.crashes} workers")
     return Outcome(FAILURE, lost, why=str(lost))
+
+
+_OURS = f"{Path(__file__).parents[2]}{os.sep}", concurrent.futures.thread.__file__
+_CALLERS = {"Task.run", "Task.run_now", "finished", "ArqRunnable.run"}  # What of ours calls the code of an application.
+
+
+def cut_our_head(error: BaseException) -> None:
+    """Leave out our frames above the code of the application. An error that has come through no such code keeps all."""
+    above = error.__traceback__
+    while above is not None and (below := above.tb_next) is not None:
+        caller, called = above.tb_frame.f_code, below.tb_frame.f_code
+        if caller.co_qualname in _CALLERS and not called.co_filename.startswith(_OURS):
+            error.__traceback__ = below
+            return
+        above = below

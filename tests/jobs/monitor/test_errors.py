@@ -15,8 +15,7 @@ from jobs.errors import WrongValue
 from jobs.monitor import error, errors, mark_error, rows_of
 from jobs.store import keys, scripts
 from jobs.store.keys import Keys
-from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS, CallData, ClaimedJob, Outcome
-from jobs.worker.execution.held_job import HeldJob
+from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS, CallData, ClaimedJob, HeldJob, Outcome
 from jobs.worker.execution.outcome_encoding import OutcomeEncoder
 from tests.jobs.store.hostile import write_garbage, write_wrong
 from tests.jobs.worker import tasks

@@ -12,8 +12,7 @@ from jobs.client.connection import JobsRedis
 from jobs.store import keys, scripts
 from jobs.store.script_connection import ScriptConnection
 from jobs.worker.claim import Claimer
-from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, Outcome
-from jobs.worker.execution.held_job import HeldJob
+from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, HeldJob, Outcome
 from jobs.worker.execution.outcome_encoding import OutcomeEncoder
 from jobs.worker.lease_renewer import words
 from settings import ROOT

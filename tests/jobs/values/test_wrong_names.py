@@ -17,7 +17,7 @@ from jobs.contrib.other_names import ATTRIBUTES
 from jobs.tasks.blocking_calls import BlockingJob, BlockingResult
 from jobs.tasks.current import CurrentJob, Request
 from jobs.testing import eager
-from jobs.worker.execution.held_job import JobOnWorker
+from jobs.worker.execution.claimed_job import JobOnWorker
 
 
 @task(name="wrong_names.work")

@@ -19,7 +19,7 @@ import pytest
 from _pytest.logging import LogCaptureHandler
 
 from jobs import JsonLines, task
-from jobs.worker import turn_log
+from jobs.worker.execution import job_log
 from tests.jobs.worker.conftest import ROOT, StartWorker
 from tests.waiting import wait_until
 
@@ -42,10 +42,10 @@ class Written(io.StringIO):
         """The lines about these jobs, without their times."""
         return [line for line in self.getvalue().splitlines() if any(one in line for one in ids)]
 
-    def begin(self) -> turn_log.TurnHandler:
+    def begin(self) -> job_log.TurnHandler:
         """From now on our handler is the only one, as in a worker that plain `arq` has started: it writes here."""
         root, seen.stream = logging.getLogger(), self
-        handler = turn_log.TurnHandler()
+        handler = job_log.TurnHandler()
         handler.stream = self
         self.others = [one for one in root.handlers if not isinstance(one, LogCaptureHandler)]
         root.handlers[:] = [handler]
@@ -58,7 +58,7 @@ class Written(io.StringIO):
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
     root, filters, written = logging.getLogger(), [*LOGGER.filters], Written()
     levels = root.level, LOGGER.level
-    monkeypatch.setattr(turn_log, "_made", [])
+    monkeypatch.setattr(job_log, "_made", [])
     yield written
     logging.disable(logging.NOTSET)
     root.handlers = [*written.others, *(one for one in root.handlers if isinstance(one, LogCaptureHandler))]
@@ -102,7 +102,7 @@ async def test_start_lines_of_a_block_and_end_lines_of_a_turn_are_one_write_each
     handler = written.begin()
     results = await look.apply_many([()] * 4)
     await start_worker(tasks=[look])
-    assert turn_log.only_reader() is handler  # no records are made
+    assert job_log.only_reader() is handler  # no records are made
 
     texts = [await result.get(timeout=5) for result in results]
 
