@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
+from ..tasks.declarations import known_tasks
 from ..worker.presence import Statistics
 from ..worker.process import memory_mb
 from .port import Answer
@@ -43,7 +44,7 @@ def written(families: Iterable[Metric]) -> str:
 
 async def of_jobs(connection: JobsRedis) -> list[Metric]:
     """Jobs, workers, queues, schedules and Redis, as they are now. Errors are those of the connection."""
-    known = {task.name for task in await monitor.tasks(connection) if task.declared}
+    known = await known_tasks(connection)
     return [
         *_ended(await monitor.totals(connection), known),
         *_queues(await monitor.queues(connection), await monitor.workers(connection)),

@@ -11,7 +11,7 @@ from ..values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted, pauses
 from .bulk_plan import Plan, confirm, plan, read_plan, start
-from .counters import Count, Minute, last_minutes, minutes, totals
+from .counters import Count, totals
 from .error_groups import ErrorGroup, error, errors, mark_error
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
@@ -23,7 +23,6 @@ from .reruns import original_of, reruns_of
 from .search import Page, find, matching, rows_of, running
 from .search_indexes import queue_names
 from .states import Situation, situation
-from .task_list import TaskInfo, tasks
 from .waiting_list import Purge, lapsed, purgeable, waiting
 from .wanted import Wanted
 from .worker_list import WorkerInfo
@@ -32,13 +31,80 @@ from .workflow_list import WorkflowNode, WorkflowRow, workflow, workflows
 from .workflow_steps import SKIPPED, Step
 
 __all__ = [
-    "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "ErrorGroup", "Event", "JobInfo", "JobRow", "MaskedCall",
-    "Minute", "NotRetried", "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo",
-    "Situation", "Step", "TaskInfo", "Wanted", "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker",
-    "call_of", "confirm", "error", "error_text", "errors", "events", "find", "forget_schedule", "lapsed",
-    "last_minutes", "mark_error", "matching", "minutes", "move", "note", "noted", "now", "original_of",
-    "pause", "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names",
-    "queues", "queues_named", "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
-    "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start",
-    "tasks", "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
+    "SKIPPED",
+    "Attempt",
+    "AuditEntry",
+    "Broker",
+    "Count",
+    "ErrorGroup",
+    "Event",
+    "JobInfo",
+    "JobRow",
+    "MaskedCall",
+    "NotRetried",
+    "Page",
+    "Plan",
+    "Purge",
+    "QuarqError",
+    "QueueInfo",
+    "Reason",
+    "ScheduleInfo",
+    "Situation",
+    "Step",
+    "Wanted",
+    "WorkerInfo",
+    "WorkflowNode",
+    "WorkflowRow",
+    "audit",
+    "broker",
+    "call_of",
+    "confirm",
+    "error",
+    "error_text",
+    "errors",
+    "events",
+    "find",
+    "forget_schedule",
+    "lapsed",
+    "mark_error",
+    "matching",
+    "move",
+    "note",
+    "noted",
+    "now",
+    "original_of",
+    "pause",
+    "pause_schedule",
+    "pauses",
+    "plan",
+    "purge",
+    "purge_queue",
+    "purgeable",
+    "queue_names",
+    "queues",
+    "queues_named",
+    "quiet",
+    "read_plan",
+    "reruns_of",
+    "reschedule",
+    "resume",
+    "resume_schedule",
+    "retry",
+    "revoke",
+    "rows_of",
+    "run_schedule",
+    "running",
+    "schedules",
+    "set_rate_limit",
+    "shutdown",
+    "situation",
+    "start",
+    "text",
+    "totals",
+    "unfinished_calls",
+    "waiting",
+    "why",
+    "workers",
+    "workflow",
+    "workflows",
 ]  # fmt: skip

@@ -4,17 +4,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
 from ..client.connection import JobsRedis
-from ..store.store import now_ms
-from ..store.stored_values import moment_of, text, whole
+from ..store.stored_values import text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Fields = Mapping[bytes, bytes]
-_DEPTHS = (b"|due|", b"|oldest|")
+DEPTHS = b"|due|", b"|oldest|"  # What a field begins with that has the depth of a queue, or the age there in ms.
 _FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait|run)_ms|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
 """A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Of an
 empty name are the sums of all tasks that earlier releases wrote; they are not read."""
@@ -47,43 +45,12 @@ class Count:
         return None
 
 
-@dataclass(frozen=True)
-class Minute:
-    """One minute, of all tasks or of one. None where there was nothing to measure."""
-
-    at: datetime
-    count: Count
-    due: int | None
-    """Jobs that were due, in all queues, of those that nobody served 50 at a time; None where no worker noted it."""
-    oldest_due_s: float | None
-
-
-async def minutes(connection: JobsRedis, n: int = 60, task: str = "") -> list[Minute]:
-    """The last *n* minutes, the oldest first; the last one is still going on."""
-    found = await _last(connection, n)
-    return [_minute(number, fields, _counted([fields], task).get(task) or Count()) for number, fields in found.items()]
-
-
-async def last_minutes(connection: JobsRedis, n: int = 60) -> dict[str, Count]:
-    """What was counted in the last *n* minutes, by task; '' is all together."""
-    return _counted((await _last(connection, n)).values())
-
-
-async def _last(connection: JobsRedis, n: int) -> dict[int, Fields]:
-    this = await now_ms(connection) // 60_000
-    numbers = range(this - n + 1, this + 1)
-    async with connection.pipeline(transaction=False) as pipe:
-        for number in numbers:
-            pipe.hgetall(f"{connection.key.STATS}{number}")
-        return dict(zip(numbers, await pipe.execute(), strict=True))
-
-
 async def totals(connection: JobsRedis) -> dict[str, Count]:
     """What was counted since the beginning, by task; '' is all together. Goes down only when Redis is emptied."""
-    return _counted([await connection.hgetall(connection.key.TOTALS)])  # type: ignore[misc]
+    return counted([await connection.hgetall(connection.key.TOTALS)])  # type: ignore[misc]
 
 
-def _counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count]:
+def counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count]:
     """The sums of all fields that are counters, by task and, under '', together; *only* one of these."""
     sums = defaultdict[bytes, int](int)
     for fields in some:
@@ -102,16 +69,10 @@ def _counted(some: Iterable[Fields], only: str | None = None) -> dict[str, Count
 @lru_cache(maxsize=50_000)
 def _read(raw: bytes) -> tuple[str, str, str | int] | None:
     """Which task a field counts, in which part of a Count, and under which key there; None if it is no counter."""
-    match = None if raw.startswith(_DEPTHS) else _FIELD.fullmatch(text(raw))
+    match = None if raw.startswith(DEPTHS) else _FIELD.fullmatch(text(raw))
     if match is None:
         return None
     task, state, sum_of, times, bucket = match.groups()
     if times:
         return task, times, int(bucket)
     return (task, "states", state) if state else (task, "ms", sum_of)
-
-
-def _minute(number: int, fields: Fields, count: Count) -> Minute:
-    due, oldest = ([whole(n) for raw, n in fields.items() if raw.startswith(begin)] for begin in _DEPTHS)
-    oldest_s = max(oldest) / 1000 if oldest else None
-    return Minute(moment_of(number * 60_000), count, sum(due) if due else None, oldest_s)

@@ -25,9 +25,15 @@ nothing but the viewer's name and zone is known of people.
 from .job_count import count
 from .job_detail import JobDetail, job
 from .query import Query, parse
+from .ranges import HOUR, RANGES, Interval, Range, counts_between, history, summed
 from .spent_time import Part
 from .stored_timeline import timeline
-from .summary import Overview, overview
+from .summary import Overview, Unknown, overview
+from .task_list import SORTS, TaskInfo, sorted_tasks, tasks
 from .workflow_times import Timeline
 
-__all__ = ["JobDetail", "Overview", "Part", "Query", "Timeline", "count", "job", "overview", "parse", "timeline"]
+__all__ = [
+    "HOUR", "RANGES", "SORTS", "Interval", "JobDetail", "Overview", "Part", "Query", "Range", "TaskInfo", "Timeline",
+    "Unknown", "count", "counts_between", "history", "job", "overview", "parse", "sorted_tasks", "summed", "tasks",
+    "timeline",
+]  # fmt: skip

@@ -1,17 +1,17 @@
 """The whole at a glance."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..client.connection import JobsRedis
 from ..monitor.audit_log import AuditEntry, pauses
-from ..monitor.counters import Count, Minute, minutes
+from ..monitor.counters import Count
 from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
 from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
-
-MINUTES = 60
+from .ranges import Interval, history, summed
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Overview:
     unknown: tuple[Unknown, ...]
     since: datetime  # When the last hour begins: at a whole minute.
     last_hour: Count
-    minutes: tuple[Minute, ...]
+    minutes: tuple[Interval, ...]
     """The last one goes on: of it are the figures up to now, and what is due now."""
     per_s: float  # Jobs that ended in the last minute, a second.
 
@@ -49,7 +49,7 @@ async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
     workers = await online(connection)
     rows = await queues(connection, workers)
-    whole, found = together(rows, len(rows)), await minutes(connection, MINUTES)
+    whole, found = together(rows, len(rows)), await history(connection, patience_s=math.inf)
     found[-1] = replace(found[-1], due=whole.due, oldest_due_s=whole.oldest_due_s)
     paused = [row.name for row in rows if row.paused]
     by = await pauses(connection) if paused else {}
@@ -70,22 +70,12 @@ async def overview(connection: JobsRedis) -> Overview:
     )
 
 
-def summed(counts: Iterable[Count]) -> Count:
-    """What was counted in all of these times together."""
-    whole = Count()
-    for count in counts:
-        for name, sums in vars(whole).items():
-            sums.update(getattr(count, name))
-    return whole
-
-
-def _per_s(found: Sequence[Minute], now: datetime) -> float:
+def _per_s(found: Sequence[Interval], now: datetime) -> float:
     """Of a minute that ends now: all of this one, and of the one before the part that does not lie further back."""
     this, before = found[-1], found[-2]
     part = 1 - min(max((now - this.at).total_seconds() / 60, 0), 1)
-    ended = [
-        sum(minute.count.states[state] for state in ("SUCCESS", "FAILURE", "REVOKED")) for minute in (this, before)
-    ]
+    counts = [minute.count or Count() for minute in (this, before)]
+    ended = [sum(count.states[state] for state in ("SUCCESS", "FAILURE", "REVOKED")) for count in counts]
     return (ended[0] + ended[1] * part) / 60
 
 

@@ -11,7 +11,7 @@ DEFAULT_QUEUE = "default"
 POISON = 3  # Crashes that end a job: see note_lapse in claim.lua.
 HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
-STATS_KEPT_S = 2 * 86_400
+STATS_KEPT_S = 3 * 86_400
 ERROR_GROUPS = 1_000
 ERRORS_KEPT_S = 3 * 86_400
 ERRORS_IN_MINUTE = 128  # Groups that a minute counts: as many as Redis keeps in a short list.
@@ -54,6 +54,7 @@ class Keys:
     WORKER = "jobs:worker:"             # <name>   hash: about it       WORKER_FORGOTTEN_MS after it was last seen
     WAKE = "jobs:wake:"                 # <queue>  list of tokens       -  never more than one
     STATS = "jobs:stats:"               # <minute> hash of counters     STATS_KEPT_S
+    SUMS = "jobs:sums:"                 # <of>     hash of sums         as long as pages show such minutes
     TOTALS = "jobs:totals"              #          hash of counters     -  the same, since ever
     ERRORS = "jobs:errors"              #          zset group -> seen   ERROR_GROUPS, those seen last
     ERROR = "jobs:error:"               # <group>  hash: about it       with its place in jobs:errors
@@ -93,8 +94,8 @@ class Keys:
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
                  LEASES, ERRORS),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
-        "hash": (RECORD, RUNNING, WORKER, STATS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK, ERROR,
-                 ERRORS_OF),
+        "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK,
+                 ERROR, ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
         "list": (WAKE,),
         "stream": (AUDIT,),

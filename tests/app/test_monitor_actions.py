@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from quart import Quart, g
 
-from jobs import JobsRedis, Result, Viewer, chord, monitor
+from jobs import JobsRedis, Result, Viewer, chord, monitor, monitor_site
 from jobs.monitor_site.acting import act
 from jobs.monitor_site.pages import queues_page
 from jobs.monitor_site.web.messages import Message
@@ -200,7 +200,7 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
 
 async def test_a_rate_limit_is_changed_for_all_workers(connection: JobsRedis, worker: str, owner: Visitor) -> None:
     await owner.post("/monitor/task/rate", page="/monitor/task?name=shop.limited", name="shop.limited", rate="5/m")
-    [task] = [task for task in await monitor.tasks(connection) if task.name == limited.name]
+    [task] = [task for task in await monitor_site.tasks(connection) if task.name == limited.name]
     assert task.rate_limit == "5/m"
     assert await last_note(connection) == ("owner", "change rate limit", "shop.limited")
 

@@ -50,8 +50,8 @@ Look = Callable[[JobsRedis], Awaitable[Any]]
 
 LOOKS: dict[str, Look] = {
     "overview": monitor_site.overview,
-    "minutes": lambda redis: monitor.minutes(redis, 60),
-    "tasks": monitor.tasks,
+    "history 72h": lambda redis: monitor_site.history(redis, monitor_site.RANGES["72h"]),
+    "tasks": monitor_site.tasks,
     "queues": monitor.queues,
     "jobs, all": monitor.find,
     "jobs, ended": lambda redis: monitor.find(redis, state="ended"),

@@ -11,8 +11,6 @@ from .. import live, summary
 from ..options import redis
 from ..routes import blueprint
 
-MINUTES = 60
-
 
 @blueprint.get("/")
 async def overview() -> ResponseReturnValue:

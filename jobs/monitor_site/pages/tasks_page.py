@@ -8,12 +8,11 @@ from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
 from ... import monitor
-from .. import live, request_args
+from .. import live, ranges, request_args, task_list
 from ..acting import act
 from ..options import redis
 from ..routes import blueprint
 from ..web.messages import Message
-from .overview_page import MINUTES
 
 RATE_SET = Message("rate-set", "Rate limit set to {}.")
 RATE_GONE = Message("rate-gone", "Rate limit removed.")
@@ -22,7 +21,7 @@ RATE_GONE = Message("rate-gone", "Rate limit removed.")
 @blueprint.get("/tasks")
 async def tasks() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        return {"tasks": await monitor.tasks(redis())}
+        return {"tasks": await task_list.tasks(redis())}
 
     return await live.page("monitor/tasks.html", look)
 
@@ -32,10 +31,10 @@ async def task() -> ResponseReturnValue:
     name = request_args.query("name")
 
     async def look() -> dict[str, Any]:
-        found = [info for info in await monitor.tasks(redis()) if info.name == name]
+        found = [info for info in await task_list.tasks(redis()) if info.name == name]
         if not found:
             request_args.not_found()
-        return {"task": found[0], "minutes": await monitor.minutes(redis(), MINUTES, name)}
+        return {"task": found[0], "minutes": await ranges.history(redis(), task=name)}
 
     return await live.page("monitor/task.html", look)
 

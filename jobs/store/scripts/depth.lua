@@ -9,9 +9,9 @@ local function depth_of(queue, now)
   if lapsed > 0 and due > 0 then
     ids = redis.call('ZRANGE', leases, '-inf', now, 'BYSCORE', 'LIMIT', 0, LAPSED_READ)
     due = due - (lapsed - #ids)
-    for i, score in ipairs(redis.call('ZMSCORE', key, unpack(ids))) do
-      is_lapsed[ids[i]] = true
-      if score and tonumber(score) <= now then due = due - 1 end
+    for _, id in ipairs(ids) do
+      is_lapsed[id] = true
+      if tonumber(redis.call('ZSCORE', key, id) or now + 1) <= now then due = due - 1 end
     end
   end
   if due <= 0 then return 0, 0, lapsed end

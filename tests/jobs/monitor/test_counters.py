@@ -8,8 +8,8 @@ import pytest
 
 from jobs import group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import Count, last_minutes, minutes, totals
-from jobs.monitor_site import overview
+from jobs.monitor import Count, totals
+from jobs.monitor_site import counts_between, history, overview
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -29,7 +29,7 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     await reach(await tasks.patient.delay(), "RETRY")
     await (await tasks.log.apply_async(("never",), countdown=60)).revoke()
 
-    [*before, now] = await minutes(connection, 3)
+    [*before, now] = await history(connection)
     if not now.count.states["SUCCESS"]:  # a minute has begun meanwhile
         now = before[-1]
     # the workflow itself counts, too
@@ -37,9 +37,10 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     waited, ran = now.count.percentile("wait", 50), now.count.percentile("run", 95)
     assert waited is not None and ran is not None  # noqa: PT018
     assert 0 <= waited <= 10
-    of_fail = [minute.count.states for minute in await minutes(connection, 3, "tests.fail")]
+    of_fail = [minute.count.states for minute in await history(connection, task="tests.fail") if minute.count]
     assert [states for states in of_fail if states] == [{"FAILURE": 1}]
-    for counts in (await last_minutes(connection, 3), await totals(connection)):
+    this = await now_ms(connection) // MINUTE_MS
+    for counts in (await counts_between(connection, this - 2, this), await totals(connection)):
         assert counts["tests.log"].states == {"SUCCESS": 5, "REVOKED": 1}
         assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
         assert counts[""].failure_share == 1 / 8
@@ -48,10 +49,10 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
 
 
 async def test_a_minute_without_anything_is_empty_and_not_missing(connection: JobsRedis) -> None:
-    empty = await minutes(connection, 5)
+    empty = await history(connection)
 
-    assert len(empty) == 5
-    assert (empty[0].at - empty[-1].at).total_seconds() == -240
+    assert len(empty) == 60
+    assert (empty[0].at - empty[-1].at).total_seconds() == -59 * 60
     assert {(m.count.percentile("wait", 50), m.due, m.oldest_due_s) for m in empty} == {(None, None, None)}
     assert not any(m.count.states for m in empty)
 
@@ -64,13 +65,13 @@ async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online:
     await start_online()
 
     async def noted() -> bool:
-        return any(minute.due == 3 for minute in await minutes(connection, 2))
+        return any(minute.due == 3 for minute in (await history(connection))[-2:])
 
     await wait_until(noted, "the depth to be noted")
-    latest = [minute for minute in await minutes(connection, 2) if minute.due][-1]
+    latest = [minute for minute in (await history(connection))[-2:] if minute.due][-1]
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
-    assert await last_minutes(connection, 2) == {}
+    assert not latest.count.states
     await connection.delete(Keys.PAUSED)
 
 
@@ -87,10 +88,10 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
     await start_online()
 
     async def noted() -> bool:
-        return any(minute.due == 4 for minute in await minutes(connection, 2))
+        return any(minute.due == 4 for minute in (await history(connection))[-2:])
 
     await wait_until(noted, "the depth to be noted")
-    latest = [minute for minute in await minutes(connection, 2) if minute.due][-1]
+    latest = [minute for minute in (await history(connection))[-2:] if minute.due][-1]
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
     now = await overview(connection)

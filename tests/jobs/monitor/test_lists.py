@@ -12,9 +12,9 @@ import arq
 
 from jobs import crontab, every, monitor, send_task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import QueueInfo, broker, find, queues, queues_named, running, schedules, tasks, waiting, workers
+from jobs.monitor import QueueInfo, broker, find, queues, queues_named, running, schedules, waiting, workers
 from jobs.monitor.queue_list import MAX_LISTED
-from jobs.monitor_site import overview
+from jobs.monitor_site import overview, tasks
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some
@@ -65,14 +65,14 @@ async def test_tasks(connection: JobsRedis, start_online: StartOnline, reach: Re
 
     found = {task.name: task for task in await tasks(connection)}
 
-    assert found["tests.fail"].last_hour.states == {"FAILURE": 3}
-    assert (found["tests.fail"].last_hour.failure_share, found["tests.log"].last_hour.failure_share) == (1, 0)
-    assert found["tests.nap"].last_hour.failure_share is None
+    assert found["tests.fail"].count.states == {"FAILURE": 3}
+    assert (found["tests.fail"].count.failure_share, found["tests.log"].count.failure_share) == (1, 0)
+    assert found["tests.nap"].count.failure_share is None
     assert (found["tests.log"].workers, found["tests.log"].queue, found["tests.log"].rate_limit) == (1, "default", "")
     assert (found["tests.multiply"].rate_limit, found["tests.multiply"].overridden) == ("10/m", True)
     nap = found["tests.nap"]
     assert (nap.rate_limit, nap.overridden, nap.max_concurrency) == ("5/s", False, 2)
-    assert found["tests.fail"].last_hour.percentile("run", 50) is not None
+    assert found["tests.fail"].count.percentile("run", 50) is not None
     await connection.delete(Keys.LIMITS)
 
 

@@ -26,9 +26,9 @@ async def test_no_look_is_longer_with_ten_times_as_many_jobs(connection: JobsRed
             await result.revoke()
         await connection.config_resetstat()
         await monitor_site.overview(connection)
-        await monitor.minutes(connection)
+        await monitor_site.history(connection, monitor_site.RANGES["72h"])
         await monitor.queues(connection)
-        await monitor.tasks(connection)
+        await monitor_site.tasks(connection)
         await monitor.workflows(connection)
         for filters in ({}, {"state": "ended"}, {"state": "scheduled"}, {"state": "REVOKED"}, {"task": "tests.log"}):
             await monitor.find(connection, **filters)  # type: ignore[arg-type]
