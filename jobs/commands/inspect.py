@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from glob import escape
+from math import inf
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -156,13 +158,9 @@ async def _waiting(
 
 async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
     """Of the jobs that ended; the newest first."""
-    rows, cursor = list[monitor.JobRow](), ""
-    while len(rows) < limit:
-        page = await monitor.find(context.redis, state="REVOKED", cursor=cursor, limit=limit)
-        rows += [row for row in page.rows if not queues or row.queue in queues]
-        if not (cursor := page.next):
-            break
-    rows = rows[:limit]
+    names = {"queue": [escape(name) for name in queues]} if queues else {}
+    wanted = monitor.Wanted(await monitor.now(context.redis), ["revoked"], names)
+    rows = (await monitor.find(context.redis, wanted, limit=limit, patience_s=inf)).rows
     data = [{"id": row.id, "task": row.task or "?", "queue": row.queue, "revoked": row.finished} for row in rows]
     lines = [f"{row.id}  {row.task or '?'}  {row.queue}  {time_text(row.finished)}" for row in rows]
     return Answer(data, lines, [f"{count(len(rows), 'job')}."])

@@ -32,6 +32,7 @@ class JobRow(JobRecord):
     hold: str = ""
     """What its keys alone say of why it does not run, as the code of a Reason: rate-limit, concurrency-limit, suspect,
     stopping, running (a stock arq worker has it) or ''. A Situation knows the other reasons."""
+    error_id: str = ""  # Of the ErrorGroup of its last attempt that failed.
     expires: datetime | None = None  # It does not start after this time.
     reason: str = ""  # The code of the first Reason that `why` gives; '' where only its own keys were looked at.
 
@@ -90,11 +91,12 @@ def _read_row(
         kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
         parent=text_of(parent),
         hold=text_of(hold),
+        error_id=text_of(record[b"error"]),
         expires=moment(whole_ms(record[b"expires"])),
     )
     parameters = known.get(row.task, KnownTask()).secrets.parameters
     is_in = not wanted.in_calls or wanted.is_in(row, name, call or MaskedCall(), log, parameters)
-    return row if is_in and wanted.fits(row) else None
+    return row if is_in and wanted.fits(row, row.error_id) else None
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

@@ -58,6 +58,7 @@ async def find(
     workflows: bool = False,
     cursor: str = "",
     limit: int = 50,
+    patience_s: float = PATIENCE_S,
 ) -> Page[JobRow]:
     """Jobs that fit, at most *limit*: those that run, then due ones, ended ones (the newest first), and later ones.
 
@@ -76,7 +77,7 @@ async def find(
     )
     measure, found, back_to, behind = MEASURES.get(wanted.sort), dict[str, JobRow](), None, ""
     most = SORTED if measure else limit
-    async for step, behind in steps(connection, wanted, cursor, lambda: most - len(found), PATIENCE_S):
+    async for step, behind in steps(connection, wanted, cursor, lambda: most - len(found), patience_s):
         found.update((row.id, row) for row in step.rows if row.id not in found)
         back_to = (moment(step.last) or back_to) if behind else None
     rows = list(found.values())

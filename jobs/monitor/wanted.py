@@ -83,16 +83,17 @@ class Wanted:
         packed: bytes = msgpack.packb({**parts, "texts": list(filter(None, texts))}, use_bin_type=False)
         return packed
 
-    def fits(self, row: JobRecord) -> bool:
-        """Does its record fit? Its queue, error and, unless it runs, its time do: Redis has looked at them."""
+    def fits(self, row: JobRecord, error_id: str) -> bool:
+        """Does its record fit? Its time does, unless it runs: Redis has looked at that."""
         began = None if self.workflows or row.state != "STARTED" else row.started
         if began and not (self.since or began) <= began <= (self.until or began):
             return False
-        names = [(getattr(row, name), self.names[name]) for name in ("task", "worker") if name in self.names]
+        facts = {"task": row.task, "queue": row.queue, "worker": row.worker, "error": error_id}
         measured = [(MEASURES[what](row, self.at), COMPARE[how], limit) for what, how, limit in self.bounds]
-        return all(has_name(patterns, name) for name, patterns in names) and all(
-            value is not None and compare(value, limit) for value, compare, limit in measured
-        )
+        # only its index says which queue a job is in that stock arq has called
+        return all(
+            has_name(any_of, facts[name]) for name, any_of in self.names.items() if facts[name] or name != "queue"
+        ) and all(value is not None and compare(value, limit) for value, compare, limit in measured)
 
     def is_in(self, row: JobRecord, name: str, call: MaskedCall, log: bytes, parameters: Sequence[str]) -> bool:
         """Are the texts and the arguments in what may be seen of it? Never because of a secret."""

@@ -288,3 +288,26 @@ async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
     assert text.code == 0
     await monitor.pause_schedule(worker.pool, "hourly")
     assert (await cli("schedules")).lines[1].endswith("  paused")
+
+
+async def test_jobs_finds_by_a_query(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    failed = [await tasks.fail.delay({"customer_id": n, "password": "hunter2"}) for n in (4711, 4712)]
+    for result in failed:
+        await _state(result, "FAILURE")
+    later = await tasks.log.apply_async(("x",), countdown=3600)
+
+    text = await cli("jobs", "state:failed", "text.customer_id:4711")
+    data = await cli("jobs", "state:failed sort:oldest", "--json")
+    few = await cli("jobs", "-n", "1")
+    wrong = await cli("jobs", "took:>2parsecs")
+
+    assert text.lines[0].startswith(f"{failed[0].id}  20")
+    assert "  FAILURE  tests.fail({'customer_id': 4711, 'password': '***'})  " in text.lines[0]
+    assert text.lines[0].endswith("ValueError: {'customer_id': 4711, 'password': 'hunter2'}")
+    assert text.lines[1:] == ["1 job."]
+    assert [row["id"] for row in data.json] == [result.id for result in failed]
+    assert later.id not in text.out
+    assert few.lines[-1].startswith("1 job, and more")
+    assert (wrong.code, wrong.out) == (64, "")
+    assert "took:>2parsecs: write 2s, 300ms, 5m or 1h, behind > or <" in wrong.err

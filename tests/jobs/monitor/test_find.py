@@ -344,7 +344,6 @@ async def test_a_query_finds_by_times_errors_and_attempts_and_sorts(
     bad, waits = await tasks.fail.delay("bad"), await tasks.patient.delay()
     await reach(bad, "FAILURE")
     await reach(waits, "RETRY")
-    await connection.hset(f"{Keys.RECORD}{bad.id}", "error", "ab12cd")  # type: ignore[misc]
     names = {result.id: n for n, result in enumerate([*naps, bad, waits])}
 
     async def found(line: str) -> list[int]:
@@ -356,7 +355,10 @@ async def test_a_query_finds_by_times_errors_and_attempts_and_sorts(
     assert len(starts) == 5
     assert await found("state:ended sort:oldest") == [*reversed(await found("state:ended sort:newest"))]
     assert sorted(await found("took:>150ms took:<300ms")) == [0]
-    assert await found("error:ab12cd") == await found("error:* since:1h") == [3]
+    error_id = (await find(connection, state="FAILURE")).rows[0].error_id
+    assert await found(f"error:{error_id}") == [3]
+    assert await found(f"error:{error_id[:-1]}") == []
+    assert await found("error:*") == [3, 4]
     assert await found("attempts:1 state:retry,failed") == [3, 4]
     assert await found("waited:>1h") == []
 
@@ -377,3 +379,22 @@ async def test_all_that_match_are_counted_and_read_in_bounded_steps(connection: 
     assert await count(connection, wanted("message:77")) == (0, True), "no worker has declared its names"
     assert await count(connection, wanted('"1":77')) == (1, True)
     assert [row.args async for row in matching(connection, wanted('"1":77'))] == ["77"]
+
+
+async def test_a_name_is_that_name_alone_and_a_pattern_all_that_it_may_be(connection: JobsRedis) -> None:
+    for queue in ("mail", "email", "ma*l", "mall", "[ab]", "a"):
+        revoked = await tasks.log.apply_async((queue,), queue=queue, countdown=60, task_id=f"revoked {queue}")
+        await revoked.revoke()
+        await tasks.log.apply_async((queue,), queue=queue, countdown=60, task_id=f"later {queue}")
+
+    async def queues(**filters: Any) -> list[str]:
+        rows = await all_of(connection, **filters)
+        assert {row.id for row in rows} == {f"{word} {row.queue}" for word in ("revoked", "later") for row in rows}
+        return sorted({row.queue for row in rows})
+
+    assert await queues(queue="mail") == await queues(wanted=wanted("queue:mail")) == ["mail"]
+    assert await queues(queue="ma*l") == ["ma*l"]
+    assert await queues(wanted=wanted("queue:ma*l")) == ["ma*l", "mail", "mall"]
+    assert await queues(wanted=wanted("queue:ma?l,a")) == ["a", "ma*l", "mail", "mall"]
+    assert await queues(queue="[ab]") == await queues(wanted=wanted("queue:[ab]")) == ["[ab]"]
+    assert await queues(task="tests.lo?") == await queues(wanted=wanted("task:tests.lo")) == []
