@@ -12,7 +12,8 @@ from tests.venv import make_venv
 
 FOLDER = ROOT / ".cache" / "frameworks-venv"
 FRAMEWORKS = (
-    "fastapi==0.*", "uvicorn==0.*", "litestar==2.*", "quart==0.*", "flask==3.*", "gunicorn", "gevent",
+    "fastapi==0.*", "uvicorn==0.*", "litestar==2.*", "quart==0.22.*", "hypercorn==0.18.*", "flask==3.*", "gunicorn",
+    "gevent", "itsdangerous",
     "django>=5.2,<7", "django-tasks==0.*; python_version < '3.12'", "ipykernel==7.*", "jupyter-client==8.*",
     "httpx==0.*", "pytest==9.*",
 )  # fmt: skip

@@ -15,9 +15,9 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the monitor needs Quart: pip install 'quarq-jobs[monitor]'", name=error.name) from error
 
 from . import live, pages, viewers
-from . import prefix as mounts
 from .cookie import OwnCookie
 from .options import Options, prepare
+from .prefix import Prefix
 from .web import addresses, at_once, csrf, error_pages, forms, headers, limits, targets, websockets
 
 HERE = str(Path(__file__).resolve().parent)
@@ -31,15 +31,16 @@ class Monitor(Quart):
     def __init__(self, prefix: str) -> None:
         # a name of its own, because the folder may have another one
         super().__init__("jobs.monitor_site", root_path=HERE, instance_path=HERE)
-        self._prefix = prefix
+        self._prefix = Prefix(prefix, self._is_page)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            scope = mounts.mounted(scope, self._prefix, self._is_page)
+            scope = self._prefix.applied(scope)
         await super().__call__(scope, receive, send)
 
     def _is_page(self, path: str) -> bool:
-        return bool(self.url_map.bind("localhost").allowed_methods(path))
+        pages = self.url_map.bind("localhost")
+        return pages.test(path) or bool(pages.allowed_methods(path))
 
     async def close(self) -> None:
         """Close the connections to Redis. A server that starts and ends the application does it by itself."""

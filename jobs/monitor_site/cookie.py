@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from quart import Quart, request
 from quart.sessions import SecureCookieSession, SessionInterface, SessionMixin
@@ -35,7 +36,7 @@ class OwnCookie(SessionInterface):
     ) -> None:
         if response is not None and session.modified:
             where: Any = {
-                "path": request.root_path or "/",
+                "path": quote(request.root_path) or "/",
                 "httponly": True,
                 "samesite": "Lax",
                 "secure": request.scheme == "https",

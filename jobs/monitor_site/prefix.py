@@ -1,4 +1,4 @@
-"""Where the monitor is mounted: hosts leave the prefix in the path of a request, or take it away, or do half of it.
+"""Where the monitor is mounted: hosts leave the prefix in the path of a request, or take it away, or take half of it.
 
 ASGI says that `path` begins with `root_path`. Older hosts, and servers behind a proxy that strips, pass the rest alone.
 """
@@ -12,28 +12,33 @@ from urllib.parse import unquote_to_bytes
 from .web.targets import path_of
 
 
-def mounted(scope: dict[str, Any], prefix: str, is_page: Callable[[str], bool]) -> dict[str, Any]:
-    """*scope* as ASGI wants it: `root_path` without a slash at its end, and a `path` that begins with it.
+class Prefix:
+    """Makes of each request what ASGI says. *default* is the root path where the host names none.
 
-    *prefix* is the root path where the host names none.
+    Where the prefix is also the name of a page, `/jobs` can mean that page or the first one. The path as the client
+    sent it decides, if the host keeps it; else what the requests before have shown of the host.
     """
-    root = scope.get("root_path", "").rstrip("/") or prefix
-    return {**scope, "root_path": root, "path": root + inside(root, path_of(scope["path"]), _raw(scope), is_page)}
 
+    def __init__(self, default: str, is_page: Callable[[str], bool]) -> None:
+        self._default = default
+        self._is_page = is_page
+        self._strips = False
 
-def inside(root: str, path: str, raw: str, is_page: Callable[[str], bool]) -> str:
-    """The part of *path* that names a page. *raw*: the path as the client sent it, or ''."""
-    if raw == root + path:
-        return path  # the host took the whole root away, and has left the raw path as it was
-    found = [path.removeprefix(end) or "/" for end in _ends(root) if path == end or path.startswith(f"{end}/")]
-    # `/jobs` alone, at the root `/jobs`: a host that leaves the root in the path would have sent `/jobs/`
-    candidates = [path, *found] if path == root else [*found, path]
-    return next((one for one in candidates if is_page(one)), candidates[0])
+    def applied(self, scope: dict[str, Any]) -> dict[str, Any]:
+        """*scope* with a `root_path` that has no slash at its end, and a `path` that begins with it."""
+        root = scope.get("root_path", "").rstrip("/") or self._default
+        return {**scope, "root_path": root, "path": root + self.inside(root, path_of(scope["path"]), _raw(scope))}
 
-
-def _ends(root: str) -> list[str]:
-    """`/a/b` and `/b`: a mount inside of what a proxy has stripped is in the path, and the rest is not."""
-    return [root[at:] for at, character in enumerate(root) if character == "/"]
+    def inside(self, root: str, path: str, raw: str = "") -> str:
+        """The part of *path* that names a page. *raw*: the path as the client sent it, or ''."""
+        if not root or raw == root + path:
+            return path
+        ends = [root[at:] for at, character in enumerate(root) if character == "/"]  # `/a/b`, and `/b` if half is taken
+        left = [path.removeprefix(end) or "/" for end in ends if path == end or path.startswith(f"{end}/")]
+        left, taken = [one for one in left if self._is_page(one)], [path] if self._is_page(path) else []
+        if bool(left) != bool(taken):
+            self._strips = bool(taken)
+        return next(iter([*taken, *left] if self._strips else [*left, *taken]), path)
 
 
 def _raw(scope: dict[str, Any]) -> str:

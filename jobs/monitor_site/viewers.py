@@ -6,7 +6,7 @@ import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from quart import Quart, Request, abort, current_app, g, request, session
@@ -48,7 +48,8 @@ def protect(app: Quart, find: FindViewer | None) -> None:
     async def words() -> dict[str, object]:
         if (viewer := g.get("viewer")) is None:
             return {"viewer": None, "can_act": False}
-        return {"viewer": viewer, "can_act": viewer.can_act, "zone": reader_zone().key}
+        here = quote(request.root_path) + request.full_path
+        return {"viewer": viewer, "can_act": viewer.can_act, "zone": reader_zone().key, "here": here}
 
 
 def this_viewer() -> Viewer:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from quart import Quart
+from quart import Quart, Response
 from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.routing import MapAdapter
 
-NO_HOST = "http://localhost"
+NO_HOST = "http://no-host.invalid"
 
 
 def prepare(app: Quart, base_url: str = NO_HOST) -> None:
@@ -25,7 +25,7 @@ def prepare(app: Quart, base_url: str = NO_HOST) -> None:
             return usual(None)
         return app.url_map.bind(
             base.netloc,
-            script_name=request.root_path or "/",
+            script_name=quote(request.root_path) or "/",
             url_scheme=base.scheme,
             default_method=request.method,
             path_info=request.path,
@@ -33,3 +33,11 @@ def prepare(app: Quart, base_url: str = NO_HOST) -> None:
         )
 
     app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
+
+    @app.after_request
+    async def redirect_to_the_path(response: Response) -> Response:
+        """Routing redirects to a whole address, such as from `/a//b` to `/a/b`."""
+        whole, location = f"{base.scheme}://{base.netloc}/", response.headers.get("Location", "")
+        if location.startswith(whole):
+            response.headers["Location"] = "/" + location.removeprefix(whole).lstrip("/")
+        return response

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
-from quart import Quart, has_request_context, redirect, render_template, request
+from quart import Quart, has_request_context, render_template, request
 from quart.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from ...errors import QueueUnavailable
 from .messages import Message
@@ -51,9 +49,6 @@ async def error_page(code: int, sentence: str | None = None, detail: str = "") -
 
 
 async def _http_error(error: HTTPException) -> ResponseReturnValue:
-    if isinstance(error, RequestRedirect):  # to the path alone: behind a proxy, its host and scheme would be wrong
-        target = urlsplit(error.new_url)
-        return redirect(f"/{target.path.lstrip('/')}{'?' * bool(target.query)}{target.query}", error.code)
     if error.response is not None:  # of `abort(response)`
         return error.response  # type: ignore[return-value]  # Quart's own, in truth
     if error.code is None or error.code < 400:
