@@ -1,9 +1,8 @@
 """What may be typed for an option. A wrong value is a sentence and exit code 64, before Redis is asked."""
 
 import json
-import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -42,12 +41,6 @@ time = _typed(
     "write it like 2026-12-24T18:00 or 2026-12-24T18:00+01:00",
 )
 """Local, unless it has an offset."""
-
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
-span = _typed(
-    lambda text: timedelta(seconds=checks.seconds("time", float(text[:-1]) * _UNITS.get(text[-1:], math.nan), least=0)),
-    "write it like 30m, 6h or 3d",
-)
 
 
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:

@@ -1,10 +1,11 @@
-"""I1 to I8: what must hold after every scenario, whatever its fault was."""
+"""I1 to I9: what must hold after every scenario, whatever its fault was."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
+from jobs.client.job_info import attempts_of
 from tests.chaos.stage import Stage
 
 LEASE_S = 15
@@ -12,9 +13,15 @@ RECOVERY_S = 16.5
 
 
 async def hold(
-    stage: Stage, *, duplicates: int = 0, overlaps: int = 0, retries_used: bool = True, operations: float = 0.99
+    stage: Stage,
+    *,
+    duplicates: int = 0,
+    overlaps: int = 0,
+    retries_used: bool = True,
+    operations: float = 0.99,
+    count_errors: bool = True,
 ) -> None:
-    """Check all of them. *duplicates* and *overlaps*: how many the fault excuses."""
+    """Check all of them. *duplicates* and *overlaps*: how many the fault excuses. *count_errors*: do all workers?"""
     stage.oracle.read()
     await quiet(stage)
     await no_loss(stage)
@@ -25,6 +32,7 @@ async def hold(
     if retries_used:
         await no_retry_used(stage)
     await nothing_left(stage)
+    await errors_counted(stage, count_errors)
     if stage.sends:
         share = 1 - stage.refused / stage.sends
         stage.check(f"I8 calls accepted >= {operations:.0%}", f"{share:.1%}", share >= operations)
@@ -76,3 +84,16 @@ async def nothing_left(stage: Stage) -> None:
         left[name] = sum([1 async for _ in stage.redis.scan_iter(pattern, count=1000)])
     found = ", ".join(f"{name} {n}" for name, n in left.items() if n)
     stage.check("I7 nothing left over", found or "nothing", not found)
+
+
+async def errors_counted(stage: Stage, by_all: bool) -> None:
+    """I9: an attempt that failed is counted with its error if that is recorded, and once."""
+    recorded = counted = 0
+    async for key in stage.redis.scan_iter("jobs:job:*", count=1000):
+        log = await stage.redis.execute_command("HGET", key, "log", NEVER_DECODE=True)
+        if await stage.redis.hget(key, "task") != "jobs.workflow":  # it fails with a member, which is counted
+            recorded += sum(attempt.outcome in ("FAILURE", "RETRY") for attempt in attempts_of(log or b""))
+    async for key in stage.redis.scan_iter("jobs:error:*", count=1000):
+        counted += int(await stage.redis.hget(key, "count"))
+    holds = counted == recorded if by_all else counted <= recorded
+    stage.check("I9 failed attempts counted", f"{counted} of {recorded}", holds)

@@ -1,5 +1,4 @@
 -- The log of a job's attempts: one packed entry after another, at most LOG_LIMIT bytes; when it is full, the oldest go.
--- Fields and values that follow are written with it.
 local LOG_LIMIT = 32768
 local function log_attempt(id, log, entry, ...)
   local first = 0

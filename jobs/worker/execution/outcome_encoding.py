@@ -149,9 +149,7 @@ class OutcomeEncoder:
         return encoding.pack(data)
 
     def _log_entry(self, held: HeldJob, outcome: Outcome, run_ms: int) -> bytes | list[bytes | str]:
-        """One entry of the job's log of attempts; a first success needs none. Of a failed attempt, with what it is
-        grouped by.
-        """
+        """One entry of the job's log of attempts, of one that failed with its parts; a first success needs none."""
         if outcome.state in (SUCCESS, PARKED):
             return b""
         job, why, error = held.job, outcome.why, None

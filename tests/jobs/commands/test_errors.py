@@ -54,9 +54,10 @@ async def test_what_it_refuses(cli: Cli) -> None:
         (["nobody", "--resolve"], 1, "no error 'nobody'"),
         (["--resolve"], 64, "go with an ID"),
         (["x", "--above", "3"], 64, "--above with --ignore"),
-        (["--since", "soon"], 64, "write it like 30m, 6h or 3d"),
-        (["--since", "-1h"], 64, "write it like"),
-        (["--since", "1e999h"], 64, "write it like"),
+        (["--since", "soon"], 64, "since:soon: write 15m, 1h or 2d"),
+        (["--since", "-1h"], 64, "since:-1h"),
+        (["--since", "2099-01-01"], 64, "since="),
+        (["--since", "14:00"], 0, ""),
         (["--since", "9999d"], 0, ""),
     ):
         answer = await cli("errors", *words)

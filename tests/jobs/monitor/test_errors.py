@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from jobs import task
 from jobs.client.connection import JobsRedis
 from jobs.errors import WrongValue
-from jobs.monitor import error, errors, mark_error, rows_of
+from jobs.monitor import find, now, rows_of
+from jobs.monitor_site import error, errors, mark_error, parse
 from jobs.store import keys, scripts
 from jobs.store.keys import Keys
 from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS, CallData, ClaimedJob, HeldJob, Outcome
@@ -76,6 +77,16 @@ async def test_a_window_counts_what_failed_in_it(connection: JobsRedis, redis: R
     assert [job.id for job in jobs] == list(hour.jobs)
     assert jobs[0].error in ("LookupError: no card 4", "LookupError: no card 5")
     assert await error(connection, "0123456789abcdef") is None
+
+
+async def test_the_jobs_of_a_group_are_found_by_its_id(connection: JobsRedis, fails: Fail) -> None:
+    wanted = await fails("no card 1", "no card 2")
+    await fails("no bank")
+    [group] = [one for one in await errors(connection) if one.message == "no card …"]
+
+    found = await find(connection, parse(f"error:{group.id}").wanted(await now(connection)))
+
+    assert {row.id for row in found.rows} == set(wanted)
 
 
 @pytest.mark.parametrize(("sort", "first"), [("count", "many"), ("last", "last"), ("first", "last")])

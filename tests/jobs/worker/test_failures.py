@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from jobs import Result, chain, encoding, group, task
 from jobs.client.connection import JobsRedis
-from jobs.monitor import errors
+from jobs.monitor_site import errors
 from jobs.store import default
 from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import StartWorker
