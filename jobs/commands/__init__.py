@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from ..values import checks
 from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
-from .control import call_command, control_command, purge_command, retry_command
+from .control import call_command, control_command, move_command, purge_command, retry_command
 from .errors import errors_command
 from .events import events_command
 from .frame import USAGE, Target
@@ -22,7 +22,7 @@ from .workflows import workflows_command
 
 COMMANDS = [
     status_command, jobs_command, inspect_command, result_command, why_command, call_command, purge_command,
-    control_command, retry_command, schedules_command, workflows_command, errors_command, events_command,
+    control_command, retry_command, move_command, schedules_command, workflows_command, errors_command, events_command,
     worker_command, monitor_command,
 ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def main(words: list[str] | None = None) -> None:
         error.format_message = lambda: message  # type: ignore[method-assign]  # its show() asks for it
         error.show()
         code = USAGE if isinstance(error, click.UsageError) else error.exit_code
-    except click.Abort:
-        click.echo("Aborted: nothing was changed.", err=True)
+    except click.Abort as abort:  # of a question, or because of Ctrl-C
+        click.echo("Interrupted." if abort.__cause__ else "Aborted: nothing was changed.", err=True)
         code = 1
     sys.exit(code)

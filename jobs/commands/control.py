@@ -14,6 +14,7 @@ from ..values import checks
 from ..values.short_text import count, cut
 from ..values.untrusted_text import printable
 from ..workflows.canvas import Signature
+from .bulk import Many, where_options
 from .frame import UNAVAILABLE, Answer, Context, command_body, queue_option
 from .values import json_of, seconds, time
 
@@ -49,11 +50,14 @@ async def call_command(context: Context, task: str, args: list[Any], kwargs: dic
 @click.argument("words", nargs=-1, metavar="[WORDS]...")
 @click.option("--terminate", is_flag=True, help="revoke: stop it if it runs.")
 @command_body
-async def control_command(context: Context, action: str, words: tuple[str, ...], terminate: bool) -> Answer:
+@where_options
+async def control_command(
+    context: Context, action: str, words: tuple[str, ...], terminate: bool, many: Many, **_: Any
+) -> Answer:
     """Change what workers do.
 
     \b
-    revoke ID...            never start these jobs; with --terminate, stop them
+    revoke ID...            never start these jobs; with --terminate, stop them; or with --where, all that match
     rate_limit TASK RATE    10/s, 5/m, 100/h or none; for all workers, for good
     pause QUEUE...          claim nothing more of these queues
     resume QUEUE...         claim again
@@ -62,6 +66,10 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
     """
     if terminate and action != "revoke":
         raise click.UsageError("--terminate goes with revoke")
+    if many:
+        if action != "revoke" or words:
+            raise click.UsageError("--where goes with revoke, in place of ids")
+        return await many("terminate" if terminate else action)
     if action == "rate_limit":
         return await _rate_limit(context, words)
     of_workers = action in ("quiet", "shutdown")
@@ -82,11 +90,14 @@ async def control_command(context: Context, action: str, words: tuple[str, ...],
 
 @click.command("purge")
 @queue_option
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option("--scheduled", is_flag=True, help="ETA jobs, retries, workflows and their members too.")
 @command_body
-async def purge_command(context: Context, queues: tuple[str, ...], force: bool, scheduled: bool) -> Answer:
-    """End the due jobs of all queues, or of some, as REVOKED. What runs is left alone."""
+@where_options
+async def purge_command(context: Context, queues: tuple[str, ...], scheduled: bool, many: Many, force: bool) -> Answer:
+    """End the due jobs of all queues, or of some, or with --where all that wait and match, as REVOKED. What runs is
+    left alone."""
+    if many:
+        return await many("purge")
     names = await context.queues(queues)
     target = cut(printable(", ".join(names)), 200)
     found = await monitor.purgeable(context.redis, names)
@@ -110,12 +121,30 @@ async def purge_command(context: Context, queues: tuple[str, ...], force: bool, 
 
 
 @click.command("retry")
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="[ID]", required=False)
 @command_body
-async def retry_command(context: Context, job_id: str) -> Answer:
-    """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed."""
+@where_options
+async def retry_command(context: Context, job_id: str | None, many: Many, **_: Any) -> Answer:
+    """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed. With
+    --where, all that match."""
+    if many and not job_id:
+        return await many("retry")
+    if many or not job_id:
+        raise click.UsageError("give the ID of a job, or --where")
     new = await context.noted("retry", job_id, partial(monitor.retry, context.redis, job_id), "runs as {}".format)
     return Answer({"id": new, "retry_of": job_id}, [new])
+
+
+@click.command("move")
+@click.option("--to", required=True, metavar="QUEUE", help="Where they are to wait.")
+@command_body
+@where_options
+async def move_command(context: Context, to: str, many: Many, **_: Any) -> Answer:
+    """Have all jobs that wait and match --where wait in another queue, as long as they would have."""
+    if many is None:
+        raise click.UsageError("give --where, such as --where 'queue:default task:shop.*'")
+    await _warn_of_queue(context, to)
+    return await many("move", queue=to)
 
 
 async def _warn_of_task(context: Context, task: str, what: str) -> None:

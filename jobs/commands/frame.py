@@ -110,8 +110,12 @@ class Context:
 
     async def noted(self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]) -> T:
         """Do it, with an entry in the audit: done from this host, and the *summary* of the result."""
-        who = f"command line on {socket.gethostname()}"
-        return await monitor.noted(self.redis, who, what, target, doing, summary)
+        return await monitor.noted(self.redis, self.who, what, target, doing, summary)
+
+    @property
+    def who(self) -> str:
+        """What the audit names as the one who typed a command."""
+        return f"command line on {socket.gethostname()}"
 
 
 @dataclass(frozen=True)

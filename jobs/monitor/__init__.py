@@ -10,7 +10,8 @@ from ..store.store import now
 from ..values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted, pauses
-from .bulk_plan import Plan, confirm, plan, read_plan, start
+from .bulk_plan import Plan, plan, read_plan
+from .bulk_start import confirm, start
 from .counters import Count, totals
 from .event_stream import Event, events
 from .job_row import JobRow, error_text

@@ -4,23 +4,19 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
 from .. import encoding
 from ..client.connection import JobsRedis
-from ..client.submit import call_of
 from ..errors import QuarqError, WrongValue
 from ..store.store import now
-from ..store.stored_values import chunked, moment_of, text, whole
+from ..store.stored_values import chunked, whole
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
-from ..workflows.canvas import Signature
-from .audit_log import BEGUN, note
 from .job_row import JobRow
 from .reruns import next_id
-from .worker_list import online
 
 TASK: Final = "jobs.bulk"
 MOST, BATCH = 100_000, 500  # Jobs that a plan looks at, and how many it asks about together.
@@ -100,36 +96,6 @@ async def read_plan(connection: JobsRedis, plan_id: str) -> Plan:
     if not stored[0]:
         raise QuarqError(f"there is no plan {plan_id!r:.80} any more: make a new one")
     return Plan(**encoding.loads(stored[0]) | {"done": whole(stored[1]), "skipped": whole(stored[2])})
-
-
-async def start(connection: JobsRedis, made: Plan, who: str) -> str | None:
-    """Have a worker carry out a plan; returns the job that does, which comes before all others of its queue.
-
-    Its `progress()` is {"done", "total", "skipped"}. Starting it twice is starting it once. None: no live worker of a
-    queue that is not paused has the task for it; see `confirm` and `carry_out`.
-    """
-    workers = [worker for worker in await online(connection) if TASK in worker.tasks and not worker.quiet]
-    workers.sort(key=lambda worker: worker.busy >= worker.max_jobs)
-    paused = set(map(text, await connection.smembers(connection.key.PAUSED)))  # type: ignore[misc]
-    queues = [queue for worker in workers for queue in worker.queues if queue not in paused]
-    if not queues:
-        return None
-    await confirm(connection, made, who)
-    head = await connection.zrange(connection.key.queue_key(queues[0]), 0, 0, withscores=True)
-    first = min([made.at, *(moment_of(score) for _, score in head)]) - timedelta(milliseconds=1)
-    options = {"task_id": f"bulk:{made.id}", "queue": queues[0], "eta": first}
-    call = call_of(connection, Signature(TASK, (made.id,)), options)
-    await connection.enqueue([call])
-    return call.id
-
-
-async def confirm(connection: JobsRedis, made: Plan, who: str) -> None:
-    """Keep a plan for a week, and note in the audit who has it carried out."""
-    key = connection.key.BULK + made.id
-    if await connection.hsetnx(key, "who", who):  # type: ignore[misc]
-        entry = await note(connection, who, f"{made.action} many", made.query, f"{made.jobs:,} jobs. {BEGUN}")
-        await connection.hset(key, "entry", entry)  # type: ignore[misc]
-    await connection.expire(key, RUN_KEPT_S)
 
 
 async def _batches(rows: AsyncIterator[JobRow], at: datetime) -> AsyncIterator[list[JobRow]]:

@@ -59,7 +59,8 @@ def asked(failed: str) -> dict[str, list[list[str]]]:
         "call": [["tests.log", "--queue", EVIL], [EVIL]],
         "purge": [["-f", "-Q", EVIL]],
         "control": [["revoke", EVIL], ["pause", EVIL], ["resume", EVIL], ["rate_limit", EVIL, EVIL], ["quiet", EVIL]],
-        "retry": [[EVIL], [failed]],
+        "retry": [[EVIL], [failed], ["--where", "task:tests.fail", "--dry-run"], ["--where", EVIL, "-f"]],
+        "move": [["--to", EVIL, "--where", EVIL], ["--to", "x", "--where", "task:tests.fail"]],
         "schedules": [[]],
         "workflows": [[], [KNOWN], [EVIL]],
         "events": [],  # below: it does not end by itself

@@ -1,0 +1,91 @@
+"""What `retry`, `control revoke`, `move` and `purge` do with --where: count, ask, and have a worker do it to all."""
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .. import monitor, monitor_site
+from ..client.result import Result
+from ..values.short_text import count
+from ..values.untrusted_text import printable
+from .frame import Answer, Body, Context
+
+MOST_GROUPS = 20  # Tasks and errors that are listed.
+_OPTIONS = (
+    click.option("--where", metavar="QUERY", help="All that match, such as 'task:shop.* state:failed since:14:00'."),
+    click.option("--dry-run", is_flag=True, help="With --where: only count them."),
+    click.option("--rate", default="", metavar="RATE", help="With --where: at most 5/s, 100/m or 1000/h."),
+    click.option("-f", "--force", is_flag=True, help="Do not ask."),
+)
+
+
+Many = Callable[..., Awaitable[Answer]] | None
+"""Does an action to all that match; None: --where is not given."""
+
+
+def where_options(body: Body) -> Body:
+    """Gives the *body* of a command its `many`, and `force`."""
+
+    @functools.wraps(body)
+    async def with_many(context: Context, where: str | None, dry_run: bool, rate: str, force: bool, **own: Any) -> Any:
+        if where is None and (dry_run or rate):
+            raise click.UsageError("--dry-run and --rate go with --where")
+        many = None if where is None else functools.partial(_all, context, where, dry_run, rate, force)
+        return await body(context, many=many, force=force, **own)
+
+    return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), with_many)
+
+
+async def _all(
+    context: Context, where: str, dry_run: bool, rate: str, force: bool, action: str, queue: str = ""
+) -> Answer:
+    """Do it to all jobs that match, once somebody has agreed to their number. A worker goes on when this has ended."""
+    query, zone = monitor_site.parse(where), datetime.now().astimezone().tzinfo or UTC
+    if not query.terms:
+        raise click.UsageError("--where: write what they have in common, such as state:waiting")
+    rows = monitor.matching(context.redis, query.wanted(await monitor.now(context.redis), zone))
+    made = await monitor.plan(context.redis, action, rows, str(query), queue=queue, rate=rate)
+    if dry_run or not made.jobs:
+        return Answer(made, list(_lines(made)), code=0 if made.jobs else 1)
+    click.echo("\n".join(map(printable, _lines(made))), err=True)
+    if not force:
+        click.confirm(f"{action.capitalize()} {count(made.jobs, 'job')}?", abort=True, err=True)
+    run = await monitor.start(context.redis, made, context.who)
+    where_done = (
+        f"A worker does it as {run}, and goes on" if run else "No live worker can do it: it is done here, and stops"
+    )
+    click.echo(f"{where_done} when this command ends.", err=True)
+    if run is None:
+        await monitor.confirm(context.redis, made, context.who)
+    here = import_module("..contrib.bulk_run", __package__)  # a command without --where never imports it
+    steps = here.carry_out(context.redis, made.id) if run is None else Result(run, context.redis).progress()
+    with contextlib.suppress(TimeoutError), click.progressbar(length=made.jobs, label=action, file=sys.stderr) as bar:
+        async with asyncio.timeout(context.timeout_s):
+            async for step in steps:
+                bar.update(step["done"] - bar.pos)
+    made = await monitor.read_plan(context.redis, made.id)
+    state = "SUCCESS" if run is None else await Result(run, context.redis).state()
+    changed = f", {made.skipped:,} left alone, as they have changed since" if made.skipped else ""
+    line = f"{run or 'Done here'}: {state}, {made.done - made.skipped:,} of {count(made.jobs, 'job')}{changed}"
+    return Answer({**vars(made), "run": run, "state": state}, [line], code=int(made.done < made.jobs))
+
+
+def _lines(made: monitor.Plan) -> Iterator[str]:
+    yield f"{made.action}: {count(made.jobs, 'job')}{f' to {made.queue}' if made.queue else ''}"
+    for task, error, n in made.groups[:MOST_GROUPS]:
+        yield f"{n:8,}  {task}  {error}".rstrip()
+    if rest := made.groups[MOST_GROUPS:]:
+        yield f"{sum(n for *_, n in rest):8,}  of {count(len(rest), 'other task')} or error"
+    for why, n in made.left_out.items():
+        yield f"{n:8,}  left out: {why}"
+    if made.more:
+        yield "More match than were looked at: the others need another run."
+    if made.rate:
+        yield f"At {made.rate} it takes {made.jobs * made.each_s:,.0f} s."
