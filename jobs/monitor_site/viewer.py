@@ -36,5 +36,5 @@ def zone_of(name: str) -> ZoneInfo | None:
     """The time zone of this name; None if there is none."""
     try:
         return ZoneInfo(name) if name and len(name) < 80 else None
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return None
