@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from redis.exceptions import ResponseError
 
 from ..client.connection import JobsRedis
 from ..errors import WrongValue
@@ -16,7 +13,7 @@ from ..values import checks
 from ..values.must_await import awaited
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-PARTS = 60  # Of the time that is asked for, each with its count.
+MOST_MINUTES = 120  # A longer time is counted by hours.
 STATES = "open", "resolved", "ignored"
 
 
@@ -36,7 +33,7 @@ class ErrorGroup:
     above: int  # An ignored one is open again when more than this many fail in a minute; 0: it never is.
     came_back: datetime | None  # When it was open again by itself.
     jobs: tuple[str, ...]  # Ids of those that failed last, the latest first.
-    counts: tuple[int, ...]  # Of each of the PARTS of the time asked for, or of each minute if it has fewer.
+    counts: tuple[int, ...]  # Of each minute of the time asked for, of more than MOST_MINUTES: of each hour.
 
     @property
     def count(self) -> int:
@@ -75,35 +72,36 @@ def _one_of(option: str, value: str, words: Sequence[str]) -> None:
 
 
 async def _groups(connection: JobsRedis, since: timedelta, names: Iterable[bytes] = ()) -> list[ErrorGroup]:
-    n = min(max(-(-checks.span("since", since) // MINUTE), 1), keys.ERRORS_KEPT_S // 60)
-    key, first = connection.key, await now_ms(connection) // 60_000 - n + 1
+    n = min(max(-(-checks.span("since", since) // MINUTE), 1), keys.STATS_KEPT_S // 60)
+    key, last = connection.key, await now_ms(connection) // 60_000
+    first, parts = last - n + 1, _parts(last - n + 1, last)
     counts: dict[bytes, list[int]] = {}
     async with connection.pipeline(transaction=False) as pipe:
         pipe.zrange(key.ERRORS, "+inf", first * 60_000, byscore=True, desc=True, offset=0, num=keys.ERROR_GROUPS)  # type: ignore[arg-type]
-        for minute in range(first, first + n):
-            pipe.hgetall(f"{key.ERRORS_OF}{minute}")
-        latest, *minutes = map(_readable, await pipe.execute(raise_on_error=False))
-        for minute, fields in enumerate(minutes):
+        for time in (time for part in parts for time in part):
+            pipe.hgetall(key.ERRORS_OF + time)
+        latest, *hashes = await pipe.execute()
+        of_part = [number for number, part in enumerate(parts) for _ in part]
+        for number, fields in zip(of_part, hashes, strict=True):
             for name, count in fields.items():
-                of_parts = counts.setdefault(name, [0] * min(n, PARTS))
-                of_parts[minute * len(of_parts) // n] += whole(count)
+                counts.setdefault(name, [0] * len(parts))[number] += whole(count)
         names = list(names or latest)
         for name in names:
             pipe.hgetall(key.ERROR + text(name))
-        found = zip(names, map(_readable, await pipe.execute(raise_on_error=False)), strict=True)
+        found = zip(names, await pipe.execute(), strict=True)
     return [
         read_as(
             ErrorGroup, fields, id=text(name), total=whole(fields.get(b"count")),
-            jobs=tuple(text(fields.get(b"jobs")).split("\n")), counts=tuple(counts.get(name, [0] * min(n, PARTS))),
+            jobs=tuple(text(fields.get(b"jobs")).split("\n")), counts=tuple(counts.get(name, [0] * len(parts))),
         )
         for name, fields in found if fields
     ]  # fmt: skip
 
 
-def _readable(answer: Any) -> Any:
-    """What a key holds, nothing where somebody has written over it."""
-    if not isinstance(answer, Exception):
-        return answer
-    if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
-        return {}
-    raise answer
+def _parts(first: int, last: int) -> list[list[str]]:
+    """What a time from one minute to another consists of: minutes; of a longer one some minutes, and whole hours."""
+    if last - first < MOST_MINUTES:
+        return [[f"1:{minute}"] for minute in range(first, last + 1)]
+    hour = -(-first // 60)
+    begin = [f"1:{minute}" for minute in range(first, hour * 60)]
+    return [*([begin] if begin else []), *([f"60:{one}"] for one in range(hour, last // 60 + 1))]

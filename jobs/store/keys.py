@@ -13,7 +13,6 @@ HISTORY_LENGTH = 100_000
 AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 3 * 86_400
 ERROR_GROUPS = 1_000
-ERRORS_KEPT_S = 3 * 86_400
 ERRORS_IN_MINUTE = 128  # Groups that a minute counts: as many as Redis keeps in a short list.
 WORKER_FORGOTTEN_MS = 60_000
 WORKER_SILENT_MS = 15_000  # A worker that was not seen for this long does not count as one that serves its queues.
@@ -58,7 +57,7 @@ class Keys:
     TOTALS = "jobs:totals"              #          hash of counters     -  the same, since ever
     ERRORS = "jobs:errors"              #          zset group -> seen   ERROR_GROUPS, those seen last
     ERROR = "jobs:error:"               # <group>  hash: about it       with its place in jobs:errors
-    ERRORS_OF = "jobs:errors:"          # <minute> hash group -> n      ERRORS_KEPT_S
+    ERRORS_OF = "jobs:errors:"          # <time>   hash group -> n      STATS_KEPT_S: `1:minute` and `60:hour`
     TASKS = "jobs:tasks"                #          hash task -> about   -  as many as workers ever knew
     QUEUES = "jobs:queues"              #          set of names         -  those that hold a job, others for a while
     SERVED = "jobs:served"              #          zset name -> seen    STATS_KEPT_S after it was last served

@@ -1,5 +1,5 @@
--- Failed attempts of one task, type, place and message are one group. The groups that were seen last are kept, and a minute
--- counts as many as there is room for: a flood of new ones fills nothing.
+-- Failed attempts of one task, type, place and message are one group. The groups that were seen last are kept, and a minute, or
+-- an hour, counts as many as there is room for: a flood of new ones fills nothing.
 local JOBS = 10 -- whose ids a group keeps, the latest
 
 local function plus_one(known) -- what is no number counts for nothing
@@ -12,11 +12,15 @@ end
 local function group_failure(id, task, entry, now)
   entry[2] = task or entry[2]
   local group = redis.sha1hex(table.concat(entry, '\n', 2)):sub(1, 16)
-  local key, minute, at, jobs = ERROR .. group, ERRORS_OF .. math.floor(now / 60000), as_text(now), { id }
-  local counted = redis.call('HGET', minute, group)
-  local n = plus_one(counted)
-  if counted or redis.call('HLEN', minute) < ERRORS_IN_MINUTE then redis.call('HSET', minute, group, as_text(n)) end
-  if not counted then redis.call('EXPIRE', minute, ERRORS_KEPT_S) end
+  local key, at, jobs, n = ERROR .. group, as_text(now), { id }, 0
+  for _, size in ipairs({ 60, 1 }) do
+    local counts = ERRORS_OF .. size .. ':' .. math.floor(now / 60000 / size)
+    local counted = redis.call('HGET', counts, group)
+    n = plus_one(counted)
+    local has_room = counted or redis.call('HLEN', counts) < (size == 1 and ERRORS_IN_MINUTE or ERROR_GROUPS)
+    if has_room then redis.call('HSET', counts, group, as_text(n)) end
+    if not counted then redis.call('EXPIRE', counts, STATS_KEPT_S) end
+  end
   local first, count, others, state, above = unpack(redis.call('HMGET', key, 'first', 'count', 'jobs', 'state', 'above'))
   if not first then
     redis.call('HSET', key, 'first', at, 'state', 'open', 'task', entry[2], 'type', entry[3], 'place', entry[4], 'message', entry[5])
