@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .. import monitor, monitor_site
+from .. import monitor_site
 from ..client.result import Result
 from ..values.short_text import count
 from ..values.untrusted_text import printable
@@ -48,36 +48,33 @@ async def _all(
 ) -> Answer:
     """Do it to all jobs that match, once somebody has agreed to their number. A worker goes on when this has ended."""
     query, zone = monitor_site.parse(where), datetime.now().astimezone().tzinfo or UTC
-    if not query.terms:
-        raise click.UsageError("--where: write what they have in common, such as state:waiting")
-    rows = monitor.matching(context.redis, query.wanted(await monitor.now(context.redis), zone))
-    made = await monitor.plan(context.redis, action, rows, str(query), queue=queue, rate=rate)
+    made = await monitor_site.plan(context.redis, action, query, zone=zone, queue=queue, rate=rate)
     if dry_run or not made.jobs:
         return Answer(made, list(_lines(made)), code=0 if made.jobs else 1)
     click.echo("\n".join(map(printable, _lines(made))), err=True)
     if not force:
         click.confirm(f"{action.capitalize()} {count(made.jobs, 'job')}?", abort=True, err=True)
-    run = await monitor.start(context.redis, made, context.who)
+    run = await monitor_site.start(context.redis, made, context.who)
     where_done = (
         f"A worker does it as {run}, and goes on" if run else "No live worker can do it: it is done here, and stops"
     )
     click.echo(f"{where_done} when this command ends.", err=True)
     if run is None:
-        await monitor.confirm(context.redis, made, context.who)
+        await monitor_site.confirm(context.redis, made, context.who)
     here = import_module("..contrib.bulk_run", __package__)  # a command without --where never imports it
     steps = here.carry_out(context.redis, made.id) if run is None else Result(run, context.redis).progress()
     with contextlib.suppress(TimeoutError), click.progressbar(length=made.jobs, label=action, file=sys.stderr) as bar:
         async with asyncio.timeout(context.timeout_s):
             async for step in steps:
                 bar.update(step["done"] - bar.pos)
-    made = await monitor.read_plan(context.redis, made.id)
+    made = await monitor_site.read_plan(context.redis, made.id)
     state = "SUCCESS" if run is None else await Result(run, context.redis).state()
     changed = f", {made.skipped:,} left alone, as they have changed since" if made.skipped else ""
     line = f"{run or 'Done here'}: {state}, {made.done - made.skipped:,} of {count(made.jobs, 'job')}{changed}"
     return Answer({**vars(made), "run": run, "state": state}, [line], code=int(made.done < made.jobs))
 
 
-def _lines(made: monitor.Plan) -> Iterator[str]:
+def _lines(made: monitor_site.Plan) -> Iterator[str]:
     yield f"{made.action}: {count(made.jobs, 'job')}{f' to {made.queue}' if made.queue else ''}"
     for task, error, n in made.groups[:MOST_GROUPS]:
         yield f"{n:8,}  {task}  {error}".rstrip()

@@ -1,4 +1,4 @@
-"""Carries out a plan of `monitor.plan` in steps: in the task `jobs.bulk`, or in a command. See docs/decisions/0028."""
+"""Carries out a plan of `monitor_site.plan` in steps, as the task `jobs.bulk` or in a command. See decision 0028."""
 
 import asyncio
 import time
@@ -12,9 +12,9 @@ from ..client.result import Result, revoke_all
 from ..errors import QuarqError
 from ..monitor.actions import call_again, move, stored_call
 from ..monitor.audit_log import note
-from ..monitor.bulk_plan import FITS, Plan, read_plan
 from ..monitor.reruns import next_id
 from ..monitor.search import row_of
+from ..monitor_site.bulk_plan import FITS, Plan, read_plan
 from ..store import scripts
 from ..store.call import Call
 from ..store.outage import while_away

@@ -10,8 +10,6 @@ from ..store.store import now
 from ..values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted, pauses
-from .bulk_plan import Plan, plan, read_plan
-from .bulk_start import confirm, start
 from .counters import Count, totals
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
@@ -32,11 +30,10 @@ from .workflow_steps import SKIPPED, Step
 
 __all__ = [
     "SKIPPED", "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried",
-    "Page", "Plan", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Step", "Wanted",
-    "WorkerInfo", "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "confirm", "error_text", "events",
-    "find", "forget_schedule", "lapsed", "matching", "move", "note", "noted", "now", "original_of", "pause",
-    "pause_schedule", "pauses", "plan", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named",
-    "quiet", "read_plan", "reruns_of", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of",
-    "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "start", "text", "totals",
-    "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
+    "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Step", "Wanted", "WorkerInfo",
+    "WorkflowNode", "WorkflowRow", "audit", "broker", "call_of", "error_text", "events", "find", "forget_schedule",
+    "lapsed", "matching", "move", "note", "noted", "now", "original_of", "pause", "pause_schedule", "pauses", "purge",
+    "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet", "reruns_of", "reschedule", "resume",
+    "resume_schedule", "retry", "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit",
+    "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting", "why", "workers", "workflow", "workflows",
 ]  # fmt: skip

@@ -22,6 +22,8 @@ Scripts and styles are files in `static/`: the policy refuses inline ones. Nothi
 nothing but the viewer's name and zone is known of people.
 """
 
+from .bulk_plan import Plan, plan, read_plan
+from .bulk_start import confirm, start
 from .error_groups import ErrorGroup, error, errors, mark_error
 from .job_count import count
 from .job_detail import JobDetail, job
@@ -34,7 +36,7 @@ from .task_list import SORTS, TaskInfo, sorted_tasks, tasks
 from .workflow_times import Timeline
 
 __all__ = [
-    "HOUR", "RANGES", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Query", "Range",
-    "TaskInfo", "Timeline", "Unknown", "count", "counts_between", "error", "errors", "history", "job", "mark_error",
-    "overview", "parse", "sorted_tasks", "summed", "tasks", "timeline",
+    "HOUR", "RANGES", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query", "Range",
+    "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error", "errors", "history", "job",
+    "mark_error", "overview", "parse", "plan", "read_plan", "sorted_tasks", "start", "summed", "tasks", "timeline",
 ]  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
 
-from jobs import Result, monitor
+from jobs import Result, monitor, monitor_site
 from jobs.errors import WorkerLost
 from jobs.store import default
 from tests.chaos import invariants, tasks
@@ -38,12 +37,8 @@ async def retry_many(stage: Stage, keys: list[str]) -> Result:
     for result in failed:
         await result.get(timeout=30, propagate=False)
 
-    async def rows() -> AsyncIterator[monitor.JobRow]:
-        for row in await monitor.rows_of(redis, [result.id for result in failed]):
-            yield row
-
-    made = await monitor.plan(redis, "retry", rows(), rate="40/s")
-    run = await monitor.start(redis, made, "chaos")
+    made = await monitor_site.plan(redis, "retry", [result.id for result in failed], rate="40/s")
+    run = await monitor_site.start(redis, made, "chaos")
     assert run is not None
     stage.acked |= {key: Result(f"{result.id}~2") for key, result in zip(keys, failed, strict=True)}
     return Result(run)

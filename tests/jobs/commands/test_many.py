@@ -157,7 +157,7 @@ async def test_a_run_goes_on_when_its_command_is_interrupted(
         (["control", "pause", "--where", "x"], "--where goes with revoke"),
         (["control", "revoke", "x", "--where", "x"], "--where goes with revoke"),
         (["move", "--to", "q"], "give --where"),
-        (["purge", "-f", "--where", " "], "what they have in common"),
+        (["purge", "-f", "--where", " "], "the query is empty"),
         (["move", "--where", "x"], "--to"),
         (["move", "--where", "x", "--to", "=x"], "="),
         (["retry", "--where", "x", "--rate", "often"], "often"),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from jobs import Result, Signature, chain, group, monitor, task
+from jobs import Result, Signature, chain, group, monitor, monitor_site, task
 from jobs.client.connection import JobsRedis
 from jobs.contrib.bulk_run import carry_out
 from jobs.errors import QuarqError, SettingsMistake, WrongValue
 from jobs.monitor.audit_log import BEGUN
-from jobs.monitor.bulk_plan import FITS
+from jobs.monitor_site.bulk_plan import FITS
+from jobs.monitor_site.query import parse
 from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import StartWorker, connection, start_process, start_worker
 from tests.jobs.worker.tasks import ALL, fail, flaky, log, multiply, nap, patient
@@ -25,6 +25,7 @@ __all__ = ["connection", "start_process", "start_worker"]
 
 
 runs = Counter[str]()
+EVERYTHING = parse("state:pending,retry,started,ended")
 
 
 @task(name="tests.bulk.counted")
@@ -33,24 +34,10 @@ async def counted(key: str) -> None:
     raise ValueError(key)
 
 
-async def every_row(connection: JobsRedis, **filters: Any) -> AsyncIterator[monitor.JobRow]:
-    page = monitor.Page[monitor.JobRow]([], "")
-    while True:
-        page = await monitor.find(connection, cursor=page.next, limit=1000, **filters)
-        for row in page.rows:
-            yield row
-        if not page.next:
-            return
-
-
-async def rows_of(connection: JobsRedis, ids: list[str]) -> AsyncIterator[monitor.JobRow]:
-    for row in await monitor.rows_of(connection, ids):
-        yield row
-
-
 async def states(connection: JobsRedis) -> dict[str, tuple[str, str, bool]]:
     """Of every job its state, its queue, and whether it is to stop."""
-    rows = [row async for row in every_row(connection)]
+    wanted = EVERYTHING.wanted(await monitor.now(connection))
+    rows = [row async for row in monitor.matching(connection, wanted)]
     revoked = [await connection.hexists(Keys.RECORD + row.id, "revoked") for row in rows]
     return {row.id: (row.state, row.queue, one) for row, one in zip(rows, revoked, strict=True)}
 
@@ -98,7 +85,7 @@ async def test_a_run_does_what_its_plan_says_if_nothing_else_changes(
     for action in actions:
         before = await states(connection)
         queue = dice.choice(["other", "third"]) if action == "move" else ""
-        made = await monitor.plan(connection, action, every_row(connection), queue=queue)
+        made = await monitor_site.plan(connection, action, EVERYTHING, queue=queue)
         assert await states(connection) == before
         [*_, last] = [step async for step in carry_out(connection, made.id)]
         assert [step async for step in carry_out(connection, made.id)] == [last]  # it was killed before its end
@@ -111,7 +98,7 @@ async def test_a_run_does_what_its_plan_says_if_nothing_else_changes(
         if action == "purge":
             assert Counter(state for state, *_ in after.values())["REVOKED"] >= made.jobs
             assert changed(before, after) >= made.jobs
-        again = await monitor.plan(connection, action, every_row(connection), queue=queue)
+        again = await monitor_site.plan(connection, action, EVERYTHING, queue=queue)
         if action in ("retry", "purge", "move"):
             assert again.jobs == 0, (action, again)
 
@@ -130,7 +117,7 @@ async def test_a_plan_counts_by_task_and_error_and_says_what_it_leaves_out(
     await wait_until(Result(await monitor.retry(connection, failed[0].id)).ready, "the rerun to end")
     await connection.delete(Keys.RESULT + gone.id)
 
-    made = await monitor.plan(connection, "retry", every_row(connection, state="ended"), "state:ended", rate="10/s")
+    made = await monitor_site.plan(connection, "retry", parse("state:ended"), rate="10/s")
 
     assert set(made.groups) == {
         ("tests.fail", "ValueError", 4),  # three, and the rerun
@@ -144,15 +131,17 @@ async def test_a_plan_counts_by_task_and_error_and_says_what_it_leaves_out(
         "SUCCESS": 2,
     }
     assert (made.jobs, made.each_s, made.more) == (6, 0.1, False)
-    assert await monitor.read_plan(connection, made.id) == made
+    assert await monitor_site.read_plan(connection, made.id) == made
     with pytest.raises(WrongValue, match="longer than a week"):
-        await monitor.plan(connection, "retry", every_row(connection, state="ended"), rate="0.01/h")
+        await monitor_site.plan(connection, "retry", parse("state:ended"), rate="0.01/h")
     with pytest.raises(SettingsMistake):
-        await monitor.plan(connection, "retry", every_row(connection), rate="often")
+        await monitor_site.plan(connection, "retry", EVERYTHING, rate="often")
+    with pytest.raises(WrongValue, match="the query is empty"):
+        await monitor_site.plan(connection, "purge", parse(" "))
     with pytest.raises(WrongValue):
-        await monitor.plan(connection, "erase", every_row(connection))
+        await monitor_site.plan(connection, "erase", EVERYTHING)
     with pytest.raises(WrongValue):
-        await monitor.plan(connection, "move", every_row(connection), queue="=jobs:job:x")
+        await monitor_site.plan(connection, "move", EVERYTHING, queue="=jobs:job:x")
 
 
 async def test_what_comes_after_the_plan_is_not_touched(connection: JobsRedis, start_worker: StartWorker) -> None:
@@ -161,7 +150,7 @@ async def test_what_comes_after_the_plan_is_not_touched(connection: JobsRedis, s
     early = await fail.delay("early")
     await wait_until(flow.ready, "the workflow to fail")
     await wait_until(early.ready, "the job to fail")
-    made = await monitor.plan(connection, "retry", every_row(connection, state="FAILURE"))
+    made = await monitor_site.plan(connection, "retry", parse("state:failed"))
     assert made.jobs == 2
     late = await fail.delay("late")
     await connection.set(Keys.CLOCK, 5)
@@ -218,12 +207,12 @@ async def _plan_until_none_dies(connection: JobsRedis, dying: Dying, action: str
         else:
             results = [await log.apply_async((1,), countdown=600), await group(log.s(1)).apply_async(countdown=600)]
         ids = [result.id for result in results]
-        made = await monitor.plan(connection, action, rows_of(connection, ids), queue="other" * (action == "move"))
+        made = await monitor_site.plan(connection, action, ids, queue="other" * (action == "move"))
         dying.left, dying.answered = at // 2, bool(at % 2)
         has_died = not await _is_carried_out(dying, made.id)
         assert not has_died or await _is_carried_out(connection, made.id)
 
-        assert (await monitor.read_plan(connection, made.id)).done == made.jobs == 2
+        assert (await monitor_site.read_plan(connection, made.id)).done == made.jobs == 2
         if action == "retry":
             for result in (Result(f"{ids[0]}~2"), results[1]):
                 await wait_until(result.ready, f"{result} to fail again")
@@ -249,21 +238,20 @@ async def _is_carried_out(connection: JobsRedis, plan_id: str) -> bool:
 
 async def test_a_run_is_a_job_before_all_others_of_its_queue(connection: JobsRedis, start_worker: StartWorker) -> None:
     later = await log.apply_many([(n,) for n in range(30)], queue="later")
-    ids = [result.id for result in later]
-    made = await monitor.plan(connection, "purge", rows_of(connection, ids), "queue:later", rate="100/s")
-    assert await monitor.start(connection, made, "ann") is None
+    made = await monitor_site.plan(connection, "purge", parse("queue:later"), rate="100/s")
+    assert await monitor_site.start(connection, made, "ann") is None
     assert (await monitor.audit(connection)).rows == []
     await start_worker(queues=["default"], max_jobs=1)
     await wait_until(lambda: monitor.workers(connection), "the worker to be online")
     await monitor.pause(connection, "default")
-    assert await monitor.start(connection, made, "ann") is None
+    assert await monitor_site.start(connection, made, "ann") is None
     await monitor.resume(connection, "default")
     busy = await nap.delay(0.2)
     await wait_until(lambda: _has_begun(busy), "the worker to be busy")
     await log.apply_many([(n,) for n in range(3)])
 
-    run = await monitor.start(connection, made, "ann")
-    assert run == f"bulk:{made.id}" == await monitor.start(connection, made, "ben")
+    run = await monitor_site.start(connection, made, "ann")
+    assert run == f"bulk:{made.id}" == await monitor_site.start(connection, made, "ben")
     assert await connection.zrange(Keys.QUEUE, 0, 0) == [run.encode()]
     said = [meta async for meta in Result(run).progress()]
 
@@ -280,19 +268,18 @@ async def test_a_run_that_is_stopped_goes_on_when_it_is_retried(
     await start_worker()
     await wait_until(lambda: monitor.workers(connection), "the worker to be online")
     results = await log.apply_many([(n,) for n in range(40)], countdown=600)
-    rows = rows_of(connection, [result.id for result in results])
-    made = await monitor.plan(connection, "move", rows, queue="other", rate="40/s")
-    run = await monitor.start(connection, made, "ann")
+    made = await monitor_site.plan(connection, "move", [result.id for result in results], queue="other", rate="40/s")
+    run = await monitor_site.start(connection, made, "ann")
     assert run is not None
 
     async def is_under_way() -> bool:
-        return (await monitor.read_plan(connection, made.id)).done > 2
+        return (await monitor_site.read_plan(connection, made.id)).done > 2
 
     await wait_until(is_under_way, "the run to have begun")
     assert await monitor.revoke(connection, run, terminate=True) == "STARTED"
     await wait_until(Result(run).ready, "the run to stop")
     moved = await connection.zcard("arq:queue:other")
-    assert (await monitor.read_plan(connection, made.id)).done <= moved < 40
+    assert (await monitor_site.read_plan(connection, made.id)).done <= moved < 40
     [entry] = (await monitor.audit(connection)).rows
     assert entry.result == f"40 jobs. {BEGUN}"
 
@@ -304,15 +291,15 @@ async def test_a_run_that_is_stopped_goes_on_when_it_is_retried(
 
 async def test_a_plan_is_kept_for_an_hour_and_leaves_out_runs_like_its_own(connection: JobsRedis) -> None:
     result = await log.delay("x")
-    made = await monitor.plan(connection, "purge", rows_of(connection, [result.id]))
+    made = await monitor_site.plan(connection, "purge", [result.id])
     assert 3_500 < await connection.ttl(Keys.BULK + made.id) <= 3_600
-    await monitor.confirm(connection, made, "ann")
+    await monitor_site.confirm(connection, made, "ann")
     assert await connection.ttl(Keys.BULK + made.id) > 600_000
     await connection.submit(Signature("jobs.bulk", (made.id,)), {})
 
-    everything = await monitor.plan(connection, "purge", every_row(connection))
+    everything = await monitor_site.plan(connection, "purge", EVERYTHING)
 
     assert (everything.jobs, everything.left_out) == (1, {"runs like this one": 1})
     await connection.delete(Keys.BULK + made.id)
     with pytest.raises(QuarqError, match="there is no plan"):
-        await monitor.read_plan(connection, made.id)
+        await monitor_site.read_plan(connection, made.id)

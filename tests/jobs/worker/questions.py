@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,17 +46,14 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
     async def do() -> str:
         return "done"
 
-    async def nothing() -> AsyncIterator[monitor.JobRow]:
-        for row in ():
-            yield row
-
-    made = monitor.Plan("p", "purge", "", datetime(2026, 1, 1, tzinfo=UTC))
+    made = monitor_site.Plan("p", "purge", "", datetime(2026, 1, 1, tzinfo=UTC))
     known = {
         "connection": redis, "redis": redis, "job_id": ended.id, "workflow_id": flow.id, "task": "tests.multiply",
         "queue": "default", "worker": "w", "name": "none", "names": ["default"], "rate": "10/s", "who": "w",
         "what": "w", "target": "t", "result": "r", "doing": do, "eta": datetime(2099, 1, 1, tzinfo=UTC),
         "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
-        "id": ended.id, "action": "purge", "rows": nothing(), "made": made, "plan_id": "p",
+        "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
+        "wanted": monitor.Wanted(made.at),
         "error_id": "0123456789abcdef", "state": "resolved", "first": 0, "last": 2**25,
     }  # fmt: skip
     needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]

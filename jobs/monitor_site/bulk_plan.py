@@ -4,19 +4,22 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 from uuid import uuid4
 
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, WrongValue
+from ..monitor.job_row import JobRow
+from ..monitor.reruns import next_id
+from ..monitor.search import matching, rows_of
 from ..store.store import now
 from ..store.stored_values import chunked, whole
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
-from .job_row import JobRow
-from .reruns import next_id
+from ..values.short_text import count
+from .query import Query
 
 TASK: Final = "jobs.bulk"
 MOST, BATCH = 100_000, 500  # Jobs that a plan looks at, and how many it asks about together.
@@ -57,17 +60,26 @@ class Plan:
 
 
 async def plan(
-    connection: JobsRedis, action: str, rows: AsyncIterator[JobRow], query: str = "", *, queue: str = "", rate: str = ""
+    connection: JobsRedis,
+    action: str,
+    query: Query | Sequence[str],
+    *,
+    zone: tzinfo = UTC,
+    queue: str = "",
+    rate: str = "",
 ) -> Plan:
-    """Count what *action* does to these jobs, and keep their ids for an hour: nothing is done before `start`.
+    """Count what *action* does to the jobs that a query finds, or to those of some ids, and keep their ids for an hour:
+    nothing is done before `start`. Times of day in the query are by the clocks of *zone*.
 
-    WrongValue, SettingsMistake: an action, queue or rate that there cannot be, or a rate that needs more than a week.
+    WrongValue, SettingsMistake: an action, queue or rate that there cannot be, a rate that needs more than a week, or a
+    query without a word: all jobs there are is never meant.
     """
     if action not in FITS:
         raise WrongValue(f"action={action!r:.80}: it is one of {', '.join(FITS)}")
     if action == "move":
         checks.queue("queue", queue)
-    made = Plan(uuid4().hex, action, query, await now(connection), queue, rate)
+    made = Plan(uuid4().hex, action, _text_of(query), await now(connection), queue, rate)
+    rows = matching(connection, query.wanted(made.at, zone)) if isinstance(query, Query) else _these(connection, query)
     left_out, groups, ids, seen = Counter[str](), Counter[tuple[str, str]](), dict[str, None](), 0
     async for some in _batches(rows, made.at):
         for row, (job_id, why) in zip(some, await _looked_at(connection, made, some), strict=True):
@@ -96,6 +108,19 @@ async def read_plan(connection: JobsRedis, plan_id: str) -> Plan:
     if not stored[0]:
         raise QuarqError(f"there is no plan {plan_id!r:.80} any more: make a new one")
     return Plan(**encoding.loads(stored[0]) | {"done": whole(stored[1]), "skipped": whole(stored[2])})
+
+
+def _text_of(query: Query | Sequence[str]) -> str:
+    if isinstance(query, Query):
+        if not query.terms:
+            raise WrongValue("the query is empty: write what the jobs have in common, such as state:waiting")
+        return str(query)
+    return f"{count(len(query), 'chosen job')}: {', '.join(query[:3])}{', …' if len(query) > 3 else ''}"
+
+
+async def _these(connection: JobsRedis, ids: Sequence[str]) -> AsyncIterator[JobRow]:
+    for row in await rows_of(connection, list(ids[: MOST + 1])):
+        yield row
 
 
 async def _batches(rows: AsyncIterator[JobRow], at: datetime) -> AsyncIterator[list[JobRow]]:
