@@ -77,7 +77,7 @@ class Wanted:
         """For find.lua, packed: of each name its longest known part, and bytes for each text and argument."""
         texts = [needle.as_stored() for needle in (*self.texts, *(needle for _, needle in self.arguments))]
         parts = {
-            name: [max(re.split(r"\[.\]|[*?]", one), key=len) for one in self.names.get(name, ())]
+            name: [max(re.split(r"\[.\]|[*?]", f"\0{one}\0"), key=len) for one in self.names.get(name, ())]
             for name in ("task", "queue", "worker", "error")
         }
         packed: bytes = msgpack.packb({**parts, "texts": list(filter(None, texts))}, use_bin_type=False)

@@ -4,10 +4,10 @@
 -- ARGV: how: newest or oldest (a list of jobs by time, from its end or its start), due or later (a queue), waiting (a queue,
 --   without calls and logs), or these (the ids that follow)
 --   the key, score and id that the last step ended with or '', lowest and highest score, most jobs to look at, most rows,
---   states with commas or '', a first look at the others, packed: for task, queue, worker and error texts, of which the name has
---   one; as `texts` lists of byte strings in lower case, of each of which a row holds one. It may let through too many jobs,
---   never too few. Bytes of a call to read (0: none, if its task is known), ids ...
--- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows.
+--   states with commas or '', a first look at the others, packed: for task, queue, worker and error texts, of which the name,
+--   between two zeros, has one; as `texts` lists of byte strings in lower case, of each of which a row holds one. It may let
+--   through too many jobs, never too few. Bytes of a call to read (0: none, if its task is known; -1: count rows instead), ids
+-- Returns the last score and id, 1 if there is no more, the names in FIELDS, rows; or how many there are.
 --   row: id, its state, those fields of its record, why it does not run, as far as its own keys say, bytes of its call
 local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -19,7 +19,7 @@ for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, LONGEST = 4096, 65536 -- bytes of a call that are read where they name its task, and of an entry of a journal
 local in_queue = how == 'due' or how == 'later' or how == 'waiting'
 local now = now_ms()
-local rows, at_end = {}, 1
+local rows, at_end, counted = {}, 1, 0
 
 local function range(from, to, ...)
   local words = { from, to, 'WITHSCORES', ... }
@@ -50,6 +50,8 @@ local function has_one(text, parts)
   return #parts == 0
 end
 
+local function has_name(name, parts) return #parts == 0 or has_one('\0' .. name .. '\0', parts) end
+
 -- What an id's record says it is, as far as this index shows such jobs; nothing if it does not.
 local function state_of(id)
   local r = redis.call('HMGET', RECORD .. id, 'state', 'parked', 'task', 'worker', 'queue', 'error')
@@ -62,9 +64,9 @@ local function state_of(id)
   if in_queue and state == 'STARTED' and not (r[2] and states:find(state, 1, true)) then return end
   if states ~= '' and not (',' .. states .. ','):find(',' .. state .. ',', 1, true) then return end
   -- where stock arq has called it, only its call and its queue say what they are
-  if r[3] and not has_one(r[3], asked.task) or r[5] and not has_one(r[5], asked.queue) then return end
+  if r[3] and not has_name(r[3], asked.task) or r[5] and not has_name(r[5], asked.queue) then return end
   if #asked.error > 0 and not r[6] then return end
-  return has_one(r[4] or '', asked.worker) and has_one(r[6] or '', asked.error) and state
+  return has_name(r[4] or '', asked.worker) and has_name(r[6] or '', asked.error) and state
 end
 
 -- `suspect`: its worker is gone; `running`: a stock worker has it. What is no number is no place in a list.
@@ -97,6 +99,7 @@ end
 local function look(id, score)
   local state = state_of(id)
   if not state then return end
+  if call_bytes < 0 then counted = counted + 1 return end
   local fields = redis.call('HMGET', RECORD .. id, unpack(FIELDS))
   local task, call = fields[AT.task], ''
   if how == 'waiting' then fields[AT.log] = ''
@@ -125,4 +128,4 @@ if how == 'these' then
 elseif redis.call('TYPE', key).ok == 'zset' then
   at_end = look_along(read_page())
 end
-return { last, last_id, at_end, FIELDS, rows }
+return { last, last_id, at_end, FIELDS, call_bytes < 0 and counted or rows }
