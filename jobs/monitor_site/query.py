@@ -35,7 +35,7 @@ class Term:
         if name := f'"{path}"' if path.lower() in FILTERS else path or self.filter:
             return f"{name}:{_quoted(self.value, _VALUE)}"
         read = None if self.value.startswith('"') or _lacks_value(self.value) else _TERM.fullmatch(self.value)
-        return self.value if read and not read["path"] else _quoted(self.value, "")
+        return self.value if read and read["value"] == self.value else _quoted(self.value, "")
 
 
 @dataclass(frozen=True)
