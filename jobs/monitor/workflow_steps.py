@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
@@ -91,12 +91,20 @@ def _fill(step: Step, state: str, *fields: Any) -> None:
     if not fields:
         return
     called, due, started, ended, queue, worker, attempts, runs = fields
-    step.called, step.due, step.ended, step.queue = moment(called), moment(due), moment(ended), queue or ""
+    step.called, step.due, step.ended, step.queue = _time(called), _time(due), _time(ended), queue or ""
     with contextlib.suppress(ValueError, TypeError):  # up to what something else has written there
         for number, on, began, ends, outcome in runs:
             step.runs.append(Attempt(int(number), str(on), moment_of(began), moment_of(ends), str(outcome), ""))
-    if started and state in ("STARTED", "SUCCESS"):
-        step.runs.append(Attempt(whole(attempts or ""), worker or "", moment_of(started), step.ended, state, ""))
+    if state in ("STARTED", "SUCCESS") and (began := _time(started)):
+        step.runs.append(Attempt(whole(attempts or ""), worker or "", began, step.ended, state, ""))
+
+
+def _time(raw: Any) -> datetime | None:
+    """As `moment`, in a fifth of the time where it is a number as scripts write it."""
+    try:
+        return datetime.fromtimestamp(int(raw) / 1000, UTC) if raw else None
+    except (ValueError, OverflowError, OSError):
+        return moment(raw)
 
 
 def _sum_up(step: Step, over: bool) -> None:

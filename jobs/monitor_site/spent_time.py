@@ -6,20 +6,30 @@ from datetime import datetime
 
 from ..monitor.workflow_steps import Step
 
+WORDS = {
+    "run": "running",
+    "queue": "in queue {}",  # Due: a worker, a slot or a limit was missing.
+    "later": "until due",
+    "retry": "between attempts",
+    "lost": "for a worker that died",
+    "next": "between steps",  # Until the next one was called, or the end recorded.
+    "earlier": "in an earlier run",  # Of the workflow, which failed.
+    "again": "until it was retried",  # By somebody, after that.
+}
+
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a workflow's time. `what` it was spent on:
-
-    run; queue: due, in the queue of that name; later: not due yet; retry: between two attempts; lost: its worker had
-    died; next: until the next step was called, or the end recorded; earlier: in a run of the workflow that failed;
-    again: after it, until somebody retried the workflow. `path`: of the task that runs or waits; None between tasks.
-    """
+    """A part of a workflow's time. `what`: one of WORDS. `path`: of the task that runs or waits; None between tasks."""
 
     what: str
     path: str | None
     queue: str
     seconds: float
+
+    @property
+    def words(self) -> str:
+        return WORDS[self.what].format(self.queue)
 
 
 def parts_of(

@@ -5,33 +5,27 @@ from collections.abc import Sequence
 
 from ..monitor.workflow_steps import Step
 from ..values.short_text import duration_text
-from .spent_time import Part
-
-_WAITS = {
-    "queue": "in queue {}",
-    "later": "until due",
-    "retry": "between attempts",
-    "lost": "for a worker that died",
-    "next": "between steps",
-    "again": "until it was retried",
-}
+from .spent_time import WORDS, Part
 
 
-def sentence(parts: Sequence[Part], path: Sequence[Step], goes_on: bool) -> str:
-    """`41.5 s: 38.0 s waiting (30.0 s in queue etl), 3.5 s running; etl.transform 3 of 9 decided the end`"""
-    spent, of_task = Counter[tuple[str, str]](), Counter[str | None]()
+def sentence(parts: Sequence[Part], path: Sequence[Step], waits_for: int | None) -> str:
+    """`41.5 s: 38.0 s waiting (30.0 s in queue etl), 3.5 s running; etl.transform 3 of 9 decided the end`
+
+    *waits_for*: how many tasks are called and have not ended; None: the workflow has.
+    """
+    spent, of_task = Counter[str](), Counter[str | None]()
     for part in parts:
-        spent[part.what, part.queue] += part.seconds  # type: ignore[assignment]
+        spent[part.words] += part.seconds  # type: ignore[assignment]
         of_task[part.path] += part.seconds  # type: ignore[assignment]
-    whole, run, earlier = sum(spent.values()), spent.pop(("run", ""), 0), spent.pop(("earlier", ""), 0)
-    most = [(what, s) for what, s in spent.most_common(2) if s * 10 >= whole]
-    where = ", ".join(f"{duration_text(s)} {_WAITS[what].format(queue)}" for (what, queue), s in most)
-    text = f"{duration_text(whole)}{' so far' if goes_on else ''}: {duration_text(whole - run - earlier)} waiting"
-    text += f"{f' ({where})' if where else ''}, {duration_text(run)} running"
+    whole, run, earlier = sum(spent.values()), spent.pop(WORDS["run"], 0), spent.pop(WORDS["earlier"], 0)
+    where = ", ".join(f"{duration_text(s)} {words}" for words, s in spent.most_common(2) if s * 10 >= whole)
+    text = f"{duration_text(whole)}{' so far' if waits_for is not None else ''}: "
+    text += f"{duration_text(whole - run - earlier)} waiting{where and f' ({where})'}, {duration_text(run)} running"
     if earlier:
-        text += f", {duration_text(earlier)} in an earlier run"
-    if goes_on and path and not path[-1].ended:
-        return f"{text}; it waits for {_named(path[-1])}"
+        text += f", {duration_text(earlier)} {WORDS['earlier']}"
+    if waits_for and path and not path[-1].ended:
+        others = f" and {waits_for - 1:,} more" if waits_for > 1 else ""
+        return f"{text}; it waits for {_named(path[-1])}{others}"
     grouped = [step for step in path if step.of > 1]
     longest = max(grouped or path, key=lambda step: of_task[step.path], default=None)
     if longest is None or len(path) + len(grouped) == 1:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from .. import monitor
+from ..values.short_text import duration_text
 from .routes import blueprint
 from .viewers import reader_zone
 from .web import moments
 
 LONGEST_VALUE = 2_000
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 HELD_BACK = {
     "concurrency-limit": ("concurrency limit", "warn"),
@@ -33,16 +33,15 @@ def held_back(code: str) -> tuple[str, str] | None:
 
 
 @blueprint.app_template_filter()
+def state_word(state: str) -> str:
+    """A state; in words, that of a step of a workflow that was not called."""
+    return {"": "not started", "SKIPPED": "skipped", "UNREAD": "not looked at"}.get(state, state)
+
+
+@blueprint.app_template_filter()
 def span(seconds: float | None) -> str:
     """`12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`; `–` for None."""
-    if seconds is None:
-        return "–"
-    for size, unit in UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
+    return "–" if seconds is None else duration_text(seconds)
 
 
 @blueprint.app_template_filter()

@@ -57,7 +57,8 @@ class Timeline:
         tasks = list(self.root.tasks())
         unread = sum(task.state == UNREAD for task in tasks)
         forgotten = sum(not task.called for task in tasks if task.state in TERMINAL)
-        said = [sentence(self.parts, self.path, not self.ended)] if self.parts else []
+        waits_for = None if self.ended else sum(task.called is not None and not task.ended for task in tasks)
+        said = [sentence(self.parts, self.path, waits_for)] if self.parts else []
         if self.pauses:
             said.append(f"it was retried {'once' if self.runs == 2 else f'{len(self.pauses):,} times'}")
         if unread:

@@ -62,11 +62,13 @@ def time_text(time: datetime | None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """`12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`."""
+    """`<1 ms`, `12 ms`, `3.2 s`, `5 min`, `2 h`, `4 d`."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
 
 
 def _parts(value: Any, room: int, depth: int) -> Iterator[str]:

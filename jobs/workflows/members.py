@@ -1,5 +1,6 @@
 """The members of a stored workflow: their paths, and which of them have ended or failed."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,11 +80,9 @@ async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | 
 
 async def rows_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> list[Any]:
     """The states of the tasks at these places, with their times: see members.lua."""
-    found = list[Any]()
-    for some in chunked(paths):
-        rows = await connection.run_script(scripts.MEMBERS, workflow, prefix, *some)
-        found += msgpack.unpackb(rows, unicode_errors="replace")
-    return found
+    scripts_run = (connection.run_script(scripts.MEMBERS, workflow, prefix, *some) for some in chunked(paths))
+    rows = await asyncio.gather(*scripts_run)
+    return [row for packed in rows for row in msgpack.unpackb(packed, unicode_errors="replace")]
 
 
 async def unended(connection: Store, workflow: str, tree: Tree) -> list[str]:

@@ -63,7 +63,7 @@ LOOKS: dict[str, Look] = {
     "jobs, a text that is everywhere": lambda redis: monitor.find(redis, text="浇花"),
     "jobs, by id": lambda redis: monitor.find(redis, text=f"{7919:08x}{1:024x}"),
     "jobs, retries among the deferred": lambda redis: monitor.find(redis, state="RETRY"),
-    "a workflow of 10,000": lambda redis: monitor.workflow(redis, "large"),
+    "a workflow of 10,000": lambda redis: monitor_site.timeline(redis, "large"),
     "workflows": monitor.workflows,
     "broker": monitor.broker,
 }

@@ -7,8 +7,8 @@ import pytest
 from jobs import Result, chain, chord, group, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError
-from jobs.monitor import find, workflow
-from jobs.monitor_site import job
+from jobs.monitor import find
+from jobs.monitor_site import job, timeline
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
@@ -205,7 +205,7 @@ async def test_bytes_that_are_no_result_are_no_reason_to_fail(connection: JobsRe
 
     assert found
     assert found.state == "FAILURE"
-    assert await workflow(connection, "odd") is None
+    assert await timeline(connection, "odd") is None
     with pytest.raises(EncodingError):
         await Result("odd").get(timeout=1)
     await connection.delete(f"{Keys.RESULT}odd", f"{Keys.TREE}odd")

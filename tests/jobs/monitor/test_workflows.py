@@ -1,12 +1,12 @@
-"""Workflows: the list, and one as a tree, also a large one."""
+"""The list of workflows: their names, and what is found by them."""
 
 from __future__ import annotations
 
 import pytest
 
-from jobs import chord, group, signature
+from jobs import chord, group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import WorkflowNode, find, totals, workflow, workflows
+from jobs.monitor import find, totals, workflows
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
@@ -81,60 +81,3 @@ async def test_a_failing_step_is_one_failure_and_the_row_of_its_workflow_has_its
     await connection.hset(Keys.RECORD + flow.id, "tree", 1)  # type: ignore[misc]  # as earlier releases write it
     [old] = [row for row in (await find(connection, state="ended")).rows if row.kind == "workflow"]
     assert (old.name, old.task) == ("", "jobs.workflow")
-
-
-async def test_a_tree(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
-    await start_online()
-    inner = group(tasks.log.si("早"), tasks.fail.si("no"), tasks.log.si({"password": "x"}))
-    flow = await (tasks.log.s(1) | chord(inner, tasks.log.s())).delay()
-    await reach(flow, "FAILURE")
-
-    tree = await workflow(connection, flow.id)
-
-    assert tree
-    assert (tree.kind, tree.state, tree.size) == ("chain", "FAILURE", 2)
-    assert tree.states == {"SUCCESS": 3, "FAILURE": 1, "SKIPPED": 1}
-    [first, last] = tree.members
-    assert (first.kind, first.task, first.state, first.path, first.id) == (
-        "task", "tests.log", "SUCCESS", "0", f"{flow.id}:0",
-    )  # fmt: skip
-    [header, body] = last.members
-    assert [member.args for member in header.members] == ["'早'", "'no'", "{'password': '***'}"]
-    assert (header.states, body.state) == ({"SUCCESS": 2, "FAILURE": 1}, "SKIPPED")
-    part = await workflow(connection, flow.id, path="1.0", start=1)
-    assert part
-    assert [member.path for member in part.members] == ["1.0.1", "1.0.2"]
-    leaf = await workflow(connection, flow.id, path="1.0.1")
-    assert leaf
-    assert (leaf.state, leaf.task) == ("FAILURE", "tests.fail")
-    for path in ("7", "1.x", "0.0", "1.0.9", ".", "-1", "٣", "9" * 5000):
-        assert await workflow(connection, flow.id, path=path) is None
-    assert await workflow(connection, "nobody") is None
-
-
-async def test_ten_thousand_members_stay_readable_and_cost_little(connection: JobsRedis) -> None:
-    flow = await chord([signature("tests.log", (n,)) for n in range(10_000)], tasks.log.s()).apply_async(countdown=60)
-    done = {f"0.{n}": b"S" for n in range(9_000)} | {"0.9999": b"F"}
-    await connection.hset(Keys.JOURNAL + flow.id, mapping=done)
-
-    before = await _commands(connection)
-    tree = await workflow(connection, flow.id)
-    asked = await _commands(connection) - before
-
-    assert tree
-    assert tree.states == {"SUCCESS": 9_000, "FAILURE": 1, "": 1_000}
-    assert (tree.members[0].size, len(tree.members[0].members)) == (10_000, 10)
-    assert asked < 20_100  # two for each, as no records are there: in scripts of 500
-    page = await workflow(connection, flow.id, path="0", start=9_990)
-    assert page
-    assert [member.state for member in page.members] == [""] * 9 + ["FAILURE"]
-    assert _nodes(page) == 11
-    await connection.delete(Keys.JOURNAL + flow.id)
-
-
-async def _commands(connection: JobsRedis) -> int:
-    return int((await connection.info("stats"))["total_commands_processed"])
-
-
-def _nodes(node: WorkflowNode) -> int:
-    return 1 + sum(map(_nodes, node.members))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, chain, chord, encoding, group, monitor, monitor_site
+from jobs import Result, chain, chord, encoding, group, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.client.submit import NAMED_WORKFLOW, WORKFLOW
 from jobs.errors import QuarqError, WrongValue
@@ -129,16 +129,18 @@ async def test_whoever_names_a_member_means_the_same(
     first, second, last = await result.children()
 
     assert [reason.code for reason in await why(connection, last.id)] == ["children"]
-    shown = await monitor_site.job(connection, last.id)
+    member = await monitor_site.job(connection, last.id)
+    assert member is not None
+    assert (member.parent, member.task) == (job_id, "tests.log")
+    shown = await monitor_site.timeline(connection, job_id)
     assert shown is not None
-    assert (shown.parent, shown.task) == (job_id, "tests.log")
-    tree = await monitor.workflow(connection, job_id)
-    assert tree is not None
-    assert [node.id for node in tree.members[0].members] == [first.id, second.id]
+    assert [task.id for task in shown.root.tasks()] == [first.id, second.id, last.id]
 
     await start_worker()
     await wait_until(lambda: _are(("STARTED", "FAILURE"), first, second), "the members to run")
-    assert (await monitor.workflow(connection, job_id)).members[0].states == {"STARTED": 1, "FAILURE": 1}  # type: ignore[union-attr]
+    shown = await monitor_site.timeline(connection, job_id)
+    assert shown is not None
+    assert [task.state for task in shown.root.tasks()] == ["STARTED", "FAILURE", ""]
     assert [one.id async for one in _first_completed(result)] == [second.id]
     await result.revoke(terminate=True)
     await wait_until(lambda: _are(("REVOKED", "FAILURE", "REVOKED"), first, second, result), "the end")
