@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -32,7 +31,7 @@ from . import log_setup
 from .arq_options import TaskFunction, arq_format, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
-from .execution.runnables import Hooks
+from .execution.runnables import Hooks, called
 from .execution.runner import runner_type
 from .presence import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
@@ -112,15 +111,9 @@ class Worker(ArqWorker):
             why = f"this worker takes {taken_mb:.0f} MB before its first job; allow more"
             raise SettingsMistake(f"max_memory={most_mb:g}: {why}")
         if self.on_startup:
-            await self._call(self.on_startup)
+            await called(self.on_startup, self.ctx)
             logger.disabled = False
         await self._run_engine()
-
-    async def _call(self, hook: Callable[[Any], Any]) -> None:
-        """Call `on_startup` or `on_shutdown`, async or plain. A plain one runs on the loop, which waits."""
-        answer = hook(self.ctx)
-        if inspect.isawaitable(answer):
-            await answer
 
     async def _run_engine(self) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
@@ -243,7 +236,7 @@ class Worker(ArqWorker):
             await asyncio.gather(self.main_task, return_exceptions=True)
         if self.on_shutdown:
             try:
-                await self._call(self.on_shutdown)
+                await called(self.on_shutdown, self.ctx)
             except Exception:
                 logger.exception("on_shutdown failed")
         if self._stopper is not None:

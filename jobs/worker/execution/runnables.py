@@ -45,15 +45,20 @@ class Hooks:
     after_end: Hook | None = None
 
 
+async def called(function: Callable[..., Any], *args: Any) -> None:
+    """Call it, async or plain. A plain one runs on the loop, which waits."""
+    answer = function(*args)
+    if inspect.isawaitable(answer):
+        await answer
+
+
 async def call_hook(hook: Callable[..., Any], task: str, *args: Any) -> None:
     """Call a hook, async or plain, of a job of this task. A plain one runs on the loop, so it must be quick.
 
     arq's take the job's ctx, a task's `on_success`, `on_failure` and `on_retry` the job and its value or exception.
     """
     try:
-        answer = hook(*args)
-        if inspect.isawaitable(answer):
-            await answer
+        await called(hook, *args)
     except Exception:
         logger.exception("%s: the hook %s failed", task, getattr(hook, "__qualname__", hook))
 
