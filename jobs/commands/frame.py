@@ -6,12 +6,10 @@ import functools
 import importlib
 import importlib.util
 import json
-import math
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
@@ -19,9 +17,9 @@ import click
 from .. import monitor
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, QueueUnavailable, SettingsMistake, WrongValue
+from ..monitor_site import plain
 from ..store import default
 from ..store.outage import explained, is_away
-from ..values.short_text import said, text
 from ..values.untrusted_text import printable, printable_json
 from .values import names, seconds
 
@@ -129,7 +127,7 @@ class Answer:
 
     def print(self, as_json: bool, quiet: bool) -> None:
         if as_json:
-            click.echo(printable_json(json.dumps(_plain(self.data), ensure_ascii=False, indent=2)))
+            click.echo(printable_json(json.dumps(plain(self.data), ensure_ascii=False, indent=2)))
             return
         for line in self.lines if quiet else [*self.lines, *self.notes]:
             click.echo(_STATE.sub(lambda word: click.style(word[0], fg=_COLOURS[word[0]]), printable(line)))
@@ -192,18 +190,3 @@ def errors_as_sentences() -> Iterator[None]:
         if is_away(error) or isinstance(error, TimeoutError):
             raise Unavailable(f"Redis does not answer: {explained(error)}") from error
         raise
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has a form for, with text in place of what it has none for."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = {one.name: getattr(value, one.name) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else text(key, 1_000): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return said(value, 10_000) if isinstance(value, BaseException) else str(value)

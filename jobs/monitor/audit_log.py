@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from ..client.connection import JobsRedis
-from ..errors import QuarqError
+from ..errors import QuarqError, WrongValue
 from ..store import keys, scripts
 from ..store.stored_values import moment_of, number, read_as, text
 from ..values.short_text import cut
@@ -57,10 +57,10 @@ async def noted(
 
 
 async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Page[AuditEntry]:
-    """The entries, the newest first. ValueError for a cursor that cannot be."""
+    """The entries, the newest first. WrongValue for a cursor that cannot be."""
     ms, _, sequence = cursor.partition("-")
     if cursor and (number(ms) is None or number(sequence) is None):
-        raise ValueError(f"cursor={cursor!r:.80}: take it from the page before")
+        raise WrongValue(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
     found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
     rows = [read_as(AuditEntry, fields, at=moment_of(entry_id.split(b"-")[0])) for entry_id, fields in found[:limit]]

@@ -172,5 +172,5 @@ def _read_cursor(cursor: str) -> tuple[str, Step]:
         if not all(isinstance(word, str) for word in (name, last, last_id)) or not _SCORE.fullmatch(last):
             raise ValueError(cursor)
     except (ValueError, TypeError):  # binascii's error is a ValueError too
-        raise ValueError(f"cursor={cursor!r:.80}: take it from the page before") from None
+        raise WrongValue(f"cursor={cursor!r:.80}: take it from the page before") from None
     return name, Step(last, last_id, False, [])

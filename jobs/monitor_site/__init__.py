@@ -10,7 +10,8 @@
   `wording.py`. Write addresses only with `url_for`: the application may be mounted anywhere.
 - The section's link: the list in `templates/monitor/layout.html`. A page of one thing sets `section` to its list.
 - What it reads: a dataclass, from a module in this folder (as `summary.py`) if only pages and the API need it, else
-  from `jobs.monitor`. Its part of the API is next to the page, from the same dataclass.
+  from `jobs.monitor`.
+- Its part of the API: a function in `api/paths/` that returns the same dataclass, see `api/__init__.py`.
 - An action: a POST view that ends with `return await act("what", target, do, then)` (`acting.py`): it is refused for
   who may not act, needs the form's word, and writes the audit entry. Buttons: `parts.act(...)`, which shows nothing to
   who may not act; put other forms in `{% if can_act %}`. What destroys or mails asks first: a GET page that begins with
@@ -27,6 +28,7 @@ from .bulk_start import confirm, start
 from .error_groups import ErrorGroup, error, errors, mark_error
 from .job_count import count
 from .job_detail import JobDetail, job
+from .plain_json import plain
 from .query import Query, parse
 from .ranges import HOUR, RANGES, Interval, Range, counts_between, history, summed
 from .spent_time import Part
@@ -38,5 +40,6 @@ from .workflow_times import Timeline
 __all__ = [
     "HOUR", "RANGES", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query", "Range",
     "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error", "errors", "history", "job",
-    "mark_error", "overview", "parse", "plan", "read_plan", "sorted_tasks", "start", "summed", "tasks", "timeline",
+    "mark_error", "overview", "parse", "plain", "plan", "read_plan", "sorted_tasks", "start", "summed", "tasks",
+    "timeline",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the monitor needs Quart: pip install 'quarq-jobs[monitor]'", name=error.name) from error
 
 from . import live, pages, viewers
+from .api import registration as api
 from .cookie import OwnCookie
 from .options import Options, prepare
 from .prefix import Prefix
@@ -91,6 +92,7 @@ def monitor_with(options: Options, viewer: viewers.FindViewer | None, prefix: st
     forms.prepare(app)
     error_pages.prepare(app)
     pages.register(app)
+    api.register(app)
     app.after_serving(app.close)
     return app
 

@@ -19,12 +19,12 @@ NOTHING = Message("gone", "Nothing with this name or id exists, or its record ha
 
 def query(name: str) -> str:
     """The id or name in the query string. 404 if it is missing or invalid."""
-    return _checked(request.args.get(name, ""))
+    return checked(request.args.get(name, ""))
 
 
 async def form(name: str) -> str:
     """The id or name in the form. 404 if it is missing or invalid."""
-    return _checked((await request.form).get(name, ""))
+    return checked((await request.form).get(name, ""))
 
 
 def words(name: str) -> str:
@@ -62,7 +62,7 @@ def not_found() -> NoReturn:
     abort(404, NOTHING)
 
 
-def _checked(word: str) -> str:
+def checked(word: str) -> str:
     if not word or len(word) > MAX_LENGTH or not word.isprintable():
         not_found()
     return word

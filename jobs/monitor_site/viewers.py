@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from quart import Quart, Request, abort, current_app, g, request, session
 from quart.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from ..errors import SettingsMistake
 from .viewer import Viewer, zone_of
@@ -24,8 +25,7 @@ ONLY_HERE = Message(
     "Without viewer=, the monitor answers only browsers on its own machine, by a loopback address and without a proxy. "
     "To open it to others, give monitor_app() a viewer that says who may look.",
 )
-
-
+API = "/api/"
 FindViewer = Callable[[Request], Viewer | Awaitable[Viewer | None] | None]
 """Gets Quart's request: `.headers`, `.cookies`, and `.scope`, where the host's session or user may be."""
 
@@ -37,7 +37,12 @@ def protect(app: Quart, find: FindViewer | None) -> None:
     async def check_viewer() -> ResponseReturnValue | None:
         if _is_marked("for_everybody"):
             return None
-        g.viewer = await _found(find)
+        try:
+            g.viewer = await _found(find)
+        except HTTPException as answer:
+            if not (answer.response and request.path.startswith(API)):
+                raise
+            g.viewer = None  # a program is not sent to a page where people sign in
         if g.viewer is None:
             abort(404)
         if request.method not in SAFE_METHODS and not _is_marked("for_readers"):

@@ -105,10 +105,13 @@ def _address(rule: Any, values: dict[str, Any]) -> str:
 
 
 def rules(app: Quart) -> Iterator[tuple[str, Any, Any]]:
-    """Where each application is mounted, its rules and their views: the site's, and the monitor's."""
+    """Where each application is mounted, its rules and their views: the site's, and the monitor's.
+
+    Those of the monitor's API, which has no forms, are in tests/jobs/monitor_site/test_api_access.py.
+    """
     for prefix, one in (("", app), (MONITOR, app.extensions["monitor"])):
         for rule in one.url_map.iter_rules():
-            if rule.endpoint != "static":
+            if rule.endpoint != "static" and not rule.endpoint.startswith("api."):
                 yield prefix, rule, one.view_functions[rule.endpoint]
 
 

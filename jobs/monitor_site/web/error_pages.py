@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from quart import Quart, has_request_context, render_template, request
+from quart import Quart, current_app, has_request_context, render_template, request
 from quart.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
@@ -42,8 +42,13 @@ def prepare(app: Quart, *unavailable: type[Exception]) -> None:
 
 
 async def error_page(code: int, sentence: str | None = None, detail: str = "") -> ResponseReturnValue:
-    """The page for this status. *sentence* says what is wrong and what to do. Only the owner sees *detail*."""
+    """The page for this status. *sentence* says what is wrong and what to do. Only the owner sees *detail*.
+
+    `extensions["error_answer"]` of the application may answer something else.
+    """
     title, standard = ERRORS.get(code, ERRORS[500 if code >= 500 else 400])
+    if answer := current_app.extensions.get("error_answer", lambda *_: None)(code, sentence, standard):
+        return answer  # type: ignore[no-any-return]
     words = {"code": code, "title": title, "sentence": sentence or standard, "detail": detail}
     return await render_template("error.html", **words), code
 

@@ -1,0 +1,38 @@
+"""The workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .... import monitor
+from ...options import redis
+from ...request_args import not_found
+from ..answers import Rows
+from ..endpoints import read
+
+MAX_LISTED_JOBS = 100
+
+
+@dataclass(frozen=True)
+class WorkerDetail:
+    """A worker and the jobs that it runs."""
+
+    worker: monitor.WorkerInfo | None  # None: it is gone, and what it ran waits to be taken over.
+    rows: list[monitor.JobRow]  # The first MAX_LISTED_JOBS of its jobs, the longest running first.
+    held: int  # How many jobs it runs.
+
+
+@read("/workers")
+async def workers() -> Rows[monitor.WorkerInfo]:
+    """The workers that are online."""
+    return Rows(await monitor.workers(redis()))
+
+
+@read("/workers/{name}")
+async def worker(name: str) -> WorkerDetail:
+    """One worker, and what it runs."""
+    online = {info.name: info for info in await monitor.workers(redis())}
+    rows = await monitor.running(redis(), name)
+    if name not in online and not rows:
+        not_found()
+    return WorkerDetail(online.get(name), rows[:MAX_LISTED_JOBS], len(rows))

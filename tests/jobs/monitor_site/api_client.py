@@ -1,0 +1,44 @@
+"""A program that asks the API of a monitor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from quart import Quart
+from werkzeug.datastructures import Headers
+
+from jobs import Viewer, monitor_app
+
+VIEWERS = {"acting": Viewer("ann", can_act=True), "reading": Viewer("bob")}
+
+
+def app_for_tests(redis_url: str) -> Quart:
+    """A monitor whose viewer is named in a header: `Authorization: Bearer acting`."""
+
+    def viewer(request: Any) -> Viewer | None:
+        return VIEWERS.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+
+    return monitor_app(redis_url, viewer=viewer)
+
+
+class Program:
+    """`status` and `headers` are those of the last answer."""
+
+    def __init__(self, app: Quart, token: str = "acting") -> None:
+        self.client, self.token = app.test_client(), token
+        self.status, self.headers = 0, Headers()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        return await self.ask("GET", path, **{"query_string": query} if query else {})
+
+    async def post(self, path: str, **body: Any) -> Any:
+        return await self.ask("POST", path, json=body)
+
+    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
+        response = await self.client.open(f"/api/v1{path}", method=method, headers=headers, **options)
+        self.status, self.headers = response.status_code, response.headers
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.headers["X-Content-Type-Options"] == "nosniff"
+        return json.loads(await response.get_data(as_text=True))
