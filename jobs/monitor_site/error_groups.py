@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..client.connection import JobsRedis
+from ..client.job_info import Attempt, attempts_of
 from ..errors import WrongValue
 from ..store import keys, scripts
 from ..store.store import now_ms
@@ -56,6 +57,19 @@ async def errors(
 async def error(connection: JobsRedis, error_id: str, since: timedelta = HOUR) -> ErrorGroup | None:
     """One group, with what it counts *since*; None if there is none of this id."""
     return next(iter(await _groups(connection, since, [error_id.encode(errors="replace")])), None)
+
+
+async def example(connection: JobsRedis, group: ErrorGroup) -> tuple[str, Attempt] | None:
+    """The latest of its attempts whose record is kept, and the id of the job."""
+    async with connection.pipeline(transaction=False) as pipe:
+        for job_id in group.jobs:
+            pipe.hmget(connection.key.RECORD + job_id, ["error", "log"])
+        records = await pipe.execute()
+    for job_id, (error_id, log) in zip(group.jobs, records, strict=True):
+        failed = [one for one in attempts_of(log or b"") if one.outcome in ("FAILURE", "RETRY")]
+        if failed and text(error_id) == group.id:  # of the attempt that failed last
+            return job_id, failed[-1]
+    return None
 
 
 @awaited

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import monitor
 from ..values.short_text import duration_text
+from . import tracebacks
 from .routes import blueprint
 from .viewers import reader_zone
 from .web import moments
@@ -102,3 +104,18 @@ def spelled(at: datetime) -> str:
 def distance(at: datetime) -> str:
     """`in 3 hours`, `10 minutes ago`."""
     return moments.distance(at, datetime.now(UTC))
+
+
+@blueprint.app_template_filter()
+def traceback_parts(text: str) -> list[tracebacks.Part]:
+    return tracebacks.parts_of(text)
+
+
+@blueprint.app_template_filter()
+def bars(counts: Sequence[int], width: int, height: int) -> str:
+    """The path of a bar for each count in a box of this size, none for 0, and of at least one unit else."""
+    each, most = width / max(len(counts), 1), max(counts, default=0)
+    high = [n and max(height * n / most, 1) for n in counts]
+    return "".join(
+        f"M{place * each:.5g} {height}v-{up:.4g}h{each * 0.8:.4g}v{up:.4g}z" for place, up in enumerate(high) if up
+    )

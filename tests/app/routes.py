@@ -30,7 +30,9 @@ from app.web.template_words import MONITOR
 from settings import Settings
 from tests.app.visitor import TOKEN, Visitor
 
-ASK_FOR_ONE = {f"/monitor/{what}" for what in ("job", "worker", "task", "workflow", "queue/purge", "schedule/run")}
+ASK_FOR_ONE = {
+    f"/monitor/{what}" for what in ("job", "error", "worker", "task", "workflow", "queue/purge", "schedule/run")
+}
 """Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""
 
 

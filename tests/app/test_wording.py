@@ -45,6 +45,8 @@ OF_OWNER = {
     "/monitor/": "No worker is online, so no job starts. Start one with arq worker.WorkerSettings .",
     "/monitor/jobs": "No jobs yet.",
     "/monitor/jobs?task=none": "No jobs match these filters.",
+    "/monitor/errors": "No open errors.",
+    "/monitor/errors?state=all": "No errors.",
     "/monitor/scheduled": "Jobs that start later: by their time, for a retry, or because of a limit. Soonest first.",
     "/monitor/workers": "No worker is online. Start one with arq worker.WorkerSettings .",
     "/monitor/worker?name=gone": "This worker is offline: it has stopped or lost its connection.",

@@ -1,4 +1,4 @@
-"""The overview: figures, charts of the last hour, and the latest failures."""
+"""The overview: figures, charts and errors of the last hour."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from .. import live, summary
+from ..error_groups import errors
 from ..options import redis
 from ..routes import blueprint
 
@@ -18,7 +18,4 @@ async def overview() -> ResponseReturnValue:
 
 
 async def _look() -> dict[str, Any]:
-    return {
-        "now": await summary.overview(redis()),
-        "failures": (await monitor.find(redis(), state="FAILURE", limit=5)).rows,
-    }
+    return {"now": await summary.overview(redis()), "errors": await errors(redis())}

@@ -116,6 +116,19 @@ document.addEventListener("submit", (event) => {
 // What one press could not end: the page is the answer to a press, so it may press the next time itself.
 document.querySelector("form[data-goes-on]")?.requestSubmit();
 
+// Where the clipboard is forbidden, the text is open and selected.
+document.addEventListener("click", async (event) => {
+  const text = document.getElementById(event.target.dataset?.copy);
+  if (!text) return;
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    event.target.textContent = "Copied";
+  } catch {
+    text.closest("details").open = true;
+    getSelection().selectAllChildren(text);
+  }
+});
+
 // Charts
 
 const plots = new Map();
