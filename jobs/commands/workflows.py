@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .. import monitor
-from ..monitor_site import Timeline, timeline
+from ..monitor_site import SKIPPED, Step, Timeline, timeline
 from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body
 from .values import limit_option
@@ -54,7 +54,7 @@ async def _one(context: Context, workflow_id: str) -> Answer:
     return Answer(data, [*head, *_lines(found, found.root, "")], [f"{summary}."])
 
 
-def _lines(found: Timeline, step: monitor.Step, indent: str) -> Iterator[str]:
+def _lines(found: Timeline, step: Step, indent: str) -> Iterator[str]:
     words = ["*"] if step in found.path else []
     words.append(step.task or f"{step.kind} of {len(step.members) or 'nothing'}")
     words += [step.state or NOT_CALLED, f"[{step.path or '-'}]"]
@@ -64,7 +64,7 @@ def _lines(found: Timeline, step: monitor.Step, indent: str) -> Iterator[str]:
     yield f"{indent}{' '.join(words)}"
     steps = [*step.members, *step.callbacks]
     if len(steps) > MAX_DRAWN:  # failed ones first, then those that decided the end
-        steps.sort(key=lambda one: (one.state in ("SUCCESS", monitor.SKIPPED), one not in found.path))
+        steps.sort(key=lambda one: (one.state in ("SUCCESS", SKIPPED), one not in found.path))
     below = indent.replace("├─ ", "│  ").replace("└─ ", "   ")
     for n, one in enumerate(steps[:MAX_DRAWN], 1):
         yield from _lines(found, one, below + ("└─ " if n == len(steps) else "├─ "))
@@ -72,7 +72,7 @@ def _lines(found: Timeline, step: monitor.Step, indent: str) -> Iterator[str]:
         yield f"{below}└─ ... {rest:,} more"
 
 
-def _as_data(found: Timeline, step: monitor.Step) -> dict[str, Any]:
+def _as_data(found: Timeline, step: Step) -> dict[str, Any]:
     waited, ran = found.spent(step)
     data = {"path": step.path or "-", "state": step.state or None, "called": step.called, "ended": step.ended,
             "waited_s": waited, "ran_s": ran}  # fmt: skip

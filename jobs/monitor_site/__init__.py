@@ -35,11 +35,12 @@ from .spent_time import Part
 from .stored_timeline import timeline
 from .summary import Overview, Unknown, overview
 from .task_list import SORTS, TaskInfo, sorted_tasks, tasks
+from .workflow_steps import SKIPPED, Step
 from .workflow_times import Timeline
 
 __all__ = [
-    "HOUR", "RANGES", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query", "Range",
-    "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error", "errors", "history", "job",
-    "mark_error", "overview", "parse", "plain", "plan", "read_plan", "sorted_tasks", "start", "summed", "tasks",
-    "timeline",
+    "HOUR", "RANGES", "SKIPPED", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query",
+    "Range", "Step", "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error", "errors",
+    "history", "job", "mark_error", "overview", "parse", "plain", "plan", "read_plan", "sorted_tasks", "start",
+    "summed", "tasks", "timeline",
 ]  # fmt: skip

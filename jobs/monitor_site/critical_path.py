@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..monitor.workflow_steps import Step
+from .workflow_steps import Step
 
 
 def deciding(step: Step, at: datetime) -> list[Step]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 
-from ..monitor.workflow_steps import Step
 from .step_bars import LEVELS, Bar
 from .time_scale import Scale
+from .workflow_steps import Step
 
 COLUMNS = 120
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..monitor.workflow_steps import Step
+from .workflow_steps import Step
 from .workflow_times import Timeline
 
 FOLDED = 10  # Members of a group that are all drawn; of a larger one FEW of them.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..monitor.workflow_steps import Step
+from .workflow_steps import Step
 
 WORDS = {
     "run": "running",

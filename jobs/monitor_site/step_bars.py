@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..monitor.workflow_steps import Step
 from .time_scale import Scale
+from .workflow_steps import Step
 
 LEVELS = 5
 LEAST = 0.8  # The width of the shortest run: one of a millisecond must be seen, if it failed.

@@ -6,12 +6,12 @@ from datetime import datetime
 from ..client.connection import JobsRedis
 from ..client.job_info import attempts_of
 from ..errors import EncodingError
-from ..monitor.workflow_steps import steps_of
 from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, text
 from ..workflows import member_ids, members
 from ..workflows.names import name_of
+from .workflow_steps import steps_of
 from .workflow_times import Timeline
 
 _FIELDS = ["state", "parked", "queue", "log", "enqueued", "due", "finished"]

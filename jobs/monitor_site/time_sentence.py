@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ..monitor.workflow_steps import Step
 from ..values.short_text import duration_text
 from .spent_time import WORDS, Part
+from .workflow_steps import Step
 
 
 def sentence(parts: Sequence[Part], path: Sequence[Step], waits_for: int | None) -> str:

@@ -8,12 +8,12 @@ from ..client.connection import JobsRedis
 from ..monitor.job_row import JobRow
 from ..monitor.masked_call import MaskedCall
 from ..monitor.search import rows_of
-from ..monitor.workflow_steps import Step
 from ..tasks.declarations import known_tasks, secrets_by
 from ..tasks.masking import Lookup, masked
 from .drawn_steps import Drawing, DrawnStep, MembersPage
 from .stored_timeline import timeline
 from .time_scale import Scale
+from .workflow_steps import Step
 from .workflow_times import Timeline
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from ..monitor.workflow_steps import UNREAD, Step
 from ..store.notifications import TERMINAL
 from .critical_path import deciding
 from .spent_time import Part, parts_of
 from .time_sentence import sentence
+from .workflow_steps import UNREAD, Step
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.client.job_info import Attempt
-from jobs.monitor.workflow_steps import Step
 from jobs.monitor_site.density_band import COLUMNS, band_of
 from jobs.monitor_site.step_bars import LEAST, LEVELS, bars_of
 from jobs.monitor_site.time_scale import MOST_TICKS, Scale
+from jobs.monitor_site.workflow_steps import Step
 
 ZERO = datetime(2026, 12, 1, tzinfo=UTC)
 UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3_600, "d": 86_400}
