@@ -1,5 +1,6 @@
 """The tasks that every worker has: two call another for each item of a list, one carries out what operators plan."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -24,12 +25,13 @@ async def starmap_items(tree: Mapping[str, Any], items: Iterable[Sequence[Any]])
     return [await _call(tree, *item) for item in items]
 
 
-@task(name="jobs.bulk", bind=True, time_limit=7 * 86_400)
+@task(name="jobs.bulk", bind=True, time_limit=None)  # given: a worker's `job_timeout=` is not for it
 async def bulk_run(self: CurrentJob, plan_id: str) -> dict[str, int]:
     """What `monitor.start` sends. A rerun goes on where it was stopped."""
     run, progress = import_module("..contrib.bulk_run", __package__), dict[str, int]()
-    async for progress in run.carry_out(default.current(), plan_id):
-        await self.update_state(meta=progress)
+    async with asyncio.timeout(7 * 86_400):
+        async for progress in run.carry_out(default.current(), plan_id):
+            await self.update_state(meta=progress)
     return progress
 
 
