@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -127,7 +128,7 @@ class Live:
 
     @property
     def closing(self) -> bool:
-        return self._closing.is_set()
+        return self._closing.is_set() or _server_stops()
 
     async def _look_on(self) -> None:
         while asyncio.current_task() is self._looking and not self.closing:
@@ -141,6 +142,12 @@ class Live:
                     await self._closing.wait()
         for watched in self._pages.values() if self.closing else ():
             watched.publish(_event("closing", ""))
+
+
+def _server_stops() -> bool:
+    """Whether uvicorn, or gunicorn, is to stop: applications hear of it only after the last response has ended."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True or getattr(server, "alive", True) is False
 
 
 def of_this_loop(app: Quart) -> Live:

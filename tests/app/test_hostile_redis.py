@@ -13,6 +13,7 @@ from jobs.store import script_connection
 from jobs.store.keys import NO_PREFIX
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
+from tests.jobs.monitor_site.shop import echo
 from tests.jobs.store.hostile import write_garbage, write_wrong, written_over
 
 pytestmark = pytest.mark.timeout(120)
@@ -41,3 +42,14 @@ async def test_no_page_breaks(
             await written_over(redis, family, kind, write)
         answer = await owner.get(path)
         assert not has_fault(path, answer.status_code), (path, await answer.get_data(as_text=True))
+
+
+async def test_scores_that_are_no_times_leave_figures_readable(app: Quart, owner: Visitor) -> None:
+    """Stock producers write scores as they like."""
+    redis = app.extensions["redis"]
+    for score in ("-1", "0", "1e18", "1e300", "-1e300", "inf", "-inf", "253402300799999"):
+        job = await echo.apply_async((score,), countdown=100)
+        await redis.zadd("arq:queue", {job.id: score})
+    for path in ("/metrics", "/readyz"):
+        assert (await owner.get(path)).status_code in (200, 503)
+        assert "inf" not in owner.text.replace("+Inf", "").replace("_info", "")

@@ -20,9 +20,15 @@ class Visitor:
     """One browser of one person. `text` is the body of the last answer."""
 
     def __init__(self, app: Quart) -> None:
+        self._app = app
         self.client = app.test_client()
-        self.settings: Settings = app.extensions["settings"]
         self.text = ""
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the site."""
+        settings: Settings = self._app.extensions["settings"]
+        return settings
 
     async def get(self, path: str, **options: Any) -> Response:
         return await self._read(await self.client.get(path, **options))

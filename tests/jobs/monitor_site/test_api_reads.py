@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jobs import connect, monitor
-from tests.app.monitoring import Shop, shop
 from tests.jobs.monitor_site.api_client import Program, app_for_tests
+from tests.jobs.monitor_site.shop import Shop, shop
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from jobs import Viewer, connect, monitor, monitor_app
 from jobs.errors import SettingsMistake
 from jobs.monitor_site.application import Monitor
 from tests.app.marks import Marks
-from tests.app.monitoring import echo, shop_worker
 from tests.app.visitor import TOKEN
+from tests.jobs.monitor_site.shop import echo, shop_worker
 from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 

@@ -5,25 +5,14 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Browser, Page, expect
-from quart import Quart
+from playwright.async_api import Browser, expect
 
-from app.accounts.links import sign_in_link
-from jobs import group, monitor
+from jobs import JobsRedis, group, monitor
 from jobs.monitor_site.pages import queues_page
-from settings import Settings
 from tests.app.browsing import problems, tab
-from tests.app.monitoring import CHINESE, Shop, echo, fail, shop
+from tests.jobs.monitor_site.shop import CHINESE, Shop, echo, fail, shop
 
 pytestmark = pytest.mark.timeout(180)
-
-
-async def signed_in(page: Page, app: Quart) -> str:
-    """As the owner. Returns the address of the monitor."""
-    settings: Settings = app.extensions["settings"]
-    await page.goto(await sign_in_link(settings))
-    await page.click("main button")
-    return f"{settings.base_url}/monitor"
 
 
 def pages_of(it: Shop, worker: str) -> list[str]:
@@ -39,35 +28,36 @@ def pages_of(it: Shop, worker: str) -> list[str]:
     ]
 
 
-async def test_every_page_is_for_everybody(served: Quart, browser: Browser) -> None:
+async def test_every_page_is_for_everybody(
+    served: str, browser: Browser, connection: JobsRedis, redis_url: str
+) -> None:
     """Axe finds nothing in light and dark, nothing scrolls sideways, no script fails, whatever the texts are."""
     page = await tab(browser)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    address = await signed_in(page, served)
-    async with shop(served.extensions["settings"].redis_url) as it:
-        redis = served.extensions["redis"]
-        await monitor.note(redis, "owner", "retry", it.failed.id, CHINESE * 10)
-        worker = (await monitor.workers(redis))[0].name
+    async with shop(redis_url) as it:
+        await monitor.note(connection, "owner", "retry", it.failed.id, CHINESE * 10)
+        worker = (await monitor.workers(connection))[0].name
         for path in pages_of(it, worker):
-            response = await page.goto(address + path)
+            response = await page.goto(served + path)
             assert response is not None
             assert response.status in (200, 400), path
             assert await problems(page) == [], path
     assert errors == []
 
 
-async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(served: Quart, browser: Browser) -> None:
+async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
+    served: str, browser: Browser, connection: JobsRedis, redis_url: str
+) -> None:
     page = await tab(browser)
-    address = await signed_in(page, served)
-    async with shop(served.extensions["settings"].redis_url) as it:
+    async with shop(redis_url) as it:
         await page.set_viewport_size({"width": 1000, "height": 300})
-        await page.goto(f"{address}/job?id={it.later.id}")
+        await page.goto(f"{served}/job?id={it.later.id}")
         await expect(page.locator("#live-state")).to_have_text("Live")
         await page.get_by_label("Reschedule to").fill("2031-05-06T07:08")
         await page.evaluate("scrollTo(0, 150)")
 
-        await monitor.pause(served.extensions["redis"], "default")
+        await monitor.pause(connection, "default")
         await page.get_by_text("is paused").wait_for()
 
         assert await page.input_value("#when") == "2031-05-06T07:08"
@@ -76,27 +66,27 @@ async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(served: Q
         await page.get_by_role("button", name="Reschedule").click()
         await page.locator("[data-notice=moved]", has_text="6 May 2031, 07:08").wait_for()
 
-        await page.goto(f"{address}/jobs?task=shop.fail&state=FAILURE")
+        await page.goto(f"{served}/jobs?task=shop.fail&state=FAILURE")
         await expect(page.locator("#live-state")).to_have_text("Live")
         link = page.locator(f'[data-key="row-{it.failed.id}"] td.call a')
         await link.focus()
-        await monitor.resume(served.extensions["redis"], "default")
+        await monitor.resume(connection, "default")
         newer = await fail.delay("newer")
         await page.locator(f'[data-key="row-{newer.id}"]').wait_for()
         assert await link.evaluate("link => link === document.activeElement"), "a row that moves keeps the focus"
 
 
-async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(served: Quart, browser: Browser) -> None:
+async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(
+    served: str, browser: Browser, connection: JobsRedis
+) -> None:
     """Forms come by it without a token: the page puts its own in."""
     page = await tab(browser)
-    address = await signed_in(page, served)
-    redis = served.extensions["redis"]
-    await page.goto(f"{address}/queues")
+    await page.goto(f"{served}/queues")
     await expect(page.locator("#live-state")).to_have_text("Live")
 
     await page.locator("#pause").click()
     await expect(page.locator("#live-state")).to_have_text("Paused")
-    await monitor.pause(redis, "default")
+    await monitor.pause(connection, "default")
     await page.wait_for_timeout(1500)  # longer than a look takes: nothing may come
     assert await page.locator("[data-state=paused]").count() == 0
 
@@ -104,32 +94,30 @@ async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(serve
     await page.locator("[data-state=paused]").wait_for()
     await page.get_by_role("button", name="Resume", exact=True).click()
     await page.locator("[data-notice=resumed]").wait_for()
-    assert not any(queue.paused for queue in await monitor.queues(redis))
+    assert not any(queue.paused for queue in await monitor.queues(connection))
 
 
 async def test_a_long_queue_is_emptied_by_one_press(
-    served: Quart, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    served: str, browser: Browser, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues_page, "PURGE_S", 0)
     page = await tab(browser)
-    address = await signed_in(page, served)
     await echo.apply_many([(n,) for n in range(2600)], queue="mail")
-    await page.goto(f"{address}/queues")
+    await page.goto(f"{served}/queues")
     await page.locator('[data-key="queue-mail"]').get_by_role("link", name="Purge").click()
     await page.get_by_label("Type the name of the queue").fill("mail")
 
     await page.get_by_role("button", name="Purge the queue").click()
 
     await page.locator("[data-notice=purged]", has_text="2,600").wait_for()
-    assert page.url == f"{address}/queues"
-    assert await served.extensions["redis"].zcard("arq:queue:mail") == 0
+    assert page.url == f"{served}/queues"
+    assert await connection.zcard("arq:queue:mail") == 0
 
 
-async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) -> None:
+async def test_charts_are_drawn_from_the_table(served: str, browser: Browser, redis_url: str) -> None:
     page = await tab(browser)
-    address = await signed_in(page, served)
-    async with shop(served.extensions["settings"].redis_url):
-        await page.goto(f"{address}/")
+    async with shop(redis_url):
+        await page.goto(f"{served}/")
         await page.locator("figure.chart canvas").first.wait_for()
 
         assert await page.locator("figure.chart canvas").count() == 5
@@ -141,13 +129,12 @@ async def test_charts_are_drawn_from_the_table(served: Quart, browser: Browser) 
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_everything_can_be_done_without_scripts(served: Quart, browser: Browser) -> None:
+async def test_everything_can_be_done_without_scripts(served: str, browser: Browser, redis_url: str) -> None:
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     page.set_default_timeout(10_000)
-    address = await signed_in(page, served)
-    async with shop(served.extensions["settings"].redis_url) as it:
-        await page.get_by_role("link", name="Monitor", exact=True).click()
+    async with shop(redis_url) as it:
+        await page.goto(f"{served}/")
         await page.get_by_role("link", name="Jobs", exact=True).click()
         await page.get_by_label("Id, or text in arguments and errors").fill(it.failed.id)
         await page.get_by_role("button", name="Find").click()
@@ -155,13 +142,13 @@ async def test_everything_can_be_done_without_scripts(served: Quart, browser: Br
         await page.get_by_role("button", name="Run again").click()
         await page.locator("[data-notice=retried]", has_text=f"{it.failed.id}~2").wait_for()
 
-        await page.goto(f"{address}/workflow?id={it.large.id}")
+        await page.goto(f"{served}/workflow?id={it.large.id}")
         await page.get_by_role("link", name="View all 60 members").click()
         await page.get_by_role("link", name="SUCCESS 60").click()
         await page.get_by_role("link", name="Next 10 of 60").click()
         await page.locator("[data-key='step-0.59']").wait_for()
 
-        await page.goto(f"{address}/queue/purge?name=default")
+        await page.goto(f"{served}/queue/purge?name=default")
         await page.get_by_label("Type the name of the queue").fill("default")
         await page.get_by_role("button", name="Purge the queue").click()
         await page.locator("[data-notice=purged]").wait_for()
@@ -169,14 +156,15 @@ async def test_everything_can_be_done_without_scripts(served: Quart, browser: Br
         await page.get_by_text("purge queue").wait_for()
 
 
-async def test_a_workflow_of_ten_thousand_stays_readable_and_fast(served: Quart, browser: Browser) -> None:
+async def test_a_workflow_of_ten_thousand_stays_readable_and_fast(
+    served: str, browser: Browser, redis_url: str
+) -> None:
     page = await tab(browser)
-    address = await signed_in(page, served)
-    async with shop(served.extensions["settings"].redis_url):
+    async with shop(redis_url):
         large = await group(echo.s(n) for n in range(10_000)).delay()
         await large.get(timeout=90)
 
-        await page.goto(f"{address}/workflow?id={large.id}")
+        await page.goto(f"{served}/workflow?id={large.id}")
 
         await page.get_by_text("10,000 SUCCESS").first.wait_for()
         assert await page.locator(".steps tbody tr").count() <= 10

@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from quart import Quart
 
-from jobs import monitor_site
-from tests.app.monitoring import echo
+from jobs import JobsRedis, monitor_site
+from jobs.monitor_site.application import Monitor
 from tests.app.visitor import Visitor
+from tests.jobs.monitor_site.shop import echo
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tenant": "<b>Äcme & Söhne</b>", "password": "hunter2"}
@@ -25,15 +25,14 @@ HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tenant": "<b>Äcme
     ],
 )
 async def test_a_job_s_page_shows_its_headers(
-    app: Quart, owner: Visitor, address: str, traceparent: str, link: str | None
+    app: Monitor, connection: JobsRedis, owner: Visitor, address: str, traceparent: str, link: str | None
 ) -> None:
-    pages = app.extensions["monitor"].extensions
-    pages["options"] = replace(pages["options"], trace_url=address)
+    app.extensions["options"] = replace(app.extensions["options"], trace_url=address)
     job = await echo.apply_async((1,), headers={**HEADERS, "traceparent": traceparent})
 
     page = await (await owner.get(f"/monitor/job?id={job.id}")).get_data(as_text=True)
 
-    found = await monitor_site.job(app.extensions["redis"], job.id)
+    found = await monitor_site.job(connection, job.id)
     assert found and found.call  # noqa: PT018
     assert found.call.headers == {**HEADERS, "traceparent": traceparent, "password": "***"}
     assert "&lt;b&gt;Äcme &amp; Söhne&lt;/b&gt;" in page

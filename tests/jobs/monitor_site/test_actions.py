@@ -9,33 +9,27 @@ from contextlib import suppress
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from quart import Quart, g
+from quart import g
 
 from jobs import JobsRedis, Result, Viewer, chord, monitor, monitor_site
 from jobs.monitor_site.acting import act
+from jobs.monitor_site.application import Monitor
 from jobs.monitor_site.pages import queues_page
 from jobs.monitor_site.web.messages import Message
-from tests.app.monitoring import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.app.visitor import Visitor
+from tests.jobs.monitor_site.shop import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
-def connection(app: Quart) -> JobsRedis:
-    """The connection of the site."""
-    connection: JobsRedis = app.extensions["redis"]
-    return connection
-
-
-@pytest.fixture
-async def worker(app: Quart) -> AsyncIterator[str]:
+async def worker(connection: JobsRedis, redis_url: str) -> AsyncIterator[str]:
     """The name of a worker that is online."""
-    async with shop_worker(app.extensions["settings"].redis_url):
+    async with shop_worker(redis_url):
 
         async def name() -> str:
-            found = await monitor.workers(app.extensions["redis"])
+            found = await monitor.workers(connection)
             return found[0].name if found else ""
 
         yield await wait_until(name, "the worker to be online")
@@ -176,7 +170,7 @@ async def test_queues_whose_names_are_made_up_do_not_flood_the_page(owner: Visit
     assert owner.marks.counts == {"due": 1, "scheduled": 0}
 
 
-async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connection: JobsRedis) -> None:
+async def test_an_action_whose_browser_has_left_is_noted_too(app: Monitor, connection: JobsRedis) -> None:
     job, half_done = await echo.delay("x"), asyncio.Event()
 
     async def do() -> Message:
@@ -185,7 +179,7 @@ async def test_an_action_whose_browser_has_left_is_noted_too(app: Quart, connect
         await asyncio.Event().wait()  # the rest of a long queue
         return Message("never", "Never.")
 
-    async with app.extensions["monitor"].test_request_context("/queue/purge"):
+    async with app.test_request_context("/queue/purge"):
         g.viewer = Viewer("owner", can_act=True)
         acting = asyncio.create_task(act("purge queue", "default", do, "/"))
         await asyncio.wait_for(half_done.wait(), 10)
@@ -307,8 +301,10 @@ async def test_a_text_of_two_characters_is_found(worker: str, owner: Visitor) ->
     assert other.id not in owner.text
 
 
-async def test_a_worker_s_page_lists_no_more_than_a_hundred(app: Quart, connection: JobsRedis, owner: Visitor) -> None:
-    async with shop_worker(app.extensions["settings"].redis_url, max_jobs=150):
+async def test_a_worker_s_page_lists_no_more_than_a_hundred(
+    redis_url: str, connection: JobsRedis, owner: Visitor
+) -> None:
+    async with shop_worker(redis_url, max_jobs=150):
         await slow.apply_many([(60,)] * 120)
 
         async def all_run() -> bool:

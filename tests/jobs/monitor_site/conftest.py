@@ -1,0 +1,66 @@
+"""The monitor as a host has it that mounts it at /monitor, for somebody in Berlin who may act; and a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from jinja2 import FileSystemBytecodeCache
+
+from jobs import JobsRedis, Viewer, connect, monitor_app
+from jobs.monitor_site.application import Monitor
+from tests.app.visitor import Visitor
+from tests.browser import browser
+
+__all__ = ["browser"]
+
+TEMPLATES = FileSystemBytecodeCache(pattern="quarq_monitor_%s")
+"""To compile them for each test would take most of its time."""
+
+
+@pytest.fixture
+async def connection(redis_url: str) -> AsyncIterator[JobsRedis]:
+    """The one that calls of the test use."""
+    async with connect(redis_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def app(redis_url: str) -> AsyncIterator[Monitor]:
+    app = monitor_app(
+        redis_url,
+        viewer=lambda request: Viewer("owner", can_act=True, timezone="Europe/Berlin"),
+        title="Monitor",
+        prefix="/monitor",
+    )
+    app.jinja_env.bytecode_cache = TEMPLATES
+    yield app
+    await app.close()
+
+
+@pytest.fixture
+def owner(app: Monitor, connection: JobsRedis) -> Visitor:
+    """Their browser."""
+    return Visitor(app)
+
+
+@pytest.fixture
+async def served(app: Monitor, connection: JobsRedis) -> AsyncIterator[str]:
+    """The address of the monitor, which a server answers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # the server closes it
+    config.errorlog = None
+    config.graceful_timeout = 1
+    ended, started = asyncio.Event(), asyncio.Event()
+    app.before_serving(started.set)
+    server = asyncio.create_task(serve(app, config, shutdown_trigger=ended.wait))
+    await started.wait()
+    yield f"http://127.0.0.1:{port}/monitor"
+    ended.set()
+    await server
