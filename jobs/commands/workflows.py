@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .. import monitor
-from ..monitor_site import SKIPPED, Step, Timeline, timeline
+from ..monitor_site import SKIPPED, Step, Timeline, every, timeline, times_of
 from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body
 from .values import limit_option
@@ -49,14 +49,14 @@ async def _one(context: Context, workflow_id: str) -> Answer:
     summary = ", ".join(f"{n:,} {state}" for state, n in sorted(counts.items()))
     data = {"id": workflow_id, "name": found.name, "state": found.state, "called": found.called, "ended": found.ended,
             "seconds": found.seconds, "runs": found.runs, "sentence": found.sentence, "parts": found.parts,
-            "states": counts, "tree": _as_data(found, found.root)}  # fmt: skip
+            "states": counts, "steps": times_of(found, every(found.root))}  # fmt: skip
     head = [f"{workflow_id}: {found.state}", found.name, f"{found.sentence}."]
     return Answer(data, [*head, *_lines(found, found.root, "")], [f"{summary}."])
 
 
 def _lines(found: Timeline, step: Step, indent: str) -> Iterator[str]:
     words = ["*"] if step in found.path else []
-    words.append(step.task or f"{step.kind} of {len(step.members) or 'nothing'}")
+    words.append(step.task or step.kind + (f" of {len(step.members):,}" if step.kind != "chord" else ""))
     words += [step.state or NOT_CALLED, f"[{step.path or '-'}]"]
     if (begin := found.begins(step)) is not None:
         waited, ran = found.spent(step)
@@ -70,12 +70,3 @@ def _lines(found: Timeline, step: Step, indent: str) -> Iterator[str]:
         yield from _lines(found, one, below + ("└─ " if n == len(steps) else "├─ "))
     if rest := len(steps[MAX_DRAWN:]):
         yield f"{below}└─ ... {rest:,} more"
-
-
-def _as_data(found: Timeline, step: Step) -> dict[str, Any]:
-    waited, ran = found.spent(step)
-    data = {"path": step.path or "-", "state": step.state or None, "called": step.called, "ended": step.ended,
-            "waited_s": waited, "ran_s": ran}  # fmt: skip
-    if step.kind == "task":
-        return {"task": step.task, "id": step.id, "decided_the_end": step in found.path, **data, "runs": step.runs}
-    return {step.kind: [_as_data(found, one) for one in (*step.members, *step.callbacks)], **data}

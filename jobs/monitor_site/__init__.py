@@ -32,6 +32,7 @@ from .plain_json import plain
 from .query import Query, parse
 from .ranges import HOUR, RANGES, Interval, Range, counts_between, history, summed
 from .spent_time import Part
+from .step_times import StepTimes, every, times_of
 from .stored_timeline import timeline
 from .summary import Overview, Unknown, overview
 from .task_list import SORTS, TaskInfo, sorted_tasks, tasks
@@ -40,7 +41,7 @@ from .workflow_times import Timeline
 
 __all__ = [
     "HOUR", "RANGES", "SKIPPED", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query",
-    "Range", "Step", "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error", "errors",
-    "history", "job", "mark_error", "overview", "parse", "plain", "plan", "read_plan", "sorted_tasks", "start",
-    "summed", "tasks", "timeline",
+    "Range", "Step", "StepTimes", "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error",
+    "errors", "every", "history", "job", "mark_error", "overview", "parse", "plain", "plan", "read_plan",
+    "sorted_tasks", "start", "summed", "tasks", "timeline", "times_of",
 ]  # fmt: skip
