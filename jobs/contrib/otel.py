@@ -23,7 +23,7 @@ from ..tasks.call_options import inherited
 from ..tasks.current import CurrentJob
 from ..values.exceptions import traceback_text
 from ..values.short_text import said
-from ..workflows.journal import MemberFailed, Parked, Revoked
+from ..workflows.members import MemberFailed, Parked, Revoked
 
 logger = logging.getLogger("jobs.otel")
 

@@ -24,7 +24,7 @@ from ..store.stored_values import chunked, text
 from ..tasks.current import CurrentJob, without_slot
 from ..workflows import members
 from ..workflows.canvas import Node, Path, Signature, evaluate
-from ..workflows.journal import MemberFailed, Parked, Revoked, read_entry
+from ..workflows.members import MemberFailed, Parked, Revoked, read_entry
 from ..workflows.stored_tree import from_dict, read
 
 logger = logging.getLogger("arq.worker.jobs")

@@ -12,7 +12,7 @@ import jobs
 from jobs import errors, monitor
 
 INTERNAL = {
-    "jobs.workflows.journal": {"Parked", "Revoked", "MemberFailed"},  # how an evaluation ends, inside a worker
+    "jobs.workflows.members": {"Parked", "Revoked", "MemberFailed"},  # how an evaluation ends, inside a worker
     "jobs.values.shapes.shape": {"Misfit"},  # which becomes DoesNotFit, with the names of task and argument
     "jobs.commands.frame": {"Unavailable"},  # click shows it, and makes exit code 69 of it
 }

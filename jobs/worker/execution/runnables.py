@@ -26,7 +26,7 @@ from ...tasks.masking import secrets_of
 from ...tasks.parameters import Annotations
 from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
-from ...workflows.journal import MemberFailed, Parked, Revoked
+from ...workflows.members import MemberFailed, Parked, Revoked
 from ..orchestrator import PARKED_S
 from .claimed_job import FAILURE, PARKED, RETRY, UNKNOWN, CallData, ClaimedJob, HeldJob, JobOnWorker, Outcome, revoked
 from .job_log import REASON_CHARS

@@ -8,8 +8,7 @@ from typing import Any
 
 from jobs import encoding
 from jobs.workflows.canvas import LINK_ERROR, Path, Signature, evaluate
-from jobs.workflows.journal import read_entry
-from jobs.workflows.members import place
+from jobs.workflows.members import place, read_entry
 from jobs.workflows.stored_tree import from_dict
 
 
