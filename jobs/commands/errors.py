@@ -25,8 +25,7 @@ async def errors_command(
     """What failed, a line for each group of attempts that failed in the same way; or one with its latest jobs."""
     if (to is not None and error_id is None) or (above and to != "ignored"):
         raise click.UsageError("--resolve, --ignore and --reopen go with an ID, --above with --ignore")
-    at = await monitor.now(context.redis)
-    window = at - (monitor_site.parse(f'since:"{since}"').wanted(at).since or at)
+    window = monitor_site.span_of(since, await monitor.now(context.redis))
     if error_id is None:
         found = await monitor_site.errors(context.redis, since=window, state=state, sort=sort)
         lines = [f"{one.id}  {one.count:,}  {_line(one)}" for one in found]

@@ -25,7 +25,7 @@ nothing but the viewer's name and zone is known of people.
 
 from .bulk_plan import Plan, plan, read_plan
 from .bulk_start import confirm, start
-from .error_groups import ErrorGroup, error, errors, mark_error
+from .error_groups import ErrorGroup, error, errors, mark_error, span_of
 from .job_count import count
 from .job_detail import JobDetail, job
 from .plain_json import plain
@@ -43,5 +43,5 @@ __all__ = [
     "HOUR", "RANGES", "SKIPPED", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query",
     "Range", "Step", "StepTimes", "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error",
     "errors", "every", "history", "job", "mark_error", "overview", "parse", "plain", "plan", "read_plan",
-    "sorted_tasks", "start", "summed", "tasks", "timeline", "times_of",
+    "sorted_tasks", "span_of", "start", "summed", "tasks", "timeline", "times_of",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from ..client.connection import JobsRedis
 from ..client.job_info import Attempt, attempts_of
@@ -12,6 +12,7 @@ from ..store.store import now_ms
 from ..store.stored_values import read_as, text, whole
 from ..values import checks
 from ..values.must_await import awaited
+from .query import parse
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 MOST_MINUTES = 120  # A longer time is counted by hours.
@@ -40,6 +41,11 @@ class ErrorGroup:
     def count(self) -> int:
         """Attempts in the time that was asked for."""
         return sum(self.counts)
+
+
+def span_of(since: str, at: datetime, zone: tzinfo = UTC) -> timedelta:
+    """How far back a time is that is written as in a query: `30m`, `6h`, `14:00`. WrongValue says what to write."""
+    return at - (parse(f'since:"{since}"').wanted(at, zone).since or at)
 
 
 async def errors(

@@ -13,6 +13,7 @@ from jobs.client.connection import JobsRedis
 from jobs.monitor_site import ErrorGroup, errors
 from tests.app.marks import Marks
 from tests.app.visitor import TOKEN
+from tests.jobs.monitor_site.api_client import Program, app_for_tests
 from tests.jobs.worker.conftest import StartWorker, connection, start_worker
 
 __all__ = ["connection", "start_worker"]
@@ -110,3 +111,18 @@ async def test_an_error_is_resolved_ignored_and_opened(
     assert gone.status_code == 303
     assert "error-gone" in Marks((await ann.get("/errors")).text).notices
     assert (await ann.post("/error/mark", data={"csrf_token": word, "id": one, "state": "x"})).status_code == 404
+
+
+async def test_the_api_says_what_the_pages_show(failed: list[ErrorGroup], redis_url: str) -> None:
+    program = Program(app_for_tests(redis_url))
+
+    listed = (await program.get("/errors", since="30m"))["rows"]
+    one = await program.get(f"/errors/{failed[0].id}")
+
+    assert [(row["id"], row["message"], row["jobs"]) for row in listed] == [
+        (group.id, group.message, list(group.jobs)) for group in failed
+    ]
+    assert one["counts"][-1] == 3
+    for path, status in (("/errors?since=soon", 400), ("/errors?state=x", 400), ("/errors/nobody", 404)):
+        await program.get(path)
+        assert program.status == status

@@ -1,0 +1,32 @@
+"""Errors: what failed, in groups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .... import monitor
+from ... import error_groups
+from ...options import redis
+from ...request_args import not_found
+from ...viewers import reader_zone
+from ..answers import Rows
+from ..endpoints import read
+from ..given import Given
+
+Since = Annotated[str, Given("How far back: 30m, 6h, 14:00 or a date; at most 3d.", 40)]
+State = Annotated[Literal["open", "resolved", "ignored", "all"], Given("Only errors in this state.")]
+Sort = Annotated[Literal["count", "last", "first"], Given("By count, or the latest by its last or first time, first.")]
+
+
+@read("/errors")
+async def errors(since: Since = "1h", state: State = "open", sort: Sort = "count") -> Rows[error_groups.ErrorGroup]:
+    """The errors that occurred in this time, with how many attempts failed in each part of it."""
+    span = error_groups.span_of(since, await monitor.now(redis()), reader_zone())
+    return Rows(await error_groups.errors(redis(), since=span, state=state, sort=sort))
+
+
+@read("/errors/{id}")
+async def error(id: str, since: Since = "1h") -> error_groups.ErrorGroup:
+    """One error. `jobs` are the ids of those that failed last; the query `error:<id>` finds all."""
+    span = error_groups.span_of(since, await monitor.now(redis()), reader_zone())
+    return await error_groups.error(redis(), id, span) or not_found()
