@@ -140,17 +140,27 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
     tree = read(stored)
     prefix = member_ids.prefix_of(workflow, tree)
-    rows = await members.rows_of(connection, workflow, prefix, _before(tree, path))
-    n = sum(state not in TERMINAL for state, *_ in rows)
+    before, forgives = _before(tree, path)
+    states = [state for state, *_ in await members.rows_of(connection, workflow, prefix, before)]
+    if not forgives and {"FAILURE", "REVOKED"} & {*states}:
+        return Reason("ended", f"it is never called: a step before it in workflow {workflow} has failed")
+    n = sum(state not in TERMINAL for state in states)
     return Reason("children", f"it is called when {n} children before it in workflow {workflow} have ended")
 
 
-def _before(node: Tree, path: str) -> list[str]:
-    """The paths of the tasks that must have ended before the one at *path* is called."""
-    found, above = list[str](), ""
+def _before(node: Tree, path: str) -> tuple[list[str], bool]:
+    """The paths of the tasks that must have ended before the one at *path* is called; and may one of them fail?"""
+    found, above, forgives = list[str](), "", False
     for here in map(int, path.split(".")):
         inside = list(members.inside(node, above))
         for place, member in inside[:here] if kind_of(node) != "group" else ():
             found += members.places_of(member, place)
+            forgives = forgives or _forgives(member)
         above, node = inside[here]
-    return found
+    return found, forgives
+
+
+def _forgives(node: Tree) -> bool:
+    """Is it, or is one in it, a group whose errors are results?"""
+    inside = (member for _, member in members.inside(node, "") if "task" not in member)
+    return bool(node.get("options", {}).get("return_exceptions")) or any(map(_forgives, inside))

@@ -11,6 +11,7 @@ import pytest
 
 from jobs import Result, chain, chord, group, signature
 from jobs.client.connection import JobsRedis
+from jobs.monitor import why
 from jobs.monitor_site import Timeline, timeline
 from jobs.monitor_site.workflow_steps import Step
 from jobs.store.keys import Keys
@@ -145,6 +146,14 @@ async def test_a_step_after_a_failure_is_skipped_while_others_go_on(
     assert going.states == ["FAILURE", "SKIPPED", "STARTED", ""]
     assert [member.state for member in going.found.root.members] == ["FAILURE", "STARTED"]
     assert going.found.sentence.endswith("; it waits for tests.nap 2 of 2")
+    for place, words in (("0.1", "it is never called: a step before it in"), ("1.1", "it is called when 1 children")):
+        [reason] = await why(connection, f"{flow.id}:{place}")
+        assert reason.text.startswith(words)
+    lenient = group(tasks.fail.si(), return_exceptions=True)
+    forgiven = await chain(lenient, tasks.nap.si(60), tasks.log.si(1)).delay()
+    await reach(Result(f"{forgiven.id}:1"), "STARTED")
+    assert [reason.code for reason in await why(connection, f"{forgiven.id}:2")] == ["children"]
+    await forgiven.revoke(terminate=True)
 
     await flow.revoke(terminate=True)
     await reach(flow, "REVOKED")

@@ -129,6 +129,7 @@ async def test_of_a_large_group_the_failed_members_come_first_and_all_are_pages_
     assert "View all 210 members" in whole
     assert "not started" not in whole
     assert words_in(drawn["1"]) == [("skipped", "off")]
+    assert ("skipped", "off") in words_in(await open_page(f"/job?id={flow.id}:1"))
     assert "3 failed or revoked" in text_of(drawn["0"])
     assert [f"ValueError: row {n}" in whole for n in bad] == [True] * 3
     page = await open_page(f"{address}&path=0")
