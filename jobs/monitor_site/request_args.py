@@ -8,7 +8,7 @@ from typing import NoReturn
 from quart import abort, request
 
 from .viewers import reader_zone
-from .web.messages import Message, Refused
+from .web.messages import Message, WrongInput
 
 MAX_LENGTH = 512
 """Characters of an id or a name."""
@@ -43,17 +43,17 @@ def whole(given: str) -> int:
 
 
 def moment(typed: str) -> datetime | None:
-    """The moment of a date-time field in the reader's zone. None if the field is empty, Refused if it is invalid."""
+    """The moment of a date-time field in the reader's zone. None if the field is empty, WrongInput if it is invalid."""
     if not typed:
         return None
     try:
         at = datetime.fromisoformat(typed)
     except ValueError:
-        raise Refused(
+        raise WrongInput(
             "no-such-time", f"{typed[:20]} is not a date and time. Enter one like 2026-12-01T10:30."
         ) from None
     if not 1970 < at.year < 2200:
-        raise Refused("too-far", f"{typed[:20]} is out of range. Enter a year from 1971 to 2199.")
+        raise WrongInput("too-far", f"{typed[:20]} is out of range. Enter a year from 1971 to 2199.")
     return at if at.tzinfo else at.replace(tzinfo=reader_zone())
 
 

@@ -8,18 +8,12 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from .. import job_detail, live, request_args
-from ..acting import act
+from ..acting import Outcome, act
+from ..actions import of_jobs
 from ..options import given, redis
 from ..routes import blueprint
-from ..viewers import reader_zone
-from ..web import moments
-from ..web.messages import Message, Refused
-
-STOP_REQUESTED = Message("stop-requested", "Stop requested.")
-NO_RETRY = Message("no-retry", "Retries cancelled. The current attempt continues.")
-ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+from ..web.messages import Message
 
 
 @blueprint.get("/job")
@@ -43,45 +37,22 @@ def trace_url(traceparent: Any) -> str:
 async def retry_job() -> ResponseReturnValue:
     """Queue the job again. Redirects to the job that runs now: a new one, or the same workflow."""
     job_id = await request_args.form("id")
-    runs = job_id
 
-    async def do() -> Message:
-        nonlocal runs
-        runs = await monitor.retry(redis(), job_id)
-        return Message("retried", f"Queued again as {runs}.")
+    def then(outcome: Message) -> str:
+        return url_for("monitor.job", id=outcome.id if isinstance(outcome, Outcome) else job_id)
 
-    return await act("retry", job_id, do, lambda: url_for("monitor.job", id=runs))
+    return await act(*of_jobs.retry(job_id), then)
 
 
 @blueprint.post("/job/revoke")
 async def revoke_job() -> ResponseReturnValue:
-    """Revoke the job. With `terminate` a running attempt is stopped; without, it ends, and no further one starts."""
     job_id = await request_args.form("id")
     terminate = (await request.form).get("terminate") == "1"
-
-    async def do() -> Message:
-        state = await monitor.revoke(redis(), job_id, terminate)
-        if state in (*ENDED, "UNKNOWN"):
-            raise Refused("ended", "Too late: the job has already finished.")
-        if state == "STARTED":
-            return STOP_REQUESTED if terminate else NO_RETRY
-        return Message("revoked", "Revoked. The job will not start.")
-
-    what = "revoke and stop" if terminate else "revoke"
-    return await act(what, job_id, do, url_for("monitor.job", id=job_id))
+    return await act(*of_jobs.revoke(job_id, terminate), url_for("monitor.job", id=job_id))
 
 
 @blueprint.post("/job/reschedule")
 async def reschedule_job() -> ResponseReturnValue:
     job_id = await request_args.form("id")
     typed = (await request.form).get("when", "")[:100]
-
-    async def do() -> Message:
-        eta = request_args.moment(typed)
-        if eta is None:
-            raise Refused("no-time", "Enter a date and time.")
-        if not await monitor.reschedule(redis(), job_id, eta):
-            raise Refused("not-waiting", "Too late: the job is not waiting any more.")
-        return Message("moved", f"Rescheduled to {moments.spelled(eta, reader_zone())}.")
-
-    return await act("reschedule", job_id, do, url_for("monitor.job", id=job_id))
+    return await act(*of_jobs.reschedule(job_id, typed), url_for("monitor.job", id=job_id))

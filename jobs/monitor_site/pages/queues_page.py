@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import aclosing
 from typing import Any
 
 from quart import render_template, request, url_for
@@ -11,17 +9,12 @@ from quart.typing import ResponseReturnValue
 
 from ... import monitor
 from .. import live, request_args, viewers
-from ..acting import act
+from ..acting import Outcome, act
+from ..actions import of_queues
 from ..options import redis
 from ..routes import blueprint
 from ..web.messages import Message
 
-PURGE_S = 5
-"""How long one press of the button may purge. A longer request would exceed the browser's time-out."""
-PAUSED = Message("paused", "Paused. Its jobs do not start.")
-WAS_PAUSED = Message("paused-already", "The queue was already paused.")
-RESUMED = Message("resumed", "Resumed. Its jobs start again.")
-WAS_NOT_PAUSED = Message("not-paused", "The queue was not paused.")
 WRONG_NAME = Message("wrong-name", "This is not the name of the queue. To confirm, type the name.")
 
 
@@ -36,23 +29,13 @@ async def queues() -> ResponseReturnValue:
 @blueprint.post("/queue/pause")
 async def pause_queue() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        done = await monitor.pause(redis(), name)
-        return PAUSED if done else WAS_PAUSED
-
-    return await act("pause queue", name, do, url_for("monitor.queues"))
+    return await act(*of_queues.pause(name), url_for("monitor.queues"))
 
 
 @blueprint.post("/queue/resume")
 async def resume_queue() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        done = await monitor.resume(redis(), name)
-        return RESUMED if done else WAS_NOT_PAUSED
-
-    return await act("resume queue", name, do, url_for("monitor.queues"))
+    return await act(*of_queues.resume(name), url_for("monitor.queues"))
 
 
 @blueprint.get("/queue/purge")
@@ -74,35 +57,17 @@ async def purge_queue() -> ResponseReturnValue:
     if form.get("typed", "").strip() != name:
         return await _ask(name, WRONG_NAME), 400
     too, before = form.get("scheduled") == "1", request_args.whole(form.get("ended", ""))
-    ended, goes_on = before, False
+    outcomes = list[Message]()
 
-    async def do() -> Message:
-        nonlocal ended, goes_on
-        now, goes_on = await _purge(name, too)
-        ended += now
-        text = f"{now:,} job{'' if now == 1 else 's'} purged{f', {ended:,} in total' if before else ''}."
-        return Message("purged", text + (" More remain." if goes_on else await _what_stays(name)))
+    def then(outcome: Message) -> str:
+        outcomes.append(outcome)
+        return url_for("monitor.queues")
 
-    what = "purge queue, scheduled jobs too" if too else "purge queue"
-    done = await act(what, name, do, url_for("monitor.queues"))
-    return await _ask(name, goes_on=True, too=too, ended=ended) if goes_on else done
-
-
-async def _purge(name: str, too: bool) -> tuple[int, bool]:
-    """Purge for PURGE_S. Returns how many jobs it has ended, and whether more remain."""
-    ended, until = 0, time.monotonic() + PURGE_S
-    async with aclosing(monitor.purge_queue(redis(), name, too)) as steps:
-        async for n in steps:
-            ended += n
-            if n and time.monotonic() > until:
-                return ended, True
-    return ended, False
-
-
-async def _what_stays(name: str) -> str:
-    [queue] = await monitor.queues_named(redis(), [name])
-    stays = queue.due + queue.scheduled
-    return f" {stays:,} remain{'s' if stays == 1 else ''} in the queue." if stays else ""
+    answer = await act(*of_queues.purge(name, too, before), then)
+    [outcome] = outcomes
+    if isinstance(outcome, Outcome) and outcome.more:
+        return await _ask(name, goes_on=True, too=too, ended=before + (outcome.jobs or 0))
+    return answer
 
 
 async def _ask(name: str, error: Message | None = None, **words: Any) -> str:

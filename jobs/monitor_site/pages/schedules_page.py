@@ -10,9 +10,9 @@ from quart.typing import ResponseReturnValue
 from ... import monitor
 from .. import live, request_args, viewers
 from ..acting import act
+from ..actions import of_schedules
 from ..options import given, redis
 from ..routes import blueprint
-from ..web.messages import Message, Refused
 
 
 @blueprint.get("/schedules")
@@ -26,36 +26,20 @@ async def schedules() -> ResponseReturnValue:
 @blueprint.post("/schedule/pause")
 async def pause_schedule() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        await monitor.pause_schedule(redis(), name)
-        return Message("paused", "Paused. Its runs are skipped.")
-
-    return await act("pause schedule", name, do, url_for("monitor.schedules"))
+    return await act(*of_schedules.pause(name), url_for("monitor.schedules"))
 
 
 @blueprint.post("/schedule/resume")
 async def resume_schedule() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        await monitor.resume_schedule(redis(), name)
-        return Message("resumed", "Resumed. It runs at its next time.")
-
-    return await act("resume schedule", name, do, url_for("monitor.schedules"))
+    return await act(*of_schedules.resume(name), url_for("monitor.schedules"))
 
 
 @blueprint.post("/schedule/forget")
 async def forget_schedule() -> ResponseReturnValue:
     """Forget a schedule that is no longer in the code. Otherwise it would be listed, and overdue, for ever."""
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        if not await monitor.forget_schedule(redis(), name):
-            raise Refused("in-use", "A worker declares this schedule. Remove it from the code first.")
-        return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
-
-    return await act("forget schedule", name, do, url_for("monitor.schedules"))
+    return await act(*of_schedules.forget(name), url_for("monitor.schedules"))
 
 
 @blueprint.get("/schedule/run")
@@ -74,9 +58,4 @@ async def run_schedule() -> ResponseReturnValue:
     name = await request_args.form("name")
     if question := given().questions.get(name):
         return redirect(question, 303)
-
-    async def do() -> Message:
-        job_id = await monitor.run_schedule(redis(), name)
-        return Message("run", f"Queued as {job_id}.")
-
-    return await act("run schedule", name, do, url_for("monitor.schedules"))
+    return await act(*of_schedules.run(name), url_for("monitor.schedules"))

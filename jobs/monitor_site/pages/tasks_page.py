@@ -7,15 +7,11 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from .. import live, ranges, request_args, task_list
 from ..acting import act
+from ..actions import of_tasks
 from ..options import redis
 from ..routes import blueprint
-from ..web.messages import Message
-
-RATE_SET = Message("rate-set", "Rate limit set to {}.")
-RATE_GONE = Message("rate-gone", "Rate limit removed.")
 
 
 @blueprint.get("/tasks")
@@ -44,9 +40,4 @@ async def change_rate() -> ResponseReturnValue:
     """Set the rate limit for all workers. It permanently overrides the one in the code."""
     name = await request_args.form("name")
     rate = (await request.form).get("rate", "").strip()[:50]
-
-    async def do() -> Message:
-        await monitor.set_rate_limit(redis(), name, rate or None)
-        return RATE_SET.format(rate) if rate else RATE_GONE
-
-    return await act("change rate limit", name, do, url_for("monitor.task", name=name))
+    return await act(*of_tasks.change_rate(name, rate), url_for("monitor.task", name=name))

@@ -10,13 +10,12 @@ from quart.typing import ResponseReturnValue
 from ... import monitor
 from .. import live, request_args
 from ..acting import act
+from ..actions import of_workers
 from ..options import redis
 from ..routes import blueprint
-from ..web.messages import Message, Refused
 
 MAX_LISTED_JOBS = 100
 """Running jobs in the list, the longest running first."""
-NOT_RESPONDING = "The worker is not responding: it has stopped or lost its connection. Nothing was done."
 
 
 @blueprint.get("/workers")
@@ -43,25 +42,10 @@ async def worker() -> ResponseReturnValue:
 @blueprint.post("/worker/quiet")
 async def quiet_worker() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        if not await monitor.quiet(redis(), name):
-            raise Refused("not-listening", NOT_RESPONDING)
-        return Message("quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this.")
-
-    return await act("quiet worker", name, do, url_for("monitor.worker", name=name))
+    return await act(*of_workers.quiet(name), url_for("monitor.worker", name=name))
 
 
 @blueprint.post("/worker/stop")
 async def stop_worker() -> ResponseReturnValue:
     name = await request_args.form("name")
-
-    async def do() -> Message:
-        if not await monitor.shutdown(redis(), name):
-            raise Refused("not-listening", NOT_RESPONDING)
-        return Message(
-            "stop-requested",
-            "Stop requested. The worker finishes its jobs, releases those that take too long, and exits.",
-        )
-
-    return await act("stop worker", name, do, url_for("monitor.worker", name=name))
+    return await act(*of_workers.stop(name), url_for("monitor.worker", name=name))

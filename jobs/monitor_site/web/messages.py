@@ -3,6 +3,8 @@ sentence is rewritten. docs/pages.md lists these attributes."""
 
 from __future__ import annotations
 
+from typing import Self
+
 from quart import flash
 
 
@@ -13,7 +15,7 @@ class Message(str):
 
     code: str
 
-    def __new__(cls, code: str, sentence: str) -> Message:
+    def __new__(cls, code: str, sentence: str) -> Self:
         message = super().__new__(cls, sentence)
         message.code = code
         return message
@@ -23,11 +25,15 @@ class Message(str):
 
 
 class Refused(ValueError):
-    """The input of a person is invalid. The message is for that person."""
+    """What a person wants is refused. The message is for that person."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.message = Message(code, sentence)
+
+
+class WrongInput(Refused):
+    """Like this it can never be done; any other Refused says that it cannot be done now."""
 
 
 async def notify(message: Message, category: str = "success") -> None:

@@ -13,8 +13,8 @@ from quart import g
 
 from jobs import JobsRedis, Result, Viewer, chord, monitor, monitor_site
 from jobs.monitor_site.acting import act
+from jobs.monitor_site.actions import of_queues
 from jobs.monitor_site.application import Monitor
-from jobs.monitor_site.pages import queues_page
 from jobs.monitor_site.web.messages import Message
 from tests.app.visitor import Visitor
 from tests.jobs.monitor_site.shop import create_user, echo, fail, flaky, limited, shop_worker, slow
@@ -138,7 +138,7 @@ async def test_a_queue_is_emptied_once_its_name_is_typed(connection: JobsRedis, 
 async def test_a_long_queue_is_emptied_press_by_press(
     connection: JobsRedis, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues_page, "PURGE_S", 0)
+    monkeypatch.setattr(of_queues, "PURGE_S", 0)
     results = await echo.apply_many([(n,) for n in range(1100)])
     later = await echo.apply_async(("later",), countdown=100)
     page = "/monitor/queue/purge?name=default"

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from jobs import JobsRedis, group, monitor
-from jobs.monitor_site.pages import queues_page
+from jobs.monitor_site.actions import of_queues
 from tests.app.browsing import problems, tab
 from tests.jobs.monitor_site.shop import CHINESE, Shop, echo, fail, shop
 
@@ -100,7 +100,7 @@ async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(
 async def test_a_long_queue_is_emptied_by_one_press(
     served: str, browser: Browser, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues_page, "PURGE_S", 0)
+    monkeypatch.setattr(of_queues, "PURGE_S", 0)
     page = await tab(browser)
     await echo.apply_many([(n,) for n in range(2600)], queue="mail")
     await page.goto(f"{served}/queues")

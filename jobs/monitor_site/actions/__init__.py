@@ -1,0 +1,1 @@
+"""What viewers do, for pages and the API alike: each function makes an Action, which `acting` carries out."""

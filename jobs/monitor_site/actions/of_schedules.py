@@ -1,0 +1,43 @@
+"""Pause, resume and forget a schedule, or run it now."""
+
+from __future__ import annotations
+
+from ... import monitor
+from ..acting import Action, Outcome
+from ..options import redis
+from ..web.messages import Message, Refused
+
+
+def pause(name: str) -> Action:
+    async def do() -> Message:
+        await monitor.pause_schedule(redis(), name)
+        return Message("paused", "Paused. Its runs are skipped.")
+
+    return Action("pause schedule", name, do)
+
+
+def resume(name: str) -> Action:
+    async def do() -> Message:
+        await monitor.resume_schedule(redis(), name)
+        return Message("resumed", "Resumed. It runs at its next time.")
+
+    return Action("resume schedule", name, do)
+
+
+def forget(name: str) -> Action:
+    """Forget a schedule that is no longer in the code. Otherwise it would be listed, and overdue, for ever."""
+
+    async def do() -> Message:
+        if not await monitor.forget_schedule(redis(), name):
+            raise Refused("in-use", "A worker declares this schedule. Remove it from the code first.")
+        return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
+
+    return Action("forget schedule", name, do)
+
+
+def run(name: str) -> Action:
+    async def do() -> Message:
+        job_id = await monitor.run_schedule(redis(), name)
+        return Outcome("run", f"Queued as {job_id}.", id=job_id)
+
+    return Action("run schedule", name, do)
