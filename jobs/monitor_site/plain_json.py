@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Literal
 
+from ..monitor.counters import Count
 from ..values.short_text import said, text
 
 LONGEST = 10_000
@@ -13,11 +14,42 @@ MOST_EXACT = 2**53 - 1
 """The largest whole number that every reader of JSON reads as it is (RFC 7493)."""
 
 
+MEASURED: tuple[Literal["run"], Literal["wait"]] = ("run", "wait")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was counted of the attempts of a task, or of all, in some time. None: nothing was measured."""
+
+    states: Mapping[str, int]  # How many came to SUCCESS, FAILURE, RETRY, REVOKED.
+    failure_share: float | None  # Failures among all that succeeded or failed.
+    run_s: float  # All together.
+    run_p50_s: float | None  # The seconds that 50 of 100 stay below, about.
+    run_p95_s: float | None
+    wait_s: float  # From due to start, all together.
+    wait_p50_s: float | None
+    wait_p95_s: float | None
+
+    @classmethod
+    def of(cls, count: Count) -> "Figures":
+        (run_p50, run_p95), (wait_p50, wait_p95) = (
+            (count.percentile(what, 50), count.percentile(what, 95)) for what in MEASURED
+        )
+        run_s, wait_s = (count.ms[what] / 1000 for what in MEASURED)
+        return cls(count.states, count.failure_share, run_s, run_p50, run_p95, wait_s, wait_p50, wait_p95)
+
+
+INSTEAD = {Count: Figures.of}
+"""What is shown of values of some classes."""
+
+
 def plain(value: Any) -> Any:
     """What JSON has a form for, with text in place of what it has none for: NaN, bytes, numbers beyond MOST_EXACT.
 
     Of a dataclass the fields; times are in ISO 8601.
     """
+    if type(value) in INSTEAD:
+        value = INSTEAD[type(value)](value)
     if is_dataclass(value) and not isinstance(value, type):
         value = {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Mapping):

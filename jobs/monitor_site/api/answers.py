@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from quart import Quart, Response, request
+from quart import Quart, Response, g, request
 
+from ..acting import Outcome
 from ..plain_json import plain
 from ..web.messages import Message
 
@@ -19,7 +20,7 @@ CODES = {
 }  # fmt: skip
 """Of errors whose sentence has no code of its own."""
 SENTENCES = {
-    404: "There is no such address, or you may not see it.",
+    404: "There is nothing at this address, or it is not yours.",
     405: "This address does not accept this method.",
     500: "Something went wrong on the server. The error has been logged.",
 }
@@ -32,14 +33,33 @@ class Rows(Generic[T]):
     rows: list[T]
 
 
+@dataclass(frozen=True)
+class Done:
+    """What an action did."""
+
+    code: str  # Stays when the sentence is rewritten.
+    message: str
+    id: str = ""  # The job that runs because of it.
+    jobs: int | None = None  # To how many it was done, of what is done to many.
+    more: bool = False  # Some are left: ask once more.
+
+    @classmethod
+    def of(cls, outcome: Message) -> Done:
+        if isinstance(outcome, Outcome):
+            return cls(outcome.code, str(outcome), outcome.id, outcome.jobs, outcome.more)
+        return cls(outcome.code, str(outcome))
+
+
 def answer(value: Any, status: int = 200) -> Response:
     # a lone surrogate, which UTF-8 has no bytes for, becomes JSON's own escape
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
     return Response(text, status, content_type="application/json")
 
 
-def is_asked() -> bool:
-    """Is this request one for the API?"""
+def _is_meant(status: int) -> bool:
+    """Is JSON the answer? Strangers do not learn which addresses there are: of them what they accept counts."""
+    if status == 404 and g.get("viewer") is None:
+        return request.accept_mimetypes.best == "application/json"
     return request.path == BASE or request.path.startswith(f"{BASE}/")
 
 
@@ -53,7 +73,7 @@ def error(status: int, code: str, message: str) -> Response:
 
 
 def _error(status: int, sentence: str | None, standard: str) -> Response | None:
-    if not is_asked():
+    if not _is_meant(status):
         return None
     code = sentence.code if isinstance(sentence, Message) else CODES.get(status, "refused")
     return error(status, code, sentence or SENTENCES.get(status, standard))

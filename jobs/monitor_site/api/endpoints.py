@@ -11,9 +11,11 @@ from typing import Any, TypeVar, get_type_hints
 from quart import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
-from ...errors import WrongValue
+from ..acting import Action, done
+from ..web import csrf
 from . import given
-from .answers import BASE, answer, error
+from .answers import BASE, Done, answer
+from .refusing import refusals
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 blueprint = Blueprint("api", __name__, url_prefix=BASE)
@@ -57,10 +59,26 @@ def read(path: str) -> Callable[[F], F]:
 
         async def view(**variables: str) -> Response:
             values = given.in_path(variables) | given.in_query(endpoint.wanted)
-            try:
+            with refusals():
                 return answer(await function(**values))
-            except WrongValue as wrong:
-                return error(400, "wrong-value", str(wrong))
+
+        _add(endpoint, view)
+        return function
+
+    return add
+
+
+def write(path: str) -> Callable[[Callable[..., Awaitable[Action]]], Callable[..., Awaitable[Action]]]:
+    """At a POST to this path, carry out the Action that the function returns, with its entry in the audit log."""
+
+    def add(function: Callable[..., Awaitable[Action]]) -> Callable[..., Awaitable[Action]]:
+        endpoint = _endpoint("POST", path, function)
+
+        @csrf.json_only
+        async def view(**variables: str) -> Response:
+            values = given.in_path(variables) | await given.in_body(endpoint.wanted)
+            with refusals():
+                return answer(Done.of(await done(await function(**values))))
 
         _add(endpoint, view)
         return function

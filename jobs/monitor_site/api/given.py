@@ -30,6 +30,7 @@ class Given:
 NAME = Given("Its name.")
 Id = Annotated[str, Given("The id of a job.")]
 Cursor = Annotated[str, Given("`next` of the page before; without it, the first page.", 4_000)]
+Within = Annotated[Literal["1h", "6h", "24h", "72h"], Given("How far to look back.")]
 Limit = Annotated[int, Given("How many rows at most.", 200, 1)]
 
 

@@ -14,6 +14,7 @@ from .messages import Message
 TOO_OLD = Message(
     "too-old", "The page was open too long, or cookies are disabled. Go back, reload it and send it again."
 )
+NO_JSON = Message("not-json", "Send JSON, with the header `Content-Type: application/json`.")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -26,14 +27,18 @@ def protect(app: Quart) -> None:
 
     @app.before_request
     async def refuse_forgeries() -> None:
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS or request.endpoint is None:  # nothing is at this address: 404 or 405
             return
-        view = app.view_functions.get(request.endpoint or "")
+        view = app.view_functions.get(request.endpoint)
         if getattr(view, "without_csrf", False):
             return
         if _comes_from_elsewhere():
             g.refusal = "csrf_refused"
             abort(403, Message("other-site", "The form was sent from another site, so it was rejected."))
+        if getattr(view, "json_only", False):
+            if request.mimetype != "application/json":
+                abort(415, NO_JSON)
+            return
         if getattr(view, "anonymous_form", False) and _comes_from_here():
             return
         given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
@@ -60,6 +65,13 @@ def anonymous_form(view: Any) -> Any:
     """Mark a view that reads no session. Its form needs no token, so that public pages set no cookie: the Origin
     header is sufficient proof."""
     view.anonymous_form = True
+    return view
+
+
+def json_only(view: Any) -> Any:
+    """Mark a view that takes JSON, and needs no token: no form of another site can send that, and no script, unless the
+    answer to a request before it allowed that. Nothing here does."""
+    view.json_only = True
     return view
 
 

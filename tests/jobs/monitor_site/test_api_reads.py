@@ -62,7 +62,7 @@ async def test_pages_of_a_query_are_every_job_once(sold: Shop, program: Program)
         ("/jobs?q=a%00b", 400, "bad-parameter", "NUL"),
         ("/jobs/none", 404, "gone", "Nothing with this name"),
         ("/workers/none", 404, "gone", "Nothing with this name"),
-        ("/nothing", 404, "not-found", "no such address"),
+        ("/nothing", 404, "not-found", "nothing at this address"),
     ],
 )
 async def test_errors_say_what_is_wrong(program: Program, path: str, status: int, code: str, words: str) -> None:

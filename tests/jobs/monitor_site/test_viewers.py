@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ def visiting(app: Monitor, base_url: str = HERE, **options: Any) -> httpx.AsyncC
 
 
 def addresses(app: Monitor, method: str) -> list[str]:
-    """Every address of the monitor that takes this method."""
+    """Every address of the monitor that takes this method; of what readers may do in the API: test_api_access.py."""
     return sorted(
-        rule.rule for rule in app.url_map.iter_rules() if method in (rule.methods or ()) and not rule.arguments
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if method in (rule.methods or ()) and not (rule.arguments or (method == "POST" and "/api/" in rule.rule))
     )
 
 
@@ -51,15 +54,17 @@ async def test_who_is_nobody_sees_nothing_that_tells_what_it_is(redis_url: str, 
     files = ["/static/monitor.css", "/static/vendor/VENDOR.txt", "/nowhere", "/sign-in"]
     answers = set[tuple[int, str]]()
     async with visiting(app) as stranger:
-        for method in ("GET", "POST"):
+        for accept, method in product(("text/event-stream", "application/json"), ("GET", "POST")):
             for path in [*addresses(app, method), *files]:
-                answer = await stranger.request(method, path, headers={"Accept": "text/event-stream"})
-                answers.add((answer.status_code, answer.text))
+                answer = await stranger.request(method, path, headers={"Accept": accept})
+                answers.add((answer.status_code, accept, answer.text))
                 assert "Set-Cookie" not in answer.headers, path
 
-    [(status, text)] = answers  # one and the same for all, so that nobody learns what there is
-    assert status == 404
-    assert not re.search("quarq|acme|monitor|job|static", text, re.IGNORECASE)
+    assert len(answers) == 2  # one and the same for all, so that nobody learns what there is
+    for status, accept, text in answers:
+        assert status == 404
+        assert not re.search("quarq|acme|monitor|job|static", text, re.IGNORECASE)
+        assert text.startswith("{") is (accept == "application/json")
 
 
 async def test_who_may_only_look_finds_no_button_and_changes_nothing(redis_url: str) -> None:

@@ -6,15 +6,19 @@ from typing import Annotated
 
 from .... import monitor
 from ... import job_detail
+from ...acting import Action
+from ...actions import of_jobs
 from ...options import redis
 from ...query import LONGEST, parse
 from ...request_args import not_found
 from ...viewers import reader_zone
 from ..answers import Rows
-from ..endpoints import read
+from ..endpoints import read, write
 from ..given import Cursor, Given, Limit
 
 Query = Annotated[str, Given("A query line, such as `task:shop.* state:failed took:>2s since:1h`.", LONGEST)]
+Terminate = Annotated[bool, Given("Stop the attempt that runs; else it ends, and no further one starts.")]
+When = Annotated[str, Given("The new time in ISO 8601: `2026-12-01T10:30Z`. Without a zone it is the viewer's.", 100)]
 MOST_STEPS = 4
 
 
@@ -40,4 +44,23 @@ async def job(id: str) -> job_detail.JobDetail:
 @read("/jobs/{id}/why")
 async def job_why(id: str) -> Rows[monitor.Reason]:
     """Why it has not started: every reason that holds it back now."""
-    return Rows(await monitor.why(redis(), id))
+    reasons = await monitor.why(redis(), id)
+    return Rows(not_found() if reasons[0].code == "unknown" else reasons)
+
+
+@write("/jobs/{id}/retry")
+async def retry_job(id: str) -> Action:
+    """Run a job again that failed or was revoked: as a new job, whose id is answered. A workflow goes on as itself."""
+    return of_jobs.retry(id)
+
+
+@write("/jobs/{id}/revoke")
+async def revoke_job(id: str, terminate: Terminate = False) -> Action:
+    """Have a job never start, or not again."""
+    return of_jobs.revoke(id, terminate)
+
+
+@write("/jobs/{id}/reschedule")
+async def reschedule_job(id: str, when: When) -> Action:
+    """Move a job that waits to another time."""
+    return of_jobs.reschedule(id, when)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .... import monitor
+from ...acting import Action
+from ...actions import of_workers
 from ...options import redis
 from ...request_args import not_found
 from ..answers import Rows
-from ..endpoints import read
+from ..endpoints import read, write
 
 MAX_LISTED_JOBS = 100
 
@@ -36,3 +38,15 @@ async def worker(name: str) -> WorkerDetail:
     if name not in online and not rows:
         not_found()
     return WorkerDetail(online.get(name), rows[:MAX_LISTED_JOBS], len(rows))
+
+
+@write("/workers/{name}/quiet")
+async def quiet_worker(name: str) -> Action:
+    """Have it claim no more jobs. Only a restart undoes this."""
+    return of_workers.quiet(name)
+
+
+@write("/workers/{name}/stop")
+async def stop_worker(name: str) -> Action:
+    """Have it end its jobs, release those that take too long, and exit."""
+    return of_workers.stop(name)

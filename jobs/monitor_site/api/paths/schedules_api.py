@@ -1,0 +1,43 @@
+"""The schedules. Pause, resume and forget one, or run it now."""
+
+from __future__ import annotations
+
+from .... import monitor
+from ...acting import Action
+from ...actions import of_schedules
+from ...options import given, redis
+from ...web.messages import Refused
+from ..answers import Rows
+from ..endpoints import read, write
+
+
+@read("/schedules")
+async def schedules() -> Rows[monitor.ScheduleInfo]:
+    """Every schedule that a worker has ever declared, by name."""
+    return Rows(await monitor.schedules(redis()))
+
+
+@write("/schedules/{name}/pause")
+async def pause_schedule(name: str) -> Action:
+    """Have its runs skipped until it is resumed."""
+    return of_schedules.pause(name)
+
+
+@write("/schedules/{name}/resume")
+async def resume_schedule(name: str) -> Action:
+    """Have it run again, at its next time."""
+    return of_schedules.resume(name)
+
+
+@write("/schedules/{name}/forget")
+async def forget_schedule(name: str) -> Action:
+    """Forget a schedule that is no longer in the code."""
+    return of_schedules.forget(name)
+
+
+@write("/schedules/{name}/run")
+async def run_schedule(name: str) -> Action:
+    """Run it now; the job's id is answered. Refused where a page of the application asks something first."""
+    if question := given().questions.get(name):
+        raise Refused("asks", f"A page asks something before this schedule runs: {question}")
+    return of_schedules.run(name)

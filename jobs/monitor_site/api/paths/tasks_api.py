@@ -1,0 +1,49 @@
+"""The tasks, their limits and their figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from ... import task_list
+from ...acting import Action
+from ...actions import of_tasks
+from ...options import redis
+from ...ranges import RANGES, Interval, history
+from ...request_args import not_found
+from ..answers import Rows
+from ..endpoints import read, write
+from ..given import Given, Within
+
+Rate = Annotated[str, Given("`10/s`, `5/m` or `100/h`; '' for no limit.", 50)]
+Sort = Annotated[
+    Literal["name", "time", "p50", "p95", "wait", "jobs", "failures", "failure-rate", "retries"],
+    Given("By name, or the most of something first; `time`: all that its jobs ran together."),
+]
+
+
+@dataclass(frozen=True)
+class TaskDetail:
+    """A task, and what was counted of it."""
+
+    task: task_list.TaskInfo
+    intervals: list[Interval]  # The oldest first; the last one is still going on.
+
+
+@read("/tasks")
+async def tasks(within: Within = "1h", sort: Sort = "name") -> Rows[task_list.TaskInfo]:
+    """Every task that a worker ever declared, or that ran in this time."""
+    return Rows(await task_list.tasks(redis(), RANGES[within].minutes, sort))
+
+
+@read("/tasks/{name}")
+async def task(name: str, within: Within = "1h") -> TaskDetail:
+    """One task, and its figures in some time."""
+    found = [info for info in await task_list.tasks(redis(), RANGES[within].minutes) if info.name == name]
+    return TaskDetail(found[0] if found else not_found(), await history(redis(), RANGES[within], name))
+
+
+@write("/tasks/{name}/rate-limit")
+async def change_rate(name: str, rate: Rate) -> Action:
+    """Set the rate limit of a task for all workers. It permanently overrides the one in the code."""
+    return of_tasks.change_rate(name, rate)
