@@ -16,6 +16,7 @@ from .frame import USAGE, Target
 from .inspect import inspect_command, schedules_command, status_command
 from .jobs import jobs_command
 from .monitor import monitor_command
+from .numbers import queues_command, tasks_command, versions_command
 from .result import result_command, why_command
 from .worker import worker_command
 from .workflows import workflows_command
@@ -23,7 +24,7 @@ from .workflows import workflows_command
 COMMANDS = [
     status_command, jobs_command, inspect_command, result_command, why_command, call_command, purge_command,
     control_command, retry_command, move_command, schedules_command, workflows_command, errors_command, events_command,
-    worker_command, monitor_command,
+    worker_command, monitor_command, queues_command, tasks_command, versions_command,
 ]  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import click
 
-from .. import monitor
-from ..values.short_text import count, time_text
+from .. import monitor, monitor_site
+from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body, queue_option
 from .values import limit_option
 
@@ -19,7 +19,9 @@ from .values import limit_option
 @click.command("inspect")
 @click.argument(
     "action",
-    type=click.Choice(["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued"]),
+    type=click.Choice(
+        ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued", "lost"]
+    ),
 )
 @queue_option
 @limit_option("Jobs", 100)
@@ -39,6 +41,7 @@ async def inspect_command(context: Context, action: str, queues: tuple[str, ...]
     stats         what each worker has done
     ping          which workers answer
     conf          how each worker is set up
+    lost          workers that went without a goodbye within the last hour
     """
     if action in _OF_WORKERS:
         return _by_worker(await context.workers(), _OF_WORKERS[action])
@@ -48,10 +51,13 @@ async def inspect_command(context: Context, action: str, queues: tuple[str, ...]
 @click.command("status")
 @command_body
 async def status_command(context: Context) -> Answer:
-    """Which workers are online; exit code 69 if none is."""
-    workers = await context.workers()
-    lines = [f"{worker.name}: OK{' (quiet)' if worker.quiet else ''}" for worker in workers]
-    data = [_about(worker, "name", "quiet", "queues") for worker in workers]
+    """Which workers are online, and which of their jobs run much longer than usual; exit code 69 if none is."""
+    workers, lines, data = await context.workers(), list[str](), list[dict[str, Any]]()
+    long_runs = await monitor_site.long_runs(context.redis)
+    for worker in workers:
+        own = [run for run in long_runs if run.worker == worker.name]
+        lines += [f"{worker.name}: OK{' (quiet)' if worker.quiet else ''}", *(f"  {run.line}" for run in own)]
+        data.append(_about(worker, "name", "quiet", "queues") | {"long_runs": own})
     return Answer(data, lines, [f"{count(len(workers), 'node')} online."])
 
 
@@ -93,8 +99,10 @@ def _schedule_line(info: monitor.ScheduleInfo) -> str:
 _OF_WORKERS: dict[str, Callable[[monitor.WorkerInfo], Any]] = {
     "ping": lambda worker: "pong",
     "registered": lambda worker: worker.tasks,
-    "stats": lambda worker: {**worker.counts} | _about(worker, "running", "busy", "up_s", "pid", "memory_mb"),
-    "conf": lambda worker: _about(worker, "queues", "max_jobs", "quiet", "host", "pid", "python", "arq", "quarq"),
+    "stats": lambda worker: {**worker.counts} | _about(worker, "running", "busy", "up_s", "pid", "memory_mb", "lag_ms"),
+    "conf": lambda worker: _about(
+        worker, "queues", "max_jobs", "quiet", "host", "pid", "version", "python", "arq", "quarq"
+    ),
 }
 
 
@@ -102,14 +110,6 @@ def as_data(call: monitor.MaskedCall) -> dict[str, Any]:
     """Task, masked arguments and headers, for JSON."""
     headers = {"headers": call.headers} if call.headers else {}
     return {"task": call.task or "?", "args": call.args, "kwargs": call.kwargs, **headers}
-
-
-def _span(seconds: float) -> str:
-    """`3.2 s`, `5 min`, `2 h`, `4 d`."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 async def _unfinished(context: Context, rows: list[monitor.JobRow]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -122,9 +122,9 @@ async def _unfinished(context: Context, rows: list[monitor.JobRow]) -> tuple[lis
         times = {"due": row.due, "age_s": round(age_s, 3), "started": row.started, "attempts": row.attempts}
         state = {"state": row.state, "reason": reason, "kind": row.kind}
         data.append({"id": row.id, "queue": row.queue, **as_data(call), **state, **times})
-        when = f"due since {_span(age_s)}" if age_s >= 0 else f"at {time_text(row.due)}"
+        when = f"due since {duration_text(age_s)}" if age_s >= 0 else f"at {time_text(row.due)}"
         if row.started and row.state == "STARTED":
-            when = f"since {_span((now - row.started).total_seconds())}"
+            when = f"since {duration_text((now - row.started).total_seconds())}"
         held = "" if reason in ("due", "next", "running") else f"  {reason}"
         lines.append(f"{row.id}  {call.task or '?'}({call.text(60)})  {row.queue}  {row.state}  {when}{held}")
     return data, lines
@@ -166,10 +166,16 @@ async def _revoked(context: Context, queues: tuple[str, ...], limit: int) -> Ans
     return Answer(data, lines, [f"{count(len(rows), 'job')}."])
 
 
+async def _lost(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
+    found = (await monitor_site.lost_workers(context.redis))[:limit]
+    return Answer(found, [one.line for one in found], [f"{count(len(found), 'worker')}."])
+
+
 _OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
     "queued": partial(_waiting, which="due"),
     "scheduled": partial(_waiting, which="later"),
     "reserved": partial(_waiting, which="later", is_held=True),
     "revoked": _revoked,
+    "lost": _lost,
 }

@@ -20,6 +20,7 @@ class WorkerInfo:
     python: str
     arq: str
     quarq: str  # Its versions; '' where a package is used without being installed.
+    version: str  # Of the application's code, as its worker settings or environment call it; '' for none.
     memory_mb: int  # What its process takes, in MB (2^20 bytes).
     started: datetime
     queues: tuple[str, ...]
@@ -29,6 +30,7 @@ class WorkerInfo:
     busy: int  # Slots in use: a job that waits for others uses none.
     quiet: bool
     up_s: int
+    lag_ms: int  # How late its event loop was, at most, since it had reported before.
     seen: datetime
     counts: Mapping[str, int] = field(default_factory=dict)  # Outcomes by state since it started.
 
@@ -46,11 +48,13 @@ async def online(connection: JobsRedis) -> list[WorkerInfo]:
             pipe.hgetall(connection.key.WORKER + name)
         facts = await pipe.execute()
     return [
-        read_as(WorkerInfo, about, name=name, counts=_counts(texts(about)))
+        info_of(name, about)
         for name, about in sorted(zip(names, facts, strict=True))
         if about and ((connection.key.CONTROL + name).encode() in there or about.get(b"deaf") == b"1")
     ]
 
 
-def _counts(facts: Mapping[str, str]) -> dict[str, int]:
-    return {fact.removeprefix("count_"): whole(n) for fact, n in facts.items() if fact.startswith("count_")}
+def info_of(name: str, about: Mapping[bytes, bytes]) -> WorkerInfo:
+    """What its hash has."""
+    counts = {fact.removeprefix("count_"): whole(n) for fact, n in texts(about).items() if fact.startswith("count_")}
+    return read_as(WorkerInfo, about, name=name, counts=counts)

@@ -26,22 +26,27 @@ nothing but the viewer's name and zone is known of people.
 from .bulk_plan import Plan, plan, read_plan
 from .bulk_start import confirm, start
 from .error_groups import ErrorGroup, error, errors, mark_error, span_of
+from .forecasting import Forecast, queue_forecasts
 from .job_count import count
 from .job_detail import JobDetail, job
 from .plain_json import plain
 from .query import Query, parse
-from .ranges import HOUR, RANGES, Interval, Range, counts_between, history, summed
+from .ranges import HOUR, RANGES, Interval, Range, Totals, history, summed, totals_between
+from .seen_versions import Change, Comparison, Version, compare, versions
 from .spent_time import Part
 from .step_times import StepTimes, every, times_of
 from .stored_timeline import timeline
+from .stuck import LongRun, LostWorker, long_runs, lost_workers
 from .summary import Overview, Unknown, overview
 from .task_list import SORTS, TaskInfo, sorted_tasks, tasks
 from .workflow_steps import SKIPPED, Step
 from .workflow_times import Timeline
 
 __all__ = [
-    "HOUR", "RANGES", "SKIPPED", "SORTS", "ErrorGroup", "Interval", "JobDetail", "Overview", "Part", "Plan", "Query",
-    "Range", "Step", "StepTimes", "TaskInfo", "Timeline", "Unknown", "confirm", "count", "counts_between", "error",
-    "errors", "every", "history", "job", "mark_error", "overview", "parse", "plain", "plan", "read_plan",
-    "sorted_tasks", "span_of", "start", "summed", "tasks", "timeline", "times_of",
+    "HOUR", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval", "JobDetail",
+    "LongRun", "LostWorker", "Overview", "Part", "Plan", "Query", "Range", "Step", "StepTimes", "TaskInfo", "Timeline",
+    "Totals", "Unknown", "Version", "__all__", "compare", "confirm", "count", "counts_between", "error", "errors",
+    "every", "from", "history", "import", "job", "long_runs", "lost_workers", "mark_error", "overview", "parse",
+    "plain", "plan", "queue_forecasts", "read_plan", "sorted_tasks", "span_of", "start", "summed", "task_list", "tasks",
+    "timeline", "times_of", "totals_between", "versions", "workflow_times",
 ]  # fmt: skip

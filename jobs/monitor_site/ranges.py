@@ -57,25 +57,35 @@ async def history(
     return [_interval(number * within.size, within.size, found[number], task) for number in numbers]
 
 
-async def counts_between(
-    connection: JobsRedis, first: int, last: int, patience_s: float = PATIENCE_S
-) -> dict[str, Count]:
-    """What was counted from one minute since 1970 to another, both too, by task; '' is all together.
+@dataclass(frozen=True)
+class Totals:
+    """What was counted in some time, by task; '' is all together. `missing`: minutes that are not added up yet."""
 
-    Of a time that reaches back further than what is kept, only what is left; of one that takes longer than
-    *patience_s* to add up, the newest part.
-    """
-    until, pieces, sums = time.monotonic() + patience_s, dict[int, list[int]](), Sums()
+    counts: dict[str, Count]
+    missing: int
+
+
+async def totals_between(connection: JobsRedis, first: int, last: int, patience_s: float = PATIENCE_S) -> Totals:
+    """From one minute since 1970 to another, both too; of a time that reaches back further than what is kept, only what
+    is left."""
+    until, pieces, sums, missing = time.monotonic() + patience_s, dict[int, list[int]](), Sums(), 0
     minute = await now_ms(connection) // 60_000
     first = max(first, minute - keys.STATS_KEPT_S // 60)
     while last >= first:
         size = next(size for size in (60, 15, 5, 1) if (last + 1) % size == 0 and last + 1 - size >= first)
         pieces.setdefault(size, []).append(last // size)
         last -= size
-    for size, numbers in pieces.items():
+    for size, numbers in sorted(pieces.items()):
         for piece in (await read(connection, size, numbers, minute, None, until)).values():
             sums.add(piece or Sums())
-    return {task: _count(parts) for task, parts in sums.tasks.items()}
+            missing += 0 if piece else size
+    return Totals({task: _count(parts) for task, parts in sums.tasks.items()}, missing)
+
+
+async def last_minutes(connection: JobsRedis, n: int, patience_s: float = PATIENCE_S) -> Totals:
+    """Of this minute, which still goes on, and those before it, *n* in all."""
+    this = await now_ms(connection) // 60_000
+    return await totals_between(connection, this - n + 1, this, patience_s)
 
 
 def summed(counts: Iterable[Count | None]) -> Count:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..monitor.audit_log import AuditEntry, pauses
+from ..monitor.audit_log import AuditEntry
 from ..monitor.counters import Count
 from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
 from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
+from .forecasting import Forecast, forecasts
 from .ranges import Interval, history, summed
+from .stuck import LongRun, LostWorker, long_runs, lost_workers
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Overview:
     minutes: tuple[Interval, ...]
     """The last one goes on: of it are the figures up to now, and what is due now."""
     per_s: float  # Jobs that ended in the last minute, a second.
+    forecasts: tuple[Forecast, ...]  # Of each of the rows that is one queue.
+    long_runs: tuple[LongRun, ...]
+    lost: tuple[LostWorker, ...]
 
 
 async def overview(connection: JobsRedis) -> Overview:
@@ -51,8 +56,8 @@ async def overview(connection: JobsRedis) -> Overview:
     rows = await queues(connection, workers)
     whole, found = together(rows, len(rows)), await history(connection, patience_s=math.inf)
     found[-1] = replace(found[-1], due=whole.due, oldest_due_s=whole.oldest_due_s)
-    paused = [row.name for row in rows if row.paused]
-    by = await pauses(connection) if paused else {}
+    by_queue = await forecasts(connection, workers, rows, found)
+    paused = {one.queue.name: one.paused_by for one in by_queue if one.queue.paused}
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),
@@ -60,13 +65,16 @@ async def overview(connection: JobsRedis) -> Overview:
         queues=whole,
         slots=sum(worker.max_jobs for worker in workers),
         busy=sum(worker.busy for worker in workers),
-        paused={name: by.get(name) for name in paused},
+        paused=paused,
         unserved=tuple(_unserved(rows, workers)),
         unknown=tuple(_unknown(rows, workers)),
         since=found[0].at,
         last_hour=summed(minute.count for minute in found),
         minutes=tuple(found),
         per_s=_per_s(found, await now(connection)),
+        forecasts=tuple(by_queue),
+        long_runs=tuple(await long_runs(connection)),
+        lost=tuple(await lost_workers(connection)),
     )
 
 

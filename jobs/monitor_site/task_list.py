@@ -1,16 +1,17 @@
 """The tasks: which workers know them, their limits, and what they did in some time."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..monitor.counters import Count
 from ..monitor.worker_list import online
-from ..store.store import now_ms
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import known_tasks
 from ..tasks.rate_limit import rate_text
-from .ranges import counts_between
+from ..values.short_text import duration_text
+from .ranges import last_minutes
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,31 @@ class TaskInfo:
     overridden: bool  # An operator has set the rate: it counts instead of the declared one.
     max_concurrency: int | None
     count: Count
+    p50_s: float | None  # Of how long its attempts ran, and the next too; None: none did.
+    p95_s: float | None
+    wait_p95_s: float | None  # Of how long jobs waited from when they were due to their start.
+    failure_share: float | None
     run_s: float  # How long its attempts ran, all together.
     share: float | None  # Of the time that all tasks together ran; None: nothing ran.
+
+    @property
+    def line(self) -> str:
+        """All of it, for the command line."""
+        ended, times = self.count.states, "-"
+        if self.p50_s is not None and self.p95_s is not None:
+            times = f"p50 {duration_text(self.p50_s)}, p95 {duration_text(self.p95_s)}"
+        share = "-" if self.share is None else f"{self.share:.0%}"
+        return f"{self.name}: {ended['SUCCESS']:,} succeeded, {ended['FAILURE']:,} failed, {times}, {share} of run time"
 
 
 SORTS: dict[str, Callable[[TaskInfo], float]] = {
     "time": lambda info: info.run_s,
-    "p50": lambda info: info.count.percentile("run", 50) or 0,
-    "p95": lambda info: info.count.percentile("run", 95) or 0,
-    "wait": lambda info: info.count.percentile("wait", 95) or 0,
+    "p50": lambda info: info.p50_s or 0,
+    "p95": lambda info: info.p95_s or 0,
+    "wait": lambda info: info.wait_p95_s or 0,
     "jobs": lambda info: info.count.states["SUCCESS"] + info.count.states["FAILURE"],
     "failures": lambda info: info.count.states["FAILURE"],
-    "failure-rate": lambda info: info.count.failure_share or 0,
+    "failure-rate": lambda info: info.failure_share or 0,
     "retries": lambda info: info.count.states["RETRY"],
 }
 """By what tasks can be sorted besides `name`: the most first."""
@@ -45,9 +59,12 @@ SORTS: dict[str, Callable[[TaskInfo], float]] = {
 async def tasks(connection: JobsRedis, minutes: int = 60, sort: str = "name") -> list[TaskInfo]:
     """Every task that a worker ever declared, or that ran in this minute and those before it, *minutes* in all.
     KeyError for a *sort* that is not in SORTS."""
-    this = await now_ms(connection) // 60_000
+    return await tasks_with(connection, (await last_minutes(connection, minutes, math.inf)).counts, sort)
+
+
+async def tasks_with(connection: JobsRedis, counts: Mapping[str, Count], sort: str = "name") -> list[TaskInfo]:
+    """The same with what was counted of each in some time."""
     workers, known = await online(connection), await known_tasks(connection)
-    counts = await counts_between(connection, this - minutes + 1, this)
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
     all_ms = counts[""].ms["run"] if "" in counts else 0
     found: list[TaskInfo] = []
@@ -62,6 +79,10 @@ async def tasks(connection: JobsRedis, minutes: int = 60, sort: str = "name") ->
             overridden=override is not None,
             max_concurrency=whole(limits[f"{name}|holders"]) or None,
             count=count,
+            p50_s=count.percentile("run", 50),
+            p95_s=count.percentile("run", 95),
+            wait_p95_s=count.percentile("wait", 95),
+            failure_share=count.failure_share,
             run_s=count.ms["run"] / 1000,
             share=count.ms["run"] / all_ms if all_ms else None,
         )

@@ -14,7 +14,8 @@ AUDIT_LENGTH = 10_000
 STATS_KEPT_S = 3 * 86_400
 ERROR_GROUPS = 1_000
 ERRORS_IN_MINUTE = 128  # Groups that a minute counts: as many as Redis keeps in a short list.
-WORKER_FORGOTTEN_MS = 60_000
+VERSIONS_KEPT = 100
+WORKER_FORGOTTEN_MS = 3_600_000
 WORKER_SILENT_MS = 15_000  # A worker that was not seen for this long does not count as one that serves its queues.
 SCHEDULE_GONE_MS = 180_000  # So long after a worker last said that it has a schedule, none has it any more.
 LAST_MS = 253_402_300_799_000  # The last second of the year 9999. All moments from 1970 to it are whole numbers of ms.
@@ -58,6 +59,7 @@ class Keys:
     ERRORS = "jobs:errors"              #          zset group -> seen   ERROR_GROUPS, those seen last
     ERROR = "jobs:error:"               # <group>  hash: about it       with its place in jobs:errors
     ERRORS_OF = "jobs:errors:"          # <time>   hash group -> n      STATS_KEPT_S: `1:minute` and `60:hour`
+    VERSIONS = "jobs:versions"          #          zset name -> seen    VERSIONS_KEPT, those seen first last
     TASKS = "jobs:tasks"                #          hash task -> about   -  as many as workers ever knew
     QUEUES = "jobs:queues"              #          set of names         -  those that hold a job, others for a while
     SERVED = "jobs:served"              #          zset name -> seen    STATS_KEPT_S after it was last served
@@ -91,7 +93,7 @@ class Keys:
 
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-                 LEASES, ERRORS),
+                 LEASES, ERRORS, VERSIONS),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
         "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK,
                  ERROR, ERRORS_OF),

@@ -26,6 +26,7 @@ from .execution.runner import Runner
 from .execution.slots import THREADS, Slot, Slots
 from .lease_renewer import LeaseRenewer
 from .presence import Presence, Statistics
+from .process import VERSION
 from .recorder import Recorder
 from .suspects import SETTLED_S, Caution
 from .worker_options import WorkerOptions
@@ -77,7 +78,9 @@ class Engine:
         )
         self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
-            presence=Presence(self.name, self.queues, self._runner.declarations(), self._facts),
+            presence=Presence(
+                self.name, self.queues, self._runner.declarations(), self._facts, options.version or VERSION[:100]
+            ),
             options=options,
             held=lambda: self._tokens,
             stop_job=self.stop_job,

@@ -47,6 +47,7 @@ class LeaseRenewer:
         self._ended = asyncio.Event()
         self._thread_loop: asyncio.AbstractEventLoop | None = None
         self._blocked = Changes(False)
+        self._lag_s = 0.0
         self._thread = threading.Thread(target=lambda: asyncio.run(self._keep()), name="lease-renewer", daemon=True)
 
     def start(self) -> None:
@@ -94,8 +95,9 @@ class LeaseRenewer:
         # the loop has answered since, while this thread waited for Redis
         if unseen_s > STOOD_STILL_S or (unseen_s > 2 * WATCH_LOOP_S and self._ticked > self._looked):
             self._ticked = min(self._ticked + unseen_s, now)
-        self._looked = now
         stuck_s = now - self._ticked
+        self._lag_s = max(self._lag_s, stuck_s if self._ticked < self._looked else self._ticked - self._looked)
+        self._looked = now
         if stuck_s > self.options.loop_stuck:
             logger.critical("the event loop was blocked for %.0f s: giving up. It is in\n%s", stuck_s, self._stack())
             end_process(1)

@@ -37,15 +37,16 @@ class Presence:
     queues: Sequence[str]
     tasks: Mapping[str, str]  # What processes without the code have to know of each task.
     facts: Callable[[], Mapping[str, str | int]]  # What it does now, for the monitor.
+    version: str  # Of the application's code; '' if it has none.
     born: float = field(default_factory=time.monotonic)
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
 
-    def words(self, lease_s: float) -> list[str | int]:
+    def words(self, lease_s: float, lag_s: float = 0) -> list[str | int]:
         """The first words of renew.lua."""
         queues, tasks = ",".join(self.queues), words(self.tasks)
-        own = {"queues": queues, "tasks": ",".join(self.tasks), "started": self.started_ms}
+        own = {"queues": queues, "tasks": ",".join(self.tasks), "started": self.started_ms, "version": self.version}
         here = {"host": socket.gethostname(), "pid": os.getpid(), "memory_mb": int(memory_mb())}
-        up = {"up_s": int(time.monotonic() - self.born)}
+        up = {"up_s": int(time.monotonic() - self.born), "lag_ms": int(lag_s * 1000)}
         facts = words({**VERSIONS, **own, **here, **up, **self.facts()})
         return [self.name, int(lease_s * 1000), queues, len(tasks), len(facts), *tasks, *facts]
 

@@ -13,6 +13,8 @@ from typing import NoReturn
 REPORTS_S = 2  # How long reports to Sentry may take, if the application uses it.
 NUMBER = "JOBS_PROCESS"  # A variable of each process of `python -m jobs worker`: its number among the others, from 0.
 PROCESS = os.environ.get(NUMBER, "")  # What this process has there; '' if it was started in another way.
+VERSION = os.environ.get("JOBS_VERSION") or os.environ.get("SENTRY_RELEASE") or ""
+"""What the environment calls the application's code: see `version` of WorkerOptions."""
 RECYCLED = 75  # The exit code of one that is to be started again at once: after `max_jobs_total` or `max_memory`.
 
 

@@ -54,6 +54,7 @@ _ADDRESS = "host:port, such as '127.0.0.1:9101' or '[::1]:9101'; '0.0.0.0:9101' 
 _AROUND = checks.or_none(checks.narrowed(checks.function, _makes_managers, _MANAGER))
 _HEALTH = checks.or_none(checks.narrowed(checks.of_class(str, _ADDRESS), _is_address, _ADDRESS))
 _FORMAT = checks.narrowed(checks.of_class(str, "'text' or 'json'"), ("text", "json").__contains__, "'text' or 'json'")
+_VERSION = checks.or_none(checks.narrowed(checks.name, lambda text: len(text) <= 100, "at most 100 characters"))
 _TASK = checks.of_class(Task, "tasks: put @task above the function; functions=[...] is for arq's")
 _SCHEDULE = checks.of_class(CronJob, "crontab(...), every(...), or what arq.cron() makes")
 _QUEUES = checks.narrowed(checks.names, lambda named: 0 < len(set(named)) == len(named), "a list of names, each once")
@@ -90,6 +91,8 @@ class WorkerOptions:
     """`host:port`, where it answers /healthz, /readyz, /metrics and /scale: see docs/kubernetes.md."""
     log_format: str = "text"
     """text or json."""
+    version: str | None = None
+    """What the application calls this state of its code; else `JOBS_VERSION` or `SENTRY_RELEASE` of the environment."""
     nice: int = 0
     """0 to 19: lets other processes of the machine, such as its web server, go first."""
     accept_pickle: bool = False
@@ -114,6 +117,7 @@ class WorkerKeywords(TypedDict, total=False):
     max_memory: Annotated[float | None, checks.or_none(checks.number, least=0.1)]
     health: Annotated[str | None, _HEALTH]
     log_format: Annotated[str, _FORMAT]
+    version: Annotated[str | None, _VERSION]
     nice: Annotated[int, partial(checks.count, most=19)]
     accept_pickle: Annotated[bool, checks.flag]
     queue_name: Annotated[str, keys.checked_queue_key]

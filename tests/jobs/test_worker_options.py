@@ -104,6 +104,7 @@ WORKER = {
                    ["", ":9101", "9101", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:9101", "[::1]", "a b:1",
                     "http://127.0.0.1:9101", "127.0.0.1:9101/", "127.0.0.1:٣", "a:1\n", 9101, True, LONG, *ODD]),
     "log_format": Kind(same("text", "json"), ["xml", "", 5, None, True, *ODD]),
+    "version": Kind(same("2026-12-01", "v" * 100, "早", None), ["", "v" * 101, "a,b", "a\nb", 5, True, *ODD]),
     "nice": Kind(same(0, 19), ["7", 20, -1, True, None, 2.5, *ODD]),
     "burst": FLAG,
     "on_startup": HOOK, "on_shutdown": HOOK, "on_job_start": HOOK, "on_job_end": HOOK, "after_job_end": HOOK,

@@ -30,6 +30,10 @@ redis.call('ZADD', WORKERS, now, worker)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - WORKER_FORGOTTEN_MS)
 redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 6 + tasks, 5 + tasks + facts))
 redis.call('PEXPIRE', WORKER .. worker, WORKER_FORGOTTEN_MS)
+local version = redis.call('HGET', WORKER .. worker, 'version') or ''
+if version ~= '' and redis.call('ZADD', VERSIONS, 'NX', now, version) == 1 then
+  redis.call('ZREMRANGEBYRANK', VERSIONS, 0, -VERSIONS_KEPT - 1)
+end
 if tasks > 0 then redis.call('HSET', TASKS, unpack(ARGV, 6, 5 + tasks)) end
 
 local minute = STATS .. math.floor(now / 60000)

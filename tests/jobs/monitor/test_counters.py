@@ -9,7 +9,7 @@ import pytest
 from jobs import group
 from jobs.client.connection import JobsRedis
 from jobs.monitor import Count, totals
-from jobs.monitor_site import counts_between, history, overview
+from jobs.monitor_site import history, overview, totals_between
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -40,7 +40,7 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     of_fail = [minute.count.states for minute in await history(connection, task="tests.fail") if minute.count]
     assert [states for states in of_fail if states] == [{"FAILURE": 1}]
     this = await now_ms(connection) // MINUTE_MS
-    for counts in (await counts_between(connection, this - 2, this), await totals(connection)):
+    for counts in ((await totals_between(connection, this - 2, this)).counts, await totals(connection)):
         assert counts["tests.log"].states == {"SUCCESS": 5, "REVOKED": 1}
         assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
         assert counts[""].failure_share == 1 / 8

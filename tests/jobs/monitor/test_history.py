@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from jobs import connect
 from jobs.client.connection import JobsRedis
-from jobs.monitor_site import RANGES, counts_between, history, tasks
+from jobs.monitor_site import RANGES, history, tasks, totals_between
 from jobs.store import keys
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
@@ -85,7 +85,7 @@ async def test_the_counts_of_any_time(connection: JobsRedis, written: dict[int, 
     last = await now_ms(connection) // 60_000 - 3
     for minutes in (1, 7, 59, 60, 61, 360, 1_441, 4_310):
         first = last - minutes + 1
-        counts = await counts_between(connection, first, last, patience_s=60)
+        counts = (await totals_between(connection, first, last, patience_s=60)).counts
 
         assert {task: counts[task].states for task in counts if task} == {
             task: states for task in TASKS if (states := states_of(written, first, last, task))

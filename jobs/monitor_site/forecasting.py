@@ -1,0 +1,122 @@
+"""Queues: does what waits there grow or shrink, when will it be done, and how many slots are missing."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..client.connection import JobsRedis
+from ..monitor.audit_log import AuditEntry, pauses
+from ..monitor.queue_list import QueueInfo, queues
+from ..monitor.worker_list import WorkerInfo, online
+from ..store.store import now
+from ..tasks.declarations import known_tasks
+from ..values.short_text import count, duration_text, time_text
+from .ranges import Interval, history, last_minutes, summed
+
+LOOK_BACK = 5  # Minutes of which the attempts are counted.
+GROWS_WITHIN = 3  # Minutes within which the depth is looked at: a burst a while ago is no growth.
+STEADY = 0.5  # A change of fewer jobs a minute is none.
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What goes in and out of a queue, in jobs a minute. None: too little is known."""
+
+    growth: float | None  # How many more become due than start.
+    out: float | None
+    """Attempts that ended of the tasks that are declared for it: an estimate, a call may name another queue."""
+    run_s: float | None  # How long one of these runs, on average.
+
+    @property
+    def into(self) -> float | None:
+        return None if self.out is None or self.growth is None else max(self.out + self.growth, 0)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A queue, and where it goes."""
+
+    queue: QueueInfo
+    slots: int  # Of the workers that take its jobs; they may serve other queues too.
+    depths: tuple[int | None, ...]  # How many jobs were due in each of the last 60 minutes, the last one now.
+    growth: float | None  # See Flow.
+    into: float | None
+    out: float | None
+    run_s: float | None
+    drains_s: float | None  # When nothing is due any more, if it goes on like this; None: it does not shrink.
+    slots_short: int
+    """How many slots more would hold it, by Little's law: the growth times how long a job runs. 0: it holds."""
+    words: str
+    """`drains in 6 min at 40/min`, `grows by 12/min: 3 more slots would hold it`, `steady`, or why nothing starts."""
+    paused_by: AuditEntry | None
+
+    @property
+    def line(self) -> str:
+        """All of it, for the command line."""
+        queue, by = self.queue, self.paused_by
+        oldest = f" (the oldest for {duration_text(queue.oldest_due_s)})" if queue.due else ""
+        lost = f" ({queue.lapsed:,} of lost workers)" if queue.lapsed else ""
+        figures = f"{queue.due:,} due{oldest}, {queue.running:,} running{lost}, {queue.scheduled:,} scheduled"
+        who = f" by {by.who} since {time_text(by.at)}" if by else ""
+        return f"{queue.name}: {figures}, {count(self.slots, 'slot')}: {self.words}{who}"
+
+
+async def queue_forecasts(connection: JobsRedis) -> list[Forecast]:
+    """Of every queue that is listed one by one, by name."""
+    workers = await online(connection)
+    return await forecasts(connection, workers, await queues(connection, workers), await history(connection))
+
+
+async def forecasts(
+    connection: JobsRedis, workers: Sequence[WorkerInfo], rows: Iterable[QueueInfo], minutes: Sequence[Interval]
+) -> list[Forecast]:
+    """Of these queues, by what is known already: the workers, and the last 60 minutes, of which the last is now."""
+    known, lately = await known_tasks(connection), (await last_minutes(connection, LOOK_BACK, math.inf)).counts
+    part = min(max((await now(connection) - minutes[-1].at).total_seconds() / 60, 0.01), 1)
+    rows = [row for row in rows if row.name]
+    by = await pauses(connection) if any(row.paused for row in rows) else {}
+    found = []
+    for row in rows:
+        depths = (*(minute.depths.get(row.name) for minute in minutes[:-1]), row.due)
+        own = summed(lately.get(name) for name, about in known.items() if about.queue == row.name)
+        ended, runs = sum(own.states.values()), sum(own.run.values())
+        out, run_s = ended / (LOOK_BACK - 1 + part) if ended else None, own.ms["run"] / 1000 / runs if runs else None
+        slots = sum(worker.max_jobs for worker in workers if worker.name in row.workers and not worker.quiet)
+        flow = Flow(growth_of(depths, part), out, run_s)
+        found.append(forecast(row, slots, flow, depths, by.get(row.name)))
+    return found
+
+
+def forecast(
+    queue: QueueInfo, slots: int, flow: Flow, depths: tuple[int | None, ...], by: AuditEntry | None
+) -> Forecast:
+    growth, drains_s, short = flow.growth if queue.due else None, None, 0
+    words = "steady" if queue.due and growth is not None else "too new to tell" if queue.due else "empty"
+    if growth is not None and growth <= -STEADY:
+        drains_s = queue.due / -growth * 60
+        words = f"drains in {duration_text(drains_s)} at {rate(-growth)}"
+    elif growth is not None and growth >= STEADY:
+        short = max(math.ceil(growth / 60 * flow.run_s), 1) if flow.run_s is not None else 0
+        words = f"grows by {rate(growth)}" + (f": {count(short, 'more slot')} would hold it" if short else "")
+    if queue.paused:
+        words = "paused"
+    elif not slots:
+        words = "no worker"
+    return Forecast(queue, slots, depths, flow.growth, flow.into, flow.out, flow.run_s, drains_s, short, words, by)
+
+
+def growth_of(depths: Sequence[int | None], part: float) -> float | None:
+    """By how many jobs a minute the depth has grown lately: the slope through its last points. They are a minute apart,
+    the last one is *part* of a minute later than the one before. None: they are too few, or too close together."""
+    ends = [*range(1 - GROWS_WITHIN, 1), part]
+    points = [(at, n) for at, n in zip(ends, depths[-len(ends) :], strict=False) if n is not None]
+    if len(points) < 2 or points[-1][0] - points[0][0] < 0.5:
+        return None
+    middle, mean = sum(at for at, _ in points) / len(points), sum(n for _, n in points) / len(points)
+    rise, spread = sum((at - middle) * (n - mean) for at, n in points), sum((at - middle) ** 2 for at, _ in points)
+    return float(rise / spread)
+
+
+def rate(a_minute: float) -> str:
+    """`40/s`, `12/min`."""
+    return f"{a_minute / 60:,.0f}/s" if a_minute >= 600 else f"{a_minute:,.0f}/min" if a_minute >= 1 else "<1/min"

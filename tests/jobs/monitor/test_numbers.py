@@ -1,0 +1,183 @@
+"""Forecasts of queues, what a version changed, jobs that run too long, and workers that are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.client.connection import JobsRedis
+from jobs.monitor_site import compare, long_runs, lost_workers, overview, queue_forecasts, versions
+from jobs.monitor_site.forecasting import growth_of
+from jobs.store.keys import Keys
+from jobs.store.store import now_ms
+from tests.jobs.commands.conftest import Cli, cli
+from tests.jobs.monitor.conftest import Reach, StartOnline
+from tests.jobs.worker import tasks
+from tests.jobs.worker.conftest import StartWorker
+from tests.waiting import wait_until
+
+__all__ = ["cli"]
+
+
+@given(st.integers(0, 10_000), st.floats(-500, 500), st.floats(0.01, 1), st.integers(2, 60))
+def test_what_grows_evenly_grows_by_so_much(first: int, slope: float, part: float, known: int) -> None:
+    ends = [*range(-58, 1), part]
+    depths = [round(first + slope * end) for end in ends]
+    seen = [None if n < 60 - known else depth for n, depth in enumerate(depths)]
+
+    growth = growth_of(seen, part)
+
+    if known == 2 and part < 0.5:
+        assert growth is None  # two points within half a minute
+    else:
+        assert growth == pytest.approx(slope, abs=1.1 / max(part, 0.5))
+
+
+async def note_depths(connection: JobsRedis, *due: int) -> None:
+    """As a worker notes how much is due in `default`, in the minutes before this one."""
+    this = await now_ms(connection) // 60_000
+    for before, n in enumerate(reversed(due), 1):
+        fields = {"|due|default": n, "|oldest|default": 1, "tests.nap|SUCCESS": 30, "tests.nap|run|11": 30}
+        await connection.hset(f"{Keys.STATS}{this - before}", mapping=fields | {"tests.nap|run_ms": 30 * 2_000})
+        await connection.expire(f"{Keys.STATS}{this - before}", 60)
+
+
+@pytest.mark.parametrize(
+    ("before", "paused", "words"),
+    [
+        ((0, 0, 12), False, "grows by "),
+        ((900, 600, 300), False, "drains in "),
+        ((40, 40, 40), False, "steady"),
+        ((), False, "too new to tell"),
+        ((0, 0, 12), True, "paused by command line on "),
+    ],
+)
+async def test_a_queue_says_where_it_goes(
+    connection: JobsRedis, start_worker: StartWorker, cli: Cli, before: tuple[int, ...], paused: bool, words: str
+) -> None:
+    await note_depths(connection, *before)
+    await start_worker(max_jobs=1, lease_renewal=0.1)
+    if paused:
+        await cli("control", "pause", "default")
+    await tasks.nap.apply_many([(60,)] * 41)
+
+    async def starts() -> bool:
+        [one] = await queue_forecasts(connection)
+        return one.slots == 1 and one.queue.due == (41 if paused else 40) and one.queue.running == (not paused)
+
+    await wait_until(starts, "the first one to run")
+    [line] = (await cli("queues")).lines
+    assert line.startswith("default: 4")
+    assert words in line, line
+    [one] = (await cli("queues", "--json")).json
+    assert (one["slots"], one["queue"]["due"]) == (1, 41 if paused else 40)
+    if words == "grows by ":
+        slots = round(one["growth"] / 60 * 2 + 0.5)  # each runs for 2 s
+        assert line.endswith(f": {slots} more slot{'s' if slots > 1 else ''} would hold it")
+        assert one["run_s"] == 2
+        assert one["into"] == pytest.approx(one["growth"] + one["out"])
+    await connection.delete(Keys.PAUSED)
+
+
+async def test_the_first_worker_of_a_version_marks_it(
+    connection: JobsRedis, start_online: StartOnline, start_worker: StartWorker, cli: Cli
+) -> None:
+    await start_online(SENTRY_RELEASE="shop@1")
+    await start_online(SENTRY_RELEASE="shop@1", JOBS_VERSION="2")
+    for version in ("3", "2"):
+        await start_worker(version=version, lease_renewal=0.1)
+
+    async def marked() -> list[str]:
+        found = [one.name for one in await versions(connection)]
+        return found if len(found) == 3 else []
+
+    assert await wait_until(marked, "all to be marked") == ["3", "2", "shop@1"]
+    said = await cli("inspect", "conf", "--json")
+    assert sorted(worker["version"] for worker in said.json.values()) == ["2", "2", "3", "shop@1"]
+    await connection.zadd(Keys.VERSIONS, {f"old {n}": n for n in range(100)})
+    await start_worker(version="4", lease_renewal=0.1)
+
+    async def bounded() -> bool:
+        return await connection.zcard(Keys.VERSIONS) == 100
+
+    await wait_until(bounded, "the oldest to be forgotten")
+    assert [one.name for one in await versions(connection)][:4] == ["4", "3", "2", "shop@1"]
+
+
+async def test_before_and_after_a_version(connection: JobsRedis, cli: Cli) -> None:
+    """What became worst comes first; of both times as many minutes count, not the one in which the version came."""
+    ms = await now_ms(connection)
+    marked = ms // 60_000 - 20
+    await connection.zadd(Keys.VERSIONS, {"2": marked * 60_000 + 5_000, "1": 1_000})
+    kinds = {  # run buckets and failures of a minute, before and after
+        "slower": ({"run|5": 10, "SUCCESS": 10}, {"run|8": 10, "SUCCESS": 10}),
+        "failing": ({"run|5": 10, "SUCCESS": 10}, {"run|5": 10, "SUCCESS": 9, "FAILURE": 1}),
+        "same": ({"run|5": 10, "SUCCESS": 10}, {"run|5": 10, "SUCCESS": 10}),
+        "better": ({"run|8": 10, "SUCCESS": 10}, {"run|5": 10, "SUCCESS": 10}),
+        "new": ({}, {"run|5": 10, "SUCCESS": 10}),
+    }
+    for minute in range(marked - 25, ms // 60_000 + 1):
+        for task, both in kinds.items():
+            counted = {"FAILURE": 500} if minute == marked or minute < marked - 20 else both[minute > marked]
+            for what, n in counted.items():
+                await connection.hset(f"{Keys.STATS}{minute}", f"{task}|{what}", n)
+                await connection.expire(f"{Keys.STATS}{minute}", 60)
+
+    found = await compare(connection)
+
+    assert found
+    assert (found.version.name, found.minutes, found.missing) == ("2", 20, 0)
+    assert [change.task for change in found.changes] == ["slower", "failing", "same", "better", "new"]
+    slower, failing = found.changes[:2]
+    assert (slower.before.jobs, slower.after.jobs, slower.after.failure_share) == (200, 200, 0)
+    assert (failing.before.failure_share, failing.after.failure_share) == (0, 0.1)
+    text = (await cli("versions")).lines
+    assert text[0].startswith("2: since 2")
+    assert text[3].startswith("  slower: p95 31 ms -> 250 ms, failing 0.0% -> 0.0%")
+    assert (await cli("versions", "nobody's")).code == 1
+    assert (await compare(connection, "1")) is not None
+
+
+async def test_a_job_that_runs_much_longer_than_usual_and_a_worker_that_is_gone(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach, cli: Cli
+) -> None:
+    await note_depths(connection, 0)  # the p95 of tests.nap is 2 s; nothing is known of the other one
+    dies = await start_online(LEASE="60")
+    stuck, other = await tasks.nap.delay(600), await tasks.block_until.delay("/never")
+    for result in (stuck, other):
+        await reach(result, "STARTED")
+    assert await long_runs(connection) == []
+    await connection.set(Keys.CLOCK, 20_000)
+
+    [run] = await long_runs(connection)
+    assert (run.id, run.task, run.usual_s) == (stuck.id, "tests.nap", pytest.approx(2, abs=0.1))
+    assert 20 <= run.run_s < 40
+    assert await long_runs(connection, "nobody") == []
+
+    async def shown() -> Any:
+        return [line for line in (await cli("status")).lines if stuck.id in line]
+
+    [line] = await wait_until(shown, "the worker to be back")
+    assert "runs for 2" in line
+    assert await lost_workers(connection) == []
+    dies.process.kill()
+    await connection.set(Keys.CLOCK, 60_000)
+
+    [lost] = await lost_workers(connection)
+    assert (lost.worker.running, len(lost.waiting)) == (2, 2)
+    assert "held 2 jobs, 2 still wait" in (await cli("inspect", "lost")).out
+    assert [one.worker.name for one in (await overview(connection)).lost] == [lost.worker.name]
+    await connection.set(Keys.CLOCK, 3_700_000)
+    assert await lost_workers(connection) == []
+
+
+async def test_a_worker_that_said_goodbye_is_not_lost(connection: JobsRedis, start_online: StartOnline) -> None:
+    ends = await start_online()
+    ends.process.terminate()
+    await ends.wait_until_ended()
+    await connection.set(Keys.CLOCK, 60_000)
+
+    assert await lost_workers(connection) == []
