@@ -162,7 +162,7 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel: Path) -> None:
     source = {
         f"quarq_{path.relative_to(ROOT).as_posix()}"
         for path in (ROOT / "jobs").rglob("*")
-        if path.is_file() and path.suffix in {".py", ".pyi", ".lua", ".typed", ".html", ".css", ".js", ".svg", ".txt"}
+        if path.is_file() and "__pycache__" not in path.parts
     }
     [metadata] = (name for name in archive.namelist() if name.endswith("/METADATA"))
     about = Parser().parsestr(archive.read(metadata).decode())
