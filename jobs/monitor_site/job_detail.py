@@ -11,6 +11,7 @@ from ..errors import EncodingError, ResultUnknown
 from ..monitor.job_row import JobRow, error_text
 from ..monitor.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
 from ..monitor.reasons import Reason, why
+from ..monitor.reruns import reruns_of
 from ..monitor.search import row_of, rows_of
 from ..store.notifications import TERMINAL
 from ..tasks.masking import REST, without_secrets
@@ -41,6 +42,8 @@ class JobDetail:
     progress: Any
     reasons: list[Reason]
     """Why it has not started, or not again after the death of its worker; [] if it runs or has ended."""
+    reruns: list[JobRow]
+    """The job that was called first, and those that ran it again, this one too; [] if none did."""
     can_retry: bool
     can_revoke: bool
     can_reschedule: bool
@@ -63,6 +66,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     children: list[str] = []
     with contextlib.suppress(EncodingError):  # a workflow of another version
         children = await members.children_of(connection, job_id)
+    reruns = await reruns_of(connection, job_id)
     result, error = await _outcome(connection, job_id, state)
     info, progress = await _reported(handle)
     is_kept = call is not None and call.args != [REST]  # of a pickled one only the name
@@ -80,6 +84,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         children_count=len(children),
         progress=progress,
         reasons=reasons,
+        reruns=reruns if len(reruns) > 1 else [],
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (is_kept or children != []),
         can_revoke=state not in ("", *TERMINAL),
         can_reschedule=state in ("PENDING", "RETRY"),

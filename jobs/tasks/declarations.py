@@ -21,8 +21,9 @@ class KnownTask:
 
     def packed(self) -> str:
         own = self.secrets
-        secrets = {"rest": own.rest, "places": own.places, "names": own.names, "parameters": own.parameters}
-        return json.dumps({"queue": self.queue, **secrets, "expires": self.expires}, ensure_ascii=False)
+        secrets = {"rest": own.rest, "places": own.places, "names": own.names}
+        takes = {"parameters": own.parameters, "by_name": own.by_name}
+        return json.dumps({"queue": self.queue, **secrets, **takes, "expires": self.expires}, ensure_ascii=False)
 
 
 KnownTasks: TypeAlias = Mapping[str, KnownTask]
@@ -52,8 +53,9 @@ def _read(stored: bytes | None) -> KnownTask | None:
     try:
         about: dict[str, Any] = json.loads(stored or b"")
         places = {int(place): str(name) for place, name in about["places"].items()}
-        parameters = tuple(map(str, about.get("parameters", ())))  # none: declared by a worker of before 0.2.0
-        secrets = Secrets(places, about["rest"], tuple(map(str, about["names"])), parameters)
+        # those of before 0.2.0 say only of secrets
+        names = (tuple(map(str, about.get(which, ()))) for which in ("names", "parameters", "by_name"))
+        secrets = Secrets(places, about["rest"], *names)
         return KnownTask(str(about["queue"]), secrets, about.get("expires"))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

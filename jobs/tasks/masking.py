@@ -54,9 +54,8 @@ class Secrets:
     places: Mapping[int, str] = field(default_factory=dict)  # place -> the parameter's name.
     rest: int = -1
     names: tuple[str, ...] = ()  # Secret ones that can only be given by name.
-    parameters: tuple[str, ...] = field(
-        default=(), compare=False
-    )  # Names of all places; of those from one on: `*rest`.
+    parameters: tuple[str, ...] = field(default=(), compare=False)  # Of all places; of those from one on: `*rest`.
+    by_name: tuple[str, ...] = field(default=(), compare=False)  # Others, and with `=` those that need not be given.
 
     def hide(self, name: str) -> bool:
         """Is the argument given by this name a secret, here or by what its worker says?"""
@@ -127,7 +126,11 @@ def _secrets_of_function(function: Callable[..., Any], bound: bool) -> Secrets:
     placed = (
         f"{'*' * (one.kind == one.VAR_POSITIONAL)}{one.name}" for one in parameters if one.kind not in by_name_only
     )
-    return Secrets(places, rest[0] if rest else -1, names, tuple(placed))
+    others = (one for one in parameters if one.kind in by_name_only or one.default is not one.empty)
+    by_name = (
+        "**" if one.kind == one.VAR_KEYWORD else one.name + "=" * (one.default is not one.empty) for one in others
+    )
+    return Secrets(places, rest[0] if rest else -1, names, tuple(placed), tuple(by_name))
 
 
 class _Masker:
