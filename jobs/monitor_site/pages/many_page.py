@@ -1,0 +1,124 @@
+"""Many jobs at once: which action for which jobs, then the plan as the question, then how far its run is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from ... import monitor
+from ...errors import QuarqError
+from ...monitor.reruns import reruns_of
+from .. import bulk_plan, bulk_start, live, request_args, viewers
+from ..acting import act
+from ..options import redis
+from ..query import parse
+from ..routes import blueprint
+from ..viewers import reader_zone, this_viewer
+from ..web.messages import Message, Refused, notify
+
+ACTIONS = {
+    "retry": "Run again",
+    "revoke": "Revoke",
+    "terminate": "Revoke, and stop those that run",
+    "move": "Move to another queue",
+    "purge": "Purge: revoke those that wait",
+}
+MOST_IDS = 500
+NO_WORKER = Message("no-worker", "No worker is online that can do this. Start one, or use the command below.")
+NOTHING = Message("nothing-to-do", "This plan has no job to act on.")
+STARTED = Message("started", "Started. It goes on when you leave this page.")
+STOP_REQUESTED = Message("stop-requested", "Stop requested. What it has done stays done.")
+GOES_ON = Message("goes-on", "It goes on from where it was.")
+
+
+@blueprint.get("/many")
+async def many() -> ResponseReturnValue:
+    """Choose an action and a query."""
+    viewers.require_acting()
+    return await _form({name: request_args.words(name) for name in ("action", "where", "queue", "rate")})
+
+
+@blueprint.post("/many/plan")
+async def make_plan() -> ResponseReturnValue:
+    """Count what would be done, and show it as a question. Changes no job."""
+    form = await request.form
+    typed = {name: form.get(name, "").strip()[:512] for name in ("action", "where", "queue", "rate")}
+    ids = [one for one in form.getlist("id") if one and one.isprintable() and len(one) <= request_args.MAX_LENGTH]
+    try:
+        wanted = ids[:MOST_IDS] or parse(typed["where"])
+        made = await bulk_plan.plan(
+            redis(), typed["action"], wanted, zone=reader_zone(), queue=typed["queue"], rate=typed["rate"]
+        )
+    except (QuarqError, ValueError) as error:
+        return await _form(typed, Message("no-plan", str(error)), ids), 400
+    return redirect(url_for("monitor.plan", id=made.id), 303)
+
+
+@blueprint.get("/many/plan")
+async def plan() -> ResponseReturnValue:
+    """The plan with its button; once it is started, how far it is."""
+    plan_id = request_args.query("id")
+
+    async def look() -> dict[str, Any]:
+        made = await _plan(plan_id)
+        runs = await reruns_of(redis(), bulk_start.run_id(made))
+        queue = "" if runs else await bulk_start.queue_for_runs(redis())
+        return {"plan": made, "run": runs[-1] if runs else None, "queue": queue, "labels": ACTIONS}
+
+    return await live.page("monitor/plan.html", look)
+
+
+@blueprint.post("/many/start")
+async def start_plan() -> ResponseReturnValue:
+    """Have a worker do it. Pressed twice, it is started once."""
+    made = await _plan(await request_args.form("id"))
+    run = await bulk_start.start(redis(), made, this_viewer().name) if made.jobs else None
+    await notify(STARTED if run else NO_WORKER if made.jobs else NOTHING, "success" if run else "error")
+    return redirect(url_for("monitor.plan", id=made.id), 303)
+
+
+@blueprint.post("/many/stop")
+async def stop_plan() -> ResponseReturnValue:
+    """Stop the run where it is."""
+    made, run = await _run_of(await request_args.form("id"))
+
+    async def do() -> Message:
+        if await monitor.revoke(redis(), run, terminate=True) not in ("PENDING", "STARTED", "RETRY"):
+            raise Refused("ended", "Too late: the run has already ended.")
+        return STOP_REQUESTED
+
+    return await act("stop many", run, do, url_for("monitor.plan", id=made.id))
+
+
+@blueprint.post("/many/go-on")
+async def continue_plan() -> ResponseReturnValue:
+    """Go on with a run that was stopped or has failed."""
+    made, run = await _run_of(await request_args.form("id"))
+
+    async def do() -> Message:
+        await monitor.retry(redis(), run)
+        return GOES_ON
+
+    return await act("go on with many", run, do, url_for("monitor.plan", id=made.id))
+
+
+async def _plan(plan_id: str) -> bulk_plan.Plan:
+    try:
+        return await bulk_plan.read_plan(redis(), plan_id)
+    except QuarqError:
+        request_args.not_found()
+
+
+async def _run_of(plan_id: str) -> tuple[bulk_plan.Plan, str]:
+    made = await _plan(plan_id)
+    runs = await reruns_of(redis(), bulk_start.run_id(made))
+    return made, runs[-1].id if runs else request_args.not_found()
+
+
+async def _form(typed: dict[str, str], error: Message | None = None, ids: list[str] | None = None) -> str:
+    queues = await monitor.queue_names(redis())
+    return await render_template(
+        "monitor/many.html", typed=typed, error=error, ids=ids or [], actions=ACTIONS, queues=queues[:200]
+    )
