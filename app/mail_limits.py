@@ -18,6 +18,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHARE_OF_NETWORK = 4
 """The limit for an IPv6 /48, in multiples of one client's. A customer with a /48 has 65,536 clients."""
 
+RUN_AGAIN = (
+    "monitor.retry_job", "monitor.run_edited", "monitor.run_task", "monitor.start_plan", "monitor.continue_plan",
+)  # fmt: skip
+"""The pages of the monitor that run jobs again, one or many. They have no limit of their own: each mail was counted
+when it was asked for, and claims its row before it leaves, so that it leaves once however many jobs run again."""
+
 Allowances = tuple[tuple[int, int], ...]
 """Pairs (n, period in seconds): n mails at once, then n more per period."""
 
@@ -82,7 +88,7 @@ ACTIONS = {
     ),
     "digest": Action(
         sent_by="app.digest.batch.Batch._send",
-        routes=("digest.run_now", "digest.act", "monitor.run_schedule", "monitor.retry_job"),
+        routes=("digest.run_now", "digest.act", "monitor.run_schedule", *RUN_AGAIN),
         by_account=((60, HOUR),),
         besides="at most 10 digests in 24 hours; one email of each to a subscriber; `DIGEST_RATE` a second",
     ),

@@ -31,7 +31,11 @@ from settings import Settings
 from tests.app.visitor import TOKEN, Visitor
 
 ASK_FOR_ONE = {
-    f"/monitor/{what}" for what in ("job", "error", "worker", "task", "workflow", "queue/purge", "schedule/run")
+    f"/monitor/{what}"
+    for what in (
+        *("ask", "job", "job/edit", "error", "many/plan", "worker", "task", "task/run", "workflow"),
+        *("queue/purge", "schedule/run"),
+    )
 }
 """Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""
 

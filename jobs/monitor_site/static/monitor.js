@@ -108,10 +108,6 @@ button.addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
 addEventListener("pagehide", disconnect);
 addEventListener("pageshow", connect);
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !confirm(question)) event.preventDefault();
-});
 
 // What one press could not end: the page is the answer to a press, so it may press the next time itself.
 document.querySelector("form[data-goes-on]")?.requestSubmit();

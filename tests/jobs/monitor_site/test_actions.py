@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from html import unescape
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -261,12 +262,15 @@ async def test_a_workflow_goes_on_from_what_failed(connection: JobsRedis, worker
     workflow = await chord([echo.s(1), fail.s("no luck")], echo.s()).delay()
     await workflow.get(propagate=False, timeout=20)
     await owner.get(f"/monitor/workflow?id={workflow.id}")
+    question = next(unescape(action) for action in owner.marks.actions if "what=retry" in action)
+    await owner.get(question)
+    assert owner.marks.counts == {"asked": 2}  # what failed, and what was to follow
     assert "/monitor/job/retry" in owner.marks.actions
 
     succeeded, failed = (Result(f"{workflow.id}:0.{n}", connection) for n in (0, 1))
     before = [(await member.info()).started for member in (succeeded, failed)]
 
-    await owner.post("/monitor/job/retry", page=f"/monitor/workflow?id={workflow.id}", id=workflow.id)
+    await owner.post("/monitor/job/retry", page=question, id=workflow.id)
 
     async def again() -> bool:
         with suppress(Exception):  # unknown for the moment between

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, expect
 from quart import Quart
 
-from jobs import connect, group, monitor, monitor_app
+from jobs import connect, group, monitor, monitor_app, monitor_site
 from jobs.client.decorator import signature
 from settings import ROOT
 from tests.app.browsing import problems, tab
@@ -118,6 +118,7 @@ async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis
         members = await group(multiply.clone((i, i)) for i in range(3)).delay()
         await members.get(timeout=20)
         [worker] = await monitor.workers(redis)
+        plan = await monitor_site.plan(redis, "revoke", [job.id])
 
     assert (await alone.browser.get("/")).headers["location"] == "/sign-in"
     assert await alone.sign_in(alone.browser) == 303
@@ -127,6 +128,7 @@ async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis
         if path == "/schedule/run":
             continue
         known = {"job": {"id": job.id}, "workflow": {"id": members.id}, "worker": {"name": worker.name}}
+        known |= {"ask": {"what": "pause", "name": "default"}, "edit": {"id": job.id}, "plan": {"id": plan.id}}
         values = known.get(endpoint, {"name": "default" if endpoint == "purge" else "quickstart.multiply"})
         page = await alone.browser.get(path, params=values)
         assert page.status_code == 200, (path, page.text)

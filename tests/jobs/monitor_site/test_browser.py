@@ -11,6 +11,7 @@ from jobs import JobsRedis, group, monitor
 from jobs.monitor_site.actions import of_queues
 from tests.app.browsing import problems, tab
 from tests.jobs.monitor_site.shop import CHINESE, Shop, echo, fail, shop
+from tests.jobs.monitor_site.watching import store_schedule
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -81,12 +82,13 @@ async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(
 ) -> None:
     """Forms come by it without a token: the page puts its own in."""
     page = await tab(browser)
-    await page.goto(f"{served}/queues")
+    await store_schedule(connection)
+    await page.goto(f"{served}/schedules")
     await expect(page.locator("#live-state")).to_have_text("Live")
 
     await page.locator("#pause").click()
     await expect(page.locator("#live-state")).to_have_text("Paused")
-    await monitor.pause(connection, "default")
+    await monitor.pause_schedule(connection, "stored")
     await page.wait_for_timeout(1500)  # longer than a look takes: nothing may come
     assert await page.locator("[data-state=paused]").count() == 0
 
@@ -94,7 +96,7 @@ async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(
     await page.locator("[data-state=paused]").wait_for()
     await page.get_by_role("button", name="Resume", exact=True).click()
     await page.locator("[data-notice=resumed]").wait_for()
-    assert not any(queue.paused for queue in await monitor.queues(connection))
+    assert not any(schedule.paused for schedule in await monitor.schedules(connection))
 
 
 async def test_a_long_queue_is_emptied_by_one_press(

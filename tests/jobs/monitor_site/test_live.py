@@ -13,7 +13,7 @@ from jobs.monitor_site import live
 from jobs.monitor_site.application import Monitor
 from tests.app.visitor import Visitor
 from tests.jobs.monitor_site.shop import echo
-from tests.jobs.monitor_site.watching import STREAM, read, watching
+from tests.jobs.monitor_site.watching import STREAM, read, store_schedule, watching
 from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 
@@ -110,8 +110,8 @@ async def test_who_may_only_look_shares_no_part_with_who_may_act(
         async with watching(Visitor(app), "/queues", {"X-User": name}) as stream:
             parts[name] = await read(stream, "</table>")
 
-    assert "/queue/resume" in parts["ben"]
-    assert "<form" not in parts["ann"]
+    assert "/ask?what=resume" in parts["ben"]
+    assert "/ask" not in parts["ann"]
     assert "ann" not in parts["ann"]
 
 
@@ -133,12 +133,12 @@ async def test_there_are_only_so_many_streams(fast: None, monkeypatch: pytest.Mo
 async def test_what_all_browsers_get_holds_nobody_s_token(
     fast: None, app: Monitor, connection: JobsRedis, owner: Visitor
 ) -> None:
-    await monitor.pause(connection, "default")
-    await owner.get("/monitor/queues")
+    await store_schedule(connection)
+    await owner.get("/monitor/schedules")
     token = owner.token()
     assert token
 
-    async with watching(owner) as stream:
+    async with watching(owner, "/monitor/schedules") as stream:
         part = await read(stream, "</table>")
 
     assert token not in part

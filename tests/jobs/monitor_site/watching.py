@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from jobs import JobsRedis
+from jobs.store.keys import Keys
 from tests.app.visitor import Visitor
 
 STREAM = {"Accept": "text/event-stream"}
@@ -22,6 +24,13 @@ async def watching(
         await connection.send_complete()
         yield connection
         await connection.disconnect()
+
+
+async def store_schedule(connection: JobsRedis, name: str = "stored") -> None:
+    """One that a worker declared long ago: its page has forms."""
+    about = {"task": "x", "when": "y", "queue": "default", "payload": b"", "expires": "", "id": "", "seen": "1"}
+    await connection.hset(Keys.SCHEDULE + name, mapping=about)  # type: ignore[misc]
+    await connection.sadd(Keys.SCHEDULES, name)  # type: ignore[misc]
 
 
 async def read(connection: Any, until: str, timeout_s: float = 10) -> str:

@@ -1,0 +1,126 @@
+"""The questions before what destroys, or affects more than one job: what it will do, and to how many."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from quart import render_template, url_for
+from quart.typing import ResponseReturnValue
+
+from ... import monitor
+from ...client.connection import JobsRedis
+from ...monitor.search import row_of
+from ...workflows import members
+from .. import request_args, viewers
+from ..options import redis
+from ..routes import blueprint
+
+
+@dataclass(frozen=True)
+class Question:
+    """*sentence* says what happens, *jobs* to how many; None: to none. The button sends *fields* to *endpoint*."""
+
+    sentence: str
+    jobs: int | None
+    label: str
+    endpoint: str
+    back: str
+    fields: dict[str, str] = field(default_factory=dict)
+    is_harm: bool = True
+
+
+@blueprint.get("/ask")
+async def ask() -> ResponseReturnValue:
+    """One question. Its button is the only one on any page that leads to the action."""
+    viewers.require_acting()
+    what, name = request_args.query("what"), request_args.query("name")
+    if what not in QUESTIONS:
+        request_args.not_found()
+    question = await QUESTIONS[what](redis(), name)
+    return await render_template("monitor/question.html", question=question, name=name)
+
+
+async def _revoke(connection: JobsRedis, job_id: str) -> Question:
+    row = await row_of(connection, job_id) or request_args.not_found()
+    n = await _unended(connection, job_id)
+    sentence = "The job will not start. It ends as REVOKED, and can be run again as a new job."
+    if n:
+        sentence = "The workflow ends as REVOKED, and all of its steps that have not ended with it. It can be retried."
+    elif row.state == "STARTED":
+        sentence = "The current attempt goes on, and no further one starts."
+    back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
+    label = "Cancel retries" if row.state == "STARTED" and not n else "Revoke"
+    return Question(sentence, n + 1, label, "monitor.revoke_job", back, fields)
+
+
+async def _stop(connection: JobsRedis, job_id: str) -> Question:
+    n = await _unended(connection, job_id)
+    sentence = "It is stopped in the middle of its work, and ends as REVOKED. What it has done so far stays done."
+    back, fields = url_for("monitor.job", id=job_id), {"id": job_id, "terminate": "1"}
+    return Question(sentence, n + 1, "Stop now", "monitor.revoke_job", back, fields)
+
+
+async def _retry(connection: JobsRedis, job_id: str) -> Question:
+    tree = await members.tree_of(connection, job_id)
+    n = len(await members.to_do_again(connection, job_id, tree)) if tree else 1
+    sentence = "The workflow goes on from what failed: these steps run again, and what has succeeded is kept."
+    if not tree:
+        sentence = "It is queued again, as a new job with the same arguments."
+    back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
+    return Question(sentence, n, "Run again", "monitor.retry_job", back, fields, is_harm=False)
+
+
+async def _pause(connection: JobsRedis, name: str) -> Question:
+    [queue] = await monitor.queues_named(connection, [name])
+    sentence = "None of the jobs of this queue starts until somebody resumes it. What runs goes on."
+    back = url_for("monitor.queues")
+    return Question(sentence, queue.due + queue.scheduled, "Pause", "monitor.pause_queue", back, {"name": name})
+
+
+async def _resume(connection: JobsRedis, name: str) -> Question:
+    [queue] = await monitor.queues_named(connection, [name])
+    back = url_for("monitor.queues")
+    return Question(
+        "The jobs of this queue start again at once, as workers have room.",
+        queue.due, "Resume", "monitor.resume_queue", back, {"name": name}, is_harm=False,
+    )  # fmt: skip
+
+
+async def _quiet(connection: JobsRedis, name: str) -> Question:
+    sentence = "The worker takes no new jobs. Its running jobs go on. Only a restart of the worker undoes this."
+    return await _worker(connection, name, sentence, "Quiet", "monitor.quiet_worker")
+
+
+async def _stop_worker(connection: JobsRedis, name: str) -> Question:
+    sentence = "The worker finishes its running jobs, releases those that take too long to other workers, and exits."
+    return await _worker(connection, name, sentence, "Stop worker", "monitor.stop_worker")
+
+
+async def _worker(connection: JobsRedis, name: str, sentence: str, label: str, endpoint: str) -> Question:
+    running = await monitor.running(connection, name)
+    return Question(sentence, len(running), label, endpoint, url_for("monitor.worker", name=name), {"name": name})
+
+
+async def _forget(connection: JobsRedis, name: str) -> Question:
+    sentence = "The schedule and its history are removed. It comes back, without them, if a worker declares it."
+    back = url_for("monitor.schedules")
+    return Question(sentence, None, "Forget", "monitor.forget_schedule", back, {"name": name})
+
+
+async def _unended(connection: JobsRedis, job_id: str) -> int:
+    """How many members of this workflow have not ended; 0 if it is none."""
+    tree = await members.tree_of(connection, job_id)
+    return len(await members.unended(connection, job_id, tree)) if tree else 0
+
+
+QUESTIONS: dict[str, Callable[[JobsRedis, str], Awaitable[Question]]] = {
+    "revoke": _revoke,
+    "stop": _stop,
+    "retry": _retry,
+    "pause": _pause,
+    "resume": _resume,
+    "quiet": _quiet,
+    "stop-worker": _stop_worker,
+    "forget": _forget,
+}
