@@ -70,3 +70,15 @@ async def test_errors_say_what_is_wrong(program: Program, path: str, status: int
 
     assert (program.status, found["error"]["code"]) == (status, code)
     assert words in found["error"]["message"]
+
+
+async def test_it_says_where_queues_go_and_what_is_stuck(sold: Shop, program: Program) -> None:
+    rows = (await program.get("/forecasts"))["rows"]
+
+    assert [row["queue"]["name"] for row in rows] == ["default", "mail"]
+    assert rows[0]["queue"]["scheduled"] >= 3
+    assert {row["words"] for row in rows} <= {"empty", "steady", "too new to tell"}
+    assert (await program.get("/long-runs"))["rows"] == (await program.get("/lost-workers"))["rows"] == []
+    assert (await program.get("/versions"))["rows"] == []
+    await program.get("/comparison")
+    assert program.status == 404
