@@ -39,8 +39,8 @@ class Figures:
         return cls(count.states, count.failure_share, run_s, run_p50, run_p95, wait_s, wait_p50, wait_p95)
 
 
-INSTEAD = {Count: Figures.of}
-"""What is shown of values of some classes."""
+INSTEAD: dict[Any, Any] = {Count: Figures}
+"""What is made of values of some classes, by `of`."""
 
 
 def plain(value: Any) -> Any:
@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
     Of a dataclass the fields; times are in ISO 8601.
     """
     if type(value) in INSTEAD:
-        value = INSTEAD[type(value)](value)
+        value = INSTEAD[type(value)].of(value)
     if is_dataclass(value) and not isinstance(value, type):
         value = {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Mapping):

@@ -50,6 +50,19 @@ class Done:
         return cls(outcome.code, str(outcome))
 
 
+@dataclass(frozen=True)
+class Failure:
+    code: str  # Stays when the sentence is rewritten.
+    message: str  # What is wrong, and what to do.
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why something failed, or was refused."""
+
+    error: Failure
+
+
 def answer(value: Any, status: int = 200) -> Response:
     # a lone surrogate, which UTF-8 has no bytes for, becomes JSON's own escape
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
@@ -69,7 +82,7 @@ def prepare(app: Quart) -> None:
 
 
 def error(status: int, code: str, message: str) -> Response:
-    return answer({"error": {"code": code, "message": message}}, status)
+    return answer(Failed(Failure(code, str(message))), status)
 
 
 def _error(status: int, sentence: str | None, standard: str) -> Response | None:

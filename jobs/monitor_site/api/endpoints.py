@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar, get_type_hints
 
 from quart import Blueprint, Response
@@ -31,21 +32,34 @@ class NameConverter(BaseConverter):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An address and its method. `path` has its variables in braces; `wanted`: the parameters that are not in it."""
+    """An address and its method. `path` has its variables in braces."""
 
     method: str
     path: str
     function: Callable[..., Awaitable[Any]]
-    wanted: Mapping[str, given.Wanted]
-    hints: Mapping[str, Any]
 
     @property
     def name(self) -> str:
         return self.function.__name__
 
-    @property
+    @cached_property
     def in_path(self) -> list[str]:
         return re.findall(r"\{(\w+)\}", self.path)
+
+    @cached_property
+    def wanted(self) -> dict[str, given.Wanted]:
+        """The parameters that are not in the path."""
+        parameters = inspect.signature(self.function).parameters.items()
+        return {name: given.wanted(one, self._hints[name]) for name, one in parameters if name not in self.in_path}
+
+    @property
+    def returned(self) -> Any:
+        """What it answers; an Action: what that does."""
+        return self._hints["return"]
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.function, include_extras=True)
 
 
 ENDPOINTS: list[Endpoint] = []
@@ -55,7 +69,7 @@ def read(path: str) -> Callable[[F], F]:
     """Answer a GET of this path with what the function returns."""
 
     def add(function: F) -> F:
-        endpoint = _endpoint("GET", path, function)
+        endpoint = Endpoint("GET", path, function)
 
         async def view(**variables: str) -> Response:
             values = given.in_path(variables) | given.in_query(endpoint.wanted)
@@ -68,30 +82,24 @@ def read(path: str) -> Callable[[F], F]:
     return add
 
 
-def write(path: str) -> Callable[[Callable[..., Awaitable[Action]]], Callable[..., Awaitable[Action]]]:
-    """At a POST to this path, carry out the Action that the function returns, with its entry in the audit log."""
+def write(path: str) -> Callable[[F], F]:
+    """At a POST to this path, carry out the Action that the function returns, with its entry in the audit log. What is
+    no Action is the answer itself."""
 
-    def add(function: Callable[..., Awaitable[Action]]) -> Callable[..., Awaitable[Action]]:
-        endpoint = _endpoint("POST", path, function)
+    def add(function: F) -> F:
+        endpoint = Endpoint("POST", path, function)
 
         @csrf.json_only
         async def view(**variables: str) -> Response:
             values = given.in_path(variables) | await given.in_body(endpoint.wanted)
             with refusals():
-                return answer(Done.of(await done(await function(**values))))
+                found = await function(**values)
+                return answer(Done.of(await done(found)) if isinstance(found, Action) else found)
 
         _add(endpoint, view)
         return function
 
     return add
-
-
-def _endpoint(method: str, path: str, function: Callable[..., Awaitable[Any]]) -> Endpoint:
-    hints = get_type_hints(function, include_extras=True)
-    endpoint = Endpoint(method, path, function, {}, hints)
-    parameters = inspect.signature(function).parameters
-    others = {name: given.wanted(one, hints[name]) for name, one in parameters.items() if name not in endpoint.in_path}
-    return Endpoint(method, path, function, others, hints)
 
 
 def _add(endpoint: Endpoint, view: Callable[..., Awaitable[Response]]) -> None:

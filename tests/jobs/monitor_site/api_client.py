@@ -1,14 +1,16 @@
-"""A program that asks the API of a monitor."""
+"""A program that asks the API of a monitor. Every answer must be as docs/openapi.json says."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 from quart import Quart
 from werkzeug.datastructures import Headers
 
 from jobs import Viewer, monitor_app
+from tests.openapi.checking import problem
 
 VIEWERS = {"acting": Viewer("ann", can_act=True), "reading": Viewer("bob")}
 
@@ -41,4 +43,6 @@ class Program:
         self.status, self.headers = response.status_code, response.headers
         assert self.headers["Content-Type"] == "application/json"
         assert self.headers["X-Content-Type-Options"] == "nosniff"
-        return json.loads(await response.get_data(as_text=True))
+        answer = json.loads(await response.get_data(as_text=True))
+        assert problem(method, unquote(path.partition("?")[0]), self.status, answer) == ""
+        return answer
