@@ -7,12 +7,17 @@ import re
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from settings import ROOT
+from tests.app.running_site import free_port
+from tests.app.visitor import TOKEN
 from tests.venv import build_wheel, install, make_venv
 from tests.waiting import wait_until
 
@@ -172,7 +177,7 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel: Path) -> None:
     assert sum(name.endswith(".lua") for name in source) > 5
     assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     assert (about["Name"], about["License-Expression"]) == ("quarq-jobs", "MIT")
-    assert {"metrics", "otel", "watch"} <= {*about.get_all("Provides-Extra", [])}
+    assert {"metrics", "monitor", "otel", "watch"} <= {*about.get_all("Provides-Extra", [])}
 
 
 async def test_the_quickstart_and_the_commands(python: Path, tmp_path: Path, redis_url: str) -> None:
@@ -200,6 +205,38 @@ async def test_the_quickstart_and_the_commands(python: Path, tmp_path: Path, red
     finally:
         worker.terminate()
         worker.wait()
+
+
+async def test_the_monitor_serves_pages_with_its_extra_and_says_what_is_missing_without(
+    python: Path, wheel: Path, tmp_path: Path, redis_url: str
+) -> None:
+    command = [python, "-m", "quarq_jobs", "--redis-url", redis_url, "monitor", "--port", str(port := free_port())]
+    asked: dict[str, Any] = {"cwd": tmp_path, "env": clean(), "text": True}
+    for missing in (command, [python, "-c", "from quarq_jobs import monitor_app"]):
+        ran = subprocess.run(missing, capture_output=True, check=False, **asked)
+        assert ran.returncode == 1
+        assert "pip install 'quarq-jobs[monitor]'" in ran.stderr
+    install(python, f"{wheel}[monitor]")
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, **asked) as monitor:
+        try:
+            assert monitor.stdout is not None
+            link = monitor.stdout.readline().split()[-1]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
+
+                async def opened() -> httpx.Response | None:
+                    with suppress(httpx.TransportError):
+                        return await browser.get(link)
+                    return None
+
+                page = await wait_until(opened, "the monitor to answer", timeout_s=30)
+                [token] = TOKEN.findall(page.text)
+                assert (await browser.post(link, data={"csrf_token": token})).status_code == 303
+                for path in ("/", "/jobs", "/static/monitor.css", "/static/monitor.js"):
+                    assert (await browser.get(path)).status_code == 200, path
+        finally:
+            monitor.terminate()
+    assert monitor.returncode == 0
 
 
 def test_type_checkers_read_the_installed_types(python: Path, tmp_path: Path) -> None:

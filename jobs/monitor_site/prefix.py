@@ -31,6 +31,8 @@ class Prefix:
 
     def inside(self, root: str, path: str, raw: str = "") -> str:
         """The part of *path* that names a page. *raw*: the path as the client sent it, or ''."""
+        if raw and not raw.endswith("/"):
+            path = path.rstrip("/") or "/"  # Litestar adds a slash
         if not root or raw == root + path:
             return path
         ends = [root[at:] for at, character in enumerate(root) if character == "/"]  # `/a/b`, and `/b` if half is taken

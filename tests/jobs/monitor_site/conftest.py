@@ -9,17 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from jinja2 import FileSystemBytecodeCache
 
 from jobs import JobsRedis, Viewer, connect, monitor_app
 from jobs.monitor_site.application import Monitor
 from tests.app.visitor import Visitor
 from tests.browser import browser
+from tests.jobs.monitor_site.compiled import compiled
 
 __all__ = ["browser"]
-
-TEMPLATES = FileSystemBytecodeCache(pattern="quarq_monitor_%s")
-"""To compile them for each test would take most of its time."""
 
 
 @pytest.fixture
@@ -37,8 +34,7 @@ async def app(redis_url: str) -> AsyncIterator[Monitor]:
         title="Monitor",
         prefix="/monitor",
     )
-    app.jinja_env.bytecode_cache = TEMPLATES
-    yield app
+    yield compiled(app)
     await app.close()
 
 

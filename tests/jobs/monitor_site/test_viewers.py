@@ -19,6 +19,7 @@ from jobs.errors import SettingsMistake
 from jobs.monitor_site.application import Monitor
 from tests.app.marks import Marks
 from tests.app.visitor import TOKEN
+from tests.jobs.monitor_site.compiled import compiled
 from tests.jobs.monitor_site.shop import echo, shop_worker
 from tests.redis_server import RedisServer
 from tests.waiting import wait_until
@@ -28,7 +29,7 @@ FOR_READERS = "/zone"
 
 
 def visiting(app: Monitor, base_url: str = HERE, **options: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, **options), base_url=base_url)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=compiled(app), **options), base_url=base_url)
 
 
 def addresses(app: Monitor, method: str) -> list[str]:
