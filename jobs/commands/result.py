@@ -49,7 +49,7 @@ async def result_command(context: Context, job_id: str, with_traceback: bool) ->
     if with_traceback:
         data["traceback"] = _traceback(info, value)
         lines = data["traceback"].rstrip().expandtabs().split("\n")
-    return Answer(data | {"error": error}, lines, code=1)
+    return Answer(data | {"error": error}, lines, await _reruns(context, job_id), code=1)
 
 
 @click.command("why")
@@ -59,7 +59,14 @@ async def why_command(context: Context, job_id: str) -> Answer:
     """Why a job has not started: every reason there is. Exit code 1 for an unknown id."""
     reasons = await monitor.why(context.redis, job_id)
     lines = [f"{job_id}: {reason.text}" for reason in reasons]
-    return Answer(reasons, lines, code=int(reasons[0].code == "unknown"))
+    return Answer(reasons, lines, await _reruns(context, job_id), code=int(reasons[0].code == "unknown"))
+
+
+async def _reruns(context: Context, job_id: str) -> list[str]:
+    """The other jobs that are this one: the one that was called first, and those that ran it again."""
+    rows, first = await monitor.reruns_of(context.redis, job_id), monitor.original_of(job_id)
+    others = [row for row in rows if row.id != job_id]
+    return [f"{'Runs again' if row.id == first else 'Run again as'} {row.id}: {row.state}" for row in others]
 
 
 def _traceback(info: monitor.JobInfo | None, error: BaseException) -> str:

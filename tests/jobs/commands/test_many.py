@@ -103,6 +103,20 @@ async def mail(self: Any, order: int) -> None:
         raise TimeoutError
 
 
+async def test_why_and_result_name_the_other_runs(cli: Cli, connection: JobsRedis, start_worker: StartWorker) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    [shown] = re.findall(r"\$ python -m quarq_jobs why order:4711\n(.+?)```", page, re.DOTALL)
+    await start_worker(tasks=[mail])
+    first = await mail.apply_async((1,), task_id="order:4711")
+    await first.get(timeout=10, propagate=False)
+    await Result(await monitor.retry(connection, first.id)).get(timeout=10)
+
+    assert (await cli("why", first.id)).out == shown
+    assert (await cli("why", "-q", first.id)).lines == shown.splitlines()[:1]
+    assert (await cli("result", first.id)).lines[1:] == shown.splitlines()[1:]
+    assert (await cli("why", f"{first.id}~2")).lines[1] == "Runs again order:4711: FAILURE"
+
+
 async def test_the_documented_example(cli: Cli, connection: JobsRedis, start_worker: StartWorker) -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text().partition("## Many jobs at once")[2]
     planned, done = re.findall(r"```console\n\$ python -m quarq_jobs (.+?)\n(.+?)```", page, re.DOTALL)[:2]
