@@ -80,5 +80,6 @@ async def test_it_says_where_queues_go_and_what_is_stuck(sold: Shop, program: Pr
     assert {row["words"] for row in rows} <= {"empty", "steady", "too new to tell"}
     assert (await program.get("/long-runs"))["rows"] == (await program.get("/lost-workers"))["rows"] == []
     assert (await program.get("/versions"))["rows"] == []
-    await program.get("/comparison")
+    assert await program.get("/comparison") is None
+    await program.get("/comparison", version="none")
     assert program.status == 404

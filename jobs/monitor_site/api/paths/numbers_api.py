@@ -28,9 +28,11 @@ async def versions() -> Rows[seen_versions.Version]:
 
 
 @read("/comparison")
-async def comparison(version: Version = "") -> seen_versions.Comparison:
-    """Each task before and since a version, in two times of equal length; what became worst comes first."""
-    return await seen_versions.compare(redis(), version, PATIENCE_S) or not_found()
+async def comparison(version: Version = "") -> seen_versions.Comparison | None:
+    """Each task before and since a version, in two times of equal length; what became worst comes first. Nothing while
+    no worker has reported one."""
+    found = await seen_versions.compare(redis(), version, PATIENCE_S)
+    return not_found() if version and found is None else found
 
 
 @read("/long-runs")
