@@ -9,6 +9,7 @@ from .. import monitor
 from ..values.short_text import duration_text
 from . import tracebacks
 from .routes import blueprint
+from .schedule_words import in_words
 from .viewers import reader_zone
 from .web import moments
 
@@ -80,6 +81,19 @@ def clock(at: datetime) -> str:
     local = moments.local(at, reader_zone())
     year = "" if local.year == datetime.now(UTC).year else f" {local.year}"
     return f"{local:%-d %b}{year} {local:%H:%M:%S}"
+
+
+@blueprint.app_template_filter()
+def clock_after(at: datetime, before: datetime) -> str:
+    """`clock`, without the day if that is the one of the time *before* it."""
+    earlier, day, time = moments.local(before, reader_zone()), *clock(at).rsplit(" ", 1)
+    return time if moments.local(at, reader_zone()).date() == earlier.date() else f"{day} {time}"
+
+
+@blueprint.app_template_filter()
+def when_in_words(when: str) -> str:
+    """When a schedule is due."""
+    return in_words(when)
 
 
 @blueprint.app_template_filter()

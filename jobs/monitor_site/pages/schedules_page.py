@@ -18,7 +18,9 @@ from ..routes import blueprint
 @blueprint.get("/schedules")
 async def schedules() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        return {"schedules": await monitor.schedules(redis()), "questions": given().questions}
+        found = await monitor.schedules(redis())
+        last = await monitor.rows_of(redis(), [schedule.last_id for schedule in found if schedule.last_id])
+        return {"schedules": found, "jobs": {row.id: row for row in last}, "questions": given().questions}
 
     return await live.page("monitor/schedules.html", look)
 
