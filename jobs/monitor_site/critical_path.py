@@ -24,11 +24,9 @@ def deciding(step: Step, at: datetime) -> list[Step]:
 
 def _last(members: Sequence[Step], at: datetime, limited: bool) -> list[Step]:
     """The member that ended last. Where few run at a time: before it the one whose end let it begin, and so on."""
-    called = [one for one in members if one.called]
-    if not limited:  # of those that go on, the one called first
-        return [max(called, key=lambda one: (one.ended or at, at - (one.called or at)))] if called else []
+    in_order = sorted((one for one in members if one.called), key=lambda one: one.called or at)
     found: list[Step] = []
-    for one in sorted(called, key=lambda one: (one.ended or at, at - (one.called or at)), reverse=True):
-        if not found or (one.ended or at) <= (found[0].called or at):
+    for one in sorted(in_order, key=lambda one: one.ended or at, reverse=True):
+        if not found or (limited and (one.ended or at) <= (found[0].called or at)):
             found.insert(0, one)
     return found

@@ -14,9 +14,13 @@ from ..monitor.reasons import Reason, why
 from ..monitor.reruns import reruns_of
 from ..monitor.search import row_of, rows_of
 from ..store.notifications import TERMINAL
+from ..store.stored_values import text as text_of
+from ..tasks.declarations import declared
 from ..tasks.masking import REST, without_secrets
 from ..values.short_text import text
 from ..workflows import members
+from .error_groups import ErrorGroup
+from .error_groups import error as error_of_id
 
 RESULT_CHARS = 10_000
 ARGUMENT_VALUES = 2_000  # Values among the arguments that are shown, and in what it reports of its progress.
@@ -47,6 +51,21 @@ class JobDetail:
     can_retry: bool
     can_revoke: bool
     can_reschedule: bool
+    parameters: tuple[str, ...]  # Names of the places of its arguments, if a worker has declared them.
+    like_it: ErrorGroup | None  # What its last failed attempt has in common with others of the last hour.
+
+    @property
+    def arguments(self) -> list[tuple[str, Any]]:
+        """Its arguments by name; positional ones by their place, from `1` on, where nobody has declared names."""
+        found, names = list[tuple[str, Any]](), self.parameters
+        for place, value in enumerate(self.call.args if self.call else ()):
+            if place < len(names) and not names[place].startswith("*"):
+                found.append((names[place], value))
+            elif names and names[-1].startswith("*"):
+                found.append((f"{names[-1]}[{place - len(names) + 1}]", value))
+            else:
+                found.append((str(place + 1), value))
+        return [*found, *(self.call.kwargs.items() if self.call else ())]
 
 
 async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
@@ -56,26 +75,24 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     row = await row_of(connection, job_id)
     if state == "UNKNOWN":  # only its result has ended; or it is a member that was not called yet
         state = row.state if row else ""
-    reasons = await why(connection, job_id) if state not in TERMINAL else []
-    if state == "STARTED" and reasons[0].code not in ("suspect", "stopping"):
-        reasons = []
+    reasons = await _reasons(connection, job_id, state)
     if not state and reasons[0].code == "unknown":
         return None
     parent = row.parent if row else (await members.member_of(connection, job_id) or ("",))[0]
     call = await call_of(connection, job_id, parent, ARGUMENT_VALUES)
-    children: list[str] = []
-    with contextlib.suppress(EncodingError):  # a workflow of another version
-        children = await members.children_of(connection, job_id)
+    children = await _children(connection, job_id)
     reruns = await reruns_of(connection, job_id)
     result, error = await _outcome(connection, job_id, state)
     info, progress = await _reported(handle)
+    task = (row.task if row else "") or (call.task if call else "")
+    known = await declared(connection, [task])
     is_kept = call is not None and call.args != [REST]  # of a pickled one only the name
     return JobDetail(
         id=job_id,
         state=state,
         row=row,
         info=info,
-        task=(row.task if row else "") or (call.task if call else ""),
+        task=task,
         call=call,
         result=result,
         error=error or (row.error if row else ""),
@@ -88,7 +105,25 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (is_kept or children != []),
         can_revoke=state not in ("", *TERMINAL),
         can_reschedule=state in ("PENDING", "RETRY"),
+        parameters=known[task].secrets.parameters if task in known else (),
+        like_it=await _like_it(connection, job_id) if state in ("FAILURE", "RETRY") else None,
     )
+
+
+async def _reasons(connection: JobsRedis, job_id: str, state: str) -> list[Reason]:
+    found = await why(connection, job_id) if state not in TERMINAL else []
+    return [] if state == "STARTED" and found[0].code not in ("suspect", "stopping") else found
+
+
+async def _children(connection: JobsRedis, job_id: str) -> list[str]:
+    with contextlib.suppress(EncodingError):  # a workflow of another version
+        return await members.children_of(connection, job_id)
+    return []
+
+
+async def _like_it(connection: JobsRedis, job_id: str) -> ErrorGroup | None:
+    error_id = await connection.hget(connection.key.RECORD + job_id, "error")  # type: ignore[misc]
+    return await error_of_id(connection, text_of(error_id)) if error_id else None
 
 
 async def _outcome(connection: JobsRedis, job_id: str, state: str) -> tuple[str | None, str]:

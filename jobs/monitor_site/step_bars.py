@@ -1,6 +1,6 @@
 """Steps of a workflow as bars on a time axis: grey while they wait, in the colour of the outcome while they run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from .time_scale import Scale
@@ -28,15 +28,16 @@ def bars_of(step: Step, scale: Scale, at: datetime) -> list[Bar]:
     end = step.ended or at
     if step.kind != "task":
         first = min((task.runs[0].started for task in step.tasks() if task.runs), default=end)
-        return [_bar(scale, step.called, first, "wait"), _bar(scale, first, end, "node")]
-    bars = [_bar(scale, step.called, end, "wait")]
+        return [between(scale, step.called, first, "wait"), between(scale, first, end, "node")]
+    bars = [between(scale, step.called, end, "wait")]
     for run in step.runs:
         is_last = run is step.runs[-1] and run.outcome == step.state != "RETRY"
-        bar = _bar(scale, run.started, run.ended or end, f"of-{run.outcome}" if is_last else "retry")
-        bars.append(replace(bar, x=min(bar.x, 100 - LEAST), width=max(bar.width, LEAST)))
+        kind = f"of-{run.outcome}" if is_last else "retry"
+        bars.append(between(scale, run.started, run.ended or end, kind, LEAST))
     return bars
 
 
-def _bar(scale: Scale, begin: datetime, end: datetime, kind: str) -> Bar:
+def between(scale: Scale, begin: datetime, end: datetime, kind: str, least: float = 0) -> Bar:
+    """The bar from one moment to another, *least* units wide at least."""
     x = scale.x(begin)
-    return Bar(x, round(max(scale.x(end) - x, 0), 3), kind)
+    return Bar(min(x, 100 - least), round(max(scale.x(end) - x, least), 3), kind)

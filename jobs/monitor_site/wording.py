@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import monitor
-from ..values.short_text import duration_text
-from . import tracebacks
+from ..values.short_text import cut, duration_text
+from . import edited_arguments, tracebacks
 from .routes import blueprint
 from .schedule_words import in_words
 from .viewers import reader_zone
 from .web import moments
 
 LONGEST_VALUE = 2_000
+LONGEST_JSON = 10_000
+UTC_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC\b", re.ASCII)
 
 HELD_BACK = {
     "concurrency-limit": ("concurrency limit", "warn"),
@@ -133,3 +136,15 @@ def bars(counts: Sequence[int], width: int, height: int) -> str:
     return "".join(
         f"M{place * each:.5g} {height}v-{up:.4g}h{each * 0.8:.4g}v{up:.4g}z" for place, up in enumerate(high) if up
     )
+
+
+@blueprint.app_template_filter()
+def as_json(value: object) -> str:
+    """An argument as indented JSON, cut."""
+    return cut(edited_arguments.as_json(value), LONGEST_JSON)
+
+
+@blueprint.app_template_filter()
+def in_zone(text: str) -> str:
+    """The times of a text, which are in UTC, in the reader's zone."""
+    return UTC_TIME.sub(lambda time: f"{clock(datetime.fromisoformat(time[1] + '+00:00'))} ({reader_zone().key})", text)

@@ -11,22 +11,16 @@ from quart.typing import ResponseReturnValue
 from ...monitor import rows_of
 from .. import error_groups, live, request_args
 from ..acting import act
+from ..actions import of_errors
 from ..options import redis
 from ..ranges import RANGES
 from ..routes import blueprint
-from ..web.messages import Message, Refused
 
 MOST_SHOWN = 200
 TIMES = {"1h": "Last hour", "6h": "Last 6 hours", "24h": "Last 24 hours", "72h": "Last 72 hours"}
 """The names of RANGES in words."""
 SORTS = {"count": "Most frequent", "last": "Latest", "first": "Newest"}
 STATES = {"open": "Open", "resolved": "Resolved", "ignored": "Ignored", "all": "All"}
-MARKED = {
-    "resolved": Message("error-resolved", "Resolved. It opens again if it occurs again."),
-    "ignored": Message("error-ignored", "Ignored."),
-    "open": Message("error-open", "Opened again."),
-}
-GONE = Message("error-gone", "This error is not kept any more.")
 
 
 @blueprint.get("/errors")
@@ -60,17 +54,9 @@ async def mark_error() -> ResponseReturnValue:
     """Resolve it, ignore it (with `above`: until more than that many fail in a minute), or open it again."""
     error_id, form = await request_args.form("id"), await request.form
     state, above = form.get("state", ""), request_args.whole(form.get("above", ""))
-    if state not in MARKED:
+    if state not in of_errors.MARKED:
         request_args.not_found()
-
-    async def do() -> Message:
-        if not await error_groups.mark_error(redis(), error_id, state, above):
-            raise Refused(GONE.code, GONE)
-        if above:
-            return Message("error-ignored", f"Ignored until more than {above:,} attempts fail in a minute.")
-        return MARKED[state]
-
-    return await act(f"error {state}", error_id, do, url_for("monitor.error", id=error_id))
+    return await act(*of_errors.mark(error_id, state, above), url_for("monitor.error", id=error_id))
 
 
 def _one_of(name: str, choices: dict[str, str]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from .. import job_detail, live, request_args
+from ... import monitor
+from .. import job_detail, job_timeline, live, request_args
 from ..acting import Outcome, act
 from ..actions import of_jobs
 from ..options import given, redis
@@ -22,7 +23,10 @@ async def job() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         found = await job_detail.job(redis(), job_id) or request_args.not_found()
-        return {"job": found, "trace_url": trace_url(found.call.headers.get("traceparent") if found.call else None)}
+        at = await monitor.now(redis())
+        trace = trace_url(found.call.headers.get("traceparent") if found.call else None)
+        events = job_timeline.timeline_of(found.info, at) if found.info else []
+        return {"job": found, "now": at, "events": events, "trace_url": trace}
 
     return await live.page("monitor/job.html", look)
 

@@ -126,3 +126,8 @@ async def test_the_api_says_what_the_pages_show(failed: list[ErrorGroup], redis_
     for path, status in (("/errors?since=soon", 400), ("/errors?state=x", 400), ("/errors/nobody", 404)):
         await program.get(path)
         assert program.status == status
+    marked = await program.post(f"/errors/{failed[0].id}/mark", state="ignored", above=9)
+    assert (program.status, marked["code"]) == (200, "error-ignored"), marked
+    assert (await program.get(f"/errors/{failed[0].id}"))["above"] == 9
+    await program.post("/errors/nobody/mark", state="resolved")
+    assert program.status == 409

@@ -84,7 +84,7 @@ OURS = {
     *("html", "head", "meta", "title", "link", "script", "body", "nav", "main", "header", "footer", "section"),
     *("a", "b", "i", "p", "div", "span", "h1", "h2", "ul", "ol", "li", "dl", "dt", "dd", "bdi", "code", "pre", "time"),
     *("form", "input", "button", "label", "select", "option", "details", "summary", "noscript", "progress"),
-    *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "path"),
 }
 
 
