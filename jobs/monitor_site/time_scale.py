@@ -9,6 +9,7 @@ _STEPS = (
 )
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
 MOST_TICKS = 6
+LAST_LABEL = 80  # Beyond this place its label would be cut on a phone.
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,13 @@ class Scale:
         """At most MOST_TICKS round moments, none so near to the right end that its label would be cut."""
         days = self.seconds / 86_400 / (MOST_TICKS - 1)
         step = next((step for step in _STEPS if self.seconds / step < MOST_TICKS), 86_400 * (int(days) + 1))
-        size, unit = next((size, unit) for size, unit in _UNITS if step >= size)
+        least = max(step, 1) if self.seconds >= 1 else step  # `1.5 s` is shorter than `1,500 ms`
+        size, unit = next((size, unit) for size, unit in _UNITS if least >= size)
         since = (self.begin - self.zero).total_seconds()
         first = -int(-since // step) if since > 0 else 0
         found = []
         for n in range(first, first + MOST_TICKS + 1):
             x = (n * step - since) / self.seconds * 100
-            if -0.001 <= x <= 90:
-                found.append(Tick(round(max(x, 0), 3), f"{n * step / size:,.0f} {unit}"))
+            if -0.001 <= x <= LAST_LABEL:
+                found.append(Tick(round(max(x, 0), 3), f"{n * step / size:,.1f}".removesuffix(".0") + f" {unit}"))
         return found

@@ -158,6 +158,13 @@ async def test_everything_can_be_done_without_scripts(served: str, browser: Brow
         await page.get_by_text("purge queue").wait_for()
 
 
+CUT_LABELS = """[...document.querySelectorAll(".axis text")].filter((label, n, all) => {
+    const box = label.getBoundingClientRect(), next = all[n + 1] && all[n + 1].getBoundingClientRect();
+    return box.right > label.ownerSVGElement.getBoundingClientRect().right || (next && box.right > next.left);
+}).map(label => label.textContent)"""
+"""Labels of a time axis that end beyond it, or run into the next one."""
+
+
 async def test_a_workflow_of_ten_thousand_stays_readable_and_fast(
     served: str, browser: Browser, redis_url: str
 ) -> None:
@@ -172,3 +179,5 @@ async def test_a_workflow_of_ten_thousand_stays_readable_and_fast(
         assert await page.locator(".steps tbody tr").count() <= 10
         assert await page.evaluate("document.getElementsByTagName('*').length") < 1_000
         assert await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd") < 3_000
+        await page.set_viewport_size({"width": 360, "height": 740})
+        assert await page.evaluate(CUT_LABELS) == []
