@@ -113,6 +113,19 @@ async def test_an_error_is_resolved_ignored_and_opened(
     assert (await ann.post("/error/mark", data={"csrf_token": word, "id": one, "state": "x"})).status_code == 404
 
 
+async def test_all_jobs_of_an_error_are_run_again_by_a_plan(failed: list[ErrorGroup], ann: httpx.AsyncClient) -> None:
+    page = (await ann.get(f"/error?id={failed[0].id}")).text
+    [form] = re.findall(r'<form method="post" action="/many/plan">(.*?)</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+
+    answer = await ann.post("/many/plan", data=fields)
+
+    assert (answer.status_code, fields["where"]) == (303, f"error:{failed[0].id} state:failed")
+    plan = (await ann.get(answer.headers["Location"])).text
+    assert re.search(r"\b3 jobs\b", plan), plan
+    assert f'href="/jobs?q=error:{failed[0].id}"' in page.replace("%3A", ":")
+
+
 async def test_the_api_says_what_the_pages_show(failed: list[ErrorGroup], redis_url: str) -> None:
     program = Program(app_for_tests(redis_url))
 
