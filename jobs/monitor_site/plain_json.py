@@ -18,7 +18,7 @@ MEASURED: tuple[Literal["run"], Literal["wait"]] = ("run", "wait")
 
 
 @dataclass(frozen=True)
-class Figures:
+class Counted:
     """What was counted of the attempts of a task, or of all, in some time. None: nothing was measured."""
 
     states: Mapping[str, int]  # How many came to SUCCESS, FAILURE, RETRY, REVOKED.
@@ -31,7 +31,7 @@ class Figures:
     wait_p95_s: float | None
 
     @classmethod
-    def of(cls, count: Count) -> "Figures":
+    def of(cls, count: Count) -> "Counted":
         (run_p50, run_p95), (wait_p50, wait_p95) = (
             (count.percentile(what, 50), count.percentile(what, 95)) for what in MEASURED
         )
@@ -39,7 +39,7 @@ class Figures:
         return cls(count.states, count.failure_share, run_s, run_p50, run_p95, wait_s, wait_p50, wait_p95)
 
 
-INSTEAD: dict[Any, Any] = {Count: Figures}
+INSTEAD: dict[Any, Any] = {Count: Counted}
 """What is made of values of some classes, by `of`."""
 
 

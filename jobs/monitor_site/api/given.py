@@ -14,13 +14,14 @@ from quart import abort, request
 from .. import request_args
 from ..web.messages import Message
 
-LONGEST = 512
-"""Characters of a text, unless a Given says something else."""
+LONGEST, MOST_ITEMS = 512, 1_000
+"""Characters of a text, and items of a list, unless a Given says something else."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a parameter is, and its limits: of a number the highest and the lowest, of a text its characters."""
+    """What a parameter is, and its limits: of a number the highest and the lowest, of a text its characters, of a list
+    its items."""
 
     text: str
     most: int | None = None
@@ -122,6 +123,11 @@ def _within(one: Wanted, value: Any) -> Any:
             _refuse(one.name, f"it has {len(value):,} characters: write at most {most:,}")
         if "\0" in value:
             _refuse(one.name, "it has a NUL character")
+    if isinstance(value, list):
+        if len(value) > (most := one.given.most or MOST_ITEMS):
+            _refuse(one.name, f"it has {len(value):,} items: give at most {most:,}")
+        if not all(isinstance(item, str) and 0 < len(item) <= LONGEST and item.isprintable() for item in value):
+            _refuse(one.name, f"each item is a text of 1 to {LONGEST} printable characters")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and not one.given.least <= value <= (value if one.given.most is None else one.given.most):
         _refuse(one.name, f"{value!r:.80} is not {said(one)}")
@@ -130,7 +136,7 @@ def _within(one: Wanted, value: Any) -> Any:
 
 def said(one: Wanted) -> str:
     """What may be given."""
-    words = {str: "a text", bool: "true or false", dict: "an object", list: "a list", NoneType: "null"}
+    words = {str: "a text", bool: "true or false", dict: "an object", list: "a list of texts", NoneType: "null"}
     between = f" from {one.given.least:,}{'' if one.given.most is None else f' to {one.given.most:,}'}"
     words |= {int: f"a whole number{between}", float: f"a number{between}"}
     kinds = [

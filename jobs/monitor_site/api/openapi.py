@@ -82,7 +82,9 @@ def _schema(one: given.Wanted, schemas: Schemas) -> Schema:
         schema["maxLength"] = one.given.most or given.LONGEST
     elif int in one.kinds or float in one.kinds:
         schema |= {"minimum": one.given.least} | ({} if one.given.most is None else {"maximum": one.given.most})
-    return schema if one.is_needed else schema | {"default": one.default}
+    elif list[str] in one.kinds:
+        schema["maxItems"] = one.given.most or given.MOST_ITEMS
+    return schema if one.is_needed else schema | {"default": {} if dict[str, Any] in one.kinds else one.default}
 
 
 def _union(kinds: tuple[Any, ...]) -> Any:

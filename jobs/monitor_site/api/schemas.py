@@ -49,8 +49,8 @@ class Schemas:
 
     def _either(self, kinds: Sequence[Any]) -> Schema:
         schemas = [self.of(one) for one in kinds]
-        if all(list(one) in (["type"], ["type", "format"]) for one in schemas):
-            return {**schemas[0], "type": [one["type"] for one in schemas]}
+        if all("type" in one for one in schemas) and schemas[1:] == [{"type": "null"}]:
+            return {**schemas[0], "type": [schemas[0]["type"], "null"]}
         return {"anyOf": schemas}
 
     def _reference(self, kind: Any) -> Schema:

@@ -13,6 +13,7 @@ from ...errors import QuarqError
 from ...monitor.reruns import original_of
 from .. import editable_call, request_args, viewers
 from ..acting import act
+from ..actions import of_calls
 from ..editable_call import EditableCall
 from ..options import redis
 from ..routes import blueprint
@@ -36,7 +37,7 @@ async def run_edited() -> ResponseReturnValue:
         request_args.not_found()
     call, refusal = await _call_of_job(job_id)
     return (
-        await _run(call, {"id": job_id, "new": new}, "edit and run again", job_id)
+        await _run(call, {"id": job_id, "new": new}, of_calls.AGAIN, job_id)
         if call
         else await _form(call, {"id": job_id, "new": new}, refusal)
     )
@@ -58,7 +59,7 @@ async def run_task() -> ResponseReturnValue:
     if len(new) != 32 or not set(new) <= set("0123456789abcdef"):
         request_args.not_found()
     call = await editable_call.call_of_task(redis(), name) or request_args.not_found()
-    return await _run(call, {"name": name, "new": new}, "run task", name)
+    return await _run(call, {"name": name, "new": new}, of_calls.NEW, name)
 
 
 async def _call_of_job(job_id: str) -> tuple[EditableCall | None, Message | None]:
@@ -75,19 +76,13 @@ async def _run(call: EditableCall, hidden: dict[str, str], what: str, target: st
     typed = {name.removeprefix("argument-"): text for name, text in form.items() if name.startswith("argument-")}
     options = {name: form.get(name, "").strip()[:512] for name in ("queue", "countdown")}
     new = hidden["new"]
-    try:  # checked before the audit has a line of it
-        call.edited(typed)
-        countdown = _seconds(options["countdown"])
+    try:
+        action = of_calls.run(what, target, call, typed, new, options["queue"], _seconds(options["countdown"]))
     except (QuarqError, ValueError) as error:
         code = error.message.code if isinstance(error, Refused) else "wrong-argument"
         return await _form(call, hidden, Message(code, str(error)), typed, options), 400
 
-    async def do() -> Message:
-        if not await editable_call.run(redis(), call, typed, new, options["queue"], countdown):
-            return Message("run-already", f"This was queued already, as {new}.")
-        return Message("edited", f"Queued as {new}.")
-
-    return await act(what, target, do, url_for("monitor.job", id=new))
+    return await act(*action, url_for("monitor.job", id=new))
 
 
 async def _form(

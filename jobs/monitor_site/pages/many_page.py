@@ -9,13 +9,13 @@ from quart.typing import ResponseReturnValue
 
 from ... import monitor
 from ...errors import QuarqError
-from ...monitor.reruns import reruns_of
 from .. import bulk_plan, bulk_start, live, request_args, viewers
 from ..acting import act
+from ..actions import of_many
 from ..options import redis
 from ..query import parse
 from ..routes import blueprint
-from ..viewers import reader_zone, this_viewer
+from ..viewers import reader_zone
 from ..web.messages import Message, Refused, notify
 
 ACTIONS = {
@@ -26,11 +26,6 @@ ACTIONS = {
     "purge": "Purge: revoke those that wait",
 }
 MOST_IDS = 500
-NO_WORKER = Message("no-worker", "No worker is online that can do this. Start one, or use the command below.")
-NOTHING = Message("nothing-to-do", "This plan has no job to act on.")
-STARTED = Message("started", "Started. It goes on when you leave this page.")
-STOP_REQUESTED = Message("stop-requested", "Stop requested. What it has done stays done.")
-GOES_ON = Message("goes-on", "It goes on from where it was.")
 
 
 @blueprint.get("/many")
@@ -62,10 +57,10 @@ async def plan() -> ResponseReturnValue:
     plan_id = request_args.query("id")
 
     async def look() -> dict[str, Any]:
-        made = await _plan(plan_id)
-        runs = await reruns_of(redis(), bulk_start.run_id(made))
-        queue = "" if runs else await bulk_start.queue_for_runs(redis())
-        return {"plan": made, "run": runs[-1] if runs else None, "queue": queue, "labels": ACTIONS}
+        made = await of_many.plan_of(plan_id)
+        run = await of_many.run_of(made)
+        queue = "" if run else await bulk_start.queue_for_runs(redis())
+        return {"plan": made, "run": run, "queue": queue, "labels": ACTIONS}
 
     return await live.page("monitor/plan.html", look)
 
@@ -73,48 +68,26 @@ async def plan() -> ResponseReturnValue:
 @blueprint.post("/many/start")
 async def start_plan() -> ResponseReturnValue:
     """Have a worker do it. Pressed twice, it is started once."""
-    made = await _plan(await request_args.form("id"))
-    run = await bulk_start.start(redis(), made, this_viewer().name) if made.jobs else None
-    await notify(STARTED if run else NO_WORKER if made.jobs else NOTHING, "success" if run else "error")
+    made = await of_many.plan_of(await request_args.form("id"))
+    try:
+        await notify(await of_many.start(made))
+    except Refused as error:
+        await notify(error.message, "error")
     return redirect(url_for("monitor.plan", id=made.id), 303)
 
 
 @blueprint.post("/many/stop")
 async def stop_plan() -> ResponseReturnValue:
     """Stop the run where it is."""
-    made, run = await _run_of(await request_args.form("id"))
-
-    async def do() -> Message:
-        if await monitor.revoke(redis(), run, terminate=True) not in ("PENDING", "STARTED", "RETRY"):
-            raise Refused("ended", "Too late: the run has already ended.")
-        return STOP_REQUESTED
-
-    return await act("stop many", run, do, url_for("monitor.plan", id=made.id))
+    made = await of_many.plan_of(await request_args.form("id"))
+    return await act(*await of_many.stop(made), url_for("monitor.plan", id=made.id))
 
 
 @blueprint.post("/many/go-on")
 async def continue_plan() -> ResponseReturnValue:
     """Go on with a run that was stopped or has failed."""
-    made, run = await _run_of(await request_args.form("id"))
-
-    async def do() -> Message:
-        await monitor.retry(redis(), run)
-        return GOES_ON
-
-    return await act("go on with many", run, do, url_for("monitor.plan", id=made.id))
-
-
-async def _plan(plan_id: str) -> bulk_plan.Plan:
-    try:
-        return await bulk_plan.read_plan(redis(), plan_id)
-    except QuarqError:
-        request_args.not_found()
-
-
-async def _run_of(plan_id: str) -> tuple[bulk_plan.Plan, str]:
-    made = await _plan(plan_id)
-    runs = await reruns_of(redis(), bulk_start.run_id(made))
-    return made, runs[-1].id if runs else request_args.not_found()
+    made = await of_many.plan_of(await request_args.form("id"))
+    return await act(*await of_many.go_on(made), url_for("monitor.plan", id=made.id))
 
 
 async def _form(typed: dict[str, str], error: Message | None = None, ids: list[str] | None = None) -> str:

@@ -27,8 +27,8 @@ def app_for_tests(redis_url: str) -> Quart:
 class Program:
     """`status` and `headers` are those of the last answer."""
 
-    def __init__(self, app: Quart, token: str = "acting") -> None:
-        self.client, self.token = app.test_client(), token
+    def __init__(self, app: Quart, token: str = "acting", prefix: str = "") -> None:
+        self.client, self.token, self.prefix = app.test_client(), token, prefix
         self.status, self.headers = 0, Headers()
 
     async def get(self, path: str, **query: Any) -> Any:
@@ -39,7 +39,7 @@ class Program:
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
-        response = await self.client.open(f"/api/v1{path}", method=method, headers=headers, **options)
+        response = await self.client.open(f"{self.prefix}/api/v1{path}", method=method, headers=headers, **options)
         self.status, self.headers = response.status_code, response.headers
         assert self.headers["Content-Type"] == "application/json"
         assert self.headers["X-Content-Type-Options"] == "nosniff"

@@ -15,7 +15,7 @@ from ..answers import Rows
 from ..endpoints import read, write
 from ..given import Given
 
-WRONG_NAME = Message("wrong-name", "confirm: to purge the queue, give its name here too.")
+WRONG_NAME = Message("wrong-name", "To purge the queue, give its name once more, as confirm.")
 Confirm = Annotated[str, Given("The name of the queue once more.")]
 Scheduled = Annotated[bool, Given("Revoke jobs with a later time, retries, workflows and their members too.")]
 
