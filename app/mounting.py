@@ -32,7 +32,7 @@ def mount_monitor(site: Quart) -> None:
         trace_url=settings.trace_url,
         questions=QUESTIONS,
     )
-    monitor.extensions |= {"settings": settings, "database": site.extensions["database"]}
+    monitor.extensions["settings"] = settings
     error_pages.prepare(monitor)
     security_log.protect(monitor, all_for_owner=True)
     site.extensions["monitor"] = monitor
@@ -58,8 +58,10 @@ async def _viewer(site: Quart, request: Request) -> Viewer:
     session = await site.session_interface.open_session(site, request)
     assert session is not None  # the site has a key
     token = session.get("sign_in")
-    g.account = await sessions.account_of(token) if token else None
-    if g.account is None:
+    async with site.app_context():
+        account = await sessions.account_of(token) if token else None
+    g.account = account
+    if account is None:
         if token:
             session.clear()
             security_log.note("session_refused")
@@ -68,6 +70,6 @@ async def _viewer(site: Quart, request: Request) -> Viewer:
         answer = redirect("/sign-in", 303)
         await site.session_interface.save_session(site, session, answer)
         abort(answer)  # type: ignore[arg-type]  # it takes Werkzeug's too
-    if not access.is_owner(g.account):
+    if not access.is_owner(account):
         abort(403, access.OWNER_ONLY)
-    return Viewer("owner", can_act=True, timezone=g.account.timezone)
+    return Viewer("owner", can_act=True, timezone=account.timezone)

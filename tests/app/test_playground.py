@@ -136,4 +136,4 @@ async def test_one_click_and_the_result_appears_by_itself(served: Quart, setting
     await expect(page.locator("h1")).to_contain_text("demo.multiply")
     await page.go_back()
     await page.get_by_role("link", name="Open workflow in the monitor").click()
-    await expect(page.locator("h1")).to_contain_text("Workflow")
+    await expect(page.locator("h1")).to_contain_text("chord of 10,000")
