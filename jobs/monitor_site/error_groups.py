@@ -30,6 +30,8 @@ class ErrorGroup:
     message: str
     first: datetime
     last: datetime
+    first_version: str  # Of the worker's code then; '' for none.
+    last_version: str
     total: int  # Attempts since the first.
     state: str  # open, resolved (until it fails again) or ignored.
     above: int  # An ignored one is open again when more than this many fail in a minute; 0: it never is.

@@ -22,8 +22,9 @@ local function group_failure(id, task, entry, now)
     if not counted then redis.call('EXPIRE', counts, STATS_KEPT_S) end
   end
   local first, count, others, state, above = unpack(redis.call('HMGET', key, 'first', 'count', 'jobs', 'state', 'above'))
+  local version = redis.call('HGET', WORKER .. worker, 'version') or ''
   if not first then
-    redis.call('HSET', key, 'first', at, 'state', 'open', 'task', entry[2], 'type', entry[3], 'place', entry[4], 'message', entry[5])
+    redis.call('HSET', key, 'first', at, 'first_version', version, 'state', 'open', 'task', entry[2], 'type', entry[3], 'place', entry[4], 'message', entry[5])
   end
   if state == 'resolved' or state == 'ignored' and above ~= '0' and n > (tonumber(above) or n) then
     redis.call('HSET', key, 'state', 'open', 'came_back', at)
@@ -31,7 +32,7 @@ local function group_failure(id, task, entry, now)
   for other in (others or ''):gmatch('[^\n]+') do
     if other ~= id and #jobs < JOBS then jobs[#jobs + 1] = other end
   end
-  redis.call('HSET', key, 'last', at, 'count', as_text(plus_one(count)), 'jobs', table.concat(jobs, '\n'))
+  redis.call('HSET', key, 'last', at, 'last_version', version, 'count', as_text(plus_one(count)), 'jobs', table.concat(jobs, '\n'))
   redis.call('ZADD', ERRORS, at, group)
   local excess = redis.call('ZCARD', ERRORS) - ERROR_GROUPS
   for _, old in ipairs(excess > 0 and redis.call('ZRANGE', ERRORS, 0, excess - 1) or {}) do

@@ -20,7 +20,8 @@ from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS, CallData,
 from jobs.worker.execution.outcome_encoding import OutcomeEncoder
 from tests.jobs.store.hostile import write_garbage, write_wrong
 from tests.jobs.worker import tasks
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import StartWorker, stop_at_once
+from tests.waiting import wait_until
 
 H = timedelta(hours=1)
 
@@ -77,6 +78,20 @@ async def test_a_window_counts_what_failed_in_it(connection: JobsRedis, redis: R
     assert [job.id for job in jobs] == list(hour.jobs)
     assert jobs[0].error in ("LookupError: no card 4", "LookupError: no card 5")
     assert await error(connection, "0123456789abcdef") is None
+
+
+async def test_a_group_has_the_versions_that_it_came_with(
+    connection: JobsRedis, start_worker: StartWorker, redis: Redis
+) -> None:
+    for version in ("1.0", "1.1"):
+        worker = await start_worker(tasks=[fail], version=version)
+        await wait_until(lambda: redis.exists(f"{Keys.WORKER}{worker.statistics().name}"), "it to be known")  # noqa: B023
+        await (await fail.delay("a")).get(timeout=10, propagate=False)
+        await stop_at_once(worker)
+
+    [group] = await errors(connection)
+
+    assert (group.first_version, group.last_version, group.count) == ("1.0", "1.1", 2)
 
 
 async def test_the_jobs_of_a_group_are_found_by_its_id(connection: JobsRedis, fails: Fail) -> None:
