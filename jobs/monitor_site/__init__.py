@@ -8,7 +8,9 @@
 - `templates/monitor/x.html`: extends `layout`, sets `heading`, fills the block `live` (what changes), and `above` (what
   does not, such as forms with fields). Macros for rows, links, times and buttons are in `parts.html`; filters in
   `wording.py`. Write addresses only with `url_for`: the application may be mounted anywhere.
-- The section's link: the list in `templates/monitor/layout.html`. A page of one thing sets `section` to its list.
+- The section's link, and its figure: `shell.py`. A page of one thing sets `section` to its list. Numbers of
+  the whole come from `shell.reading()`, so that all on one screen are of one moment. Jobs that fit something are
+  linked to by `find_url(...)`.
 - What it reads: a dataclass, from a module in this folder (as `summary.py`) if only pages and the API need it, else
   from `jobs.monitor`.
 - Its part of the API: a function in `api/paths/` that returns the same dataclass, see `api/__init__.py`.

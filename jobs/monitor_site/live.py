@@ -8,6 +8,7 @@ often. It renders each part once for all its viewers.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 import time
@@ -32,6 +33,7 @@ from quart import (
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from . import shell
 from .viewers import reader_zone, this_viewer
 
 EVERY_S = 1.0
@@ -48,38 +50,46 @@ Look = Callable[[], Awaitable[Mapping[str, Any]]]
 logger = logging.getLogger("jobs.monitor_site")
 
 
+def is_stream() -> bool:
+    """Whether this request watches a page that is there already."""
+    return request.method == "GET" and request.headers.get("Accept", "").startswith("text/event-stream")
+
+
 async def page(template: str, look: Look) -> ResponseReturnValue:
     """The page with the results of *look*, or the stream of its block `live` for a request for an event stream."""
-    if request.method == "GET" and request.headers.get("Accept", "").startswith("text/event-stream"):
+    if is_stream():
         return await _stream(template, look)
-    words = await look()
+    now = await shell.reading(0)
+    words = {"figures": now.figures, "names": await shell.names(now), **await look()}
     return await render_template(template, layout="monitor/layout.html", **words)
 
 
 class Watched:
-    """One watched page. `event` is the last event for its viewers."""
+    """One watched page. `events` are the last ones for its viewers: what the side says, and the page."""
 
-    def __init__(self, render: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, render: Callable[[], Awaitable[tuple[str, str]]]) -> None:
         self._render = render
         self.viewers = 0
-        self.event = b""
+        self.events = (b"", b"")
         self._news = asyncio.Event()
 
     async def look(self) -> None:
         """Render the page, and send it to the viewers if it has changed."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                self.publish(_event("part", await self._render()))
+                figures, part = await self._render()
+                self.publish(_event("part", part), _event("figures", figures))
         except HTTPException:
             self.publish(_event("over", "This page no longer exists."))
         except Exception as error:  # the next look may succeed after any fault
-            if not self.event.startswith(b"event: away"):
+            if not self.events[1].startswith(b"event: away"):
                 logger.error("cannot render a live page: %r", error)
             self.publish(_event("away", "Redis is not responding. This page shows older data."))
 
-    def publish(self, event: bytes) -> None:
-        if event != self.event:
-            self.event = event
+    def publish(self, event: bytes, figures: bytes = b"") -> None:
+        events = (figures or self.events[0], event)
+        if events != self.events:
+            self.events = events
             self._news.set()
             self._news = asyncio.Event()
 
@@ -105,7 +115,7 @@ class Live:
         """Whether the page may have one more viewer."""
         return self.streams < MOST_STREAMS and (key in self._pages or len(self._pages) < MOST_PAGES)
 
-    def join(self, key: object, render: Callable[[], Awaitable[str]]) -> Watched:
+    def join(self, key: object, render: Callable[[], Awaitable[tuple[str, str]]]) -> Watched:
         """Add a viewer."""
         watched = self._pages.setdefault(key, Watched(render))
         watched.viewers += 1
@@ -164,11 +174,12 @@ async def _stream(template: str, look: Look) -> Response:
 
     @copy_current_app_context
     @copy_current_request_context
-    async def render() -> str:
+    async def render() -> tuple[str, str]:
         """Render without the context processors of other features, so that a look reads only Redis."""
+        figures = json.dumps({name: vars(one) for name, one in (await shell.reading()).figures.items()})
         words = {**await look(), "zone": reader_zone().key, "layout": "monitor/part.html", "can_act": can_act}
         words["csrf_token"] = lambda: ""  # all browsers get the same part, and each adds its own
-        return await current_app.jinja_env.get_template(template).render_async(words)
+        return figures, await current_app.jinja_env.get_template(template).render_async(words)
 
     live = of_this_loop(current_app)
     key = (template, request.root_path, request.full_path, reader_zone(), can_act)
@@ -180,9 +191,11 @@ async def _stream(template: str, look: Look) -> Response:
     return response  # type: ignore[no-any-return]
 
 
-async def _events(live: Live, key: object, render: Callable[[], Awaitable[str]]) -> AsyncGenerator[bytes, None]:
+async def _events(
+    live: Live, key: object, render: Callable[[], Awaitable[tuple[str, str]]]
+) -> AsyncGenerator[bytes, None]:
     """The events for one viewer. A slow viewer skips outdated ones."""
-    watched, sent, checked = live.join(key, render), b"", time.monotonic()
+    watched, sent, checked = live.join(key, render), (b"", b""), time.monotonic()
     try:
         yield b"retry: 3000\n\n"
         while not live.closing:
@@ -192,13 +205,13 @@ async def _events(live: Live, key: object, render: Callable[[], Awaitable[str]])
                     return
                 checked = time.monotonic()
                 yield b": still here\n\n"
-            if watched.event == sent:
+            if watched.events == sent:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT_S):
                         await watched.news()
             else:
-                sent = watched.event
-                yield sent
+                before, sent = sent, watched.events
+                yield b"".join(event for event, old in zip(sent, before, strict=True) if event != old)
     finally:
         live.leave(key, watched)
 

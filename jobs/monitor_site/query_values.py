@@ -49,7 +49,7 @@ def _bounded(value: str, has_unit: bool) -> str:
 
 def _time(value: str) -> str:
     at = moment_meant(value, datetime(2026, 1, 1, tzinfo=UTC))
-    if value[:1] in "<>=" or at is None or not 1600 < at.year < 2200:
+    if value[:1] in "<>=" or at is None or not 1970 < at.year < 2200:
         raise ValueError(value)
     return value
 

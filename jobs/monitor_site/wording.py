@@ -100,6 +100,22 @@ def when_in_words(when: str) -> str:
 
 
 @blueprint.app_template_filter()
+def brief(at: datetime) -> str:
+    """`07:30:12` today, `26 Nov 07:30` on another day, `26 Nov 2025` in another year; in the reader's zone."""
+    local, today = moments.local(at, reader_zone()), moments.local(datetime.now(UTC), reader_zone())
+    if local.date() == today.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%-d %b %Y}"
+
+
+@blueprint.app_template_filter()
+def since(at: datetime) -> str:
+    """How long ago, in whole units, as the browser counts on: `12 s`, `5 min`."""
+    seconds = max((datetime.now(UTC) - at).total_seconds(), 0)
+    return f"{int(seconds)} s" if seconds < 120 else duration_text(seconds)
+
+
+@blueprint.app_template_filter()
 def for_field(at: datetime) -> str:
     """The value of a date-time field in the reader's zone."""
     return moments.for_field(at, reader_zone())

@@ -159,7 +159,15 @@ def tagged(levels: int) -> bytes:
 
 
 async def show_pages(client: TestClientProtocol, results: list[Result]) -> None:
-    paths = ["/jobs", "/jobs?text=xyz", "/jobs?state=FAILURE", "/jobs?text=None", "/scheduled", "/workflows", "/"]
+    paths = [
+        "/jobs",
+        "/jobs?q=xyz",
+        "/jobs?q=state:failed",
+        "/jobs?q=None",
+        "/jobs?q=state:scheduled",
+        "/workflows",
+        "/",
+    ]
     for path in [*paths, *(f"/job?id={r.id}" for r in results)]:
         response = await client.get(path)
         page = await response.get_data(as_text=True)

@@ -32,8 +32,8 @@ async def test_no_page_breaks(
     pages = [route.path for route in routes if route.feature in ("monitor", "metrics", "health")]
     pages += [
         f"/monitor/job?id={job.job_id}",
-        "/monitor/jobs?queue==jobs:tasks",
-        "/monitor/jobs?text=x",
+        "/monitor/jobs?q=queue:=jobs:tasks",
+        "/monitor/jobs?q=x",
         "/readyz",
         "/metrics",
     ]

@@ -1,101 +1,124 @@
-"""Find jobs by id, task, worker, queue, state, time, or a text in arguments and errors, in pages."""
+"""The jobs that a query finds, as a list of one line for each, in pages."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from quart import abort, render_template, request, url_for
+from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from ... import monitor
-from .. import live, request_args
+from ...errors import WrongValue
+from ...monitor.search import row_of
+from .. import job_count, live, request_args, shell
 from ..options import redis
+from ..query import Query, Term, parse
 from ..routes import blueprint
-from ..web.messages import Message, Refused
+from ..viewers import reader_zone
+from ..web.messages import Message
 
 PER_PAGE = 50
-ENOUGH_ROWS = 10
-MOST_STEPS = 4
-STATES = (
-    ("", "All"),
-    ("waiting", "Waiting"),
-    ("scheduled", "Scheduled"),
-    ("running", "Running"),
-    ("STARTED", "Started"),
-    ("RETRY", "Waiting for retry"),
-    ("SUCCESS", "Succeeded"),
-    ("FAILURE", "Failed"),
-    ("REVOKED", "Revoked"),
-    ("ended", "Finished"),
-)
-WORDS = ("text", "task", "worker", "queue")
+ENOUGH_ROWS = 25
+MOST_STEPS = 3
+COUNT_S = 0.02
+"""How long the matches are counted. More than that is `1,500+`."""
+STATES = {
+    "": "All", "waiting": "Waiting", "running": "Running", "scheduled": "Scheduled", "retry": "Retry",
+    "succeeded": "Succeeded", "failed": "Failed", "revoked": "Revoked",
+}  # fmt: skip
+RANGES = {"": "Any time", "15m": "15 min", "1h": "1 h", "00:00": "Today"}
+SORTS = {"": "Newest", "oldest": "Oldest", "took": "Run time", "waited": "Wait time", "started": "Start"}
+OLD = ("state", "task", "queue", "worker", "since", "until", "text")
+"""What addresses of earlier releases have."""
 
 
 @blueprint.get("/jobs")
 async def jobs() -> ResponseReturnValue:
-    """The matching jobs, newest first. A search for a text is limited in time, and shows how far back it looked."""
-    filters: dict[str, Any] = {name: request_args.words(name) for name in ("state", *WORDS)}
-    typed = {"since": request_args.words("since"), "until": request_args.words("until")}
-    if filters["state"] not in dict(STATES):
-        request_args.not_found()
+    """The matching jobs, newest first, or the job of this id. A search is limited in time, and says how far it got."""
+    if any(request.args.get(name) for name in OLD):
+        return redirect(url_for("monitor.jobs", q=_line_of(request.args)))
+    line, cursor = request_args.words("q"), request_args.words("cursor")
     try:
-        filters |= {name: request_args.moment(value) for name, value in typed.items()}
-    except Refused as error:
-        return await _nothing(filters | typed, error.message)
+        query = parse(line)
+    except WrongValue as error:
+        return await _refused(line, Message("wrong-query", str(error)))
+    wanted = query.wanted(await monitor.now(redis()), reader_zone())
+    if wanted.job_id and not cursor and await row_of(redis(), wanted.job_id):
+        return redirect(url_for("monitor.job", id=wanted.job_id), 303)
 
     async def look() -> dict[str, Any]:
-        page = await _page(**filters)
-        return _words(page, filters | typed) | {"next": _next(page)}
+        wanted = query.wanted(await monitor.now(redis()), reader_zone())
+        page = await _page(wanted, cursor)
+        words = _words(line, query) | {"page": page, "next": _next(page), "number": request_args.number("page") or 1}
+        now = (await shell.reading()).overview
+        long_runs = {run.id: run for run in now.long_runs}
+        return words | {"now": now, "long_runs": long_runs, "count": await _count(wanted, page, cursor)}
 
     return await live.page("monitor/jobs.html", look)
 
 
 @blueprint.get("/scheduled")
 async def scheduled() -> ResponseReturnValue:
-    """The jobs that are due later, soonest first: by their ETA, for a retry, or because of a limit."""
-    queue = request_args.words("queue")
-
-    async def look() -> dict[str, Any]:
-        page = await _page(state="scheduled", queue=queue)
-        return {"page": page, "queue": queue, "next": _next(page)}
-
-    return await live.page("monitor/scheduled.html", look)
+    """Where earlier releases had a list of its own."""
+    return redirect(shell.find_url("state:scheduled", queue=request_args.words("queue")))
 
 
-async def _page(**filters: str | datetime | None) -> monitor.Page[monitor.JobRow]:
+def _line_of(given: Mapping[str, str]) -> str:
+    terms = [Term("" if name == "text" else name, given[name].strip()) for name in OLD if given.get(name)]
+    return " ".join(str(term).lower() if term.filter == "state" else str(term) for term in terms)
+
+
+async def _page(wanted: monitor.Wanted, cursor: str) -> monitor.Page[monitor.JobRow]:
     """One page of jobs. Continues a search that has found few jobs in its time, up to MOST_STEPS times."""
     rows: list[monitor.JobRow] = []
-    cursor = request_args.words("cursor")
     for _ in range(MOST_STEPS):
         try:
-            page = await monitor.find(
-                redis(),
-                cursor=cursor,
-                limit=PER_PAGE - len(rows),
-                **filters,  # type: ignore[arg-type]
-            )
+            page = await monitor.find(redis(), wanted, cursor=cursor, limit=PER_PAGE - len(rows))
         except ValueError:
             abort(404, "This page of jobs does not exist. Start at the first page.")
         rows, cursor = rows + page.rows, page.next
         if not cursor or len(rows) >= ENOUGH_ROWS:
             break
-    return monitor.Page(rows, cursor, page.looked_back_to)
+    return monitor.Page(rows, cursor, page.looked_back_to, page.sorted_of)
 
 
-def _words(page: monitor.Page[monitor.JobRow], filters: dict[str, Any]) -> dict[str, Any]:
-    filtered = any(filters[name] for name in (*WORDS, "state", "since", "until"))
-    return {"page": page, "filters": filters, "states": STATES, "filtered": filtered}
+async def _count(wanted: monitor.Wanted, page: monitor.Page[monitor.JobRow], cursor: str) -> tuple[int, bool] | None:
+    """How many match, and whether that is all. None for a stream: what a page says of that is of when it was opened."""
+    if live.is_stream():
+        return None
+    if not (cursor or page.next or page.sorted_of):
+        return len(page.rows), True
+    return await job_count.count(redis(), wanted, patience_s=COUNT_S)
+
+
+def _words(line: str, query: Query) -> dict[str, Any]:
+    words: dict[str, Any] = {"line": line, "query": query, "states": STATES, "ranges": RANGES, "sorts": SORTS}
+    state = query.value("state")
+    heading = {"": "Jobs", "retry": "Jobs that wait for a retry"}.get(state) or f"{STATES.get(state, 'Found')} jobs"
+    return words | {"heading": heading}
 
 
 def _next(page: monitor.Page[monitor.JobRow]) -> str:
     """The address of the next page, or ''."""
-    if not page.next:
-        return ""
-    given: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "cursor"}
-    return url_for(request.endpoint or "", **given, cursor=page.next)
+    number = (request_args.number("page") or 1) + 1
+    return url_for("monitor.jobs", q=request.args.get("q"), cursor=page.next, page=number) if page.next else ""
 
 
-async def _nothing(filters: dict[str, Any], error: Message) -> ResponseReturnValue:
-    words = _words(monitor.Page([]), filters) | {"next": "", "error": error}
-    return await render_template("monitor/jobs.html", layout="monitor/layout.html", **words), 400
+async def _refused(line: str, error: Message) -> ResponseReturnValue:
+    now = await shell.reading(0)
+    words = _words(line, Query()) | {"figures": now.figures, "names": await shell.names(now), "now": now.overview}
+    return await render_template("monitor/jobs.html", layout="monitor/layout.html", error=error, **words), 400
+
+
+@blueprint.app_template_global()
+def with_term(query: Query, name: str, value: str) -> str:
+    """The address of the same search with another value of this filter; '' for none."""
+    terms = [term for term in query.terms if term.filter != name] + ([Term(name, value)] if value else [])
+    return url_for("monitor.jobs", q=str(Query(tuple(terms))) or None)
+
+
+@blueprint.app_template_global()
+def without_term(query: Query, term: Term) -> str:
+    """The address of the same search without this word."""
+    return url_for("monitor.jobs", q=str(Query(tuple(one for one in query.terms if one is not term))) or None)

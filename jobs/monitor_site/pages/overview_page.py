@@ -1,4 +1,4 @@
-"""The overview: figures, charts and errors of the last hour."""
+"""The overview: figures, charts of the last hour, and its errors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any
 
 from quart.typing import ResponseReturnValue
 
-from .. import live, summary
-from ..error_groups import errors
-from ..options import redis
+from .. import live, shell
 from ..routes import blueprint
 
 
@@ -18,4 +16,5 @@ async def overview() -> ResponseReturnValue:
 
 
 async def _look() -> dict[str, Any]:
-    return {"now": await summary.overview(redis()), "errors": await errors(redis())}
+    reading = await shell.reading()
+    return {"now": reading.overview, "errors": reading.errors}

@@ -20,8 +20,14 @@ def pages_of(it: Shop, worker: str) -> list[str]:
     """Every page, with a job of every kind on it."""
     found = [it.succeeded, it.failed, it.retrying, it.running, it.later, it.limited, it.secret, it.workflow]
     return [
-        *("/", "/jobs", f"/jobs?text={quote('浇水')}", "/jobs?state=FAILURE&since=2026-01-01T10:00", "/jobs?since=no"),
-        *("/scheduled", "/workers", f"/worker?name={quote(worker)}", "/worker?name=gone", "/tasks"),
+        *("/", "/jobs", f"/jobs?q={quote('浇水')}", "/jobs?q=state:failed+since:2026-01-01T10:00", "/jobs?q=since:no"),
+        *(
+            "/jobs?q=state:scheduled+sort:waited",
+            "/workers",
+            f"/worker?name={quote(worker)}",
+            "/worker?name=gone",
+            "/tasks",
+        ),
         *("/task?name=shop.echo", "/queues", "/queue/purge?name=default", "/schedules", "/workflows"),
         *(f"/workflow?id={it.workflow.id}", f"/workflow?id={it.broken_workflow.id}", f"/workflow?id={it.large.id}"),
         *(f"/workflow?id={it.large.id}&path=0&start=50", "/broker", "/audit"),
@@ -67,14 +73,19 @@ async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
         await page.get_by_role("button", name="Reschedule").click()
         await page.locator("[data-notice=moved]", has_text="6 May 2031, 07:08").wait_for()
 
-        await page.goto(f"{served}/jobs?task=shop.fail&state=FAILURE")
+        await page.goto(f"{served}/jobs?q=task:shop.fail+state:failed")
         await expect(page.locator("#live-state")).to_have_text("Live")
-        link = page.locator(f'[data-key="row-{it.failed.id}"] td.call a')
+        link = page.locator(f'[data-key="row-{it.failed.id}"] .task a')
         await link.focus()
+        place = await link.bounding_box()
         await monitor.resume(connection, "default")
         newer = await fail.delay("newer")
+        await page.get_by_role("button", name="1 new").wait_for()
+        assert await link.evaluate("link => link === document.activeElement")
+        assert await page.locator(f'[data-key="row-{newer.id}"]').count() == 0
+        await page.get_by_role("button", name="1 new").click()
         await page.locator(f'[data-key="row-{newer.id}"]').wait_for()
-        assert await link.evaluate("link => link === document.activeElement"), "a row that moves keeps the focus"
+        assert (await link.bounding_box()) != place
 
 
 async def test_pause_stops_the_stream_and_what_comes_when_it_goes_on_works(
@@ -137,10 +148,9 @@ async def test_everything_can_be_done_without_scripts(served: str, browser: Brow
     page.set_default_timeout(10_000)
     async with shop(redis_url) as it:
         await page.goto(f"{served}/")
-        await page.get_by_role("link", name="Jobs", exact=True).click()
-        await page.get_by_label("Id, or text in arguments and errors").fill(it.failed.id)
+        await page.locator(".side").get_by_role("link", name="Jobs", exact=True).click()
+        await page.get_by_label("An id, or a query").fill(it.failed.id)
         await page.get_by_role("button", name="Find").click()
-        await page.locator("td.call a").click()
         await page.get_by_role("button", name="Run again").click()
         await page.locator("[data-notice=retried]", has_text=f"{it.failed.id}~2").wait_for()
 

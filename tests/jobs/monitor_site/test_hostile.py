@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from jobs import JobsRedis, monitor, send_task
+from jobs.monitor_site.query import Term
 from tests.app.visitor import Visitor
 from tests.jobs.monitor_site.shop import echo, fail, shop_worker
 from tests.waiting import wait_until
@@ -84,7 +85,21 @@ OURS = {
     *("html", "head", "meta", "title", "link", "script", "body", "nav", "main", "header", "footer", "section"),
     *("a", "b", "i", "p", "div", "span", "h1", "h2", "ul", "ol", "li", "dl", "dt", "dd", "bdi", "code", "pre", "time"),
     *("form", "input", "button", "label", "select", "option", "details", "summary", "noscript", "progress"),
-    *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "path"),
+    *(
+        "table",
+        "caption",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "figure",
+        "figcaption",
+        "svg",
+        "rect",
+        "path",
+        "datalist",
+    ),
 }
 
 
@@ -92,7 +107,17 @@ OURS = {
 async def planted(connection: JobsRedis, redis_url: str) -> AsyncIterator[list[str]]:
     """Every payload in every place that others write to. Yields the pages that show them."""
     redis = connection
-    paths = ["/", "/jobs", "/scheduled", "/workers", "/tasks", "/queues", "/schedules", "/workflows", "/audit"]
+    paths = [
+        "/",
+        "/jobs",
+        "/jobs?q=state:scheduled",
+        "/workers",
+        "/tasks",
+        "/queues",
+        "/schedules",
+        "/workflows",
+        "/audit",
+    ]
     async with shop_worker(redis_url=redis_url):
         for number, payload in enumerate(PAYLOADS):
             name = payload.replace("\n", " ").replace("‮", "")
@@ -106,7 +131,8 @@ async def planted(connection: JobsRedis, redis_url: str) -> AsyncIterator[list[s
                 await result.get(propagate=False, timeout=20)
             paths += [f"/job?id={quote(job.id)}" for job in (failed, echoed, unknown)]
             paths += [f"/task?name={quote(name)}", f"/worker?name={quote(name)}", f"/queue/purge?name={quote(name)}"]
-            paths += [f"/jobs?text={quote(payload)}&task={quote(payload)}&worker={quote(payload)}"]
+            words = Term("", payload), Term("task", name), Term("worker", name), Term("", payload, (name,))
+            paths += [f"/jobs?q={quote(str(word))}" for word in words]
         yield paths
 
 
@@ -162,7 +188,7 @@ async def test_an_id_that_cannot_be_is_not_looked_up(owner: Visitor, job_id: str
 @pytest.mark.parametrize(
     "query",
     [
-        "/jobs?state=x", "/jobs?cursor=x", "/jobs?cursor=%00", "/jobs?cursor=bnVsbA", "/scheduled?cursor=WzEsMiwzXQ",
+        "/jobs?cursor=x", "/jobs?cursor=%00", "/jobs?cursor=bnVsbA", "/jobs?cursor=WzEsMiwzXQ",
         "/workflows?cursor=x", "/workflows?cursor=99999999999999999999", "/audit?cursor=x", "/audit?cursor=1-x",
         "/audit?cursor=1-99999999999999999999",
         "/workflow?id=x&path=..", "/workflow?id=x&start=-1", "/task?name=none", "/queue/purge?name=none",
@@ -174,11 +200,11 @@ async def test_an_address_that_was_never_given_out_is_a_404(owner: Visitor, quer
 
 
 async def test_a_time_that_is_none_is_said_and_kept(owner: Visitor) -> None:
-    response = await owner.get("/monitor/jobs?since=2026-13-77T10:00&text=plants")
+    response = await owner.get("/monitor/jobs?q=since:2026-13-77T10:00+plants")
 
     assert response.status_code == 400
-    assert owner.marks.errors == ["no-such-time"]
-    assert 'value="plants"' in owner.text
+    assert owner.marks.errors == ["wrong-query"]
+    assert 'value="since:2026-13-77T10:00 plants"' in owner.text
 
 
 async def test_scores_that_are_no_times_hide_nothing(connection: JobsRedis, owner: Visitor) -> None:
@@ -191,15 +217,23 @@ async def test_scores_that_are_no_times_hide_nothing(connection: JobsRedis, owne
             await redis.hset(f"jobs:job:{job.id}", "due", due)
             if not due:  # a stock producer's
                 await redis.delete(f"jobs:job:{job.id}")
-            for path in ("", "jobs", "scheduled", "queues", "queue/purge?name=default", "broker", f"job?id={job.id}"):
+            for path in (
+                "",
+                "jobs",
+                "jobs?q=state:scheduled",
+                "queues",
+                "queue/purge?name=default",
+                "broker",
+                f"job?id={job.id}",
+            ):
                 assert (await owner.get(f"/monitor/{path}")).status_code == 200, (score, path)
             assert job.id in owner.text
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00", "9999-12-31T23:59", "1969-12-31T00:00"])
 async def test_a_time_too_far_away_is_refused(owner: Visitor, when: str) -> None:
-    assert (await owner.get(f"/monitor/jobs?since={when}")).status_code == 400
-    assert owner.marks.errors == ["too-far"]
+    assert (await owner.get(f"/monitor/jobs?q=since:{when}")).status_code == 400
+    assert owner.marks.errors == ["wrong-query"]
 
 
 def test_the_reader_sees_what_it_is_there_to_see() -> None:

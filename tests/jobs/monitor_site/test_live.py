@@ -166,7 +166,7 @@ async def test_a_text_in_redis_is_no_event(fast: None, app: Monitor, connection:
         text = await read(stream, "</table>")
 
     assert text.count("gone") == 4
-    assert re.findall("^event: .*", text, re.MULTILINE) == ["event: part"]
+    assert re.findall("^event: .*", text, re.MULTILINE) == ["event: figures", "event: part"]
     assert "\r" not in text
 
 

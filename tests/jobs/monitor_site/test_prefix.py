@@ -17,7 +17,8 @@ from tests.jobs.monitor_site.compiled import compiled
 Scope = dict[str, Any]
 PREFIXES = ("", "/jobs", "/a/b", "/ä b/queue")
 """One is the name of a page, one ends as the beginning of one."""
-PAGES = ("/", "/jobs", "/scheduled", "/workers", "/tasks", "/queues", "/schedules", "/workflows", "/broker", "/audit",
+PAGES = ("/", "/jobs", "/jobs?q=state:scheduled", "/workers", "/tasks", "/queues", "/schedules", "/workflows",
+         "/broker", "/audit",
          "/queue/purge?name=mail")  # fmt: skip
 HEADINGS = {"/": "Overview", "/jobs": "Jobs", "/queues": "Queues", "/queue/purge?name=mail": "Purge a queue"}
 ADDRESS = re.compile(r'(?:href|src|action)="([^"#]+)"')
@@ -121,4 +122,4 @@ async def test_the_prefix_alone_is_the_first_page_and_the_page_of_that_name_stay
         assert "<title>Overview" in (await client.get("https://example.org/jobs")).text
     async with browser(redis_url, "/jobs", taken_away) as client:
         assert (await client.get("/static/monitor.css")).status_code == 200
-        assert "<title>Jobs" in (await client.get("/jobs")).text
+        assert "<title>0 jobs" in (await client.get("/jobs")).text

@@ -1,0 +1,175 @@
+"""The list of jobs and the frame around every page, as an operator uses them: in a browser, and without scripts."""
+
+from __future__ import annotations
+
+from random import randrange
+from urllib.parse import quote, unquote
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from jobs import JobsRedis, monitor
+from tests.app.browsing import tab
+from tests.app.visitor import Visitor
+from tests.jobs.monitor_site.shop import echo, fail, shop_worker
+
+ROWS = ".lines tbody tr"
+ON_SCREEN = f"[...document.querySelectorAll('{ROWS}')].filter(row => row.getBoundingClientRect().bottom <= innerHeight)"
+
+
+async def keys_of(page: Page) -> list[str]:
+    found: list[str] = await page.eval_on_selector_all(ROWS, "rows => rows.map(row => row.dataset.key)")
+    return found
+
+
+@pytest.mark.parametrize("line", ["", "task:shop.* customer_id:7 since:1h"])
+async def test_many_jobs_fit_on_the_first_screen(
+    served: str, browser: Browser, connection: JobsRedis, line: str
+) -> None:
+    page = await tab(browser)
+    for n in range(50):
+        await echo.apply_async(("long " * 50, {"n": n}), {"customer_id": 7}, countdown=600)
+
+    for width, height, least in ((1440, 900, 20), (360, 740, 6)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.goto(f"{served}/jobs?q={quote(line)}")
+        rows = await page.evaluate(f"{ON_SCREEN}.map(row => row.getBoundingClientRect().height)")
+        assert len(rows) >= least, (width, len(rows))
+        assert len(set(rows)) == 1, "no row is taller for what it shows"
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    assert await page.eval_on_selector(".top", "bar => bar.getBoundingClientRect().height") == 48
+
+
+async def test_no_row_moves_while_somebody_looks_and_new_ones_wait(
+    served: str, browser: Browser, connection: JobsRedis, redis_url: str
+) -> None:
+    page = await tab(browser)
+    async with shop_worker(redis_url):
+        first = [await echo.delay(n) for n in range(5)]
+        for job in first:
+            await job.get(timeout=10)
+        waiting = await echo.apply_async(("soon",), countdown=600)
+        await page.goto(f"{served}/jobs")
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        before = await keys_of(page)
+        assert len(before) == 6
+
+        newer = [await fail.delay(str(n)) for n in range(3)]
+        await page.get_by_role("button", name="3 new").wait_for()
+        await monitor.revoke(connection, waiting.id)
+        row = page.locator(f'[data-key="row-{waiting.id}"]')
+        await expect(row.locator(".badge")).to_have_text("REVOKED")
+
+        assert await keys_of(page) == before
+        await page.get_by_role("button", name="3 new").click()
+        assert len(await keys_of(page)) == 9
+        assert {f"row-{job.id}" for job in newer} <= set(await keys_of(page))
+        await expect(page.locator("[data-fresh]")).to_be_hidden()
+
+
+async def test_by_keys_alone(served: str, browser: Browser, connection: JobsRedis) -> None:
+    page = await tab(browser)
+    ids = [(await echo.apply_async((n,), countdown=600 + n)).id for n in range(4)]
+    await page.goto(f"{served}/")
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("state:sch")
+    await expect(page.locator("#names option").first).to_have_attribute("value", "state:scheduled")
+    await page.keyboard.type("eduled")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/jobs?q=state*")
+    assert await keys_of(page) == [f"row-{job_id}" for job_id in ids]
+    await page.keyboard.press("?")
+    await page.get_by_role("dialog").wait_for()
+    await page.keyboard.press("Escape")
+    for key in ("j", "j", "j", "k", "Enter"):
+        await page.keyboard.press(key)
+    await page.wait_for_url(f"**/job?id={ids[1]}")
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type(f" {ids[3]} ")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/job?id={ids[3]}")
+
+
+async def test_filters_are_links_and_forms_without_scripts(
+    served: str, browser: Browser, connection: JobsRedis, redis_url: str
+) -> None:
+    tenant = randrange(1_000, 9_999)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    async with shop_worker(redis_url):
+        failed = []
+        for n in range(3):
+            failed.append(await fail.delay(f"no luck {n}"))
+            await failed[n].get(timeout=10, propagate=False)
+        mine = await echo.apply_async(("x",), {"tenant": tenant}, countdown=600)
+        await page.goto(f"{served}/")
+
+        await page.locator(".side").get_by_role("link", name="Failed 3").click()
+        assert await page.title() == "3 failed jobs · state:failed since:1h · Monitor"
+        assert len(await keys_of(page)) == 3
+        await page.get_by_role("navigation", name="Order").get_by_role("link", name="Oldest").click()
+        assert await keys_of(page) == [f"row-{job.id}" for job in failed]
+        await page.get_by_role("link", name="since 1h").click()
+        assert await page.input_value("#query") == "state:failed sort:oldest"
+        await page.get_by_role("link", name="Clear filters").click()
+        await page.get_by_label("An id, or a query").fill(f"tenant:{tenant}")
+        await page.get_by_role("button", name="Find").click()
+        assert await keys_of(page) == [f"row-{mine.id}"]
+        await page.get_by_label("An id, or a query").fill("took:>2 parsecs")
+        await page.get_by_role("button", name="Find").click()
+        await page.locator("[data-error=wrong-query]", has_text="took:>2: write 2s, 300ms, 5m or 1h").wait_for()
+        assert await page.input_value("#query") == "took:>2 parsecs"
+
+
+@pytest.mark.parametrize(
+    ("old", "query"),
+    [
+        ("jobs?state=FAILURE&since=2026-01-01T10:00", "state:failure since:2026-01-01T10:00"),
+        ("jobs?task=shop.echo&queue=&worker=vm-1", "task:shop.echo worker:vm-1"),
+        ("jobs?text=no+luck", '"no luck"'),
+        ("jobs?text=state%3Afailed", '"state:failed"'),
+        ("scheduled?queue=mail", "state:scheduled queue:mail"),
+        ("scheduled", "state:scheduled"),
+    ],
+)
+async def test_addresses_of_earlier_releases_lead_to_the_same_jobs(owner: Visitor, old: str, query: str) -> None:
+    response = await owner.get(f"/monitor/{old}")
+
+    assert response.status_code == 302
+    assert unquote(response.headers["Location"].replace("+", " ")) == f"/monitor/jobs?q={query}"
+
+
+async def test_pages_have_a_number_and_a_way_back(owner: Visitor, connection: JobsRedis) -> None:
+    await echo.apply_many([(n,) for n in range(120)], countdown=600)
+
+    await owner.get("/monitor/jobs?q=state:scheduled")
+    assert owner.marks.counts["found"] == 120
+    seen = owner.text.count('data-key="row-')
+    number = 1
+    while 'rel="next"' in owner.text:
+        number += 1
+        path = owner.text.split('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
+        await owner.get(path)
+        assert f"Page {number}" in owner.text
+        assert ">Newest</a>" in owner.text
+        seen += owner.text.count('data-key="row-')
+    assert (seen, number) == (120, 3)
+
+
+async def test_the_side_says_what_the_overview_says(served: str, browser: Browser, connection: JobsRedis) -> None:
+    page = await tab(browser)
+    await echo.apply_many([(n,) for n in range(7)], countdown=600)
+    await page.goto(f"{served}/")
+    await expect(page.locator('[data-figure="scheduled"]')).to_have_text("7")
+    await expect(page.locator(".tiles")).to_contain_text("7 scheduled")
+    await expect(page.locator("#live-state")).to_have_text("Live")
+
+    await echo.apply_many([(n,) for n in range(5)], countdown=600)
+    await monitor.pause(connection, "default")
+
+    await expect(page.locator('[data-figure="scheduled"]')).to_have_text("12")
+    await expect(page.locator('.side [data-figure="queues"]')).to_have_text("paused")
+    await expect(page.locator(".tiles")).to_contain_text("12 scheduled")
