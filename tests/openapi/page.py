@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from jobs import monitor_app
@@ -12,6 +13,7 @@ from settings import ROOT
 PAGE = ROOT / "docs" / "openapi.json"
 
 
+@cache
 def described() -> dict[str, Any]:
     """What the API answers to `openapi.json`."""
     monitor_app("redis://localhost")  # imports every address

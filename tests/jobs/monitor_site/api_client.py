@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,13 +11,15 @@ from quart import Quart
 from werkzeug.datastructures import Headers
 
 from jobs import Viewer, monitor_app
+from jobs.monitor_site.application import Monitor
 from tests.openapi.checking import problem
 
 VIEWERS = {"acting": Viewer("ann", can_act=True), "reading": Viewer("bob")}
 
 
-def app_for_tests(redis_url: str) -> Quart:
-    """A monitor whose viewer is named in a header: `Authorization: Bearer acting`."""
+@cache
+def app_for_tests(redis_url: str) -> Monitor:
+    """A monitor whose viewer is named in a header: `Authorization: Bearer acting`. Made once: it takes a while."""
 
     def viewer(request: Any) -> Viewer | None:
         return VIEWERS.get(request.headers.get("Authorization", "").removeprefix("Bearer "))

@@ -150,12 +150,6 @@ async def test_schedules_and_workers(connection: JobsRedis, worker: str, program
     job = await program.post("/schedules/stock-taking/run")
     assert await Result(job["id"]).get(timeout=10) == "stock"
     assert (await program.post(f"/workers/{worker}/quiet"))["code"] == "quiet"
-    await wait_until(lambda: _quiet(program), "the worker to be quiet")
-    assert (await program.post(f"/workers/{worker}/stop"))["code"] == "stop-requested"
-
-
-async def _quiet(program: Program) -> bool:
-    return all(row["quiet"] for row in (await program.get("/workers"))["rows"])
 
 
 async def test_a_page_of_the_host_that_asks_first_is_not_passed_by(redis_url: str, connection: JobsRedis) -> None:
