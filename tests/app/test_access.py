@@ -101,3 +101,18 @@ async def test_a_cookie_that_was_signed_out_is_a_stranger_s(app: Quart, alice: V
                 response = await thief.open(route.path, method=route.method, headers=headers)
                 assert response.status_code in (303, 403), route
                 assert response.status_code == 403 or response.location == "/sign-in", route
+
+
+async def test_the_api_of_the_monitor_is_the_owner_s(
+    app: Quart, visitor: Visitor, alice: Visitor, owner: Visitor
+) -> None:
+    """For programs there is no sign-in page: a stranger gets 404."""
+    json = {"headers": {"Accept": "application/json"}}
+    for somebody, status in ((visitor, 404), (alice, 403), (owner, 200)):
+        for method in ("GET", "POST"):
+            path = "/monitor/api/v1/queues" if method == "GET" else "/monitor/api/v1/queues/mail/pause"
+            options = json | ({"json": {}} if method == "POST" else {})
+            answer = await somebody.client.open(path, method=method, **options)
+            assert answer.status_code == status, (method, status)
+            assert answer.content_type == "application/json"
+            assert "Location" not in answer.headers

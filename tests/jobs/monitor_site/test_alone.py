@@ -121,7 +121,9 @@ async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis
         plan = await monitor_site.plan(redis, "revoke", [job.id])
 
     assert (await alone.browser.get("/")).headers["location"] == "/sign-in"
+    assert (await alone.browser.get("/api/v1/workers")).status_code == 404  # a program is sent nowhere
     assert await alone.sign_in(alone.browser) == 303
+    assert (await alone.browser.get("/api/v1/workers")).json()["rows"][0]["name"] == worker.name
     opened = 0
     for path in paths(monitor_app(redis_url)):
         endpoint = path.rpartition("/")[2]
