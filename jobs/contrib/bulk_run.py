@@ -21,14 +21,14 @@ from ..store.outage import while_away
 from ..store.stored_values import text, whole
 
 STEP_S = 0.2  # From step to step, if there is a rate.
-AT_ONCE = 50  # Jobs in one step; of a retry, which stores calls of any size, one.
+AT_ONCE, CALLS_AT_ONCE = 50, 10  # Jobs in one step; of a retry fewer, as it stores calls of any size.
 
 
 async def carry_out(connection: JobsRedis, plan_id: str) -> AsyncIterator[dict[str, int]]:
     """Take the steps of a plan that are left; says how far it is, before them and after each. None is taken twice."""
     made = await read_plan(connection, plan_id)
     stored = await connection.hmget(connection.key.BULK + plan_id, ["who", "entry", "ids"])  # type: ignore[misc]
-    ids, most = encoding.loads(stored[2]), 1 if made.action == "retry" else AT_ONCE
+    ids, most = encoding.loads(stored[2]), CALLS_AT_ONCE if made.action == "retry" else AT_ONCE
     at_once = max(min(most, int(STEP_S / made.each_s)), 1) if made.each_s else most
     yield made.progress
     while made.done < made.jobs:
@@ -44,10 +44,8 @@ async def _step(connection: JobsRedis, made: Plan, ids: Sequence[str]) -> Plan:
     """Do it to these jobs, and note that. A step that another has taken is only read."""
     calls, skipped = list[Call](), 0
     if made.action == "retry":
-        try:
-            calls = await _retry(connection, made, ids[0])
-        except (QuarqError, ValueError, TypeError):  # it has changed, or its task does not take its arguments any more
-            skipped = 1
+        found = await asyncio.gather(*(_retried(connection, made, job_id) for job_id in ids))
+        calls, skipped = [call for some in found for call in some or ()], found.count(None)
     elif made.action == "move":
         skipped = (await move(connection, ids, made.queue)).count(False)
     else:
@@ -61,6 +59,14 @@ async def _step(connection: JobsRedis, made: Plan, ids: Sequence[str]) -> Plan:
     if done is None:
         raise QuarqError(f"the plan {made.id} is gone: make a new one")
     return replace(made, done=whole(done), skipped=whole(skipped_in_all))
+
+
+async def _retried(connection: JobsRedis, made: Plan, job_id: str) -> list[Call] | None:
+    """None if it is left alone: it has changed, or its task does not take its arguments any more."""
+    try:
+        return await _retry(connection, made, job_id)
+    except (QuarqError, ValueError, TypeError):
+        return None
 
 
 async def _retry(connection: JobsRedis, made: Plan, job_id: str) -> list[Call]:

@@ -27,6 +27,7 @@ class Question:
     endpoint: str
     back: str
     fields: dict[str, str] = field(default_factory=dict)
+    task: str = ""
     is_harm: bool = True
 
 
@@ -51,24 +52,26 @@ async def _revoke(connection: JobsRedis, job_id: str) -> Question:
         sentence = "The current attempt goes on, and no further one starts."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
     label = "Cancel retries" if row.state == "STARTED" and not n else "Revoke"
-    return Question(sentence, n + 1, label, "monitor.revoke_job", back, fields)
+    return Question(sentence, n + 1, label, "monitor.revoke_job", back, fields, row.name or row.task)
 
 
 async def _stop(connection: JobsRedis, job_id: str) -> Question:
+    row = await row_of(connection, job_id) or request_args.not_found()
     n = await _unended(connection, job_id)
     sentence = "It is stopped in the middle of its work, and ends as REVOKED. What it has done so far stays done."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id, "terminate": "1"}
-    return Question(sentence, n + 1, "Stop now", "monitor.revoke_job", back, fields)
+    return Question(sentence, n + 1, "Stop now", "monitor.revoke_job", back, fields, row.name or row.task)
 
 
 async def _retry(connection: JobsRedis, job_id: str) -> Question:
+    row = await row_of(connection, job_id) or request_args.not_found()
     tree = await members.tree_of(connection, job_id)
     n = len(await members.to_do_again(connection, job_id, tree)) if tree else 1
     sentence = "The workflow goes on from what failed: these steps run again, and what has succeeded is kept."
     if not tree:
         sentence = "It is queued again, as a new job with the same arguments."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
-    return Question(sentence, n, "Run again", "monitor.retry_job", back, fields, is_harm=False)
+    return Question(sentence, n, "Run again", "monitor.retry_job", back, fields, row.name or row.task, is_harm=False)
 
 
 async def _pause(connection: JobsRedis, name: str) -> Question:
