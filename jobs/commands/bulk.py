@@ -76,10 +76,10 @@ async def _all(
 
 def _lines(made: monitor_site.Plan) -> Iterator[str]:
     yield f"{made.action}: {count(made.jobs, 'job')}{f' to {made.queue}' if made.queue else ''}"
-    for task, error, n in made.groups[:MOST_GROUPS]:
-        yield f"{n:8,}  {task}  {error}".rstrip()
+    for group in made.groups[:MOST_GROUPS]:
+        yield f"{group.jobs:8,}  {group.task}  {group.error}".rstrip()
     if rest := made.groups[MOST_GROUPS:]:
-        yield f"{sum(n for *_, n in rest):8,}  of {count(len(rest), 'other task')} or error"
+        yield f"{sum(group.jobs for group in rest):8,}  of {count(len(rest), 'other task')} or error"
     for why, n in made.left_out.items():
         yield f"{n:8,}  left out: {why}"
     if made.more:

@@ -32,18 +32,28 @@ FITS: Final = {
 
 
 @dataclass(frozen=True)
+class PlanGroup:
+    """Jobs of one task with one type of error; '' for none."""
+
+    task: str
+    error: str
+    jobs: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will do to which jobs, as they were `at` that moment. What comes later is not touched."""
 
     id: str
     action: str
-    query: str
+    query: str  # Or how many jobs were chosen, and the first of their ids.
     at: datetime
     queue: str = ""  # Where a move goes.
     rate: str = ""  # How many at most: `5/s`; '' is as fast as it goes.
     jobs: int = 0  # How many it is done to.
-    groups: Sequence[tuple[str, str, int]] = ()  # How many of each task and type of error; the most first.
+    groups: Sequence[PlanGroup] = ()  # How many of each task and type of error; the most first.
     left_out: Mapping[str, int] = field(default_factory=dict)  # How many others were found, by why they are left out.
+    is_chosen: bool = False  # The jobs were given by their ids.
     more: bool = False  # There are more than MOST: those need another plan.
     done: int = 0  # How many its run has looked at.
     skipped: int = 0  # How many of those it has left alone, as they have changed since.
@@ -78,7 +88,8 @@ async def plan(
         raise WrongValue(f"action={action!r:.80}: it is one of {', '.join(FITS)}")
     if action == "move":
         checks.queue("queue", queue)
-    made = Plan(uuid4().hex, action, _text_of(query), await now(connection), queue, rate)
+    is_chosen = not isinstance(query, Query)
+    made = Plan(uuid4().hex, action, _text_of(query), await now(connection), queue, rate, is_chosen=is_chosen)
     rows = matching(connection, query.wanted(made.at, zone)) if isinstance(query, Query) else _these(connection, query)
     left_out, groups, ids, seen = Counter[str](), Counter[tuple[str, str]](), dict[str, None](), 0
     async for some in _batches(rows, made.at):
@@ -89,12 +100,13 @@ async def plan(
         if (seen := seen + len(some)) > MOST:
             break
     found = [job_id for job_id in reversed(ids) if job_id]  # the oldest first
-    counted = [(*of_what, n) for of_what, n in groups.most_common() if n]
+    counted = [PlanGroup(*of_what, n) for of_what, n in groups.most_common() if n]
     reasons = {why: n for why, n in left_out.items() if why}
     made = replace(made, jobs=len(found), groups=counted, left_out=reasons, more=seen > MOST)
     if made.jobs * made.each_s > RUN_KEPT_S:
         raise WrongValue(f"rate={rate!r}: {made.jobs:,} jobs take longer than a week; give a higher rate")
-    about, packed = encoding.dumps(vars(made)), encoding.dumps(found)
+    plain = vars(made) | {"groups": [list(vars(group).values()) for group in counted]}
+    about, packed = encoding.dumps(plain), encoding.dumps(found)
     async with connection.pipeline() as pipe:
         pipe.hset(connection.key.BULK + made.id, mapping={"about": about, "ids": packed, "next": 0, "skipped": 0})
         pipe.expire(connection.key.BULK + made.id, PLAN_KEPT_S)
@@ -107,7 +119,9 @@ async def read_plan(connection: JobsRedis, plan_id: str) -> Plan:
     stored = await connection.hmget(connection.key.BULK + plan_id, ["about", "next", "skipped"])  # type: ignore[misc]
     if not stored[0]:
         raise QuarqError(f"there is no plan {plan_id!r:.80} any more: make a new one")
-    return Plan(**encoding.loads(stored[0]) | {"done": whole(stored[1]), "skipped": whole(stored[2])})
+    about = encoding.loads(stored[0])
+    groups = [PlanGroup(*group) for group in about["groups"]]
+    return Plan(**about | {"groups": groups, "done": whole(stored[1]), "skipped": whole(stored[2])})
 
 
 def _text_of(query: Query | Sequence[str]) -> str:

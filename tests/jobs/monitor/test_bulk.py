@@ -14,7 +14,7 @@ from jobs.client.connection import JobsRedis
 from jobs.contrib.bulk_run import carry_out
 from jobs.errors import QuarqError, SettingsMistake, WrongValue
 from jobs.monitor.audit_log import BEGUN
-from jobs.monitor_site.bulk_plan import FITS
+from jobs.monitor_site.bulk_plan import FITS, PlanGroup
 from jobs.monitor_site.query import parse
 from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import StartWorker, connection, start_process, start_worker
@@ -91,7 +91,7 @@ async def test_a_run_does_what_its_plan_says_if_nothing_else_changes(
         assert [step async for step in carry_out(connection, made.id)] == [last]  # it was killed before its end
         after = await states(connection)
 
-        assert made.jobs == sum(n for *_, n in made.groups)
+        assert made.jobs == sum(group.jobs for group in made.groups)
         assert last == {"done": made.jobs, "total": made.jobs, "skipped": 0}, (action, made)
         if action in ("move", "retry"):
             assert changed(before, after) == made.jobs
@@ -120,9 +120,9 @@ async def test_a_plan_counts_by_task_and_error_and_says_what_it_leaves_out(
     made = await monitor_site.plan(connection, "retry", parse("state:ended"), rate="10/s")
 
     assert set(made.groups) == {
-        ("tests.fail", "ValueError", 4),  # three, and the rerun
-        ("tests.flaky", "TypeError", 1),
-        ("jobs.workflow", "ValueError", 1),
+        PlanGroup("tests.fail", "ValueError", 4),  # three, and the rerun
+        PlanGroup("tests.flaky", "TypeError", 1),
+        PlanGroup("jobs.workflow", "ValueError", 1),
     }
     assert made.left_out == {
         "run again already": 1,

@@ -222,7 +222,7 @@ async def test_many_jobs_by_a_plan(connection: JobsRedis, worker: str, program: 
         assert program.status == 400
 
     plan = await program.post("/plans", action="retry", q="task:shop.fail state:failed")
-    assert (plan["jobs"], plan["groups"]) == (3, [["shop.fail", "ValueError", 3]])
+    assert (plan["jobs"], plan["groups"]) == (3, [{"task": "shop.fail", "error": "ValueError", "jobs": 3}])
     assert (await program.get(f"/plans/{plan['id']}"))["run"] is None
     assert (await program.post(f"/plans/{plan['id']}/stop"))["error"]["code"] == "gone"
     started = [await program.post(f"/plans/{plan['id']}/start") for _ in range(2)]

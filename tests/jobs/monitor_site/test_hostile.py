@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from jobs import JobsRedis, monitor, send_task
+from jobs import JobsRedis, monitor, monitor_site, send_task
 from jobs.monitor_site.query import Term
 from tests.app.visitor import Visitor
 from tests.jobs.monitor_site.shop import echo, fail, shop_worker
@@ -84,22 +84,9 @@ class Reader(HTMLParser):
 OURS = {
     *("html", "head", "meta", "title", "link", "script", "body", "nav", "main", "header", "footer", "section"),
     *("a", "b", "i", "p", "div", "span", "h1", "h2", "ul", "ol", "li", "dl", "dt", "dd", "bdi", "code", "pre", "time"),
-    *("form", "input", "button", "label", "select", "option", "details", "summary", "noscript", "progress"),
-    *(
-        "table",
-        "caption",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "figure",
-        "figcaption",
-        "svg",
-        "rect",
-        "path",
-        "datalist",
-    ),
+    *("form", "input", "button", "label", "select", "option", "textarea", "datalist"),
+    *("details", "summary", "noscript", "progress"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "path"),
 }
 
 
@@ -130,6 +117,16 @@ async def planted(connection: JobsRedis, redis_url: str) -> AsyncIterator[list[s
             for result in (failed, echoed):
                 await result.get(propagate=False, timeout=20)
             paths += [f"/job?id={quote(job.id)}" for job in (failed, echoed, unknown)]
+            paths += [f"/job/edit?id={quote(failed.id)}", f"/ask?what=revoke&name={quote(failed.id)}"]
+            paths += [
+                f"/many?where={quote(payload)}&queue={quote(payload)}&rate={quote(payload)}&action={quote(payload)}"
+            ]
+            plan = await monitor_site.plan(redis, "revoke", [unknown.id, payload])
+            paths += [
+                f"/many/plan?id={plan.id}",
+                f"/task/run?name={quote(name)}",
+                f"/ask?what=pause&name={quote(name)}",
+            ]
             paths += [f"/task?name={quote(name)}", f"/worker?name={quote(name)}", f"/queue/purge?name={quote(name)}"]
             words = Term("", payload), Term("task", name), Term("worker", name), Term("", payload, (name,))
             paths += [f"/jobs?q={quote(str(word))}" for word in words]
