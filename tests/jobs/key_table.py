@@ -11,7 +11,7 @@ from jobs.store.keys import Keys
 
 CHANNELS = (Keys.REPLY, Keys.CONTROL, Keys.PROGRESS, Keys.NEWS, Keys.EVENTS, Keys.ENDS)
 TERMINAL = {b"SUCCESS", b"FAILURE", b"REVOKED"}
-HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:worker:")
+HAVE_A_LIFETIME = ("arq:in-progress:", "jobs:stats:", "jobs:errors:", "jobs:worker:")
 
 
 def table() -> dict[re.Pattern[str], str]:
