@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from jobs import JobsRedis, group, monitor
+from jobs.monitor_site import errors as errors_of
 from jobs.monitor_site.actions import of_queues
 from tests.app.browsing import problems, tab
 from tests.jobs.monitor_site.shop import CHINESE, Shop, echo, fail, shop
@@ -16,7 +18,7 @@ from tests.jobs.monitor_site.watching import store_schedule
 pytestmark = pytest.mark.timeout(180)
 
 
-def pages_of(it: Shop, worker: str) -> list[str]:
+def pages_of(it: Shop, worker: str, errors: Sequence[str] = ()) -> list[str]:
     """Every page, with a job of every kind on it."""
     found = [it.succeeded, it.failed, it.retrying, it.running, it.later, it.limited, it.secret, it.workflow]
     return [
@@ -32,6 +34,7 @@ def pages_of(it: Shop, worker: str) -> list[str]:
         *(f"/workflow?id={it.workflow.id}", f"/workflow?id={it.broken_workflow.id}", f"/workflow?id={it.large.id}"),
         *(f"/workflow?id={it.large.id}&path=0&start=50", "/broker", "/audit"),
         *(f"/job?id={job.id}" for job in found),
+        *("/errors", "/errors?since=72h&state=all", *(f"/error?id={error_id}" for error_id in errors)),
     ]
 
 
@@ -45,12 +48,28 @@ async def test_every_page_is_for_everybody(
     async with shop(redis_url) as it:
         await monitor.note(connection, "owner", "retry", it.failed.id, CHINESE * 10)
         worker = (await monitor.workers(connection))[0].name
-        for path in pages_of(it, worker):
+        found = [group.id for group in await errors_of(connection)]
+        assert len(found) > 2
+        for path in pages_of(it, worker, found):
             response = await page.goto(served + path)
             assert response is not None
             assert response.status in (200, 400), path
             assert await problems(page) == [], path
     assert errors == []
+
+
+async def test_a_traceback_is_copied(served: str, browser: Browser, redis_url: str) -> None:
+    page = await tab(browser)
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    async with shop(redis_url) as it:
+        await page.goto(f"{served}/job?id={it.failed.id}")
+        await expect(page.locator("#live-state")).to_have_text("Live")
+        await page.get_by_role("button", name="Copy").click()
+        await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == await page.locator("#text-last").text_content()
+    assert copied.startswith("Traceback (most recent call last):")
 
 
 async def test_a_page_is_live_and_keeps_focus_scroll_and_what_is_typed(
