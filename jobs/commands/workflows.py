@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from .. import monitor
-from ..monitor_site import SKIPPED, Step, Timeline, every, timeline, times_of
+from ..monitor_site import SKIPPED, Step, Timeline, every, timeline, times_of, workflows
 from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body
 from .values import limit_option
@@ -29,7 +28,7 @@ async def workflows_command(context: Context, workflow_id: str | None, **wanted:
 
 
 async def _list(context: Context, **wanted: Any) -> Answer:
-    rows = (await monitor.workflows(context.redis, **wanted)).rows
+    rows = (await workflows(context.redis, **wanted)).rows
     lines = []
     for row in rows:
         done = "" if row.total is None else f"{row.done} of {row.total}"

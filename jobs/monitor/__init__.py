@@ -25,14 +25,13 @@ from .waiting_list import Purge, lapsed, purgeable, waiting
 from .wanted import Wanted
 from .worker_list import WorkerInfo
 from .worker_list import online as workers
-from .workflow_list import WorkflowRow, workflows
 
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried", "Page",
-    "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo", "WorkflowRow",
+    "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo",
     "audit", "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "matching", "move",
     "note", "noted", "now", "original_of", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable",
     "queue_names", "queues", "queues_named", "quiet", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
     "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "text",
-    "totals", "unfinished_calls", "waiting", "why", "workers", "workflows",
+    "totals", "unfinished_calls", "waiting", "why", "workers",
 ]  # fmt: skip

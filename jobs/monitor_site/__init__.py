@@ -41,13 +41,15 @@ from .stored_timeline import timeline
 from .stuck import LongRun, LostWorker, long_runs, lost_workers
 from .summary import Overview, Unknown, overview
 from .task_list import SORTS, TaskInfo, tasks
+from .workflow_list import WorkflowRow, workflows
 from .workflow_steps import SKIPPED, Step
 from .workflow_times import Timeline
 
 __all__ = [
     "HOUR", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval", "JobDetail",
     "LongRun", "LostWorker", "Overview", "Part", "Plan", "Query", "Range", "Step", "StepTimes", "TaskInfo", "Timeline",
-    "Totals", "Unknown", "Version", "compare", "confirm", "count", "error", "errors", "every", "history", "job",
-    "long_runs", "lost_workers", "mark_error", "overview", "parse", "plain", "plan", "queue_forecasts", "read_plan",
-    "span_of", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "versions",
+    "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error", "errors", "every", "history",
+    "job", "long_runs", "lost_workers", "mark_error", "overview", "parse", "plain", "plan", "queue_forecasts",
+    "read_plan", "span_of", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "versions",
+    "workflows",
 ]  # fmt: skip

@@ -64,7 +64,7 @@ LOOKS: dict[str, Look] = {
     "jobs, by id": lambda redis: monitor.find(redis, text=f"{7919:08x}{1:024x}"),
     "jobs, retries among the deferred": lambda redis: monitor.find(redis, state="RETRY"),
     "a workflow of 10,000": lambda redis: monitor_site.timeline(redis, "large"),
-    "workflows": monitor.workflows,
+    "workflows": monitor_site.workflows,
     "broker": monitor.broker,
 }
 

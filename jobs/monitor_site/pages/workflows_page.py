@@ -7,8 +7,7 @@ from typing import Any
 from quart import abort
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import live, request_args
+from .. import live, request_args, workflow_list
 from ..options import redis
 from ..routes import blueprint
 
@@ -34,7 +33,7 @@ async def workflows() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         try:
-            page = await monitor.workflows(redis(), cursor, state=state, text=text, longest=longest)
+            page = await workflow_list.workflows(redis(), cursor, state=state, text=text, longest=longest)
         except ValueError:
             abort(404, "This page of workflows does not exist. Start at the first page.")
         return {"page": page, "filters": filters, "states": STATES, "filtered": any(filters.values())}

@@ -101,7 +101,7 @@ async def test_every_reader_of_the_library_reads_it(planted: list[str], connecti
         found += [row.id for row in page.rows]
         cursor = page.next
     assert sorted(set(found)) == sorted(planted)
-    for read in (monitor_site.tasks, monitor.workers, monitor.broker, monitor.workflows, monitor.schedules):
+    for read in (monitor_site.tasks, monitor.workers, monitor.broker, monitor_site.workflows, monitor.schedules):
         await read(connection)  # type: ignore[operator]
 
 

@@ -29,7 +29,7 @@ async def test_no_look_is_longer_with_ten_times_as_many_jobs(connection: JobsRed
         await monitor_site.history(connection, monitor_site.RANGES["72h"])
         await monitor.queues(connection)
         await monitor_site.tasks(connection)
-        await monitor.workflows(connection)
+        await monitor_site.workflows(connection)
         for filters in ({}, {"state": "ended"}, {"state": "scheduled"}, {"state": "REVOKED"}, {"task": "tests.log"}):
             await monitor.find(connection, **filters)  # type: ignore[arg-type]
         await monitor_site.job(connection, revoked[0].id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, chain, chord, group, monitor, signature
+from jobs import Result, chain, chord, group, monitor, monitor_site, signature
 from jobs.client.connection import JobsRedis
 from jobs.monitor.counters import totals
 from jobs.worker import Worker
@@ -56,7 +56,7 @@ async def test_what_a_member_does_is_told_once(
     for state in ("FAILURE", "ended", ""):  # whoever asks for workflows gets it
         [found] = await _find(connection, state=state, task="jobs.workflow")
         assert (found.id, found.state) == (result.id, "FAILURE")
-    assert [row.state for row in (await monitor.workflows(connection)).rows] == ["FAILURE"]
+    assert [row.state for row in (await monitor_site.workflows(connection)).rows] == ["FAILURE"]
 
 
 @pytest.mark.parametrize("shape", BY_ITSELF)

@@ -13,6 +13,8 @@ from ...request_args import not_found
 from ...spent_time import Part
 from ...step_times import StepTimes, times_of
 from ...workflow_drawing import DrawnWorkflow, drawn_workflow
+from ...workflow_list import WorkflowRow
+from ...workflow_list import workflows as listed
 from ..endpoints import read
 from ..given import Cursor, Given, Limit
 
@@ -58,9 +60,9 @@ class Members:
 @read("/workflows")
 async def workflows(
     text: Text = "", state: State = "", longest: Longest = False, cursor: Cursor = "", limit: Limit = 50
-) -> monitor.Page[monitor.WorkflowRow]:
+) -> monitor.Page[WorkflowRow]:
     """The workflows that fit, those called last first."""
-    return await monitor.workflows(redis(), cursor, limit, state=state, text=text, longest=longest)
+    return await listed(redis(), cursor, limit, state=state, text=text, longest=longest)
 
 
 @read("/workflows/{id}")
