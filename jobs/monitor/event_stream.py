@@ -1,25 +1,12 @@
 """Events, as they happen. Scripts publish them only while somebody listens."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-
-import msgpack
+from importlib import import_module
 
 from ..client.connection import JobsRedis
-from ..errors import QueueUnavailable
-from ..store.cancellation import cancel_until_ended
-from ..store.outage import denial, is_away
-from ..store.store import now
-from ..store.stored_values import moment_of
-from ..store.subscription import Subscription
-from .worker_list import online
-
-LISTENS_S = 15  # A listener that has not renewed its flag for this long counts as gone: scripts publish nothing more.
-WATCH_INTERVAL_S = 2.0  # How often to check which workers are online, and to renew the flag that somebody listens.
-MAX_QUEUED = 10_000  # Events that wait for a slow listener; later ones are dropped.
 
 
 @dataclass(frozen=True)
@@ -41,43 +28,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     Workers that are online already come at once. While Redis is away it waits, and misses what happens; a listener
     that is too slow misses events, too. QueueUnavailable where Redis does not let this user listen.
     """
-    heard: asyncio.Queue[Event | Exception] = asyncio.Queue(MAX_QUEUED)
-
-    def hear(_: bytes, message: bytes) -> None:
-        ms, changes = msgpack.unpackb(message)
-        for job_id, state, task, queue, worker in changes:
-            with contextlib.suppress(asyncio.QueueFull):
-                heard.put_nowait(Event(moment_of(ms), "job", job_id, state, task, queue, worker))
-
-    subscription = Subscription(connection.connection_pool, [connection.key.EVENTS], hear=hear, look=lambda: None)
-    subscription.start()
-    watching = asyncio.create_task(_watch(connection, subscription, heard))
-    try:
-        while True:
-            event = await heard.get()
-            if isinstance(event, Exception):
-                raise event
+    listening = import_module("..contrib.event_listening", __package__)
+    async with aclosing(listening.heard_on(connection)) as heard:
+        async for event in heard:
             yield event
-    finally:
-        await cancel_until_ended([watching])
-        await subscription.close()
-
-
-async def _watch(connection: JobsRedis, subscription: Subscription, heard: asyncio.Queue[Event | Exception]) -> None:
-    """Renew the flag that somebody listens, and report workers that come and go; an error is reported, and ends it."""
-    before: set[str] = set()
-    while True:
-        try:
-            if subscription.denied:
-                raise QueueUnavailable(f"Redis refuses us: {subscription.denied}")
-            await connection.set(connection.key.LISTENING, 1, ex=LISTENS_S)
-            there = {worker.name for worker in await online(connection)}
-            at = await now(connection)
-        except Exception as error:
-            if not is_away(error) or denial(error) or subscription.denied:
-                return await heard.put(error)
-        else:
-            for name in sorted(there ^ before):
-                await heard.put(Event(at, "worker", name, "online" if name in there else "offline"))
-            before = there
-        await asyncio.sleep(WATCH_INTERVAL_S)

@@ -20,7 +20,7 @@ from arq.connections import create_pool
 
 from jobs import Result, group, monitor, send_task
 from jobs.client.connection import JobsRedis
-from jobs.monitor.event_stream import LISTENS_S, MAX_QUEUED, WATCH_INTERVAL_S
+from jobs.contrib.event_listening import LISTENS_S, MAX_QUEUED, WATCH_INTERVAL_S
 from jobs.store.keys import WORKER_SILENT_MS, Keys
 from jobs.store.redis_url import RedisURL
 from tests.documents import as_in_the_clone
