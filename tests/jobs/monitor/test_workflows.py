@@ -6,7 +6,8 @@ import pytest
 
 from jobs import chord, group
 from jobs.client.connection import JobsRedis
-from jobs.monitor import find, totals, workflows
+from jobs.monitor import find, totals
+from jobs.monitor_site import workflows
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks
