@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from .... import monitor
 from ... import job_detail
 from ...acting import Action
 from ...actions import of_jobs
+from ...job_count import count
 from ...options import redis
 from ...query import LONGEST, parse
 from ...request_args import not_found
@@ -19,7 +21,7 @@ from ..given import Cursor, Given, Limit
 Query = Annotated[str, Given("A query line, such as `task:shop.* state:failed took:>2s since:1h`.", LONGEST)]
 Terminate = Annotated[bool, Given("Stop the attempt that runs; else it ends, and no further one starts.")]
 When = Annotated[str, Given("The new time in ISO 8601: `2026-12-01T10:30Z`. Without a zone it is the viewer's.", 100)]
-MOST_STEPS = 4
+MOST_STEPS, COUNT_S = 4, 1.0
 
 
 @read("/jobs")
@@ -33,6 +35,19 @@ async def jobs(q: Query = "", cursor: Cursor = "", limit: Limit = 50) -> monitor
         if not cursor or len(rows) == limit:
             break
     return monitor.Page(rows, cursor, page.looked_back_to, page.sorted_of)
+
+
+@dataclass(frozen=True)
+class JobCount:
+    count: int
+    is_all: bool  # False: there may be more.
+
+
+@read("/job-count")
+async def job_count(q: Query = "") -> JobCount:
+    """How many jobs fit a query: up to 10,000, and as many as a second is enough to count."""
+    wanted = parse(q).wanted(await monitor.now(redis()), reader_zone())
+    return JobCount(*await count(redis(), wanted, patience_s=COUNT_S))
 
 
 @read("/jobs/{id}")
