@@ -11,10 +11,12 @@ from quart.typing import ResponseReturnValue
 from ... import monitor
 from ...errors import WrongValue
 from ...monitor.search import row_of
+from ...values.short_text import cut
 from .. import job_count, live, request_args, shell
 from ..options import redis
 from ..query import Query, Term, parse
 from ..routes import blueprint
+from ..seen_versions import versions
 from ..viewers import reader_zone
 from ..web.messages import Message
 
@@ -50,7 +52,11 @@ async def jobs() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
         wanted = query.wanted(await monitor.now(redis()), reader_zone())
         page = await _page(wanted, cursor)
-        words = _words(line, query) | {"page": page, "next": _next(page), "number": request_args.number("page") or 1}
+        words = await _words(line, query) | {
+            "page": page,
+            "next": _next(page),
+            "number": request_args.number("page") or 1,
+        }
         now = (await shell.reading()).overview
         long_runs = {run.id: run for run in now.long_runs}
         return words | {"now": now, "long_runs": long_runs, "count": await _count(wanted, page, cursor)}
@@ -92,8 +98,10 @@ async def _count(wanted: monitor.Wanted, page: monitor.Page[monitor.JobRow], cur
     return await job_count.count(redis(), wanted, patience_s=COUNT_S)
 
 
-def _words(line: str, query: Query) -> dict[str, Any]:
-    words: dict[str, Any] = {"line": line, "query": query, "states": STATES, "ranges": RANGES, "sorts": SORTS}
+async def _words(line: str, query: Query) -> dict[str, Any]:
+    newest = [] if live.is_stream() else (await versions(redis()))[:1]
+    ranges = RANGES | {f"{one.since:%Y-%m-%dT%H:%M:%SZ}": f"Since {cut(one.name, 24)}" for one in newest}
+    words: dict[str, Any] = {"line": line, "query": query, "states": STATES, "ranges": ranges, "sorts": SORTS}
     state = query.value("state")
     heading = {"": "Jobs", "retry": "Jobs that wait for a retry"}.get(state) or f"{STATES.get(state, 'Found')} jobs"
     return words | {"heading": heading}
@@ -107,7 +115,7 @@ def _next(page: monitor.Page[monitor.JobRow]) -> str:
 
 async def _refused(line: str, error: Message) -> ResponseReturnValue:
     now = await shell.reading(0)
-    words = _words(line, Query()) | {"figures": now.figures, "names": await shell.names(now), "now": now.overview}
+    words = await _words(line, Query()) | {"figures": now.figures, "names": await shell.names(now), "now": now.overview}
     return await render_template("monitor/jobs.html", layout="monitor/layout.html", error=error, **words), 400
 
 

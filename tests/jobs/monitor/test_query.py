@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import WrongValue
+from jobs.monitor.wanted import STATES
 from jobs.monitor_site.query import LONGEST, Query, parse
-from jobs.monitor_site.query_values import FILTERS
+from jobs.monitor_site.query_values import FILTERS, SORTS
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 12, 1, 14, 30, tzinfo=BERLIN)
@@ -144,3 +147,25 @@ def test_any_argument_and_any_value_can_be_written(path: list[str], value: str) 
 
     assert words(str(query)) == [(tuple(path), value)]
     assert isinstance(query, Query)
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_table_of_the_documentation_has_each_filter_and_says_what_they_are() -> None:
+    section = (ROOT / "docs" / "monitoring.md").read_text().partition("## The query line")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", section, re.MULTILINE)
+    examples = {line: meaning for cell, meaning in rows for line in re.findall(r"`([^`]+)`", cell)}
+    kinds = {
+        line: [term.filter or ("argument" if term.path else "text") for term in parse(line).terms] for line in examples
+    }
+
+    assert {kind for [kind] in kinds.values()} == {*FILTERS, "argument", "text"}
+    for line, [kind] in kinds.items():
+        assert (kind == "text") == examples[line].startswith("with that text"), line
+    assert set(re.findall(r"`(\w+)`", examples["state:failed"])) == STATES.keys()
+    sorts = {parse(line).value("sort") for line in examples}
+    assert sorts == {"", *SORTS}
+    [refused] = re.findall(r"What is wrong is named: `(.*)`\.", section)
+    with pytest.raises(WrongValue, match=f"^{re.escape(refused)}$"):
+        parse(refused.partition(": ")[0])

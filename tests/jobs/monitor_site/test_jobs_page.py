@@ -8,10 +8,11 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from jobs import JobsRedis, monitor
+from jobs import JobsRedis, Result, monitor
 from tests.app.browsing import tab
 from tests.app.visitor import Visitor
-from tests.jobs.monitor_site.shop import echo, fail, shop_worker
+from tests.jobs.monitor_site.shop import echo, fail, shop_worker, slow
+from tests.waiting import wait_until
 
 ROWS = ".lines tbody tr"
 ON_SCREEN = f"[...document.querySelectorAll('{ROWS}')].filter(row => row.getBoundingClientRect().bottom <= innerHeight)"
@@ -122,6 +123,49 @@ async def test_filters_are_links_and_forms_without_scripts(
         await page.get_by_role("button", name="Find").click()
         await page.locator("[data-error=wrong-query]", has_text="took:>2: write 2s, 300ms, 5m or 1h").wait_for()
         assert await page.input_value("#query") == "took:>2 parsecs"
+
+
+async def test_selected_jobs_and_all_that_match_lead_to_a_plan(
+    served: str, browser: Browser, connection: JobsRedis
+) -> None:
+    page = await tab(browser)
+    for n in range(4):
+        await (await echo.apply_async((n,), countdown=600)).revoke()
+    await page.goto(f"{served}/jobs?q=task:shop.echo")
+
+    for key in ("j", "x", "j", "j", "x", "r"):
+        await page.keyboard.press(key)
+    await expect(page.locator("[data-state=jobs]")).to_have_attribute("data-count", "2")
+    await page.goto(f"{served}/jobs?q=task:shop.echo")
+    await page.get_by_role("link", name="Select all 4 matching").click()
+    await page.get_by_role("button", name="Plan").click()
+    await expect(page.locator("[data-state=jobs]")).to_have_attribute("data-count", "4")
+
+
+async def test_a_job_that_runs_much_longer_than_usual_and_the_newest_version_are_marked(
+    connection: JobsRedis, owner: Visitor, redis_url: str
+) -> None:
+    async with shop_worker(redis_url, version="2026-12-01 <new>"):
+        for job in [await slow.delay(0) for _ in range(10)]:
+            await job.get(timeout=10)
+        runs, stuck = [await slow.delay(60) for _ in range(2)]
+        for job in (runs, stuck):
+            await wait_until(lambda job=job: has_begun(job), "the job to run")
+        began = (await connection.time())[0] - 40
+        await connection.hset(f"jobs:job:{stuck.id}", "received", began * 1000)  # type: ignore[misc]
+
+        await owner.get("/monitor/jobs?q=state:running")
+
+    rows = {part.partition('"')[0]: part for part in owner.text.split('data-key="row-')[1:]}
+    assert rows.keys() == {runs.id, stuck.id}
+    assert 'data-state="long"' in rows[stuck.id]
+    assert ">40 s</span>" in rows[stuck.id] or ">41 s</span>" in rows[stuck.id]
+    assert 'data-state="long"' not in rows[runs.id]
+    assert ">Since 2026-12-01 &lt;new&gt;</a>" in owner.text
+
+
+async def has_begun(job: Result) -> bool:
+    return await job.state() == "STARTED"
 
 
 @pytest.mark.parametrize(
