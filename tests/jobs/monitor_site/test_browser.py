@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Browser, expect
 
-from jobs import JobsRedis, group, monitor
+from jobs import JobsRedis, group, monitor, monitor_site
 from jobs.monitor_site import errors as errors_of
 from jobs.monitor_site.actions import of_queues
 from tests.app.browsing import problems, tab
@@ -50,7 +50,10 @@ async def test_every_page_is_for_everybody(
         worker = (await monitor.workers(connection))[0].name
         found = [group.id for group in await errors_of(connection)]
         assert len(found) > 2
-        for path in pages_of(it, worker, found):
+        plan = await monitor_site.plan(connection, "retry", monitor_site.parse("state:failed"), rate="1/m")
+        of_many = ["/many?where=state:failed", f"/many/plan?id={plan.id}", f"/job/edit?id={it.secret.id}"]
+        of_many += [f"/task/run?name={fail.name}", f"/ask?what=stop&name={it.running.id}"]
+        for path in [*pages_of(it, worker, found), *of_many]:
             response = await page.goto(served + path)
             assert response is not None
             assert response.status in (200, 400), path
