@@ -26,11 +26,11 @@ def sentence(parts: Sequence[Part], path: Sequence[Step], waits_for: int | None)
     if waits_for and path and not path[-1].ended:
         others = f" and {waits_for - 1:,} more" if waits_for > 1 else ""
         return f"{text}; it waits for {_named(path[-1])}{others}"
-    grouped = [step for step in path if step.of > 1]
-    longest = max(grouped or path, key=lambda step: of_task[step.path], default=None)
-    if longest is None or len(path) + len(grouped) == 1:
+    longest = max(path, key=lambda step: of_task[step.path], default=None)
+    if longest is None or (len(path) == 1 and longest.of == 1):
         return text
-    later = [step for step in grouped if step.path.rpartition(".")[0] == longest.path.rpartition(".")[0]]
+    group = longest.path.rpartition(".")[0]
+    later = [step for step in path if step.of > 1 and step.path.rpartition(".")[0] == group]
     return f"{text}; {_named(longest)} {'decided the end' if later[-1:] == [longest] else 'took longest'}"
 
 

@@ -55,6 +55,7 @@ async def test_only_what_is_on_the_path_ends_the_workflow_later_if_it_runs_longe
         on_path = {step.path for step in found.path}
         decide = {path for path in times.of if Times(seed, {path: 1}, fails).play(tree)[0] > end}
         assert on_path == decide, seed
+        names_the_longest(found)
         assert all(spent >= 0 for step in times.of for spent in found.spent(at_path(found, step)))
     await connection.flushall()
 
@@ -85,6 +86,17 @@ async def test_until_now_while_it_goes_on(connection: JobsRedis) -> None:
             named = f"it waits for {found.path[-1].task}{number_of(found.path[-1])}"
             assert found.sentence.endswith(named + (f" and {others} more" if others else ""))
     await connection.flushall()
+
+
+def names_the_longest(found: Timeline) -> None:
+    """Of the tasks on the path."""
+    spent = Counter[str | None]()
+    for part in found.parts:
+        spent[part.path] += part.seconds  # type: ignore[assignment]
+    longest = max(found.path, key=lambda step: spent[step.path])
+    if len(found.path) > 1:
+        named = f"; {longest.task}{number_of(longest)}"
+        assert found.sentence.endswith((f"{named} took longest", f"{named} decided the end")), found.sentence
 
 
 def at_path(found: Timeline, path: str) -> Step:
