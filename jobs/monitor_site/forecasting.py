@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
+from ..client.submit import WORKFLOW_TASKS
 from ..monitor.audit_log import AuditEntry, pauses
 from ..monitor.queue_list import QueueInfo, queues
 from ..monitor.worker_list import WorkerInfo, online
@@ -72,13 +73,14 @@ async def forecasts(
 ) -> list[Forecast]:
     """Of these queues, by what is known already: the workers, and the last 60 minutes, of which the last is now."""
     known, lately = await known_tasks(connection), (await last_minutes(connection, LOOK_BACK, math.inf)).counts
+    counted = [(about.queue, lately.get(name)) for name, about in known.items() if name not in WORKFLOW_TASKS]
     part = min(max((await now(connection) - minutes[-1].at).total_seconds() / 60, 0.01), 1)
     rows = [row for row in rows if row.name]
     by = await pauses(connection) if any(row.paused for row in rows) else {}
     found = []
     for row in rows:
         depths = (*(minute.depths.get(row.name) for minute in minutes[:-1]), row.due)
-        own = summed(lately.get(name) for name, about in known.items() if about.queue == row.name)
+        own = summed(count for queue, count in counted if queue == row.name)
         ended, runs = sum(own.states.values()), sum(own.run.values())
         out, run_s = ended / (LOOK_BACK - 1 + part) if ended else None, own.ms["run"] / 1000 / runs if runs else None
         slots = sum(worker.max_jobs for worker in workers if worker.name in row.workers and not worker.quiet)

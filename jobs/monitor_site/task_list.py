@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
+from ..client.submit import WORKFLOW_TASKS
 from ..monitor.counters import Count
 from ..monitor.worker_list import online
 from ..store.stored_values import texts, whole
@@ -26,7 +27,8 @@ class TaskInfo:
     overridden: bool  # An operator has set the rate: it counts instead of the declared one.
     max_concurrency: int | None
     count: Count
-    p50_s: float | None  # Of how long its attempts ran, and the next too; None: none did.
+    p50_s: float | None
+    """Of how long its attempts ran, and the next too; None: none did, or it is that of workflows: their steps run."""
     p95_s: float | None
     wait_p95_s: float | None  # Of how long jobs waited from when they were due to their start.
     failure_share: float | None
@@ -66,10 +68,11 @@ async def tasks_with(connection: JobsRedis, counts: Mapping[str, Count], sort: s
     """The same with what was counted of each in some time."""
     workers, known = await online(connection), await known_tasks(connection)
     limits = texts(await connection.hgetall(connection.key.LIMITS))  # type: ignore[misc]
-    all_ms = counts[""].ms["run"] if "" in counts else 0
+    all_ms = sum(count.ms["run"] for name, count in counts.items() if name and name not in WORKFLOW_TASKS)
     found: list[TaskInfo] = []
     for name in sorted({*known, *filter(None, counts)}):
         override, count = limits.get(f"{name}|override"), counts.get(name) or Count()
+        ran = Count() if name in WORKFLOW_TASKS else count
         info = TaskInfo(
             name=name,
             workers=sum(name in worker.tasks for worker in workers),
@@ -79,12 +82,12 @@ async def tasks_with(connection: JobsRedis, counts: Mapping[str, Count], sort: s
             overridden=override is not None,
             max_concurrency=whole(limits[f"{name}|holders"]) or None,
             count=count,
-            p50_s=count.percentile("run", 50),
-            p95_s=count.percentile("run", 95),
+            p50_s=ran.percentile("run", 50),
+            p95_s=ran.percentile("run", 95),
             wait_p95_s=count.percentile("wait", 95),
             failure_share=count.failure_share,
-            run_s=count.ms["run"] / 1000,
-            share=count.ms["run"] / all_ms if all_ms else None,
+            run_s=ran.ms["run"] / 1000,
+            share=ran.ms["run"] / all_ms if all_ms else None,
         )
         found.append(info)
     return sorted_tasks(found, sort)

@@ -41,7 +41,9 @@ async def note_depths(connection: JobsRedis, *due: int) -> None:
     this = await now_ms(connection) // 60_000
     for before, n in enumerate(reversed(due), 1):
         fields = {"|due|default": n, "|oldest|default": 1, "tests.nap|SUCCESS": 30, "tests.nap|run|11": 30}
-        await connection.hset(f"{Keys.STATS}{this - before}", mapping=fields | {"tests.nap|run_ms": 30 * 2_000})
+        fields |= {"tests.nap|run_ms": 30 * 2_000, "jobs.workflow|SUCCESS": 9, "jobs.workflow|run_ms": 9 * 3_600_000}
+        fields |= {"jobs.workflow|run|22": 9}  # it takes no slot while its steps run
+        await connection.hset(f"{Keys.STATS}{this - before}", mapping=fields)
         await connection.expire(f"{Keys.STATS}{this - before}", 60)
 
 
@@ -80,6 +82,19 @@ async def test_a_queue_says_where_it_goes(
         assert one["run_s"] == 2
         assert one["into"] == pytest.approx(one["growth"] + one["out"])
     await connection.delete(Keys.PAUSED)
+
+
+async def test_the_time_that_tasks_take_is_not_counted_again_as_that_of_workflows(
+    connection: JobsRedis, cli: Cli
+) -> None:
+    await note_depths(connection, 1, 1)
+
+    for sort in ("time", "p95"):
+        first, *others = (await cli("tasks", "--sort", sort)).lines
+        assert first == "tests.nap: 60 succeeded, 0 failed, p50 1.5 s, p95 2.0 s, 100% of run time"
+        assert [line for line in others if line.startswith("jobs.workflow:")] == [
+            "jobs.workflow: 18 succeeded, 0 failed, -, 0% of run time"
+        ]
 
 
 async def test_the_first_worker_of_a_version_marks_it(
