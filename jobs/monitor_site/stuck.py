@@ -11,12 +11,13 @@ from ..store.keys import WORKER_FORGOTTEN_MS, WORKER_SILENT_MS
 from ..store.store import now, now_ms
 from ..store.stored_values import chunked, moment, text
 from ..values.short_text import count, duration_text
-from .ranges import last_minutes
+from .ranges import PATIENCE_S, last_minutes
 
 TIMES, LEAST_S = 3, 10.0
 LOOK_BACK = 360  # Minutes.
 MOST_READ = 1_000  # Running jobs that are looked at, in the order of their ids.
 MOST_LOST = 100
+ASKED_S = 1.0  # How long it may take to learn what is usual, where somebody asks once and for this alone.
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,10 @@ class LostWorker:
         return f"{name}: silent for {duration_text(self.silent_s)}, held {held}, {len(self.waiting):,} still wait"
 
 
-async def usual_s(connection: JobsRedis) -> dict[str, float]:
-    """The p95 of the run time of each task that ended a job in the last LOOK_BACK minutes, in seconds."""
-    counts = (await last_minutes(connection, LOOK_BACK)).counts
+async def usual_s(connection: JobsRedis, patience_s: float = PATIENCE_S) -> dict[str, float]:
+    """The p95 of the run time of each task that ended a job in the last LOOK_BACK minutes, in seconds; after
+    *patience_s* of those minutes that are added up by then."""
+    counts = (await last_minutes(connection, LOOK_BACK, patience_s)).counts
     found = {task: own.percentile("run", 95) for task, own in counts.items() if task}
     return {task: p95 for task, p95 in found.items() if p95 is not None}
 
@@ -66,7 +68,7 @@ def is_long(task: str, run_s: float, usual: Mapping[str, float]) -> bool:
 
 async def long_runs(connection: JobsRedis, worker: str = "", usual: Mapping[str, float] | None = None) -> list[LongRun]:
     """Those that run on one worker, or on all; those that run longest first. *usual*: if it is known already."""
-    usual = await usual_s(connection) if usual is None else usual
+    usual = await usual_s(connection, ASKED_S) if usual is None else usual
     ids, at, found = await ids_running(connection, worker), await now(connection), list[LongRun]()
     for some in chunked(ids[:MOST_READ]):
         async with connection.pipeline(transaction=False) as pipe:

@@ -13,7 +13,7 @@ from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
 from .forecasting import Forecast, forecasts
 from .ranges import Interval, history, summed
-from .stuck import LongRun, LostWorker, long_runs, lost_workers
+from .stuck import LongRun, LostWorker, long_runs, lost_workers, usual_s
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ async def overview(connection: JobsRedis) -> Overview:
         minutes=tuple(found),
         per_s=_per_s(found, await now(connection)),
         forecasts=tuple(by_queue),
-        long_runs=tuple(await long_runs(connection)),
+        long_runs=tuple(await long_runs(connection, usual=await usual_s(connection))),
         lost=tuple(await lost_workers(connection)),
     )
 
