@@ -37,12 +37,8 @@ class ErrorGroup:
     above: int  # An ignored one is open again when more than this many fail in a minute; 0: it never is.
     came_back: datetime | None  # When it was open again by itself.
     jobs: tuple[str, ...]  # Ids of those that failed last, the latest first.
-    counts: tuple[int, ...]  # Of each minute of the time asked for, of more than MOST_MINUTES: of each hour.
-
-    @property
-    def count(self) -> int:
-        """Attempts in the time that was asked for."""
-        return sum(self.counts)
+    count: int  # Attempts in the time that was asked for.
+    counts: tuple[int, ...]  # Of each minute of it, of more than MOST_MINUTES: of each hour.
 
 
 def span_of(since: str, at: datetime, zone: tzinfo = UTC) -> timedelta:
@@ -111,10 +107,12 @@ async def _groups(connection: JobsRedis, since: timedelta, names: Iterable[bytes
         for name in names:
             pipe.hgetall(key.ERROR + text(name))
         found = zip(names, await pipe.execute(), strict=True)
+    none = [0] * len(parts)
     return [
         read_as(
             ErrorGroup, fields, id=text(name), total=whole(fields.get(b"count")),
-            jobs=tuple(text(fields.get(b"jobs")).split("\n")), counts=tuple(counts.get(name, [0] * len(parts))),
+            jobs=tuple(text(fields.get(b"jobs")).split("\n")), count=sum(counts.get(name, none)),
+            counts=tuple(counts.get(name, none)),
         )
         for name, fields in found if fields
     ]  # fmt: skip
