@@ -27,6 +27,7 @@ nothing but the viewer's name and zone is known of people.
 
 from .bulk_plan import Plan, plan, read_plan
 from .bulk_start import confirm, start
+from .editable_call import run_again
 from .error_groups import ErrorGroup, error, errors, mark_error, span_of
 from .forecasting import Forecast, queue_forecasts
 from .job_count import count
@@ -50,6 +51,6 @@ __all__ = [
     "LongRun", "LostWorker", "Overview", "Part", "Plan", "Query", "Range", "Step", "StepTimes", "TaskInfo", "Timeline",
     "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error", "errors", "every", "history",
     "job", "long_runs", "lost_workers", "mark_error", "overview", "parse", "plain", "plan", "queue_forecasts",
-    "read_plan", "span_of", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "versions",
-    "workflows",
+    "read_plan", "run_again", "span_of", "start", "summed", "tasks", "timeline", "times_of", "totals_between",
+    "versions", "workflows",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The call of a job, or a new one of a task, as a form: a text of JSON for each argument, by its parameter's name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ class EditableCall:
         if place < len(names) and names[place] != star:
             return names[place]
         return f"{star} {place - len(names) + 2}" if star else str(place + 1)
+
+    def by_key(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """What is given by the names of arguments, as a form has it."""
+        keys = {one.label: one.key for one in self.fields()}
+        return {keys.get(name, f"name-{name}"): text for name, text in texts.items()}
 
     def edited(self, typed: Mapping[str, str]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments that somebody has *typed*, by the fields' keys. WrongValue names the argument."""
@@ -176,3 +181,15 @@ async def run(
     except TypeError as error:  # its task, which this process has, does not take them
         raise WrongValue(str(error)) from None
     return await connection.enqueue([made]) != [TAKEN]
+
+
+async def run_again(connection: JobsRedis, job_id: str, changes: Sequence[str]) -> str:
+    """Run a job once more, in any state, with *changes* such as `amount=12` or `note="paid"`; returns the new id.
+    NotRetried, WrongValue, EncodingError: why not, or what cannot be called so."""
+    call = await call_of_job(connection, job_id)
+    if wrong := [one for one in changes if "=" not in one or one.startswith("=")]:
+        raise WrongValue(f"{checks.shown(wrong[0])}: write the name of an argument and its JSON: amount=12")
+    typed = call.by_key(dict(one.split("=", 1) for one in changes))
+    while not await run(connection, call, typed, new_id := await free_id(connection, job_id)):
+        pass  # another one had this id meanwhile
+    return new_id

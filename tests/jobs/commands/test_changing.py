@@ -82,6 +82,38 @@ async def test_retry_of_a_single_job(
     assert await result.state() == "FAILURE"
 
 
+async def test_a_job_runs_again_with_another_argument(
+    cli: Cli, connection: JobsRedis, start_online: StartOnline
+) -> None:
+    """In any state; what is not given stays as it is, by position or by name."""
+    await start_online()
+    result = await tasks.multiply.delay(6, y=7)
+    assert await result.get(timeout=10) == 42
+
+    said = await cli("retry", result.id, "--set", "x=5", "--set", "y=-1")
+    again = await cli("retry", result.id, "--set", "y=2", "--json")
+
+    assert (said.code, said.out) == (0, f"{result.id}~2\n")
+    assert again.json == {"id": f"{result.id}~3", "retry_of": result.id}
+    values = [await Result(f"{result.id}~{n}").get(timeout=10) for n in (2, 3)]
+    assert values == [-5, 12]
+    assert [row.what for row in (await monitor.audit(connection)).rows] == ["edit and run again"] * 2
+    for wrong, words in WRONG_CHANGES.items():
+        said = await cli("retry", *([] if wrong == "z=" else [result.id]), "--set", wrong)
+        assert (said.code, words in said.err) == (64, True), said
+    assert (await cli("retry", "nobody", "--set", "x=1")).code == 1
+
+
+WRONG_CHANGES = {
+    "x": "write the name of an argument and its JSON: amount=12",
+    "=5": "write the name of an argument and its JSON: amount=12",
+    "x=five": "x: no JSON at line 1",
+    "z=5": "z: tests.multiply has no parameter of this name",
+    "x=": "x: tests.multiply needs it",
+    "z=": "give the ID of a job, or --where without --set",
+}
+
+
 async def test_a_hundred_retries_at_once_are_one(connection: JobsRedis, start_online: StartOnline) -> None:
     await start_online()
     result = await tasks.fail.delay()

@@ -101,8 +101,8 @@ def _form(call: EditableCall, new_id: str) -> CallForm:
 
 def _typed(call: EditableCall, arguments: Mapping[str, Any], left_out: Sequence[str] | None = None) -> dict[str, str]:
     """As a form has them: a text of JSON for each, and an empty one for what is left out."""
-    keys = {one.label: one.key for one in call.fields()}
-    if unknown := [name for name in left_out or () if name not in keys]:
+    known = {one.label for one in call.fields()}
+    if unknown := [name for name in left_out or () if name not in known]:
         raise WrongInput("no-argument", f"There is no argument {unknown[0]:.80} to be left out.")
-    typed = {keys.get(name, f"name-{name}"): json.dumps(value) for name, value in arguments.items()}
-    return typed | {keys[name]: "" for name in left_out or ()}
+    typed = {name: json.dumps(value) for name, value in arguments.items()}
+    return call.by_key(typed | dict.fromkeys(left_out or (), ""))
