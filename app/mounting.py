@@ -55,6 +55,8 @@ def mount_monitor(site: Quart) -> None:
 async def _viewer(site: Quart, request: Request) -> Viewer:
     """The owner. Strangers are sent to the sign-in page, and back afterwards; other accounts get 403."""
     hosts.refuse_foreign()
+    if request.endpoint == "static":
+        return Viewer("anybody")  # files of the library are no secret, and each page has five
     session = await site.session_interface.open_session(site, request)
     assert session is not None  # the site has a key
     token = session.get("sign_in")

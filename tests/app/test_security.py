@@ -138,10 +138,12 @@ async def test_signing_out_clears_what_the_browser_keeps(alice: Visitor) -> None
 
 
 async def test_files_may_be_stored(visitor: Visitor) -> None:
-    headers = (await visitor.get("/static/site.css")).headers
+    for path in ("/static/site.css", "/monitor/static/monitor.css"):
+        response = await visitor.get(path)
 
-    assert "no-store" not in headers.get("Cache-Control", "")
-    assert "Set-Cookie" not in headers
+        assert response.status_code == 200
+        assert "no-store" not in response.headers.get("Cache-Control", "")
+        assert "Set-Cookie" not in response.headers
 
 
 @pytest.mark.parametrize(

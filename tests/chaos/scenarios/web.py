@@ -79,10 +79,10 @@ async def slow_connections(stage: Stage) -> None:
             (slow.silent, 4, 8, {0}),
             (slow.idle, 8, 8, {200}),
             (slow.websocket, 8, 4, {403}),
-            (partial(slow.deaf, cookie=owner.cookie), 20, UNREAD_S + 25, {0}),
+            (slow.deaf, 20, UNREAD_S + 25, {0}),
             (partial(slow.live, cookie=owner.cookie), 20, 15, {200, 503}),
         ):
-            name = kind.func.__name__ if isinstance(kind, partial) else kind.__name__
+            name = getattr(kind, "__name__", "live")
             await hold(stage, server, name, kind, come_s, stay_s, answers)
         log = server.log
         stage.check("no traceback in the log", f"{len(log)} bytes", "Traceback" not in log)
