@@ -26,8 +26,7 @@ _OPTIONS = (
 )
 
 
-Many = Callable[..., Awaitable[Answer]] | None
-"""Does an action to all that match; None: --where is not given."""
+Many = Callable[..., Awaitable[Answer]] | None  # Does an action to all that match; None: --where is not given.
 
 
 def where_options(body: Body) -> Body:

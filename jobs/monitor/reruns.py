@@ -5,8 +5,7 @@ from ..store.stored_values import number
 from .job_row import JobRow
 from .search import rows_of
 
-MOST = 20
-"""Reruns of a job that are looked for."""
+MOST = 20  # Reruns of a job that are looked for.
 
 
 def original_of(job_id: str) -> str:

@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from jobs import encoding
-from jobs.errors import WrongValue
+from jobs.errors import EncodingError, WrongValue
 from jobs.monitor_site.edited_arguments import as_json, merged, read
 from jobs.tasks.masking import without_secrets
 from tests.jobs.example_values import released
@@ -25,16 +25,22 @@ def edit(stored: Any, typed: str) -> Any:
     return merged("x", stored, without_secrets(stored), read("x", typed))
 
 
+@settings(max_examples=40)
 @given(released)
 def test_what_is_left_as_it_was_shown_is_stored_again_byte_by_byte(stored: Any) -> None:
+    try:
+        packed = encoding.dumps(stored)
+    except EncodingError:  # nested too deep to be an argument
+        reject()
     shown = as_json(without_secrets(stored))
 
     assert shown.encode()
-    assert encoding.dumps(edit(stored, shown)) == encoding.dumps(stored)
+    assert encoding.dumps(edit(stored, shown)) == packed
     respelled = json.dumps(json.loads(shown), sort_keys=True, separators=(",", ":")).replace("\n", "\r\n")
-    assert encoding.dumps(edit(stored, respelled)) == encoding.dumps(stored)
+    assert encoding.dumps(edit(stored, respelled)) == packed
 
 
+@settings(max_examples=40)
 @given(plain, plain)
 def test_what_is_written_instead_is_what_is_stored(stored: Any, other: Any) -> None:
     if "***" in json.dumps(other) or "…" in json.dumps(other, ensure_ascii=False):
@@ -45,6 +51,7 @@ def test_what_is_written_instead_is_what_is_stored(stored: Any, other: Any) -> N
     assert json.dumps(edit((1, b"x"), written), sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
+@settings(max_examples=40)
 @given(plain, st.dictionaries(st.text(), plain, max_size=3))
 def test_a_secret_is_never_shown_and_stays_where_the_rest_is_edited(value: Any, more: dict[str, Any]) -> None:
     hiding = {"user": {"password": SECRET, "name": value}, "api_key": [SECRET], "at": b"\x00"}

@@ -21,7 +21,7 @@ async def press(page: Page, label: str) -> None:
     await page.get_by_role("button", name=label).or_(page.get_by_role("link", name=label)).first.click()
 
 
-async def test_all_failures_run_again_in_three_clicks(
+async def test_all_failures_run_again_in_three_clicks_and_without_scripts_chosen_jobs_are_revoked(
     served: str, browser: Browser, connection: JobsRedis, redis_url: str
 ) -> None:
     n = random.randrange(3, 12)  # the page is to say it, not the test
@@ -43,15 +43,9 @@ async def test_all_failures_run_again_in_three_clicks(
             await Result(f"{job.id}~2", connection).get(propagate=False, timeout=20)
         assert not await connection.exists(f"arq:job:{failed[0].id}~3", f"arq:result:{failed[0].id}~3")
 
-
-async def test_chosen_jobs_are_revoked_without_scripts(
-    served: str, browser: Browser, connection: JobsRedis, redis_url: str
-) -> None:
-    async with shop_worker(redis_url):
-        await wait_until(lambda: monitor.workers(connection), "the worker to be online")
-        waiting = [await echo.apply_async((k,), countdown=600) for k in range(3)]
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()
+        waiting = [await echo.apply_async((k,), countdown=600) for k in range(3)]
         await page.goto(f"{served}/jobs?q=state:scheduled")
         for job in waiting[:2]:
             await page.get_by_label(f"Select {job.id}").check()
