@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -234,6 +235,8 @@ async def test_the_monitor_serves_pages_with_its_extra_and_says_what_is_missing_
                 assert (await browser.post(link, data={"csrf_token": token})).status_code == 303
                 for path in ("/", "/jobs", "/static/monitor.css", "/static/monitor.js"):
                     assert (await browser.get(path)).status_code == 200, path
+                described = (await browser.get("/api/v1/openapi.json")).json()
+                assert described == json.loads((ROOT / "docs" / "openapi.json").read_text())
         finally:
             monitor.terminate()
     assert monitor.returncode == 0

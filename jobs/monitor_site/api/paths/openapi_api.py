@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ..endpoints import read
@@ -11,4 +12,4 @@ from ..openapi import document
 @read("/openapi.json")
 async def openapi() -> dict[str, Any]:
     """This file."""
-    return document()
+    return await asyncio.to_thread(document)  # the first time it is made
