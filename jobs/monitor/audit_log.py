@@ -56,15 +56,24 @@ async def noted(
     return done
 
 
-async def audit(connection: JobsRedis, cursor: str = "", limit: int = 100) -> Page[AuditEntry]:
-    """The entries, the newest first. WrongValue for a cursor that cannot be."""
+async def audit(
+    connection: JobsRedis, cursor: str = "", limit: int = 100, target: str = "", who: str = ""
+) -> Page[AuditEntry]:
+    """The entries, the newest first; only those of a *target*, or by somebody, among LOOKED_AT for each page.
+    WrongValue for a cursor that cannot be."""
     ms, _, sequence = cursor.partition("-")
     if cursor and (number(ms) is None or number(sequence) is None):
         raise WrongValue(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
-    found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=limit + 1)
-    rows = [read_as(AuditEntry, fields, at=moment_of(entry_id.split(b"-")[0])) for entry_id, fields in found[:limit]]
-    return Page(rows, text(found[limit - 1][0]) if len(found) > limit else "")
+    most = LOOKED_AT if target or who else limit
+    found = await connection.xrevrange(connection.key.AUDIT, max=newest, count=most + 1)
+    rows, last = list[AuditEntry](), b""
+    for last, fields in found[:most]:
+        entry = read_as(AuditEntry, fields, at=moment_of(last.split(b"-")[0]))
+        rows += [entry] if target in ("", entry.target) and who in ("", entry.who) else []
+        if len(rows) == limit:
+            break
+    return Page(rows, text(last) if found and last != found[-1][0] else "")
 
 
 async def pauses(connection: JobsRedis) -> dict[str, AuditEntry]:

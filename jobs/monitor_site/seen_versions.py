@@ -26,7 +26,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Figures:
+class TaskFigures:
     """What a task did in some time."""
 
     jobs: int  # That succeeded or failed.
@@ -35,7 +35,7 @@ class Figures:
     p95_s: float | None
 
     @classmethod
-    def of(cls, count: Count) -> "Figures":
+    def of(cls, count: Count) -> "TaskFigures":
         jobs = count.states["SUCCESS"] + count.states["FAILURE"]
         return cls(jobs, count.failure_share, count.percentile("run", 50), count.percentile("run", 95))
 
@@ -45,8 +45,8 @@ class Change:
     """A task before and since a version."""
 
     task: str
-    before: Figures
-    after: Figures
+    before: TaskFigures
+    after: TaskFigures
     worse: float | None
     """How much worse it became: 1 for a p95 of twice as long, or for 10 of 100 more that fail; below 0: better; None:
     there are too few jobs on one side to say."""
@@ -93,12 +93,12 @@ async def compare(connection: JobsRedis, version: str = "", patience_s: float = 
 def _changes(before: Mapping[str, Count], after: Mapping[str, Count]) -> list[Change]:
     found = []
     for task in sorted(filter(None, {*before, *after})):
-        both = Figures.of(before.get(task) or Count()), Figures.of(after.get(task) or Count())
+        both = TaskFigures.of(before.get(task) or Count()), TaskFigures.of(after.get(task) or Count())
         found.append(Change(task, *both, _worse(*both)))
     return sorted(found, key=lambda change: -math.inf if change.worse is None else change.worse, reverse=True)
 
 
-def _worse(before: Figures, after: Figures) -> float | None:
+def _worse(before: TaskFigures, after: TaskFigures) -> float | None:
     if min(before.jobs, after.jobs) < FEW:
         return None
     slower = after.p95_s / before.p95_s - 1 if before.p95_s and after.p95_s else 0.0

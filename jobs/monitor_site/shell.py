@@ -41,6 +41,7 @@ SECTIONS = (
     Section("Queues", "queues", "queues", hint="jobs waiting"),
     Section("Workers", "workers", "workers", hint="online"),
     Section("Tasks", "tasks"),
+    Section("Versions", "versions"),
     Section("Schedules", "schedules"),
     Section("Workflows", "workflows"),
     Section("Broker", "broker"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from .. import monitor
 from ..values.short_text import cut, duration_text
 from . import edited_arguments, tracebacks
+from .forecasting import rate
 from .routes import blueprint
 from .schedule_words import in_words
 from .viewers import reader_zone
@@ -54,6 +55,12 @@ def span(seconds: float | None) -> str:
 def figure(n: float | None) -> str:
     """`12,345`; `–` for None."""
     return "–" if n is None else f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
+
+
+@blueprint.app_template_filter()
+def a_minute(n: float | None) -> str:
+    """`40/s`, `12/min`, of jobs a minute; `–` for None."""
+    return "–" if n is None else "0" if not n else rate(n)
 
 
 @blueprint.app_template_filter()

@@ -51,6 +51,7 @@ OF_OWNER = {
     "/monitor/workers": "No worker is online. Start one with arq worker.WorkerSettings .",
     "/monitor/worker?name=gone": "This worker is offline: it has stopped or lost its connection.",
     "/monitor/tasks": "No tasks. Workers declare them when they start.",
+    "/monitor/versions": "No worker has reported a version. Set version in its worker settings,",
     "/monitor/queues": "No queues: no job is waiting, and no worker is online.",
     "/monitor/schedules": "No schedules. Declare them in a worker with cron_jobs=[...] .",
     "/monitor/workflows": "No workflows. Groups, chains and chords are listed here.",

@@ -1,4 +1,4 @@
-"""The overview: figures, charts of the last hour, and its errors."""
+"""The overview: figures of this moment, queues, errors, and charts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import Any
 
 from quart.typing import ResponseReturnValue
 
-from .. import live, shell
+from .. import chart_words, live, shell
+from ..ranges import HOUR
 from ..routes import blueprint
 
 
 @blueprint.get("/")
 async def overview() -> ResponseReturnValue:
-    return await live.page("monitor/overview.html", _look)
+    within = chart_words.chosen_range()
 
+    async def look() -> dict[str, Any]:
+        reading = await shell.reading()
+        known = list(reading.overview.minutes) if within == HOUR else None
+        return {"now": reading.overview, "errors": reading.errors} | await chart_words.charts(within, intervals=known)
 
-async def _look() -> dict[str, Any]:
-    reading = await shell.reading()
-    return {"now": reading.overview, "errors": reading.errors}
+    return await live.page("monitor/overview.html", look)

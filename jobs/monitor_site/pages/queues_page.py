@@ -8,10 +8,11 @@ from quart import render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from ... import monitor
-from .. import live, request_args, viewers
+from .. import forecasting, live, request_args, viewers
 from ..acting import Outcome, act
 from ..actions import of_queues
 from ..options import redis
+from ..ranges import history
 from ..routes import blueprint
 from ..web.messages import Message
 
@@ -21,7 +22,10 @@ WRONG_NAME = Message("wrong-name", "This is not the name of the queue. To confir
 @blueprint.get("/queues")
 async def queues() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        return {"queues": await monitor.queues(redis())}
+        workers = await monitor.workers(redis())
+        rows = await monitor.queues(redis(), workers)
+        forecasts = await forecasting.forecasts(redis(), workers, rows, await history(redis()))
+        return {"forecasts": forecasts, "others": [row for row in rows if row.others]}
 
     return await live.page("monitor/queues.html", look)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from quart import url_for
 from quart.typing import ResponseReturnValue
 
 from ... import monitor
-from .. import live, request_args
+from .. import live, request_args, stuck
 from ..acting import act
 from ..actions import of_workers
 from ..options import redis
@@ -21,7 +22,8 @@ MAX_LISTED_JOBS = 100
 @blueprint.get("/workers")
 async def workers() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        return {"workers": await monitor.workers(redis())}
+        lost, runs = await stuck.lost_workers(redis()), await stuck.long_runs(redis())
+        return {"workers": await monitor.workers(redis()), "lost": lost, "stuck": Counter(run.worker for run in runs)}
 
     return await live.page("monitor/workers.html", look)
 
@@ -34,7 +36,8 @@ async def worker() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
         online = {info.name: info for info in await monitor.workers(redis())}
         rows = await monitor.running(redis(), name)
-        return {"name": name, "worker": online.get(name), "rows": rows[:MAX_LISTED_JOBS], "held": len(rows)}
+        words = {"name": name, "worker": online.get(name), "rows": rows[:MAX_LISTED_JOBS], "held": len(rows)}
+        return words | {"runs": await stuck.long_runs(redis(), name), "now": await monitor.now(redis())}
 
     return await live.page("monitor/worker.html", look)
 

@@ -1,7 +1,8 @@
 // The monitor's pages, live: each part that the server sends is worked into the page, so that focus, scroll, what is
-// typed and what is opened stay. Charts are drawn from the table in the page. Everything works without this.
+// typed and what is opened stay. Everything works without this.
 
-const probe = document.body.appendChild(document.createElement("i"));
+import { drawCharts } from "./charts.js";
+
 const part = document.getElementById("live");
 const state = document.getElementById("live-state");
 const button = document.getElementById("pause");
@@ -230,77 +231,6 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// Charts
-
-const plots = new Map();
-const dashes = { warn: [6, 3], bad: [2, 2], soft: [8, 3, 2, 3] };
-
-// A canvas knows no variables: the style sheet's colour, as it is now.
-function colour(name) {
-  probe.className = `line-${name}`;
-  return getComputedStyle(probe).color;
-}
-
-function drawCharts() {
-  const table = document.getElementById("minutes");
-  if (!table || !window.uPlot) return;
-  const heads = [...table.tHead.rows[0].cells];
-  const rows = [...table.tBodies[0].rows];
-  const times = rows.map((row) => Date.parse(row.querySelector("time").dateTime) / 1000);
-  const columns = new Map(heads.slice(1).map((head, i) => [head.dataset.column, {
-    label: head.textContent,
-    colour: head.dataset.colour,
-    values: rows.map((row) => { const n = Number.parseFloat(row.cells[i + 1].textContent); return Number.isNaN(n) ? null : n; }),
-  }]));
-  for (const figure of document.querySelectorAll("figure[data-columns]")) {
-    const shown = figure.dataset.columns.split(" ").map((name) => columns.get(name)).filter(Boolean);
-    const data = [times, ...shown.map((column) => column.values)];
-    if (plots.has(figure)) plots.get(figure).setData(data);
-    else plots.set(figure, plot(figure, shown, data, table.dataset.zone));
-  }
-}
-
-function plot(figure, columns, data, zone) {
-  const box = figure.querySelector(".plot");
-  const axis = { stroke: () => colour("text"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-  const words = figure.dataset.unit === "s" ? span : short;
-  const observer = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: 180 }));
-  const made = new uPlot({
-    hooks: { destroy: [() => observer.disconnect()] },
-    width: box.clientWidth,
-    height: 180,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-    cursor: { sync: { key: "minutes" }, drag: { setScale: false } },
-    scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-    axes: [{ ...axis, values: "{HH}:{mm}", space: 60 }, { ...axis, size: 56, values: (_, marks) => marks.map(words) }],
-    series: [
-      { value: "{HH}:{mm}", label: "" },
-      ...columns.map((column) => ({
-        label: column.label.replace(/ \(s\)$/, ""),
-        stroke: () => colour(column.colour),
-        dash: dashes[column.colour],
-        width: 2,
-        points: { show: column.values.filter((n) => n !== null).length < 3 },
-        value: (_, n) => (n === null ? "–" : words(n)),
-      })),
-    ],
-  }, data, box);
-  observer.observe(box);
-  return made;
-}
-
-function span(seconds) {
-  if (seconds >= 120) return `${short(seconds / 60)} min`;
-  return seconds >= 1 || !seconds ? `${short(seconds)} s` : `${short(seconds * 1000)} ms`;
-}
-
-const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const made of plots.values()) made.destroy();
-  plots.clear();
-  drawCharts();
-});
 document.documentElement.classList.add("scripted");
 drawCharts();
 connect();

@@ -15,6 +15,7 @@ from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.jobs.commands.conftest import Cli, cli
 from tests.jobs.monitor.conftest import Reach, StartOnline
+from tests.jobs.monitor.written_minutes import note_depths
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.waiting import wait_until
@@ -34,17 +35,6 @@ def test_what_grows_evenly_grows_by_so_much(first: int, slope: float, part: floa
         assert growth is None  # two points within half a minute
     else:
         assert growth == pytest.approx(slope, abs=1.1 / max(part, 0.5))
-
-
-async def note_depths(connection: JobsRedis, *due: int) -> None:
-    """As a worker notes how much is due in `default`, in the minutes before this one."""
-    this = await now_ms(connection) // 60_000
-    for before, n in enumerate(reversed(due), 1):
-        fields = {"|due|default": n, "|oldest|default": 1, "tests.nap|SUCCESS": 30, "tests.nap|run|11": 30}
-        fields |= {"tests.nap|run_ms": 30 * 2_000, "jobs.workflow|SUCCESS": 9, "jobs.workflow|run_ms": 9 * 3_600_000}
-        fields |= {"jobs.workflow|run|22": 9}  # it takes no slot while its steps run
-        await connection.hset(f"{Keys.STATS}{this - before}", mapping=fields)
-        await connection.expire(f"{Keys.STATS}{this - before}", 60)
 
 
 @pytest.mark.parametrize(

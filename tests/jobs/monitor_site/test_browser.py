@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -150,18 +151,25 @@ async def test_a_long_queue_is_emptied_by_one_press(
 
 
 async def test_charts_are_drawn_from_the_table(served: str, browser: Browser, redis_url: str) -> None:
+    """With whole labels, the marks of versions, links to other times, and by a press to the jobs of a minute."""
     page = await tab(browser)
-    async with shop(redis_url):
+    async with shop(redis_url, version="a1dfe4", lease_renewal=0.1):
         await page.goto(f"{served}/")
         await page.locator("figure.chart canvas").first.wait_for()
 
-        assert await page.locator("figure.chart canvas").count() == 5
+        await expect(page.locator("figure.chart canvas")).to_have_count(6)
         await page.get_by_text("Charts as a table").click()
         assert await page.locator("#minutes tbody tr").count() == 60
+        await expect(page.locator("[data-mark]")).to_have_attribute("data-mark", "a1dfe4")
+        await expect(page.locator("figure.chart .key b").first).to_have_text(re.compile("[0-9]"))
         await page.emulate_media(color_scheme="dark")
-        await expect(page.locator("figure.chart canvas")).to_have_count(5)
+        await expect(page.locator("figure.chart canvas")).to_have_count(6)
+        await page.get_by_role("navigation", name="Time").get_by_role("link", name="72 h").click()
+        await expect(page.locator("#minutes tbody tr")).to_have_count(72)
         await page.set_viewport_size({"width": 360, "height": 740})
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.locator("figure.chart .u-over").first.click()
+        await page.wait_for_url(re.compile("since"))
 
 
 async def test_everything_can_be_done_without_scripts(served: str, browser: Browser, redis_url: str) -> None:
