@@ -1,5 +1,6 @@
 """What was counted in intervals of 1, 5, 15 and 60 minutes: the sums of the minutes that workers write, and kept."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +11,14 @@ import msgpack
 from redis.exceptions import RedisError
 
 from ..client.connection import JobsRedis
+from ..errors import QueueUnavailable
 from ..monitor.counters import DEPTHS, counted
 from ..store import keys
 from ..store.stored_values import chunked, text, whole
 
 KEPT_MINUTES = {1: 120, 5: 7 * 60, 15: 25 * 60, 60: keys.STATS_KEPT_S // 60}
 """The sizes of intervals, and how long the sums of each are kept: as long as a page shows intervals of it."""
+KEEP_S = 0.2  # To keep sums may take so long: a page does not wait for a Redis that takes no writes.
 DEPTH, TASK = b"depth", "task:"  # Fields of what is kept: of an interval without that first one nothing is.
 Parts: TypeAlias = list[dict[Any, int]]  # What a Count has, as plain dicts.
 
@@ -57,11 +60,12 @@ async def read(
     so that the next look finds it."""
     found = await _kept(connection, size, numbers, task)
     missing = [number for number in sorted(numbers, reverse=True) if found[number] is None]
+    may_keep = True
     for some in chunked(missing, max(15 // size, 1)):
         if time.monotonic() < until:
             added_up = {number: Sums() for number in some}
             await _add_minutes(connection, size, added_up, minute)
-            await _keep(connection, size, added_up, minute)
+            may_keep = may_keep and await _keep(connection, size, added_up, minute)
             found |= added_up
     return found
 
@@ -118,8 +122,8 @@ def _unpacked(stored: Any) -> Sums | None:
     return None
 
 
-async def _keep(connection: JobsRedis, size: int, some: Mapping[int, Sums], minute: int) -> None:
-    """Where this user may write. If not, the next look adds them up again."""
+async def _keep(connection: JobsRedis, size: int, some: Mapping[int, Sums], minute: int) -> bool:
+    """Where this user may write. If not, the next look adds them up again: False."""
     async with connection.pipeline(transaction=True) as pipe:
         for number, sums in some.items():
             left = (number + 1) * size + KEPT_MINUTES[size] - minute
@@ -128,5 +132,8 @@ async def _keep(connection: JobsRedis, size: int, some: Mapping[int, Sums], minu
                 depth = msgpack.packb([sums.depths, sums.due, sums.oldest_ms])
                 pipe.hset(_key(connection, size, number), mapping={DEPTH: depth, **packed})
                 pipe.expire(_key(connection, size, number), left * 60)
-        with contextlib.suppress(RedisError):
-            await pipe.execute()
+        with contextlib.suppress(RedisError, QueueUnavailable, TimeoutError):
+            async with asyncio.timeout(KEEP_S):
+                await pipe.execute()
+                return True
+    return False
