@@ -6,25 +6,13 @@ import click
 
 from .frame import Target, errors_as_sentences
 
-INSTALL = "pip install 'quarq-jobs[monitor]'"
-
 
 @click.command("monitor")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8001, show_default=True, help="Where it listens.")
 @click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    metavar="ADDRESS",
-    help="The address of this machine that browsers use; others than 127.0.0.1 are open to your network.",
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="127.0.0.1 is this machine only."
 )
-@click.option(
-    "--trace-url",
-    envvar="TRACE_URL",
-    default="",
-    metavar="URL",
-    help="Pages of jobs link to it: it has {trace_id} in it.",
-)
+@click.option("--trace-url", envvar="TRACE_URL", default="", metavar="URL", help="Jobs link to it, with {trace_id}.")
 @click.pass_obj
 def monitor_command(target: Target, port: int, host: str, trace_url: str) -> int:
     """Serve the monitor's pages until Ctrl-C, and print the link that opens them, once.
@@ -36,6 +24,6 @@ def monitor_command(target: Target, port: int, host: str, trace_url: str) -> int
         try:
             from ..monitor_site import alone
         except ModuleNotFoundError as error:
-            raise click.ClickException(f"the monitor needs {error.name}: {INSTALL}") from error
+            raise click.ClickException(f"{error}: pip install 'quarq-jobs[monitor]'") from error
         asyncio.run(alone.serve(redis, host, port, trace_url))
     return 0
