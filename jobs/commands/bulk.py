@@ -15,7 +15,7 @@ from .. import monitor_site
 from ..client.result import Result
 from ..values.short_text import count
 from ..values.untrusted_text import printable
-from .frame import Answer, Body, Context
+from .frame import WHO, Answer, Body, Context
 
 MOST_GROUPS = 20  # Tasks and errors that are listed.
 _OPTIONS = (
@@ -53,13 +53,13 @@ async def _all(
     click.echo("\n".join(map(printable, _lines(made))), err=True)
     if not force:
         click.confirm(f"{action.capitalize()} {count(made.jobs, 'job')}?", abort=True, err=True)
-    run = await monitor_site.start(context.redis, made, context.who)
+    run = await monitor_site.start(context.redis, made, WHO)
     where_done = (
         f"A worker does it as {run}, and goes on" if run else "No live worker can do it: it is done here, and stops"
     )
     click.echo(f"{where_done} when this command ends.", err=True)
     if run is None:
-        await monitor_site.confirm(context.redis, made, context.who)
+        await monitor_site.confirm(context.redis, made, WHO)
     here = import_module("..contrib.bulk_run", __package__)  # a command without --where never imports it
     steps = here.carry_out(context.redis, made.id) if run is None else Result(run, context.redis).progress()
     with contextlib.suppress(TimeoutError), click.progressbar(length=made.jobs, label=action, file=sys.stderr) as bar:

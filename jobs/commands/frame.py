@@ -26,6 +26,7 @@ from .values import names, seconds
 USAGE, UNAVAILABLE = 64, 69  # Exit codes, as in sysexits.h.
 PATIENCE_S = 5.0  # How long Redis may take to answer, unless -t is given.
 DEFAULT_APP = "worker.WorkerSettings"
+WHO = f"command line on {socket.gethostname()}"  # In the audit.
 T = TypeVar("T")
 
 _COLOURS = dict(SUCCESS="green", FAILURE="red", REVOKED="magenta", RETRY="yellow", STARTED="blue", OK="green")
@@ -108,12 +109,7 @@ class Context:
 
     async def noted(self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]) -> T:
         """Do it, with an entry in the audit: done from this host, and the *summary* of the result."""
-        return await monitor.noted(self.redis, self.who, what, target, doing, summary)
-
-    @property
-    def who(self) -> str:
-        """What the audit names as the one who typed a command."""
-        return f"command line on {socket.gethostname()}"
+        return await monitor.noted(self.redis, WHO, what, target, doing, summary)
 
 
 @dataclass(frozen=True)

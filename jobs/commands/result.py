@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .. import monitor
+from .. import monitor, monitor_site
 from ..client.result import Result
 from ..errors import ResultUnknown
 from ..values.short_text import text
@@ -64,9 +64,9 @@ async def why_command(context: Context, job_id: str) -> Answer:
 
 async def _reruns(context: Context, job_id: str) -> list[str]:
     """The other jobs that are this one: the one that was called first, and those that ran it again."""
-    rows, first = await monitor.reruns_of(context.redis, job_id), monitor.original_of(job_id)
-    others = [row for row in rows if row.id != job_id]
-    return [f"{'Runs again' if row.id == first else 'Run again as'} {row.id}: {row.state}" for row in others]
+    rows, first = await monitor_site.reruns_of(context.redis, job_id), monitor_site.original_of(job_id)
+    said = ("Run again as", "Runs again")
+    return [f"{said[row.id == first]} {row.id}: {row.state}" for row in rows if row.id != job_id]
 
 
 def _traceback(info: monitor.JobInfo | None, error: BaseException) -> str:

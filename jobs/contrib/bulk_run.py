@@ -10,9 +10,8 @@ from .. import encoding
 from ..client.connection import JobsRedis
 from ..client.result import Result, revoke_all
 from ..errors import QuarqError
-from ..monitor.actions import call_again, move, stored_call
+from ..monitor.actions import call_again, move, next_id, stored_call
 from ..monitor.audit_log import note
-from ..monitor.reruns import next_id
 from ..monitor.search import row_of
 from ..monitor_site.bulk_plan import FITS, Plan, read_plan
 from ..store import scripts

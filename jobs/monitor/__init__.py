@@ -17,7 +17,6 @@ from .masked_call import MaskedCall, call_of, unfinished_calls
 from .queue_list import QueueInfo, queues, queues_named
 from .reasons import Reason, why
 from .redis_info import Broker, broker
-from .reruns import original_of, reruns_of
 from .search import Page, find, matching, rows_of, running
 from .search_indexes import queue_names
 from .states import Situation, situation
@@ -28,10 +27,10 @@ from .worker_list import online as workers
 
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried", "Page",
-    "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo",
-    "audit", "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "matching", "move",
-    "note", "noted", "now", "original_of", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable",
-    "queue_names", "queues", "queues_named", "quiet", "reruns_of", "reschedule", "resume", "resume_schedule", "retry",
-    "revoke", "rows_of", "run_schedule", "running", "schedules", "set_rate_limit", "shutdown", "situation", "text",
-    "totals", "unfinished_calls", "waiting", "why", "workers",
+    "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo", "audit",
+    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "matching", "move", "note",
+    "noted", "now", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues",
+    "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule",
+    "running", "schedules", "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting",
+    "why", "workers",
 ]  # fmt: skip

@@ -11,13 +11,12 @@ from ..errors import NotRetried, ResultUnknown
 from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
-from ..store.stored_values import chunked
+from ..store.stored_values import chunked, number
 from ..tasks.call_options import inherited, stored_headers
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.must_await import awaited
 from ..workflows.canvas import Signature
-from .reruns import next_id
 from .search import row_of
 from .waiting_list import Purge, is_plain, waiting
 
@@ -118,6 +117,19 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
         [answer] = await connection.enqueue([call_again(connection, job_id, stored, queue)])
         if answer != TAKEN or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
             return job_id  # that is free, or has not ended badly: it is this retry already
+
+
+def numbered(job_id: str) -> tuple[str, int]:
+    """The job that `<id>~n` runs again, and n; of one that runs none again, its id and 1."""
+    original, _, word = job_id.rpartition("~")
+    n = number(word, 9)
+    return (original, n) if original and n is not None and n > 1 else (job_id, 1)
+
+
+def next_id(job_id: str) -> str:
+    """The id under which this job is run again."""
+    original, n = numbered(job_id)
+    return f"{original}~{n + 1}"
 
 
 async def stored_call(connection: JobsRedis, job_id: str) -> tuple[dict[str, Any], str]:

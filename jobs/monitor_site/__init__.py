@@ -35,6 +35,7 @@ from .job_detail import JobDetail, job
 from .plain_json import plain
 from .query import Query, parse
 from .ranges import HOUR, RANGES, Interval, Range, Totals, history, summed, totals_between
+from .reruns import original_of, reruns_of
 from .seen_versions import Change, Comparison, Version, compare, versions
 from .spent_time import Part
 from .step_times import StepTimes, every, times_of
@@ -50,7 +51,7 @@ __all__ = [
     "HOUR", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval", "JobDetail",
     "LongRun", "LostWorker", "Overview", "Part", "Plan", "Query", "Range", "Step", "StepTimes", "TaskInfo", "Timeline",
     "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error", "errors", "every", "history",
-    "job", "long_runs", "lost_workers", "mark_error", "overview", "parse", "plain", "plan", "queue_forecasts",
-    "read_plan", "run_again", "span_of", "start", "summed", "tasks", "timeline", "times_of", "totals_between",
-    "versions", "workflows",
+    "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview", "parse", "plain", "plan",
+    "queue_forecasts", "read_plan", "reruns_of", "run_again", "span_of", "start", "summed", "tasks", "timeline",
+    "times_of", "totals_between", "versions", "workflows",
 ]  # fmt: skip

@@ -11,8 +11,8 @@ from uuid import uuid4
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, WrongValue
+from ..monitor.actions import next_id
 from ..monitor.job_row import JobRow
-from ..monitor.reruns import next_id
 from ..monitor.search import matching, rows_of
 from ..store.store import now
 from ..store.stored_values import chunked, whole

@@ -7,7 +7,7 @@ from typing import Any
 from ..client.connection import JobsRedis
 from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown, WrongValue
-from ..monitor.reruns import next_id
+from ..monitor.actions import next_id
 from ..monitor.search import row_of
 from ..store.call import LARGE_LIMIT
 from ..store.keys import DEFAULT_QUEUE

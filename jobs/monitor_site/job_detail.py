@@ -11,7 +11,6 @@ from ..errors import EncodingError, ResultUnknown
 from ..monitor.job_row import JobRow, error_text
 from ..monitor.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
 from ..monitor.reasons import Reason, why
-from ..monitor.reruns import reruns_of
 from ..monitor.search import row_of, rows_of
 from ..store.notifications import TERMINAL
 from ..store.stored_values import text as text_of
@@ -21,6 +20,7 @@ from ..values.short_text import text
 from ..workflows import members
 from .error_groups import ErrorGroup
 from .error_groups import error as error_of_id
+from .reruns import reruns_of
 
 RESULT_CHARS = 10_000
 ARGUMENT_VALUES = 2_000  # Values among the arguments that are shown, and in what it reports of its progress.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ... import monitor
 from ...errors import QuarqError
-from ...monitor.reruns import reruns_of
 from .. import bulk_plan, bulk_start
 from ..acting import Action, Outcome
 from ..options import redis
 from ..request_args import not_found
+from ..reruns import reruns_of
 from ..viewers import this_viewer
 from ..web.messages import Message, Refused
 

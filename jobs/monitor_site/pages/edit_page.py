@@ -10,12 +10,12 @@ from quart.typing import ResponseReturnValue
 
 from ... import monitor
 from ...errors import QuarqError
-from ...monitor.reruns import original_of
 from .. import editable_call, request_args, viewers
 from ..acting import act
 from ..actions import of_calls
 from ..editable_call import EditableCall
 from ..options import redis
+from ..reruns import original_of
 from ..routes import blueprint
 from ..web.messages import Message, Refused
 

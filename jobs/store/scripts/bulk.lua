@@ -1,6 +1,5 @@
 -- Note a step of a bulk run, and store the calls that it makes anew, in one: each step is taken once, however often it is tried.
--- ARGV: plan, how many jobs came before this step, how many it has looked at, how many of those it has left alone, the words
---   of each call, see `read_call`
+-- ARGV: plan, jobs before this step, jobs in it, those of them that it leaves alone, the words of each call (see `read_call`)
 -- Returns how many jobs the run has looked at, and has left alone; nothing if there is no such plan.
 -- include: storing
 local key, before, looked_at, skipped = BULK .. ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -52,12 +52,12 @@ async def test_a_job_and_its_reruns_are_found_from_any_of_them(
     await reach(Result(third), "FAILURE")
 
     for job_id in (first.id, second.id, third):
-        found = await monitor.reruns_of(connection, job_id)
+        found = await monitor_site.reruns_of(connection, job_id)
         assert [row.id for row in found] == ["order~x", "order~x~2", "order~x~3"]
     assert {row.state for row in found} == {"FAILURE"}
-    assert await monitor.reruns_of(connection, "nobody~2") == []
+    assert await monitor_site.reruns_of(connection, "nobody~2") == []
     for job_id in ("order~x", "~2", "a~1", "a~0", "a~٣", "a~-2", "a~2b", "a~" + "9" * 5000, "a~"):
-        assert monitor.original_of(job_id) == job_id
+        assert monitor_site.original_of(job_id) == job_id
 
 
 async def test_a_queue_is_purged_in_steps_however_long(connection: JobsRedis) -> None:

@@ -161,7 +161,7 @@ async def test_what_comes_after_the_plan_is_not_touched(connection: JobsRedis, s
     [*_, last] = [step async for step in carry_out(connection, made.id)]
 
     assert last == {"done": 2, "total": 2, "skipped": 1}
-    assert [row.id for row in await monitor.reruns_of(connection, late.id)] == [late.id]
+    assert [row.id for row in await monitor_site.reruns_of(connection, late.id)] == [late.id]
     assert worker.statistics().counts["FAILURE"] >= 3
 
 
@@ -217,7 +217,7 @@ async def _plan_until_none_dies(connection: JobsRedis, dying: Dying, action: str
             for result in (Result(f"{ids[0]}~2"), results[1]):
                 await wait_until(result.ready, f"{result} to fail again")
             assert (runs[single], runs[flow]) == (2, 2)
-            assert len(await monitor.reruns_of(connection, ids[0])) == 2
+            assert len(await monitor_site.reruns_of(connection, ids[0])) == 2
         elif action == "move":
             assert [await connection.zscore("arq:queue:other", job_id) is not None for job_id in ids] == [True] * 2
         else:

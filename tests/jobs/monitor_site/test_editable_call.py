@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, group, monitor, task
+from jobs import Result, group, monitor, monitor_site, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import NotRetried, WrongValue
 from jobs.monitor_site.editable_call import call_of_job, call_of_task, free_id, run
@@ -130,7 +130,7 @@ async def test_a_job_in_any_state_is_edited_and_no_workflow(connection: JobsRedi
         assert typed.pop("place-0") == str(x)
         assert await run(connection, call, typed | {"place-0": "7"}, await free_id(connection, job_id))
         assert (await Result(f"{job_id}~2").get(timeout=5))[0] == 7
-        assert [row.id for row in await monitor.reruns_of(connection, job_id)] == [job_id, f"{job_id}~2"]
+        assert [row.id for row in await monitor_site.reruns_of(connection, job_id)] == [job_id, f"{job_id}~2"]
     for job_id in (flow.id, "nobody"):
         with pytest.raises(NotRetried if job_id == flow.id else Exception):
             await call_of_job(connection, job_id)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from jobs import Result, Viewer, group, monitor, monitor_app, task
+from jobs import Result, Viewer, group, monitor, monitor_app, monitor_site, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor_site.application import Monitor
 from jobs.monitor_site.pages.question_page import QUESTIONS
@@ -76,7 +76,7 @@ async def test_the_plan_is_the_question_and_its_page_shows_the_run(
     assert "Run again: 3 jobs" in words(ann)
     assert "ends in 60 ms" in words(ann)
     assert await audit(connection) == []
-    assert len(await monitor.reruns_of(connection, failed[1].id)) == 1
+    assert len(await monitor_site.reruns_of(connection, failed[1].id)) == 1
 
     plan = id_in(answer)
     for _ in range(2):
@@ -87,7 +87,7 @@ async def test_the_plan_is_the_question_and_its_page_shows_the_run(
     assert ann.marks.counts["done"] == 3
     assert "SUCCESS" in ann.marks.states
     assert not [action for action in ann.marks.actions if "/many/" in action and "?" not in action]
-    assert [len(await monitor.reruns_of(connection, result.id)) for result in failed] == [3, 2, 2]
+    assert [len(await monitor_site.reruns_of(connection, result.id)) for result in failed] == [3, 2, 2]
     assert await audit(connection) == [("ann", "retry many", "task:tests.fail state:failed", "3 of 3 jobs")]
     await ann.get(f"/monitor/job?id={failed[1].id}")
     assert f"Run again as {failed[1].id}~2 FAILURE" in words(ann)

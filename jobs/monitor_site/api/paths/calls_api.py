@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from ....monitor.reruns import original_of
 from ... import editable_call
 from ...acting import Action
 from ...actions import of_calls
 from ...editable_call import EditableCall
 from ...options import redis
 from ...request_args import not_found
+from ...reruns import original_of
 from ...web.messages import WrongInput
 from ..endpoints import read, write
 from ..given import Given

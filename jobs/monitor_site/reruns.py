@@ -1,22 +1,16 @@
 """A job and its reruns: `<id>~2`, `<id>~3` and so on are jobs of their own, and their ids say of which they are."""
 
 from ..client.connection import JobsRedis
-from ..store.stored_values import number
-from .job_row import JobRow
-from .search import rows_of
+from ..monitor.actions import numbered
+from ..monitor.job_row import JobRow
+from ..monitor.search import rows_of
 
 MOST = 20  # Reruns of a job that are looked for.
 
 
 def original_of(job_id: str) -> str:
     """The job that `<id>~n` runs again; the id itself if it is none of these."""
-    return _read(job_id)[0]
-
-
-def next_id(job_id: str) -> str:
-    """The id under which this job is run again."""
-    original, n = _read(job_id)
-    return f"{original}~{n + 1}"
+    return numbered(job_id)[0]
 
 
 async def reruns_of(connection: JobsRedis, job_id: str) -> list[JobRow]:
@@ -24,9 +18,3 @@ async def reruns_of(connection: JobsRedis, job_id: str) -> list[JobRow]:
     *job_id*: any of them."""
     original = original_of(job_id)
     return await rows_of(connection, [original, *(f"{original}~{n}" for n in range(2, MOST + 2))])
-
-
-def _read(job_id: str) -> tuple[str, int]:
-    original, _, word = job_id.rpartition("~")
-    n = number(word, 9)
-    return (original, n) if original and n is not None and n > 1 else (job_id, 1)
