@@ -46,6 +46,7 @@ class Program:
         self.status, self.headers = response.status_code, response.headers
         assert self.headers["Content-Type"] == "application/json"
         assert self.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Set-Cookie" not in self.headers
         answer = json.loads(await response.get_data(as_text=True))
         assert problem(method, unquote(path.partition("?")[0]), self.status, answer) == ""
         return answer
