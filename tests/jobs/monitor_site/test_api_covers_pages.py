@@ -26,6 +26,7 @@ ANSWERED_BY = {
     "GET /task": "GET /tasks/{name}",
     "GET /task/run": "GET /tasks/{name}/parameters",
     "GET /tasks": "GET /tasks",
+    "GET /versions": "GET /versions, GET /comparison",
     "GET /worker": "GET /workers/{name}",
     "GET /workers": "GET /workers",
     "GET /workflow": "GET /workflows/{id}",

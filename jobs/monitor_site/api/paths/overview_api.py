@@ -13,6 +13,8 @@ from ..answers import Rows
 from ..endpoints import read
 from ..given import Cursor, Given, Limit, Within
 
+Target = Annotated[str, Given("Only actions on this job, queue, task, worker or schedule.")]
+Who = Annotated[str, Given("Only actions of this viewer.")]
 Task = Annotated[str, Given("Only of this task; '' is all together.")]
 INFO = {
     "uptime_s": "uptime_in_seconds", "memory_bytes": "used_memory", "memory_peak_bytes": "used_memory_peak",
@@ -52,9 +54,11 @@ async def minutes(within: Within = "1h", task: Task = "") -> Rows[Interval]:
 
 
 @read("/audit")
-async def audit(cursor: Cursor = "", limit: Limit = 100) -> monitor.Page[monitor.AuditEntry]:
-    """Who did what, the newest first: the last 10,000 actions."""
-    return await monitor.audit(redis(), cursor, limit)
+async def audit(
+    target: Target = "", who: Who = "", cursor: Cursor = "", limit: Limit = 100
+) -> monitor.Page[monitor.AuditEntry]:
+    """Who did what, the newest first: the last 10,000 actions. A page of some is of the next 1,000 that there are."""
+    return await monitor.audit(redis(), cursor, limit, target=target, who=who)
 
 
 @read("/broker")

@@ -9,9 +9,8 @@ from ... import task_list
 from ...acting import Action
 from ...actions import of_tasks
 from ...options import redis
-from ...ranges import RANGES, Interval, history
+from ...ranges import RANGES, Interval, history, last_minutes
 from ...request_args import not_found
-from ..answers import Rows
 from ..endpoints import read, write
 from ..given import Given, Within
 
@@ -27,20 +26,32 @@ class TaskDetail:
     """A task, and what was counted of it."""
 
     task: task_list.TaskInfo
+    missing: int  # Minutes of the time that are not added up yet.
     intervals: list[Interval]  # The oldest first; the last one is still going on.
 
 
+@dataclass(frozen=True)
+class Tasks:
+    """Tasks, and how many minutes of the time are not added up yet: ask again."""
+
+    rows: list[task_list.TaskInfo]
+    missing: int
+
+
 @read("/tasks")
-async def tasks(within: Within = "1h", sort: Sort = "name") -> Rows[task_list.TaskInfo]:
+async def tasks(within: Within = "1h", sort: Sort = "name") -> Tasks:
     """Every task that a worker ever declared, or that ran in this time."""
-    return Rows(await task_list.tasks(redis(), RANGES[within].minutes, sort))
+    totals = await last_minutes(redis(), RANGES[within].minutes)
+    return Tasks(await task_list.tasks_with(redis(), totals.counts, sort), totals.missing)
 
 
 @read("/tasks/{name}")
 async def task(name: str, within: Within = "1h") -> TaskDetail:
     """One task, and its figures in some time."""
-    found = [info for info in await task_list.tasks(redis(), RANGES[within].minutes) if info.name == name]
-    return TaskDetail(found[0] if found else not_found(), await history(redis(), RANGES[within], name))
+    totals = await last_minutes(redis(), RANGES[within].minutes)
+    found = [info for info in await task_list.tasks_with(redis(), totals.counts) if info.name == name]
+    intervals = await history(redis(), RANGES[within], name)
+    return TaskDetail(found[0] if found else not_found(), totals.missing, intervals)
 
 
 @write("/tasks/{name}/rate-limit")
