@@ -14,11 +14,11 @@ from ..routes import blueprint
 
 @blueprint.get("/versions")
 async def versions() -> ResponseReturnValue:
-    name = request_args.words("name")
+    version = request_args.words("version")
 
     async def look() -> dict[str, Any]:
-        found = await seen_versions.compare(redis(), name, PATIENCE_S)
-        if name and found is None:
+        found = await seen_versions.compare(redis(), version, PATIENCE_S)
+        if version and found is None:
             request_args.not_found()
         return {"known": await seen_versions.versions(redis()), "found": found}
 

@@ -37,7 +37,8 @@ async def worker() -> ResponseReturnValue:
         online = {info.name: info for info in await monitor.workers(redis())}
         rows = await monitor.running(redis(), name)
         words = {"name": name, "worker": online.get(name), "rows": rows[:MAX_LISTED_JOBS], "held": len(rows)}
-        return words | {"runs": await stuck.long_runs(redis(), name), "now": await monitor.now(redis())}
+        long_runs = {run.id: run for run in await stuck.long_runs(redis(), name)}
+        return words | {"long_runs": long_runs, "now": await monitor.now(redis())}
 
     return await live.page("monitor/worker.html", look)
 
