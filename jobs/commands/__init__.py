@@ -10,15 +10,12 @@ from ..values import checks
 from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
 from .control import call_command, control_command, move_command, purge_command, retry_command
-from .errors import errors_command
 from .events import events_command
+from .findings import errors_command, jobs_command, queues_command, tasks_command, versions_command
 from .frame import USAGE, Target
 from .inspect import inspect_command, schedules_command, status_command
-from .jobs import jobs_command
-from .monitor import monitor_command
-from .numbers import queues_command, tasks_command, versions_command
 from .result import result_command, why_command
-from .worker import worker_command
+from .serving import monitor_command, worker_command
 from .workflows import workflows_command
 
 COMMANDS = [

@@ -52,8 +52,8 @@ def awaited(function: F) -> F:
     return Awaited(function)  # type: ignore[return-value]  # it is called as the function is
 
 
+# What each call and each job comes through, behind a function that has looked already.
 INNER = frozenset({"enqueue", "submit", "submit_many", "run_script"})
-"""What each call and each job comes through, behind a function that has looked already."""
 
 
 def all_awaited(cls: C) -> C:

@@ -168,7 +168,7 @@ async def test_commands_scan_nothing(cli: Cli, connection: JobsRedis, start_onli
     assert "cmdstat_hmget" in commands_used
 
 
-def test_every_command_has_its_row_of_seven_words_in_docs() -> None:
+def test_every_command_has_its_short_row_in_docs() -> None:
     rows = {}
     for line in as_in_the_clone(ROOT / "docs" / "monitoring.md").splitlines():
         if line.startswith("| `python -m jobs "):
@@ -177,7 +177,7 @@ def test_every_command_has_its_row_of_seven_words_in_docs() -> None:
 
     assert rows.keys() == commands.commands.keys()
     for text in rows.values():
-        assert len(text.split()) == 7, text
+        assert 5 <= len(text.split()) <= 17, text
 
 
 async def test_the_clock_of_redis_is_the_clock(cli: Cli, connection: JobsRedis) -> None:
