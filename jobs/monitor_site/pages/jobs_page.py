@@ -21,10 +21,8 @@ from ..viewers import reader_zone
 from ..web.messages import Message
 
 PER_PAGE = 50
-ENOUGH_ROWS = 25
-MOST_STEPS = 3
 COUNT_S = 0.02
-"""How long the matches are counted. More than that is `1,500+`."""
+"""How long the matches are counted. If that is not all, the page says `1,500+`."""
 STATES = {
     "": "All", "waiting": "Waiting", "running": "Running", "scheduled": "Scheduled", "retry": "Retry",
     "succeeded": "Succeeded", "failed": "Failed", "revoked": "Revoked",
@@ -54,6 +52,7 @@ async def jobs() -> ResponseReturnValue:
         page = await _page(wanted, cursor)
         words = await _words(line, query) | {
             "page": page,
+            "is_short": _is_short(page),
             "next": _next(page),
             "number": request_args.number("page") or 1,
         }
@@ -76,25 +75,23 @@ def _line_of(given: Mapping[str, str]) -> str:
 
 
 async def _page(wanted: monitor.Wanted, cursor: str) -> monitor.Page[monitor.JobRow]:
-    """One page of jobs. Continues a search that has found few jobs in its time, up to MOST_STEPS times."""
-    rows: list[monitor.JobRow] = []
-    for _ in range(MOST_STEPS):
-        try:
-            page = await monitor.find(redis(), wanted, cursor=cursor, limit=PER_PAGE - len(rows))
-        except ValueError:
-            abort(404, "This page of jobs does not exist. Start at the first page.")
-        rows, cursor = rows + page.rows, page.next
-        if not cursor or len(rows) >= ENOUGH_ROWS:
-            break
-    return monitor.Page(rows, cursor, page.looked_back_to, page.sorted_of)
+    try:
+        return await monitor.find(redis(), wanted, cursor=cursor, limit=PER_PAGE)
+    except ValueError:
+        abort(404, "This page of jobs does not exist. Start at the first page.")
+
+
+def _is_short(page: monitor.Page[monitor.JobRow]) -> bool:
+    """Whether the search ended early: it takes a bounded time."""
+    return page.next != "" and len(page.rows) < PER_PAGE
 
 
 async def _count(wanted: monitor.Wanted, page: monitor.Page[monitor.JobRow], cursor: str) -> tuple[int, bool] | None:
     """How many match, and whether that is all. None for a stream: what a page says of that is of when it was opened."""
-    if live.is_stream():
+    if live.is_stream() or _is_short(page):
         return None
-    if not (cursor or page.next or page.sorted_of):
-        return len(page.rows), True
+    if not (cursor or page.next):
+        return page.sorted_of or len(page.rows), page.looked_back_to is None
     return await job_count.count(redis(), wanted, patience_s=COUNT_S)
 
 
