@@ -21,6 +21,7 @@ from ..workflows import members
 from .error_groups import ErrorGroup
 from .error_groups import error as error_of_id
 from .reruns import reruns_of
+from .stuck import LongRun, long_run
 
 RESULT_CHARS = 10_000
 ARGUMENT_VALUES = 2_000  # Values among the arguments that are shown, and in what it reports of its progress.
@@ -53,6 +54,7 @@ class JobDetail:
     can_reschedule: bool
     parameters: tuple[str, ...]  # Names of the places of its arguments, if a worker has declared them.
     like_it: ErrorGroup | None  # What its last failed attempt has in common with others of the last hour.
+    long_run: LongRun | None  # If it runs for much longer than its task usually does.
 
     @property
     def arguments(self) -> list[tuple[str, Any]]:
@@ -107,6 +109,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         can_reschedule=state in ("PENDING", "RETRY"),
         parameters=known[task].secrets.parameters if task in known else (),
         like_it=await _like_it(connection, job_id) if state in ("FAILURE", "RETRY") else None,
+        long_run=await long_run(connection, row) if row else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..client.connection import JobsRedis
+from ..monitor.job_row import JobRow
 from ..monitor.search_indexes import ids_running
 from ..monitor.worker_list import WorkerInfo, info_of
 from ..store.keys import WORKER_FORGOTTEN_MS, WORKER_SILENT_MS
@@ -82,6 +83,16 @@ async def long_runs(connection: JobsRedis, worker: str = "", usual: Mapping[str,
                 run = LongRun(job_id, text(task), text(queue), text(holder), started, run_s, p95)
                 found += [run] if is_long(run.task, run_s, usual) else []
     return sorted(found, key=lambda run: -run.run_s)
+
+
+async def long_run(connection: JobsRedis, row: JobRow) -> LongRun | None:
+    """This job, if it is one of them."""
+    if row.state != "STARTED" or row.started is None or row.kind == "workflow":
+        return None
+    usual, run_s = await usual_s(connection), (await now(connection) - row.started).total_seconds()
+    if not is_long(row.task, run_s, usual):
+        return None
+    return LongRun(row.id, row.task, row.queue, row.worker, row.started, run_s, usual[row.task])
 
 
 async def lost_workers(connection: JobsRedis) -> list[LostWorker]:

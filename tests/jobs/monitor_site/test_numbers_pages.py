@@ -39,7 +39,7 @@ async def test_red_flags_and_who_paused(connection: JobsRedis, redis_url: str, o
         workers = await seen_at(owner, "/workers")
 
     assert "3 jobs in queue crm ( crm.sync ) do not start: no worker serves it." in text
-    assert "1 job of etl.load in queue mail do not start: no worker of this queue knows the task." in text
+    assert "1 job of etl.load in queue mail does not start: no worker of this queue knows the task." in text
     assert "Queue slow is paused by ann ," in text
     assert "paused by ann ," in queues
     assert "a1dfe4" in workers
@@ -70,10 +70,12 @@ async def test_a_long_run_and_a_lost_worker_are_marked(connection: JobsRedis, re
         await wait_until(back, "the worker to report again")
         pages = [await seen_at(owner, path) for path in ("/", "/workers")]
         of_worker = await seen_at(owner, f"/worker?name={worker.statistics().name}")
+        of_job = await seen_at(owner, f"/job?id={running.id}")
 
     assert f"Worker {gone} was lost," in pages[0]
     assert gone in pages[1]
     assert "1 long run" in pages[1]
+    assert re.search(r"Running on .* \([345]\d\.\d s\) 95 of 100 take 31 ms or less", of_job), of_job
     for text in (pages[0], of_worker):
         assert f"shop.slow {running.id}" in text
         assert "Runs much longer than usual" in text
