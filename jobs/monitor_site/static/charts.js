@@ -45,7 +45,7 @@ function plot(figure, columns, data, zone) {
   const words = isTime ? span : short;
   const axis = { stroke: () => colour("text"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const observer = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: 160 }));
-  const bars = columns.length === 1 && !isTime ? { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: () => colour(columns[0].colour) } : {};
+  const bars = columns.length === 1 && !isTime ? { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: () => colour(columns[0].colour), points: { show: false } } : {};
   const made = new uPlot({
     hooks: { destroy: [() => observer.disconnect()], setCursor: [say], setData: [say], draw: [drawMarks], ready: [say, follow] },
     width: box.clientWidth,
@@ -65,7 +65,7 @@ function plot(figure, columns, data, zone) {
         stroke: () => colour(column.colour),
         dash: dashes[column.colour],
         width: 2,
-        points: { show: column.values.filter((n) => n !== null).length < 3 },
+        points: { show: true, filter: (chart, i) => alone(chart.data[i]) },
         ...bars,
       })),
     ],
@@ -91,6 +91,11 @@ function plot(figure, columns, data, zone) {
       if (link) location.assign(link.href);
     });
   }
+}
+
+// Values without a neighbour: no line leads to them.
+function alone(values) {
+  return [...values.keys()].filter((n) => values[n] !== null && (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null);
 }
 
 // Where a version came: a line, with its name at the top.
