@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,9 @@ def find() -> tuple[str, dict[str, str]]:
     raise RuntimeError("no browser to test with: run `.venv/bin/python -m tests.browser`, or set CHROMIUM_PATH")
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium, started for this test."""
+@asynccontextmanager
+async def started() -> AsyncIterator[Browser]:
+    """Chromium, until the block ends."""
     path, environment = find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -51,6 +52,13 @@ async def browser() -> AsyncIterator[Browser]:
         )
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, started for this test."""
+    async with started() as browser:
+        yield browser
 
 
 @pytest.fixture

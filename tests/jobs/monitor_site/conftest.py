@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 from jobs import JobsRedis, Viewer, connect, monitor_app
 from jobs.monitor_site.application import Monitor
 from tests.app.visitor import Visitor
 from tests.browser import browser
 from tests.jobs.monitor_site.compiled import compiled
+from tests.jobs.monitor_site.serving import serving
 
 __all__ = ["browser"]
 
@@ -47,16 +44,5 @@ def owner(app: Monitor, connection: JobsRedis) -> Visitor:
 @pytest.fixture
 async def served(app: Monitor, connection: JobsRedis) -> AsyncIterator[str]:
     """The address of the monitor, which a server answers."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]  # the server closes it
-    config.errorlog = None
-    config.graceful_timeout = 1
-    ended, started = asyncio.Event(), asyncio.Event()
-    app.before_serving(started.set)
-    server = asyncio.create_task(serve(app, config, shutdown_trigger=ended.wait))
-    await started.wait()
-    yield f"http://127.0.0.1:{port}/monitor"
-    ended.set()
-    await server
+    async with serving(app, "/monitor") as address:
+        yield address

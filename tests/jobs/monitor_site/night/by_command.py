@@ -63,7 +63,8 @@ async def where_went_the_time(night: Night, workflow_id: str) -> Any:
 
 
 async def jobs_of_a_customer(night: Night, customer: int) -> Any:
-    return sorted(line.split()[0] for line in (await typed(night, f"jobs customer_id:{customer}")).lines[:-1])
+    lines = (await typed(night, f"jobs customer_id:{customer}")).lines[:-1]
+    return sorted(int(only(re.findall(r"\((\d+), ", line), line)) for line in lines)
 
 
 async def edit_and_run_again(night: Night, job_id: str, note: str) -> Any:

@@ -40,7 +40,6 @@ class Night:
     """Failed jobs to be run again, by way: those before the moment that is asked for, and those since."""
     stuck: tuple[str, str, str] = ("", "", "")  # The worker, the job and its task.
     workflow: str = ""
-    customer: list[str] = field(default_factory=list)
     edited: dict[str, str] = field(default_factory=dict)  # By way, the job with a wrong note.
     now: datetime = datetime.min
 
@@ -162,7 +161,6 @@ class Stage:
         started += [await signature(chosen.customers, args).apply_async() for args in others]
         wrong = {way: await signature(chosen.edited, (7,), {"note": "teh"}).apply_async() for way in chosen.reruns}
         night.edited = {way: job.id for way, job in wrong.items()}
-        night.customer = sorted(job.id for job in customers)
         await self.to_their_ends([*started, *customers, *wrong.values(), workflow])
 
     async def at_the_end(self, colleague: Program) -> None:

@@ -10,7 +10,7 @@ TOPICS = {
     "paused": r"queue '(?P<what>[^']+)' is paused",
     "no-worker": r"no live worker serves queue '(?P<what>[^']+)'",
     "unknown-task": r"no worker that serves queue '(?P<what>[^']+)' knows the task",
-    "due": r"it is due at (?P<what>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)",
+    "due": r"it is due at (?P<what>\d[-\w ]+\d\d:\d\d:\d\d)",
     "busy": r"all \d+ slots of \d+ workers are busy",
 }
 
@@ -25,7 +25,14 @@ def reason(text: str, zone: tzinfo = UTC) -> tuple[str, str]:
 
 
 def in_utc(text: str, zone: tzinfo) -> str:
-    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC).isoformat()
+    """Of `2026-12-01 08:15:06`, of `1 Dec 08:15:06`, where the year is this one, or of `1 Jan 2027 08:15:06`."""
+    if "-" in text:
+        at = datetime.fromisoformat(text)
+    else:
+        day, time = text.rsplit(" ", 1)
+        year = "" if day[-4:].isdecimal() else f" {datetime.now(UTC).year}"
+        at = datetime.strptime(f"{day}{year} {time}", "%d %b %Y %H:%M:%S")  # it gets its zone below
+    return at.replace(tzinfo=zone).astimezone(UTC).isoformat()
 
 
 def trend(text: str) -> tuple[str, float]:
