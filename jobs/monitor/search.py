@@ -115,11 +115,13 @@ async def steps(
     known, began, indexes = await known_tasks(connection), time.monotonic(), await indexes_for(connection, wanted)
     names = [index.name for index in indexes]
     number = names.index(name) if name in names else 0
+    look_at = RECORDS_PER_STEP // max(len(wanted.texts) + len(wanted.arguments), 1)
     while number < len(indexes) and room() > 0:
         index = indexes[number]
         ids = [one for one in await ids_running(connection) if one > step.last_id] if index.how == "these" else []
-        ids, more = ids[: room()], len(ids) > room()
-        step = await step_along(connection, known, index, step, RECORDS_PER_STEP, room(), wanted, ids, call_bytes)
+        at_once = min(room(), look_at)
+        ids, more = ids[:at_once], len(ids) > at_once
+        step = await step_along(connection, known, index, step, look_at, room(), wanted, ids, call_bytes)
         if index.how == "these":
             step = replace(step, last_id=ids[-1] if ids else "", at_end=not more)
         number += step.at_end
