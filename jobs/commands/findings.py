@@ -85,10 +85,7 @@ async def queues_command(context: Context) -> Answer:
 @click.option("--since", default="1h", show_default=True, metavar="TIME", help="30m, 6h, 14:00; at most 3d.")
 @command_body
 async def tasks_command(context: Context, sort: str, since: str) -> Answer:
-    """Every task: how many jobs succeeded and failed, how long they ran, and its share of all run time.
-
-    --sort by anything but name shows the most first; time is all that they ran together.
-    """
+    """Every task: its jobs, how long they ran, and its share of all run time. --sort shows the most of it first."""
     at = await monitor.now(context.redis)
     minutes = (at - (monitor_site.parse(f'since:"{since}"').wanted(at).since or at)).total_seconds() / 60
     found = await monitor_site.tasks(context.redis, max(round(minutes), 1), sort)
@@ -99,14 +96,9 @@ async def tasks_command(context: Context, sort: str, since: str) -> Answer:
 @click.argument("version", required=False, default="")
 @command_body
 async def versions_command(context: Context, version: str) -> Answer:
-    """The versions that workers reported, and each task before and since the newest, or since VERSION.
-
-    What became worst comes first. Both times are equally long: since the version, six hours at most.
-    """
+    """The versions that workers reported, and each task before and since the newest, or VERSION, the worst first."""
     known, found = await monitor_site.versions(context.redis), await monitor_site.compare(context.redis, version)
     if version and found is None:
         raise click.ClickException(f"no worker has reported the version {version!r}")
     lines = [f"{one.name}: since {time_text(one.since)}" for one in known]
-    changes = [f"  {one.line}" for one in found.changes] if found else []
-    heading = [f"{found.minutes:,} minutes before and since {found.version.name}:"] if found else []
-    return Answer({"versions": known, "compared": found}, [*lines, *heading, *changes])
+    return Answer({"versions": known, "compared": found}, [*lines, *(found.lines if found else [])])

@@ -20,7 +20,7 @@ from .values import limit_option
 @click.argument(
     "action",
     type=click.Choice(
-        ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued", "lost"]
+        ["active", "scheduled", "reserved", "registered", "revoked", "stats", "ping", "conf", "queued", "lost", "stack"]
     ),
 )
 @queue_option
@@ -42,6 +42,7 @@ async def inspect_command(context: Context, action: str, queues: tuple[str, ...]
     ping          which workers answer
     conf          how each worker is set up
     lost          workers that went without a goodbye within the last hour
+    stack         where each job of a worker is: file, line, function
     """
     if action in _OF_WORKERS:
         return _by_worker(await context.workers(), _OF_WORKERS[action])
@@ -171,6 +172,12 @@ async def _lost(context: Context, queues: tuple[str, ...], limit: int) -> Answer
     return Answer(found, [one.line for one in found], [f"{count(len(found), 'worker')}."])
 
 
+async def _stack(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
+    named = [worker.name for worker in await context.workers()]
+    found = {name: await monitor_site.stacks(context.redis, name) or [] for name in named}
+    return Answer(found, [line for some in found.values() for one in some[:limit] for line in one.lines])
+
+
 _OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]] = {
     "active": _active,
     "queued": partial(_waiting, which="due"),
@@ -178,4 +185,5 @@ _OF_JOBS: dict[str, Callable[[Context, tuple[str, ...], int], Awaitable[Answer]]
     "reserved": partial(_waiting, which="later", is_held=True),
     "revoked": _revoked,
     "lost": _lost,
+    "stack": _stack,
 }

@@ -53,11 +53,9 @@ class Situation:
         return [*found, "expires"] if expires and not is_over else found
 
 
-async def situation(connection: JobsRedis, workers: Sequence[WorkerInfo] | None = None) -> Situation:
-    """As things are now. *workers*: if they are known already."""
-    workers = await online(connection) if workers is None else workers
+async def situation(connection: JobsRedis) -> Situation:
     paused = await connection.smembers(connection.key.PAUSED)  # type: ignore[misc]
-    return Situation(await now(connection), workers, frozenset(map(text, paused)))
+    return Situation(await now(connection), await online(connection), frozenset(map(text, paused)))
 
 
 async def with_reasons(connection: JobsRedis, rows: Sequence[JobRow]) -> list[JobRow]:

@@ -32,6 +32,7 @@ from .error_groups import ErrorGroup, error, errors, mark_error, span_of
 from .forecasting import Forecast, queue_forecasts
 from .job_count import count
 from .job_detail import JobDetail, job
+from .job_stacks import JobStack, Place, stacks
 from .plain_json import plain
 from .query import Query, parse
 from .ranges import HOUR, RANGES, Interval, Range, Totals, history, summed, totals_between
@@ -49,9 +50,9 @@ from .workflow_times import Timeline
 
 __all__ = [
     "HOUR", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval", "JobDetail",
-    "LongRun", "LostWorker", "Overview", "Part", "Plan", "Query", "Range", "Step", "StepTimes", "TaskInfo", "Timeline",
-    "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error", "errors", "every", "history",
-    "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview", "parse", "plain", "plan",
-    "queue_forecasts", "read_plan", "reruns_of", "run_again", "span_of", "start", "summed", "tasks", "timeline",
-    "times_of", "totals_between", "versions", "workflows",
+    "JobStack", "LongRun", "LostWorker", "Overview", "Part", "Place", "Plan", "Query", "Range", "Step", "StepTimes",
+    "TaskInfo", "Timeline", "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error",
+    "errors", "every", "history", "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview", "parse",
+    "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "span_of", "stacks", "start", "summed",
+    "tasks", "timeline", "times_of", "totals_between", "versions", "workflows",
 ]  # fmt: skip

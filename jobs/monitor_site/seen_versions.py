@@ -70,6 +70,12 @@ class Comparison:
     changes: list[Change]
     """What became worst comes first."""
 
+    @property
+    def lines(self) -> list[str]:
+        """All of it, for the command line."""
+        heading = f"{self.minutes:,} minutes before and since {self.version.name}:"
+        return [heading, *(f"  {change.line}" for change in self.changes)]
+
 
 async def versions(connection: JobsRedis) -> list[Version]:
     """Those that workers reported, the newest first."""

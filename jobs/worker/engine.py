@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from uuid import uuid4
 
 from ..client.submit import WORKFLOW_TASKS
@@ -270,6 +271,9 @@ class Engine:
             logger.info("quiet, as an operator asked: no more jobs are claimed")
             self.quiet = True
             self.waker.wake()
+        elif command == "stack":
+            stacks = import_module("..contrib.stacks", __package__)
+            self._background.start(stacks.answer(self._redis, self.tasks, rest))
         elif command == "shutdown":
             logger.info("shutting down, as an operator asked")
             self._shut_down()

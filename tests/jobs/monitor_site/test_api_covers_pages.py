@@ -28,6 +28,7 @@ ANSWERED_BY = {
     "GET /tasks": "GET /tasks",
     "GET /versions": "GET /versions, GET /comparison",
     "GET /worker": "GET /workers/{name}",
+    "GET /worker/stack": "GET /workers/{name}/stacks",
     "GET /workers": "GET /workers",
     "GET /workflow": "GET /workflows/{id}",
     "GET /workflows": "GET /workflows",

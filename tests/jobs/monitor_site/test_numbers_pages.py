@@ -69,9 +69,12 @@ async def test_a_long_run_and_a_lost_worker_are_marked(connection: JobsRedis, re
 
         await wait_until(back, "the worker to report again")
         pages = [await seen_at(owner, path) for path in ("/", "/workers")]
+        stack = await seen_at(owner, f"/worker/stack?name={worker.statistics().name}")
         of_worker = await seen_at(owner, f"/worker?name={worker.statistics().name}")
         of_job = await seen_at(owner, f"/job?id={running.id}")
 
+    assert f"shop.slow {running.id} coroutine" in stack
+    assert "shop.slow" in stack
     assert f"Worker {gone} was lost," in pages[0]
     assert gone in pages[1]
     assert "1 long run" in pages[1]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quart import abort
+
 from .... import monitor
+from ... import job_stacks
 from ...acting import Action
 from ...actions import of_workers
 from ...options import redis
 from ...request_args import not_found
+from ...web.messages import Message
 from ..answers import Rows
 from ..endpoints import read, write
 
 MAX_LISTED_JOBS = 100
+BLOCKED = Message("blocked", "The event loop of the worker is blocked: its log says where.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,16 @@ async def worker(name: str) -> WorkerDetail:
     if name not in online and not rows:
         not_found()
     return WorkerDetail(online.get(name), rows[:MAX_LISTED_JOBS], len(rows))
+
+
+@read("/workers/{name}/stacks")
+async def stacks(name: str) -> Rows[job_stacks.JobStack]:
+    """Where each of its jobs is: files, lines and functions, asked of the worker now."""
+    try:
+        found = await job_stacks.stacks(redis(), name)
+    except TimeoutError:
+        abort(503, BLOCKED)
+    return Rows(not_found() if found is None else found)
 
 
 @write("/workers/{name}/quiet")
