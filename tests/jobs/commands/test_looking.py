@@ -294,9 +294,10 @@ async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
 
 async def test_jobs_finds_by_a_query(cli: Cli, connection: JobsRedis, start_online: StartOnline) -> None:
     await start_online()
-    failed = [await tasks.fail.delay({"customer_id": n, "password": "hunter2"}) for n in (4711, 4712)]
-    for result in failed:
-        await _state(result, "FAILURE")
+    failed = []
+    for n in (4711, 4712):
+        failed.append(await tasks.fail.delay({"customer_id": n, "password": "hunter2"}))
+        await _state(failed[-1], "FAILURE")
     later = await tasks.log.apply_async(("x",), countdown=3600)
 
     text = await cli("jobs", "state:failed", "text.customer_id:4711")
