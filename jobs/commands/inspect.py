@@ -12,7 +12,7 @@ import click
 
 from .. import monitor, monitor_site
 from ..values.short_text import count, duration_text, time_text
-from .frame import Answer, Context, command_body, queue_option
+from .frame import Answer, Context, Unavailable, command_body, queue_option
 from .values import limit_option
 
 
@@ -173,8 +173,12 @@ async def _lost(context: Context, queues: tuple[str, ...], limit: int) -> Answer
 
 
 async def _stack(context: Context, queues: tuple[str, ...], limit: int) -> Answer:
-    named = [worker.name for worker in await context.workers()]
-    found = {name: await monitor_site.stacks(context.redis, name) or [] for name in named}
+    found = {}
+    for worker in await context.workers():
+        try:
+            found[worker.name] = await monitor_site.stacks(context.redis, worker.name) or []
+        except TimeoutError:
+            raise Unavailable(f"{worker.name}: its event loop is blocked, and its log says where") from None
     return Answer(found, [line for some in found.values() for one in some[:limit] for line in one.lines])
 
 

@@ -81,7 +81,7 @@ async def test_where_each_job_is(connection: JobsRedis, start_worker: StartWorke
 
 
 async def test_a_worker_that_is_gone_or_blocked(
-    connection: JobsRedis, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch, reach: Reach
+    connection: JobsRedis, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch, reach: Reach, cli: Cli
 ) -> None:
     assert await stacks(connection, "nobody") is None
     monkeypatch.setattr("jobs.monitor_site.job_stacks.PATIENCE_S", 0.3)
@@ -91,3 +91,5 @@ async def test_a_worker_that_is_gone_or_blocked(
 
     with pytest.raises(TimeoutError):
         await stacks(connection, (await blocked.info()).worker)
+    said = await cli("inspect", "stack")
+    assert (said.code, "its event loop is blocked" in said.err) == (69, True)
