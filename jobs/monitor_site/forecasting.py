@@ -10,6 +10,7 @@ from ..monitor.audit_log import AuditEntry, pauses
 from ..monitor.queue_list import QueueInfo, queues
 from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
+from ..store.stored_values import text
 from ..tasks.declarations import known_tasks
 from ..values.short_text import count, duration_text, time_text
 from .ranges import Interval, history, last_minutes, summed
@@ -46,7 +47,9 @@ class Forecast:
     run_s: float | None
     drains_s: float | None  # When nothing is due any more, if it goes on like this; None: it does not shrink.
     slots_short: int
-    """How many slots more would hold it, by Little's law: the growth times how long a job runs. 0: it holds."""
+    """How many slots more would hold it, by Little's law: the growth times how long a job runs. 0: it holds, or a limit
+    of its tasks holds jobs back, which no slot helps."""
+    held: int  # Jobs of its tasks that wait for a rate limit or a concurrency limit; they are in `scheduled`.
     words: str
     """`drains in 6 min at 40/min`, `grows by 12/min: 3 more slots would hold it`, `steady`, or why nothing starts."""
     paused_by: AuditEntry | None
@@ -77,7 +80,7 @@ async def forecasts(
     part = min(max((await now(connection) - minutes[-1].at).total_seconds() / 60, 0.01), 1)
     rows = [row for row in rows if row.name]
     by = await pauses(connection) if any(row.paused for row in rows) else {}
-    found = []
+    held, found = await _held(connection), []
     for row in rows:
         depths = (*(minute.depths.get(row.name) for minute in minutes[:-1]), row.due)
         own = summed(count for queue, count in counted if queue == row.name)
@@ -85,12 +88,25 @@ async def forecasts(
         out, run_s = ended / (LOOK_BACK - 1 + part) if ended else None, own.ms["run"] / 1000 / runs if runs else None
         slots = sum(worker.max_jobs for worker in workers if worker.name in row.workers and not worker.quiet)
         flow = Flow(growth_of(depths, part), out, run_s)
-        found.append(forecast(row, slots, flow, depths, by.get(row.name)))
+        limited = sum(n for name, n in held.items() if name in known and known[name].queue == row.name)
+        found.append(forecast(row, slots, flow, depths, by.get(row.name), limited))
     return found
 
 
+async def _held(connection: JobsRedis) -> dict[str, int]:
+    """How many jobs of each task wait for its limits."""
+    limits = await connection.hkeys(connection.key.LIMITS)  # type: ignore[misc]
+    tasks = sorted({text(field).rpartition("|")[0] for field in limits})
+    async with connection.pipeline(transaction=False) as pipe:
+        for task in tasks:
+            pipe.zcard(connection.key.BLOCKED + task)
+            pipe.zcard(connection.key.PLACES + task)
+        cards = [n if isinstance(n, int) else 0 for n in await pipe.execute(raise_on_error=False)]
+    return {task: blocked + placed for task, blocked, placed in zip(tasks, cards[::2], cards[1::2], strict=True)}
+
+
 def forecast(
-    queue: QueueInfo, slots: int, flow: Flow, depths: tuple[int | None, ...], by: AuditEntry | None
+    queue: QueueInfo, slots: int, flow: Flow, depths: tuple[int | None, ...], by: AuditEntry | None, held: int = 0
 ) -> Forecast:
     growth, drains_s, short = flow.growth if queue.due else None, None, 0
     words = "steady" if queue.due and growth is not None else "too new to tell" if queue.due else "empty"
@@ -98,13 +114,17 @@ def forecast(
         drains_s = queue.due / -growth * 60
         words = f"drains in {duration_text(drains_s)} at {rate(-growth)}"
     elif growth is not None and growth >= STEADY:
-        short = max(math.ceil(growth / 60 * flow.run_s), 1) if flow.run_s is not None else 0
+        short = max(math.ceil(growth / 60 * flow.run_s), 1) if flow.run_s is not None and not held else 0
         words = f"grows by {rate(growth)}" + (f": {count(short, 'more slot')} would hold it" if short else "")
+    if held:
+        words = f"{words if queue.due else 'nothing else waits'}; {count(held, 'job')} held by a limit"
     if queue.paused:
         words = "paused"
     elif not slots:
         words = "no worker"
-    return Forecast(queue, slots, depths, flow.growth, flow.into, flow.out, flow.run_s, drains_s, short, words, by)
+    return Forecast(
+        queue, slots, depths, flow.growth, flow.into, flow.out, flow.run_s, drains_s, short, held, words, by
+    )
 
 
 def growth_of(depths: Sequence[int | None], part: float) -> float | None:

@@ -82,7 +82,7 @@ class LeaseRenewer:
 
     async def _renew(self, connection: ScriptConnection) -> None:
         held = dict(list(self.held().items()))
-        args = [*self.presence.words(self.options.lease), *words(held)]
+        args, self._lag_s = [*self.presence.words(self.options.lease, self._lag_s), *words(held)], 0.0
         lost, revoked = await connection.with_own_keys(lambda: connection.run(scripts.RENEW, args))
         self._outage.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):

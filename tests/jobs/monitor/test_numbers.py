@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs import monitor
+from jobs import task as declare
 from jobs.client.connection import JobsRedis
 from jobs.monitor_site import compare, long_runs, lost_workers, overview, queue_forecasts, versions
 from jobs.monitor_site.forecasting import growth_of
@@ -72,6 +75,40 @@ async def test_a_queue_says_where_it_goes(
         assert one["run_s"] == 2
         assert one["into"] == pytest.approx(one["growth"] + one["out"])
     await connection.delete(Keys.PAUSED)
+
+
+async def test_jobs_that_a_limit_holds_are_named_and_no_slot_is_asked_for(
+    connection: JobsRedis, start_worker: StartWorker
+) -> None:
+    @declare(name="tests.one_by_one", max_concurrency=1)
+    async def one_by_one() -> None:
+        await asyncio.sleep(60)
+
+    await note_depths(connection, 0, 0, 12)
+    await start_worker(tasks=[one_by_one, tasks.nap], max_jobs=3)
+    await one_by_one.apply_many([()] * 6)
+
+    async def held() -> bool:
+        [one] = await queue_forecasts(connection)
+        return one.held == 5
+
+    await wait_until(held, "five to wait for the first")
+    [one] = await queue_forecasts(connection)
+    assert (one.slots_short, one.words) == (0, "nothing else waits; 5 jobs held by a limit")
+
+
+async def test_a_worker_whose_loop_is_blocked_reports_how_late_it_is(
+    connection: JobsRedis, start_online: StartOnline
+) -> None:
+    await start_online()
+    blocking = await tasks.block.delay(3)
+
+    async def late() -> bool:
+        [worker] = await monitor.workers(connection)
+        return worker.lag_ms > 500
+
+    await wait_until(late, "the worker to report its blocked loop")
+    assert await blocking.get(timeout=10) == "blocked"
 
 
 async def test_the_time_that_tasks_take_is_not_counted_again_as_that_of_workflows(
