@@ -8,6 +8,7 @@ import msgpack
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
+from ..store.cancellation import wait_at_most
 from ..store.subscription import Subscription
 
 PATIENCE_S = 2.0
@@ -49,12 +50,11 @@ async def stacks(connection: JobsRedis, worker: str) -> list[JobStack] | None:
     listening = Subscription(connection.connection_pool, [connection.key.REPLY + token], hear=hear, look=ready.set)
     listening.start()
     try:
+        if not await wait_at_most(PATIENCE_S, ready.wait()) or listening.denied:
+            raise QueueUnavailable(f"Redis refuses us: {listening.denied}" if listening.denied else "Redis is away")
+        if not await connection.publish(connection.key.CONTROL + worker, f"stack {token}"):
+            return None
         async with asyncio.timeout(PATIENCE_S):
-            await ready.wait()
-            if listening.denied:
-                raise QueueUnavailable(f"Redis refuses us: {listening.denied}")
-            if not await connection.publish(connection.key.CONTROL + worker, f"stack {token}"):
-                return None
             found = msgpack.unpackb(await answered)
     finally:
         await listening.close()
