@@ -70,7 +70,7 @@ async def totals_between(connection: JobsRedis, first: int, last: int, patience_
     is left."""
     until, pieces, sums, missing = time.monotonic() + patience_s, dict[int, list[int]](), Sums(), 0
     minute = await now_ms(connection) // 60_000
-    first = max(first, minute - keys.STATS_KEPT_S // 60)
+    first, last = max(first, minute - keys.STATS_KEPT_S // 60), min(last, minute)
     while last >= first:
         size = next(size for size in (60, 15, 5, 1) if (last + 1) % size == 0 and last + 1 - size >= first)
         pieces.setdefault(size, []).append(last // size)

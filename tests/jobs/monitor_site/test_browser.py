@@ -29,6 +29,9 @@ def pages_of(it: Shop, worker: str, errors: Sequence[str] = ()) -> list[str]:
             "/workers",
             f"/worker?name={quote(worker)}",
             "/worker?name=gone",
+            f"/worker/stack?name={quote(worker)}",
+            "/?within=72h",
+            "/versions",
             "/tasks",
         ),
         *("/task?name=shop.echo", "/queues", "/queue/purge?name=default", "/schedules", "/workflows"),
@@ -46,7 +49,8 @@ async def test_every_page_is_for_everybody(
     page = await tab(browser)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    async with shop(redis_url) as it:
+    await connection.zadd(connection.key.VERSIONS, {"90c211": 1_000})
+    async with shop(redis_url, version="a1dfe4") as it:
         await monitor.note(connection, "owner", "retry", it.failed.id, CHINESE * 10)
         worker = (await monitor.workers(connection))[0].name
         found = [group.id for group in await errors_of(connection)]

@@ -11,6 +11,7 @@ import pytest
 
 from jobs import monitor, monitor_site, send_task
 from jobs.client.connection import JobsRedis
+from jobs.monitor_site.wording import HELD_BACK
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from tests.app.visitor import Visitor, words
@@ -141,6 +142,14 @@ async def test_the_audit_log_of_one_target(connection: JobsRedis, owner: Visitor
         n for n in range(149, 0, -1) if n % 2 and n % 3 == 1
     ]
     assert second.next == ""
+
+
+def test_every_reason_has_a_word_unless_its_state_says_all() -> None:
+    codes = re.findall(r"[a-z-]{3,}", monitor.Reason.__doc__.replace("`code`:", "").replace("and besides", ""))  # type: ignore[union-attr]
+
+    plain = {"unknown", "ended", "running", "children", "gone", "due", "next", "expires"}
+    assert set(codes) - {"or"} == set(HELD_BACK) | plain
+    assert {colour for _, colour in HELD_BACK.values()} <= {"warn", "bad", "off", "good"}
 
 
 async def seen_at(owner: Visitor, path: str, **options: Any) -> str:

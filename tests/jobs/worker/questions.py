@@ -54,7 +54,7 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
         "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
         "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
         "wanted": monitor.Wanted(made.at), "changes": [],
-        "error_id": "0123456789abcdef", "state": "resolved", "first": 0, "last": 2**25,
+        "error_id": "0123456789abcdef", "state": "resolved", "first": 0, "last": 2**40,
     }  # fmt: skip
     needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]
     return [known[parameter.name] for parameter in needed]
