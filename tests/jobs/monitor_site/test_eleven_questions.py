@@ -140,20 +140,6 @@ async def test_what_failed_in_the_last_hour_and_is_it_one_error_or_many(ask: Any
     assert await ask.what_failed_in_the_last_hour() == (str(len(errors)), errors)
 
 
-async def test_all_failures_of_a_task_since_a_time_run_again_once(ask: Any, chosen: Chosen, night: Night) -> None:
-    n = chosen.reruns[ask.way].late
-
-    assert await ask.rerun_all_of_a_task(chosen.reruns[ask.way].failing.task) == (n, n)
-
-    late, early = night.late[ask.way], night.early[ask.way]
-
-    async def all_ended() -> bool:
-        return await night.runs_of(late) == late
-
-    await wait_until(all_ended, f"each of {late} to have run again once")
-    assert await night.runs_of(early) == []
-
-
 async def test_which_worker_is_stuck_and_on_what(ask: Any, night: Night) -> None:
     assert await ask.which_worker_is_stuck() == night.stuck
 
@@ -171,13 +157,6 @@ async def test_all_jobs_of_a_customer(ask: Any, chosen: Chosen) -> None:
     assert await ask.jobs_of_a_customer(chosen.customer) == sorted(chosen.orders)
 
 
-async def test_edit_the_arguments_and_run_it_again(ask: Any, night: Night) -> None:
-    new = await ask.edit_and_run_again(night.edited[ask.way], "the")
-
-    assert new == f"{night.edited[ask.way]}~2"
-    assert await Result(new, night.connection).get(timeout=10) == "order 7 of customer 0: the"
-
-
 async def test_the_slowest_tasks(ask: Any, chosen: Chosen) -> None:
     """By how long a run takes, and by how long all took together."""
     found = await ask.slowest_tasks("p95"), await ask.slowest_tasks("time")
@@ -187,6 +166,27 @@ async def test_the_slowest_tasks(ask: Any, chosen: Chosen) -> None:
 
 async def test_what_the_deploy_has_changed(ask: Any, chosen: Chosen) -> None:
     assert await ask.what_did_the_deploy_change() == (chosen.versions[1], chosen.worse)
+
+
+async def test_all_failures_of_a_task_since_a_time_run_again_once(ask: Any, chosen: Chosen, night: Night) -> None:
+    n = chosen.reruns[ask.way].late
+
+    assert await ask.rerun_all_of_a_task(chosen.reruns[ask.way].failing.task) == (n, n)
+
+    late, early = night.late[ask.way], night.early[ask.way]
+
+    async def all_ended() -> bool:
+        return await night.runs_of(late) == late
+
+    await wait_until(all_ended, f"each of {late} to have run again once")
+    assert await night.runs_of(early) == []
+
+
+async def test_edit_the_arguments_and_run_it_again(ask: Any, night: Night) -> None:
+    new = await ask.edit_and_run_again(night.edited[ask.way], "the")
+
+    assert new == f"{night.edited[ask.way]}~2"
+    assert await Result(new, night.connection).get(timeout=10) == "order 7 of customer 0: the"
 
 
 async def test_what_matters_is_neither_cut_nor_left_out(operator: Operator, night: Night) -> None:

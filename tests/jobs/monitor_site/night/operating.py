@@ -9,6 +9,7 @@ from playwright.async_api import Locator, Page
 
 MOST_STEPS, MOST_LINES = 3, 1
 BOX = "An id, or a query"
+CELLS = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.innerText))"
 
 
 class Operator:
@@ -48,14 +49,12 @@ class Operator:
         return await self.page.locator(within).inner_text()
 
     async def rows(self, caption: str) -> list[dict[str, str]]:
-        """The rows of a table, by the heads of its columns."""
+        """The rows of a table at one moment, by the heads of its columns."""
         table = self.page.get_by_role("table", name=caption, exact=True)
-        heads = [head.strip(" ↓↑") for head in await table.locator("thead th").all_inner_texts()]
-        found = []
-        for row in await table.locator("tbody tr").all():
-            cells = await row.locator("th, td").all_inner_texts()
-            found.append(dict(zip(heads, (" ".join(cell.split()) for cell in cells), strict=True)))
-        return found
+        heads, *rows = await table.evaluate(CELLS)
+        return [
+            {head.strip(" ↓↑"): " ".join(cell.split()) for head, cell in zip(heads, row, strict=True)} for row in rows
+        ]
 
     def _step(self) -> None:
         self.steps += 1
