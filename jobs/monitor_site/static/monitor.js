@@ -10,6 +10,7 @@ let source = null;
 let last = "";
 let paused = false;
 let over = false;
+let isShort = false; // Did the search end before it had looked at all? Then a row that it lacks is not gone.
 
 const isKept = (node) => node.nodeType === Node.ELEMENT_NODE && node.hasAttribute("data-keep");
 const keyOf = (node) => node.dataset?.key;
@@ -62,7 +63,7 @@ function morphSteady(old, fresh) {
   const added = [...rows.keys()].filter((key) => !keys.has(key)).length;
   for (const row of old.children) {
     const next = rows.get(keyOf(row));
-    row.classList.toggle("gone", !next);
+    row.classList.toggle("gone", !next && !isShort);
     if (next) morph(row, next);
   }
   const place = part.querySelector("[data-fresh]");
@@ -92,6 +93,8 @@ function show(html, all = false) {
   const held = part.contains(focused);
   const fresh = part.cloneNode(false);
   fresh.innerHTML = html;
+  isShort = fresh.querySelector("[data-short]") !== null;
+  if (isShort && part.querySelector(".lines tr") && !fresh.querySelector(".lines tr")) return;
   for (const field of fresh.querySelectorAll("[name=csrf_token]")) field.setAttribute("value", part.dataset.csrf);
   if (all) fresh.querySelector("[data-steady]")?.removeAttribute("data-steady");
   morph(part, fresh);

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from jobs import JobsRedis, Result, monitor
+from jobs.monitor import search
 from jobs.monitor_site import live
 from tests.app.browsing import tab
 from tests.app.visitor import Visitor
@@ -74,6 +75,31 @@ async def test_no_row_moves_while_somebody_looks_and_new_ones_wait(
         assert len(await keys_of(page)) == 9
         assert {f"row-{job.id}" for job in newer} <= set(await keys_of(page))
         await expect(page.locator("[data-fresh]")).to_be_hidden()
+
+
+async def test_rows_stay_where_a_search_ended_before_it_had_found_them_again(
+    fast: None, served: str, browser: Browser, connection: JobsRedis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await tab(browser)
+    failed = page.locator("nav.side [data-figure=failed]")
+    async with shop_worker(redis_url):
+        for text in ("needle 1", *["hay"] * 6, "needle 2"):
+            await (await echo.delay(text)).get(timeout=10)
+        monkeypatch.setattr(search, "RECORDS_PER_STEP", 2)
+        await page.goto(f"{served}/jobs?q=needle")
+        both = await keys_of(page)
+        assert len(both) == 2
+
+        monkeypatch.setitem(monitor.find.__kwdefaults__, "patience_s", 0)
+        await (await fail.delay("hay")).get(timeout=10, propagate=False)
+        await page.get_by_role("link", name="Search older").wait_for()
+        assert await page.locator(".lines .gone").count() == 0, "the newer one was found"
+        for n in range(2, 6):
+            await (await fail.delay("hay")).get(timeout=10, propagate=False)
+            await expect(failed).to_have_text(str(n))
+
+        assert await keys_of(page) == both, "none was"
+        assert await page.locator(".lines .gone").count() == 0
 
 
 async def test_by_keys_alone(served: str, browser: Browser, connection: JobsRedis) -> None:
