@@ -26,6 +26,7 @@ from .wanted import MEASURES, STATES, Wanted
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.
 MAX_RUNNING = SORTED = 1_000  # Matches that a sort looks at.
+AT_ONCE = 20  # How many indexes are looked at whatever time it is, of those that end within a step: those of queues do.
 PATIENCE_S = 0.04  # A page that takes longer ends as it is, and reports how far it came.
 
 
@@ -106,7 +107,7 @@ async def steps(
     call_bytes: int = SHOWN,
 ) -> AsyncGenerator[tuple[Step, str], None]:
     """Steps along all indexes, and the cursor of what comes behind each, or '', while there is *room* for rows, and
-    until a step ends after this time."""
+    until a step ends after this time; see AT_ONCE too."""
     name, step = _read_cursor(cursor)
     exact = await row_of(connection, wanted.job_id) if wanted.job_id and not cursor else None
     if exact and (not wanted.workflows or exact.kind == "workflow"):
@@ -127,9 +128,9 @@ async def steps(
         number += step.at_end
         behind = START if step.at_end else step
         yield step, _cursor(names[number], behind) if number < len(indexes) else ""
-        step = behind
-        if time.monotonic() - began > patience_s:
+        if (number % AT_ONCE == 0 or not step.at_end) and time.monotonic() - began > patience_s:
             return
+        step = behind
 
 
 async def row_of(connection: JobsRedis, job_id: str) -> JobRow | None:

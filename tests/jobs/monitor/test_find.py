@@ -237,6 +237,23 @@ async def test_a_search_that_finds_nothing_ends_and_says_how_far_it_came(connect
     assert pages < 100
 
 
+async def test_a_search_along_a_few_small_queues_reaches_what_has_ended_whatever_time_it_takes(
+    connection: JobsRedis, start_online: StartOnline, reach: Reach
+) -> None:
+    """Redis may be far away, or the machine busy."""
+    await start_online()
+    ended = await tasks.log.delay("needle")
+    await reach(ended, "SUCCESS")
+    for n in range(5):
+        await tasks.log.apply_async((n,), queue=f"q{n}")
+    await tasks.log.apply_many([(n,) for n in range(1000)], countdown=3600)
+
+    page = await find(connection, text="needle", patience_s=0)
+
+    assert [row.id for row in page.rows] == [ended.id]
+    assert page.next  # of those that are due later, not all were looked at
+
+
 async def test_workflows_and_their_members(connection: JobsRedis, start_online: StartOnline, reach: Reach) -> None:
     await start_online()
     ended = await chord(group(tasks.log.s(n) for n in range(3)), tasks.log.s()).delay()
