@@ -48,6 +48,7 @@ async def stacks(connection: JobsRedis, worker: str) -> list[JobStack] | None:
             answered.set_result(message)
 
     listening = Subscription(connection.connection_pool, [connection.key.REPLY + token], hear=hear, look=ready.set)
+    await connection.ping()  # where Redis is away, it says how
     listening.start()
     try:
         if not await wait_at_most(PATIENCE_S, ready.wait()) or listening.denied:
