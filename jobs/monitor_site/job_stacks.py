@@ -51,7 +51,8 @@ async def stacks(connection: JobsRedis, worker: str) -> list[JobStack] | None:
     await connection.ping()  # where Redis is away, it says how
     listening.start()
     try:
-        if not await wait_at_most(PATIENCE_S, ready.wait()) or listening.denied:
+        if not await wait_at_most(1, ready.wait()) or listening.denied:
+            await connection.publish(connection.key.REPLY + token, "")  # says why, if Redis takes nothing at all
             raise QueueUnavailable(f"Redis refuses us: {listening.denied}" if listening.denied else "Redis is away")
         if not await connection.publish(connection.key.CONTROL + worker, f"stack {token}"):
             return None

@@ -90,7 +90,7 @@ class CardDeclined(Exception):
 CardDeclined.__module__ = "shop"
 
 
-@task(name="shop.charge", bind=True, raises=(CardDeclined,))
+@task(name="shop.settle", bind=True, raises=(CardDeclined,))
 async def charge(self: Any, order: int) -> None:
     if "~" not in self.request.id:
         raise CardDeclined(order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,7 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
     async def do() -> str:
         return "done"
 
+    this_minute = int(time.time() // 60)
     made = monitor_site.Plan("p", "purge", "", datetime(2026, 1, 1, tzinfo=UTC))
     known = {
         "connection": redis, "redis": redis, "job_id": ended.id, "workflow_id": flow.id, "task": "tests.multiply",
@@ -54,7 +56,7 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
         "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
         "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
         "wanted": monitor.Wanted(made.at), "changes": [],
-        "error_id": "0123456789abcdef", "state": "resolved", "first": 0, "last": 2**40,
+        "error_id": "0123456789abcdef", "state": "resolved", "first": this_minute - 60, "last": this_minute,
     }  # fmt: skip
     needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]
     return [known[parameter.name] for parameter in needed]

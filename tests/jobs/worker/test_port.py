@@ -147,7 +147,8 @@ async def test_without_the_option_nothing_listens_and_nothing_of_it_is_imported(
     assert "jobs.worker.engine" in loaded
     assert "lease-renewer" in loaded
     assert {"http.server", "prometheus_client", "port"} & set(loaded) == set()
-    assert [name for name in loaded if name.startswith("jobs.contrib")] == []
+    # `tests.limited` has a time limit
+    assert [name for name in loaded if name.startswith("jobs.contrib")] == ["jobs.contrib", "jobs.contrib.time_limits"]
     assert worker.process.poll() is None
 
 
