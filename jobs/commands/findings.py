@@ -86,9 +86,8 @@ async def queues_command(context: Context) -> Answer:
 @command_body
 async def tasks_command(context: Context, sort: str, since: str) -> Answer:
     """Every task: its jobs, how long they ran, and its share of all run time. --sort shows the most of it first."""
-    at = await monitor.now(context.redis)
-    minutes = (at - (monitor_site.parse(f'since:"{since}"').wanted(at).since or at)).total_seconds() / 60
-    found = await monitor_site.tasks(context.redis, max(round(minutes), 1), sort)
+    span = monitor_site.span_of(since, await monitor.now(context.redis))
+    found = await monitor_site.tasks(context.redis, max(round(span.total_seconds() / 60), 1), sort)
     return Answer(found, [one.line for one in found])
 
 

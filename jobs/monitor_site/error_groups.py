@@ -12,7 +12,7 @@ from ..store.store import now_ms
 from ..store.stored_values import read_as, text, whole
 from ..values import checks
 from ..values.must_await import awaited
-from .query import parse
+from .query import Term, parse
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 MOST_MINUTES = 120  # A longer time is counted by hours.
@@ -43,7 +43,7 @@ class ErrorGroup:
 
 def span_of(since: str, at: datetime, zone: tzinfo = UTC) -> timedelta:
     """How far back a time is that is written as in a query: `30m`, `6h`, `14:00`. WrongValue says what to write."""
-    return at - (parse(f'since:"{since}"').wanted(at, zone).since or at)
+    return at - (parse(str(Term("since", since))).wanted(at, zone).since or at)
 
 
 async def errors(

@@ -48,7 +48,7 @@ WRONG = {
     "changes": [],
     "state": [],
     "sort": ["", "x"],
-    "since": ["", "x", "now"],
+    "since": ["", "x", "now", '1h" task:"x', "1h task:x", "25:00"],
     "above": ["", "x", "-1"],
     "port": ["", "x", "0", "65536"],
     "where": ["took:>2 parsecs"],
