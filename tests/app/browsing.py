@@ -31,6 +31,8 @@ FINDINGS = f"""axe.run({{runOnly: {RULES}}}).then(
 
 
 WIDTHS = {"light": 360, "dark": 1100}
+TABLET = 840
+"""The narrowest at which the monitor's tables are tables."""
 
 
 @pytest.fixture
@@ -53,16 +55,21 @@ async def served(settings: Settings) -> AsyncIterator[Quart]:
 
 
 async def problems(page: Page) -> list[Any]:
-    """What is wrong with the page that is shown: axe's findings, sideways scroll, errors of its own script."""
+    """What is wrong with the page that is shown: axe's findings, and widths at which it scrolls sideways."""
     found: list[Any] = []
     await page.evaluate(AXE)
     for scheme, width in WIDTHS.items():
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         await page.set_viewport_size({"width": width, "height": 740})
         found += [(scheme, *finding) for finding in await page.evaluate(FINDINGS)]
-        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append((width, "scrolls sideways"))
-    return found
+        found += await too_wide(page, width)
+    return [*found, *await too_wide(page, TABLET)]
+
+
+async def too_wide(page: Page, width: int) -> list[tuple[int, str]]:
+    await page.set_viewport_size({"width": width, "height": 740})
+    is_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return [(width, "scrolls sideways")] if is_wide else []
 
 
 async def tab(browser: Browser) -> Page:
