@@ -29,7 +29,7 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     await reach(await tasks.patient.delay(), "RETRY")
     await (await tasks.log.apply_async(("never",), countdown=60)).revoke()
 
-    [*before, now] = await history(connection)
+    [*before, now] = await history(connection, patience_s=60)
     if not now.count.states["SUCCESS"]:  # a minute has begun meanwhile
         now = before[-1]
     # the workflow itself counts, too
@@ -37,10 +37,12 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
     waited, ran = now.count.percentile("wait", 50), now.count.percentile("run", 95)
     assert waited is not None and ran is not None  # noqa: PT018
     assert 0 <= waited <= 10
-    of_fail = [minute.count.states for minute in await history(connection, task="tests.fail") if minute.count]
+    of_fail = [
+        minute.count.states for minute in await history(connection, task="tests.fail", patience_s=60) if minute.count
+    ]
     assert [states for states in of_fail if states] == [{"FAILURE": 1}]
     this = await now_ms(connection) // MINUTE_MS
-    for counts in ((await totals_between(connection, this - 2, this)).counts, await totals(connection)):
+    for counts in ((await totals_between(connection, this - 2, this, patience_s=60)).counts, await totals(connection)):
         assert counts["tests.log"].states == {"SUCCESS": 5, "REVOKED": 1}
         assert counts[""].states == {"SUCCESS": 7, "FAILURE": 1, "RETRY": 2, "REVOKED": 1}
         assert counts[""].failure_share == 1 / 8
@@ -49,7 +51,7 @@ async def test_ends_are_counted_by_minute_by_task_and_for_ever(
 
 
 async def test_a_minute_without_anything_is_empty_and_not_missing(connection: JobsRedis) -> None:
-    empty = await history(connection)
+    empty = await history(connection, patience_s=60)
 
     assert len(empty) == 60
     assert (empty[0].at - empty[-1].at).total_seconds() == -59 * 60
@@ -65,10 +67,10 @@ async def test_workers_note_how_much_is_due(connection: JobsRedis, start_online:
     await start_online()
 
     async def noted() -> bool:
-        return any(minute.due == 3 for minute in (await history(connection))[-2:])
+        return any(minute.due == 3 for minute in (await history(connection, patience_s=60))[-2:])
 
     await wait_until(noted, "the depth to be noted")
-    latest = [minute for minute in (await history(connection))[-2:] if minute.due][-1]
+    latest = [minute for minute in (await history(connection, patience_s=60))[-2:] if minute.due][-1]
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
     assert not latest.count.states
@@ -88,10 +90,10 @@ async def test_workers_note_how_much_is_due_where_nobody_serves(
     await start_online()
 
     async def noted() -> bool:
-        return any(minute.due == 4 for minute in (await history(connection))[-2:])
+        return any(minute.due == 4 for minute in (await history(connection, patience_s=60))[-2:])
 
     await wait_until(noted, "the depth to be noted")
-    latest = [minute for minute in (await history(connection))[-2:] if minute.due][-1]
+    latest = [minute for minute in (await history(connection, patience_s=60))[-2:] if minute.due][-1]
     assert latest.oldest_due_s is not None
     assert 119 <= latest.oldest_due_s <= 180
     now = await overview(connection)

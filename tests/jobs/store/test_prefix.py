@@ -115,7 +115,8 @@ async def everything(client: JobsRedis) -> None:
         if name.startswith("arq's"):  # it knows no prefix
             asked.close()  # type: ignore[attr-defined]
         else:
-            with contextlib.suppress(QuarqError):  # one of them forgets the job that the next asks for
+            # one of them forgets the job that the next asks for; the listener to all channels is taken for a worker
+            with contextlib.suppress(QuarqError, TimeoutError):
                 await asked
     await wait_until(lambda: _has_fired(client), "the schedule to fire")
 
