@@ -26,11 +26,7 @@ def protect(app: Quart) -> None:
 
 def refuse_foreign() -> None:
     """Refuse other Host names, so that a page whose name was rebound to this machine reads nothing."""
-    try:
-        host = urlsplit(f"//{request.host}").hostname
-    except ValueError:
-        host = None
     settings = site()
-    if host not in LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}:
+    if addresses.name_in(request.host) not in LOOPBACK | {urlsplit(settings.base_url).hostname, settings.host}:
         security_log.note("host_refused")
         abort(400, Message("wrong-host", f"This site is at {settings.base_url}, not at the requested address."))

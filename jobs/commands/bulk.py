@@ -5,7 +5,6 @@ import contextlib
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..client.result import Result
 from ..values.short_text import count
 from ..values.untrusted_text import printable
 from .frame import WHO, Answer, Body, Context
+from .values import local_zone
 
 MOST_GROUPS = 20  # Tasks and errors that are listed.
 _OPTIONS = (
@@ -46,7 +46,7 @@ async def _all(
     context: Context, where: str, dry_run: bool, rate: str, force: bool, action: str, queue: str = ""
 ) -> Answer:
     """Do it to all jobs that match, once somebody has agreed to their number. A worker goes on when this has ended."""
-    query, zone = monitor_site.parse(where), datetime.now().astimezone().tzinfo or UTC
+    query, zone = monitor_site.parse(where), local_zone()
     made = await monitor_site.plan(context.redis, action, query, zone=zone, queue=queue, rate=rate)
     if dry_run or not made.jobs:
         return Answer(made, list(_lines(made)), code=0 if made.jobs else 1)

@@ -1,6 +1,5 @@
 """`jobs`, `errors`, `queues`, `tasks` and `versions`: what a query finds, what fails, and the numbers that say why."""
 
-from datetime import UTC, datetime
 from functools import partial
 
 import click
@@ -8,7 +7,7 @@ import click
 from .. import monitor, monitor_site
 from ..values.short_text import count, duration_text, time_text
 from .frame import Answer, Context, command_body
-from .values import limit_option
+from .values import limit_option, local_zone
 
 PATIENCE_S = 10.0
 
@@ -20,7 +19,7 @@ PATIENCE_S = 10.0
 async def jobs_command(context: Context, words: tuple[str, ...], limit: int) -> Answer:
     """The jobs that fit every word: 'task:shop.* state:failed customer_id:4711 took:>2s since:1h sort:took', or any
     text. Times of day are local. See the query line in docs/monitoring.md."""
-    query, zone = monitor_site.parse(" ".join(words)), datetime.now().astimezone().tzinfo or UTC
+    query, zone = monitor_site.parse(" ".join(words)), local_zone()
     wanted = query.wanted(await monitor.now(context.redis), zone)
     page = await monitor.find(context.redis, wanted, limit=limit, patience_s=PATIENCE_S)
     lines = []

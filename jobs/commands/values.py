@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import click
@@ -41,6 +41,11 @@ time = _typed(
     "write it like 2026-12-24T18:00 or 2026-12-24T18:00+01:00",
 )
 """Local, unless it has an offset."""
+
+
+def local_zone() -> tzinfo:
+    """The time zone of times of day that are typed."""
+    return datetime.now().astimezone().tzinfo or UTC
 
 
 def limit_option(what: str, default: int) -> Callable[[Any], Any]:

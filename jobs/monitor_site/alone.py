@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import socket
 from functools import partial
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from quart import Blueprint, Request, abort, current_app, redirect, render_template, request, session, url_for
@@ -21,6 +19,8 @@ from .options import Options
 from .viewer import Viewer
 from .viewers import for_everybody, for_readers
 from .web import server
+from .web.addresses import name_in
+from .web.loopback import is_loopback
 from .web.messages import Message, notify
 
 door = Blueprint("door", __name__)
@@ -70,7 +70,7 @@ async def serve(redis: JobsRedis, host: str, port: int, trace_url: str) -> None:
     """Serve until SIGINT or SIGTERM, after printing the link. QuarqError: the address cannot be used."""
     _require_free(host, port)
     app = behind_door(Options(redis, title="Quarq monitor", trace_url=trace_url), host, port)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         print(f"Warning: everybody who reaches {host} can read along: this is HTTP, not HTTPS.")
     link = f"http://{f'[{host}]' if ':' in host else host}:{port}/sign-in/{app.extensions['door'].link}"
     print(f"The monitor opens with this link, once: {link}", flush=True)
@@ -88,11 +88,8 @@ def behind_door(options: Options, host: str, port: int) -> Monitor:
 
     def refuse_foreign_hosts() -> None:
         """So that a page whose name was rebound to this machine reads nothing."""
-        try:
-            asked = urlsplit(f"//{request.host}").hostname or ""
-        except ValueError:
-            asked = ""
-        if not (asked in ("localhost", host) or _is_loopback(asked)) and host not in ("0.0.0.0", "::"):
+        asked = name_in(request.host)
+        if not (asked == host or is_loopback(asked)) and host not in ("0.0.0.0", "::"):
             abort(400, Message("wrong-host", f"The monitor is at {host}:{port}, not at the requested address."))
 
     app.before_request_funcs[None].insert(0, refuse_foreign_hosts)
@@ -149,13 +146,6 @@ def _door() -> Door:
 
 def _hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _require_free(host: str, port: int) -> None:

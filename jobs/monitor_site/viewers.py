@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from quart import Quart, Request, abort, current_app, g, request, session
@@ -15,7 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import SettingsMistake
 from .viewer import Viewer, zone_of
+from .web.addresses import name_in
 from .web.csrf import SAFE_METHODS
+from .web.loopback import is_loopback, is_loopback_address
 from .web.messages import Message
 
 OF_PROXIES = ("forwarded", "x-forwarded-", "x-real-ip", "via")
@@ -105,17 +106,7 @@ def _on_this_machine() -> Viewer:
     """Somebody on this machine, by its address and by the name that they asked for, with no proxy between."""
     client = (request.scope.get("client") or [""])[0]
     forwarded = any(name.lower().startswith(OF_PROXIES) for name, _ in request.headers)
-    try:
-        asked = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    except ValueError:
-        asked = ""
-    if forwarded or not _is_loopback(str(client)) or not (asked == "localhost" or _is_loopback(asked)):
+    asked = name_in(request.headers.get("Host", ""))
+    if forwarded or not is_loopback_address(str(client)) or not is_loopback(asked):
         abort(403, ONLY_HERE)
     return Viewer("local", can_act=True)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -11,6 +11,14 @@ from werkzeug.routing import MapAdapter
 NO_HOST = "http://no-host.invalid"
 
 
+def name_in(host: str) -> str:
+    """The name or address in a Host header, without its port; '' for one that is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def prepare(app: Quart, base_url: str = NO_HOST) -> None:
     """Have *app* find its pages, and write addresses, without the Host of the request. *base_url* is for those that
     begin with a scheme.
