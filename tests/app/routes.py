@@ -33,7 +33,7 @@ from tests.app.visitor import TOKEN, Visitor
 ASK_FOR_ONE = {
     f"/monitor/{what}"
     for what in (
-        *("ask", "job", "job/edit", "error", "many/plan", "worker", "task", "task/run", "workflow"),
+        *("ask", "job", "job/edit", "error", "many/plan", "worker", "worker/stack", "task", "task/run", "workflow"),
         *("queue/purge", "schedule/run"),
     )
 }
