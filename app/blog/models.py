@@ -37,7 +37,7 @@ class Post(Model):
     html: Mapped[str] = mapped_column(Text)
     """The text as HTML, sanitised when it was saved."""
     beginning: Mapped[str] = mapped_column(String(LONGEST_BEGINNING))
-    """The first words, as plain text."""
+    """The words of the first paragraph, as plain text."""
     published_at: Mapped[datetime | None]
     """When it was or will be published. None for a draft."""
     created_at: Mapped[datetime] = mapped_column(default=_now)

@@ -73,7 +73,7 @@ async def feed() -> ResponseReturnValue:
     changed = max((post.changed_at for post in posts), default=NEVER)
     bodies = await asyncio.to_thread(_for_elsewhere, posts)  # twenty long posts take a second
     text = await render_template("blog/feed.xml", posts=posts, changed=changed, bodies=bodies)
-    response = Response(text, mimetype="application/atom+xml")
+    response = Response(markdown.printable(text), mimetype="application/atom+xml")  # for rows of every release
     await response.add_etag()
     return await response.make_conditional(request)
 

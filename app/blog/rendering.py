@@ -20,7 +20,7 @@ class TextRefused(Refused):
 
 
 class Rendered(str):
-    """A text in Markdown, with its HTML and its first words."""
+    """A text in Markdown, with its HTML and the words of its first paragraph."""
 
     __slots__ = ("beginning", "html")
 
@@ -28,16 +28,16 @@ class Rendered(str):
     beginning: str
 
     @classmethod
-    def of(cls, text: str, html: str, plain: str) -> Rendered:
+    def of(cls, text: str, html: str, first_words: str) -> Rendered:
         rendered = cls(text)
         rendered.html = html
-        rendered.beginning = words.beginning(plain, LONGEST_BEGINNING)
+        rendered.beginning = words.beginning(first_words, LONGEST_BEGINNING)
         return rendered
 
 
 def render_here(text: str) -> Rendered:
     """Render in this process, without limits. Only for trusted texts. ValueError: over a megabyte of HTML."""
-    return Rendered.of(text, markdown.html(text), markdown.plain(text))
+    return Rendered.of(text, markdown.html(text), markdown.first_words(text))
 
 
 async def render(text: str) -> Rendered:
@@ -63,5 +63,5 @@ async def render(text: str) -> Rendered:
             "This text takes too long to render, or its page would exceed 1 MB. The usual cause is "
             "many repeated brackets, links or references: remove some.",
         )
-    html, plain = json.loads(written)
-    return Rendered.of(text, html, plain)
+    html, first_words = json.loads(written)
+    return Rendered.of(text, html, first_words)

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from quart import Quart
+from sqlalchemy import insert
 
 from app.blog import Post
 from app.blog.rendering import render_here
@@ -230,6 +231,26 @@ async def test_the_feed_is_whole_up_to_a_megabyte(app: Quart, visitor: Visitor) 
     assert (len(whole), whole[0], whole[-1]) == (20, True, False)
     assert all(entry.findtext(f"{ATOM}summary") for entry in entries)
     assert len(await response.get_data()) < 2_000_000
+
+
+async def test_no_character_makes_the_feed_malformed(app: Quart, visitor: Visitor) -> None:
+    """Every one that XML forbids, as a reference and as itself, also in a row of a release that let it through."""
+    forbidden = [
+        n for n in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if n not in (9, 10)
+    ]
+    references = " ".join(f"&#{n};&#x{n:x};" for n in forbidden)
+    text = f"{references}\n\n`{references}`\n\n[{references}](/x '{references}')\n\n    {references}\n"
+    posts = await publish(app, references[:200], "".join(map(chr, forbidden[:200])) + "x", text=text)
+    raw = "".join(chr(n) for n in forbidden if n and not 0xD800 <= n < 0xE000)[:200]  # what a database holds
+    async with app.extensions["database"].session() as db:
+        values = dict.fromkeys(("title", "text", "html", "beginning"), raw)
+        values |= {"slug": "", "published_at": posts[0].published_at}
+        await db.execute(insert(Post), [values])
+        await db.commit()
+
+    entries = (await read_feed(visitor)).findall(f"{ATOM}entry")
+
+    assert sorted((entry.findtext(f"{ATOM}title") or "").strip() for entry in entries) == ["", posts[0].title, "x"]
 
 
 async def test_an_empty_feed_is_a_feed(app: Quart, visitor: Visitor) -> None:

@@ -69,10 +69,44 @@ def test_links_for_elsewhere_have_a_host() -> None:
         assert link in absolute
 
 
-def test_the_words_of_a_text() -> None:
-    text = "# Title\n\nSome **bold** [words](https://x.example)\nand `code` <b>\n\n- one\n- two\n\n```\nlong\n```\n"
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("# Title\n\n## More\n\nSome **bold** [words](https://x.example)\nand `code` <b>.\n\nNext",
+         "Some bold words and code <b>."),
+        ("- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n```\ncode\n```\n\nThe *first*\\\nparagraph",
+         "The first paragraph"),
+        ("> quoted\n\n1. loose\n\n2. list\n\nalone", "alone"),
+        ("![a picture](p.png)\n\nAfter ![an *alt*](p.png) it", "After it"),
+        ("# Only *this*\n\n- one\n- two", "Only this"),
+        ("- one\n- two", "one"),
+        ("| a | b |\n|---|---|\n| c | d |", "a"),
+        ("> quoted\n>\n> more", "quoted"),
+        ("![a *picture*](p.png)", "a picture"),
+        ("```py\nx = 1\ny = 2\n```", "x = 1 y = 2"),
+        ("---\n\n&nbsp;\n\n字 first\n", "字 first"),
+        ("one&#12;&#1;two", "one\ufffdtwo"),
+        ("---", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_first_words_are_those_of_the_first_paragraph(text: str, first: str) -> None:
+    assert markdown.first_words(text) == first
 
-    assert markdown.plain(text) == "Title Some bold words and code <b> one two"
+
+@given(st.text(st.sampled_from("ab #*-|>`\n字![]()&;"), max_size=60))
+def test_any_text_has_first_words_on_one_line(text: str) -> None:
+    first = markdown.first_words(text)
+
+    assert first == " ".join(first.split())
+
+
+@given(st.lists(st.integers(0, 0x10FFFF) | st.sampled_from([*range(0xA0), *range(0xD800, 0xD810), 0xFFFE, 0xFFFF])))
+def test_no_reference_brings_back_a_character_that_no_page_or_feed_can_carry(points: list[int]) -> None:
+    text = markdown.printable("".join(f"&#{n};{chr(n)}" for n in points))
+
+    for rendered in (markdown.html(text), markdown.html(f"`{text}`"), markdown.first_words(text)):
+        assert markdown.printable(rendered) == rendered
 
 
 def test_a_post_never_holds_what_no_page_or_feed_can_carry() -> None:
