@@ -56,7 +56,7 @@ async def _viewer(site: Quart, request: Request) -> Viewer:
     """The owner. Strangers are sent to the sign-in page, and back afterwards; other accounts get 403."""
     hosts.refuse_foreign()
     if request.endpoint == "static":
-        return Viewer("anybody")  # files of the library are no secret, and each page has five
+        return Viewer("anybody")  # files of the library are no secret, and each page has several
     session = await site.session_interface.open_session(site, request)
     assert session is not None  # the site has a key
     token = session.get("sign_in")

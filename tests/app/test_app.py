@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ from quart import Quart, url_for
 
 from app import create_app
 from app.context import close, task_context
-from settings import Settings
+from settings import ROOT, Settings
+
+MONITOR_FILES, SITE = "jobs/monitor_site/static", "app/static/site.css"
 
 
 async def test_the_first_page_works(app: Quart) -> None:
@@ -31,6 +34,20 @@ async def test_a_page_needs_no_thread_for_plain_functions(app: Quart) -> None:
     await app.test_client().get("/")
 
     assert where == [threading.current_thread()]
+
+
+def test_no_style_sheet_repeats_the_one_under_it() -> None:
+    """Site and monitor link base.css first: what both need is there, once."""
+    [base, *others] = (ROOT / path for path in (f"{MONITOR_FILES}/base.css", f"{MONITOR_FILES}/monitor.css", SITE))
+    below = set(rules(base.read_text()))
+    assert "button, .button" in {rule.partition(" {")[0] for rule in below}
+    assert [set(rules(other.read_text())) & below for other in others] == [set(), set()]
+
+
+def rules(css: str) -> list[str]:
+    """Each rule outside a media query, on one line."""
+    plain = re.sub(r"/\*.*?\*/|^@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", css, flags=re.DOTALL | re.MULTILINE)
+    return [" ".join(rule.split()) for rule in re.findall(r"[^{}]+\{[^{}]*\}", plain)]
 
 
 def test_every_view_says_who_may_open_it(app: Quart) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 
@@ -138,7 +139,11 @@ async def test_signing_out_clears_what_the_browser_keeps(alice: Visitor) -> None
 
 
 async def test_files_may_be_stored(visitor: Visitor) -> None:
-    for path in ("/static/site.css", "/monitor/static/monitor.css"):
+    """All that a page of the site names, and that of the monitor, by somebody who is not signed in."""
+    await visitor.get("/")
+    named = re.findall(r'(?:src|href)="([^"]*/static/[^"]+)"', visitor.text)
+    assert {"/static/site.css", "/monitor/static/base.css", "/monitor/static/icon.svg"} <= set(named)
+    for path in [*named, "/monitor/static/monitor.css"]:
         response = await visitor.get(path)
 
         assert response.status_code == 200
