@@ -70,8 +70,9 @@ async def _reruns(context: Context, job_id: str) -> list[str]:
 
 
 def _traceback(info: monitor.JobInfo | None, error: BaseException) -> str:
-    """Of each attempt that has one; else what came with the exception."""
-    attempts = [] if info is None else [attempt for attempt in info.history if attempt.text]
+    """Of each attempt that has one; else what came with the exception. A job that was put back has used none."""
+    history = () if info is None else info.history
+    attempts = [attempt for attempt in history if attempt.text and attempt.outcome != "PENDING"]
     if not attempts:
         return "".join(traceback.format_exception(error))
     return "\n".join(f"Attempt {a.number} on {a.worker}: {a.outcome}\n{a.text.rstrip()}" for a in attempts)

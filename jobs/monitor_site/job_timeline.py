@@ -1,7 +1,8 @@
 """What happened to a job in the order of time, with bars for how long each attempt waited and ran."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..client.job_info import Attempt, JobInfo
@@ -13,7 +14,10 @@ _LIKE = {"LOST": "FAILURE", "PENDING": "REVOKED"}  # Outcomes of attempts that h
 
 @dataclass(frozen=True)
 class Event:
-    """`what`: enqueued, due, retry-due, attempt, put-back (without an attempt: *times* in a row), next or finished."""
+    """`what`: enqueued, due, retry-due, attempt, put-back, next or finished.
+
+    `put-back`: workers were stopped, or do not know its task, and put it back, which is no attempt: *times* in a row
+    for the same reason, first *at* this time, and last at *until*; *by* each worker so many times."""
 
     at: datetime
     what: str
@@ -22,12 +26,14 @@ class Event:
     waited_s: float = 0  # Of an attempt: since it was due, or since the one before.
     ran_s: float | None = None
     bars: tuple[Bar, ...] = ()
+    until: datetime | None = None
+    by: Mapping[str, int] = field(default_factory=dict)
 
 
 def timeline_of(info: JobInfo, at: datetime) -> list[Event]:
     """The events up to now, which is *at*, and the next attempt."""
     attempts = _merged(info.history)
-    first = attempts[0][0].started if attempts else None
+    first = info.history[0].started if attempts else None
     events = [Event(info.enqueued, "enqueued")] if info.enqueued else []
     due = info.due if info.due != info.enqueued else None
     if due and info.state == "RETRY":
@@ -42,27 +48,33 @@ def timeline_of(info: JobInfo, at: datetime) -> list[Event]:
     return sorted(events, key=lambda event: event.at)
 
 
-def _merged(history: Sequence[Attempt]) -> list[tuple[Attempt, int, datetime | None]]:
-    """Each attempt, how many times it came in a row, and when the last one ended: a job may be put back for an hour."""
-    found: list[tuple[Attempt, int, datetime | None]] = []
+def _merged(history: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Attempts in the order of time, put-backs in a row for one reason together: a job may be put back for an hour."""
+    found: list[list[Attempt]] = []
     for attempt in history:
         if found and attempt.outcome == "PENDING" == found[-1][0].outcome and attempt.text == found[-1][0].text:
-            found[-1] = (found[-1][0], found[-1][1] + 1, attempt.ended)
+            found[-1].append(attempt)
         else:
-            found.append((attempt, 1, attempt.ended))
+            found.append([attempt])
     return found
 
 
-def _attempts(attempts: Sequence[tuple[Attempt, int, datetime | None]], ready: datetime, end: datetime) -> list[Event]:
+def _attempts(attempts: Sequence[Sequence[Attempt]], ready: datetime, end: datetime) -> list[Event]:
     events, since = list[Event](), ready
-    scale = Scale(ready, max([end, *(ended for _, _, ended in attempts if ended)]), ready)
-    for attempt, times, ended in attempts:
-        colour = _LIKE.get(attempt.outcome, attempt.outcome)
-        waited = between(scale, since, attempt.started, "wait")
-        bars = waited, between(scale, attempt.started, ended or end, f"of-{colour}", LEAST)
-        waited_s = max((attempt.started - since).total_seconds(), 0)
-        ran_s = (ended - attempt.started).total_seconds() if ended else None
-        what = "put-back" if attempt.outcome == "PENDING" else "attempt"
-        events.append(Event(attempt.started, what, attempt, times, waited_s, ran_s, bars))
-        since = ended or end
+    scale = Scale(ready, max([end, *(run.ended for runs in attempts for run in runs if run.ended)]), ready)
+    for first, *others in attempts:
+        last = others[-1] if others else first
+        colour = _LIKE.get(first.outcome, first.outcome)
+        waited = between(scale, since, first.started, "wait")
+        bars = waited, between(scale, first.started, last.ended or end, f"of-{colour}", LEAST)
+        waited_s = max((first.started - since).total_seconds(), 0)
+        ran_s = (first.ended - first.started).total_seconds() if first.ended and not others else None
+        event = Event(first.started, "attempt", first, 1, waited_s, ran_s, bars)
+        if first.outcome == "PENDING":
+            by = Counter(run.worker for run in (first, *others))
+            times, until = 1 + len(others), last.ended or last.started
+            at = first.ended or first.started
+            event = Event(at, "put-back", first, times, waited_s, ran_s, bars, until, by)
+        events.append(event)
+        since = last.ended or end
     return events

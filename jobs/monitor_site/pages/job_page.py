@@ -16,6 +16,8 @@ from ..options import given, redis
 from ..routes import blueprint
 from ..web.messages import Message
 
+FULL_LOG = 30_000  # Bytes: attempts.lua drops the oldest entries of a log beyond 32 KB.
+
 
 @blueprint.get("/job")
 async def job() -> ResponseReturnValue:
@@ -26,7 +28,8 @@ async def job() -> ResponseReturnValue:
         at = await monitor.now(redis())
         trace = trace_url(found.call.headers.get("traceparent") if found.call else None)
         events = job_timeline.timeline_of(found.info, at) if found.info else []
-        return {"job": found, "now": at, "events": events, "trace_url": trace}
+        is_cut = await redis().hstrlen(redis().key.RECORD + job_id, "log") > FULL_LOG  # type: ignore[misc]
+        return {"job": found, "now": at, "events": events, "is_cut": is_cut, "trace_url": trace}
 
     return await live.page("monitor/job.html", look)
 

@@ -71,6 +71,26 @@ def test_the_timeline_is_in_the_order_of_time(info: JobInfo, expected: list[str]
     assert [event.times for event in events if event.what == "put-back"] in ([], [24])
 
 
+def test_put_backs_are_of_the_workers_that_did_them_and_of_when_they_did() -> None:
+    """Two workers take turns, the first one goes, and the second is stopped in the middle of the job."""
+    unknown = "this worker does not know the task"
+    turns = [
+        Attempt(1, "gone" if n % 2 and n < 10 else "there", at(5 * n), at(5 * n + 0.1), "PENDING", unknown)
+        for n in range(20)
+    ]
+    stopped = Attempt(1, "there", at(100), at(140), "PENDING", "its worker was stopped")
+    info = info_of("SUCCESS", (*turns, stopped, attempt(1, 150, 151, "SUCCESS")), due=0, finished=151)
+
+    events = [event for event in timeline_of(info, at(700)) if event.attempt]
+
+    assert [(one.what, one.at, one.until, one.times, dict(one.by)) for one in events] == [
+        ("put-back", at(0.1), at(95.1), 20, {"there": 15, "gone": 5}),
+        ("put-back", at(140), at(140), 1, {"there": 1}),
+        ("attempt", at(150), None, 1, {}),
+    ]
+    assert [one.ran_s for one in events] == [None, 40, 1]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=10), st.floats(0, 1e7))
 def test_bars_are_within_the_box_and_say_what_was_waited_and_run(spans: list[tuple[float, float]], now: float) -> None:
     """Of any history, in whatever order it is stored."""
