@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
@@ -16,7 +18,9 @@ from ..values.short_text import count, duration_text, time_text
 from .ranges import Interval, history, last_minutes, summed
 
 LOOK_BACK = 5  # Minutes of which the attempts are counted.
-GROWS_WITHIN = 3  # Minutes within which the depth is looked at: a burst a while ago is no growth.
+GROWS_WITHIN = 6  # Minutes within which the depth is looked at.
+BURST = 3  # What brings a third of all that waits, within a minute, is a burst and no growth.
+BURST_LEAST = 5  # Fewer jobs are none.
 STEADY = 0.5  # A change of fewer jobs a minute is none.
 
 
@@ -128,15 +132,19 @@ def forecast(
 
 
 def growth_of(depths: Sequence[int | None], part: float) -> float | None:
-    """By how many jobs a minute the depth has grown lately: the slope through its last points. They are a minute apart,
-    the last one is *part* of a minute later than the one before. None: they are too few, or too close together."""
+    """By how many jobs a minute the depth grows: the middle one of its last steps, of those since the last burst.
+
+    The depths are a minute apart, the last one is *part* of a minute later than the one before. None: too little is
+    known, as just after a burst."""
     ends = [*range(1 - GROWS_WITHIN, 1), part]
     points = [(at, n) for at, n in zip(ends, depths[-len(ends) :], strict=False) if n is not None]
-    if len(points) < 2 or points[-1][0] - points[0][0] < 0.5:
-        return None
-    middle, mean = sum(at for at, _ in points) / len(points), sum(n for _, n in points) / len(points)
-    rise, spread = sum((at - middle) * (n - mean) for at, n in points), sum((at - middle) ** 2 for at, _ in points)
-    return float(rise / spread)
+    if part < 0.5:  # so short a time says little
+        points[-2:-1] = []
+    found: list[float] = []
+    for (before, less), (at, more) in pairwise(points):
+        is_burst = more - less > BURST_LEAST and (more - less) * BURST >= points[-1][1]
+        found = [] if is_burst else [*found, (more - less) / (at - before)]
+    return median(found) if found else None
 
 
 def rate(a_minute: float) -> str:

@@ -17,7 +17,7 @@ class Event:
     """`what`: enqueued, due, retry-due, attempt, put-back, next or finished.
 
     `put-back`: workers were stopped, or do not know its task, and put it back, which is no attempt: *times* in a row
-    for the same reason, first *at* this time, and last at *until*; *by* each worker so many times."""
+    for the same reason, first *at* this time, and last at *until*; *by*: each worker, and how often."""
 
     at: datetime
     what: str

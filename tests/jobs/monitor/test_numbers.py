@@ -27,9 +27,9 @@ __all__ = ["cli"]
 
 
 @given(st.integers(0, 10_000), st.floats(-500, 500), st.floats(0.01, 1), st.integers(2, 60))
-def test_what_grows_evenly_grows_by_so_much(first: int, slope: float, part: float, known: int) -> None:
+def test_what_grows_evenly_grows_by_that(first: int, slope: float, part: float, known: int) -> None:
     ends = [*range(-58, 1), part]
-    depths = [round(first + slope * end) for end in ends]
+    depths = [round(first + 70 * abs(slope) + slope * end) for end in ends]
     seen = [None if n < 60 - known else depth for n, depth in enumerate(depths)]
 
     growth = growth_of(seen, part)
@@ -40,14 +40,29 @@ def test_what_grows_evenly_grows_by_so_much(first: int, slope: float, part: floa
         assert growth == pytest.approx(slope, abs=1.1 / max(part, 0.5))
 
 
+@given(st.integers(0, 200), st.integers(1_000, 100_000), st.floats(0, 1), st.floats(0, 0.5), st.floats(0.01, 20))
+def test_a_burst_is_no_growth(before: int, burst: int, took: float, drains: float, ago: float) -> None:
+    """Steady at first; some minutes ago much came within a minute, and workers take it away since."""
+
+    def depth(at: float) -> int:
+        came = burst if took == 0 and at >= -ago else min(max((at + ago) / (took or 1), 0), 1) * burst
+        return round(before + came - max(at + ago, 0) * drains * burst / 20)
+
+    part = ago % 1 or 0.5
+    growth = growth_of([*(depth(minute - part) for minute in range(-58, 1)), depth(0)], part)
+
+    assert growth is None or growth <= 1 / max(part, 0.5)
+
+
 @pytest.mark.parametrize(
     ("before", "paused", "words"),
     [
-        ((0, 0, 12), False, "grows by "),
+        ((8, 16, 24, 32), False, "grows by "),
+        ((0, 0, 0), False, "too new to tell"),
         ((900, 600, 300), False, "drains in "),
         ((40, 40, 40), False, "steady"),
         ((), False, "too new to tell"),
-        ((0, 0, 12), True, "paused by command line on "),
+        ((8, 16, 24), True, "paused by command line on "),
     ],
 )
 async def test_a_queue_says_where_it_goes(
