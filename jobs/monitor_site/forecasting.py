@@ -142,8 +142,9 @@ def growth_of(depths: Sequence[int | None], part: float) -> float | None:
         points[-2:-1] = []
     found: list[float] = []
     for (before, less), (at, more) in pairwise(points):
-        is_burst = more - less > BURST_LEAST and (more - less) * BURST >= points[-1][1]
-        found = [] if is_burst else [*found, (more - less) / (at - before)]
+        rise = more - less
+        is_burst = rise > BURST_LEAST and rise / max(at - before, 1) * BURST >= points[-1][1]
+        found = [] if is_burst else [*found, rise / (at - before)]
     return median(found) if found else None
 
 

@@ -9,7 +9,7 @@ from ..client.connection import JobsRedis
 from ..monitor.counters import Count
 from ..store.store import now
 from ..store.stored_values import moment_of, text
-from ..values.short_text import duration_text
+from ..values.short_text import count, duration_text
 from .ranges import totals_between
 
 MOST_COMPARED = timedelta(hours=6)
@@ -55,7 +55,7 @@ class Change:
     def line(self) -> str:
         """All of it, for the command line."""
         both = self.before, self.after
-        p95 = " -> ".join("-" if one.p95_s is None else duration_text(one.p95_s) for one in both)
+        p95 = " -> ".join("-" if one.p95_s is None else f"~{duration_text(one.p95_s)}" for one in both)
         failing = " -> ".join("-" if one.failure_share is None else f"{one.failure_share:.1%}" for one in both)
         return f"{self.task}: p95 {p95}, failing {failing}, {self.before.jobs:,} -> {self.after.jobs:,} jobs"
 
@@ -65,7 +65,12 @@ class Comparison:
     """Two times of equal length: up to the minute in which the version came, and from the one after it."""
 
     version: Version
-    minutes: int  # How long each is; 0: the version has come just now.
+    minutes: int  # How long each is, in whole minutes; 0: the version has come just now.
+    begin: datetime  # Of the time before.
+    counted_before: (
+        int  # In how many minutes workers counted anything: fewer where none ran, or their numbers are gone.
+    )
+    counted_since: int
     missing: int  # Minutes that are not added up yet: see Totals.
     changes: list[Change]
     """What became worst comes first."""
@@ -73,7 +78,11 @@ class Comparison:
     @property
     def lines(self) -> list[str]:
         """All of it, for the command line."""
-        heading = f"{self.minutes:,} minutes before and since {self.version.name}:"
+        n, counted = count(self.minutes, "minute"), (self.counted_before, self.counted_since)
+        words = f"{n} before and since"
+        if counted != (self.minutes, self.minutes):
+            words = f"{counted[0]:,} of {n} before and {counted[1]:,} since, the others have no numbers"
+        heading = f"{self.version.name}, {words}:"
         return [heading, *(f"  {change.line}" for change in self.changes)]
 
 
@@ -90,10 +99,17 @@ async def compare(connection: JobsRedis, version: str = "", patience_s: float = 
         return None
     minute, this = (int(at.timestamp()) // 60 for at in (chosen[0].since, await now(connection)))
     n = min(max(this - minute, 0), int(MOST_COMPARED.total_seconds()) // 60)
-    before, after = [
-        await totals_between(connection, first, first + n - 1, patience_s) for first in (minute - n, minute + 1)
-    ]
-    return Comparison(chosen[0], n, before.missing + after.missing, _changes(before.counts, after.counts))
+    begins = minute - n, minute + 1
+    before, after = [await totals_between(connection, first, first + n - 1, patience_s) for first in begins]
+    earlier, later = [await _counted(connection, range(first, first + n)) for first in begins]
+    changes = _changes(before.counts, after.counts)
+    begin, missing = moment_of(begins[0] * 60_000), before.missing + after.missing
+    return Comparison(chosen[0], n, begin, earlier, later, missing, changes)
+
+
+async def _counted(connection: JobsRedis, minutes: range) -> int:
+    keys = [f"{connection.key.STATS}{minute}" for minute in minutes]
+    return int(await connection.exists(*keys)) if keys else 0
 
 
 def _changes(before: Mapping[str, Count], after: Mapping[str, Count]) -> list[Change]:

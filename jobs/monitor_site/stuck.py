@@ -35,10 +35,8 @@ class LongRun:
 
     @property
     def line(self) -> str:
-        usual = duration_text(self.usual_s)
-        return (
-            f"{self.id}  {self.task}  {self.queue}  runs for {duration_text(self.run_s)}, 95 of 100 for {usual} or less"
-        )
+        times = f"runs for {duration_text(self.run_s)}, 95 of 100 for ~{duration_text(self.usual_s)} or less"
+        return f"{self.id}  {self.task}  {self.queue}  {times}"
 
 
 @dataclass(frozen=True)

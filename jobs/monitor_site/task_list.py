@@ -40,7 +40,7 @@ class TaskInfo:
         """All of it, for the command line."""
         ended, times = self.count.states, "-"
         if self.p50_s is not None and self.p95_s is not None:
-            times = f"p50 {duration_text(self.p50_s)}, p95 {duration_text(self.p95_s)}"
+            times = f"p50 ~{duration_text(self.p50_s)}, p95 ~{duration_text(self.p95_s)}"
         share = "-" if self.share is None else f"{self.share:.0%}"
         return f"{self.name}: {ended['SUCCESS']:,} succeeded, {ended['FAILURE']:,} failed, {times}, {share} of run time"
 

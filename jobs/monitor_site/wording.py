@@ -52,6 +52,12 @@ def span(seconds: float | None) -> str:
 
 
 @blueprint.app_template_filter()
+def about(seconds: float | None) -> str:
+    """`~12 ms`, of a percentile: it is an estimate, see Count.percentile."""
+    return "–" if seconds is None else f"~{duration_text(seconds)}"
+
+
+@blueprint.app_template_filter()
 def figure(n: float | None) -> str:
     """`12,345`; `–` for None."""
     return "–" if n is None else f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"

@@ -133,7 +133,7 @@ async def test_the_time_that_tasks_take_is_not_counted_again_as_that_of_workflow
 
     for sort in ("time", "p95"):
         first, *others = (await cli("tasks", "--sort", sort)).lines
-        assert first == "tests.nap: 60 succeeded, 0 failed, p50 1.5 s, p95 2.0 s, 100% of run time"
+        assert first == "tests.nap: 60 succeeded, 0 failed, p50 ~1.5 s, p95 ~2.0 s, 100% of run time"
         assert [line for line in others if line.startswith("jobs.workflow:")] == [
             "jobs.workflow: 18 succeeded, 0 failed, -, 0% of run time"
         ]
@@ -187,15 +187,22 @@ async def test_before_and_after_a_version(connection: JobsRedis, cli: Cli) -> No
 
     assert found
     assert (found.version.name, found.minutes, found.missing) == ("2", 20, 0)
+    assert (found.counted_before, found.counted_since) == (20, 20)
+    assert int(found.begin.timestamp()) == (marked - 20) * 60
     assert [change.task for change in found.changes] == ["slower", "failing", "same", "better", "new"]
     slower, failing = found.changes[:2]
     assert (slower.before.jobs, slower.after.jobs, slower.after.failure_share) == (200, 200, 0)
     assert (failing.before.failure_share, failing.after.failure_share) == (0, 0.1)
     text = (await cli("versions")).lines
     assert text[0].startswith("2: since 2")
-    assert text[3].startswith("  slower: p95 31 ms -> 250 ms, failing 0.0% -> 0.0%")
+    assert text[3].startswith("  slower: p95 ~31 ms -> ~250 ms, failing 0.0% -> 0.0%")
     assert (await cli("versions", "nobody's")).code == 1
     assert (await compare(connection, "1")) is not None
+    await connection.delete(*(f"{Keys.STATS}{minute}" for minute in range(marked - 20, marked - 2)))
+    part = await compare(connection)
+    assert part
+    assert (part.minutes, part.counted_before, part.counted_since) == (20, 2, 20)
+    assert (await cli("versions")).lines[2].startswith("2, 2 of 20 minutes before and 20 since, the others")
 
 
 async def test_a_job_that_runs_much_longer_than_usual_and_a_worker_that_is_gone(

@@ -79,7 +79,7 @@ async def test_a_long_run_and_a_lost_worker_are_marked(connection: JobsRedis, re
     assert f"Worker {gone} was lost," in pages[0]
     assert gone in pages[1]
     assert "1 long run" in pages[1]
-    assert re.search(r"Running on .* \([345]\d\.\d s\) 95 of 100 take 31 ms or less", of_job), of_job
+    assert re.search(r"Running on .* \([345]\d\.\d s\) 95 of 100 take ~31 ms or less", of_job), of_job
     for text in (pages[0], of_worker):
         assert f"shop.slow {running.id}" in text
         assert "Runs much longer than usual" in text

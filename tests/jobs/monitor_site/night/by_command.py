@@ -78,5 +78,5 @@ async def slowest_tasks(night: Night, sort: str) -> Any:
 
 async def what_did_the_deploy_change(night: Night) -> Any:
     said = await typed(night, "versions")
-    [(version, task)] = re.findall(r"before and since (\S+):\n  (\S+): p95", said.out)
+    [(version, task)] = re.findall(r"(\S+), .*since.*:\n  (\S+): p95", said.out)
     return version, task
