@@ -11,6 +11,8 @@ import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from email.headerregistry import Address
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -138,6 +140,12 @@ class Settings:
     def embedded_mail(self) -> bool:
         """Whether `make run` catches mail and shows it on the inbox page, instead of sending it."""
         return not self.smtp_server
+
+    @property
+    def sender(self) -> str:
+        """The sender of all mail, with the name of the site if SMTP_FROM has none."""
+        name, address = parseaddr(self.smtp_from)
+        return str(Address(name or self.site_name, addr_spec=address))
 
     @property
     def embedded_redis(self) -> bool:

@@ -6,9 +6,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from urllib.parse import urlsplit
 
-from quart import render_template, url_for
+from quart import url_for
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +17,7 @@ from app.blog.models import is_published
 from app.blog.words import beginning
 from app.context import site
 from app.digest.models import Digest, DigestPost
-from app.mail import FormLetter, Parcel, compose, current_mailer
+from app.mail import FormLetter, Parcel, compose, current_mailer, writing
 from app.subscribers import links
 from app.subscribers.models import Subscriber
 
@@ -52,7 +51,7 @@ class Written:
             subject=f"Test: {SUBJECT}",
             text=self.text.replace(self.link, page),
             html=self.html.replace(self.link, page),
-            message_id=f"<digest-test.{secrets.token_hex(16)}@{mail_domain()}>",
+            message_id=writing.message_id(f"digest-test.{secrets.token_hex(16)}"),
         )
 
     def letter(self) -> FormLetter:
@@ -84,34 +83,25 @@ async def write(posts: Sequence[Post], more: int) -> Written:
     entries = [Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), _address(post)) for post in posts]
     link = f"https://{secrets.token_hex(16)}.invalid/"  # random, so that no post contains it
     words = {"entries": entries, "more": more, "blog": site().base_url + "/", "unsubscribe": link}
-    return Written(
-        text=await render_template("digest/mails/digest.txt", **words),
-        html=await render_template("digest/mails/digest.html", **words),
-        link=link,
-    )
+    parts = await writing.render("digest/mails/digest", subject=SUBJECT, **words)
+    return Written(text=parts.text, html=parts.html, link=link)
 
 
 async def trouble(digest: Digest, sentence: str) -> EmailMessage:
     """The mail to the owner that a digest needs attention."""
-    words = {"sentence": sentence, "url": f"{site().base_url}/digest/{digest.id}"}
-    return compose(
-        sender=current_mailer().sender,
+    return await writing.write(
+        "digest/mails/trouble",
         to=owner_address(site()),
         subject="The weekly digest needs your attention",
-        text=await render_template("digest/mails/trouble.txt", **words),
-        html=await render_template("digest/mails/trouble.html", **words),
-        message_id=f"<digest-trouble.{digest.id}.{int(digest.began_at.timestamp())}@{mail_domain()}>",
+        key=f"digest-trouble.{digest.id}.{int(digest.began_at.timestamp())}",
+        sentence=sentence,
+        url=f"{site().base_url}/digest/{digest.id}",
     )
 
 
 def message_id(digest: Digest, delivery_pk: int) -> str:
     """Made of both ids and the time of creation, so that a new database, with the same ids, repeats none."""
-    return f"<digest.{digest.id}.{delivery_pk}.{int(digest.created_at.timestamp())}@{mail_domain()}>"
-
-
-def mail_domain() -> str:
-    """The domain of Message-IDs."""
-    return urlsplit(site().base_url).hostname or "localhost"
+    return writing.message_id(f"digest.{digest.id}.{delivery_pk}.{int(digest.created_at.timestamp())}")
 
 
 def _address(post: Post) -> str:

@@ -6,6 +6,7 @@ from app.mail.letters import FormLetter
 from app.mail.mailer import Mailer, current_mailer
 from app.mail.message import HeaderRefused, Parcel, compose
 from app.mail.smtp import Connection, MailServer
+from app.mail.writing import write
 
 __all__ = [
     "GIVE_UP_AFTER",
@@ -21,4 +22,5 @@ __all__ = [
     "back_off",
     "compose",
     "current_mailer",
+    "write",
 ]

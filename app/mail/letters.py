@@ -15,7 +15,7 @@ class FormLetter:
     """Makes the same mail as `compose` and `pack` for each recipient, in a hundredth of the time."""
 
     def __init__(self, *, sender: str, subject: str, text: str, html: str, link: str) -> None:
-        """*text* and *html* each contain *link* once, not on the first line. HeaderRefused: as `compose`."""
+        """*text* and *html* each contain *link* once. HeaderRefused: as `compose`."""
         sample = pack(compose(sender=sender, to="sample@example.org", subject=subject, text=""))
         self._sender = sample.sender
         boundary = f"==={secrets.token_hex(16)}==="
@@ -36,18 +36,17 @@ class FormLetter:
 
 
 class _Part:
-    """A text, encoded up to the line that holds the link."""
+    """A text, encoded up to the link, as far as it fills lines of base64."""
 
     def __init__(self, kind: str, content: str, link: str) -> None:
         before, _, after = content.partition(link)
-        cut = before.rindex("\n")
-        beginning, self._line, self._after = _wire_lines(before[:cut]), before[cut:], after
-        beginning += b" " * (-len(beginning) % LINE)  # invisible at the end of a line
+        beginning, self._after = _wire_lines(before), _wire_lines(after)
+        whole = len(beginning) - len(beginning) % LINE
         head = f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-        self._encoded = head.encode() + _base64(beginning)
+        self._encoded, self._rest = head.encode() + _base64(beginning[:whole]), beginning[whole:]
 
     def with_link(self, link: str) -> tuple[bytes, bytes]:
-        return self._encoded, _base64(_wire_lines(self._line + link + self._after))
+        return self._encoded, _base64(self._rest + link.encode() + self._after)
 
 
 def _shared_headers(wire: bytes) -> tuple[bytes, list[str]]:

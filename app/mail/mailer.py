@@ -49,7 +49,7 @@ class Mailer:
                 socket_path=settings.smtp_socket if settings.embedded_mail else None,
                 local_hostname=urlsplit(settings.base_url).hostname or "localhost",
             ),
-            sender=settings.smtp_from,
+            sender=settings.sender,
         )
 
     async def send(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urlsplit
 
-from quart import render_template
 from sqlalchemy import select
 
 from app import database
 from app.accounts import Account
 from app.context import site
-from app.mail import compose, current_mailer
+from app.mail import write
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
@@ -35,33 +33,28 @@ async def reminder(reminder: Reminder) -> EmailMessage:
         consent, words["author"] = found
         words["stop_url"] = stop_url(consent, site())
         headers = stop_headers(consent, site())
-    return compose(
-        sender=current_mailer().sender,
+    return await write(
+        "reminders/mails/reminder",
         to=reminder.email,
         subject="A reminder for you" if headers else "Your reminder",
-        text=await render_template("reminders/mails/reminder.txt", **words),
-        html=await render_template("reminders/mails/reminder.html", **words),
-        message_id=message_id(reminder),
+        key=_key("reminder", reminder),
         headers=headers,
+        **words,
     )
 
 
 async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
     """The mail to their author that the consents came too late. Shortens the texts of several, and shows MOST_SHOWN."""
     number = len(missed)
-    words: dict[str, Any] = {
-        "shown": missed[:MOST_SHOWN],
-        "more": max(number - MOST_SHOWN, 0),
-        "characters": LONGEST_TEXT if number == 1 else SHORTENED,
-        "url": f"{site().base_url}/reminders/",
-    }
-    return compose(
-        sender=current_mailer().sender,
+    return await write(
+        "reminders/mails/missed",
         to=author.email,
         subject="Your reminder was not sent" if number == 1 else f"{number} reminders were not sent",
-        text=await render_template("reminders/mails/missed.txt", **words),
-        html=await render_template("reminders/mails/missed.html", **words),
-        message_id=_named("missed", missed[0]),
+        key=_key("missed", missed[0]),
+        shown=missed[:MOST_SHOWN],
+        more=max(number - MOST_SHOWN, 0),
+        characters=LONGEST_TEXT if number == 1 else SHORTENED,
+        url=f"{site().base_url}/reminders/",
     )
 
 
@@ -77,11 +70,6 @@ async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
     return (row[0], row[1]) if row else None
 
 
-def message_id(reminder: Reminder) -> str:
+def _key(kind: str, reminder: Reminder) -> str:
     """Made of its id, revision and time of creation, so that a new database, with the same ids, repeats none."""
-    return _named("reminder", reminder)
-
-
-def _named(kind: str, reminder: Reminder) -> str:
-    domain = urlsplit(site().base_url).hostname or "localhost"
-    return f"<{kind}.{reminder.id}.{reminder.revision}.{int(reminder.created_at.timestamp())}@{domain}>"
+    return f"{kind}.{reminder.id}.{reminder.revision}.{int(reminder.created_at.timestamp())}"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
-from urllib.parse import urlsplit
-
-from quart import render_template
 
 from app.context import site
-from app.mail import compose, current_mailer
+from app.mail import write
 from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.links import confirm_url, unsubscribe_url
 from app.subscribers.models import State, Subscriber
@@ -19,19 +16,15 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
 
     It contains nothing that a visitor has typed. All tries of one request have the same Message-ID.
     """
-    words = {
-        "state": subscriber.state,
-        "confirm": confirm_url(subscriber, site()),
-        "unsubscribe": unsubscribe_url(subscriber, site()),
-        "next_digest": next_digest_spelled(),
-    }
     beginning = "You already get" if subscriber.state == State.CONFIRMED else "Confirm:"
     asked = int((subscriber.asked_at or subscriber.created_at).timestamp())
-    return compose(
-        sender=current_mailer().sender,
+    return await write(
+        "subscribers/mails/confirmation",
         to=subscriber.email,
         subject=f"{beginning} the weekly digest of {site().site_name}",
-        text=await render_template("subscribers/mails/confirmation.txt", **words),
-        html=await render_template("subscribers/mails/confirmation.html", **words),
-        message_id=f"<subscribe.{subscriber.id}.{asked}@{urlsplit(site().base_url).hostname}>",
+        key=f"subscribe.{subscriber.id}.{asked}",
+        state=subscriber.state,
+        confirm=confirm_url(subscriber, site()),
+        unsubscribe=unsubscribe_url(subscriber, site()),
+        next_digest=next_digest_spelled(),
     )

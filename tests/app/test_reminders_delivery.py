@@ -87,7 +87,7 @@ async def test_it_is_mailed_and_recorded(site: Site) -> None:
     assert plain is not None
     assert html is not None
     assert plain.get_content().splitlines()[0] == "给植物浇水 <b>🧺</b>"
-    assert "给植物浇水 &lt;b&gt;🧺&lt;/b&gt;</td>" in html.get_content()
+    assert "给植物浇水 &lt;b&gt;🧺&lt;/b&gt;</p>" in html.get_content()
     reminder = await site.read()
     assert (reminder.state, reminder.reason, reminder.attempts) == (State.SENT, "", 0)
     assert reminder.sent_at is not None
