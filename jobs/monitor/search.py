@@ -80,7 +80,8 @@ async def find(
     most = SORTED if measure else limit
     async for step, behind in steps(connection, wanted, cursor, lambda: most - len(found), patience_s):
         found.update((row.id, row) for row in step.rows if row.id not in found)
-        back_to = (moment(step.last) or back_to) if behind else None
+        last = step.rows[-1].due if step.rows and step.rows[-1].hold.endswith("-limit") else moment(step.last)
+        back_to = (last or back_to) if behind else None
     rows = list(found.values())
     if measure:
         rows.sort(key=lambda row: measure(row, wanted.at) or 0, reverse=True)

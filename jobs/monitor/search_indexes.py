@@ -22,8 +22,8 @@ class SearchIndex:
     queue: str = ""  # Whose jobs it holds, if it is a queue: records of stock arq's jobs do not say.
 
 
-_NEWEST_FIRST = ("running", "parked", "due", "ended", "later")
-_OLDEST_FIRST = ("ended", "due", "running", "parked", "later")
+_NEWEST_FIRST = ("running", "parked", "due", "held", "ended", "later")
+_OLDEST_FIRST = ("ended", "due", "held", "running", "parked", "later")
 
 
 async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex]:
@@ -40,6 +40,11 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
             found.append(SearchIndex(section, "these", states))
         elif section == "parked":
             found.append(SearchIndex(section, how, states, connection.key.WORKFLOWS))
+        elif section == "held":
+            for task in await limited_tasks(connection) if "scheduled" not in wanted.states else ():
+                found.append(SearchIndex(f"blocked {task}", "oldest", states, connection.key.BLOCKED + task))
+                places, later = connection.key.PLACES + task, (f"({_score(wanted.at, '')}", "+inf")
+                found.append(SearchIndex(f"placed {task}", "oldest", states, places, later))
         elif section == "ended":
             found.append(SearchIndex(section, how, states, await _ended(connection, wanted, states), between))
         else:
@@ -55,6 +60,12 @@ async def queue_names(connection: JobsRedis) -> list[str]:
     """Every queue that holds a call, or that a worker serves, the default one, and some that did."""
     names = {text(name) for name in await connection.smembers(connection.key.QUEUES)}  # type: ignore[misc]
     return sorted(names | {keys.DEFAULT_QUEUE})
+
+
+async def limited_tasks(connection: JobsRedis) -> list[str]:
+    """The tasks that have a rate limit or a concurrency limit."""
+    limits = await connection.hkeys(connection.key.LIMITS)  # type: ignore[misc]
+    return sorted({text(field).rpartition("|")[0] for field in limits})
 
 
 async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:

@@ -23,6 +23,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "ended": ("ended", "SUCCESS FAILURE REVOKED"),
     "waiting": ("due", "PENDING RETRY"),
     "scheduled": ("later", "PENDING RETRY STARTED"),  # workflows that are parked until a member ends, too
+    "held": ("held", "PENDING RETRY"),  # those of them that wait for a limit of their task
     "running": ("running", "STARTED"),
     **dict.fromkeys(("success", "succeeded"), ("ended", "SUCCESS")),
     **dict.fromkeys(("failure", "failed"), ("ended", "FAILURE")),

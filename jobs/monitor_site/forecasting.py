@@ -1,7 +1,7 @@
 """Queues: does what waits there grow or shrink, when will it be done, and how many slots are missing."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -10,9 +10,9 @@ from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
 from ..monitor.audit_log import AuditEntry, pauses
 from ..monitor.queue_list import QueueInfo, queues
+from ..monitor.search_indexes import limited_tasks
 from ..monitor.worker_list import WorkerInfo, online
-from ..store.store import now
-from ..store.stored_values import text
+from ..store.store import now, now_ms
 from ..tasks.declarations import known_tasks
 from ..values.short_text import count, duration_text, time_text
 from .ranges import Interval, history, last_minutes, summed
@@ -76,15 +76,20 @@ async def queue_forecasts(connection: JobsRedis) -> list[Forecast]:
 
 
 async def forecasts(
-    connection: JobsRedis, workers: Sequence[WorkerInfo], rows: Iterable[QueueInfo], minutes: Sequence[Interval]
+    connection: JobsRedis,
+    workers: Sequence[WorkerInfo],
+    rows: Iterable[QueueInfo],
+    minutes: Sequence[Interval],
+    held: Mapping[str, int] | None = None,
 ) -> list[Forecast]:
-    """Of these queues, by what is known already: the workers, and the last 60 minutes, of which the last is now."""
+    """Of these queues, by what is known already: the workers, the last 60 minutes, of which the last is now, and how
+    many jobs of each task a limit holds."""
     known, lately = await known_tasks(connection), (await last_minutes(connection, LOOK_BACK, math.inf)).counts
     counted = [(about.queue, lately.get(name)) for name, about in known.items() if name not in WORKFLOW_TASKS]
     part = min(max((await now(connection) - minutes[-1].at).total_seconds() / 60, 0.01), 1)
     rows = [row for row in rows if row.name]
     by = await pauses(connection) if any(row.paused for row in rows) else {}
-    held, found = await _held(connection), []
+    held, found = await held_by_limits(connection) if held is None else held, []
     for row in rows:
         depths = (*(minute.depths.get(row.name) for minute in minutes[:-1]), row.due)
         own = summed(count for queue, count in counted if queue == row.name)
@@ -97,14 +102,13 @@ async def forecasts(
     return found
 
 
-async def _held(connection: JobsRedis) -> dict[str, int]:
-    """How many jobs of each task wait for its limits."""
-    limits = await connection.hkeys(connection.key.LIMITS)  # type: ignore[misc]
-    tasks = sorted({text(field).rpartition("|")[0] for field in limits})
+async def held_by_limits(connection: JobsRedis) -> dict[str, int]:
+    """How many jobs of each task wait for its limits: those that `state:held` finds."""
+    tasks, ms = await limited_tasks(connection), await now_ms(connection)
     async with connection.pipeline(transaction=False) as pipe:
         for task in tasks:
             pipe.zcard(connection.key.BLOCKED + task)
-            pipe.zcard(connection.key.PLACES + task)
+            pipe.zcount(connection.key.PLACES + task, f"({ms}", "+inf")
         cards = [n if isinstance(n, int) else 0 for n in await pipe.execute(raise_on_error=False)]
     return {task: blocked + placed for task, blocked, placed in zip(tasks, cards[::2], cards[1::2], strict=True)}
 

@@ -11,7 +11,7 @@ from ..monitor.counters import Count
 from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
 from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
-from .forecasting import Forecast, forecasts
+from .forecasting import Forecast, forecasts, held_by_limits
 from .ranges import Interval, history, summed
 from .stuck import LongRun, LostWorker, long_runs, lost_workers, usual_s
 
@@ -34,8 +34,9 @@ class Overview:
     quiet: int  # Those of them that claim nothing.
     rows: tuple[QueueInfo, ...]
     queues: QueueInfo  # All of them together.
+    held: int  # Jobs that a limit holds: they are among the scheduled ones.
     slots: int
-    busy: int  # Slots in use, a few seconds old.
+    busy: int  # Slots in use, as workers reported: a few seconds old.
     paused: dict[str, AuditEntry | None]  # Each paused queue, with who did it and when, if the audit tells.
     unserved: tuple[QueueInfo, ...]
     """Queues with due jobs, or with jobs of dead workers, that no worker claims: none is online, or only quiet ones."""
@@ -56,13 +57,15 @@ async def overview(connection: JobsRedis) -> Overview:
     rows = await queues(connection, workers)
     whole, found = together(rows, len(rows)), await history(connection, patience_s=math.inf)
     found[-1] = replace(found[-1], due=whole.due, oldest_due_s=whole.oldest_due_s)
-    by_queue = await forecasts(connection, workers, rows, found)
+    held = await held_by_limits(connection)
+    by_queue = await forecasts(connection, workers, rows, found, held)
     paused = {one.queue.name: one.paused_by for one in by_queue if one.queue.paused}
     return Overview(
         workers=len(workers),
         quiet=sum(worker.quiet for worker in workers),
         rows=tuple(rows),
         queues=whole,
+        held=sum(held.values()),
         slots=sum(worker.max_jobs for worker in workers),
         busy=sum(worker.busy for worker in workers),
         paused=paused,

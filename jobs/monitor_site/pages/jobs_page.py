@@ -24,11 +24,11 @@ PER_PAGE = 50
 COUNT_S = 0.02
 """How long the matches are counted. If that is not all, the page says `1,500+`."""
 STATES = {
-    "": "All", "waiting": "Waiting", "running": "Running", "scheduled": "Scheduled", "retry": "Retry",
+    "": "All", "waiting": "Waiting", "running": "Running", "scheduled": "Scheduled", "held": "Held", "retry": "Retry",
     "succeeded": "Succeeded", "failed": "Failed", "revoked": "Revoked",
 }  # fmt: skip
 RANGES = {"": "Any time", "15m": "15 min", "1h": "1 h", "00:00": "Today"}
-SORTS = {"": "Newest", "oldest": "Oldest", "took": "Run time", "waited": "Wait time", "started": "Start"}
+SORTS = {"": "Current first", "oldest": "Oldest", "took": "Run time", "waited": "Wait time", "started": "Start"}
 OLD = ("state", "task", "queue", "worker", "since", "until", "text")
 """What addresses of earlier releases have."""
 
@@ -100,7 +100,9 @@ async def _words(line: str, query: Query) -> dict[str, Any]:
     ranges = RANGES | {f"{one.since:%Y-%m-%dT%H:%M:%SZ}": f"Since {cut(one.name, 24)}" for one in newest}
     words: dict[str, Any] = {"line": line, "query": query, "states": STATES, "ranges": ranges, "sorts": SORTS}
     state = query.value("state")
-    heading = {"": "Jobs", "retry": "Jobs that wait for a retry"}.get(state) or f"{STATES.get(state, 'Found')} jobs"
+    heading = {"": "Jobs", "retry": "Jobs that wait for a retry", "held": "Jobs that a limit holds"}.get(
+        state
+    ) or f"{STATES.get(state, 'Found')} jobs"
     return words | {"heading": heading}
 
 

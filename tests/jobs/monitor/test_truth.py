@@ -14,7 +14,9 @@ import pytest
 from jobs import Result, group, monitor, send_task, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import find, queues, why
+from jobs.monitor.wanted import Wanted
 from jobs.monitor_site import job, overview
+from jobs.monitor_site.job_count import count
 from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.monitor.conftest import Reach, StartOnline
@@ -126,6 +128,10 @@ async def test_a_state_has_one_word_and_what_is_counted_is_listed(scene: Scene, 
     now = await overview(connection)
     lists = {state: {row.id for row in (await find(connection, state=state)).rows} for state in ("running", "waiting")}
     lists["scheduled"] = {row.id for row in (await find(connection, state="scheduled", limit=1_000)).rows}
+    limited = {scene[name].id for name, (code, _) in STATES.items() if code.endswith("-limit")}
+    assert {row.id for row in (await find(connection, state="held")).rows} == limited <= lists["scheduled"]
+    assert (await count(connection, Wanted(now.since, ["held"])))[0] == now.held == len(limited) == 2
+    assert (await count(connection, Wanted(now.since, ["held", "scheduled"])))[0] == len(lists["scheduled"])
     for name, (_, listed) in STATES.items():
         for state, ids in lists.items():
             assert (scene[name].id in ids) == (state == listed), f"{name} in {state}"
