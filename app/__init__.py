@@ -18,7 +18,7 @@ from app.mounting import mount_monitor
 from app.playground import pages as playground
 from app.privacy import pages as privacy
 from app.private_files import own_settings
-from app.reminders import pages as reminders
+from app.reminders import saving as reminders
 from app.reminders.consents import pages as consents
 from app.subscribers import blueprint as subscribers
 from app.web import error_pages, template_words

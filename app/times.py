@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -61,6 +62,12 @@ def tomorrow_morning(zone: ZoneInfo, now: datetime) -> datetime:
     """9:00 on the day after today in *zone*."""
     tomorrow = (now.astimezone(zone) + timedelta(days=1)).date()
     return datetime.combine(tomorrow, MORNING, tzinfo=zone).astimezone(UTC)
+
+
+def plus_months(at: datetime, months: int) -> datetime:
+    """The same wall time *months* later, on the last day of a shorter month."""
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    return at.replace(year=year, month=month + 1, day=min(at.day, monthrange(year, month + 1)[1]))
 
 
 def _years_after(moment: datetime, years: int) -> datetime:

@@ -13,11 +13,17 @@ from app import times
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
+from app.reminders import quick_words
 from app.reminders.models import LONGEST_TEXT
+from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
 
+MOST_WORDS = 100  # characters kept of the words
 UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
+PRESETS = ("in 1 hour", "tomorrow 9:00", "next week", "next month")
+"""Links that fill in the words."""
+THAT_IS = Message("read", "That is {}, {}.")
 
 
 @dataclass
@@ -25,33 +31,59 @@ class Form:
     """The values as typed, and an error message for each invalid field."""
 
     text: str = ""
+    words: str = ""
+    """The time in quick words. They count once their date was shown: see `shown`."""
     when: str = ""
     to: str = ""
     text_error: Message | None = None
+    words_error: Message | None = None
     when_error: Message | None = None
     to_error: Message | None = None
     note: Message | None = None
+    shown: Message | None = None
+    """What the words mean, if it was not shown before. Not saved before it was."""
     at: datetime | None = None
     email: str = ""
     """The parsed address in `to`. Empty if the field is empty."""
 
     @classmethod
     async def read(cls, zone: ZoneInfo) -> Form:
-        """The form of this request. A quick button overrides the time field."""
+        """The form of this request. Words that are new fill the time field, and are shown before they count."""
         sent = await request.form
         form = cls(
             text=sent.get("text", "").replace("\r\n", "\n"),
+            words=sent.get("words", "").strip()[:MOST_WORDS],
             when=sent.get("when", "")[:100],
             to=sent.get("to", "")[:1000],
         )
         form._check_text()
-        form._check_time(sent.get("in", ""), zone)
+        if form.words and form.words != sent.get("read", "").strip():
+            form.read_words(zone)
+        else:
+            form._check_time(sent.get("in", ""), zone)
         form._check_address()
         return form
 
     @property
     def good(self) -> bool:
-        return not (self.text_error or self.when_error or self.to_error)
+        return not (self.text_error or self.words_error or self.when_error or self.to_error)
+
+    @property
+    def status(self) -> int:
+        """What to answer with the form again: 400 for a mistake, 200 to show what the words mean. 0: save it."""
+        return 400 if not self.good else 200 if self.shown else 0
+
+    def read_words(self, zone: ZoneInfo) -> None:
+        """Fill the time field with what the words mean, and say it."""
+        now = datetime.now(UTC)
+        try:
+            self.when = quick_words.read(self.words, zone, now).isoformat().removesuffix(":00")
+            moment = times.read(self.when, zone, now)
+        except times.NotATime as error:
+            self.words_error = error.message
+        else:
+            self.at, self.note = moment.at, moment.note
+            self.shown = THAT_IS.format(moments.spelled(self.at, zone), moments.distance(self.at, now))
 
     def _check_text(self) -> None:
         if not self.text.strip():
@@ -69,8 +101,6 @@ class Form:
         now = datetime.now(UTC)
         if quick in QUICK:
             self.at = now + QUICK[quick]
-        elif quick == "tomorrow":
-            self.at = times.tomorrow_morning(zone, now)
         else:
             try:
                 moment = times.read(self.when, zone, now)

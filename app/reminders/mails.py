@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Any
@@ -12,12 +13,17 @@ from app import database
 from app.accounts import Account
 from app.context import site
 from app.mail import write
+from app.mail.message import FORBIDDEN
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
 
 MOST_SHOWN = 20
 """Missed reminders in one mail. It counts the rest."""
+LONGEST_LINE = 70
+"""Characters of the text in a subject."""
+INVISIBLE = re.compile(rf"{FORBIDDEN.pattern}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of direction would turn the whole subject."""
 SHORTENED = 300
 """Characters of each, if the mail shows several."""
 
@@ -36,11 +42,20 @@ async def reminder(reminder: Reminder) -> EmailMessage:
     return await write(
         "reminders/mails/reminder",
         to=reminder.email,
-        subject="A reminder for you" if headers else "Your reminder",
+        subject=subject("A reminder for you" if headers else "Your reminder", reminder.text),
         key=_key("reminder", reminder),
         headers=headers,
         **words,
     )
+
+
+def subject(beginning: str, text: str) -> str:
+    """`Your reminder: Water the plants`: the first line of the text, shortened, with nothing that a header refuses."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = " ".join(INVISIBLE.sub(" ", line).replace("=?", "= ?").split())
+    if len(line) > LONGEST_LINE:
+        line = line[:LONGEST_LINE].rsplit(" ", 1)[0].rstrip() + " …"
+    return f"{beginning}: {line}" if line else beginning
 
 
 async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:

@@ -1,11 +1,10 @@
-"""The pages to list, set, change and cancel reminders."""
+"""The pages to list, show and cancel reminders."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from quart import Blueprint, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
@@ -13,33 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
-from app.accounts import current_account, hold, signed_in
-from app.mail import address
-from app.reminders import arming, limits
+from app.accounts import current_account, signed_in
 from app.reminders.consents import answers
-from app.reminders.consents.models import Answer, Consent
-from app.reminders.consents.tasks import ask_soon
-from app.reminders.form import Form
-from app.reminders.models import LONGEST_TEXT, NO_CONSENT, OPEN, Reminder, State, owned_by
-from app.web.rate_limits import RateLimitsUnavailable
+from app.reminders.models import NO_CONSENT, OPEN, Reminder, State, owned_by
 from jobs import Result
-from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 20
-TOO_MANY = Message("too-many", "You have {:,} upcoming reminders, which is the limit. Cancel one first.")
-ENOUGH = Message("too-often", "You have set too many reminders. You can set the next one in {} minutes.")
-CROWDED = Message("crowded", "This address already gets many reminders around that time. Choose another day.")
-DELETED = Message("account-deleted", "This account has been deleted, so nothing was saved.")
 REFUSED = Message("no-consent", NO_CONSENT)
-CANNOT_ASK = Message("cannot-ask", "Consent cannot be requested right now. Try again in a minute.")
-ASKED_ENOUGH = Message("asked-enough", "You have asked too many people today. You can ask somebody new in {} minutes.")
 CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
-SAVED = Message("saved", "Saved. The reminder will be sent {}")
-ASKED_FIRST = Message(
-    "asked-first", "Saved. We ask {} for consent first. If they agree in time, the reminder will be sent {}"
-)
-QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 TOO_LATE = {
     State.SENDING: Message("sending", "Too late: the reminder is being sent now."),
     State.SENT: Message("sent", "Too late: the reminder was already sent."),
@@ -72,49 +53,11 @@ async def index() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/new")
-@signed_in
-async def new() -> ResponseReturnValue:
-    return await _form_page(Form())
-
-
-@blueprint.post("/new")
-@signed_in
-async def create() -> ResponseReturnValue:
-    """Commit the reminder, then arm it. Once this answers, the reminder will be mailed, even if Redis fails.
-
-    A reminder to another person waits for their consent.
-    """
-    form = await Form.read(_zone())
-    account = current_account()
-    if not form.good or form.at is None:
-        return await _form_page(form), 400
-    email = form.email or account.email
-    if status := await _cannot_set(form, email) or await _cannot_ask(form, email):
-        return await _form_page(form), status
-    async with database.transaction() as db:
-        if not await hold(db, account):
-            abort(403, DELETED)
-        if not await limits.has_room(db, account):
-            form.text_error = TOO_MANY.format(limits.MOST_OPEN)
-            return await _form_page(form), 400
-        if await limits.is_crowded(db, account, email, form.at):
-            form.when_error = CROWDED
-            return await _form_page(form), 429
-        reminder = Reminder(date=form.at, email=email, text=form.text, account_id=account.id)
-        reminder.state, consent = await _state_for(db, email)
-        if reminder.state == State.DECLINED:
-            form.to_error = REFUSED
-            return await _form_page(form), 400
-        db.add(reminder)
-    return await _saved(reminder, form, consent)
-
-
 @blueprint.get("/<int(max=2147483647):pk>")
 @signed_in
 async def show(pk: int) -> ResponseReturnValue:
     async with database.session() as db:
-        reminder = await _mine(db, pk)
+        reminder = await mine(db, pk)
         waiting = reminder.state == State.WAITING
         consent = await answers.of_pair(db, current_account().id, reminder.email) if waiting else None
     return await render_template(
@@ -122,130 +65,28 @@ async def show(pk: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/<int(max=2147483647):pk>/edit")
-@signed_in
-async def edit(pk: int) -> ResponseReturnValue:
-    async with database.session() as db:
-        reminder = await _mine(db, pk)
-    if not reminder.can_change:
-        return await _too_late(reminder)
-    return await _form_page(Form(reminder.text, moments.for_field(reminder.date, _zone())), reminder)
-
-
-@blueprint.post("/<int(max=2147483647):pk>/edit")
-@signed_in
-async def save(pk: int) -> ResponseReturnValue:
-    """Save a new revision, which is mailed only at the new time. Refused once the reminder is being sent."""
-    form = await Form.read(_zone())
-    async with database.session() as db:
-        reminder = await _mine(db, pk)
-    if not form.good or form.at is None:
-        return await _form_page(form, reminder), 400
-    # Only a change of a past reminder causes a further mail, so only that counts.
-    is_over = reminder.state not in OPEN
-    if is_over and (status := await _cannot_set(form, reminder.email)):
-        return await _form_page(form, reminder), status
-    if status := await _cannot_ask(form, reminder.email):
-        return await _form_page(form, reminder), status
-    async with database.transaction() as db:
-        if not await hold(db, current_account()):
-            abort(403, DELETED)
-        state, consent = await _state_for(db, reminder.email)  # first: an answer locks in the same order
-        reminder = await _mine(db, pk, lock=True)
-        if not reminder.can_change:
-            return await _too_late(reminder)
-        if state == State.DECLINED:
-            await notify(REFUSED, "warning")
-            return redirect(url_for("reminders.show", pk=pk), 303)
-        moved = form.at != reminder.date
-        if moved and await limits.is_crowded(db, current_account(), reminder.email, form.at, pk):
-            form.when_error = CROWDED
-            return await _form_page(form, reminder), 429
-        old_job = reminder.job_id
-        reminder.text, reminder.date = form.text, form.at
-        if reminder.state == State.MISSED or state == State.WAITING:
-            reminder.state = state
-    if reminder.job_id != old_job:
-        await _revoke(old_job)
-    return await _saved(reminder, form, consent)
-
-
 @blueprint.post("/<int(max=2147483647):pk>/cancel")
 @signed_in
 async def cancel(pk: int) -> ResponseReturnValue:
     """Cancel the reminder. Once this answers, no mail is sent."""
     async with database.transaction() as db:
-        reminder = await _mine(db, pk, lock=True)
+        reminder = await mine(db, pk, lock=True)
         if not reminder.can_change:
-            return await _too_late(reminder)
+            return await too_late(reminder)
         reminder.state = State.CANCELLED
-    await _revoke(reminder.job_id)
+    await revoke(reminder.job_id)
     await notify(CANCELLED)
     return redirect(url_for("reminders.index"), 303)
 
 
-async def _mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
+async def mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
     """The reminder, if this account owns it. 404 otherwise."""
     query = select(Reminder).where(Reminder.id == pk, owned_by(current_account()))
     found = (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
     return found or abort(404)
 
 
-async def _cannot_set(form: Form, email: str) -> int:
-    """The status to refuse the reminder with, because the account has set too many. 0 if it is allowed."""
-    wait_s = await limits.take(current_account(), email)
-    if wait_s:
-        form.text_error = ENOUGH.format(-(-wait_s // 60))
-    return 429 if wait_s else 0
-
-
-async def _cannot_ask(form: Form, email: str) -> int:
-    """The status to refuse the reminder with, because its request for consent is not allowed now. 0 if it is."""
-    account = current_account()
-    if email == account.email:
-        return 0
-    try:
-        wait_s = await limits.take_request(account, email)
-    except RateLimitsUnavailable:
-        form.to_error = CANNOT_ASK
-        return 503
-    if wait_s:
-        form.to_error = ASKED_ENOUGH.format(-(-wait_s // 60))
-    return 429 if wait_s else 0
-
-
-async def _state_for(db: AsyncSession, email: str) -> tuple[State, Consent | None]:
-    """The state of a new reminder to *email*, and its consent. Requests the consent if needed."""
-    account = current_account()
-    if email == account.email:
-        return State.SCHEDULED, None
-    consent = await answers.ask(db, account.id, email)
-    states = {Answer.AGREED: State.SCHEDULED, Answer.NONE: State.WAITING, Answer.DECLINED: State.DECLINED}
-    return states[Answer(consent.answer)], consent
-
-
-async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> ResponseReturnValue:
-    """Show when it will be sent, and arm it or request the consent now, if Redis is available."""
-    assert form.at is not None
-    when = f"{moments.spelled(form.at, _zone())}, {moments.distance(form.at, datetime.now(UTC))}."
-    if reminder.state == State.WAITING:
-        await notify(ASKED_FIRST.format(address.shown(reminder.email), when))
-    else:
-        await notify(SAVED.format(when))
-    if form.note:
-        await notify(form.note, "warning")
-    try:
-        if reminder.state == State.SCHEDULED and form.at - datetime.now(UTC) < arming.ARM_AHEAD:
-            await arming.arm([reminder])
-        elif consent is not None and consent.mail_due_at is not None:
-            await ask_soon(consent)
-    except Exception as error:  # after any fault a worker finds the committed row
-        log.warning("%s is saved but not armed: %s", reminder.job_id, error)
-        await notify(QUEUE_AWAY, "warning")
-    return redirect(url_for("reminders.show", pk=reminder.id), 303)
-
-
-async def _revoke(job_id: str) -> None:
+async def revoke(job_id: str) -> None:
     """Remove an alarm. One that stays does nothing."""
     try:
         await Result(job_id).revoke()
@@ -253,15 +94,9 @@ async def _revoke(job_id: str) -> None:
         log.info("%s was not revoked: %s", job_id, error)
 
 
-async def _too_late(reminder: Reminder) -> ResponseReturnValue:
+async def too_late(reminder: Reminder) -> ResponseReturnValue:
     await notify(TOO_LATE[State(reminder.state)], "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
-
-
-async def _form_page(form: Form, reminder: Reminder | None = None) -> str:
-    return await render_template(
-        "reminders/form.html", form=form, reminder=reminder, zone=_zone().key, longest=LONGEST_TEXT
-    )
 
 
 async def _some(db: AsyncSession, query: object, page: int) -> Sequence[Reminder]:
@@ -277,7 +112,3 @@ def _refresh_s(reminders: Sequence[Reminder]) -> int:
         return 0
     left = (min(moments) - datetime.now(UTC)).total_seconds()
     return 0 if left > 600 else 2 if left < 60 else 15
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(current_account().timezone)

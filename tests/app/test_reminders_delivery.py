@@ -81,7 +81,7 @@ async def test_it_is_mailed_and_recorded(site: Site) -> None:
 
     [mail] = site.smtp.accepted
     assert mail.recipients == ["alice@xn--bcher-kva.example"]
-    assert mail.message["Subject"] == "Your reminder"
+    assert mail.message["Subject"] == "Your reminder: 给植物浇水 <b>🧺</b>"
     assert mail.message["From"] == "Quarq <quarq@example.org>"
     plain, html = mail.message.get_body(("plain",)), mail.message.get_body(("html",))
     assert plain is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -45,13 +46,40 @@ async def test_a_quick_button_needs_no_time(app: Quart, alice: Visitor, button: 
     assert timedelta(0) <= reminder.date - now - after < timedelta(seconds=5)
 
 
-async def test_tomorrow_is_nine_in_the_zone_of_the_account(app: Quart, alice: Visitor) -> None:
-    await alice.post("/reminders/new", text="Tea", when="", **{"in": "tomorrow"})
+async def test_words_are_shown_as_a_date_before_they_are_saved(app: Quart, alice: Visitor) -> None:
+    tomorrow = (datetime.now(BERLIN) + timedelta(days=1)).replace(hour=8, minute=0, second=0, microsecond=0)
 
+    response = await alice.post("/reminders/new", text="Tea <b>", words=" tomorrow 8am ")
+
+    assert (response.status_code, alice.marks.notices, await stored(app)) == (200, ["read"], [])
+    assert f"That is {tomorrow:%A, %-d %B %Y}, 08:00 (Europe/Berlin)" in words(alice)
+    assert "Tea &lt;b&gt;" in alice.text
+    fields = dict(re.findall(r'name="(words|read|when)"[^>]* value="([^"]*)"', alice.text))
+    assert fields == {"words": "tomorrow 8am", "read": "tomorrow 8am", "when": f"{tomorrow:%Y-%m-%dT%H:%M}"}
+    await alice.post("/reminders/new", text="Tea <b>", **fields)
     [reminder] = await stored(app)
-    there = reminder.date.astimezone(BERLIN)
-    assert (there.hour, there.minute) == (9, 0)
-    assert there.date() == (datetime.now(BERLIN) + timedelta(days=1)).date()
+    assert reminder.date == tomorrow
+
+
+async def test_words_that_change_after_they_were_shown_are_shown_again(app: Quart, alice: Visitor) -> None:
+    await alice.post("/reminders/new", text="Tea", words="tomorrow 9am", read="tomorrow 8am", when="2030-01-01T08:00")
+
+    assert (alice.marks.notices, await stored(app)) == (["read"], [])
+    for typed, code in (("whenever", "unclear"), ("2020-01-01", "past"), ("2099-01-01", "too-far")):
+        response = await alice.post("/reminders/new", text="Tea", words=typed)
+        assert (response.status_code, alice.marks.errors) == (400, [code])
+    assert await stored(app) == []
+
+
+async def test_a_preset_opens_the_form_filled_in(app: Quart, alice: Visitor) -> None:
+    await alice.get("/reminders/new")
+    for preset in re.findall(r'<a href="(/reminders/new\?words=[^"]+)" data-words', alice.text):
+        await alice.get(unescape(preset))
+        assert alice.marks.notices == ["read"]
+        assert not alice.marks.errors
+    await alice.get("/reminders/when?words=%3Cb%3E")
+    assert json.loads(alice.text)["good"] is False
+    assert await stored(app) == []
 
 
 async def test_one_far_away_is_not_armed_yet(app: Quart, alice: Visitor, redis: Redis) -> None:
