@@ -10,7 +10,8 @@ from app import about, accounts, blog, health, metrics, security
 from app.accounts import access, sessions
 from app.context import close, connected
 from app.database import Database
-from app.digest import pages as digest
+from app.digest import blueprint as digest
+from app.digest import public as issues
 from app.embedded import inbox, key
 from app.mail import Mailer
 from app.migrations import upgrade
@@ -50,7 +51,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.register_blueprint(about.blueprint)
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(reminders.blueprint)
-    app.register_blueprint(digest.blueprint)
+    app.register_blueprint(digest)
+    app.register_blueprint(issues.blueprint)
     app.register_blueprint(subscribers)
     app.register_blueprint(playground.blueprint)
     app.register_blueprint(consents.blueprint)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from quart import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from quart import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from app import database
 from app.accounts import public
 from app.accounts.access import is_owner
 from app.blog import markdown
+from app.blog.feed import feed_sources
 from app.blog.models import Post, is_published
 from app.blog.words import beginning
 from app.context import site
@@ -70,9 +71,10 @@ async def feed() -> ResponseReturnValue:
     query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(IN_FEED)))
-    changed = max((post.changed_at for post in posts), default=NEVER)
+        others = [entry for source in feed_sources(current_app) for entry in await source(db)]
+    changed = max([*(post.changed_at for post in posts), *(entry.published_at for entry in others)], default=NEVER)
     bodies = await asyncio.to_thread(_for_elsewhere, posts)  # twenty long posts take a second
-    text = await render_template("blog/feed.xml", posts=posts, changed=changed, bodies=bodies)
+    text = await render_template("blog/feed.xml", posts=posts, others=others, changed=changed, bodies=bodies)
     response = Response(markdown.printable(text), mimetype="application/atom+xml")  # for rows of every release
     await response.add_etag()
     return await response.make_conditional(request)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.context import site
-from app.digest import mails, pausing
+from app.digest import issues, mails, pausing
 from app.digest.ledger import current_ledger
 from app.digest.models import Delivery, Digest, State, Step
 from app.mail import Connection, DeliveryFailed, FormLetter, HeaderRefused, Outcome, Parcel, current_mailer, outbox
@@ -58,15 +58,15 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
     async with database.session() as db:
         digest = await db.get_one(Digest, digest_pk)
         recipients = await _due(db, digest, first, last)
-        posts = await mails.posts_of(db, digest)
+        issue = await issues.of(db, digest)
     if not recipients:
         return
-    if not posts:
+    if not issue.entries:
         return await pausing.pause(digest_pk, "All of its posts were taken back: there is nothing to send.")
     if failed := await current_mailer().check_if_away():
         return await pausing.note_host_fault(digest_pk, failed)
     try:
-        letter = (await mails.write(posts, digest.more)).letter()
+        letter = (await mails.write(issue)).letter()
     except HeaderRefused as error:
         return await pausing.pause(digest_pk, str(error))
     batch = Batch(digest, letter, recipients)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.blog import Post
 from app.blog.models import is_published
-from app.digest import mails
+from app.digest import upcoming
 from app.digest.models import Delivery, Digest, DigestPost, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
@@ -49,16 +49,6 @@ async def choose(db: AsyncSession) -> Choice:
     return Choice(new[:MOST_SHOWN], new[MOST_SHOWN:], [pk for pk, _ in found[len(new) :]])
 
 
-async def preview(db: AsyncSession, digest: Digest | None) -> mails.Written:
-    """The mail of *digest*, or of the digest that would be created now."""
-    if digest is not None:
-        return await mails.write(await mails.posts_of(db, digest), digest.more)
-    choice = await choose(db)
-    newest_first = Post.published_at.desc(), Post.id.desc()
-    posts = await db.scalars(select(Post).where(Post.id.in_(choice.shown)).order_by(*newest_first))
-    return await mails.write(posts.all(), len(choice.more))
-
-
 async def readers(db: AsyncSession) -> int:
     """How many subscribers would get a digest now."""
     return await db.scalar(select(func.count()).where(is_confirmed())) or 0
@@ -90,13 +80,15 @@ async def _of(db: AsyncSession, run: str) -> int | None:
 
 
 async def _create(db: AsyncSession, run: str) -> int | None:
+    following = await upcoming.hold(db)  # on Postgres: runs at one moment, one after the other
     choice = await choose(db)
     if not choice.shown or not await readers(db):
         return None
     if await is_enough_for_today(db):
         log.warning("no digest created: the limit is %s a day. The next digest will hold its posts", MOST_A_DAY)
         return None
-    digest = Digest(run=run, more=len(choice.more))
+    digest = Digest(run=run, more=len(choice.more), opening=following.opening)
+    following.opening = ""
     db.add(digest)
     await db.flush()
     taken = [*choice.shown, *choice.more, *choice.too_old]

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-from quart import url_for
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.links import owner_address
-from app.blog import Post
-from app.blog.models import is_published
-from app.blog.words import beginning
 from app.context import site
-from app.digest.models import Digest, DigestPost
+from app.digest import issues
+from app.digest.issues import Issue
+from app.digest.models import Digest
 from app.mail import FormLetter, Parcel, compose, current_mailer, writing
 from app.subscribers import links
 from app.subscribers.models import Subscriber
-
-SUBJECT = "Weekly Digest"
-LONGEST_BEGINNING = 500  # characters
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A post as a digest shows it, in plain text."""
-
-    title: str
-    beginning: str
-    url: str
 
 
 @dataclass(frozen=True)
 class Written:
     """A digest as text and HTML. `link` in them is a placeholder for each subscriber's link."""
 
+    subject: str
     text: str
     html: str
     link: str
@@ -48,7 +33,7 @@ class Written:
         return compose(
             sender=current_mailer().sender,
             to=owner_address(site()),
-            subject=f"Test: {SUBJECT}",
+            subject=f"Test: {self.subject}",
             text=self.text.replace(self.link, page),
             html=self.html.replace(self.link, page),
             message_id=writing.message_id(f"digest-test.{secrets.token_hex(16)}"),
@@ -57,7 +42,7 @@ class Written:
     def letter(self) -> FormLetter:
         """The mail as a form letter. HeaderRefused: the sender's name is invalid in a header."""
         return FormLetter(
-            sender=current_mailer().sender, subject=SUBJECT, text=self.text, html=self.html, link=self.link
+            sender=current_mailer().sender, subject=self.subject, text=self.text, html=self.html, link=self.link
         )
 
 
@@ -71,20 +56,17 @@ def copy(letter: FormLetter, subscriber: Subscriber, message_id: str) -> Parcel:
     )
 
 
-async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:
-    """The posts that it shows, newest first, in their present form and without unpublished ones."""
-    its_own = DigestPost.digest_id == digest.id, DigestPost.shown
-    query = select(Post).join(DigestPost, DigestPost.post_id == Post.id).where(*its_own, is_published())
-    return (await db.scalars(query.order_by(Post.published_at.desc(), Post.id.desc()))).all()
-
-
-async def write(posts: Sequence[Post], more: int) -> Written:
-    """The digest of these posts. *more* is the number of further posts, which it only counts."""
-    entries = [Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), _address(post)) for post in posts]
+async def write(issue: Issue) -> Written:
+    """The mail of this issue."""
     link = f"https://{secrets.token_hex(16)}.invalid/"  # random, so that no post contains it
-    words = {"entries": entries, "more": more, "blog": site().base_url + "/", "unsubscribe": link}
-    parts = await writing.render("digest/mails/digest", subject=SUBJECT, **words)
-    return Written(text=parts.text, html=parts.html, link=link)
+    words = {"issue": issue, "blog": site().base_url + "/", "unsubscribe": link}
+    parts = await writing.render("digest/mails/digest", subject=issue.subject, **words)
+    return Written(subject=issue.subject, text=parts.text, html=parts.html, link=link)
+
+
+async def of(db: AsyncSession, digest: Digest | None) -> Written:
+    """The mail of *digest*, or of the one that would be created now."""
+    return await write(await issues.of(db, digest) if digest is not None else await issues.upcoming_one(db))
 
 
 async def trouble(digest: Digest, sentence: str) -> EmailMessage:
@@ -102,7 +84,3 @@ async def trouble(digest: Digest, sentence: str) -> EmailMessage:
 def message_id(digest: Digest, delivery_pk: int) -> str:
     """Made of both ids and the time of creation, so that a new database, with the same ids, repeats none."""
     return writing.message_id(f"digest.{digest.id}.{delivery_pk}.{int(digest.created_at.timestamp())}")
-
-
-def _address(post: Post) -> str:
-    return site().base_url + url_for("blog.show", _external=False, **post.address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Model
@@ -52,9 +52,13 @@ class Digest(Model):
     """One digest. Created together with its posts and deliveries, in one transaction."""
 
     __tablename__ = "digest"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (Index("ix_digest_number", "number", unique=True), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int | None]
+    """1, 2, 3 ... for its readers, given in the transaction that begins to send it. None before."""
+    opening: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """A plain text by the owner, above the posts."""
     run: Mapped[str] = mapped_column(String(128), unique=True)
     """The id of the job that created it. A rerun of that job finds this digest and creates no other."""
     state: Mapped[str] = mapped_column(String(10), default=State.SENDING)
@@ -87,6 +91,15 @@ class Digest(Model):
     def job_id(self) -> str:
         """The id of the job that sends it."""
         return f"digest:{self.id}"
+
+
+class NextIssue(Model):
+    """What the owner has prepared for the next digest: one row (see `upcoming.py`)."""
+
+    __tablename__ = "next_issue"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opening: Mapped[str] = mapped_column(Text)
 
 
 class DigestPost(Model):

@@ -18,12 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database, mail_limits
 from app.accounts import current_account, owner_only
 from app.accounts.access import is_owner
-from app.context import site
-from app.digest import choosing, mails, steering, trouble
+from app.digest import choosing, issues, steering, trouble, upcoming
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
-from app.security import frames
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.messages import Message, notify
@@ -64,13 +62,26 @@ blueprint = Blueprint("digest", __name__, template_folder="templates", url_prefi
 @owner_only
 async def index() -> ResponseReturnValue:
     """What the next digest would hold, and the earlier digests, newest first."""
+    return await index_page()
+
+
+async def index_page(typed: str | None = None, error: Message | None = None) -> str:
+    """The page, with the saved opening text or with what was typed in its place."""
     async with database.session() as db:
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         digests = (await db.scalars(select(Digest).order_by(Digest.id.desc()).limit(MOST_LISTED))).all()
         counts = {digest.id: await _counts(db, digest.id) for digest in digests}
-    new = len(choice.shown) + len(choice.more)
+        number, saved = await upcoming.number(db), await upcoming.opening(db)
     return await render_template(
-        "digest/index.html", digests=digests, counts=counts, new=new, readers=readers, sandbox=frames.SANDBOX
+        "digest/index.html",
+        digests=digests,
+        counts=counts,
+        new=len(choice.shown) + len(choice.more),
+        readers=readers,
+        number=number,
+        opening=saved if typed is None else typed,
+        error=error,
+        longest=upcoming.LONGEST_OPENING,
     )
 
 
@@ -118,13 +129,15 @@ async def show(pk: int) -> ResponseReturnValue:
     async with database.session() as db:
         digest = await db.get(Digest, pk) or abort(404)
         counts = await _counts(db, pk)
-        posts = await mails.posts_of(db, digest)
+        posts = await issues.posts_of(db, digest)
         words = await trouble.sentence(db, digest)
         unsettled = await _unsettled(db, pk)
         retries = await _number(db, *steering.can_be_retried(digest))
+        number = digest.number or await upcoming.number(db)
     return await render_template(
         "digest/show.html",
         digest=digest,
+        number=number,
         counts=counts,
         total=sum(counts.values()),
         posts=posts,
@@ -132,18 +145,7 @@ async def show(pk: int) -> ResponseReturnValue:
         unsettled=unsettled[:MOST_FAILURES_LISTED],
         unlisted=max(counts.get(Step.FAILED, 0) + counts.get(Step.UNCERTAIN, 0) - MOST_FAILURES_LISTED, 0),
         retries=retries,
-        sandbox=frames.SANDBOX,
     )
-
-
-@blueprint.get("/<int(max=2147483647):pk>/html")
-@owner_only
-async def html(pk: int) -> ResponseReturnValue:
-    """The HTML of the mail alone, for the frame on its page. 0 is the digest that would be created now."""
-    async with database.session() as db:
-        digest = await db.get(Digest, pk) or abort(404) if pk else None
-        written = await choosing.preview(db, digest)
-    return frames.mail(written.html.replace(written.link, f"{site().base_url}/digest/"))
 
 
 @blueprint.post("/<int(max=2147483647):pk>/test")

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
-from app.digest import batch
+from app.digest import batch, upcoming
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
@@ -30,6 +30,8 @@ async def next_round(digest_pk: int) -> Round:
     """The deliveries that are due now. Empty if the digest is paused, stopped, done or not yet due."""
     async with database.transaction() as db:
         digest = await db.get_one(Digest, digest_pk)
+        if digest.number is None:
+            await _begin(db, digest)
         await _tidy(db, digest_pk)
         if digest.state != State.SENDING or digest.next_try_at > datetime.now(UTC):
             return Round(digest.round, [])
@@ -56,6 +58,13 @@ async def end_round(digest_pk: int) -> timedelta | None:
             digest.state, digest.ended_at, digest.reason = State.DONE, now, ""
             return None
         return max(min(moments) - now, digest.next_try_at - now, MIN_INTERVAL)
+
+
+async def _begin(db: AsyncSession, digest: Digest) -> None:
+    """Give it its number: from now on it has a public page."""
+    await db.refresh(digest, with_for_update=True)
+    if digest.number is None and digest.state == State.SENDING:
+        digest.number = await upcoming.take_number(db)
 
 
 async def _tidy(db: AsyncSession, digest_pk: int) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import database
-from app.digest import batch, choosing, rounds, trouble
+from app.digest import batch, choosing, mails, rounds, trouble
 from app.digest.models import Digest
 from app.mail import DeliveryFailed, Outcome, current_mailer
 from jobs import Result, group, task
@@ -50,7 +50,7 @@ async def send_test(pk: int | None = None) -> None:
     """Mail digest *pk* to the owner only. By default the one that would be created now."""
     async with database.session() as db:
         digest = await db.get_one(Digest, pk) if pk is not None else None
-        written = await choosing.preview(db, digest)
+        written = await mails.of(db, digest)
     await current_mailer().send(written.as_test())
 
 

@@ -138,7 +138,7 @@ async def _values(app: Quart) -> dict[str, Any]:
         post = Post(title="First", text="Words", published_at=now)
         reminder = Reminder(account_id=alice.id, email=alice.email, text="Alice's own", date=now)
         subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
-        digest = Digest(run="run", state=DigestState.PAUSED)
+        digest = Digest(run="run", state=DigestState.PAUSED, number=1)
         consent = Consent(account_id=alice.id, email="bob@example.org")
         db.add_all([post, reminder, subscriber, digest, consent])
         await db.flush()
@@ -152,6 +152,7 @@ async def _values(app: Quart) -> dict[str, Any]:
             "consents.stop token": stop_url(consent, settings).rpartition("/")[2],
             "digest action": "pause",
             "digest pk": digest.id,
+            "issues number": digest.number,
             "playground name": next(iter(EXAMPLES)),
             "reminders pk": reminder.id,
             "subscribers pk": subscriber.id,

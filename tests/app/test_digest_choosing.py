@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.blog import Post
 from app.database import Database
-from app.digest import choosing, mails
+from app.digest import choosing, issues
 from app.digest.models import Delivery, Digest, DigestPost
 from app.subscribers.models import State
 from settings import Settings
@@ -28,7 +28,7 @@ async def site(settings: Settings, database: Database) -> AsyncIterator[DigestSi
 
 async def titles(site: DigestSite, pk: int) -> list[str]:
     async with site.database.session() as db:
-        return [post.title for post in await mails.posts_of(db, await db.get_one(Digest, pk))]
+        return [post.title for post in await issues.posts_of(db, await db.get_one(Digest, pk))]
 
 
 async def test_it_holds_what_was_published_and_in_no_digest_yet(site: DigestSite) -> None:

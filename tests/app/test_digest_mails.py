@@ -10,7 +10,7 @@ import pytest
 
 from app.blog.models import LONGEST_TEXT, Post
 from app.database import Database
-from app.digest import mails
+from app.digest import issues, mails
 from settings import ROOT, Settings
 from tests.app.digests import DigestSite, digest_site
 from tests.app.harm import ATTACKS
@@ -61,7 +61,7 @@ async def test_it_shows_title_beginning_and_a_link_for_each_post(site: DigestSit
     text, html, raw = await sent(site)
 
     base = site.app.extensions["settings"].base_url
-    assert site.smtp.accepted[0].message["Subject"] == "Weekly Digest"
+    assert site.smtp.accepted[0].message["Subject"] == "Weekly Digest: 给自己 🌱"
     assert f"\n\nSecond & last\n\nSome bold words\n\nRead More: {base}/posts/2-second-last\n" in text
     assert f"\n\n给自己 🌱\n\nSome bold words\n\nRead More: {base}/posts/1-" in text
     assert "Second & last" in html.text
@@ -204,4 +204,4 @@ def test_no_template_of_a_mail_marks_anything_as_safe() -> None:
 
 
 def test_a_post_keeps_enough_for_a_digest() -> None:
-    assert len(Post(title="x", text="字" * 2_000).beginning) >= mails.LONGEST_BEGINNING
+    assert len(Post(title="x", text="字" * 2_000).beginning) >= issues.LONGEST_BEGINNING

@@ -59,7 +59,7 @@ async def read(database: Database, pk: int) -> tuple[Digest, list[str]]:
         return await db.get_one(Digest, pk), list(steps)
 
 
-@pytest.mark.parametrize("path", ["/digest/", "/digest/1", "/digest/1/html", "/digest/0/html"])
+@pytest.mark.parametrize("path", ["/digest/", "/digest/1", "/digest/1/html", "/digest/0/html", "/digest/0/preview"])
 async def test_they_are_the_owner_s(app: Quart, alice: Visitor, visitor: Visitor, path: str) -> None:
     await begun(app)
 

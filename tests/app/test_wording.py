@@ -22,6 +22,7 @@ PAGES = {
     "/sign-in": "We email you a link that works once and expires in 10 minutes.",
     "/subscribe": "New posts by email, once a week.",
     "/privacy": "It does not track visits and loads nothing from other sites.",
+    "/issues/": "The weekly digest of Quarq, as its subscribers got it.",
     "/nowhere": "This page does not exist, or it is not yours.",
 }
 """What a stranger reads."""
@@ -40,6 +41,7 @@ OF_OWNER = {
     "/posts/new": "Markdown: **bold**, *italic*, # heading",
     "/digest/": "1 new post for 1 subscriber . It is sent every Saturday at 10:00 (UTC).",
     "/digest/run": "1 new post will be sent to 1 subscriber now. Sent emails cannot be recalled.",
+    "/digest/0/preview": "Preview of issue 2",
     "/subscribers": "The next digest goes to 1 subscriber on",
     "/playground/": "Each button runs the code above it on the workers of this site.",
     "/monitor/": "No worker is online, so no job starts. Start one with arq worker.WorkerSettings .",

@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from app import create_app
 from app.blog import Post
 from app.context import close, task_context
-from app.digest import choosing, mails, steering
+from app.digest import choosing, issues, mails, steering
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import start
 from app.mail import compose
@@ -153,17 +153,17 @@ async def by_recipe(here: Site) -> float:
     """What the recipe's task does for each reader: render, compose, connect, sign in, send, leave."""
     async with running(here, BY_RECIPE) as (_, pk):
         async with here.database.session() as db:
-            posts = await mails.posts_of(db, await db.get_one(Digest, pk))
+            issue = await issues.of(db, await db.get_one(Digest, pk))
             readers = (await db.scalars(select(Subscriber))).all()
         server = here.settings
         began = time.perf_counter()
         for reader in readers:
-            written = await mails.write(posts, 0)
+            written = await mails.write(issue)
             link = links.unsubscribe_url(reader, server)
             message = compose(
                 sender=server.smtp_from,
                 to=reader.email,
-                subject=mails.SUBJECT,
+                subject=written.subject,
                 text=written.text.replace(written.link, link),
                 html=written.html.replace(written.link, link),
                 headers=links.list_headers(reader, server),

@@ -1,0 +1,119 @@
+"""An issue of the digest as its readers see it: in their mail, and on its public page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from quart import url_for
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.blog import Post
+from app.blog.models import is_published
+from app.blog.words import beginning
+from app.context import site
+from app.digest import choosing, upcoming
+from app.digest.models import Digest, DigestPost
+from app.mail.message import FORBIDDEN
+from jobs.monitor_site.web import moments
+
+SUBJECT = "Weekly Digest"
+LONGEST_IN_SUBJECT = 80  # characters of the first title
+LONGEST_BEGINNING = 500
+NEWEST_FIRST = Post.published_at.desc(), Post.id.desc()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A post as an issue shows it, in plain text."""
+
+    title: str
+    beginning: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What an issue says."""
+
+    number: int | None
+    """None: its sending has not begun, so that it has no page."""
+    date: str
+    opening: str
+    entries: Sequence[Entry]
+    more: int
+    """How many further posts it only counts."""
+
+    @property
+    def subject(self) -> str:
+        return subject(self.entries[0].title if self.entries else "")
+
+    @property
+    def paragraphs(self) -> list[list[str]]:
+        """The opening text: paragraphs of lines."""
+        return paragraphs(self.opening)
+
+    @property
+    def url(self) -> str:
+        """Its public page; for one that has none the owner's page of the digests."""
+        if self.number is None:
+            return f"{site().base_url}/digest/"
+        return site().base_url + url_for("issues.show", _external=False, number=self.number)
+
+
+def subject(first_title: str) -> str:
+    """The subject of an issue: safe in a header, whatever the title holds."""
+    title = " ".join(FORBIDDEN.sub(" ", first_title).replace("=?", "= ?").split())
+    return f"{SUBJECT}: {beginning(title, LONGEST_IN_SUBJECT)}" if title else SUBJECT
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """A plain text as paragraphs of lines. Blank lines part them."""
+    lines = "\n".join(line.strip() for line in text.splitlines()).strip("\n")
+    return [part.split("\n") for part in re.split("\n{2,}", lines)] if lines else []
+
+
+def is_public() -> ColumnElement[bool]:
+    """For WHERE: issues whose sending has begun."""
+    return Digest.number.is_not(None)
+
+
+async def of(db: AsyncSession, digest: Digest) -> Issue:
+    """An issue with its posts in their present form, newest first, without unpublished ones."""
+    posts = await posts_of(db, digest)
+    return _issue(digest.number, digest.created_at, digest.opening, posts, digest.more)
+
+
+async def upcoming_one(db: AsyncSession) -> Issue:
+    """The issue that would be created now."""
+    choice = await choosing.choose(db)
+    posts = await db.scalars(select(Post).where(Post.id.in_(choice.shown)).order_by(*NEWEST_FIRST))
+    return _issue(None, datetime.now(UTC), await upcoming.opening(db), posts.all(), len(choice.more))
+
+
+async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:
+    """The posts that it shows."""
+    its_own = DigestPost.digest_id == digest.id, DigestPost.shown
+    query = select(Post).join(DigestPost, DigestPost.post_id == Post.id).where(*its_own, is_published())
+    return (await db.scalars(query.order_by(*NEWEST_FIRST))).all()
+
+
+async def withdrawn(db: AsyncSession, digest: Digest) -> int:
+    """How many of its posts are not published any more. Deleted ones do not count."""
+    its_own = DigestPost.digest_id == digest.id, DigestPost.shown
+    query = select(func.count()).select_from(DigestPost).join(Post, DigestPost.post_id == Post.id)
+    return await db.scalar(query.where(*its_own, ~is_published())) or 0
+
+
+def _issue(number: int | None, at: datetime, opening: str, posts: Sequence[Post], more: int) -> Issue:
+    day = moments.day(at, ZoneInfo(site().timezone))
+    return Issue(number, day, opening, [_entry(post) for post in posts], more)
+
+
+def _entry(post: Post) -> Entry:
+    address = site().base_url + url_for("blog.show", _external=False, **post.address)
+    return Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), address)
