@@ -27,6 +27,22 @@ from app.web.rate_limits import RateLimits
 from jobs.monitor_site.web import at_once, forms
 from settings import Settings
 
+BLUEPRINTS = (
+    health.blueprint,
+    metrics.blueprint,
+    blog.blueprint,
+    about.blueprint,
+    accounts.blueprint,
+    reminders.blueprint,
+    digest,
+    issues.blueprint,
+    subscribers,
+    playground.blueprint,
+    consents.blueprint,
+    privacy.blueprint,
+)
+"""The pages of each feature. The inbox has its own condition."""
+
 
 def create_app(settings: Settings | None = None) -> Quart:
     """The app with these settings, the environment's by default. Connects to nothing before it serves."""
@@ -45,18 +61,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     forms.prepare(app)
     template_words.prepare(app)
     error_pages.prepare(app)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(metrics.blueprint)
-    app.register_blueprint(blog.blueprint)
-    app.register_blueprint(about.blueprint)
-    app.register_blueprint(accounts.blueprint)
-    app.register_blueprint(reminders.blueprint)
-    app.register_blueprint(digest)
-    app.register_blueprint(issues.blueprint)
-    app.register_blueprint(subscribers)
-    app.register_blueprint(playground.blueprint)
-    app.register_blueprint(consents.blueprint)
-    app.register_blueprint(privacy.blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     if settings.embedded_mail:
         app.register_blueprint(inbox.blueprint)
 
