@@ -1,4 +1,4 @@
-"""What other features put into the feed, beside the posts."""
+"""What other features put into the feed, in addition to the posts."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ async def save_opening() -> ResponseReturnValue:
 @owner_only
 async def preview(pk: int) -> ResponseReturnValue:
     """The mail as mail programs show it, wide or on a phone, or as text. 0 is the digest that would be created now."""
-    look = request.args.get("as", "")
+    shown = request.args.get("as", "")
     written, number = await _written(pk)
     return await render_template(
         "digest/preview.html",
         pk=pk,
         number=number,
-        look=look if look in LOOKS else LOOKS[0],
+        look=shown if shown in LOOKS else LOOKS[0],
         written=written,
         text=written.text.replace(written.link, _instead()),
         sandbox=frames.SANDBOX,

@@ -1,6 +1,6 @@
 """The next issue: its number, and the opening text that the owner has written for it.
 
-Its one row is locked by whoever takes either, so that no number and no text is used twice.
+Its one row is locked by each transaction that takes either, so that no number and no text is used twice.
 """
 
 from __future__ import annotations
