@@ -32,7 +32,7 @@ def fence(language: str, containing: str) -> str:
 
 def without_what_varies(line: str) -> str:
     """Ids, moments, durations and the names of machines differ in each run."""
-    line = re.sub(r"(?<=command line on )\S+", "HOST", re.sub(r"[0-9a-f]{32}", "ID", line))
+    line = re.sub(r"\S+(?= \(command line\))", "WHO", re.sub(r"[0-9a-f]{32}", "ID", line))
     return re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d|\d+\.\d\d(?=s)", "TIME", line)
 
 

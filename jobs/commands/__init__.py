@@ -36,8 +36,11 @@ COMMANDS = [
     metavar="FILE",
     help="The same, from a file (- is the standard input): a password in the URL shows in no list of processes.",
 )
+@click.option("--as", "actor", default="", envvar="JOBS_ACTOR", metavar="NAME", help="Who you are, for the audit log.")
 @click.pass_context
-def commands(context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None) -> None:
+def commands(
+    context: click.Context, app: str | None, redis_url: str | None, redis_url_file: TextIO | None, actor: str
+) -> None:
     """Watch workers and jobs, and control them.
 
     Without -A and --redis-url, the Redis is that of worker.WorkerSettings, or REDIS_URL of the environment if
@@ -48,7 +51,7 @@ def commands(context: click.Context, app: str | None, redis_url: str | None, red
         if is_typed:
             raise click.UsageError("give --redis-url or --redis-url-file, not both")
         redis_url, is_typed = redis_url_file.read(10_000), True
-    context.obj = Target(app, redis_url, is_typed)
+    context.obj = Target(app, redis_url, is_typed, actor)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
@@ -14,10 +14,9 @@ from .. import monitor_site
 from ..client.result import Result
 from ..values.short_text import count
 from ..values.untrusted_text import printable
-from .frame import WHO, Answer, Body, Context
+from .frame import Answer, Body, Context
 from .values import local_zone
 
-MOST_GROUPS = 20  # Tasks and errors that are listed.
 _OPTIONS = (
     click.option("--where", metavar="QUERY", help="All that match, such as 'task:shop.* state:failed since:14:00'."),
     click.option("--dry-run", is_flag=True, help="With --where: only count them."),
@@ -49,17 +48,17 @@ async def _all(
     query, zone = monitor_site.parse(where), local_zone()
     made = await monitor_site.plan(context.redis, action, query, zone=zone, queue=queue, rate=rate)
     if dry_run or not made.jobs:
-        return Answer(made, list(_lines(made)), code=0 if made.jobs else 1)
-    click.echo("\n".join(map(printable, _lines(made))), err=True)
+        return Answer(made, made.lines, code=0 if made.jobs else 1)
+    click.echo("\n".join(map(printable, made.lines)), err=True)
     if not force:
         click.confirm(f"{action.capitalize()} {count(made.jobs, 'job')}?", abort=True, err=True)
-    run = await monitor_site.start(context.redis, made, WHO)
+    run = await monitor_site.start(context.redis, made, context.who)
     where_done = (
         f"A worker does it as {run}, and goes on" if run else "No live worker can do it: it is done here, and stops"
     )
     click.echo(f"{where_done} when this command ends.", err=True)
     if run is None:
-        await monitor_site.confirm(context.redis, made, WHO)
+        await monitor_site.confirm(context.redis, made, context.who)
     here = import_module("..contrib.bulk_run", __package__)  # a command without --where never imports it
     steps = here.carry_out(context.redis, made.id) if run is None else Result(run, context.redis).progress()
     with contextlib.suppress(TimeoutError), click.progressbar(length=made.jobs, label=action, file=sys.stderr) as bar:
@@ -71,17 +70,3 @@ async def _all(
     changed = f", {made.skipped:,} left alone, as they have changed since" if made.skipped else ""
     line = f"{run or 'Done here'}: {state}, {made.done - made.skipped:,} of {count(made.jobs, 'job')}{changed}"
     return Answer({**vars(made), "run": run, "state": state}, [line], code=int(made.done < made.jobs))
-
-
-def _lines(made: monitor_site.Plan) -> Iterator[str]:
-    yield f"{made.action}: {count(made.jobs, 'job')}{f' to {made.queue}' if made.queue else ''}"
-    for group in made.groups[:MOST_GROUPS]:
-        yield f"{group.jobs:8,}  {group.task}  {group.error}".rstrip()
-    if rest := made.groups[MOST_GROUPS:]:
-        yield f"{sum(group.jobs for group in rest):8,}  of {count(len(rest), 'other task')} or error"
-    for why, n in made.left_out.items():
-        yield f"{n:8,}  left out: {why}"
-    if made.more:
-        yield "More match than were looked at: the others need another run."
-    if made.rate:
-        yield f"At {made.rate} it takes {made.jobs * made.each_s:,.0f} s."

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import functools
+import getpass
 import importlib
 import importlib.util
 import json
+import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -26,7 +28,6 @@ from .values import names, seconds
 USAGE, UNAVAILABLE = 64, 69  # Exit codes, as in sysexits.h.
 PATIENCE_S = 5.0  # How long Redis may take to answer, unless -t is given.
 DEFAULT_APP = "worker.WorkerSettings"
-WHO = f"command line on {socket.gethostname()}"  # In the audit.
 T = TypeVar("T")
 
 _COLOURS = dict(SUCCESS="green", FAILURE="red", REVOKED="magenta", RETRY="yellow", STARTED="blue", OK="green")
@@ -46,6 +47,7 @@ class Target:
     app: str | None
     redis_url: str | None
     is_typed: bool  # Else it is REDIS_URL of the environment, and counts only where there are no settings.
+    actor: str = ""  # Who is at the keyboard, as they say.
 
     def open(self) -> tuple[JobsRedis, Any]:
         """The Redis, and the worker settings of `-A`: None if only an address was given."""
@@ -87,6 +89,7 @@ class Context:
     settings: Any
     timeout_s: float | None
     destination: tuple[str, ...]
+    who: str  # In the audit.
 
     async def workers(self) -> list[monitor.WorkerInfo]:
         """The live workers that are meant; Unavailable if there are none."""
@@ -108,8 +111,8 @@ class Context:
         return sorted({*known, *await monitor.queue_names(self.redis)})
 
     async def noted(self, what: str, target: str, doing: Callable[[], Awaitable[T]], summary: Callable[[T], str]) -> T:
-        """Do it, with an entry in the audit: done from this host, and the *summary* of the result."""
-        return await monitor.noted(self.redis, WHO, what, target, doing, summary)
+        """Do it, with an entry in the audit: who did it, and the *summary* of the result."""
+        return await monitor.noted(self.redis, self.who, what, target, doing, summary)
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,27 @@ def command_body(function: Body) -> Callable[..., int]:
     ) -> int:
         with errors_as_sentences():
             redis, settings = target.open()  # imports the application, before there is an event loop
-            answer = asyncio.run(_answer(Context(redis, settings, timeout, destination), function, own))
+            answer = asyncio.run(
+                _answer(Context(redis, settings, timeout, destination, _who(target.actor)), function, own)
+            )
         if answer is None:
             return 0
         answer.print(as_json, quiet)
         return answer.code
 
     return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), body)
+
+
+def _who(actor: str) -> str:
+    here = f"{_user()}@{socket.gethostname()}"
+    return f"{actor} (command line of {here})" if actor else f"{here} (command line)"
+
+
+def _user() -> str:
+    for login in (os.getlogin, getpass.getuser):  # who sits at the terminal, before whom sudo made of them
+        with contextlib.suppress(OSError, KeyError):
+            return login()
+    return str(os.getuid())
 
 
 async def _answer(context: Context, function: Body, own: Mapping[str, Any]) -> Answer | None:

@@ -23,6 +23,7 @@ from .query import Query
 
 TASK: Final = "jobs.bulk"
 MOST, BATCH = 100_000, 500  # Jobs that a plan looks at, and how many it asks about together.
+MOST_GROUPS = 20  # Tasks and errors that the command line lists.
 PLAN_KEPT_S, RUN_KEPT_S = 3_600, 7 * 86_400
 _WAITS, _ALIVE = ("PENDING", "RETRY"), ("PENDING", "RETRY", "STARTED")
 FITS: Final = {
@@ -63,6 +64,18 @@ class Plan:
         """The seconds for each job that its rate makes of it."""
         count, window_ms = stored_rate(self.rate).split() if self.rate else ("1", "0")
         return int(window_ms) / 1000 / float(count)
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it, for the command line."""
+        found = [f"{self.action}: {count(self.jobs, 'job')}{f' to {self.queue}' if self.queue else ''}"]
+        found += [f"{group.jobs:8,}  {group.task}  {group.error}".rstrip() for group in self.groups[:MOST_GROUPS]]
+        if rest := self.groups[MOST_GROUPS:]:
+            found.append(f"{sum(group.jobs for group in rest):8,}  of {count(len(rest), 'other task')} or error")
+        found += [f"{n:8,}  left out: {why}" for why, n in self.left_out.items()]
+        if self.more:
+            found.append("More match than were looked at: the others need another run.")
+        return [*found, f"At {self.rate} it takes {self.jobs * self.each_s:,.0f} s."] if self.rate else found
 
     @property
     def progress(self) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -322,6 +324,23 @@ async def test_control_quiet_and_shutdown(cli: Cli, connection: JobsRedis, start
     assert (await cli("status")).code == 69
 
 
+async def test_the_audit_has_the_person(cli: Cli, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = socket.gethostname()
+    monkeypatch.setattr(os, "getlogin", functools.partial(os.ttyname, -1))  # raises: there is no terminal
+    monkeypatch.setenv("LOGNAME", "ann")
+    await cli("control", "pause", "a")
+    monkeypatch.setattr(os, "getlogin", lambda: "ben")
+    await cli("control", "pause", "b")
+    monkeypatch.setenv("JOBS_ACTOR", "Carla")
+    await cli("control", "pause", "c")
+    await cli("--as", "Dora", "control", "pause", "d")
+
+    assert [row.who for row in (await audit(connection)).rows[::-1]] == [
+        f"ann@{here} (command line)", f"ben@{here} (command line)",
+        f"Carla (command line of ben@{here})", f"Dora (command line of ben@{here})",
+    ]  # fmt: skip
+
+
 async def test_each_action_leaves_a_line_in_the_audit(
     cli: Cli, connection: JobsRedis, start_online: StartOnline
 ) -> None:
@@ -343,7 +362,8 @@ async def test_each_action_leaves_a_line_in_the_audit(
 
     rows = (await audit(connection)).rows[::-1]
 
-    assert {row.who for row in rows} == {f"command line on {socket.gethostname()}"}
+    [who] = {row.who for row in rows}
+    assert who.endswith(f"@{socket.gethostname()} (command line)")
     assert [(row.what, row.target, row.result) for row in rows] == [
         ("retry", failed.id, f"runs as {failed.id}~2"),
         ("revoke", waiting.id, "revoked"),

@@ -21,6 +21,7 @@ NO_JSON = ["", "x", "5", '"x"', "null", "[", "[" * 100_000, '["\\ud800"]', f"[{'
 NO_APP = ["", "x", "no.such", "os.path", "1.2", "..", "a b.c", "json.decoder.JSONDecoder", "broken_settings.Settings"]
 WRONG = {
     "app": NO_APP,
+    "actor": [],
     "redis_url": ["", "x", "http://x", "redis://[", "redis://host:port", "redis://h:99999999"],
     "redis_url_file": ["/nonexistent", "/"],
     "timeout": [*NO_NUMBER, "-1"],
