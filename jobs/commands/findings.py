@@ -29,7 +29,8 @@ async def jobs_command(context: Context, words: tuple[str, ...], limit: int) -> 
         words_of = (row.id, when, row.state, f"{row.task or '?'}({row.args})", took, row.error)
         lines.append("  ".join(filter(None, words_of)))
     more = f", and more behind {time_text(page.looked_back_to)}" if page.looked_back_to else ""
-    return Answer(page.rows, lines, [f"{count(len(lines), 'job')}{more}."])
+    hint = "" if lines else await monitor_site.search_hint(context.redis, query)
+    return Answer(page.rows, lines, [f"{count(len(lines), 'job')}{more}.", *filter(None, [hint])])
 
 
 @click.command("errors")
@@ -48,7 +49,7 @@ async def errors_command(
     """What failed, a line for each group of attempts that failed in the same way; or one with its latest jobs."""
     if (to is not None and error_id is None) or (above and to != "ignored"):
         raise click.UsageError("--resolve, --ignore and --reopen go with an ID, --above with --ignore")
-    window = monitor_site.span_of(since, await monitor.now(context.redis))
+    window = monitor_site.span_of(since, await monitor.now(context.redis), local_zone())
     if error_id is None:
         found = await monitor_site.errors(context.redis, since=window, state=state, sort=sort)
         lines = [f"{one.id}  {one.count:,}  {_line(one)}" for one in found]
@@ -85,7 +86,7 @@ async def queues_command(context: Context) -> Answer:
 @command_body
 async def tasks_command(context: Context, sort: str, since: str) -> Answer:
     """Every task: its jobs, how long they ran, and its share of all run time. --sort shows the most of it first."""
-    span = monitor_site.span_of(since, await monitor.now(context.redis))
+    span = monitor_site.span_of(since, await monitor.now(context.redis), local_zone())
     found = await monitor_site.tasks(context.redis, max(round(span.total_seconds() / 60), 1), sort)
     return Answer(found, [one.line for one in found])
 

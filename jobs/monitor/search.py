@@ -35,14 +35,13 @@ class Page(Generic[Row]):
     """Some rows of a list. `next` is the cursor of the page after this one; '' if there is no more.
 
     `looked_back_to`, of jobs: the time of the last one that was looked at, if there are more: its end, or its due time.
+    `sorted_of`: how many matches were sorted, if an index alone could not: of more if it says how far it looked.
     """
 
     rows: list[Row]
     next: str = ""
     looked_back_to: datetime | None = None
-    sorted_of: int = (
-        0  # How many matches were sorted, if an index alone could not: of more if it says how far it looked.
-    )
+    sorted_of: int = 0
 
 
 async def find(

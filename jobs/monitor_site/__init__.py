@@ -25,6 +25,7 @@ Scripts and styles are files in `static/`: the policy refuses inline ones. Nothi
 nothing but the viewer's name and zone is known of people.
 """
 
+from .argument_names import search_hint
 from .bulk_plan import Plan, plan, read_plan
 from .bulk_start import confirm, start
 from .editable_call import run_again
@@ -53,6 +54,6 @@ __all__ = [
     "JobStack", "LongRun", "LostWorker", "Overview", "Part", "Place", "Plan", "Query", "Range", "Step", "StepTimes",
     "TaskInfo", "Timeline", "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error",
     "errors", "every", "history", "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview", "parse",
-    "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "span_of", "stacks", "start", "summed",
-    "tasks", "timeline", "times_of", "totals_between", "versions", "workflows",
+    "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "search_hint", "span_of", "stacks",
+    "start", "summed", "tasks", "timeline", "times_of", "totals_between", "versions", "workflows",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from ...errors import WrongValue
 from ...monitor.search import row_of
 from ...values.short_text import cut
 from .. import job_count, live, request_args, shell
+from ..argument_names import search_hint
 from ..options import redis
 from ..query import Query, Term, parse
 from ..routes import blueprint
@@ -58,6 +59,7 @@ async def jobs() -> ResponseReturnValue:
         }
         now = (await shell.reading()).overview
         long_runs = {run.id: run for run in now.long_runs}
+        words["hint"] = "" if page.rows or live.is_stream() else await search_hint(redis(), query)
         return words | {"now": now, "long_runs": long_runs, "count": await _count(wanted, page, cursor)}
 
     return await live.page("monitor/jobs.html", look)

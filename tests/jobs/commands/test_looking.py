@@ -28,6 +28,17 @@ async def _state(result: Any, state: str) -> None:
     await wait_until(reached, f"{result} to be {state}")
 
 
+async def test_an_argument_that_no_task_has_is_said(cli: Cli, start_online: StartOnline) -> None:
+    await start_online()
+    said = await cli("jobs", "customer_id:4711", "task:tests.log")
+    begin = "No task has an argument customer_id: there are "
+    assert said.lines[0] == "0 jobs."
+    assert said.lines[1].startswith(begin)
+    assert said.lines[1].endswith(".customer_id:4711")
+    [name, *_] = said.lines[1].removeprefix(begin).partition(".")[0].split(", ")
+    assert (await cli("jobs", f"{name}:4711", "task:tests.log")).lines == ["0 jobs."]
+
+
 async def test_status(cli: Cli, start_online: StartOnline) -> None:
     first = await start_online()
     one = await cli("status")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +64,7 @@ def test_a_burst_is_no_growth(before: int, burst: int, took: float, drains: floa
         ((900, 600, 300), False, "drains in "),
         ((40, 40, 40), False, "steady"),
         ((), False, "too new to tell"),
-        ((8, 16, 24), True, "paused by command line on "),
+        ((8, 16, 24), True, " (command line) since 2"),
     ],
 )
 async def test_a_queue_says_where_it_goes(
@@ -137,6 +139,21 @@ async def test_the_time_that_tasks_take_is_not_counted_again_as_that_of_workflow
         assert [line for line in others if line.startswith("jobs.workflow:")] == [
             "jobs.workflow: 18 succeeded, 0 failed, -, 0% of run time"
         ]
+
+
+async def test_a_time_of_day_is_local(connection: JobsRedis, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    await note_depths(connection, *[0] * 30)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        ten_ago = datetime.now() - timedelta(minutes=10)
+        found = (await cli("tasks", "--since", f"{ten_ago:%H:%M}", "--json")).json
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    [nap] = [one for one in found if one["name"] == "tests.nap"]
+    assert 9 * 30 <= nap["count"]["states"]["SUCCESS"] <= 12 * 30
 
 
 async def test_the_first_worker_of_a_version_marks_it(

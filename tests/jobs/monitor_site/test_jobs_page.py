@@ -86,6 +86,7 @@ async def test_rows_stay_where_a_search_ended_before_it_had_found_them_again(
         for text in ("needle 1", *["hay"] * 6, "needle 2"):
             await (await echo.delay(text)).get(timeout=10)
         monkeypatch.setattr(search, "RECORDS_PER_STEP", 2)
+        monkeypatch.setitem(monitor.find.__kwdefaults__, "patience_s", 10)
         await page.goto(f"{served}/jobs?q=needle")
         both = await keys_of(page)
         assert len(both) == 2
