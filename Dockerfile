@@ -7,7 +7,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data
 COPY requirements-site.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-site.lock
 
-COPY settings.py settings_readers.py worker.py ./
+COPY email_addresses.py settings.py settings_readers.py worker.py ./
 COPY jobs jobs
 COPY app app
 

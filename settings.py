@@ -11,15 +11,15 @@ import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from email.headerregistry import Address
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import email_addresses
 from settings_readers import (
     days,
     email_address,
+    host_name,
     language_code,
     long_secret,
     name_list,
@@ -29,6 +29,7 @@ from settings_readers import (
     rate,
     redis_address,
     sender,
+    site_name,
     sql_address,
     text_line,
     trace_address,
@@ -77,13 +78,13 @@ class Settings:
     queues: tuple[str, ...] = setting(
         ("mail", "default", "digest"), name_list, "Queues this worker serves, in this order"
     )
-    site_name: str = setting("Quarq", text_line, "Name of the site, in pages and mails")
+    site_name: str = setting("Quarq", site_name, "Name of the site, in pages and mails")
     site_lang: str = setting("en", language_code, "Language of the site's content")
     timezone: str = setting("UTC", zone_name, "The site's time zone")
     owner_email: str = setting(
         "owner@localhost", email_address, "Address of the owner, who writes posts and sees the monitor"
     )
-    smtp_server: str = setting("", text_line, "Mail server; if empty, mail is caught and shown under `/inbox`")
+    smtp_server: str = setting("", host_name, "Mail server; if empty, mail is caught and shown under `/inbox`")
     smtp_port: int = setting(0, port_number, "Port of the mail server; 587, 465 or 25 by `SMTP_TLS` if empty")
     smtp_user: str = setting("", text_line, "Login at the mail server, if it needs one")
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
@@ -144,8 +145,8 @@ class Settings:
     @property
     def sender(self) -> str:
         """The sender of all mail, with the name of the site if SMTP_FROM has none."""
-        name, address = parseaddr(self.smtp_from)
-        return str(Address(name or self.site_name, addr_spec=address))
+        name, address = email_addresses.split(self.smtp_from)
+        return email_addresses.joined(name or self.site_name, address)
 
     @property
     def embedded_redis(self) -> bool:

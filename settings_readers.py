@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from email.utils import parseaddr
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import email_addresses
 from jobs import BadRedisURL, RedisURL
 
 
 def text_line(value: str) -> str:
-    if any(ord(character) < 32 for character in value):
+    if email_addresses.FORBIDDEN.search(value):
         raise ValueError("holds a line break or control character: put it on one line")
     return value
 
@@ -74,7 +74,17 @@ def web_address(value: str) -> str:
     found = address("http", "https")(value).rstrip("/")
     if found.count("/") > 2 or set(found) & set("?#@"):
         raise ValueError("says too much: give only http(s)://, the host and maybe a port")
-    return found
+    parts = urlsplit(found)
+    host = host_name(parts.hostname or "")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{parts.port}' * bool(parts.port)}"
+
+
+def host_name(value: str) -> str:
+    """The name of a host, in A-labels, or its number."""
+    try:
+        return email_addresses.ascii_host(text_line(value).strip("[]"))
+    except email_addresses.AddressRefused:
+        raise ValueError("is not the name of a host: use one like mail.example.org, without a port") from None
 
 
 def trace_address(value: str) -> str:
@@ -95,14 +105,27 @@ port_number = whole_number(1, 65535, "a port")
 days = whole_number(1, 3650, "a number of days")
 proxies = whole_number(0, 10, "a number of proxies")
 rate = whole_number(1, 10_000, "a rate")
-email_address = like(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", "is not one email address: write it like name@example.org")
 language_code = like(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language: use a code like en, de or zh-Hans")
 
 
 def sender(value: str) -> str:
     """An email address, or `Name <address>`."""
-    email_address(parseaddr(text_line(value))[1])
-    return value
+    return _parsed(email_addresses.parse_sender, value)
+
+
+def email_address(value: str) -> str:
+    return _parsed(email_addresses.parse, value).lower()
+
+
+def site_name(value: str) -> str:
+    return _parsed(email_addresses.check_name, value)
+
+
+def _parsed(parse: Callable[[str], str], value: str) -> str:
+    try:
+        return parse(text_line(value))
+    except email_addresses.AddressRefused as error:
+        raise ValueError(f"cannot be used in mail. {error}") from None
 
 
 def zone_name(value: str) -> str:

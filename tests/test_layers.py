@@ -15,11 +15,12 @@ from tests.floors import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
-    "settings_readers": {"jobs"},  # they read a Redis address as the library does
-    "settings": {"settings_readers"},
+    "email_addresses": {"jobs"},
+    "settings_readers": {"jobs", "email_addresses"},  # they read a Redis address as the library does
+    "settings": {"settings_readers", "email_addresses"},
     "jobs": set[str](),  # a library: it is given its Redis, it never looks for one
     "pytest_quarq_jobs": set[str](),  # it imports the library by name, when a fixture is asked for
-    "app": {"jobs", "settings"},
+    "app": {"jobs", "settings", "email_addresses"},
     "worker": {"app", "jobs", "settings"},
 }
 PUBLIC = ("jobs", "jobs.monitor", "jobs.monitor_site", "jobs.monitor_site.web", "jobs.contrib")

@@ -60,7 +60,7 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
         (
             "OWNER_EMAIL",
             "a@a.org, b@b.org",
-            "OWNER_EMAIL='a@a.org, b@b.org' is not one email address: write it like name@example.org",
+            "OWNER_EMAIL='a@a.org, b@b.org' cannot be used in mail. Enter one email address only.",
         ),
         ("UNCONFIRMED_DAYS", "0", "UNCONFIRMED_DAYS='0' is not a number of days: use a whole number from 1 to 3650"),
         ("SMTP_TLS", "ssl", "SMTP_TLS='ssl' is not known: use one of starttls, tls, none"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr
-from functools import cache
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -44,13 +42,8 @@ def parse_address(typed: str, settings: Settings) -> str:
 
 
 def owner_address(settings: Settings) -> str:
-    """The address in OWNER_EMAIL, which may be written `Name <address>`."""
-    return _bare(settings.owner_email)
-
-
-@cache  # every page asks whether the account is the owner's
-def _bare(written: str) -> str:
-    return address.parse(parseaddr(written)[1]).lower()
+    """The address in OWNER_EMAIL."""
+    return settings.owner_email
 
 
 async def account_number(db: AsyncSession, email: str) -> int | None:

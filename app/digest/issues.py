@@ -18,7 +18,7 @@ from app.blog.words import beginning
 from app.context import site
 from app.digest import choosing, upcoming
 from app.digest.models import Digest, DigestPost
-from app.mail.message import FORBIDDEN
+from email_addresses import FORBIDDEN
 from jobs.monitor_site.web import moments
 
 SUBJECT = "Weekly Digest"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from quart import current_app
 
-from app.mail import smtp
+from app.mail import address, smtp
 from app.mail.failures import DeliveryFailed, Outcome
 from app.mail.message import Parcel
 from settings import Settings
@@ -47,7 +47,7 @@ class Mailer:
                 password=settings.smtp_password,
                 tls=settings.smtp_tls,
                 socket_path=settings.smtp_socket if settings.embedded_mail else None,
-                local_hostname=urlsplit(settings.base_url).hostname or "localhost",
+                local_hostname=address.literal(urlsplit(settings.base_url).hostname or "localhost"),
             ),
             sender=settings.sender,
         )

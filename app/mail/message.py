@@ -12,8 +12,10 @@ from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Any
+
+from email_addresses import FORBIDDEN, split
 
 # Characters. A line of an SMTP message has at most 998 bytes, and encoded words take up to 12 per character.
 MAX_HEADER = 250
@@ -39,8 +41,6 @@ class Wire(EmailPolicy):
 
 WIRE = Wire(linesep="\r\n", max_line_length=998, cte_type="7bit")
 
-# Control characters (C0, DEL, C1), the Unicode line and paragraph separators, lone surrogates.
-FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 HEADER_NAME = re.compile(rb"([!-9;-~]+):[ \t]")
 
@@ -64,7 +64,7 @@ def compose(
     *to* is an address that `app.mail.address.parse` has returned. *headers* are further headers in ASCII,
     each kept on one line. HeaderRefused: a value is invalid in a header.
     """
-    name, sender_address = parseaddr(checked("From", sender))
+    name, sender_address = split(checked("From", sender))
     message = EmailMessage(policy=WIRE)
     fields: dict[str, str | Address] = {
         "From": Address(name, addr_spec=plain_address(sender_address)),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from quart import render_template
 
 from app.context import site
+from app.mail.address import literal
 from app.mail.mailer import current_mailer
 from app.mail.message import compose
 
@@ -55,4 +56,5 @@ def message_id(key: str) -> str:
 
 def mail_domain() -> str:
     """The domain of Message-IDs."""
-    return urlsplit(site().base_url).hostname or "localhost"
+    host = urlsplit(site().base_url).hostname or "localhost"
+    return literal(host) if ":" in host else host

@@ -13,10 +13,10 @@ from app import database
 from app.accounts import Account
 from app.context import site
 from app.mail import write
-from app.mail.message import FORBIDDEN
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
+from email_addresses import FORBIDDEN
 
 MOST_SHOWN = 20
 """Missed reminders in one mail. It counts the rest."""

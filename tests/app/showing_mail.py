@@ -1,12 +1,21 @@
-"""The HTML of a mail as a tree, with the styles that hold where a text is."""
+"""What a mail shows: its sender, and its HTML as a tree, with the styles that hold where a text is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import parseaddr
 from html.parser import HTMLParser
 
 EMPTY = {"meta", "br"}
+
+
+def sender_of(wire: bytes) -> tuple[str, str]:
+    """Name and address. Python 3.11's newer parser keeps the blanks between the encoded words of a name."""
+    name, address = parseaddr(str(message_from_bytes(wire.replace(b"\r\n", b"\n"))["From"]))
+    return str(make_header(decode_header(name))), address
 
 
 class Element:

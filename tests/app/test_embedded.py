@@ -254,7 +254,7 @@ async def slow_job(make_site: MakeSite, tmp_path: Path) -> tuple[RunningSite, Pa
     code.mkdir()
     for name in ("app", "jobs"):
         (code / name).symlink_to(ROOT / name)
-    for name in ("settings.py", "settings_readers.py"):
+    for name in ("email_addresses.py", "settings.py", "settings_readers.py"):
         shutil.copy(ROOT / name, code)
     (code / "worker.py").write_text(WORKER)
     site = await make_site(code=code).start()

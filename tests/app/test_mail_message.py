@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from email import message_from_bytes, policy
-from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from app.mail import HeaderRefused, compose
 from app.mail.message import pack, to_bytes
 from tests.app.harm import BCC, POISON
+from tests.app.showing_mail import sender_of
 
 
 def mail(subject: str = "Your reminder", **changes: object) -> EmailMessage:
@@ -150,12 +150,6 @@ def test_a_header_that_programs_read_is_ascii() -> None:
             mail(headers={name: "<每周.example.org>"})
     with pytest.raises(HeaderRefused, match="Message-ID"):
         mail(message_id="<提醒@example.org>")
-
-
-def sender_of(wire: bytes) -> tuple[str, str]:
-    """Name and address. Python 3.11's newer parser keeps the blanks between the encoded words of a name."""
-    name, address = parseaddr(str(message_from_bytes(wire.replace(b"\r\n", b"\n"))["From"]))
-    return str(make_header(decode_header(name))), address
 
 
 def header_lines(wire: bytes) -> list[bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("faults.toml")
-CODE = ("jobs", "app", "settings.py", "settings_readers.py", "worker.py")
+CODE = ("jobs", "app", "email_addresses.py", "settings.py", "settings_readers.py", "worker.py")
 OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
 ENDINGS = {".py", ".lua", ".html", ".txt"}
 
