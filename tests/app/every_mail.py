@@ -11,8 +11,8 @@ from app.accounts import mails as accounts
 from app.accounts.links import make_link
 from app.blog import Post
 from app.context import site
-from app.digest import choosing
 from app.digest import mails as digests
+from app.digest import upcoming
 from app.digest.models import Digest
 from app.mail import current_mailer
 from app.reminders import mails as reminders
@@ -67,7 +67,8 @@ async def send_all() -> AsyncIterator[str]:
         await send(await reminders.missed(missed, alice))
         yield "reminders/mails/missed"
     async with database.session() as db:
-        written = await choosing.preview(db, None)
+        await upcoming.save_opening(db, f"{HARD}\n\nSecond <p>aragraph")
+        written = await digests.of(db, None)
     await send(digests.copy(written.letter(), confirmed, "<1@example.org>"))
     yield "digest/mails/digest"
     await send(written.as_test())
