@@ -11,6 +11,7 @@ from quart import Quart
 
 from app import logs
 from app.accounts.tasks import send_sign_in_link
+from app.blog.tasks import render_again
 from app.context import close, task_context
 from app.digest.recovery import keep_recovering
 from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
@@ -38,6 +39,7 @@ TASKS = (
     send_confirmation,
     send_overdue,
     erase_old,
+    render_again,
     log,
     multiply,
     total,
@@ -74,6 +76,7 @@ def schedules(settings: Settings) -> list[crontab | every]:
         weekly(digest, settings.timezone),
         every(send_overdue, timedelta(minutes=1)),
         every(erase_old, timedelta(hours=1)),
+        every(render_again, timedelta(minutes=1)),
     ]
 
 

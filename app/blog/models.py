@@ -9,8 +9,9 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, Index, String, Text, and_
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from app.blog import markdown, words
-from app.blog.rendering import LONGEST_BEGINNING, Rendered, render_here
+from app.blog import markdown
+from app.blog.markdown import searching, shortening
+from app.blog.rendering import LONGEST_BEGINNING, RENDERER, Rendered, render_here
 from app.database import Model
 
 LONGEST_TITLE = 200  # characters
@@ -38,6 +39,10 @@ class Post(Model):
     """The text as HTML, sanitised when it was saved."""
     beginning: Mapped[str] = mapped_column(String(LONGEST_BEGINNING))
     """The words of the first paragraph, as plain text."""
+    renderer: Mapped[int] = mapped_column(server_default="0")
+    """The RENDERER of app/blog/rendering.py that made the HTML."""
+    words: Mapped[str] = mapped_column(Text, server_default="")
+    """The words of the title, a newline, and those of the text, as `searching.words()` makes them."""
     published_at: Mapped[datetime | None]
     """When it was or will be published. None for a draft."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
@@ -49,14 +54,19 @@ class Post(Model):
     @validates("title")
     def _title_is_set(self, key: str, title: str) -> str:
         title = " ".join(markdown.printable(title).split())
-        self.slug = words.slug(title)
+        self.slug = shortening.slug(title)
+        self._set_words(title, (self.words or "").partition("\n")[2])
         return title
 
     @validates("text")
     def _text_is_set(self, key: str, text: str) -> str:
         rendered = text if isinstance(text, Rendered) else render_here(markdown.printable(text))
-        self.html, self.beginning = rendered.html, rendered.beginning
+        self.html, self.beginning, self.renderer = rendered.html, rendered.beginning, RENDERER
+        self._set_words(self.title or "", rendered.words)
         return str(rendered)
+
+    def _set_words(self, title: str, of_text: str) -> None:
+        self.words = f"{' '.join(searching.words(title))}\n{of_text}"
 
     @property
     def body(self) -> Markup:

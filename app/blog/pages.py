@@ -15,8 +15,9 @@ from app.accounts import public
 from app.accounts.access import is_owner
 from app.blog import markdown
 from app.blog.feed import feed_sources
+from app.blog.markdown.shortening import beginning
 from app.blog.models import Post, is_published
-from app.blog.words import beginning
+from app.blog.reading import neighbours
 from app.context import site
 from jobs.monitor_site.web.headers import CONTENT_SECURITY_POLICY
 
@@ -25,6 +26,7 @@ IN_FEED = 20
 MOST_IN_FEED = 1_000_000
 """Characters of HTML. Older posts beyond it are in the feed with only their first words."""
 WITH_PICTURES = CONTENT_SECURITY_POLICY.replace("img-src 'self'", "img-src 'self' https:")
+NEWEST_FIRST = (Post.published_at.desc(), Post.id.desc())
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 blueprint = Blueprint("blog", __name__, template_folder="templates")
@@ -35,8 +37,8 @@ blueprint.add_app_template_filter(beginning, "beginning")
 @public
 async def index() -> ResponseReturnValue:
     """The published posts, newest first."""
-    page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
-    query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
+    page = page_number()
+    query = select(Post).where(is_published()).order_by(*NEWEST_FIRST)
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
         untouched = not posts and page == 1 and await db.scalar(select(Post.id).limit(1)) is None
@@ -54,13 +56,14 @@ async def show(pk: int, slug: str = "") -> ResponseReturnValue:
     """One post, found by its id. Redirects from a wrong or old slug. Only the owner sees drafts."""
     async with database.session() as db:
         post = await db.get(Post, pk)
+        older, newer = await neighbours(db, post) if post else (None, None)
     if post is None or (post.state != "published" and not is_owner(g.account)):
         abort(404)
     if slug != post.slug:
         # Not a permanent redirect: browsers would cache it, and loop once the title is changed back.
         return redirect(url_for("blog.show", **post.address), 302)
     address = site().base_url + url_for("blog.show", **post.address)
-    page = await render_template("blog/show.html", post=post, address=address)
+    page = await render_template("blog/show.html", post=post, address=address, older=older, newer=newer)
     return page, {"Content-Security-Policy": WITH_PICTURES}
 
 
@@ -68,7 +71,7 @@ async def show(pk: int, slug: str = "") -> ResponseReturnValue:
 @public
 async def feed() -> ResponseReturnValue:
     """The newest posts for feed readers, whole up to a megabyte. Answers 304 to a reader that has them already."""
-    query = select(Post).where(is_published()).order_by(Post.published_at.desc(), Post.id.desc())
+    query = select(Post).where(is_published()).order_by(*NEWEST_FIRST)
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(IN_FEED)))
         others = [entry for source in feed_sources(current_app) for entry in await source(db)]
@@ -78,6 +81,11 @@ async def feed() -> ResponseReturnValue:
     response = Response(markdown.printable(text), mimetype="application/atom+xml")  # for rows of every release
     await response.add_etag()
     return await response.make_conditional(request)
+
+
+def page_number() -> int:
+    """Which page of a list is asked for."""
+    return min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
 
 
 def _for_elsewhere(posts: Sequence[Post]) -> dict[int, str]:

@@ -7,9 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from app.blog import markdown, words
+from app.blog import markdown
+from app.blog.markdown import shortening
 from jobs.monitor_site.web.messages import Refused
 
+RENDERER = 1
+"""Raise it when the same text becomes other HTML: workers then render the stored posts again."""
 LONGEST_BEGINNING = 1_000
 PATIENCE_S = 20
 """Seconds. The process has 2 s of CPU time, and on a busy machine it may wait for them."""
@@ -20,30 +23,32 @@ class TextRefused(Refused):
 
 
 class Rendered(str):
-    """A text in Markdown, with its HTML and the words of its first paragraph."""
+    """A text in Markdown, with its HTML, the words of its first paragraph, and those by which it is found."""
 
-    __slots__ = ("beginning", "html")
+    __slots__ = ("beginning", "html", "words")
 
     html: str
     beginning: str
+    words: str
 
     @classmethod
-    def of(cls, text: str, html: str, first_words: str) -> Rendered:
+    def of(cls, text: str, html: str, first_words: str, found_by: str) -> Rendered:
         rendered = cls(text)
         rendered.html = html
-        rendered.beginning = words.beginning(first_words, LONGEST_BEGINNING)
+        rendered.beginning = shortening.beginning(first_words, LONGEST_BEGINNING)
+        rendered.words = found_by
         return rendered
 
 
 def render_here(text: str) -> Rendered:
     """Render in this process, without limits. Only for trusted texts. ValueError: over a megabyte of HTML."""
-    return Rendered.of(text, markdown.html(text), markdown.first_words(text))
+    return Rendered.of(text, *markdown.derived(text))
 
 
 async def render(text: str) -> Rendered:
     """Render in a separate process. TextRefused if that takes over 2 s of CPU time or yields over 1 MB of HTML."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", str(Path(markdown.__file__))),
+        *(sys.executable, "-I", str(Path(markdown.__file__).with_name("__main__.py"))),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -63,5 +68,4 @@ async def render(text: str) -> Rendered:
             "This text takes too long to render, or its page would exceed 1 MB. The usual cause is "
             "many repeated brackets, links or references: remove some.",
         )
-    html, first_words = json.loads(written)
-    return Rendered.of(text, html, first_words)
+    return Rendered.of(text, *json.loads(written))

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.blog import Post
+from app.blog.markdown.shortening import beginning
 from app.blog.models import is_published
-from app.blog.words import beginning
 from app.context import site
 from app.digest import choosing, upcoming
 from app.digest.models import Digest, DigestPost

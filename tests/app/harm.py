@@ -62,7 +62,9 @@ class Harm(HTMLParser):
         if tag not in markdown.ALLOWED:
             self.found.append(tag)
         for name, value in attrs:
-            if name not in {"href", "src", "alt", "title", "class", "start", "rel", "tabindex", "dir"}:
+            if name == "id" and (value or "").startswith("section-"):
+                continue
+            if name not in {"href", "src", "alt", "title", "class", "start", "rel", "tabindex", "dir", "aria-label"}:
                 self.found.append(name)
             scheme = (value or "").partition(":")[0].strip().lower() if ":" in (value or "") else "https"
             if name in ("href", "src") and scheme not in ("http", "https", "mailto"):

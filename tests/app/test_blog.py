@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
 import pytest
 from quart import Quart
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app.blog import Post
 from app.blog.rendering import render_here
@@ -29,6 +30,11 @@ async def publish(app: Quart, *titles: str, text: str = "Words", ago: timedelta 
         db.add_all(posts)
         await db.commit()
     return posts
+
+
+async def all_posts(app: Quart) -> list[Post]:
+    async with app.extensions["database"].session() as db:
+        return list(await db.scalars(select(Post)))
 
 
 async def read_feed(visitor: Visitor) -> ElementTree.Element:
@@ -145,6 +151,29 @@ async def test_a_post_that_waits_appears_at_its_moment(app: Quart, visitor: Visi
         await db.commit()
 
     assert (await visitor.get(f"/posts/{post.id}-soon")).status_code == 200
+
+
+async def test_a_post_leads_to_the_ones_before_and_after_it(app: Quart, visitor: Visitor, owner: Visitor) -> None:
+    _, middle, _ = await publish(app, "Newer", "Middle", "Older")
+    await publish(app, "Waits", ago=timedelta(hours=-1))
+    async with app.extensions["database"].session() as db:
+        at = middle.published_at
+        db.add_all([Post(title="Twin", text="x", published_at=at), Post(title="Draft", text="x")])
+        await db.commit()
+
+    seen = {}
+    for title in ("Newer", "Twin", "Middle", "Older", "Draft"):
+        [pk] = [post.id for post in await all_posts(app) if post.title == title]
+        await owner.get(f"/posts/{pk}-{title.lower()}")
+        seen[title] = {rel: to for rel, to in re.findall(r'rel="(prev|next)" href="/posts/\d+-(\w+)"', owner.text)}
+
+    assert seen == {
+        "Newer": {"prev": "twin"},
+        "Twin": {"next": "newer", "prev": "middle"},
+        "Middle": {"next": "twin", "prev": "older"},
+        "Older": {"next": "middle"},
+        "Draft": {},
+    }
 
 
 async def test_pages_for_readers_set_no_cookie(app: Quart, visitor: Visitor) -> None:

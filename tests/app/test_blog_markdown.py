@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from html import unescape
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.blog import Post, markdown, words
+from app.blog import Post, markdown
+from app.blog.markdown import colours, shortening
 from tests.app.harm import ATTACKS, Harm
 
 
@@ -32,14 +36,14 @@ def test_html_that_reached_the_sanitiser_would_not_pass_it(attack: str) -> None:
 def test_what_is_meant_is_kept() -> None:
     text = (
         "**b** *i* ~~s~~ `c` [l](/about 't') <https://a.example> ![p](https://a.example/p.png)\n\n"
-        "> q\n\n3. three\n\n---\n\n| a |\n|---|\n| 1 |\n\n```py\nx < 1\n```\n"
+        "> q\n\n3. three\n\n---\n\n| a |\n|---|\n| 1 |\n\n```py\nx in y\n```\n"
     )
 
     html = markdown.html(text)
 
     for part in ("<strong>b", "<em>i", "<s>s", "<code>c", 'href="/about" title="t"', 'href="https://a.example"',
                  'src="https://a.example/p.png" alt="p"', "<blockquote", '<ol start="3"', "<hr>", "<td>1",
-                 'class="language-py">x &lt; 1'):  # fmt: skip
+                 'class="language-py">x <span class="k">in</span> y'):  # fmt: skip
         assert part in html, part
 
 
@@ -57,6 +61,67 @@ def test_headings_stand_below_the_title_and_skip_no_level(text: str, tags: str) 
     html = markdown.html(text)
 
     assert [part[:2] for part in html.split("<") if part[:1] == "h"] == tags.split()
+
+
+def test_each_heading_has_an_anchor_of_its_own() -> None:
+    html = markdown.html("# Main\n# Main\n# Main 2\n# *字* `x`\n# !\n# <b>")
+
+    ids = re.findall(r'id="([^"]*)"', html)
+    links = [unquote(link) for link in re.findall(r'href="#([^"]*)"', html)]
+    assert ids == links
+    assert ids == [f"section-{name}" for name in ("main", "main-2", "main-2-2", "字-x", "5", "b")]
+
+
+@given(st.lists(st.sampled_from(["a", "A", "a 2", "字", "!", "**a**", "a-2"]), max_size=12))
+def test_anchors_are_never_given_twice(headings: list[str]) -> None:
+    ids = re.findall(r'id="([^"]*)"', markdown.html("\n".join(f"# {heading}" for heading in headings)))
+
+    assert len(set(ids)) == len(headings)
+
+
+@pytest.mark.parametrize(
+    ("text", "directions"),
+    [
+        ("- שלום\n- hello\n- 1. 字", "rtl ltr ltr ltr"),
+        ("- **123 שלום** hello\n\n- hello", "rtl ltr"),
+        ("- 123\n  - ابجد", "rtl rtl"),
+        ("> 1\n>\n> مرحبا\n\n> a", "rtl ltr"),
+        ("- 1\n- !", ""),
+        ("- ![x](/a)", ""),
+    ],
+)
+def test_the_first_letter_decides_where_a_bullet_is(text: str, directions: str) -> None:
+    assert re.findall(r'<(?:li|blockquote) dir="(\w+)"', markdown.html(text)) == directions.split()
+
+
+@pytest.mark.parametrize("language", sorted(colours.LANGUAGES))
+def test_every_known_language_keeps_each_character_of_its_code(language: str) -> None:
+    code = "\n  def f(x): return '<&\"' # 字\n\n\tif x { let y = 1; } // \\n\n"
+
+    html = colours.Colours().html(code, language, "")
+
+    assert unescape(re.sub(r"<[^>]*>", "", html)) == code
+    assert {*re.findall(r"<[^>]*>", html)} <= {
+        "</span>",
+        *(f'<span class="{name}">' for name in colours.CLASSES.values()),
+    }
+
+
+def test_code_has_colours_if_its_language_is_known_and_it_is_short() -> None:
+    assert '<span class="k">return</span>' in markdown.html("```Python x=1\nreturn x\n```")
+    for plain in (
+        "```\nreturn x\n```",
+        "```brainfuck\nreturn\n```",
+        "    return x\n",
+        f"```py\n{'return 1;' * 3_000}\n```",
+    ):
+        assert "<span" not in markdown.html(plain), plain[:20]
+
+
+def test_colours_stop_when_their_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colours, "CPU_S", 0)
+
+    assert markdown.html("```py\nx = 1\n```") == '<pre tabindex="0"><code class="language-py">x = 1\n</code></pre>\n'
 
 
 def test_links_for_elsewhere_have_a_host() -> None:
@@ -85,7 +150,7 @@ def test_links_for_elsewhere_have_a_host() -> None:
         ("![a *picture*](p.png)", "a picture"),
         ("```py\nx = 1\ny = 2\n```", "x = 1 y = 2"),
         ("---\n\n&nbsp;\n\n字 first\n", "字 first"),
-        ("one&#12;&#1;two", "one\ufffdtwo"),
+        ("one&#12;&#1;two", "one \ufffdtwo"),
         ("---", ""),
         ("", ""),
     ],
@@ -132,14 +197,14 @@ def test_a_post_never_holds_what_no_page_or_feed_can_carry() -> None:
     ],
 )
 def test_slugs(title: str, slug: str) -> None:
-    assert words.slug(title) == slug
+    assert shortening.slug(title) == slug
 
 
 @given(st.text(max_size=200))
 def test_any_title_makes_a_slug_that_is_safe_in_an_address(title: str) -> None:
-    slug = words.slug(title)
+    slug = shortening.slug(title)
 
-    assert len(slug) <= words.LONGEST_SLUG
+    assert len(slug) <= shortening.LONGEST_SLUG
     assert not slug.startswith("-")
     assert all(character == "-" or unicodedata.category(character)[0] in "LMN" for character in slug)
 
@@ -153,7 +218,7 @@ def test_any_title_makes_a_slug_that_is_safe_in_an_address(title: str) -> None:
          "conjuncts", "jamo", "scotland", "thai", "keycaps"],
 )  # fmt: skip
 def test_a_beginning_is_long_enough_and_tears_nothing(text: str) -> None:
-    cut = words.beginning(text, 500)
+    cut = shortening.beginning(text, 500)
 
     assert 450 <= len(cut) <= 500
     assert cut.endswith("…")
@@ -161,18 +226,18 @@ def test_a_beginning_is_long_enough_and_tears_nothing(text: str) -> None:
     assert text.startswith(left)
     following = text[len(left)]
     assert unicodedata.category(following)[0] != "M"
-    assert following != words.JOINER
-    assert left[-1] != words.JOINER
-    assert not words.LEANS.match(following)
-    assert unicodedata.combining(left[-1]) != words.VIRAMA
-    assert sum(map(bool, map(words.FLAG.match, left))) % 2 == 0
+    assert following != shortening.JOINER
+    assert left[-1] != shortening.JOINER
+    assert not shortening.LEANS.match(following)
+    assert unicodedata.combining(left[-1]) != shortening.VIRAMA
+    assert sum(map(bool, map(shortening.FLAG.match, left))) % 2 == 0
 
 
 def test_what_is_short_is_not_cut() -> None:
-    assert words.beginning("字" * 500, 500) == "字" * 500
-    assert words.beginning("", 500) == ""
+    assert shortening.beginning("字" * 500, 500) == "字" * 500
+    assert shortening.beginning("", 500) == ""
 
 
 @given(st.text(), st.integers(10, 60))
 def test_a_beginning_is_never_longer_than_asked(text: str, length: int) -> None:
-    assert len(words.beginning(text, length)) <= length
+    assert len(shortening.beginning(text, length)) <= length

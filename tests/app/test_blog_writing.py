@@ -205,7 +205,7 @@ async def test_a_post_made_in_a_shell_is_whole(app: Quart, visitor: Visitor) -> 
 
     await visitor.get("/posts/1-by-hand")
 
-    assert '<h2 dir="auto">a</h2>' in visitor.text
+    assert '<h2 id="section-a" dir="auto">a<a ' in visitor.text
     assert "&lt;script&gt;" in visitor.text
 
 
@@ -236,4 +236,9 @@ async def test_what_is_rendered_apart_is_what_code_renders() -> None:
 
     rendered, here = await render(text), render_here(text)
 
-    assert (str(rendered), rendered.html, rendered.beginning) == (text, here.html, here.beginning)
+    assert (str(rendered), rendered.html, rendered.beginning, rendered.words) == (
+        text,
+        here.html,
+        here.beginning,
+        here.words,
+    )

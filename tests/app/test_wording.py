@@ -23,6 +23,7 @@ PAGES = {
     "/subscribe": "New posts by email, once a week.",
     "/privacy": "It does not track visits and loads nothing from other sites.",
     "/issues/": "The weekly digest of Quarq, as its subscribers got it.",
+    "/search?q=nothing-like-it": "No posts match nothing-like-it .",
     "/nowhere": "This page does not exist, or it is not yours.",
 }
 """What a stranger reads."""
