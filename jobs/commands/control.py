@@ -125,14 +125,16 @@ async def purge_command(context: Context, queues: tuple[str, ...], scheduled: bo
 @click.option("--set", "changes", multiple=True, metavar="NAME=JSON", help="With another argument; any state will do.")
 @command_body
 @where_options
-async def retry_command(context: Context, job_id: str | None, changes: tuple[str, ...], many: Many, **_: Any) -> Answer:
+async def retry_command(
+    context: Context, job_id: str | None, changes: tuple[str, ...], many: Many, force: bool, **_: Any
+) -> Answer:
     """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed. With
     --where, all that match."""
     if many and not (job_id or changes):
         return await many("retry")
     if many or not job_id:
         raise click.UsageError("give the ID of a job, or --where" + (" without --set" if changes else ""))
-    run = partial(monitor_site.run_again, changes=changes) if changes else monitor.retry
+    run = partial(monitor_site.run_again, changes=changes, sure=force) if changes else monitor.retry
     what = "edit and run again" if changes else "retry"
     new = await context.noted(what, job_id, partial(run, context.redis, job_id), "runs as {}".format)
     return Answer({"id": new, "retry_of": job_id}, [new])

@@ -18,6 +18,7 @@ from ..tasks.masking import MOST, Mark, Secrets, masked
 from ..values import checks
 from ..workflows import member_ids
 from ..workflows.canvas import Signature
+from .doubtful_values import doubt
 from .edited_arguments import TEXT_CHARS, as_json, merged, read
 
 
@@ -85,6 +86,12 @@ class EditableCall:
         new = {name: value[0] for name, value in values.items() if value}
         self._check([value[0] for value in given], new)
         return [value[0] for value in given], new
+
+    def doubt(self, typed: Mapping[str, str]) -> str:
+        """Why what was *typed* may not be meant, beginning with the argument's name; '' if it fits."""
+        args, kwargs = self.edited(typed)
+        before = {self._label(n): value for n, value in enumerate(self.args)} | self.kwargs
+        return doubt(self.task, before, {self._label(n): value for n, value in enumerate(args)} | kwargs)
 
     def _value(self, key: str, label: str, typed: Mapping[str, str], stored: Any, shown: Any) -> tuple[Any, ...]:
         """The value in a tuple; an empty one if it was left out."""
@@ -183,13 +190,15 @@ async def run(
     return await connection.enqueue([made]) != [TAKEN]
 
 
-async def run_again(connection: JobsRedis, job_id: str, changes: Sequence[str]) -> str:
+async def run_again(connection: JobsRedis, job_id: str, changes: Sequence[str], sure: bool = False) -> str:
     """Run a job once more, in any state, with *changes* such as `amount=12` or `note="paid"`; returns the new id.
-    NotRetried, WrongValue, EncodingError: why not, or what cannot be called so."""
+    NotRetried, WrongValue, EncodingError: why not, or what cannot be called so, or, unless *sure*, may not be meant."""
     call = await call_of_job(connection, job_id)
     if wrong := [one for one in changes if "=" not in one or one.startswith("=")]:
         raise WrongValue(f"{checks.shown(wrong[0])}: write the name of an argument and its JSON: amount=12")
     typed = call.by_key(dict(one.split("=", 1) for one in changes))
+    if not sure and (why := call.doubt(typed)):
+        raise WrongValue(f"{why}: give -f to run it all the same")
     while not await run(connection, call, typed, new_id := await free_id(connection, job_id)):
         pass  # another one had this id meanwhile
     return new_id

@@ -77,7 +77,8 @@ async def _run(call: EditableCall, hidden: dict[str, str], what: str, target: st
     options = {name: form.get(name, "").strip()[:512] for name in ("queue", "countdown")}
     new = hidden["new"]
     try:
-        action = of_calls.run(what, target, call, typed, new, options["queue"], _seconds(options["countdown"]))
+        seconds, sure = _seconds(options["countdown"]), form.get("sure") == "1"
+        action = of_calls.run(what, target, call, typed, new, options["queue"], seconds, sure)
     except (QuarqError, ValueError) as error:
         code = error.message.code if isinstance(error, Refused) else "wrong-argument"
         return await _form(call, hidden, Message(code, str(error)), typed, options), 400

@@ -11,6 +11,7 @@ import pytest
 from jobs import Result, group, monitor, monitor_site, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import NotRetried, WrongValue
+from jobs.monitor_site.doubtful_values import doubt
 from jobs.monitor_site.editable_call import call_of_job, call_of_task, free_id, run
 from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import StartWorker, connection, start_worker
@@ -48,6 +49,29 @@ async def failed(connection: JobsRedis, start_worker: StartWorker) -> str:
     result = await pay.apply_async(ARGS, {"when": WHEN, "api_key": SECRET}, headers={"tenant": "7"})
     await wait_until(result.ready, "the job to fail")
     return result.id
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ({"total": 1.5}, {"total": "12"}, "total: it was a number, and this is a text"),
+        ({"total": 1.5}, {"total": 12}, ""),
+        ({"total": 1}, {"total": True}, "total: it was a number, and this is a truth value"),
+        ({"total": (1,)}, {"total": [1, 2]}, ""),
+        ({"total": {"a": 1}}, {"total": [1]}, "total: it was an object, and this is a list"),
+        ({"total": WHEN}, {"total": "2026"}, "total: it was a datetime, and this is a text"),
+        ({"total": None}, {"total": "2026"}, ""),
+        ({"total": 1}, {"total": None}, ""),
+        ({}, {"total": "2026"}, ""),
+        ({"amount": "1"}, {"amount": "2"}, "amount: it is declared as a number, and this is a text"),
+        ({}, {"amount": 2}, ""),
+        ({}, {"to": []}, "to: it is declared as an object, and this is a list"),
+        ({"when": 5}, {"when": "now"}, "when: it was a number, and this is a text"),
+    ],
+)
+def test_a_value_of_another_kind_is_doubted(before: dict[str, Any], after: dict[str, Any], why: str) -> None:
+    assert doubt(pay.name, before, after) == why
+    assert doubt(pay.name, after, after) == ""
 
 
 async def test_what_was_not_edited_is_called_as_it_was(connection: JobsRedis, start_worker: StartWorker) -> None:

@@ -189,6 +189,13 @@ async def test_a_job_is_edited_and_a_task_is_called(
     assert "amount: no JSON at line 1, column 16" in unescape(ann.text)
     assert '{"to": "typed",' in unescape(ann.text)
 
+    doubtful = fields | {"argument-place-0": '"text"'}
+    assert (
+        await ann.post("/monitor/job/edit", page=page, id=first.id, new=f"{first.id}~2", **doubtful)
+    ).status_code == 400
+    assert ann.marks.errors == ["doubtful"]
+    assert 'name="sure"' in ann.text
+
     right = fields | {
         "argument-place-0": fields["argument-place-0"].replace(HARM, "typed"),
         "argument-name-note": '"n"',
@@ -198,6 +205,8 @@ async def test_a_job_is_edited_and_a_task_is_called(
         assert id_in(sent) == f"{first.id}~2"
     assert await Result(f"{first.id}~2").get(timeout=5) == [{"to": "typed", "token": SECRET}, SECRET, "n"]
     assert not await connection.exists(Keys.JOB + f"{first.id}~3")
+    sent = await ann.post("/monitor/job/edit", page=page, id=first.id, new=f"{first.id}~3", sure="1", **doubtful)
+    assert id_in(sent) == f"{first.id}~3"
 
     await ann.get(f"/monitor/task?name={pay.name}")
     page = f"/monitor/task/run?name={pay.name}"
@@ -209,7 +218,7 @@ async def test_a_job_is_edited_and_a_task_is_called(
     assert await Result(new).get(timeout=5) == [41, "", ""]
     assert [line[:3] for line in await audit(connection)] == [
         ("ann", "run task", pay.name),
-        *2 * [("ann", "edit and run again", first.id)],
+        *3 * [("ann", "edit and run again", first.id)],
     ]
 
 

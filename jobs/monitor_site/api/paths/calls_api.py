@@ -27,6 +27,8 @@ Queue = Annotated[str, Given("Where it waits; without it, in the queue of the jo
 Countdown = Annotated[float, Given("Seconds until it is due.", 10**9)]
 NewId = Annotated[str, Given("The id of the new job, as `new_id` was answered: with it, asked twice is called once.")]
 
+Sure = Annotated[bool, Given("Call it although a value is of another kind than before, or than its annotation.")]
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -63,6 +65,7 @@ async def run_again(
     queue: Queue = "",
     countdown_s: Countdown = 0,
     new_id: NewId = "",
+    sure: Sure = False,
 ) -> Action:
     """Run a job again, in any state, with other arguments: as a new job, whose id is answered."""
     new_id = new_id or await editable_call.free_id(redis(), id)
@@ -70,7 +73,7 @@ async def run_again(
         raise WrongInput("wrong-id", f"This is no id for a rerun of {id}. Take the one that is answered as new_id.")
     call = await editable_call.call_of_job(redis(), id)
     typed = _typed(call, arguments, left_out)
-    return of_calls.run(of_calls.AGAIN, id, call, typed, new_id, queue, countdown_s)
+    return of_calls.run(of_calls.AGAIN, id, call, typed, new_id, queue, countdown_s, sure)
 
 
 @read("/tasks/{name}/parameters")
@@ -81,14 +84,19 @@ async def task_parameters(name: str) -> CallForm:
 
 @write("/tasks/{name}/call")
 async def call_task(
-    name: str, arguments: ByName = NOTHING, queue: Queue = "", countdown_s: Countdown = 0, new_id: NewId = ""
+    name: str,
+    arguments: ByName = NOTHING,
+    queue: Queue = "",
+    countdown_s: Countdown = 0,
+    new_id: NewId = "",
+    sure: Sure = False,
 ) -> Action:
     """Call a task that a worker has declared; the id of the job is answered."""
     new_id = new_id or os.urandom(16).hex()
     if len(new_id) != 32 or not set(new_id) <= set("0123456789abcdef"):
         raise WrongInput("wrong-id", "This is no id for a new job. Give 32 hexadecimal digits.")
     call = await editable_call.call_of_task(redis(), name) or not_found()
-    return of_calls.run(of_calls.NEW, name, call, _typed(call, arguments), new_id, queue, countdown_s)
+    return of_calls.run(of_calls.NEW, name, call, _typed(call, arguments), new_id, queue, countdown_s, sure)
 
 
 def _form(call: EditableCall, new_id: str) -> CallForm:
