@@ -15,6 +15,7 @@ from app.accounts.models import SignIn, SignInLink
 from app.reminders.consents import answers
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import Reminder, State, owned_by
+from app.reminders.series import Series
 from app.subscribers.models import Subscriber
 from jobs import Result
 
@@ -54,7 +55,8 @@ async def _end_consents(db: AsyncSession, account: Account) -> None:
 
 
 async def _delete_reminders(db: AsyncSession, account: Account) -> list[str]:
-    """Delete the account's reminders. Returns the ids of their alarms."""
+    """Delete the account's reminders and their series. Returns the ids of their alarms."""
+    await db.execute(delete(Series).where(Series.account_id == account.id))
     mine = owned_by(account)
     armed = Reminder.armed_at.is_not(None), Reminder.state.in_((State.SCHEDULED, State.SENDING))
     jobs = [reminder.job_id for reminder in await db.scalars(select(Reminder).where(mine, *armed))]

@@ -15,10 +15,12 @@ from app.database import Model
 from app.digest.models import Delivery
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder, owned_by
+from app.reminders.series import Series
 from app.subscribers.models import Subscriber
 
 ACCOUNT = ("email", "timezone", "created_at")
-REMINDER = ("id", "date", "email", "text", "state", "reason", "created_at", "sent_at")
+REMINDER = ("id", "date", "email", "text", "state", "reason", "created_at", "sent_at", "series_id")
+SERIES = ("id", "email", "text", "repeat", "zone", "start", "created_at", "stopped_at", "reason")
 ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
 SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
 DIGEST = ("digest_id", "step", "reason", "sent_at")
@@ -38,6 +40,7 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
     return {
         "account": _chosen(account, ACCOUNT),
         "reminders": await _all(db, Reminder, owned_by(account), REMINDER),
+        "repeating_reminders": await _all(db, Series, Series.account_id == account.id, SERIES),
         "people_you_asked": await _all(db, Consent, Consent.account_id == account.id, ASKED),
         "people_who_asked_you": [
             {"account": asker} | _chosen(consent, ASKED[1:]) for consent, asker in (await db.execute(asked_by)).all()

@@ -15,6 +15,7 @@ from app.context import site
 from app.database.erasing import empty_log
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import OPEN, Reminder
+from app.reminders.series import Series
 from app.subscribers import states
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,12 @@ async def erase_old() -> dict[str, int]:
     now = datetime.now(UTC)
     ended = func.coalesce(Reminder.sent_at, Reminder.date) < now - timedelta(days=site().reminder_days)
     over = Reminder.state.not_in(OPEN), Reminder.text != "", ended
+    stopped = Series.text != "", Series.stopped_at < now - timedelta(days=site().reminder_days)
     idle = or_(SignIn.expires_at <= now, SignIn.seen_at <= now - IDLE_LIFETIME)
     orphaned = Consent.account_id.is_(None), Consent.asked_at <= now - ONE_REQUEST_PER
     statements: dict[str, Update | Delete] = {
         "texts of reminders": update(Reminder).where(*over).values(text=""),
+        "texts of repeating reminders": update(Series).where(*stopped).values(text=""),
         "sign-in links": delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS),
         "signed-in browsers": delete(SignIn).where(idle),
         "requests of deleted accounts": delete(Consent).where(*orphaned),

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app import database
 from app.mail import current_mailer
+from app.reminders.advancing import advance_all, advance_due
 from app.reminders.consents.tasks import mail_due
 from app.reminders.models import MISSED, Reminder, State
 from app.reminders.tasks import mail_authors, remind
@@ -45,6 +46,7 @@ async def keep_armed() -> None:
             if clock() >= next_sweep:
                 next_sweep = clock() + SWEEP_S
                 await sweep()
+            await advance_due()
             await arm_new()
             fault = ""
         except Exception as error:
@@ -76,7 +78,8 @@ async def arm_new() -> int:
 
 
 async def sweep() -> None:
-    """Handle lost alarms, overdue reminders, reminders that wait for a mail server or for consent, and due requests."""
+    """Handle series, lost alarms, overdue reminders, those that wait for a server or for consent, and due requests."""
+    await advance_all()
     await _disarm_if_forgotten()
     await _arm_overdue()
     await _release_waiting()

@@ -15,6 +15,7 @@ from app.context import site
 from app.mail import AddressRefused
 from app.reminders import quick_words
 from app.reminders.models import LONGEST_TEXT
+from app.reminders.repeat import Repeat
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
 
@@ -23,6 +24,8 @@ UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control
 QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
 PRESETS = ("in 1 hour", "tomorrow 9:00", "next week", "next month")
 """Links that fill in the words."""
+CHANGES = ("this and all later", "only this one")
+NO_WEEKDAY = Message("no-weekday", "That is a {}. Choose a weekday, or another repetition.")
 THAT_IS = Message("read", "That is {}, {}.")
 
 
@@ -35,7 +38,11 @@ class Form:
     """The time in quick words. They count once their date was shown: see `shown`."""
     when: str = ""
     to: str = ""
+    repeat: Repeat = Repeat.NEVER
+    only_this: bool = False
+    """Whether to change one reminder of a series, and not the later ones."""
     text_error: Message | None = None
+    repeat_error: Message | None = None
     words_error: Message | None = None
     when_error: Message | None = None
     to_error: Message | None = None
@@ -55,18 +62,22 @@ class Form:
             words=sent.get("words", "").strip()[:MOST_WORDS],
             when=sent.get("when", "")[:100],
             to=sent.get("to", "")[:1000],
+            only_this=sent.get("change", "") == CHANGES[1],
         )
+        if sent.get("repeat", "") in list(Repeat):
+            form.repeat = Repeat(sent["repeat"])
         form._check_text()
         if form.words and form.words != sent.get("read", "").strip():
             form.read_words(zone)
         else:
             form._check_time(sent.get("in", ""), zone)
+        form._check_repeat(zone)
         form._check_address()
         return form
 
     @property
     def good(self) -> bool:
-        return not (self.text_error or self.words_error or self.when_error or self.to_error)
+        return not (self.text_error or self.words_error or self.when_error or self.repeat_error or self.to_error)
 
     @property
     def status(self) -> int:
@@ -107,6 +118,10 @@ class Form:
                 self.at, self.note = moment.at, moment.note
             except times.NotATime as error:
                 self.when_error = error.message
+
+    def _check_repeat(self, zone: ZoneInfo) -> None:
+        if self.at is not None and self.repeat == Repeat.WEEKDAYS and self.at.astimezone(zone).weekday() > 4:
+            self.when_error = NO_WEEKDAY.format(f"{self.at.astimezone(zone):%A}")
 
     def _check_address(self) -> None:
         if not self.to.strip(" "):

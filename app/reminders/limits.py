@@ -12,9 +12,11 @@ from app.accounts import Account
 from app.reminders.consents import answers
 from app.reminders.consents.models import Consent
 from app.reminders.models import OPEN, Reminder, State
+from app.reminders.series import Series
 from app.web.rate_limits import RateLimitsUnavailable
 
 MOST_OPEN = 2_000  # upcoming reminders of one account
+MOST_REPEATING = 50  # of one account: each of them is mailed at most once a day
 MOST_TO_OTHERS = 20
 PERIOD = timedelta(hours=24)
 
@@ -46,6 +48,12 @@ async def has_room(db: AsyncSession, account: Account) -> bool:
     """Whether the account may have one more upcoming reminder. Call `hold(db, account)` before."""
     mine = Reminder.account_id == account.id, Reminder.state.in_(OPEN)
     return (await db.scalar(select(func.count()).where(*mine)) or 0) < MOST_OPEN
+
+
+async def may_repeat(db: AsyncSession, account: Account) -> bool:
+    """Whether the account may have one more repeating reminder. Call `hold(db, account)` before."""
+    going_on = Series.account_id == account.id, Series.stopped_at.is_(None)
+    return (await db.scalar(select(func.count()).where(*going_on)) or 0) < MOST_REPEATING
 
 
 async def is_crowded(db: AsyncSession, account: Account, email: str, at: datetime, pk: int = 0) -> bool:

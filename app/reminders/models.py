@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, event, exists, inspect, or_, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from app.accounts import Account
 from app.database import Model
 from app.reminders.consents.models import Answer, Consent
+from app.reminders.series import Series
 
 LONGEST_TEXT = 10_000  # characters
 
@@ -67,6 +68,7 @@ class Reminder(Model):
         Index("ix_reminder_unarmed", "state", "armed_at", "next_try_at"),
         Index("ix_reminder_due", "state", "next_try_at"),
         Index("ix_reminder_account", "account_id", "date"),
+        Index("ix_reminder_slot", "series_id", "slot", unique=True),
         {"sqlite_autoincrement": True},  # no reuse of ids: the alarm of a deleted one would fit another
     )
 
@@ -99,6 +101,14 @@ class Reminder(Model):
     uncertain: Mapped[int] = mapped_column(default=0)
     """How often a try of this revision ended with an unknown outcome."""
 
+    series_id: Mapped[int | None]
+    """The series that it is one time of."""
+    slot: Mapped[datetime | None]
+    """The time that the series gave it. Names it within the series; its author may change the date."""
+    series: Mapped[Series | None] = relationship(
+        primaryjoin=lambda: foreign(Reminder.series_id) == Series.id, viewonly=True, lazy="raise"
+    )
+
     def __repr__(self) -> str:
         return f"<Reminder {self.text[:20]!r}>"
 
@@ -106,6 +116,11 @@ class Reminder(Model):
     def job_id(self) -> str:
         """The job id of its alarm. Each revision has its own."""
         return f"reminder:{self.id}:{self.revision}"
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is the latest reminder of a series that goes on."""
+        return self.series is not None and self.series.stopped_at is None and self.series.slot == self.slot
 
     @property
     def can_change(self) -> bool:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from quart import Blueprint, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
 
 from app import database
 from app.accounts import current_account, signed_in
+from app.reminders import repeating
+from app.reminders.advancing import advance
 from app.reminders.consents import answers
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State, owned_by
+from app.reminders.series import Series
 from jobs import Result
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 20
 REFUSED = Message("no-consent", NO_CONSENT)
 CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
+SKIPPED = Message("skipped", "This one is cancelled. The reminder goes on repeating.")
+STOPPED = Message("stopped", "Stopped. It does not repeat any more.")
+NOT_REPEATING = Message("not-repeating", "This reminder does not repeat.")
 TOO_LATE = {
     State.SENDING: Message("sending", "Too late: the reminder is being sent now."),
     State.SENT: Message("sent", "Too late: the reminder was already sent."),
@@ -36,20 +44,26 @@ blueprint = Blueprint("reminders", __name__, template_folder="templates", url_pr
 @blueprint.get("/")
 @signed_in
 async def index() -> ResponseReturnValue:
-    """The upcoming reminders, soonest first, and the past ones, newest first."""
+    """The upcoming reminders, soonest first."""
+    return await _list(Reminder.state.in_(OPEN), Reminder.date)
+
+
+@blueprint.get("/sent")
+@signed_in
+async def sent() -> ResponseReturnValue:
+    """The reminders that are over, latest first."""
+    return await _list(Reminder.state.not_in(OPEN), Reminder.date.desc())
+
+
+async def _list(which: ColumnElement[bool], order: Any) -> str:
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
-    mine = owned_by(current_account())
-    open_ = Reminder.state.in_(OPEN)
+    query = select(Reminder).where(owned_by(current_account()), which).options(selectinload(Reminder.series))
     async with database.session() as db:
-        coming = await _some(db, select(Reminder).where(mine, open_).order_by(Reminder.date), page)
-        past = await _some(db, select(Reminder).where(mine, ~open_).order_by(Reminder.date.desc()), page)
+        some = query.order_by(order, Reminder.id).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
+        found = (await db.scalars(some)).all()
+    shown = found[:PER_PAGE]
     return await render_template(
-        "reminders/index.html",
-        coming=coming[:PER_PAGE],
-        past=past[:PER_PAGE],
-        page=page,
-        more=len(coming) > PER_PAGE or len(past) > PER_PAGE,
-        refresh=_refresh_s(coming[:PER_PAGE]),
+        "reminders/index.html", reminders=shown, page=page, more=len(found) > PER_PAGE, refresh=_refresh_s(shown)
     )
 
 
@@ -75,13 +89,31 @@ async def cancel(pk: int) -> ResponseReturnValue:
             return await too_late(reminder)
         reminder.state = State.CANCELLED
     await revoke(reminder.job_id)
-    await notify(CANCELLED)
+    if reminder.repeats and reminder.series_id is not None:
+        await advance(reminder.series_id, datetime.now(UTC))  # if this process dies here, a worker does it
+    await notify(SKIPPED if reminder.repeats else CANCELLED)
     return redirect(url_for("reminders.index"), 303)
+
+
+@blueprint.post("/<int(max=2147483647):pk>/stop")
+@signed_in
+async def stop(pk: int) -> ResponseReturnValue:
+    """End the series of a reminder. Once this answers, no further mail of it is sent."""
+    async with database.transaction() as db:
+        reminder = await mine(db, pk)
+        series = await db.get(Series, reminder.series_id or 0, with_for_update=True)
+        repeats = series is not None and series.stopped_at is None
+        jobs = await repeating.stop(db, series) if series is not None and repeats else []
+    for job_id in jobs:
+        await revoke(job_id)
+    await notify(STOPPED if repeats else NOT_REPEATING, "success" if repeats else "warning")
+    return redirect(url_for("reminders.show", pk=pk), 303)
 
 
 async def mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
     """The reminder, if this account owns it. 404 otherwise."""
     query = select(Reminder).where(Reminder.id == pk, owned_by(current_account()))
+    query = query.options(selectinload(Reminder.series)).execution_options(populate_existing=True)
     found = (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
     return found or abort(404)
 
@@ -97,12 +129,6 @@ async def revoke(job_id: str) -> None:
 async def too_late(reminder: Reminder) -> ResponseReturnValue:
     await notify(TOO_LATE[State(reminder.state)], "warning")
     return redirect(url_for("reminders.show", pk=reminder.id), 303)
-
-
-async def _some(db: AsyncSession, query: object, page: int) -> Sequence[Reminder]:
-    """One page of the query, and one more row, which shows that there is another page."""
-    some = query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)  # type: ignore[attr-defined]
-    return list(await db.scalars(some))
 
 
 def _refresh_s(reminders: Sequence[Reminder]) -> int:

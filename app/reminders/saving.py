@@ -12,13 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
-from app.reminders import arming, limits
+from app.reminders import arming, limits, repeating
 from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
-from app.reminders.form import MOST_WORDS, PRESETS, Form
+from app.reminders.form import CHANGES, MOST_WORDS, PRESETS, Form
 from app.reminders.models import OPEN, Reminder, State
 from app.reminders.pages import REFUSED, blueprint, mine, revoke, too_late
+from app.reminders.repeat import Repeat
+from app.reminders.series import Series
 from app.web.rate_limits import RateLimitsUnavailable
 from app.web.template_words import reader_zone
 from jobs.monitor_site.web import moments
@@ -27,6 +29,7 @@ from jobs.monitor_site.web.messages import Message, notify
 __all__ = ["blueprint"]
 
 TOO_MANY = Message("too-many", "You have {:,} upcoming reminders, which is the limit. Cancel one first.")
+TOO_MANY_REPEAT = Message("too-many-repeat", "You have {} repeating reminders, which is the limit. Stop one first.")
 ENOUGH = Message("too-often", "You have set too many reminders. You can set the next one in {} minutes.")
 CROWDED = Message("crowded", "This address already gets many reminders around that time. Choose another day.")
 DELETED = Message("account-deleted", "This account has been deleted, so nothing was saved.")
@@ -80,6 +83,8 @@ async def create() -> ResponseReturnValue:
         if not await limits.has_room(db, account):
             form.text_error = TOO_MANY.format(limits.MOST_OPEN)
             return await _form_page(form), 400
+        if await _repeats_too_much(db, form):
+            return await _form_page(form), 400
         assert form.at is not None
         if await limits.is_crowded(db, account, email, form.at):
             form.when_error = CROWDED
@@ -90,6 +95,8 @@ async def create() -> ResponseReturnValue:
             form.to_error = REFUSED
             return await _form_page(form), 400
         db.add(reminder)
+        if form.repeat != Repeat.NEVER:
+            await repeating.begin(db, reminder, form.repeat, account)
     return await _saved(reminder, form, consent)
 
 
@@ -100,7 +107,10 @@ async def edit(pk: int) -> ResponseReturnValue:
         reminder = await mine(db, pk)
     if not reminder.can_change:
         return await too_late(reminder)
-    return await _form_page(Form(reminder.text, when=moments.for_field(reminder.date, reader_zone())), reminder)
+    form = Form(reminder.text, when=moments.for_field(reminder.date, reader_zone()))
+    if reminder.series is not None and reminder.repeats:
+        form.repeat = Repeat(reminder.series.repeat)
+    return await _form_page(form, reminder)
 
 
 @blueprint.post("/<int(max=2147483647):pk>/edit")
@@ -122,24 +132,54 @@ async def save(pk: int) -> ResponseReturnValue:
         if not await hold(db, current_account()):
             abort(403, DELETED)
         state, consent = await _state_for(db, reminder.email)  # first: an answer locks in the same order
+        series = await repeating.lock(db, reminder)
         reminder = await mine(db, pk, lock=True)
-        if not reminder.can_change:
-            return await too_late(reminder)
-        if state == State.DECLINED:
-            await notify(REFUSED, "warning")
-            return redirect(url_for("reminders.show", pk=pk), 303)
-        assert form.at is not None
-        moved = form.at != reminder.date
-        if moved and await limits.is_crowded(db, current_account(), reminder.email, form.at, pk):
-            form.when_error = CROWDED
-            return await _form_page(form, reminder), 429
+        if refusal := await _cannot_change(db, form, reminder, state, series):
+            return refusal
         old_job = reminder.job_id
-        reminder.text, reminder.date = form.text, form.at
-        if reminder.state == State.MISSED or state == State.WAITING:
-            reminder.state = state
+        await _change(db, form, reminder, state, series)
     if reminder.job_id != old_job:
         await revoke(old_job)
     return await _saved(reminder, form, consent)
+
+
+async def _cannot_change(
+    db: AsyncSession, form: Form, reminder: Reminder, state: State, series: Series | None
+) -> ResponseReturnValue | None:
+    """The answer to a change that is refused. None if it is allowed."""
+    if not reminder.can_change:
+        return await too_late(reminder)
+    if state == State.DECLINED:
+        await notify(REFUSED, "warning")
+        return redirect(url_for("reminders.show", pk=reminder.id), 303)
+    if series is None and await _repeats_too_much(db, form):
+        return await _form_page(form, reminder), 400
+    assert form.at is not None
+    moved = form.at != reminder.date
+    if moved and await limits.is_crowded(db, current_account(), reminder.email, form.at, reminder.id):
+        form.when_error = CROWDED
+        return await _form_page(form, reminder), 429
+    return None
+
+
+async def _change(db: AsyncSession, form: Form, reminder: Reminder, state: State, series: Series | None) -> None:
+    assert form.at is not None
+    moved = form.at != reminder.date
+    reminder.text, reminder.date = form.text, form.at
+    if reminder.state == State.MISSED or state == State.WAITING:
+        reminder.state = state
+    if series is None:
+        if form.repeat != Repeat.NEVER:
+            await repeating.begin(db, reminder, form.repeat, current_account())
+    elif not form.only_this:
+        await repeating.follow(db, series, reminder, form.repeat, current_account(), moved=moved)
+
+
+async def _repeats_too_much(db: AsyncSession, form: Form) -> bool:
+    if form.repeat == Repeat.NEVER or await limits.may_repeat(db, current_account()):
+        return False
+    form.repeat_error = TOO_MANY_REPEAT.format(limits.MOST_REPEATING)
+    return True
 
 
 async def _cannot_set(form: Form, email: str) -> int:
@@ -197,11 +237,7 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
 
 
 async def _form_page(form: Form, reminder: Reminder | None = None) -> str:
+    choices = {"presets": PRESETS, "repeats": [*Repeat], "changes": CHANGES}
     return await render_template(
-        "reminders/form.html",
-        form=form,
-        reminder=reminder,
-        zone=reader_zone().key,
-        presets=PRESETS,
-        most_words=MOST_WORDS,
+        "reminders/form.html", form=form, reminder=reminder, zone=reader_zone().key, most_words=MOST_WORDS, **choices
     )

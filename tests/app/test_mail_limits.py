@@ -37,7 +37,7 @@ NO_MAIL = {
     *("accounts.use_link", "accounts.sign_out", "accounts.sign_out_everywhere", "accounts.save"),
     *("blog.create", "blog.save", "blog.publish", "blog.withdraw", "blog.delete", "blog.add_samples"),
     *("consents.stop", "digest.seen", "digest.save_opening", "privacy.download", "privacy.delete", "playground.run"),
-    *("reminders.cancel", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
+    *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
     *("subscribers.lift", "subscribers.remove"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),
     *("monitor.purge_queue", "monitor.pause_schedule", "monitor.resume_schedule", "monitor.forget_schedule"),

@@ -236,6 +236,7 @@ async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor
     async with app.app_context():
         assert await retention.erase_old() == {
             "texts of reminders": len(State) - len(OPEN),
+            "texts of repeating reminders": 0,
             "sign-in links": 2,
             "signed-in browsers": 1,
             "requests of deleted accounts": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.accounts.models import Account
 from app.database import Database
 from app.reminders.models import Reminder, State
+from app.reminders.series import Series
 from settings import Settings
 from tests.smtp_server import STALL, STALL_AFTER_DOT, smtp_server
 from tests.waiting import wait_until
@@ -41,6 +45,36 @@ async def add(database: Database, text: str) -> None:
     async with database.session() as db:
         db.add(Reminder(date=datetime.now(UTC), email="alice@example.org", text=text))
         await db.commit()
+
+
+async def test_a_process_killed_at_any_line_writes_the_next_one_of_a_series_once(
+    settings: Settings, database: Database
+) -> None:
+    """And none of its lines leaves a series that has moved on without it."""
+    start = datetime(2039, 12, 30, 9, tzinfo=UTC)
+    async with database.session() as db:
+        db.add(Account(email="alice@example.org", timezone="Europe/Berlin", created_at=start))
+        await db.flush()
+        text = {"email": "alice@example.org", "text": "Pills", "account_id": 1}
+        db.add(Series(**text, repeat="daily", zone="Europe/Berlin", start=start, slot=start))
+        db.add(Reminder(**text, date=start, slot=start, series_id=1, state=State.SENT))
+        await db.commit()
+
+    command = [sys.executable, "-m", "tests.app.killed_at_each_line", "app.reminders.advancing", "advance"]
+    environment = os.environ | {"DATA_DIR": str(settings.data_dir), "DATABASE_URL": settings.database_url}
+    ran = await asyncio.to_thread(
+        subprocess.run, [*command, settings.data_dir / "site.db"], cwd=ROOT, env=environment, capture_output=True
+    )
+    assert ran.returncode == 0, ran.stderr
+
+    runs = [json.loads(line) for line in ran.stdout.splitlines()]
+    before = [[["2039-12-30 09:00:00.000000", "sent"]], [["2039-12-30 09:00:00.000000"]]]
+    slot = "2040-01-01 09:00:00.000000"
+    after = [[*before[0], [slot, "scheduled"]], [[slot]]]
+    assert [run[0] for run in runs] == [True] * (len(runs) - 1) + [False]
+    assert all(run[1:] in (before, after) for run in runs)
+    assert runs[-1][1:] == after
+    assert sum(run[1:] == before for run in runs) > 10
 
 
 @pytest.mark.timeout(150)

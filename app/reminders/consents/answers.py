@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.reminders.consents.models import ONE_REQUEST_PER, Answer, Consent
 from app.reminders.models import MISSED, NO_CONSENT, Reminder, State
+from app.reminders.series import Series
 
 
 async def of_pair(db: AsyncSession, account_id: int, email: str, *, lock: bool = False) -> Consent | None:
@@ -61,8 +62,11 @@ async def agree(db: AsyncSession, consent: Consent) -> None:
 
 
 async def decline(db: AsyncSession, consent: Consent) -> None:
-    """Decline the open reminders of the pair. After the commit no further mail of it is sent."""
+    """Decline the open reminders of the pair, and end its series. After the commit no further mail of it is sent."""
     _answer(consent, Answer.DECLINED)
+    repeats = Series.account_id == consent.account_id, Series.email == consent.email, Series.stopped_at.is_(None)
+    ended = update(Series).where(*repeats).values(stopped_at=datetime.now(UTC), reason=NO_CONSENT)
+    await db.execute(ended, execution_options={"synchronize_session": False})
     open_ = Reminder.state.in_((State.WAITING, State.SCHEDULED))
     await _move(db, (*_of(consent), open_), state=State.DECLINED, reason=NO_CONSENT)
 
