@@ -35,7 +35,7 @@ SECTIONS = (
     Section("Overview", "overview"),
     Section("Jobs", "jobs"),
     Section("Running", "jobs", "running", "state:running", "running"),
-    Section("Failed", "jobs", "failed", "state:failed since:1h", "in the last hour"),
+    Section("Failed", "jobs", "failed", "state:failed since:1h", "in the last hour, from a whole minute on"),
     Section("Scheduled", "jobs", "scheduled", "state:scheduled", "scheduled"),
     Section("Errors", "errors", "errors", hint="open"),
     Section("Queues", "queues", "queues", hint="jobs waiting"),

@@ -98,14 +98,16 @@ function alone(values) {
   return [...values.keys()].filter((n) => values[n] !== null && (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null);
 }
 
-// Where a version came: a line, with its name at the top.
+// Where a version came: a line, with its name at the top, below those that it would cover.
 function drawMarks(chart) {
   const { ctx, bbox } = chart;
   ctx.save();
   ctx.fillStyle = ctx.strokeStyle = colour("text");
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
   ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
-  for (const mark of document.querySelectorAll("[data-mark]")) {
+  const ends = []; // of the last name in each line
+  const marks = [...document.querySelectorAll("[data-mark]")].sort((one, other) => Date.parse(one.dateTime) - Date.parse(other.dateTime));
+  for (const mark of marks) {
     const x = chart.valToPos(Date.parse(mark.dateTime) / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.beginPath();
@@ -114,7 +116,10 @@ function drawMarks(chart) {
     ctx.stroke();
     const name = mark.dataset.mark.slice(0, 12);
     const left = Math.min(x + 3, bbox.left + bbox.width - ctx.measureText(name).width);
-    ctx.fillText(name, left, bbox.top - 2 * devicePixelRatio);
+    const free = ends.findIndex((end) => end + 4 * devicePixelRatio < left);
+    const line = free < 0 ? ends.length : free;
+    ends[line] = left + ctx.measureText(name).width;
+    ctx.fillText(name, left, bbox.top + (12 * line - 2) * devicePixelRatio);
   }
   ctx.restore();
 }

@@ -89,6 +89,11 @@ async def test_the_plan_is_the_question_and_its_page_shows_the_run(
     assert not [action for action in ann.marks.actions if "/many/" in action and "?" not in action]
     assert [len(await monitor_site.reruns_of(connection, result.id)) for result in failed] == [3, 2, 2]
     assert await audit(connection) == [("ann", "retry many", "task:tests.fail state:failed", "3 of 3 jobs")]
+    [reruns] = re.findall(r'data-state="reruns" href="([^"]+)"', ann.text)
+    await ann.get(unescape(reruns))
+    assert {f"{failed[0].id}~3", f"{failed[1].id}~2", f"{failed[2].id}~2"} <= {
+        *re.findall(r'title="(\w+~\d)"', ann.text)
+    }
     await ann.get(f"/monitor/job?id={failed[1].id}")
     assert f"Run again as {failed[1].id}~2 FAILURE" in words(ann)
 

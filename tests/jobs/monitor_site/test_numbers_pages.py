@@ -98,6 +98,12 @@ async def test_each_figure_of_the_last_hour_leads_to_as_many_jobs(
     assert len(re.findall(r'data-key="row-', owner.text)) == 7
 
 
+async def test_a_paused_queue_has_no_other_forecast(connection: JobsRedis, owner: Visitor) -> None:
+    await monitor.pause(connection, "calm")
+    await seen_at(owner, "/queues")
+    assert 'data-state="forecast">paused<' in owner.text
+
+
 @pytest.mark.parametrize("within", ["1h", "6h", "24h", "72h", "nonsense"])
 async def test_every_time_is_drawn(connection: JobsRedis, redis_url: str, owner: Visitor, within: str) -> None:
     await note_depths(connection, 5, 5, 5)
