@@ -6,6 +6,7 @@ It exists only without SMTP_SERVER.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +16,16 @@ from email.parser import BytesParser
 from pathlib import Path
 
 from markupsafe import Markup, escape
-from quart import Blueprint, abort, render_template, request
+from quart import Blueprint, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import public
 from app.context import site
 from app.security import frames
+from jobs.monitor_site.web.messages import Message
 
 MAILS_PER_PAGE = 50
+NOT_HERE = Message("no-such-mail", "This email is not in the inbox: it was not sent yet, or it was deleted.")
 NAME = re.compile(r"\d{20}-[0-9a-f]{8}")
 LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
@@ -62,6 +65,10 @@ async def index() -> ResponseReturnValue:
 @blueprint.get("/<name>")
 @public
 async def show(name: str) -> ResponseReturnValue:
+    """The mail of this name. A Message-ID leads to the mail that has it."""
+    if "@" in name:
+        found = await asyncio.to_thread(name_of, folder(), name)
+        return redirect(url_for("inbox.show", name=found or abort(404, NOT_HERE)), 303)
     mail = await find(name)
     return await render_template("inbox/show.html", mail=mail, text=linked(mail.text), sandbox=frames.SANDBOX)
 
@@ -87,6 +94,16 @@ def names_before(folder: Path, before: str) -> list[str]:
     """The names of the mails older than *before* (all if it is empty), newest first."""
     names = sorted((path.stem for path in folder.glob("*.eml")), reverse=True)
     return [name for name in names if not before or name < before]
+
+
+def name_of(folder: Path, message_id: str) -> str | None:
+    """The name of the newest mail with this Message-ID."""
+    line = f"\nMessage-ID: <{message_id}>".encode()
+    for name in names_before(folder, ""):
+        with contextlib.suppress(FileNotFoundError):  # the catcher has just deleted it
+            if line in (folder / f"{name}.eml").read_bytes().partition(b"\r\n\r\n")[0]:
+                return name
+    return None
 
 
 def read_mail(folder: Path, name: str) -> Mail | None:

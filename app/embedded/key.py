@@ -48,24 +48,31 @@ def address(settings: Settings) -> str:
     return f"{settings.base_url}{ADDRESS}?key={_read(settings)}"
 
 
+def with_key(link: str, settings: Settings) -> str:
+    """A sign-in link that opens the inbox to the same browser."""
+    return f"{link}?key={_read(settings)}"
+
+
 def protect(app: Quart) -> None:
     """Answer 404 to every request below `/inbox` without the key, for every method."""
 
     @app.before_request
     async def require_key() -> ResponseReturnValue | None:
+        if request.endpoint == "accounts.open_link" and _fits(request.args.get("key", "")):
+            return _let_in(request.path)
         if request.blueprint != "inbox" and f"{request.path}/".partition("/inbox/")[0]:
             return None
         if request.method == "GET" and _fits(request.args.get("key", "")):
-            return _let_in()
+            return _let_in(ADDRESS)
         if not _fits(request.cookies.get(_cookie(), "")):
             security_log.note("inbox_refused")
             abort(404, NO_KEY)
         return None
 
 
-def _let_in() -> ResponseReturnValue:
+def _let_in(address: str) -> ResponseReturnValue:
     """Move the key from the address, which browsers show and store, to a cookie."""
-    response = redirect(ADDRESS, 303)
+    response = redirect(address, 303)
     response.set_cookie(
         _cookie(),
         _read(site()),

@@ -143,8 +143,10 @@ async def announce(settings: Settings) -> None:
     if settings.embedded_mail:
         lines.append(f"Its mail arrives at {key.address(settings)}")
     if settings.owner_email == Settings.owner_email:
-        minutes = LINK_LIFETIME // timedelta(minutes=1)
-        lines.append(f"Sign in as its owner, once within {minutes} minutes: {await sign_in_link(settings)}")
+        link, minutes = await sign_in_link(settings), LINK_LIFETIME // timedelta(minutes=1)
+        if settings.embedded_mail:
+            link = key.with_key(link, settings)
+        lines.append(f"Start here, as its owner (once within {minutes} minutes): {link}")
     print("", *lines, "", sep="\n  ", flush=True)
 
 

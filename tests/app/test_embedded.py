@@ -58,14 +58,17 @@ async def test_one_command_starts_everything(running: RunningSite) -> None:
     assert f"runs at {running.url}" in running.output
 
 
-async def test_the_printed_link_signs_in_the_owner_once(running: RunningSite) -> None:
+async def test_the_printed_link_signs_in_the_owner_once_and_opens_the_inbox(running: RunningSite) -> None:
     [link] = [word for word in running.output.split() if "/sign-in/" in word]
 
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(follow_redirects=True) as browser:
         page = await browser.get(link)
+        inbox = await browser.get(f"{running.url}/inbox/")
 
     assert page.status_code == 200
     assert "owner@localhost" in page.text
+    assert inbox.status_code == 200, "the link opens the inbox, too"
+    assert "key=" not in str(page.url)
 
 
 async def test_a_second_one_in_the_same_folder_is_one_sentence(running: RunningSite) -> None:

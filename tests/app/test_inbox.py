@@ -77,6 +77,26 @@ async def test_a_mail_is_kept_whole_and_shown(app: Quart, settings: Settings, sm
     assert "taken over" not in page
 
 
+async def test_a_message_id_leads_to_its_mail(app: Quart, settings: Settings) -> None:
+    folder = settings.data_dir / "mail"
+    folder.mkdir(exist_ok=True)
+    old, new, other = (
+        store(
+            folder,
+            "a@example.org",
+            ["b@example.org"],
+            f"Subject: x\r\nMessage-ID: <{one}@x>\r\n\r\n\r\nMessage-ID: <no@x>".encode(),
+        )
+        for one in ("1.0", "1.0", "2")
+    )
+    client = with_key(app)
+
+    assert (await client.get("/inbox/1.0@x")).location == f"/inbox/{new.stem}" != f"/inbox/{old.stem}"
+    assert (await client.get("/inbox/2@x")).location == f"/inbox/{other.stem}"
+    for missing in ("0@x", "no@x", "1.0", "@", "..@x"):
+        assert (await client.get(f"/inbox/{missing}")).status_code == 404, missing
+
+
 async def test_an_empty_inbox_says_so(app: Quart) -> None:
     assert Marks((await get(app, "/inbox/"))[1]).states == ["empty"]
 
