@@ -13,6 +13,7 @@ from app.database import Database
 from app.digest import blueprint as digest
 from app.digest import public as issues
 from app.embedded import inbox, key
+from app.first_steps import pages as first_steps
 from app.mail import Mailer
 from app.migrations import upgrade
 from app.mounting import mount_monitor
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     health.blueprint,
     metrics.blueprint,
     blog.blueprint,
+    first_steps.blueprint,
     about.blueprint,
     accounts.blueprint,
     reminders.blueprint,

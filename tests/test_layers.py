@@ -304,7 +304,7 @@ FLOORS_OF_THE_SITE = [
     {"accounts", "security"},
     {"about", "blog", "embedded", "health", "playground", "reminders", "subscribers"},
     {"digest", "mounting"},
-    {"metrics", "privacy"},
+    {"first_steps", "metrics", "privacy"},
     {"__init__", "background"},  # what puts them together: for pages, for workers
     {"serve", "shell"},
 ]

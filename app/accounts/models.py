@@ -23,6 +23,8 @@ class Account(Model):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     timezone: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
+    first_steps_dismissed_at: Mapped[datetime | None]
+    """When the owner dismissed the first steps on the home page."""
 
     def __repr__(self) -> str:
         return f"<Account {self.id}>"

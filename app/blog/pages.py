@@ -44,9 +44,8 @@ async def index() -> ResponseReturnValue:
         untouched = not posts and page == 1 and await db.scalar(select(Post.id).limit(1)) is None
     if not posts and page > 1:
         abort(404)
-    return await render_template(
-        "blog/index.html", posts=posts[:PER_PAGE], page=page, more=len(posts) > PER_PAGE, untouched=untouched
-    )
+    words = {"posts": posts[:PER_PAGE], "page": page, "more": len(posts) > PER_PAGE, "untouched": untouched}
+    return await render_template("blog/index.html", **words)
 
 
 @blueprint.get("/posts/<int(max=2147483647):pk>")

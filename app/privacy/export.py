@@ -18,7 +18,7 @@ from app.reminders.models import Reminder, owned_by
 from app.reminders.series import Series
 from app.subscribers.models import Subscriber
 
-ACCOUNT = ("email", "timezone", "created_at")
+ACCOUNT = ("email", "timezone", "created_at", "first_steps_dismissed_at")
 REMINDER = ("id", "date", "email", "text", "state", "reason", "created_at", "sent_at", "series_id")
 SERIES = ("id", "email", "text", "repeat", "zone", "start", "created_at", "stopped_at", "reason")
 ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")

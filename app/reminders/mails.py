@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app import database
 from app.accounts import Account
 from app.context import site
-from app.mail import write
+from app.mail import write, writing
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
@@ -83,6 +83,11 @@ async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:
     async with database.session() as db:
         row = (await db.execute(query)).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+def message_id(reminder: Reminder) -> str:
+    """The Message-ID of its mail."""
+    return writing.message_id(_key("reminder", reminder))
 
 
 def _key(kind: str, reminder: Reminder) -> str:

@@ -21,6 +21,7 @@ from app.reminders.models import OPEN, Reminder, State
 from app.reminders.pages import REFUSED, blueprint, mine, revoke, too_late
 from app.reminders.repeat import Repeat
 from app.reminders.series import Series
+from app.web.going_back import back_or
 from app.web.rate_limits import RateLimitsUnavailable
 from app.web.template_words import reader_zone
 from jobs.monitor_site.web import moments
@@ -233,7 +234,7 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
     except Exception as error:  # after any fault a worker finds the committed row
         log.warning("%s is saved but not armed: %s", reminder.job_id, error)
         await notify(QUEUE_AWAY, "warning")
-    return redirect(url_for("reminders.show", pk=reminder.id), 303)
+    return redirect(await back_or(url_for("reminders.show", pk=reminder.id)), 303)
 
 
 async def _form_page(form: Form, reminder: Reminder | None = None) -> str:

@@ -31,8 +31,8 @@ async def send(pk: int) -> None:
     await outbox.deliver(_Mail(subscriber))
 
 
-async def overdue() -> Sequence[int]:
-    """The ids of subscribers with an overdue mail. Each is due again after 1, 2, 4 ... 30 minutes."""
+async def overdue() -> Sequence[Subscriber]:
+    """The subscribers with an overdue mail. Each is due again after 1, 2, 4 ... 30 minutes."""
     now = datetime.now(UTC)
     query = select(Subscriber).where(Subscriber.mail_due_at <= now).order_by(Subscriber.mail_due_at)
     found = []
@@ -43,7 +43,7 @@ async def overdue() -> Sequence[int]:
             if age > GIVE_UP_AFTER:
                 subscriber.mail_due_at = None
             else:
-                found.append(subscriber.id)
+                found.append(subscriber)
     return found
 
 

@@ -60,6 +60,12 @@ class Subscriber(Model):
     def __repr__(self) -> str:
         return f"<Subscriber {self.id} {self.state}>"
 
+    @property
+    def job_id(self) -> str:
+        """The id of the job that sends the confirmation mail. Each request has its own."""
+        asked_ms = int((self.asked_at or self.created_at).timestamp() * 1000)
+        return f"confirmation:{self.id}:{asked_ms}"
+
 
 def is_confirmed() -> ColumnElement[bool]:
     """For WHERE: subscribers that get the digest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, abort, current_app, render_template, request
+from quart import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app import database, mail_limits
@@ -14,14 +14,16 @@ from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import Subscriber
-from app.subscribers.tasks import send_confirmation
+from app.subscribers.tasks import send_soon
+from app.web.going_back import is_from_home
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.csrf import anonymous_form, without_csrf
-from jobs.monitor_site.web.messages import Message
+from jobs.monitor_site.web.messages import Message, notify
 
 NO_MAIL_NOW = Message(
     "no-mail-now", "Email cannot be sent right now, so you are not subscribed. Try again in a minute."
 )
+ASKED = Message("confirmation-sent", "Check your email: open the link in it to confirm your subscription.")
 TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
 LINK_IS_OVER = Message("link-over", "This link has expired, or it is incomplete. Request a new one here.")
 ANSWER_S = 0.05
@@ -61,6 +63,9 @@ async def ask() -> ResponseReturnValue:
             subscriber = await states.ask(db, email)
         if subscriber is not None:
             await _queue(subscriber)
+    if await is_from_home():
+        await notify(ASKED)
+        return redirect(url_for("blog.index"), 303)
     return await render_template("subscribers/asked.html", email=email)
 
 
@@ -117,7 +122,7 @@ async def forget(pk: int, token: str) -> ResponseReturnValue:
 
 async def _queue(subscriber: Subscriber) -> None:
     try:
-        await send_confirmation.delay(subscriber.id)
+        await send_soon(subscriber)
     except Exception:
         current_app.logger.exception("a confirmation mail could not be queued, the sweep will send it")
 

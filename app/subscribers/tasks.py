@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from app.subscribers import delivery
-from jobs import task
+from app.subscribers.models import Subscriber
+from jobs import Result, task
 
 
 @task(name="subscribers.send_confirmation", queue="mail", max_concurrency=4, ignore_result=True)
@@ -17,4 +18,10 @@ async def send_confirmation(pk: int) -> None:
 @task(name="subscribers.send_overdue", queue="mail", ignore_result=True)
 async def send_overdue() -> None:
     """Send overdue confirmations, after a failure of Redis, a worker or the mail server."""
-    await asyncio.gather(*(send_confirmation.delay(pk) for pk in await delivery.overdue()))
+    await asyncio.gather(*(send_soon(subscriber) for subscriber in await delivery.overdue()))
+
+
+async def send_soon(subscriber: Subscriber) -> None:
+    """Queue its confirmation mail, under one id for each request. A job that waits or runs stays as it is."""
+    await Result(subscriber.job_id).forget()  # an earlier try would occupy the id
+    await send_confirmation.apply_async((subscriber.id,), task_id=subscriber.job_id)

@@ -38,7 +38,7 @@ NO_MAIL = {
     *("blog.create", "blog.save", "blog.publish", "blog.withdraw", "blog.delete", "blog.add_samples"),
     *("consents.stop", "digest.seen", "digest.save_opening", "privacy.download", "privacy.delete", "playground.run"),
     *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
-    *("subscribers.lift", "subscribers.remove"),
+    *("subscribers.lift", "subscribers.remove", "first_steps.dismiss", "first_steps.show"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),
     *("monitor.purge_queue", "monitor.pause_schedule", "monitor.resume_schedule", "monitor.forget_schedule"),
     *("monitor.quiet_worker", "monitor.stop_worker", "monitor.change_rate", "monitor.choose_zone"),

@@ -131,7 +131,7 @@ async def test_what_did_not_leave_is_sent_later(site: Site, stage: str, answer: 
 
     site.smtp.script.clear()
     await site.change(mail_due_at=datetime.now(UTC))
-    assert await delivery.overdue() == [1]
+    assert [subscriber.id for subscriber in await delivery.overdue()] == [1]
     await delivery.send(1)
 
     assert len(site.smtp.accepted) == 1
@@ -145,7 +145,7 @@ async def test_it_is_tried_ever_more_seldom_and_for_four_days(site: Site) -> Non
     for age, wait in ((1, 1), (4, 4), (200, 30)):
         now = datetime.now(UTC)
         await site.change(asked_at=now - timedelta(minutes=age), mail_due_at=now)
-        assert await delivery.overdue() == [1]
+        assert [subscriber.id for subscriber in await delivery.overdue()] == [1]
         due = (await site.read()).mail_due_at
         assert due is not None
         assert wait * 48 - 1 < (due - now).total_seconds() < wait * 60 + 5

@@ -17,8 +17,8 @@ from tests.app.routes import furnish
 from tests.app.visitor import Visitor, words
 
 PAGES = {
-    "/": "A blog, and reminders by email: write a note, pick a time.",
-    "/about": "Write a note and pick a time. Quarq emails it to you then, even if the server restarts in between.",
+    "/": "A blog. Read it here,",
+    "/about": "Quarq is a blog. It also sends two kinds of email:",
     "/sign-in": "We email you a link that works once and expires in 10 minutes.",
     "/subscribe": "New posts by email, once a week.",
     "/privacy": "It does not track visits and loads nothing from other sites.",
