@@ -9,7 +9,7 @@ from typing import Any
 from quart import Quart, Request, abort, g, redirect
 
 from app import security_log
-from app.accounts import access, sessions
+from app.accounts import access, returning, sessions
 from app.security import hosts
 from app.web import error_pages
 from app.web.template_words import MONITOR
@@ -67,8 +67,7 @@ async def _viewer(site: Quart, request: Request) -> Viewer:
         if token:
             session.clear()
             security_log.note("session_refused")
-        if request.method == "GET":
-            session["next"] = request.root_path + request.full_path.rstrip("?")
+        returning.remember(session, request)
         answer = redirect("/sign-in", 303)
         await site.session_interface.save_session(site, session, answer)
         abort(answer)  # type: ignore[arg-type]  # it takes Werkzeug's too

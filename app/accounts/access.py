@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from quart import Quart, abort, g, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import links
+from app.accounts import links, returning
 from app.accounts.models import Account
 from app.context import site
 from jobs.monitor_site.web.messages import Message
@@ -80,8 +80,7 @@ def _is_metrics_token(given: str) -> bool:
 
 
 def _send_to_sign_in() -> ResponseReturnValue:
-    if request.method == "GET":
-        session["next"] = request.full_path.rstrip("?")
+    returning.remember(session, request)
     return redirect(url_for("accounts.sign_in"), 303)
 
 

@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
 from app import database, mail_limits, security_log
-from app.accounts import links, sessions
+from app.accounts import links, returning, sessions
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
@@ -32,7 +32,7 @@ blueprint = Blueprint("accounts", __name__, template_folder="templates")
 async def sign_in() -> ResponseReturnValue:
     if g.account:
         return redirect(_next_page(), 303)
-    return await render_template("accounts/sign_in.html")
+    return await render_template("accounts/sign_in.html", reason=returning.reason(session))
 
 
 @blueprint.post("/sign-in")
@@ -80,11 +80,11 @@ async def open_link(token: str) -> ResponseReturnValue:
 @public
 async def use_link(token: str) -> ResponseReturnValue:
     zone = (await request.form).get("timezone", "")
-    next_page = _next_page()
     async with database.transaction() as db:
         zone = zone if zone in time_zones() else site().timezone
         account, is_new = await links.use_link(db, token, zone)
         if account is not None:
+            next_page = _next_page()  # before the session begins anew
             await sessions.start(db, account)
     if account is None:
         return await _link_is_over()
@@ -130,7 +130,8 @@ async def save() -> ResponseReturnValue:
 
 
 async def _sign_in_again(status: int, typed: str, error: Message) -> tuple[str, int]:
-    return await render_template("accounts/sign_in.html", typed=typed, error=error), status
+    page = await render_template("accounts/sign_in.html", typed=typed, error=error, reason=returning.reason(session))
+    return page, status
 
 
 async def _link_is_over() -> ResponseReturnValue:
@@ -153,10 +154,8 @@ def _duration(seconds: int) -> str:
 
 
 def _next_page() -> str:
-    """The page that sent this browser to sign in. Always a page of this site."""
-    path = session.pop("next", "")
-    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if ours else url_for("blog.index")
+    """The page that sent this browser to sign in, or the first page."""
+    return returning.take(session) or url_for("blog.index")
 
 
 def _choices() -> list[str]:

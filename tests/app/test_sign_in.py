@@ -13,12 +13,13 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 
 from app import create_app
-from app.accounts import links, mails
+from app.accounts import links, mails, returning
 from app.accounts.models import Account, SignIn, SignInLink
 from app.context import close, task_context
 from app.database import Database
 from app.migrations import upgrade
 from settings import Settings
+from tests.app.routes import furnish
 from tests.app.visitor import Visitor
 from tests.redis_server import RedisServer
 from tests.smtp_server import SmtpServer, mailing
@@ -264,10 +265,42 @@ async def test_after_signing_in_the_page_that_was_asked_for_comes(visitor: Visit
     assert response.location == "/account?x=1"
 
 
+async def test_the_sign_in_page_says_why_for_every_page_that_sends_there(app: Quart, alice: Visitor) -> None:
+    of_access = {"owner": {returning.OF_OWNER.code}, "signed_in": {words.code for words in returning.PURPOSES.values()}}
+    pages = [route for route in await furnish(app) if route.method == "GET" and route.access in of_access]
+    for page in pages:
+        visitor = Visitor(app)
+        await visitor.get(page.path)
+        await visitor.get("/sign-in")
+        [why] = visitor.marks.notices
+        assert why in of_access[page.access], page
+    assert len(pages) > 20
+
+
+async def test_an_error_and_an_old_link_forget_no_page(app: Quart, visitor: Visitor) -> None:
+    await visitor.get("/reminders/")
+    assert (await visitor.post("/sign-in", email="alice")).status_code == 400
+    assert visitor.marks.notices == ["sign-in-reminders"]
+    assert (await visitor.post("/sign-in/over", page="/sign-in")).status_code == 410
+    assert visitor.marks.notices == ["sign-in-reminders"]
+
+    assert (await visitor.sign_in()).location == "/reminders/"
+
+
+@pytest.mark.parametrize("destination", ["empty", "image", "script", "iframe"])
+async def test_nobody_returns_to_what_a_page_has_loaded(visitor: Visitor, destination: str) -> None:
+    for path in ("/account", "/monitor/live?page=overview"):
+        await visitor.get(path, headers={"Sec-Fetch-Dest": destination})
+
+    assert (await visitor.sign_in()).location == "/"
+
+
 @pytest.mark.parametrize("path", ["//evil.example/account", "/\\evil.example", "/account\t//x"])
 async def test_nobody_is_sent_to_another_site(app: Quart, visitor: Visitor, path: str) -> None:
     async with visitor.client.session_transaction() as session:
         session["next"] = path
+    await visitor.get("/sign-in")
+    assert visitor.marks.notices == []
 
     response = await visitor.sign_in()
 
