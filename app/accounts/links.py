@@ -51,8 +51,8 @@ async def account_number(db: AsyncSession, email: str) -> int | None:
     return await db.scalar(select(Account.id).where(Account.email == email))
 
 
-async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink:
-    """Add a link for this (parsed) address, and delete links that expired a day ago or earlier."""
+async def make_link(db: AsyncSession, secret_key: str, email: str, *, browser: str = "") -> SignInLink:
+    """Add a link for this (parsed) address, requested with *browser*. Deletes those that expired a day ago."""
     now = datetime.now(UTC)
     await db.execute(delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS))
     nonce = secrets.token_urlsafe(24)
@@ -62,6 +62,7 @@ async def make_link(db: AsyncSession, secret_key: str, email: str) -> SignInLink
         token_hash=_hashed(_token(secret_key, nonce)),
         created_at=now,
         expires_at=now + LINK_LIFETIME,
+        browser=browser,
     )
     db.add(link)
     await db.flush()

@@ -33,6 +33,7 @@ async def sign_in_link(link_id: int) -> None:
             url=address_of(link, site()),
             email=link.email,
             asked=moments.spelled(link.created_at.replace(microsecond=0), ZoneInfo(zone or site().timezone)),
+            browser=link.browser,
             minutes=ceil((link.expires_at - now).total_seconds() / 60),
         )
     )

@@ -41,6 +41,8 @@ class SignInLink(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    browser: Mapped[str] = mapped_column(String(40), server_default="", default="")
+    """In plain words: see `app.accounts.browsers`. Empty if unknown."""
     used_at: Mapped[datetime | None]
 
 

@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
 from app import database, mail_limits, security_log
-from app.accounts import links, returning, sessions
+from app.accounts import browsers, links, returning, sessions
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
@@ -55,7 +55,8 @@ async def ask_for_link() -> ResponseReturnValue:
         page, status = await _sign_in_again(429, typed, TOO_OFTEN.format(_duration(wait_s)))
         return page, status, {"Retry-After": str(wait_s)}
     async with database.transaction() as db:
-        link = await links.make_link(db, site().secret_key, email)
+        browser = browsers.name_of(request.headers.get("User-Agent", ""))
+        link = await links.make_link(db, site().secret_key, email, browser=browser)
     try:
         await send_sign_in_link.delay(link.id)
     except Exception:

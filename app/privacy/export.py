@@ -25,7 +25,7 @@ ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
 SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
 DIGEST = ("digest_id", "step", "reason", "sent_at")
 BROWSER = ("created_at", "seen_at", "expires_at")
-LINK = ("created_at", "expires_at", "used_at")
+LINK = ("created_at", "expires_at", "used_at", "browser")
 
 
 async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:

@@ -42,7 +42,10 @@ async def send_all() -> AsyncIterator[str]:
     async with database.transaction() as db:
         alice = Account(email=ALICE, timezone="Asia/Kathmandu", created_at=datetime.now(UTC))
         db.add(alice)
-        links = [await make_link(db, site().secret_key, email) for email in (ALICE, "new@example.org")]
+        links = [
+            await make_link(db, site().secret_key, ALICE, browser="Firefox on Linux"),
+            await make_link(db, site().secret_key, "new@example.org"),
+        ]
         await db.flush()
         asked = Subscriber(email=BOB, state=State.ASKED, asked_at=datetime.now(UTC))
         confirmed = Subscriber(email=ALICE, state=State.CONFIRMED, asked_at=datetime.now(UTC))
