@@ -15,11 +15,13 @@ from app import database
 from app.blog import Post
 from app.blog.models import is_published
 from app.digest import upcoming
-from app.digest.models import Delivery, Digest, DigestPost, Step
+from app.digest.models import Delivery, Digest, DigestPost, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
 MOST_SHOWN = 20
 FIRST_GOES_BACK = timedelta(days=7)
+TO_UNDO = timedelta(seconds=30)
+"""The owner can undo a digest for so long."""
 MOST_A_DAY = 10
 """Digests. Later posts wait for the next day, or for Saturday."""
 
@@ -61,15 +63,16 @@ async def is_enough_for_today(db: AsyncSession) -> bool:
     return (lately or 0) >= MOST_A_DAY
 
 
-async def begin(run: str) -> int | None:
+async def begin(run: str, *, wait: timedelta = timedelta()) -> int | None:
     """The id of the digest of this run: created by an earlier try, or now, with its posts and deliveries.
 
+    With *wait* it is only planned: it begins that much later, and can be undone before.
     Returns None and writes nothing without new posts, without subscribers, or beyond the daily limit. A post that is
     committed later is in the next digest, even with an earlier publishing time.
     """
     try:
         async with database.transaction() as db:
-            return await _of(db, run) or await _create(db, run)
+            return await _of(db, run) or await _create(db, run, wait)
     except IntegrityError:  # on Postgres, another run took the same posts at the same moment
         async with database.session() as db:
             return await _of(db, run)
@@ -79,7 +82,7 @@ async def _of(db: AsyncSession, run: str) -> int | None:
     return await db.scalar(select(Digest.id).where(Digest.run == run))
 
 
-async def _create(db: AsyncSession, run: str) -> int | None:
+async def _create(db: AsyncSession, run: str, wait: timedelta) -> int | None:
     following = await upcoming.hold(db)  # on Postgres: runs at one moment, one after the other
     choice = await choose(db)
     if not choice.shown or not await readers(db):
@@ -88,6 +91,8 @@ async def _create(db: AsyncSession, run: str) -> int | None:
         log.warning("no digest created: the limit is %s a day. The next digest will hold its posts", MOST_A_DAY)
         return None
     digest = Digest(run=run, more=len(choice.more), opening=following.opening)
+    if wait:
+        digest.state, digest.next_try_at = State.PLANNED, datetime.now(UTC) + wait
     following.opening = ""
     db.add(digest)
     await db.flush()

@@ -40,8 +40,9 @@ class Entry:
 class Issue:
     """What an issue says."""
 
-    number: int | None
-    """None: its sending has not begun, so that it has no page."""
+    number: int
+    public: bool
+    """Whether its sending has begun, so that it has a page and keeps its number."""
     date: str
     opening: str
     entries: Sequence[Entry]
@@ -60,7 +61,7 @@ class Issue:
     @property
     def url(self) -> str:
         """Its public page; for one that has none the owner's page of the digests."""
-        if self.number is None:
+        if not self.public:
             return f"{site().base_url}/digest/"
         return site().base_url + url_for("issues.show", _external=False, number=self.number)
 
@@ -82,17 +83,18 @@ def is_public() -> ColumnElement[bool]:
     return Digest.number.is_not(None)
 
 
-async def of(db: AsyncSession, digest: Digest) -> Issue:
-    """An issue with its posts in their present form, newest first, without unpublished ones."""
-    posts = await posts_of(db, digest)
-    return _issue(digest.number, digest.created_at, digest.opening, posts, digest.more)
+async def of(db: AsyncSession, digest: Digest | None) -> Issue:
+    """An issue with its posts in their present form, newest first, without unpublished ones.
 
-
-async def upcoming_one(db: AsyncSession) -> Issue:
-    """The issue that would be created now."""
-    choice = await choosing.choose(db)
-    posts = await db.scalars(select(Post).where(Post.id.in_(choice.shown)).order_by(*NEWEST_FIRST))
-    return _issue(None, datetime.now(UTC), await upcoming.opening(db), posts.all(), len(choice.more))
+    None is the issue that would be created now.
+    """
+    if digest is None:
+        choice = await choosing.choose(db)
+        query = select(Post).where(Post.id.in_(choice.shown)).order_by(*NEWEST_FIRST)
+        posts, opening = (await db.scalars(query)).all(), await upcoming.opening(db)
+        return _issue(await upcoming.number(db), False, datetime.now(UTC), opening, posts, len(choice.more))
+    posts, number = await posts_of(db, digest), digest.number or await upcoming.number(db)
+    return _issue(number, digest.number is not None, digest.created_at, digest.opening, posts, digest.more)
 
 
 async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:
@@ -109,9 +111,9 @@ async def withdrawn(db: AsyncSession, digest: Digest) -> int:
     return await db.scalar(query.where(*its_own, ~is_published())) or 0
 
 
-def _issue(number: int | None, at: datetime, opening: str, posts: Sequence[Post], more: int) -> Issue:
+def _issue(number: int, public: bool, at: datetime, opening: str, posts: Sequence[Post], more: int) -> Issue:
     day = moments.day(at, ZoneInfo(site().timezone))
-    return Issue(number, day, opening, [_entry(post) for post in posts], more)
+    return Issue(number, public, day, opening, [_entry(post) for post in posts], more)
 
 
 def _entry(post: Post) -> Entry:

@@ -66,7 +66,7 @@ async def write(issue: Issue) -> Written:
 
 async def of(db: AsyncSession, digest: Digest | None) -> Written:
     """The mail of *digest*, or of the one that would be created now."""
-    return await write(await issues.of(db, digest) if digest is not None else await issues.upcoming_one(db))
+    return await write(await issues.of(db, digest))
 
 
 async def trouble(digest: Digest, sentence: str) -> EmailMessage:

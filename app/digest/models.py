@@ -14,6 +14,9 @@ from app.database import Model
 class State(StrEnum):
     """The state of a digest. Mails leave only while it is SENDING."""
 
+    PLANNED = "planned"
+    """Created by the owner, who can undo it. It begins at `next_try_at`."""
+
     SENDING = "sending"
 
     PAUSED = "paused"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quart import Blueprint, abort, g, redirect, render_template, request, url_for
+from quart import Blueprint, abort, g, redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
@@ -20,7 +18,6 @@ from app.accounts import current_account, owner_only
 from app.accounts.access import is_owner
 from app.digest import choosing, issues, steering, trouble, upcoming
 from app.digest.models import Delivery, Digest, State, Step
-from app.digest.tasks import digest as digest_task
 from app.digest.tasks import send_test, start
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
@@ -31,6 +28,7 @@ MOST_FAILURES_LISTED = 100
 
 # The action of each button, and its message with the number of changed deliveries.
 ACTIONS: dict[str, tuple[steering.Action, Message]] = {
+    "now": (steering.begin_now, Message("begun", "Sending {}.")),
     "pause": (steering.pause, Message("paused", "Paused. {} wait until you resume.")),
     "resume": (steering.resume, Message("resumed", "Resumed. {} will be sent.")),
     "stop": (steering.stop, Message("stopped", "Stopped. {} will not be sent.")),
@@ -39,19 +37,11 @@ ACTIONS: dict[str, tuple[steering.Action, Message]] = {
     "again": (steering.send_again, Message("sent-again", "Sending {} again.")),
 }
 
-NOTHING_NEW = Message("nothing-new", "No new posts since the last digest: nothing to send.")
-NO_READERS = Message("no-readers", "No subscribers yet: nobody to send to.")
-ENOUGH_TODAY = Message(
-    "enough-today",
-    f"{choosing.MOST_A_DAY} digests were sent within a day, which is the limit. Send the next one later.",
-)
-WRONG_NUMBER = Message("wrong-number", "This is not the number of subscribers. To confirm, type {:,}.")
-ON_ITS_WAY = Message("on-its-way", "The digest is being sent to {}.")
 TEST_SENT = Message("test-sent", "A test email is being sent to you.")
 TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
 QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 
-MAILING = {"resume", "retry", "again"}
+MAILING = {"now", "resume", "retry", "again"}
 """The actions that send mails."""
 
 log = logging.getLogger(__name__)
@@ -85,43 +75,6 @@ async def index_page(typed: str | None = None, error: Message | None = None) -> 
     )
 
 
-@blueprint.get("/run")
-@owner_only
-async def ask_run() -> ResponseReturnValue:
-    """Show how many subscribers would get it, and a field to type that number into."""
-    return await _ask_run()
-
-
-@blueprint.post("/run")
-@owner_only
-async def run_now() -> ResponseReturnValue:
-    """Send a digest of the new posts now, if the owner has typed the number of subscribers."""
-    typed = (await request.form).get("typed", "")[:100]
-    return await _ask_run(typed, sent=True)
-
-
-async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValue:
-    """Send it if *typed* is the number of subscribers. Otherwise ask for the number."""
-    async with database.session() as db:
-        choice, readers = await choosing.choose(db), await choosing.readers(db)
-        enough = await choosing.is_enough_for_today(db)
-    if not choice.shown:
-        await notify(NOTHING_NEW, "warning")
-    elif not readers:
-        await notify(NO_READERS, "warning")
-    elif enough:
-        await notify(ENOUGH_TODAY, "warning")
-    elif not sent or re.sub(r"[\s,.']", "", typed) != str(readers):
-        error = WRONG_NUMBER.format(readers) if sent else None
-        new = len(choice.shown) + len(choice.more)
-        page = await render_template("digest/run.html", new=new, readers=readers, people=_people(readers), error=error)
-        return page, 400 if sent else 200
-    else:
-        await digest_task.apply_async(task_id=f"digest-now:{secrets.token_hex(8)}")
-        await notify(ON_ITS_WAY.format(_people(readers)))
-    return redirect(url_for("digest.index"), 303)
-
-
 @blueprint.get("/<int(max=2147483647):pk>")
 @owner_only
 async def show(pk: int) -> ResponseReturnValue:
@@ -138,6 +91,8 @@ async def show(pk: int) -> ResponseReturnValue:
         "digest/show.html",
         digest=digest,
         number=number,
+        now=datetime.now(UTC),
+        refresh=2 if digest.state in (State.PLANNED, State.SENDING) else 0,
         counts=counts,
         total=sum(counts.values()),
         posts=posts,
@@ -159,7 +114,7 @@ async def test(pk: int) -> ResponseReturnValue:
     return redirect(url_for("digest.show", pk=pk) if pk else url_for("digest.index"), 303)
 
 
-@blueprint.post("/<int(max=2147483647):pk>/<any(pause,resume,stop,retry,sent,again):action>")
+@blueprint.post("/<int(max=2147483647):pk>/<any(now,pause,resume,stop,retry,sent,again):action>")
 @owner_only
 async def act(pk: int, action: str) -> ResponseReturnValue:
     """Commit the change, then start the digest. If Redis is away, a worker starts it later."""
@@ -172,7 +127,7 @@ async def act(pk: int, action: str) -> ResponseReturnValue:
         goes_on = digest.state == State.SENDING
     await notify(message.format(f"{touched:,} email{'s' if touched != 1 else ''}"))
     if goes_on:
-        await _start(pk)
+        await start_soon(pk)
     return redirect(url_for("digest.show", pk=pk), 303)
 
 
@@ -206,7 +161,8 @@ async def _wait_s() -> int:
         return 0
 
 
-async def _start(pk: int) -> None:
+async def start_soon(pk: int) -> None:
+    """Start its job. If Redis is away, a worker does it later."""
     try:
         await start(pk)
     except Exception as error:  # after any fault a worker finds the committed row
@@ -230,7 +186,3 @@ async def _unsettled(db: AsyncSession, pk: int) -> Sequence[Row[Delivery, str]]:
 
 async def _number(db: AsyncSession, *which: Any) -> int:
     return await db.scalar(select(func.count()).select_from(Delivery).where(*which)) or 0
-
-
-def _people(count: int) -> str:
-    return f"{count:,} subscriber{'s' if count != 1 else ''}"

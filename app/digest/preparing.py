@@ -9,7 +9,7 @@ from app import database
 from app.accounts import owner_only
 from app.blog.markdown import printable
 from app.context import site
-from app.digest import mails, upcoming
+from app.digest import issues, mails, upcoming
 from app.digest.models import Digest
 from app.digest.pages import blueprint, index_page
 from app.security import frames
@@ -39,11 +39,11 @@ async def save_opening() -> ResponseReturnValue:
 async def preview(pk: int) -> ResponseReturnValue:
     """The mail as mail programs show it, wide or on a phone, or as text. 0 is the digest that would be created now."""
     shown = request.args.get("as", "")
-    written, number = await _written(pk)
+    issue, written = await _written(pk)
     return await render_template(
         "digest/preview.html",
         pk=pk,
-        number=number,
+        number=issue.number,
         look=shown if shown in LOOKS else LOOKS[0],
         written=written,
         text=written.text.replace(written.link, _instead()),
@@ -55,16 +55,15 @@ async def preview(pk: int) -> ResponseReturnValue:
 @owner_only
 async def html(pk: int) -> ResponseReturnValue:
     """The HTML of the mail alone, for the frame of a page. 0 is the digest that would be created now."""
-    written, _ = await _written(pk)
+    _, written = await _written(pk)
     return frames.mail(written.html.replace(written.link, _instead()))
 
 
-async def _written(pk: int) -> tuple[mails.Written, int]:
-    """The mail, and the number of its issue."""
+async def _written(pk: int) -> tuple[issues.Issue, mails.Written]:
     async with database.session() as db:
         digest = await db.get(Digest, pk) or abort(404) if pk else None
-        number = digest.number if digest else None
-        return await mails.of(db, digest), number or await upcoming.number(db)
+        issue = await issues.of(db, digest)
+    return issue, await mails.write(issue)
 
 
 def _instead() -> str:

@@ -39,11 +39,13 @@ async def keep_recovering() -> None:
 async def sweep() -> None:
     """Restart what SQL says is to be sent, although Redis has lost its job or its worker died."""
     async with database.session() as db:
-        sending = (await db.scalars(select(Digest).where(Digest.state == State.SENDING))).all()
+        open_states = Digest.state.in_((State.PLANNED, State.SENDING))
+        unfinished = (await db.scalars(select(Digest).where(open_states))).all()
         troubles = await trouble.all_of(db)
-    for digest in sending:
+    for digest in unfinished:
         if await Result(digest.job_id).state() in ENDED:
             await start(digest.id)
+    sending = [digest for digest in unfinished if digest.state == State.SENDING]
     await _release([digest for digest in sending if digest.next_try_at > datetime.now(UTC) + SOON])
     for each in troubles:
         if each.digest.told_at is None:

@@ -27,11 +27,13 @@ class Round:
 
 
 async def next_round(digest_pk: int) -> Round:
-    """The deliveries that are due now. Empty if the digest is paused, stopped, done or not yet due."""
+    """The deliveries that are due now. Empty if the digest is paused, stopped, done, undone or not yet due."""
     async with database.transaction() as db:
-        digest = await db.get_one(Digest, digest_pk)
-        if digest.number is None:
-            await _begin(db, digest)
+        digest = await db.get(Digest, digest_pk)
+        if digest is not None and digest.number is None:
+            digest = await _begin(db, digest_pk)
+        if digest is None:
+            return Round(0, [])
         await _tidy(db, digest_pk)
         if digest.state != State.SENDING or digest.next_try_at > datetime.now(UTC):
             return Round(digest.round, [])
@@ -43,10 +45,14 @@ async def next_round(digest_pk: int) -> Round:
 
 
 async def end_round(digest_pk: int) -> timedelta | None:
-    """End a round. Returns the wait until the next one; None if the digest is done, paused or stopped."""
+    """End a round. Returns the wait until the next one; None if the digest is done, paused, stopped or undone."""
     now = datetime.now(UTC)
     async with database.transaction() as db:
-        digest = await db.get_one(Digest, digest_pk, with_for_update=True)
+        digest = await db.get(Digest, digest_pk, with_for_update=True)
+        if digest is None:
+            return None
+        if digest.state == State.PLANNED:
+            return max(digest.next_try_at - now, timedelta())
         await _tidy(db, digest_pk)
         digest.round += 1
         if digest.state != State.SENDING:
@@ -60,11 +66,15 @@ async def end_round(digest_pk: int) -> timedelta | None:
         return max(min(moments) - now, digest.next_try_at - now, MIN_INTERVAL)
 
 
-async def _begin(db: AsyncSession, digest: Digest) -> None:
-    """Give it its number: from now on it has a public page."""
-    await db.refresh(digest, with_for_update=True)
-    if digest.number is None and digest.state == State.SENDING:
+async def _begin(db: AsyncSession, digest_pk: int) -> Digest | None:
+    """Begin a planned digest whose time has come, and give it its number: from now on it has a public page."""
+    digest = await db.get(Digest, digest_pk, with_for_update=True, populate_existing=True)
+    now = datetime.now(UTC)
+    if digest is not None and digest.state == State.PLANNED and digest.next_try_at <= now:
+        digest.state, digest.began_at = State.SENDING, now
+    if digest is not None and digest.state == State.SENDING and digest.number is None:
         digest.number = await upcoming.take_number(db)
+    return digest
 
 
 async def _tidy(db: AsyncSession, digest_pk: int) -> None:

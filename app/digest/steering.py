@@ -1,4 +1,4 @@
-"""The owner's actions on a digest. Each returns how many deliveries it concerns. The caller starts the sending."""
+"""The owner's actions on a digest. Most return how many deliveries they concern. The caller starts the sending."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.digest import upcoming
 from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers.models import Subscriber, is_confirmed
 
@@ -39,6 +40,25 @@ async def stop(db: AsyncSession, digest: Digest) -> int:
         return 0
     digest.state, digest.ended_at, digest.reason = State.STOPPED, datetime.now(UTC), ""
     return await _move(db, _its(digest, Step.WAITING), step=Step.LEFT, reason=STOPPED)
+
+
+async def undo(db: AsyncSession, digest: Digest) -> bool:
+    """Delete a planned digest (locked), so that its posts and its opening text are for the next one.
+
+    Returns False if its sending has begun.
+    """
+    if digest.state != State.PLANNED:
+        return False
+    await upcoming.give_back(db, digest.opening)
+    await db.delete(digest)
+    return True
+
+
+async def begin_now(db: AsyncSession, digest: Digest) -> int:
+    """Begin a planned digest, without the rest of the time in which it can be undone."""
+    if digest.state == State.PLANNED:
+        _start(digest)
+    return await _count(db, digest, Step.WAITING)
 
 
 async def retry_failed(db: AsyncSession, digest: Digest) -> int:

@@ -39,7 +39,7 @@ async def sentence(db: AsyncSession, digest: Digest) -> Message | None:
     """What is wrong with the digest; None if nothing is."""
     if digest.state == State.PAUSED and digest.reason:
         return Message("paused", f"The digest was paused automatically. {digest.reason}")
-    if digest.state == State.SENDING and datetime.now(UTC) - digest.began_at > TOO_LONG:
+    if digest.state in (State.PLANNED, State.SENDING) and datetime.now(UTC) - digest.began_at > TOO_LONG:
         return Message("slow", f"The digest is not finished after 30 minutes. {digest.reason}".strip())
     if digest.state != State.DONE:
         return None
@@ -73,7 +73,7 @@ async def tell_owner(pk: int) -> None:
 
 def _suspect() -> ColumnElement[bool]:
     """For WHERE: digests that may be in trouble. They are few, so `sentence` can check each for every page."""
-    unfinished = and_(Digest.state == State.SENDING, Digest.began_at < datetime.now(UTC) - TOO_LONG)
+    unfinished = and_(Digest.state.in_((State.PLANNED, State.SENDING)), Digest.began_at < datetime.now(UTC) - TOO_LONG)
     paused = and_(Digest.state == State.PAUSED, Digest.reason != "")
     unsettled = Delivery.step.in_((Step.FAILED, Step.UNCERTAIN))
     left_over = and_(

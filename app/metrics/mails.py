@@ -13,7 +13,7 @@ from app.digest.models import Delivery, Digest, Step
 from app.digest.models import State as DigestState
 from app.reminders.models import Reminder, State
 
-UNDER_WAY = Digest.state.in_((DigestState.SENDING, DigestState.PAUSED))
+UNDER_WAY = Digest.state.in_((DigestState.PLANNED, DigestState.SENDING, DigestState.PAUSED))
 
 
 async def measured() -> list[Metric]:

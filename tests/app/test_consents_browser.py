@@ -93,6 +93,7 @@ async def read_a_digest(page: Page, site: RunningSite, browser: Browser) -> list
     await owner.get_by_role("link", name="Run now (1 email)").click()
     await owner.get_by_label("Type the number of subscribers").fill("1")
     await owner.get_by_role("button", name="Send to 1 subscriber").click()
+    await owner.get_by_role("button", name="Send now").click()
     await open_mail(page, site, re.compile("Weekly Digest"))
     unsubscribe = await link_in_mail(page, "/unsubscribe/")
     await owner.goto(f"{site.url}/digest/1")

@@ -41,7 +41,8 @@ async def fill(app: Quart) -> None:
         async with database.session() as db:
             trouble = {"reason": "The mail server answered: 535 5.7.8 no", "unreachable_since": now}
             began_at = now - timedelta(hours=1)
-            await db.execute(update(Digest).where(Digest.id == pk).values(state=state, began_at=began_at, **trouble))
+            values = {"state": state, "began_at": began_at, "number": number or None} | trouble
+            await db.execute(update(Digest).where(Digest.id == pk).values(**values))
             ids = list(await db.scalars(select(Delivery.id).where(Delivery.digest_id == pk)))
             for place, pk_ in enumerate(ids):
                 step = list(Step)[place % len(Step)] if place < 30 else Step.SENT
@@ -60,7 +61,8 @@ async def test_pages_with_digests_in_every_state_are_for_everybody(served: Quart
     await page.goto(await sign_in_link(settings))
     await page.click("main button")
 
-    for path in ("/", "/digest/", *(f"/digest/{pk}" for pk in range(1, 5))):
+    paths = (f"/digest/{pk}" for pk in range(1, len(State) + 1))
+    for path in ("/", "/digest/", "/issues/", "/issues/2", "/digest/0/preview?as=phone", *paths):
         await page.goto(settings.base_url + path)
         assert await problems(page) == [], path
 
@@ -97,10 +99,13 @@ async def test_from_a_post_to_a_reader_who_leaves(site: RunningSite, browser: Br
 
     await owner.goto(f"{site.url}/digest/")
     await owner.locator("[data-state=new-posts][data-count='1']").wait_for()
-    await owner.get_by_role("link", name="Run now (1 email)").click()
-    await owner.get_by_label("Type the number of subscribers").fill("1")
-    await owner.get_by_role("button", name="Send to 1 subscriber").click()
-    await owner.locator("[data-notice=on-its-way]").wait_for()
+    for then, notice in (("Undo", "undone"), ("Send now (1 email)", "begun")):
+        await owner.get_by_role("link", name="Run now (1 email)").click()
+        await owner.get_by_label("Type the number of subscribers").fill("1")
+        await owner.get_by_role("button", name="Send to 1 subscriber").click()
+        await owner.locator("[data-notice=on-its-way]").wait_for()
+        await owner.get_by_role("button", name=then).click()
+        await owner.locator(f"[data-notice={notice}]").wait_for()
 
     mail = await open_mail(reader, site, "Weekly Digest")
     await expect(mail.locator(".mail-text")).to_contain_text("给自己 🌱")
@@ -110,7 +115,7 @@ async def test_from_a_post_to_a_reader_who_leaves(site: RunningSite, browser: Br
     await reader.get_by_role("button", name="Unsubscribe", exact=True).click()
     await reader.locator("h1[data-state=unsubscribed]").wait_for()
 
-    await owner.goto(f"{site.url}/digest/1")
+    await owner.goto(f"{site.url}/digest/2")
     await owner.locator("[data-state=sent][data-count='1']").wait_for()
     await owner.goto(f"{site.url}/digest/")
     await owner.locator("[data-state=nothing-new]").wait_for()

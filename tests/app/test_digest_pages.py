@@ -18,7 +18,7 @@ from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from jobs import Result
-from tests.app.visitor import Visitor
+from tests.app.visitor import Visitor, words
 
 
 @pytest.fixture
@@ -87,9 +87,12 @@ async def test_the_next_one_is_counted_previewed_and_run(app: Quart, owner: Visi
     assert preview.headers["Content-Security-Policy"].startswith("sandbox ")
     assert preview.headers["X-Frame-Options"] == "SAMEORIGIN"
 
-    await owner.post("/digest/run", typed="3")
-    await owner.get("/digest/")
+    response = await owner.post("/digest/run", typed="3")
+    assert response.location == "/digest/1"
+    await owner.get("/digest/1")
     assert owner.marks.notices == ["on-its-way"]
+    assert "planned" in owner.marks.states
+    assert "/digest/1/undo" in owner.marks.actions
 
 
 async def test_nobody_is_mailed_before_the_owner_has_typed_how_many_they_are(
@@ -104,10 +107,28 @@ async def test_nobody_is_mailed_before_the_owner_has_typed_how_many_they_are(
         assert owner.marks.errors == ["wrong-number"]
     asked = await owner.post("/monitor/schedule/run", page="/monitor/queues", name="weekly-digest")
     assert (asked.status_code, asked.location) == (303, "/digest/run")
-    assert await redis.keys("*digest-now*") == []
+    assert await redis.keys("*digest*") == []
+    assert await digests(database) == []
 
-    await owner.post("/digest/run", typed=" 1,234 ")
-    assert await redis.keys("*digest-now*")
+    for _ in range(2):  # pressed twice
+        await owner.post("/digest/run", typed=" 1,234 ")
+    [digest] = await digests(database)
+    assert digest.state == State.PLANNED
+    assert await Result(digest.job_id).state() == "PENDING"
+
+
+async def digests(database: Database) -> list[Digest]:
+    async with database.session() as db:
+        return list(await db.scalars(select(Digest)))
+
+
+async def test_it_asks_with_number_and_subject(owner: Visitor, database: Database) -> None:
+    await fill(database, readers=2)
+
+    await owner.get("/digest/run")
+
+    assert "Send issue 1 now" in words(owner)
+    assert "Weekly Digest: Post 1 <b>" in words(owner)
 
 
 async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Database) -> None:
@@ -150,6 +171,7 @@ async def test_a_forgotten_subscriber_has_no_address(app: Quart, owner: Visitor,
 @pytest.mark.parametrize(
     ("before", "steps", "action", "code", "after", "then"),
     [
+        (State.PLANNED, "waiting", "now", "begun", State.SENDING, "waiting"),
         (State.SENDING, "waiting", "pause", "paused", State.PAUSED, "waiting"),
         (State.PAUSED, "waiting", "resume", "resumed", State.SENDING, "waiting"),
         (State.PAUSED, "waiting", "stop", "stopped", State.STOPPED, "left"),
@@ -179,7 +201,7 @@ async def test_each_button_says_how_many_it_touched(
     assert going == (after == State.SENDING)
 
 
-@pytest.mark.parametrize("action", ["pause", "resume", "stop", "retry", "sent", "again", "seen", "test"])
+@pytest.mark.parametrize("action", ["now", "pause", "resume", "stop", "retry", "sent", "again", "seen", "test", "undo"])
 async def test_only_a_form_acts_and_only_the_owner_s(
     app: Quart, owner: Visitor, alice: Visitor, database: Database, action: str
 ) -> None:

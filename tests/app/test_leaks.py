@@ -59,6 +59,7 @@ async def visit(here: Site) -> None:
         await send(stranger, "/sign-in", email="new@example.org")
     async with here.browser(here.settings.owner_email) as owner:
         await send(owner, "/digest/run", typed="1")
+        await send(owner, "/digest/1/now", page="/digest/1")
 
 
 @pytest.mark.timeout(120)

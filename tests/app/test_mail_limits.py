@@ -36,7 +36,8 @@ from tests.app.visitor import Visitor, words
 NO_MAIL = {
     *("accounts.use_link", "accounts.sign_out", "accounts.sign_out_everywhere", "accounts.save"),
     *("blog.create", "blog.save", "blog.publish", "blog.withdraw", "blog.delete", "blog.add_samples"),
-    *("consents.stop", "digest.seen", "digest.save_opening", "privacy.download", "privacy.delete", "playground.run"),
+    *("consents.stop", "digest.seen", "digest.save_opening", "digest.undo"),
+    *("privacy.download", "privacy.delete", "playground.run"),
     *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
     *("subscribers.lift", "subscribers.remove", "first_steps.dismiss", "first_steps.show"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),

@@ -41,7 +41,7 @@ OF_OWNER = {
     "/posts/drafts": "No drafts. Everything you wrote is published.",
     "/posts/new": "Markdown: **bold**, *italic*, # heading",
     "/digest/": "1 new post for 1 subscriber . It is sent every Saturday at 10:00 (UTC).",
-    "/digest/run": "1 new post will be sent to 1 subscriber now. Sent emails cannot be recalled.",
+    "/digest/run": "You can undo this for 30 seconds. After that, sent emails cannot be recalled.",
     "/digest/0/preview": "Preview of issue 2",
     "/subscribers": "The next digest goes to 1 subscriber on",
     "/playground/": "Each button runs the code above it on the workers of this site.",
