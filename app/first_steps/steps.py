@@ -114,8 +114,8 @@ async def _digest(db: AsyncSession, subscriber: Subscriber | None) -> Step:
     if row is None:
         return Step()
     digest, done = row
-    jobs = _kept(digest.ended_at or datetime.now(UTC), digest.run, digest.job_id)
-    moves = digest.state == DigestState.SENDING
+    jobs = _kept(digest.ended_at or datetime.now(UTC), digest.job_id)
+    moves = digest.state in (DigestState.PLANNED, DigestState.SENDING)
     state = "done" if done else "doing" if moves or digest.state == DigestState.PAUSED else "open"
     return Step(digest, state, jobs, await _copy(db, digest, subscriber), moves)
 

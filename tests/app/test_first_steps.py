@@ -67,6 +67,7 @@ TABLE: dict[str, tuple[str, str, Rows]] = {
         "done",
         lambda owner, alice: [sent(owner), sent(owner, state=ReminderState.SCHEDULED)],
     ),
+    "a planned digest": ("digest", "doing", lambda owner, alice: digest(DigestState.PLANNED, DeliveryStep.WAITING)),
     "a digest on its way": ("digest", "doing", lambda owner, alice: digest(DigestState.SENDING, DeliveryStep.WAITING)),
     "a paused one": ("digest", "doing", lambda owner, alice: digest(DigestState.PAUSED, DeliveryStep.SENT)),
     "a stopped one": ("digest", "open", lambda owner, alice: digest(DigestState.STOPPED, DeliveryStep.SENT)),
