@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from functools import cache
-
 from quart import Blueprint, current_app, g, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
 from app import database, mail_limits, security_log
-from app.accounts import browsers, links, returning, sessions
+from app.accounts import browsers, links, returning, sessions, zones
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
 from app.accounts.tasks import send_sign_in_link
@@ -82,7 +79,7 @@ async def open_link(token: str) -> ResponseReturnValue:
 async def use_link(token: str) -> ResponseReturnValue:
     zone = (await request.form).get("timezone", "")
     async with database.transaction() as db:
-        zone = zone if zone in time_zones() else site().timezone
+        zone = zones.canonical(zone) or site().timezone
         account, is_new = await links.use_link(db, token, zone)
         if account is not None:
             next_page = _next_page()  # before the session begins anew
@@ -114,20 +111,27 @@ async def sign_out_everywhere() -> ResponseReturnValue:
 @blueprint.get("/account")
 @signed_in
 async def show() -> ResponseReturnValue:
-    return await render_template("accounts/show.html", time_zones=_choices())
+    return await _show()
 
 
 @blueprint.post("/account")
 @signed_in
 async def save() -> ResponseReturnValue:
-    zone = (await request.form).get("timezone", "")
-    if zone not in time_zones():
-        return await render_template("accounts/show.html", time_zones=_choices(), error=NO_SUCH_ZONE), 400
+    zone = zones.canonical((await request.form).get("timezone", ""))
+    if not zone:
+        return await _show(NO_SUCH_ZONE), 400
     async with database.session() as db:
         await db.execute(update(Account).where(Account.id == sessions.current_account().id).values(timezone=zone))
         await db.commit()
     await notify(Message("saved", f"Saved. Times are now shown in {zone}."))
     return redirect(url_for("accounts.show"), 303)
+
+
+async def _show(error: Message | None = None) -> str:
+    zone = zones.canonical(sessions.current_account().timezone)
+    return await render_template(
+        "accounts/show.html", zone=zone, zones=zones.by_region(zone), same_zone=zones.names_of(zone), error=error
+    )
 
 
 async def _sign_in_again(status: int, typed: str, error: Message) -> tuple[str, int]:
@@ -157,13 +161,3 @@ def _duration(seconds: int) -> str:
 def _next_page() -> str:
     """The page that sent this browser to sign in, or the first page."""
     return returning.take(session) or url_for("blog.index")
-
-
-def _choices() -> list[str]:
-    return sorted({*time_zones(), sessions.current_account().timezone})
-
-
-@cache
-def time_zones() -> frozenset[str]:
-    """The zones with a name like Europe/Berlin, without abbreviations and old names."""
-    return frozenset(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")

@@ -3,6 +3,13 @@
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const field of document.querySelectorAll("[data-browser-zone]")) field.value = zone ?? "";
 
+// <form data-own-zone="Asia/Kolkata Asia/Calcutta" hidden>: offer the browser's zone, unless it is one of these.
+for (const form of document.querySelectorAll("form[data-own-zone]")) {
+  if (!zone || form.dataset.ownZone.split(" ").includes(zone)) continue;
+  form.hidden = false;
+  form.querySelector("button").textContent = `Use ${zone}, the time zone of this browser`;
+}
+
 // <section id="list" data-refresh="3">: fetch this page every 3 seconds and show the new section, while somebody
 // looks and does not work in it. A new section without the attribute ends it.
 for (const section of document.querySelectorAll("[id][data-refresh]")) keepFresh(section.id);

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
@@ -64,14 +64,22 @@ async def test_every_page_of_a_stranger_is_for_everybody(served: Quart, browser:
 
 async def test_the_browser_s_time_zone_becomes_the_account_s(served: Quart, browser: Browser) -> None:
     settings: Settings = served.extensions["settings"]
-    context = await browser.new_context(timezone_id="Asia/Tokyo")
+    context = await browser.new_context(timezone_id="Asia/Kolkata")  # the browser calls it Asia/Calcutta
     page = await context.new_page()
+    offer = page.get_by_role("button", name="the time zone of this browser")
 
     await page.goto(await sign_in_link(settings, "alice@example.org"))
     await page.click("main button")
     await page.goto(settings.base_url + "/account")
 
-    assert await page.input_value("[name=timezone]") == "Asia/Tokyo"
+    assert await page.input_value("select") == "Asia/Kolkata"
+    assert not await offer.count()
+
+    await page.select_option("select", "Europe/Oslo")
+    await page.click("text=Save")
+    assert await page.input_value("select") == "Europe/Oslo"
+    await offer.click()
+    await expect(page.locator("select")).to_have_value("Asia/Kolkata")
 
 
 async def test_everything_works_without_javascript_and_by_keyboard(served: Quart, browser: Browser) -> None:
