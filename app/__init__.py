@@ -22,6 +22,7 @@ from app.privacy import pages as privacy
 from app.private_files import own_settings
 from app.reminders import saving as reminders
 from app.reminders.consents import pages as consents
+from app.reminders.replies import pages as replies
 from app.subscribers import blueprint as subscribers
 from app.web import error_pages, template_words
 from app.web.rate_limits import RateLimits
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     subscribers,
     playground.blueprint,
     consents.blueprint,
+    replies.blueprint,
     privacy.blueprint,
 )
 """The pages of each feature. The inbox has its own condition."""

@@ -58,10 +58,10 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> Moment:
     return Moment(at)
 
 
-def tomorrow_morning(zone: ZoneInfo, now: datetime) -> datetime:
-    """9:00 on the day after today in *zone*."""
-    tomorrow = (now.astimezone(zone) + timedelta(days=1)).date()
-    return datetime.combine(tomorrow, MORNING, tzinfo=zone).astimezone(UTC)
+def morning(zone: ZoneInfo, now: datetime, *, days: int) -> datetime:
+    """9:00 in *zone*, this number of days after today."""
+    day = (now.astimezone(zone) + timedelta(days=days)).date()
+    return datetime.combine(day, MORNING, tzinfo=zone).astimezone(UTC)
 
 
 def plus_months(at: datetime, months: int) -> datetime:

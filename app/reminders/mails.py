@@ -16,6 +16,9 @@ from app.mail import write, writing
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
+from app.reminders.replies import acts
+from app.reminders.replies.acts import Reply
+from app.reminders.replies.links import reply_url
 from email_addresses import FORBIDDEN
 
 MOST_SHOWN = 20
@@ -33,7 +36,7 @@ async def reminder(reminder: Reminder) -> EmailMessage:
 
     A reminder to another person names its author, and has a link to stop further ones.
     """
-    words: dict[str, Any] = {"text": reminder.text, "date": reminder.date}
+    words: dict[str, Any] = {"text": reminder.text, "date": reminder.date, "replies": await _replies(reminder)}
     headers: dict[str, str] = {}
     if found := await _set_by_another(reminder):
         consent, words["author"] = found
@@ -71,6 +74,16 @@ async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
         characters=LONGEST_TEXT if number == 1 else SHORTENED,
         url=f"{site().base_url}/reminders/",
     )
+
+
+async def _replies(reminder: Reminder) -> list[tuple[str, str]]:
+    """The name and the link of each reply."""
+    async with database.session() as db:
+        stops = await acts.running_series(db, reminder, await acts.author(db, reminder)) is not None
+    names = {Reply.DONE: "Done", Reply.HOUR: "In 1 hour", Reply.TOMORROW: "Tomorrow", Reply.WEEK: "Next week"}
+    names |= {Reply.STOP: "Stop repeating"} if stops else {}
+    url = reply_url(reminder, site())
+    return [(name, f"{url}?do={reply}") for reply, name in names.items()]
 
 
 async def _set_by_another(reminder: Reminder) -> tuple[Consent, str] | None:

@@ -101,6 +101,13 @@ class Reminder(Model):
     uncertain: Mapped[int] = mapped_column(default=0)
     """How often a try of this revision ended with an unknown outcome."""
 
+    done_at: Mapped[datetime | None]
+    """When its reader marked it as done."""
+    snooze_of: Mapped[int | None] = mapped_column(index=True, unique=True)
+    """The reminder whose mail asked to send it again. One mail asks for one at most."""
+    snoozes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often it was put off, mail after mail."""
+
     series_id: Mapped[int | None]
     """The series that it is one time of."""
     slot: Mapped[datetime | None]

@@ -24,6 +24,7 @@ from app.playground.pages import EXAMPLES
 from app.reminders.consents.links import answer_url, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
+from app.reminders.replies.links import reply_url
 from app.subscribers.links import unsubscribe_url
 from app.subscribers.models import State, Subscriber
 from app.web.template_words import MONITOR
@@ -155,6 +156,8 @@ async def _values(app: Quart) -> dict[str, Any]:
             "issues number": digest.number,
             "playground name": next(iter(EXAMPLES)),
             "reminders pk": reminder.id,
+            "replies pk": reminder.id,
+            "replies token": reply_url(reminder, settings).rpartition("/")[2],
             "subscribers pk": subscriber.id,
             "subscribers token": unsubscribe_url(subscriber, settings).rpartition("/")[2],
         }

@@ -79,8 +79,8 @@ def test_ten_years_ahead_is_possible() -> None:
 def test_tomorrow_is_the_day_after_today_there() -> None:
     late = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)  # 2 March, 00:30 in Berlin
 
-    assert times.tomorrow_morning(BERLIN, late) == datetime(2026, 3, 3, 8, tzinfo=UTC)
-    assert times.tomorrow_morning(ZoneInfo("UTC"), late) == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert times.morning(BERLIN, late, days=1) == datetime(2026, 3, 3, 8, tzinfo=UTC)
+    assert times.morning(ZoneInfo("UTC"), late, days=1) == datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

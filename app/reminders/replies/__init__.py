@@ -1,0 +1,1 @@
+"""Answer a reminder from its mail: done, later, or stop."""

@@ -1,0 +1,146 @@
+"""What a reply does, in a transaction of its own. Each is safe to repeat: a mail leads to one later reminder at most.
+
+A reply locks in the order of `app/reminders/repeating.py`: account, series, reminder.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import database, times
+from app.accounts import Account, hold
+from app.context import site
+from app.reminders import limits, repeating
+from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
+from app.reminders.replies import links
+from app.reminders.series import Series
+from jobs.monitor_site.web.messages import Refused
+
+MOST_SNOOZES = 20
+"""How often one reminder can be put off, mail after mail."""
+CANCELLABLE = (State.SCHEDULED, State.WAITING, State.CANCELLED)
+
+
+class Reply(StrEnum):
+    """What the reader of a reminder can answer."""
+
+    DONE = "done"
+    HOUR = "hour"
+    TOMORROW = "tomorrow"
+    WEEK = "week"
+    STOP = "stop"
+
+
+class Gone(Exception):
+    """The link is not valid (any more)."""
+
+
+def later(reply: Reply, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """When a snoozed reminder is sent. None for a reply that is no snooze."""
+    match reply:
+        case Reply.HOUR:
+            return now.replace(microsecond=0) + timedelta(hours=1)
+        case Reply.TOMORROW:
+            return times.morning(zone, now, days=1)
+        case Reply.WEEK:
+            return times.morning(zone, now, days=7)
+    return None
+
+
+async def act(pk: int, token: str, reply: Reply) -> None:
+    """Carry out this reply. Gone, or Refused with a sentence, if nothing was changed."""
+    async with database.session() as db:
+        reminder = await find(db, pk, token)
+        account = await author(db, reminder)
+        is_new = await _snoozed(db, reminder) is None
+        at = later(reply, await zone_of(db, reminder), datetime.now(UTC))
+    if at and is_new and account is not None and (wait_s := await limits.take(account, reminder.email)):
+        raise Refused("too-often", f"Too many reminders were set. Try again in {-(-wait_s // 60)} minutes.")
+    async with database.transaction() as db:
+        if account is not None and not await hold(db, account):
+            raise Gone
+        if reply == Reply.STOP:
+            await _stop(db, reminder, account)
+            return
+        reminder = await find(db, pk, token, lock=True)
+        if at is None:
+            await _done(db, reminder)
+        else:
+            await _snooze(db, reminder, account, at)
+
+
+async def find(db: AsyncSession, pk: int, token: str, *, lock: bool = False) -> Reminder:
+    """The reminder of this link, or Gone."""
+    reminder = await links.find(db, pk, token, site(), lock=lock)
+    if reminder is None:
+        raise Gone
+    return reminder
+
+
+async def author(db: AsyncSession, reminder: Reminder) -> Account | None:
+    """The account that set it. None if it was made in a shell."""
+    return await db.get(Account, reminder.account_id) if reminder.account_id else None
+
+
+async def zone_of(db: AsyncSession, reminder: Reminder) -> ZoneInfo:
+    """The zone of its reader, if that has an account; else of its author; else of the site."""
+    reader = await db.scalar(select(Account).where(Account.email == reminder.email))
+    account = reader or await author(db, reminder)
+    return ZoneInfo(account.timezone if account else site().timezone)
+
+
+async def snoozed(db: AsyncSession, reminder: Reminder) -> Reminder | None:
+    """The later reminder that a reply has made, if it is not cancelled."""
+    found = await _snoozed(db, reminder)
+    return found if found is not None and found.state != State.CANCELLED else None
+
+
+async def running_series(
+    db: AsyncSession, reminder: Reminder, account: Account | None, *, lock: bool = False
+) -> Series | None:
+    """The series that its reader can stop: their own, which goes on."""
+    if account is None or reminder.email != account.email or reminder.series_id is None:
+        return None
+    query = select(Series).where(Series.id == reminder.series_id, Series.stopped_at.is_(None))
+    return (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def _snoozed(db: AsyncSession, reminder: Reminder) -> Reminder | None:
+    return (await db.scalars(select(Reminder).where(Reminder.snooze_of == reminder.id))).one_or_none()
+
+
+async def _done(db: AsyncSession, reminder: Reminder) -> None:
+    reminder.done_at = reminder.done_at or datetime.now(UTC)
+    again = await _snoozed(db, reminder)
+    if again is not None and again.state in CANCELLABLE:
+        again.state = State.CANCELLED
+
+
+async def _snooze(db: AsyncSession, reminder: Reminder, account: Account | None, at: datetime) -> None:
+    """Set the later reminder. A second choice moves it, as long as it is not being sent."""
+    if await db.scalar(select(Reminder.id).where(Reminder.id == reminder.id, may_be_mailed())) is None:
+        raise Refused("no-consent", NO_CONSENT)
+    if not reminder.text:
+        raise Refused("erased", "Its text was erased, because it was sent long ago.")
+    again = await _snoozed(db, reminder)
+    if again is not None and again.state not in CANCELLABLE:
+        raise Refused("sent-again", "It was already sent again. Use the links in that email.")
+    if again is None:
+        if reminder.snoozes >= MOST_SNOOZES:
+            raise Refused("too-many-snoozes", f"It was put off {MOST_SNOOZES} times, which is the limit.")
+        if account is not None and not await limits.has_room(db, account):
+            raise Refused("too-many", f"There are {limits.MOST_OPEN:,} upcoming reminders, which is the limit.")
+        again = Reminder(email=reminder.email, text=reminder.text, account_id=reminder.account_id, date=at)
+        again.snooze_of, again.snoozes, again.series_id = reminder.id, reminder.snoozes + 1, reminder.series_id
+        db.add(again)
+    again.date, again.state, reminder.done_at = at, State.SCHEDULED, None
+
+
+async def _stop(db: AsyncSession, reminder: Reminder, account: Account | None) -> None:
+    if series := await running_series(db, reminder, account, lock=True):
+        await repeating.stop(db, series)
