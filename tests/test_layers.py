@@ -325,3 +325,12 @@ def test_no_room_of_the_site_imports_one_above_it(path: Path) -> None:
             rooms = [name if name in FLOOR else "__init__" for name in names]  # or `create_app`
         for room in rooms:
             assert room == here or FLOOR[room] < FLOOR[here], f"{relative(path)} may not import {room}"
+
+
+def test_migrations_are_one_chain_in_the_order_of_their_numbers() -> None:
+    """Two that follow the same one stop every start, and each of them alone looks right."""
+    files = sorted((ROOT / "app/migrations/versions").glob("*.py"))
+    found = [re.findall(r'^(?:down_)?revision = (?:"(\d+)"|None)$', file.read_text(), re.MULTILINE) for file in files]
+
+    numbers = [file.name[:4] for file in files]
+    assert found == [list(pair) for pair in zip(numbers, ["", *numbers], strict=False)]
