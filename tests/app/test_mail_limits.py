@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,8 +26,9 @@ from app.reminders.consents.models import Answer, Consent
 from app.reminders.models import Reminder, State
 from app.subscribers.models import State as SubscriberState
 from app.subscribers.models import Subscriber
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import RateLimits
 from settings import ROOT, Settings
+from tests.app.filling import fill
 from tests.app.marks import Marks
 from tests.app.routes import rules
 from tests.app.visitor import Visitor, words
@@ -115,15 +115,6 @@ LIMITS = [
     for whose in ("account", "recipient", "client", "site")
     for index in range(len(getattr(action, f"by_{whose}")))
 ]
-
-
-async def fill(app: Quart, redis: Redis, name: str, whose: str, index: int, account: int) -> None:
-    """Use up this one limit, for an hour from now."""
-    times, period_s = getattr(ACTIONS[name], f"by_{whose}")[index]
-    subjects = {"account": str(account), "recipient": "new@example.org", "client": "local", "site": "all"}
-    limit = Limit(f"{name}-{whose}-{period_s}", subjects[whose], times=times, period_s=period_s)
-    key = limit.key(app.extensions["settings"].secret_key)
-    await redis.set(key, int((time.time() + period_s + HOUR) * 1000), ex=2 * DAY)
 
 
 async def counted(app: Quart) -> list[int]:

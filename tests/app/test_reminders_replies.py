@@ -18,8 +18,8 @@ from app.reminders.models import OPEN, Reminder, State
 from app.reminders.replies.acts import MOST_SNOOZES, Reply
 from app.reminders.series import Series
 from settings import Settings
+from tests.app.filling import fill
 from tests.app.rows import change, everything_stored, stored
-from tests.app.test_mail_limits import fill
 from tests.app.visitor import Visitor, words
 from tests.smtp_server import SmtpServer, mailing
 
