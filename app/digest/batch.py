@@ -141,7 +141,7 @@ class Copy(Outgoing):
 
     async def compose(self) -> Parcel:
         message_id = mails.message_id(self._batch.digest, self._recipient.pk)
-        return mails.copy(self._batch.letter, self._recipient.subscriber, message_id)
+        return mails.copy(self._batch.letter, self._recipient.subscriber, message_id, self._batch.digest.number)
 
     async def claim(self) -> None:
         await current_ledger().claim(self._recipient.pk)

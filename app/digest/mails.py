@@ -46,13 +46,13 @@ class Written:
         )
 
 
-def copy(letter: FormLetter, subscriber: Subscriber, message_id: str) -> Parcel:
+def copy(letter: FormLetter, subscriber: Subscriber, message_id: str, issue: int | None) -> Parcel:
     """The mail for one subscriber. All tries of a delivery have the same Message-ID."""
     return letter.copy(
         subscriber.email,
         message_id=message_id,
-        headers=links.list_headers(subscriber, site()),
-        link=links.unsubscribe_url(subscriber, site()),
+        headers=links.list_headers(subscriber, site(), issue),
+        link=links.unsubscribe_url(subscriber, site(), issue),
     )
 
 

@@ -19,6 +19,7 @@ from app.accounts.access import is_owner
 from app.digest import choosing, issues, steering, trouble, upcoming
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import send_test, start
+from app.subscribers import growth
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.messages import Message, notify
@@ -61,11 +62,13 @@ async def index_page(typed: str | None = None, error: Message | None = None) -> 
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         digests = (await db.scalars(select(Digest).order_by(Digest.id.desc()).limit(MOST_LISTED))).all()
         counts = {digest.id: await _counts(db, digest.id) for digest in digests}
+        left = await growth.left_by_issue(db, [digest.number for digest in digests if digest.number])
         number, saved = await upcoming.number(db), await upcoming.opening(db)
     return await render_template(
         "digest/index.html",
         digests=digests,
         counts=counts,
+        left=left,
         new=len(choice.shown) + len(choice.more),
         readers=readers,
         number=number,
@@ -87,6 +90,7 @@ async def show(pk: int) -> ResponseReturnValue:
         unsettled = await _unsettled(db, pk)
         retries = await _number(db, *steering.can_be_retried(digest))
         number = digest.number or await upcoming.number(db)
+        left = await growth.left_by_issue(db, [number])
     return await render_template(
         "digest/show.html",
         digest=digest,
@@ -94,6 +98,7 @@ async def show(pk: int) -> ResponseReturnValue:
         now=datetime.now(UTC),
         refresh=2 if digest.state in (State.PLANNED, State.SENDING) else 0,
         counts=counts,
+        left=left.get(number, 0),
         total=sum(counts.values()),
         posts=posts,
         trouble=words,

@@ -16,6 +16,7 @@ from app.reminders.consents import answers
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import Reminder, State, owned_by
 from app.reminders.series import Series
+from app.subscribers import states
 from app.subscribers.models import Subscriber
 from jobs import Result
 
@@ -31,7 +32,8 @@ async def delete_account(account: Account) -> None:
         await hold(db, account)
         await _end_consents(db, account)
         jobs = await _delete_reminders(db, account)
-        await db.execute(delete(Subscriber).where(Subscriber.email == account.email))
+        for subscriber in await db.scalars(select(Subscriber).where(Subscriber.email == account.email)):
+            await states.forget(db, subscriber)
         await db.execute(delete(SignInLink).where(SignInLink.email == account.email))
         await db.execute(delete(SignIn).where(SignIn.account_id == account.id))
         await db.execute(delete(Account).where(Account.id == account.id))

@@ -21,17 +21,20 @@ def confirm_url(subscriber: Subscriber, settings: Settings) -> str:
     return f"{settings.base_url}/subscribe/{subscriber.id}/{token}"
 
 
-def unsubscribe_url(subscriber: Subscriber, settings: Settings) -> str:
-    """The unsubscribe link. The same in every mail, and valid as long as the subscriber's row exists."""
+def unsubscribe_url(subscriber: Subscriber, settings: Settings, issue: int | None = None) -> str:
+    """The unsubscribe link. Valid as long as the subscriber's row exists.
+
+    *issue* is the number of the issue that it is in. It is only counted, and is no part of what the token permits.
+    """
     token = tokens.derive(settings.secret_key, UNSUBSCRIBE, subscriber.nonce)
-    return f"{settings.base_url}/unsubscribe/{subscriber.id}/{token}"
+    return f"{settings.base_url}/unsubscribe/{subscriber.id}/{token}" + (f"?issue={issue}" if issue else "")
 
 
-def list_headers(subscriber: Subscriber, settings: Settings) -> dict[str, str]:
+def list_headers(subscriber: Subscriber, settings: Settings, issue: int | None = None) -> dict[str, str]:
     """The list headers of a digest mail, for `compose()`: RFC 2919, 2369 and 8058."""
     return {
         "List-Id": f"<weekly-digest.{urlsplit(settings.base_url).hostname}>",
-        "List-Unsubscribe": f"<{unsubscribe_url(subscriber, settings)}>",
+        "List-Unsubscribe": f"<{unsubscribe_url(subscriber, settings, issue)}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
 

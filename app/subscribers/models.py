@@ -67,6 +67,26 @@ class Subscriber(Model):
         return f"confirmation:{self.id}:{asked_ms}"
 
 
+class Kind(StrEnum):
+    """What a subscriber did."""
+
+    CONFIRMED = "confirmed"
+    LEFT = "left"
+    """Unsubscribed, or was deleted, while confirmed."""
+
+
+class Movement(Model):
+    """One subscriber came or went. Names nobody, so that it can outlive the subscriber."""
+
+    __tablename__ = "subscriber_movement"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=_now, index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    issue: Mapped[int | None] = mapped_column(index=True)
+    """The number of the issue whose link was used to leave."""
+
+
 def is_confirmed() -> ColumnElement[bool]:
     """For WHERE: subscribers that get the digest."""
     return Subscriber.state == State.CONFIRMED

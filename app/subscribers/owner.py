@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
@@ -10,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.accounts import owner_only
 from app.mail import address
-from app.subscribers import states
+from app.subscribers import growth, states
 from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import State, Subscriber
 from app.subscribers.pages import blueprint
+from app.web.template_words import reader_zone
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 50
@@ -29,6 +32,7 @@ async def index() -> ResponseReturnValue:
     async with database.session() as db:
         found = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
         counts = await _counts(db)
+        weeks = await growth.by_week(db, reader_zone(), datetime.now(UTC))
     return await render_template(
         "subscribers/index.html",
         subscribers=found[:PER_PAGE],
@@ -37,6 +41,7 @@ async def index() -> ResponseReturnValue:
         q=q,
         state=state if state in counts else "",
         counts=counts,
+        weeks=weeks,
         next_digest=next_digest_spelled(),
     )
 
@@ -65,7 +70,7 @@ async def lift(pk: int) -> ResponseReturnValue:
 async def remove(pk: int) -> ResponseReturnValue:
     """Delete the subscriber. Its deliveries keep their rows, without it."""
     async with database.transaction() as db:
-        await db.delete(await db.get(Subscriber, pk, with_for_update=True) or abort(404))
+        await states.forget(db, await db.get(Subscriber, pk, with_for_update=True) or abort(404))
     await notify(Message("removed", "Subscriber removed."))
     return redirect(url_for("subscribers.index"), 303)
 

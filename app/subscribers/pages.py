@@ -84,7 +84,7 @@ async def confirm(pk: int, token: str) -> ResponseReturnValue:
     async with database.transaction() as db:
         subscriber = await links.find_asked(db, pk, token, site())
         if subscriber is not None:
-            states.confirm(subscriber)
+            states.confirm(db, subscriber)
     return await _confirm_page(subscriber)
 
 
@@ -105,7 +105,7 @@ async def unsubscribe(pk: int, token: str) -> ResponseReturnValue:
     async with database.transaction() as db:
         subscriber = await links.find_subscribed(db, pk, token, site())
         if subscriber is not None:
-            states.unsubscribe(subscriber)
+            states.unsubscribe(db, subscriber, _issue())
     return await _unsubscribe_page(subscriber, token)
 
 
@@ -116,7 +116,7 @@ async def forget(pk: int, token: str) -> ResponseReturnValue:
     async with database.transaction() as db:
         subscriber = await links.find_subscribed(db, pk, token, site())
         if subscriber is not None:
-            await db.delete(subscriber)
+            await states.forget(db, subscriber, _issue())
     return await _unsubscribe_page(subscriber, token, forgotten=True)
 
 
@@ -125,6 +125,12 @@ async def _queue(subscriber: Subscriber) -> None:
         await send_soon(subscriber)
     except Exception:
         current_app.logger.exception("a confirmation mail could not be queued, the sweep will send it")
+
+
+def _issue() -> int | None:
+    """The number of the issue whose link was used, as the link says it."""
+    number = request.args.get("issue", type=int) or 0
+    return number if 0 < number < 2**31 else None
 
 
 async def _form_page(typed: str = "", error: Message | None = None) -> str:
@@ -143,5 +149,5 @@ async def _unsubscribe_page(
     if subscriber is None:
         abort(404, NO_SUCH_LINK)
     return await render_template(
-        "subscribers/unsubscribe.html", subscriber=subscriber, token=token, forgotten=forgotten
+        "subscribers/unsubscribe.html", subscriber=subscriber, token=token, issue=_issue(), forgotten=forgotten
     )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.mail import DeliveryFailed
-from app.subscribers.models import State, Subscriber
+from app.subscribers.models import Kind, Movement, State, Subscriber
 
 ONE_MAIL_PER = timedelta(hours=24)
 SWEEP_AFTER = timedelta(minutes=1)
@@ -34,18 +34,31 @@ async def ask(db: AsyncSession, email: str) -> Subscriber | None:
     return subscriber
 
 
-def confirm(subscriber: Subscriber) -> None:
+def confirm(db: AsyncSession, subscriber: Subscriber) -> None:
     """Begin to send it the digest. Idempotent."""
     if subscriber.state == State.ASKED:
         subscriber.state, subscriber.confirmed_at = State.CONFIRMED, datetime.now(UTC)
         subscriber.mail_due_at, subscriber.reason, subscriber.refusals = None, "", 0
+        db.add(Movement(kind=Kind.CONFIRMED))
 
 
-def unsubscribe(subscriber: Subscriber) -> None:
-    """Send it nothing any more. Idempotent."""
+def unsubscribe(db: AsyncSession, subscriber: Subscriber, issue: int | None = None) -> None:
+    """Send it nothing any more. *issue* is the number of the issue whose link was used. Idempotent."""
+    _count_leaving(db, subscriber, issue)
     if subscriber.state != State.UNSUBSCRIBED:
         subscriber.state, subscriber.ended_at = State.UNSUBSCRIBED, datetime.now(UTC)
         subscriber.mail_due_at = None
+
+
+async def forget(db: AsyncSession, subscriber: Subscriber, issue: int | None = None) -> None:
+    """Delete it. Its deliveries keep their rows, without it."""
+    _count_leaving(db, subscriber, issue)
+    await db.delete(subscriber)
+
+
+def _count_leaving(db: AsyncSession, subscriber: Subscriber, issue: int | None) -> None:
+    if subscriber.state == State.CONFIRMED:
+        db.add(Movement(kind=Kind.LEFT, issue=issue))
 
 
 async def refused(db: AsyncSession, subscriber_id: int, failed: DeliveryFailed) -> None:

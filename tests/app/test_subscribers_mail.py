@@ -206,7 +206,7 @@ async def test_who_gets_the_digest_already_is_told_so(site: Site) -> None:
 async def test_nothing_is_sent_to_who_has_left_meanwhile(site: Site) -> None:
     await site.ask()
     async with site.database.transaction() as db:
-        states.unsubscribe(await db.get_one(Subscriber, 1))
+        states.unsubscribe(db, await db.get_one(Subscriber, 1))
 
     await delivery.send(1)
     await delivery.send(99)

@@ -423,6 +423,7 @@ async def test_the_owner_sees_who_there_is_and_why_somebody_gets_nothing(app: Qu
     for n in range(5):
         assert f"n{n}@example.org" in owner.text
     counts = {"all": 5, "asked": 1, "confirmed": 2, "unsubscribed": 1, "suppressed": 1, "readers": 2}
+    counts |= {"came": 0, "went": 0}
     assert owner.marks.counts == counts
     assert "550 5.1.1 &lt;no&gt; such user" in owner.text
 

@@ -53,11 +53,11 @@ async def test_only_who_has_confirmed_gets_the_digest(database: Database) -> Non
     assert await confirmed(database) == []
 
     async with database.transaction() as db:
-        states.confirm(await db.get_one(Subscriber, 1))
+        states.confirm(db, await db.get_one(Subscriber, 1))
     assert await confirmed(database) == [EMAIL]
 
     async with database.transaction() as db:
-        states.unsubscribe(await db.get_one(Subscriber, 1))
+        states.unsubscribe(db, await db.get_one(Subscriber, 1))
     assert await confirmed(database) == []
 
 
@@ -83,9 +83,9 @@ async def test_who_has_unsubscribed_can_subscribe_again_at_once(database: Databa
     """The last mail was answered, so the next one is wanted. It has to be confirmed again."""
     assert await ask(database)
     async with database.transaction() as db:
-        states.confirm(await db.get_one(Subscriber, 1))
+        states.confirm(db, await db.get_one(Subscriber, 1))
     async with database.transaction() as db:
-        states.unsubscribe(await db.get_one(Subscriber, 1))
+        states.unsubscribe(db, await db.get_one(Subscriber, 1))
 
     assert await ask(database)
     assert await ask(database) is None
@@ -116,7 +116,7 @@ async def test_confirming_late_brings_nobody_back(database: Database, state: Sta
     await become(database, state)
 
     async with database.transaction() as db:
-        states.confirm(await db.get_one(Subscriber, 1))
+        states.confirm(db, await db.get_one(Subscriber, 1))
 
     assert (await read(database)).state == state
 
