@@ -22,8 +22,10 @@ from app.embedded.catcher import catching
 from app.embedded.processes import Service, StartError, running
 from app.migrations import upgrade
 from app.private_files import make_private
+from jobs import QueueUnavailable, connect, monitor
 from settings import Settings
 
+WORKER_STARTS_S = 5
 WORKER_GRACE_S = 40  # the worker gives its jobs 25 s to finish
 WEB_GRACE_S = 15
 
@@ -136,9 +138,10 @@ async def migrate(settings: Settings) -> None:
 
 
 async def announce(settings: Settings) -> None:
-    """Once the site answers, print its address, and a sign-in link if OWNER_EMAIL is not set."""
+    """Print the addresses last, once all runs. The link to sign in only if OWNER_EMAIL is not set."""
     while not await _listening(settings):  # noqa: ASYNC110  another process cannot set an Event here
         await asyncio.sleep(0.05)
+    await _worker_started(settings)
     lines = [f"{settings.site_name} runs at {settings.base_url}"]
     if settings.embedded_mail:
         lines.append(f"Its mail arrives at {key.address(settings)}")
@@ -148,6 +151,14 @@ async def announce(settings: Settings) -> None:
             link = key.with_key(link, settings)
         lines.append(f"Start here, as its owner (once within {minutes} minutes): {link}")
     print("", *lines, "", sep="\n  ", flush=True)
+
+
+async def _worker_started(settings: Settings) -> None:
+    """Return once a worker is online, whose first lines are long, or after 5 s."""
+    with contextlib.suppress(TimeoutError, QueueUnavailable):
+        async with asyncio.timeout(WORKER_STARTS_S), connect(settings.redis_url) as redis:
+            while not await monitor.workers(redis):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def _listening(settings: Settings) -> bool:

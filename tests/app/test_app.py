@@ -12,6 +12,7 @@ from quart import Quart, url_for
 from app import create_app
 from app.context import close, task_context
 from settings import ROOT, Settings
+from tests.app.visitor import Visitor
 
 MONITOR_FILES, SITE = "jobs/monitor_site/static", "app/static/site.css"
 
@@ -34,6 +35,23 @@ async def test_a_page_needs_no_thread_for_plain_functions(app: Quart) -> None:
     await app.test_client().get("/")
 
     assert where == [threading.current_thread()]
+
+
+async def test_the_navigation_says_where_the_reader_is(owner: Visitor, alice: Visitor) -> None:
+    """On the page itself, and on the pages below it."""
+    for reader, path, label, current in (
+        (owner, "/", "Blog", "page"),
+        (owner, "/posts/new", "Blog", "true"),
+        (owner, "/digest/", "Digest", "page"),
+        (alice, "/reminders/new", "Reminders", "true"),
+        (alice, "/consents/", "Reminders", "true"),
+        (alice, "/account/data", "Account", "true"),
+        (alice, "/about", "", ""),
+    ):
+        await reader.get(path)
+        [nav] = re.findall('<nav aria-label="Main">.*?</nav>', reader.text, re.DOTALL)
+        marked = re.findall(r'aria-current="(\w+)">(\w+)</a>', nav)
+        assert marked == [(current, label)] * bool(label), path
 
 
 def test_no_style_sheet_repeats_the_one_under_it() -> None:

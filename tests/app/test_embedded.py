@@ -61,6 +61,8 @@ async def test_one_command_starts_everything(running: RunningSite) -> None:
 async def test_the_printed_link_signs_in_the_owner_once_and_opens_the_inbox(running: RunningSite) -> None:
     [link] = [word for word in running.output.split() if "/sign-in/" in word]
 
+    assert running.output.strip().endswith(link), "it is the last thing to read"
+
     async with httpx.AsyncClient(follow_redirects=True) as browser:
         page = await browser.get(link)
         inbox = await browser.get(f"{running.url}/inbox/")

@@ -6,13 +6,13 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
 from settings import Settings
 from tests.app.browsing import problems, tab
-from tests.app.routes import has_fault
+from tests.app.routes import furnish, has_fault
 from tests.waiting import wait_until
 
 
@@ -40,6 +40,31 @@ async def test_every_page_of_the_owner_is_for_everybody(served: Quart, browser: 
         assert not has_fault(path, response.status), path
         if "text/html" in response.headers["content-type"]:
             assert await problems(page) == [], path
+
+
+@pytest.mark.timeout(120)
+async def test_every_page_of_one_thing_is_for_everybody(served: Quart, browser: Browser) -> None:
+    """A post, a reminder, an issue, a mailed link: as the person who may open it. Not the monitor and not the mails."""
+    settings: Settings = served.extensions["settings"]
+    page, plain, looked_at = await tab(browser), {*plain_pages(served)}, 0
+    await use(page, await sign_in_link(settings, "alice@example.org"))
+    others = [route for route in await furnish(served) if route.feature not in ("monitor", "inbox")]
+    routes = [route for route in others if route.method == "GET" and not route.path.endswith("/html")]
+    for access in ({"public", "signed_in"}, {"owner"}):
+        for path in {route.path for route in routes if route.access in access} - plain:
+            response = await page.goto(settings.base_url + path)
+            assert response is not None
+            assert not has_fault(path, response.status), path
+            if "text/html" in response.headers["content-type"]:
+                looked_at += 1
+                assert await problems(page) == [], path
+        await use(page, await sign_in_link(settings))
+    assert looked_at > 12
+
+
+async def use(page: Page, link: str) -> None:
+    await page.goto(link)
+    await page.click("main button")
 
 
 @pytest.mark.timeout(120)
