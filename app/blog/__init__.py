@@ -1,7 +1,8 @@
 """The blog: the owner's posts in Markdown, the front page of the site and a feed."""
 
-from app.blog import finding, writing  # add their views to the same blueprint
+from app.blog import editor, finding, writing  # add their views to the same blueprint
 from app.blog.models import Post
 from app.blog.pages import blueprint
+from app.blog.unsaved import pages as unsaved
 
-__all__ = ["Post", "blueprint", "finding", "writing"]
+__all__ = ["Post", "blueprint", "editor", "finding", "unsaved", "writing"]

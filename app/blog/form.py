@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
 from quart import request
 
 from app import times
 from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
-from app.blog.rendering import TextRefused, render
+from app.blog.rendering import Rendered, TextRefused, render
+from app.blog.unsaved.models import UnsavedText
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
+
+FIELDS = ("title", "text", "when", "seen")
+"""What is kept of a form while somebody types."""
+TAB = re.compile(r"[\w-]{8,32}", re.ASCII)
+CHANGED = Message(
+    "changed", "This post was saved somewhere else after you opened it here. Save again to replace that version."
+)
 
 
 @dataclass
@@ -28,6 +38,13 @@ class Form:
     when_error: Message | None = None
     note: Message | None = None
     publish_at: datetime | None = None
+    seen: str = ""
+    """When the post was edited last, as this form knows it."""
+    tab: str = ""
+    """The tab that sent the form: see app/blog/unsaved/."""
+    restored: str = ""
+    """The tab from which its text was restored."""
+    do: str = ""
 
     @classmethod
     async def read(cls, zone: ZoneInfo) -> Form:
@@ -37,13 +54,17 @@ class Form:
             title=" ".join(markdown.printable(sent.get("title", "")).split()),
             text=markdown.printable(sent.get("text", "")),
             when=sent.get("when", "")[:100],
+            seen=sent.get("seen", "")[:50],
+            tab=_tab(sent.get("tab", "")),
+            restored=_tab(sent.get("restored", "")),
+            do=sent.get("do", ""),
         )
-        form._check_words()
-        if not form.text_error:
-            await form._render()
-        if sent.get("do") == "now":
+        await form._check_text()
+        if form.do != "preview":
+            form._check_title()
+        if form.do == "now":
             form.publish_at = datetime.now(UTC)
-        elif sent.get("do") == "then":
+        elif form.do == "then":
             form._check_time(zone)
         return form
 
@@ -52,19 +73,47 @@ class Form:
         """The form of an existing post."""
         waits = post.published_at is not None and post.state == "waiting"
         when = moments.for_field(post.published_at, zone) if waits and post.published_at else ""
-        return cls(post.title, post.text, when)
+        return cls(post.title, post.text, when, seen=post.edited_at.isoformat())
+
+    @classmethod
+    def restore(cls, unsaved: UnsavedText) -> Form:
+        """The form as it was when it was kept."""
+        return cls(**{name: unsaved.typed.get(name, "") for name in FIELDS}, restored=unsaved.tab)
+
+    @property
+    def typed(self) -> dict[str, str]:
+        return {name: str(getattr(self, name)) for name in FIELDS}
 
     @property
     def good(self) -> bool:
         return not (self.title_error or self.text_error or self.when_error)
 
-    def _check_words(self) -> None:
+    @property
+    def is_to_be_saved(self) -> bool:
+        return self.good and self.do != "preview"
+
+    @property
+    def shown(self) -> Markup | None:
+        """The text as its page shows it. None if it was not rendered."""
+        return Markup(self.text.html) if isinstance(self.text, Rendered) else None
+
+    def check_seen(self, post: Post) -> None:
+        """Do not replace what somebody else has saved meanwhile. The next time it is known."""
+        if self.do == "preview":
+            return
+        known, self.seen = self.seen, post.edited_at.isoformat()
+        if known and known != self.seen:
+            self.text_error = CHANGED
+
+    def _check_title(self) -> None:
         if not self.title:
             self.title_error = Message("no-title", "Enter a title.")
         elif len(self.title) > LONGEST_TITLE:
             self.title_error = Message(
                 "title-too-long", f"The title has {len(self.title)} characters. The limit is {LONGEST_TITLE}."
             )
+
+    async def _check_text(self) -> None:
         if not self.text.strip():
             self.text_error = Message("empty", "Enter the text of the post.")
         elif len(self.text) > LONGEST_TEXT:
@@ -73,12 +122,11 @@ class Form:
                 f"The text has {len(self.text):,} characters. The limit is {LONGEST_TEXT:,}: shorten it, "
                 "or split it into two posts.",
             )
-
-    async def _render(self) -> None:
-        try:
-            self.text = await render(self.text)
-        except TextRefused as error:
-            self.text_error = error.message
+        else:
+            try:
+                self.text = await render(self.text)
+            except TextRefused as error:
+                self.text_error = error.message
 
     def _check_time(self, zone: ZoneInfo) -> None:
         try:
@@ -86,3 +134,7 @@ class Form:
             self.publish_at, self.note = moment.at, moment.note
         except times.NotATime as error:
             self.when_error = error.message
+
+
+def _tab(given: str) -> str:
+    return given if TAB.fullmatch(given) else ""

@@ -12,6 +12,7 @@ from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
 from app.privacy import deletion, export
+from app.privacy.retention import UNSAVED
 from app.web.rate_limits import Limit, RateLimits
 from jobs.monitor_site.web.messages import Message, notify
 
@@ -32,6 +33,7 @@ async def index() -> str:
         link_days=KEEP_OLD_LINKS.days,
         idle_days=IDLE_LIFETIME.days,
         longest_days=LONGEST_LIFETIME.days,
+        unsaved_days=UNSAVED.days,
     )
 
 

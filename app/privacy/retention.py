@@ -11,12 +11,16 @@ from sqlalchemy import CursorResult, Delete, Update, delete, func, or_, update
 from app import database
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, SignIn, SignInLink
+from app.blog.unsaved.models import UnsavedText
 from app.context import site
 from app.database.erasing import empty_log
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import OPEN, Reminder
 from app.reminders.series import Series
 from app.subscribers import states
+
+UNSAVED = timedelta(days=30)
+"""How long a text is kept that was typed in the editor and neither saved nor discarded."""
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ async def erase_old() -> dict[str, int]:
         "texts of repeating reminders": update(Series).where(*stopped).values(text=""),
         "sign-in links": delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS),
         "signed-in browsers": delete(SignIn).where(idle),
+        "unsaved texts": delete(UnsavedText).where(UnsavedText.typed_at < now - UNSAVED),
+        "texts that were saved": delete(UnsavedText).where(UnsavedText.ended_at < now - timedelta(days=1)),
         "requests of deleted accounts": delete(Consent).where(*orphaned),
     }
     erased = {what: await _run(statement) for what, statement in statements.items()}

@@ -147,6 +147,7 @@ async def _values(app: Quart) -> dict[str, Any]:
             "accounts token": link.rpartition("/")[2],
             "blog pk": post.id,
             "blog slug": post.slug,
+            "blog tab": "a-tab-of-the-owner",
             "consents pk": consent.id,
             "consents token": answer_url(consent, settings).rpartition("/")[2],
             "consents.show_stop token": stop_url(consent, settings).rpartition("/")[2],

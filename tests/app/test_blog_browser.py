@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, BrowserContext, expect
 from quart import Quart
 
 from app.accounts.links import sign_in_link
 from app.blog import Post
 from app.database import Database
 from settings import Settings
-from tests.app.browsing import problems, tab
+from tests.app.browsing import problems, tab, too_wide
 from tests.app.harm import ATTACKS
 
 ROUGH = f"""
@@ -38,20 +38,30 @@ ROUGH = f"""
 """
 
 
+async def enter(browser: Browser, settings: Settings, **options: bool) -> BrowserContext:
+    """The owner's browser, signed in."""
+    context = await browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(10_000)
+    page = await context.new_page()
+    await page.goto(await sign_in_link(settings))
+    await page.click("main button")
+    await page.close()
+    return context
+
+
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
-async def test_write_publish_and_read(served: Quart, browser: Browser, javascript: bool) -> None:
+async def test_write_publish_and_read_without_scripts(served: Quart, browser: Browser) -> None:
     settings: Settings = served.extensions["settings"]
-    owner = await (await browser.new_context(java_script_enabled=javascript)).new_page()
-    reader = await (await browser.new_context(java_script_enabled=javascript)).new_page()
-    await owner.goto(await sign_in_link(settings))
-    await owner.click("main button")
+    owner = await (await enter(browser, settings, java_script_enabled=False)).new_page()
+    reader = await (await browser.new_context(java_script_enabled=False)).new_page()
 
     await owner.goto(settings.base_url)
     await owner.get_by_role("link", name="Write a post").click()
     await owner.get_by_label("Title").fill("给自己 🌱")
     await owner.get_by_label("Text").fill("Some **bold** words")
-    await owner.get_by_role("button", name="Save as draft").click()
+    await owner.get_by_role("button", name="Preview").click()
+    await expect(owner.locator("#preview strong")).to_have_text("bold")
+    await owner.get_by_role("button", name="Save draft").click()
     await owner.locator("[data-notice=draft]").wait_for()
     answer = await reader.goto(owner.url)
     assert answer is not None
@@ -62,6 +72,37 @@ async def test_write_publish_and_read(served: Quart, browser: Browser, javascrip
     await reader.get_by_role("link", name="给自己").click()
     await expect(reader.locator("h1")).to_have_text("给自己 🌱")
     await expect(reader.locator(".post-text strong")).to_have_text("bold")
+
+
+@pytest.mark.timeout(90)
+async def test_nothing_typed_is_lost(served: Quart, browser: Browser) -> None:
+    """Type, close the tab, come back, restore, look at the preview next to the text, publish."""
+    settings: Settings = served.extensions["settings"]
+    context = await enter(browser, settings)
+    tab = await context.new_page()
+    await tab.goto(settings.base_url + "/posts/new")
+    await tab.get_by_label("Title").fill("Kept")
+    await tab.get_by_label("Text").fill("Some **bold** words")
+    await expect(tab.locator("#preview strong")).to_have_text("bold")
+    await tab.get_by_label("Text").press("End")
+    await tab.keyboard.type(" and the last one")
+    await tab.close(run_before_unload=True)
+
+    again = await context.new_page()
+    await again.goto(settings.base_url + "/posts/new")
+    while not await again.get_by_role("link", name="Restore").count():
+        await again.reload()
+    await again.get_by_role("link", name="Restore").click()
+    await expect(again.get_by_label("Text")).to_have_value("Some **bold** words and the last one")
+    await expect(again.locator("#preview .post-text")).to_contain_text("the last one")
+    await again.keyboard.press("Tab")
+    assert await too_wide(again, 360) == []
+    await again.get_by_role("button", name="Publish now").click()
+
+    await again.locator("[data-notice=published]").wait_for()
+    await again.goto(settings.base_url + "/posts/drafts")
+    assert await again.locator("[data-state=unsaved]").count() == 0
+    await context.close()
 
 
 @pytest.mark.timeout(120)

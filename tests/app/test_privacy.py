@@ -239,6 +239,8 @@ async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor
             "texts of repeating reminders": 0,
             "sign-in links": 2,
             "signed-in browsers": 1,
+            "unsaved texts": 0,
+            "texts that were saved": 0,
             "requests of deleted accounts": 1,
             "unconfirmed subscribers": 1,
         }
@@ -268,7 +270,7 @@ async def test_the_page_tells_the_numbers_that_are_set(app: Quart, visitor: Visi
     await visitor.get("/privacy")
 
     shown = set(re.findall(r"\d+ (?:minute|day)s?", words(visitor)))
-    assert shown == {"17 days", "1 day", "10 minutes", "14 days", "90 days"}
+    assert shown == {"17 days", "1 day", "10 minutes", "14 days", "30 days", "90 days"}
 
 
 async def test_only_posts_from_the_page_delete_or_hand_out(app: Quart, alice: Visitor) -> None:
