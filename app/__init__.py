@@ -21,6 +21,7 @@ from app.playground import pages as playground
 from app.privacy import pages as privacy
 from app.private_files import own_settings
 from app.reminders import saving as reminders
+from app.reminders.calendar import pages as calendar
 from app.reminders.consents import pages as consents
 from app.reminders.replies import pages as replies
 from app.subscribers import blueprint as subscribers
@@ -43,6 +44,7 @@ BLUEPRINTS = (
     playground.blueprint,
     consents.blueprint,
     replies.blueprint,
+    calendar.blueprint,
     privacy.blueprint,
 )
 """The pages of each feature. The inbox has its own condition."""

@@ -13,6 +13,7 @@ from app import database
 from app.accounts import Account, hold
 from app.accounts.models import SignIn, SignInLink
 from app.blog.unsaved.models import UnsavedText
+from app.reminders.calendar.models import Calendar
 from app.reminders.consents import answers
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
 from app.reminders.models import Reminder, State, owned_by
@@ -37,6 +38,7 @@ async def delete_account(account: Account) -> None:
             await states.forget(db, subscriber)
         await db.execute(delete(UnsavedText).where(UnsavedText.account_id == account.id))
         await db.execute(delete(SignInLink).where(SignInLink.email == account.email))
+        await db.execute(delete(Calendar).where(Calendar.account_id == account.id))
         await db.execute(delete(SignIn).where(SignIn.account_id == account.id))
         await db.execute(delete(Account).where(Account.id == account.id))
     try:

@@ -14,6 +14,7 @@ from app.accounts.models import SignIn, SignInLink
 from app.blog.unsaved.models import UnsavedText
 from app.database import Model
 from app.digest.models import Delivery
+from app.reminders.calendar.models import Calendar
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder, owned_by
 from app.reminders.series import Series
@@ -46,6 +47,7 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
         "account": _chosen(account, ACCOUNT),
         "reminders": await _all(db, Reminder, owned_by(account), REMINDER),
         "repeating_reminders": await _all(db, Series, Series.account_id == account.id, SERIES),
+        "calendar": await _all(db, Calendar, Calendar.account_id == account.id, ("created_at",)),
         "people_you_asked": await _all(db, Consent, Consent.account_id == account.id, ASKED),
         "people_who_asked_you": [
             {"account": asker} | _chosen(consent, ASKED[1:]) for consent, asker in (await db.execute(asked_by)).all()

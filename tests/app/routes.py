@@ -21,6 +21,7 @@ from app.digest.models import State as DigestState
 from app.embedded.catcher import store
 from app.embedded.key import make_key
 from app.playground.pages import EXAMPLES
+from app.reminders.calendar.models import Calendar
 from app.reminders.consents.links import answer_url, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
@@ -141,13 +142,17 @@ async def _values(app: Quart) -> dict[str, Any]:
         subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
         digest = Digest(run="run", state=DigestState.PAUSED, number=1)
         consent = Consent(account_id=alice.id, email="bob@example.org")
-        db.add_all([post, reminder, subscriber, digest, consent])
+        calendar = Calendar(account_id=alice.id)
+        calendar.renew()
+        db.add_all([post, reminder, subscriber, digest, consent, calendar])
         await db.flush()
         values = {
             "accounts token": link.rpartition("/")[2],
             "blog pk": post.id,
             "blog slug": post.slug,
             "blog tab": "a-tab-of-the-owner",
+            "calendar pk": alice.id,
+            "calendar token": calendar.url(settings).rpartition("/")[2].removesuffix(".ics"),
             "consents pk": consent.id,
             "consents token": answer_url(consent, settings).rpartition("/")[2],
             "consents.show_stop token": stop_url(consent, settings).rpartition("/")[2],

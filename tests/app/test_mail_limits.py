@@ -39,6 +39,7 @@ NO_MAIL = {
     *("consents.stop", "digest.seen", "digest.save_opening", "digest.undo"),
     *("privacy.download", "privacy.delete", "playground.run"),
     *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
+    *("calendar.renew", "calendar.end"),
     *("subscribers.lift", "subscribers.remove", "first_steps.dismiss", "first_steps.show"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),
     *("monitor.purge_queue", "monitor.pause_schedule", "monitor.resume_schedule", "monitor.forget_schedule"),

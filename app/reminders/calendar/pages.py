@@ -1,0 +1,88 @@
+"""The calendar for other programs, and the page that gives out its address."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from app import database
+from app.accounts import current_account, hold, public, signed_in
+from app.context import site
+from app.mail.writing import mail_domain
+from app.reminders.calendar import events, writing
+from app.reminders.calendar.models import Calendar, reader
+from app.web.rate_limits import Limit, RateLimits, RateLimitsUnavailable
+from jobs.monitor_site.web.messages import Message, notify
+
+AN_HOUR = 60
+"""How often one calendar may be read."""
+CACHED_S = 600
+GONE = Message("no-such-calendar", "There is no calendar at this address. It may have another address now.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+MADE = Message(
+    "calendar-made", "Your calendar has a new address. An address that it had before does not work any more."
+)
+ENDED = Message("calendar-ended", "Your calendar has no address any more.")
+
+blueprint = Blueprint("calendar", __name__, template_folder="templates", url_prefix="/reminders/calendar")
+
+
+@blueprint.get("")
+@signed_in
+async def index() -> ResponseReturnValue:
+    async with database.session() as db:
+        calendar = await db.get(Calendar, current_account().id)
+    return await render_template("calendar/index.html", calendar=calendar, url=calendar.url(site()) if calendar else "")
+
+
+@blueprint.post("")
+@signed_in
+async def renew() -> ResponseReturnValue:
+    """Make the address, or another one."""
+    account = current_account()
+    async with database.transaction() as db:
+        if not await hold(db, account):
+            abort(403)
+        calendar = await db.get(Calendar, account.id) or Calendar(account_id=account.id)
+        calendar.renew()
+        db.add(calendar)
+    await notify(MADE)
+    return redirect(url_for("calendar.index"), 303)
+
+
+@blueprint.post("/end")
+@signed_in
+async def end() -> ResponseReturnValue:
+    async with database.transaction() as db:
+        if calendar := await db.get(Calendar, current_account().id):
+            await db.delete(calendar)
+    await notify(ENDED)
+    return redirect(url_for("calendar.index"), 303)
+
+
+@blueprint.get("/<int(max=2147483647):pk>/<token>.ics")
+@public
+async def feed(pk: int, token: str) -> ResponseReturnValue:
+    """The calendar. Calendar programs have no cookie: the address is the proof."""
+    async with database.session() as db:
+        account = await reader(db, pk, token, site()) or abort(404, GONE)
+        if wait_s := await _wait_s(account.id):
+            abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+        found = await events.of_account(db, account)
+    home = f"{site().base_url}{url_for('reminders.index')}"
+    content = writing.write(found, name=f"{site().site_name}: reminders", home=home, domain=mail_domain())
+    response = Response(content, content_type="text/calendar; charset=utf-8")
+    response.headers["Content-Disposition"] = 'inline; filename="reminders.ics"'
+    response.headers["Cache-Control"] = f"private, max-age={CACHED_S}"
+    response.headers["X-Robots-Tag"] = "noindex"
+    await response.add_etag()
+    return await response.make_conditional(request)
+
+
+async def _wait_s(account_id: int) -> int:
+    """The seconds to wait, if it was read too often. Nothing is counted while Redis is away."""
+    limits: RateLimits = current_app.extensions["rate_limits"]
+    try:
+        return await limits.take(Limit("calendar", str(account_id), times=AN_HOUR, period_s=3600))
+    except RateLimitsUnavailable:
+        return 0
