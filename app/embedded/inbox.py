@@ -6,43 +6,27 @@ It exists only without SMTP_SERVER.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email import policy
-from email.message import EmailMessage
-from email.parser import BytesParser
 from pathlib import Path
 
 from markupsafe import Markup, escape
-from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart import Blueprint, Response, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import public
 from app.context import site
+from app.embedded import caught
+from app.embedded.caught import Mail
 from app.security import frames
-from jobs.monitor_site.web.messages import Message
+from jobs.monitor_site.web.messages import Message, notify
 
 MAILS_PER_PAGE = 50
 NOT_HERE = Message("no-such-mail", "This email is not in the inbox: it was not sent yet, or it was deleted.")
-NAME = re.compile(r"\d{20}-[0-9a-f]{8}")
+DELETED = Message("mail-deleted", "Email deleted.")
+ALL_DELETED = Message("mails-deleted", "{} deleted.")
 LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 blueprint = Blueprint("inbox", __name__, template_folder="templates", url_prefix="/inbox")
-
-
-@dataclass(frozen=True)
-class Mail:
-    """The parts of a caught mail that pages show."""
-
-    name: str
-    arrived: datetime
-    subject: str
-    sender: str
-    to: str
-    text: str
-    html: str
 
 
 @blueprint.before_request
@@ -56,8 +40,8 @@ def not_through_a_proxy() -> None:
 @public
 async def index() -> ResponseReturnValue:
     """The newest mails first, 50 to a page."""
-    names = await asyncio.to_thread(names_before, folder(), request.args.get("before", ""))
-    mails = [await asyncio.to_thread(read_mail, folder(), name) for name in names[:MAILS_PER_PAGE]]
+    names = await asyncio.to_thread(caught.names_before, folder(), request.args.get("before", ""))
+    mails = [await asyncio.to_thread(caught.read_mail, folder(), name) for name in names[:MAILS_PER_PAGE]]
     older = names[MAILS_PER_PAGE - 1] if len(names) > MAILS_PER_PAGE else None
     return await render_template("inbox/index.html", mails=[mail for mail in mails if mail], older=older)
 
@@ -67,10 +51,18 @@ async def index() -> ResponseReturnValue:
 async def show(name: str) -> ResponseReturnValue:
     """The mail of this name. A Message-ID leads to the mail that has it."""
     if "@" in name:
-        found = await asyncio.to_thread(name_of, folder(), name)
+        found = await asyncio.to_thread(caught.name_of, folder(), name)
         return redirect(url_for("inbox.show", name=found or abort(404, NOT_HERE)), 303)
     mail = await find(name)
-    return await render_template("inbox/show.html", mail=mail, text=linked(mail.text), sandbox=frames.SANDBOX)
+    on_phone = request.args.get("width") == "phone"
+    return await render_template(
+        "inbox/show.html",
+        mail=mail,
+        text=linked(mail.text),
+        sandbox=frames.SANDBOX,
+        on_phone=on_phone,
+        height=await asyncio.to_thread(frames.height, mail.html, frames.PHONE if on_phone else frames.WIDE),
+    )
 
 
 @blueprint.get("/<name>/html")
@@ -81,66 +73,54 @@ async def html(name: str) -> ResponseReturnValue:
     return frames.mail(mail.html)
 
 
+@blueprint.get("/<name>/source")
+@public
+async def source(name: str) -> ResponseReturnValue:
+    """The whole mail as it was sent, as a file for mail programs."""
+    mail = await find(name)
+    headers = {"Content-Disposition": f'attachment; filename="{mail.name}.eml"'}
+    return Response(mail.raw, mimetype="message/rfc822", headers=headers)
+
+
+@blueprint.get("/<name>/delete")
+@public
+async def ask_to_delete(name: str) -> ResponseReturnValue:
+    return await render_template("inbox/delete.html", mail=await find(name))
+
+
+@blueprint.post("/<name>/delete")
+@public
+async def delete(name: str) -> ResponseReturnValue:
+    mail = await find(name)
+    await asyncio.to_thread(caught.delete, folder(), [mail.name])
+    await notify(DELETED)
+    return redirect(url_for("inbox.index"), 303)
+
+
+@blueprint.get("/delete")
+@public
+async def ask_to_delete_all() -> ResponseReturnValue:
+    names = await asyncio.to_thread(caught.names_before, folder(), "")
+    return await render_template("inbox/delete.html", mail=None, count=len(names), newest=names[0] if names else "")
+
+
+@blueprint.post("/delete")
+@public
+async def delete_all() -> ResponseReturnValue:
+    """Delete the mails that the page has counted. Those that arrived since stay."""
+    newest = (await request.form).get("newest", "")
+    names = [name for name in await asyncio.to_thread(caught.names_before, folder(), "") if name <= newest]
+    await asyncio.to_thread(caught.delete, folder(), names)
+    await notify(ALL_DELETED.format(f"{len(names):,} email{'s' if len(names) != 1 else ''}"))
+    return redirect(url_for("inbox.index"), 303)
+
+
 def folder() -> Path:
     return site().data_dir / "mail"
 
 
 async def find(name: str) -> Mail:
-    mail = await asyncio.to_thread(read_mail, folder(), name) if NAME.fullmatch(name) else None
-    return mail or abort(404)
-
-
-def names_before(folder: Path, before: str) -> list[str]:
-    """The names of the mails older than *before* (all if it is empty), newest first."""
-    names = sorted((path.stem for path in folder.glob("*.eml")), reverse=True)
-    return [name for name in names if not before or name < before]
-
-
-def name_of(folder: Path, message_id: str) -> str | None:
-    """The name of the newest mail with this Message-ID."""
-    line = f"\nMessage-ID: <{message_id}>".encode()
-    for name in names_before(folder, ""):
-        with contextlib.suppress(FileNotFoundError):  # the catcher has just deleted it
-            if line in (folder / f"{name}.eml").read_bytes().partition(b"\r\n\r\n")[0]:
-                return name
-    return None
-
-
-def read_mail(folder: Path, name: str) -> Mail | None:
-    """The mail of this name, or None if it does not exist (any more)."""
-    try:
-        raw = (folder / f"{name}.eml").read_bytes()
-    except FileNotFoundError:
-        return None
-    message = BytesParser(policy=policy.default).parsebytes(raw)
-    return Mail(
-        name=name,
-        arrived=datetime.fromtimestamp(int(name[:20]) / 1e9, UTC),
-        subject=header(message, "Subject"),
-        sender=header(message, "From"),
-        to=", ".join(str(to) for to in message.get_all("Delivered-To", [])),
-        text=body(message, "plain"),
-        html=body(message, "html"),
-    )
-
-
-def header(message: EmailMessage, name: str) -> str:
-    try:
-        return str(message.get(name, ""))
-    except Exception:  # the standard library has no common class for malformed headers
-        return "(cannot be read)"
-
-
-def body(message: EmailMessage, kind: str) -> str:
-    part = message.get_body((kind,))
-    if part is None:
-        return ""
-    payload = part.get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    try:
-        return payload.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return payload.decode("utf-8", "replace")
+    return await asyncio.to_thread(caught.read_mail, folder(), name) or abort(404, NOT_HERE)
 
 
 def linked(text: str) -> Markup:

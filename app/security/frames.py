@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
+import unicodedata
+from html.parser import HTMLParser
+
 from quart import Response
 
 # The HTML of a mail is untrusted: no scripts, no forms, no loading. Links open in a new tab.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 POLICY = f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
+WIDE, PHONE = 700, 360
+"""Widths of a frame in pixels."""
+LOWEST, HIGHEST = 160, 4_000
+SIDES = 64
+"""What is left and right of the text in the mails of this site."""
+INLINE = {"a", "b", "bdi", "em", "i", "span", "strong", "style", "title"}
+VOID = {"br", "hr", "img", "link", "meta"}
 
 
 def mail(html: str) -> Response:
@@ -15,3 +27,74 @@ def mail(html: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+def height(html: str, width: int) -> int:
+    """About how many pixels high a mail is in a frame of this width. The page cannot measure a sandboxed frame."""
+    measure = _Measure(min(width, 616) - SIDES)
+    measure.feed(html[:500_000])
+    measure.close()
+    measure.end_line()
+    return max(LOWEST, min(HIGHEST, round(measure.height)))
+
+
+class _Measure(HTMLParser):
+    """Adds up the lines of text, and the margins and paddings of inline styles."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.height = 0.0
+        self._width = width
+        self._line = 0.0
+        self._open: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        style = dict(re.findall(r"([\w-]+):([^;]+)", dict(attrs).get("style") or ""))
+        if tag not in INLINE:
+            self.end_line()
+        if tag not in VOID:
+            self._open.append((tag, style))
+        if not self._hidden:
+            self.height += _both_ends(style.get("margin", "")) + _both_ends(style.get("padding", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in INLINE:
+            self.end_line()
+        while self._open and any(tag == one for one, _ in self._open):
+            if self._open.pop()[0] == tag:
+                break
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden:
+            return
+        lines = data.split("\n") if self._nearest("white-space", "") == "pre-wrap" else [" ".join(data.split())]
+        for place, line in enumerate(lines):
+            if place:
+                self.end_line(at_least=1)
+            self._line += sum(map(_letters, line)) * self._pixels("font-size", 16) * 0.56
+
+    def end_line(self, at_least: int = 0) -> None:
+        lines = math.ceil(self._line / self._width)
+        self.height += max(lines, at_least) * self._pixels("line-height", 20)
+        self._line = 0.0
+
+    @property
+    def _hidden(self) -> bool:
+        return any(tag in ("head", "style") or style.get("display") == "none" for tag, style in self._open)
+
+    def _nearest(self, name: str, otherwise: str) -> str:
+        return next((style[name] for _, style in reversed(self._open) if name in style), otherwise)
+
+    def _pixels(self, name: str, otherwise: int) -> float:
+        found = re.match(r"\d{1,3}", self._nearest(name, ""))
+        return float(found[0]) if found else otherwise
+
+
+def _both_ends(value: str) -> int:
+    """The pixels above and below of `1px`, `1px 2px` or `1px 2px 3px 4px`."""
+    parts = [int(part) for part in re.findall(r"(\d{1,3})(?:px)?(?:\s|$)", value)]
+    return (parts[0] + parts[2 if len(parts) > 2 else 0]) if parts else 0
+
+
+def _letters(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -101,7 +101,7 @@ async def test_the_mail_has_number_date_opening_and_a_link_to_its_page(site: Dig
     page = f"{site.app.extensions['settings'].base_url}/issues/1"
     today = f"{datetime.now(UTC):%-d %B %Y}"
     assert mail.message["Subject"] == "Weekly Digest: One"
-    beginning = f"Weekly Digest of Quarq\nIssue 1, {today}\nView in browser: {page}\n\n"
+    beginning = f"Weekly Digest of Quarq\nIssue 1 · {today}\nView in browser: {page}\n\n"
     said = plain.get_content().replace("\r\n", "\n")
     assert said.startswith(beginning + "Hello <b>you</b>.\nSecond line.\n\nשלום\n\n\nOne\n")
     assert f'href="{page}"' in html.get_content()

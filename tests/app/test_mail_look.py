@@ -14,14 +14,19 @@ from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import Browser
 
 from app import create_app
 from app.context import close, task_context
+from app.security import frames
 from settings import Settings
+from tests.app.browsing import problems, tab
 from tests.app.every_mail import send_all, templates
 from tests.app.showing_mail import Element, contrast, read_html
 from tests.smtp_server import SmtpServer, mailing
 
+OF_PAGES = {"landmark-one-main", "page-has-heading-one", "region"}
+"""What axe-core wants of the page that a mail program shows a mail in."""
 BASE = "https://site.example"
 NAME = "Böll & Söhne <@> 给"
 WRITTEN_OUT = "Or open this address:"
@@ -71,6 +76,23 @@ async def test_every_mail_has_the_look_of_the_site(mails: list[Mail]) -> None:
     for mail in mails:
         for check in CHECKS:
             check(mail)
+
+
+async def test_every_mail_is_for_everybody_and_fits_its_frame(mails: list[Mail], browser: Browser) -> None:
+    """axe-core finds nothing in light and dark, no phone scrolls sideways, and `frames.height` is about right."""
+    page = await tab(browser)
+    for mail in mails:
+        html = mail.part("html")
+        await page.set_content(html)
+        for width in (frames.WIDE, frames.PHONE):
+            await page.set_viewport_size({"width": width, "height": 100})
+            needed = min(await page.evaluate("document.documentElement.scrollHeight"), frames.HIGHEST)
+            shown = frames.height(html, width)
+            assert needed * 0.9 - 20 <= shown <= max(needed * 1.35, frames.LOWEST), (mail.kind, width, needed, shown)
+    for mail in {mail.kind: mail for mail in mails}.values():
+        await page.set_content(mail.part("html"))
+        found = [finding for finding in await problems(page) if finding[1] not in OF_PAGES]
+        assert found == [], mail.kind
 
 
 def says_who_sends_it(mail: Mail) -> None:
@@ -150,6 +172,7 @@ def ends_with_its_reason_and_a_way_out(mail: Mail) -> None:
 
 def says_the_same_as_text(mail: Mail) -> None:
     assert not re.search(r"[ \t\r]$|\n{4}", mail.text, re.MULTILINE), mail.kind
+    assert "\n\n" not in mail.text.partition("\n--\n")[2], mail.kind
     assert mail.text.endswith("\n"), mail.kind
     assert not mail.text.startswith("\n"), mail.kind
     assert set(re.findall(r"https?://\S+", mail.text)) == set(links(mail)), mail.kind
