@@ -8,12 +8,12 @@ from .query import Query
 MOST_NAMES = 20
 
 
-async def search_hint(connection: JobsRedis, query: Query) -> str:
+async def search_hint(connection: JobsRedis, searched: Query) -> str:
     """A sentence for a search that found nothing by an argument; '' if it names arguments that tasks have."""
-    asked = [term for term in query.terms if term.path]
+    asked = [term for term in searched.terms if term.path]
     if not asked:
         return ""
-    tasks = query.value("task").split(",") if query.value("task") else ["*"]
+    tasks = searched.value("task").split(",") if searched.value("task") else ["*"]
     known = {name: about.secrets for name, about in (await known_tasks(connection)).items() if has_name(tasks, name)}
     names = {one.strip("*=") for takes in known.values() for one in (*takes.parameters, *takes.by_name)} - {""}
     unknown = [term for term in asked if term.path[0] not in names and not term.path[0].isdecimal()]
