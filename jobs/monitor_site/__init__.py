@@ -28,6 +28,7 @@ nothing but the viewer's name and zone is known of people.
 from .argument_names import search_hint
 from .bulk_plan import Plan, plan, read_plan
 from .bulk_start import confirm, start
+from .drawn_tree import NOT_CALLED, tree_lines
 from .editable_call import run_again
 from .error_groups import ErrorGroup, error, errors, mark_error, span_of
 from .forecasting import Forecast, queue_forecasts
@@ -50,10 +51,11 @@ from .workflow_steps import SKIPPED, Step
 from .workflow_times import Timeline
 
 __all__ = [
-    "HOUR", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval", "JobDetail",
-    "JobStack", "LongRun", "LostWorker", "Overview", "Part", "Place", "Plan", "Query", "Range", "Step", "StepTimes",
-    "TaskInfo", "Timeline", "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count", "error",
-    "errors", "every", "history", "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview", "parse",
-    "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "search_hint", "span_of", "stacks",
-    "start", "summed", "tasks", "timeline", "times_of", "totals_between", "versions", "workflows",
+    "HOUR", "NOT_CALLED", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval",
+    "JobDetail", "JobStack", "LongRun", "LostWorker", "Overview", "Part", "Place", "Plan", "Query", "Range", "Step",
+    "StepTimes", "TaskInfo", "Timeline", "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count",
+    "error", "errors", "every", "history", "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview",
+    "parse", "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "search_hint", "span_of",
+    "stacks", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "tree_lines", "versions",
+    "workflows",
 ]  # fmt: skip

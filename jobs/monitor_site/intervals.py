@@ -3,24 +3,24 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgpack
 from redis.exceptions import RedisError
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
-from ..monitor.counters import DEPTHS, counted
+from ..monitor.counters import DEPTHS
 from ..store import keys
 from ..store.stored_values import chunked, text, whole
+from .packed_minutes import Parts, sums_of
 
 KEPT_MINUTES = {1: 120, 5: 7 * 60, 15: 25 * 60, 60: keys.STATS_KEPT_S // 60}
 """The sizes of intervals, and how long the sums of each are kept: as long as a page shows intervals of it."""
 KEEP_S = 0.2  # To keep sums may take so long: a page does not wait for a Redis that takes no writes.
 DEPTH, TASK = b"depth", "task:"  # Fields of what is kept: of an interval without that first one nothing is.
-Parts: TypeAlias = list[dict[Any, int]]  # What a Count has, as plain dicts.
 
 
 @dataclass
@@ -61,8 +61,8 @@ async def read(
     found = await _kept(connection, size, numbers, task)
     missing = [number for number in sorted(numbers, reverse=True) if found[number] is None]
     may_keep = True
-    for some in chunked(missing, max(15 // size, 1)):
-        if time.monotonic() < until:
+    for n, some in enumerate(chunked(missing, max(15 // size, 1))):
+        if n < 2 or time.monotonic() < until:  # the one that goes on is never kept: each look adds up one more
             added_up = {number: Sums() for number in some}
             await _add_minutes(connection, size, added_up, minute)
             may_keep = may_keep and await _keep(connection, size, added_up, minute)
@@ -79,16 +79,14 @@ async def _add_minutes(connection: JobsRedis, size: int, into: Mapping[int, Sums
     for number, span in spans.items():
         inside: list[Mapping[bytes, bytes]] = [next(hashes) for _ in span]
         sums = into[number]
-        sums.tasks = {name: [dict(part) for part in vars(count).values()] for name, count in counted(inside).items()}
+        sums.tasks = sums_of(inside)
         for fields in inside:
+            noted = [raw for raw in fields if raw.startswith(DEPTHS)]
             due, oldest = (
-                {text(raw[len(begin) :]): whole(fields[raw]) for raw in _of(fields, begin)} for begin in DEPTHS
+                {text(raw[len(begin) :]): whole(fields[raw]) for raw in noted if raw.startswith(begin)}
+                for begin in DEPTHS
             )
             sums.note_depths(due, sum(due.values()) if due else None, max(oldest.values(), default=None))
-
-
-def _of(fields: Iterable[bytes], begin: bytes) -> list[bytes]:
-    return [raw for raw in fields if raw.startswith(begin)]
 
 
 def _key(connection: JobsRedis, size: int, number: int) -> str:

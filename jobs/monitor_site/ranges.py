@@ -11,7 +11,8 @@ from ..monitor.counters import Count
 from ..store import keys
 from ..store.store import now_ms
 from ..store.stored_values import moment_of
-from .intervals import Parts, Sums, read
+from .intervals import Sums, read
+from .packed_minutes import Parts
 
 PATIENCE_S = 0.05
 """How long a page adds up hours that nobody has looked at yet. What is left waits for its next look."""

@@ -1,6 +1,7 @@
 """The whole at a glance."""
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
 from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
 from .forecasting import Forecast, forecasts, held_by_limits
-from .ranges import Interval, history, summed
+from .ranges import PATIENCE_S, Interval, history, summed
 from .stuck import LongRun, LostWorker, long_runs, lost_workers, usual_s
 
 
@@ -53,12 +54,13 @@ class Overview:
 
 async def overview(connection: JobsRedis) -> Overview:
     """Figures for the first page, in a few milliseconds however many jobs there are."""
-    workers = await online(connection)
+    began, workers = time.monotonic(), await online(connection)
     rows = await queues(connection, workers)
     whole, found = together(rows, len(rows)), await history(connection, patience_s=math.inf)
     found[-1] = replace(found[-1], due=whole.due, oldest_due_s=whole.oldest_due_s)
     held = await held_by_limits(connection)
     by_queue = await forecasts(connection, workers, rows, found, held)
+    usual = await usual_s(connection, PATIENCE_S - (time.monotonic() - began))
     paused = {one.queue.name: one.paused_by for one in by_queue if one.queue.paused}
     return Overview(
         workers=len(workers),
@@ -76,7 +78,7 @@ async def overview(connection: JobsRedis) -> Overview:
         minutes=tuple(found),
         per_s=_per_s(found, await now(connection)),
         forecasts=tuple(by_queue),
-        long_runs=tuple(await long_runs(connection, usual=await usual_s(connection))),
+        long_runs=tuple(await long_runs(connection, usual=usual)),
         lost=tuple(await lost_workers(connection)),
     )
 

@@ -11,6 +11,7 @@ from ..client.connection import JobsRedis
 from ..errors import EncodingError
 from ..monitor.search import Page, find
 from ..store.store import now
+from ..values.short_text import duration_text, time_text
 
 LATEST = 1_000  # Workflows of which the longest are shown.
 
@@ -28,6 +29,14 @@ class WorkflowRow:
     done: int | None
     failed: int | None
     total: int | None
+
+    @property
+    def line(self) -> str:
+        """All of it, for the command line."""
+        done = "" if self.total is None else f"{self.done} of {self.total}"
+        failed = f"{self.failed} failed" if self.failed else ""
+        words = (self.id, self.state, done, failed, duration_text(self.seconds), time_text(self.called), self.name)
+        return "  ".join(word for word in words if word)
 
 
 async def workflows(

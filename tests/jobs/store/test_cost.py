@@ -106,3 +106,16 @@ async def test_the_page_has_what_a_failed_attempt_takes_besides(redis_url: str) 
     found = listed(badly - well)
     page = (ROOT / "docs" / "cost.md").read_text()
     assert f"its error ({found})" in page, f"docs/cost.md says something else than {found}"
+
+
+async def test_a_minute_keeps_one_short_field_for_each_task(redis_url: str) -> None:
+    async with connect(redis_url) as redis:
+        async for _ in way_of(MANY, redis, WELL):
+            pass
+        minutes = [await redis.hgetall(key) async for key in redis.scan_iter(f"{redis.key.STATS}*")]  # type: ignore[misc]
+
+    counted = [(field, len(value)) for fields in minutes for field, value in fields.items() if field[:1] != b"|"]
+    assert counted
+    for field, size in counted:
+        assert field == b"=tests.multiply"
+        assert size <= 64  # longer ones make an index of a hash of few fields

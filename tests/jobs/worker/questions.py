@@ -54,7 +54,8 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
         "queue": "default", "worker": "w", "name": "none", "names": ["default"], "rate": "10/s", "who": "w",
         "what": "w", "target": "t", "result": "r", "doing": do, "eta": datetime(2099, 1, 1, tzinfo=UTC),
         "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
-        "id": ended.id, "action": "purge", "query": [ended.id], "searched": monitor_site.parse("x:1"), "made": made, "plan_id": "p",
+        "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
+        "searched": monitor_site.parse("x:1"),
         "wanted": monitor.Wanted(made.at), "changes": [],
         "error_id": "0123456789abcdef", "state": "resolved", "first": this_minute - 60, "last": this_minute,
     }  # fmt: skip
