@@ -32,8 +32,8 @@ class Step:
 
     row: Post | Subscriber | Reminder | Digest | None = None
     state: str = "open"
-    jobs: tuple[str, ...] = ()
-    """The ids of its jobs, the first one first."""
+    job: str = ""
+    """The id of its job, while Redis keeps it."""
     mail: str = ""
     """The Message-ID of its mail without the brackets, once that was sent."""
     moves: bool = False
@@ -96,12 +96,12 @@ async def _remind(db: AsyncSession, account: Account) -> Step:
     reminder = await db.scalar(mine.order_by(sent_first, Reminder.id.desc()).limit(1))
     if reminder is None:
         return Step()
-    jobs = _kept(reminder.sent_at or datetime.now(UTC), reminder.job_id)
+    job = _kept(reminder.sent_at, reminder.job_id)
     if reminder.state == ReminderState.SENT:
-        return Step(reminder, "done", jobs, reminder_message_id(reminder).strip("<>"))
+        return Step(reminder, "done", job, reminder_message_id(reminder).strip("<>"))
     is_open = reminder.state in OPEN
     moves = is_open and reminder.next_try_at < datetime.now(UTC) + SOON
-    return Step(reminder, "doing" if is_open else "open", jobs, "", moves)
+    return Step(reminder, "doing" if is_open else "open", job, "", moves)
 
 
 async def _digest(db: AsyncSession, subscriber: Subscriber | None) -> Step:
@@ -114,10 +114,10 @@ async def _digest(db: AsyncSession, subscriber: Subscriber | None) -> Step:
     if row is None:
         return Step()
     digest, done = row
-    jobs = _kept(digest.ended_at or datetime.now(UTC), digest.job_id)
+    job = _kept(digest.ended_at, digest.job_id)
     moves = digest.state in (DigestState.PLANNED, DigestState.SENDING)
     state = "done" if done else "doing" if moves or digest.state == DigestState.PAUSED else "open"
-    return Step(digest, state, jobs, await _copy(db, digest, subscriber), moves)
+    return Step(digest, state, job, await _copy(db, digest, subscriber), moves)
 
 
 async def _copy(db: AsyncSession, digest: Digest, subscriber: Subscriber | None) -> str:
@@ -129,6 +129,6 @@ async def _copy(db: AsyncSession, digest: Digest, subscriber: Subscriber | None)
     return digest_message_id(digest, pk).strip("<>") if pk else ""
 
 
-def _kept(ended_at: datetime, *ids: str) -> tuple[str, ...]:
-    """The ids of jobs that ended at *ended_at*, while Redis keeps them."""
-    return ids if datetime.now(UTC) - ended_at < KEPT else ()
+def _kept(ended_at: datetime | None, job_id: str) -> str:
+    """The id of a job that ended at *ended_at*, while Redis keeps it."""
+    return job_id if ended_at is None or datetime.now(UTC) - ended_at < KEPT else ""

@@ -11,8 +11,13 @@ for (const form of document.querySelectorAll("form[data-own-zone]")) {
 }
 
 // <section id="list" data-refresh="3">: fetch this page every 3 seconds and show the new section, while somebody
-// looks and does not work in it. A new section without the attribute ends it.
+// looks and does not work in it. A link that was opened in another tab keeps its focus. A new section without the
+// attribute ends it.
 for (const section of document.querySelectorAll("[id][data-refresh]")) keepFresh(section.id);
+
+let pressed = false;
+for (const event of ["pointerdown", "pointerup", "pointercancel"])
+  addEventListener(event, () => (pressed = event === "pointerdown"));
 
 function keepFresh(id) {
   const seconds = document.getElementById(id)?.dataset.refresh;
@@ -20,14 +25,19 @@ function keepFresh(id) {
 }
 
 async function refresh(id) {
-  const busy = () => document.hidden || document.getElementById(id).contains(document.activeElement);
+  const focused = () => document.getElementById(id).querySelector(":focus");
+  const busy = () => document.hidden || pressed || (focused() && !focused().matches("a"));
   if (busy()) return;
   try {
     const response = await fetch(location.href);
     if (!response.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.getElementById(id);
-    if (fresh && !busy()) document.getElementById(id).replaceWith(fresh);
+    const old = document.getElementById(id);
+    if (!fresh || busy() || fresh.isEqualNode(old)) return;
+    const href = focused()?.getAttribute("href");
+    old.replaceWith(fresh);
+    if (href) fresh.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
   } catch {
     // The server is away for a moment: the next turn asks again.
   }

@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("account", sa.Column("first_steps_dismissed_at", UTCDateTime(), nullable=True))
+    # A site that has sent a digest has its first steps behind it.
+    op.execute("UPDATE account SET first_steps_dismissed_at = created_at WHERE EXISTS (SELECT 1 FROM digest)")
 
 
 def downgrade() -> None:
