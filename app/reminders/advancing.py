@@ -6,6 +6,7 @@ that sends, cancels or declines a reminder does not know of series, and neither 
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Exists, exists, select
@@ -18,6 +19,8 @@ from app.reminders.consents.models import Answer
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
 from app.reminders.repeating import stop
 from app.reminders.series import Series
+
+log = logging.getLogger(__name__)
 
 MAX_SERIES = 500
 MOST_UNSENT = 3
@@ -40,7 +43,10 @@ async def _advance_all(*which: ColumnElement[bool]) -> None:
     async with database.session() as db:
         found = (await db.scalars(query.order_by(Series.slot).limit(MAX_SERIES))).all()
     for pk in found:
-        await advance(pk, now)
+        try:
+            await advance(pk, now)
+        except (LookupError, ValueError, OverflowError) as error:  # this worker does not know its zone or rule
+            log.warning("series %s waits for a worker that can continue it: %r", pk, error)
 
 
 async def advance(pk: int, now: datetime) -> None:

@@ -80,7 +80,12 @@ async def _replies(reminder: Reminder) -> list[tuple[str, str]]:
     """The name and the link of each reply."""
     async with database.session() as db:
         stops = await acts.running_series(db, reminder, await acts.author(db, reminder)) is not None
-    names = {Reply.DONE: "Done", Reply.HOUR: "In 1 hour", Reply.TOMORROW: "Tomorrow", Reply.WEEK: "Next week"}
+    names = {
+        Reply.DONE: "Done",
+        Reply.HOUR: "Again in 1 hour",
+        Reply.TOMORROW: "Again tomorrow",
+        Reply.WEEK: "Again next week",
+    }
     names |= {Reply.STOP: "Stop repeating"} if stops else {}
     url = reply_url(reminder, site())
     return [(name, f"{url}?do={reply}") for reply, name in names.items()]

@@ -27,7 +27,7 @@ PER_PAGE = 20
 REFUSED = Message("no-consent", NO_CONSENT)
 CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
 SKIPPED = Message("skipped", "This one is cancelled. The reminder goes on repeating.")
-STOPPED = Message("stopped", "Stopped. It does not repeat any more.")
+STOPPED = Message("stopped", "Stopped. Nothing more of it will be sent.")
 NOT_REPEATING = Message("not-repeating", "This reminder does not repeat.")
 TOO_LATE = {
     State.SENDING: Message("sending", "Too late: the reminder is being sent now."),

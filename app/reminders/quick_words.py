@@ -46,11 +46,13 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 def _counted(words: str, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """`in 2 hours` counts real time; days, weeks and months keep the wall time."""
+    """`in 2 hours` counts real time, to the next full minute; days, weeks and months keep the wall time."""
     if not IN.fullmatch(words):
         return None
-    here = now.replace(microsecond=0)
-    for count, unit in COUNTED.findall(words):
+    here, parts = now.replace(microsecond=0), COUNTED.findall(words)
+    if here.second and not any(unit[0] == "s" for _, unit in parts):
+        here = here.replace(second=0) + timedelta(minutes=1)
+    for count, unit in parts:
         n = int(count) if count.isdigit() else 1
         if unit.startswith("mo"):
             here = plus_months(here.astimezone(zone), n)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -13,6 +15,7 @@ from quart import Quart
 from app.accounts.links import sign_in_link
 from app.database import Database
 from app.reminders.models import Reminder, State
+from app.reminders.replies.links import reply_url
 from settings import Settings
 from tests.app.browsing import problems, sign_in, tab
 from tests.app.running_site import RunningSite
@@ -38,7 +41,14 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
     await page.get_by_label("Text").fill("给植物浇水 🌱")
     zone = timedelta(hours=9) if javascript else timedelta(0)  # Tokyo, known by script; else the site's own
     when = datetime.now(UTC) + zone + timedelta(seconds=2.5)
+    if javascript:
+        await page.get_by_label("When").fill("fri 9:00")
+        await page.locator("#shown", has_text="That is Friday").wait_for()
+        await page.get_by_role("link", name="next month").click()  # fills in, and leaves the text
+        await page.locator("#shown", has_text="09:00 (Asia/Tokyo)").wait_for()
+        when = datetime.now(UTC) + zone + timedelta(seconds=2.5)
     await page.get_by_label("Date and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
+    await expect(page.get_by_label("When")).to_have_value("")
     await page.get_by_role("button", name="Set reminder").click()
     await page.locator("[data-notice=saved]").wait_for()
     await expect(page.locator(".badge")).to_have_text("sent", timeout=15_000)
@@ -46,6 +56,11 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
     await page.goto(site.inbox)
     await page.get_by_text("Your reminder").first.click()
     await expect(page.locator(".mail-text")).to_contain_text("给植物浇水 🌱")
+    link = re.search(r"http://\S+do=tomorrow", await page.locator(".mail-text").inner_text())
+    assert link is not None
+    await page.goto(link[0])
+    await page.get_by_role("button", name="Tomorrow").click()
+    await page.locator("[data-notice=snoozed]", has_text="09:00").wait_for()
 
     if javascript:  # the bar at the foot sets one in ten seconds: too long to wait for it twice
         await page.goto(site.url)
@@ -73,11 +88,31 @@ async def test_pages_with_reminders_in_every_state_are_for_everybody(served: Qua
                 )
             )
         await db.commit()
+        reply = urlsplit(reply_url(await db.get_one(Reminder, 1), settings)).path
     page = await tab(browser)
     await page.goto(await sign_in_link(settings, "alice@example.org"))
     await page.click("main button")
 
-    for path in ("/reminders/", "/reminders/1/edit", *(f"/reminders/{pk}" for pk in range(1, 6))):
+    await page.goto(f"{settings.base_url}/reminders/new?words=in+2+days")
+    await page.locator("#repeat").select_option("daily")
+    await page.get_by_label("Text").fill("Every day")
+    await page.get_by_role("button", name="Set reminder").click()
+    await page.goto(f"{settings.base_url}/reminders/calendar")
+    await page.get_by_role("button", name="Make an address").click()
+    of_series = (
+        "/reminders/9",
+        "/reminders/9/edit",
+        "/reminders/new?words=fri",
+        "/reminders/calendar",
+        f"{reply}?do=done",
+    )
+    for path in (
+        *of_series,
+        "/reminders/",
+        "/reminders/sent",
+        "/reminders/1/edit",
+        *(f"/reminders/{pk}" for pk in range(1, 6)),
+    ):
         await page.goto(settings.base_url + path)
         assert await problems(page) == [], path
     await page.goto(f"{settings.base_url}/reminders/new")

@@ -146,6 +146,22 @@ async def test_workers_find_what_is_over_by_themselves(app: Quart, alice: Visito
     assert await redis.zscore("arq:queue", following.job_id)
 
 
+async def test_one_that_a_worker_cannot_continue_holds_up_no_other(app: Quart, alice: Visitor) -> None:
+    """For example after a time zone was renamed, on one machine of two."""
+    for _ in range(3):
+        await alice.post("/reminders/new", **FORM)
+    await change(app, state=State.SENT)
+    for pk, values in ((1, {"zone": "Europe/Atlantis"}), (2, {"repeat": "hourly"})):
+        async with app.extensions["database"].session() as db:
+            await db.execute(update(Series).where(Series.id == pk).values(**values))
+            await db.commit()
+
+    async with app.app_context():
+        await advance_all()
+
+    assert (await dates(app))[3:] == ["02-28 09:00 scheduled"]
+
+
 async def test_only_this_one_is_changed(app: Quart, alice: Visitor) -> None:
     await alice.post("/reminders/new", **FORM)
 

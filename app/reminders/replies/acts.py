@@ -44,7 +44,7 @@ def later(reply: Reply, zone: ZoneInfo, now: datetime) -> datetime | None:
     """When a snoozed reminder is sent. None for a reply that is no snooze."""
     match reply:
         case Reply.HOUR:
-            return now.replace(microsecond=0) + timedelta(hours=1)
+            return now.replace(second=0, microsecond=0) + timedelta(minutes=61)
         case Reply.TOMORROW:
             return times.morning(zone, now, days=1)
         case Reply.WEEK:
