@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import Account
 from app.blog.models import Post, is_published
+from app.digest import choosing
 from app.digest.mails import message_id as digest_message_id
 from app.digest.models import Delivery, Digest
 from app.digest.models import State as DigestState
@@ -48,6 +49,8 @@ class Steps:
     subscribe: Step
     remind: Step
     digest: Step
+    can_run: bool
+    """Whether a digest has posts and subscribers, the owner or others."""
 
     @property
     def all(self) -> dict[str, Step]:
@@ -70,7 +73,9 @@ class Steps:
 async def read(db: AsyncSession, account: Account) -> Steps:
     """The steps of the owner's *account*. Rows of other people tick nothing."""
     subscriber = await db.scalar(select(Subscriber).where(Subscriber.email == account.email))
-    return Steps(await _post(db), _subscribe(subscriber), await _remind(db, account), await _digest(db, subscriber))
+    post = await _post(db)
+    can_run = post.row is not None and await choosing.readers(db) > 0
+    return Steps(post, _subscribe(subscriber), await _remind(db, account), await _digest(db, subscriber), can_run)
 
 
 async def _post(db: AsyncSession) -> Step:

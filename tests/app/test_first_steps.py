@@ -19,6 +19,7 @@ from app.digest.models import Step as DeliveryStep
 from app.reminders.models import Reminder
 from app.reminders.models import State as ReminderState
 from app.subscribers.models import State, Subscriber
+from settings import ROOT
 from tests.app.visitor import Visitor
 
 STEP = re.compile(r'data-step="(\w+)" data-state="(\w+)"')
@@ -85,6 +86,16 @@ TABLE: dict[str, tuple[str, str, Rows]] = {
 """Rows, the step that they concern, and its state. The other three stay open."""
 
 
+def test_each_line_of_code_is_one_of_the_site() -> None:
+    steps = (ROOT / "app/first_steps/templates/first_steps/steps.html").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+
+    shown = re.findall(r"^  <code>(.*)\)</code>$", steps, re.MULTILINE)
+
+    assert len(shown) == 4
+    assert [line for line in shown if re.sub(r"\s", "", line) not in re.sub(r"\s", "", source)] == []
+
+
 @pytest.fixture
 def database(app: Quart) -> Database:
     found: Database = app.extensions["database"]
@@ -147,6 +158,7 @@ async def test_the_buttons_come_back_and_the_links_lead_to_jobs_while_redis_keep
         assert (response.status_code, response.location) == (303, "/"), path
 
     await owner.get("/")
+    assert 'http-equiv="refresh"' in owner.text, "without JavaScript it is loaded again while something is on its way"
     states = dict(STEP.findall(owner.text))
     assert states == {"post": "done", "subscribe": "doing", "remind": "doing", "digest": "open"}
     async with database.transaction() as db:
