@@ -64,6 +64,13 @@ def morning(zone: ZoneInfo, now: datetime, *, days: int) -> datetime:
     return datetime.combine(day, MORNING, tzinfo=zone).astimezone(UTC)
 
 
+def wait(seconds: int) -> str:
+    """`40 seconds`, `90 minutes`, `3 hours`: rounded up, for sentences such as "Try again in ..."."""
+    size, unit = (3600, "hour") if seconds > 7200 else (60, "minute") if seconds >= 60 else (1, "second")
+    count = -(-seconds // size)
+    return f"{count} {unit}{'s' if count != 1 else ''}"
+
+
 def plus_months(at: datetime, months: int) -> datetime:
     """The same wall time *months* later, on the last day of a shorter month."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)

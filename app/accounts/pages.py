@@ -6,7 +6,7 @@ from quart import Blueprint, current_app, g, redirect, render_template, request,
 from quart.typing import ResponseReturnValue
 from sqlalchemy import update
 
-from app import database, mail_limits, security_log
+from app import database, mail_limits, security_log, times
 from app.accounts import browsers, links, returning, sessions, zones
 from app.accounts.access import public, signed_in
 from app.accounts.models import Account
@@ -49,7 +49,7 @@ async def ask_for_link() -> ResponseReturnValue:
     except RateLimitsUnavailable:
         return await _sign_in_again(503, typed, NO_MAIL_NOW)
     if wait_s:
-        page, status = await _sign_in_again(429, typed, TOO_OFTEN.format(_duration(wait_s)))
+        page, status = await _sign_in_again(429, typed, TOO_OFTEN.format(times.wait(wait_s)))
         return page, status, {"Retry-After": str(wait_s)}
     async with database.transaction() as db:
         browser = browsers.name_of(request.headers.get("User-Agent", ""))
@@ -150,12 +150,6 @@ async def _signed_out(message: Message) -> ResponseReturnValue:
     response = redirect(url_for("blog.index"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
-
-
-def _duration(seconds: int) -> str:
-    if seconds < 90:
-        return f"{seconds} second{'s' if seconds > 1 else ''}"
-    return f"{-(-seconds // 60)} minutes"
 
 
 def _next_page() -> str:

@@ -6,7 +6,7 @@ from quart import abort, current_app, g, render_template, request
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Select, select
 
-from app import database
+from app import database, times
 from app.accounts import public
 from app.accounts.access import is_owner
 from app.blog.markdown import searching
@@ -19,7 +19,7 @@ from jobs.monitor_site.web.messages import Message
 LONGEST, MOST_WORDS = 100, 8
 A_MINUTE = 60
 """Searches of one client. Each reads the words of all posts."""
-TOO_OFTEN = Message("too-often", "Too many searches. Try again in {} seconds.")
+TOO_OFTEN = Message("too-often", "Too many searches. Try again in {}.")
 
 
 @blueprint.get("/search")
@@ -52,4 +52,4 @@ async def _take() -> None:
     limits: RateLimits = current_app.extensions["rate_limits"]
     client, *_ = client_networks()
     if wait_s := await limits.take(Limit("search", client, times=A_MINUTE, period_s=60)):
-        abort(429, TOO_OFTEN.format(wait_s))
+        abort(429, TOO_OFTEN.format(times.wait(wait_s)))

@@ -13,7 +13,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database, mail_limits
+from app import database, mail_limits, times
 from app.accounts import current_account, owner_only
 from app.accounts.access import is_owner
 from app.digest import choosing, issues, steering, trouble, upcoming
@@ -39,7 +39,7 @@ ACTIONS: dict[str, tuple[steering.Action, Message]] = {
 }
 
 TEST_SENT = Message("test-sent", "A test email is being sent to you.")
-TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {}.")
 QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
 
 MAILING = {"now", "resume", "retry", "again"}
@@ -113,7 +113,7 @@ async def show(pk: int) -> ResponseReturnValue:
 async def test(pk: int) -> ResponseReturnValue:
     """Send the mail to the owner only. 0 is the digest that would be created now."""
     if wait_s := await mail_limits.take("digest-test", account=current_account().id):
-        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+        abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     await send_test.delay(pk or None)
     await notify(TEST_SENT)
     return redirect(url_for("digest.show", pk=pk) if pk else url_for("digest.index"), 303)
@@ -125,7 +125,7 @@ async def act(pk: int, action: str) -> ResponseReturnValue:
     """Commit the change, then start the digest. If Redis is away, a worker starts it later."""
     do, message = ACTIONS[action]
     if action in MAILING and (wait_s := await _wait_s()):
-        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+        abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     async with database.transaction() as db:
         digest = await db.get(Digest, pk, with_for_update=True) or abort(404)
         touched = await do(db, digest)

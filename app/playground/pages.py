@@ -7,6 +7,7 @@ import asyncio
 from quart import Blueprint, abort, current_app, redirect, render_template, session, url_for
 from quart.typing import ResponseReturnValue
 
+from app import times
 from app.accounts import current_account, owner_only
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
@@ -38,8 +39,8 @@ async def run(name: str) -> ResponseReturnValue:
         abort(404)
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit(f"playground-{name}", str(current_account().id), times=example.a_minute, period_s=60)
-    if wait := await limits.take(allowance):
-        abort(429, Message("too-often", f"Too many requests. Try again in {wait} s."))
+    if wait_s := await limits.take(allowance):
+        abort(429, Message("too-often", f"Too many requests. Try again in {times.wait(wait_s)}."))
     result = await example.run()
     session["runs"] = session.get("runs", {}) | {name: result.id}
     return redirect(url_for("playground.index", _anchor=name), 303)

@@ -7,7 +7,7 @@ import json
 from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
-from app import database, security_log
+from app import database, security_log, times
 from app.accounts import current_account, public, signed_in
 from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
@@ -17,7 +17,7 @@ from app.web.rate_limits import Limit, RateLimits
 from jobs.monitor_site.web.messages import Message, notify
 
 EXPORTS_AN_HOUR = 5
-TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {}.")
 NOT_CONFIRMED = Message("not-confirmed", "Nothing was deleted. To confirm, type {}.")
 DELETED = Message("account-deleted", "Your account and all its data have been deleted.")
 
@@ -50,7 +50,7 @@ async def download() -> ResponseReturnValue:
     limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit("export", str(current_account().id), times=EXPORTS_AN_HOUR, period_s=3600)
     if wait_s := await limits.take(allowance):
-        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+        abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     async with database.session() as db:
         known = await export.of_account(db, current_account())
     security_log.note("data_exported")

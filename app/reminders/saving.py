@@ -9,7 +9,7 @@ from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import database
+from app import database, times
 from app.accounts import current_account, hold, signed_in
 from app.mail import address
 from app.reminders import arming, limits, repeating
@@ -31,16 +31,16 @@ __all__ = ["blueprint"]
 
 TOO_MANY = Message("too-many", "You have {:,} upcoming reminders, which is the limit. Cancel one first.")
 TOO_MANY_REPEAT = Message("too-many-repeat", "You have {} repeating reminders, which is the limit. Stop one first.")
-ENOUGH = Message("too-often", "You have set too many reminders. You can set the next one in {} minutes.")
+ENOUGH = Message("too-often", "You have set too many reminders. You can set the next one in {}.")
 CROWDED = Message("crowded", "This address already gets many reminders around that time. Choose another day.")
 DELETED = Message("account-deleted", "This account has been deleted, so nothing was saved.")
 CANNOT_ASK = Message("cannot-ask", "Consent cannot be requested right now. Try again in a minute.")
-ASKED_ENOUGH = Message("asked-enough", "You have asked too many people today. You can ask somebody new in {} minutes.")
+ASKED_ENOUGH = Message("asked-enough", "You have asked too many people today. You can ask somebody new in {}.")
 SAVED = Message("saved", "Saved. The reminder will be sent {}")
 ASKED_FIRST = Message(
     "asked-first", "Saved. We ask {} for consent first. If they agree in time, the reminder will be sent {}"
 )
-QUEUE_AWAY = Message("queue-away", "Redis is not responding. A worker will pick this up when it does.")
+QUEUE_AWAY = Message("queue-away", "The queue is not responding. The reminder is sent once it does.")
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ async def _cannot_set(form: Form, email: str) -> int:
     """The status to refuse the reminder with, because the account has set too many. 0 if it is allowed."""
     wait_s = await limits.take(current_account(), email)
     if wait_s:
-        form.text_error = ENOUGH.format(-(-wait_s // 60))
+        form.text_error = ENOUGH.format(times.wait(wait_s))
     return 429 if wait_s else 0
 
 
@@ -202,7 +202,7 @@ async def _cannot_ask(form: Form, email: str) -> int:
         form.to_error = CANNOT_ASK
         return 503
     if wait_s:
-        form.to_error = ASKED_ENOUGH.format(-(-wait_s // 60))
+        form.to_error = ASKED_ENOUGH.format(times.wait(wait_s))
     return 429 if wait_s else 0
 
 

@@ -16,7 +16,7 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
 
     It contains nothing that a visitor has typed.
     """
-    beginning = "You already get" if subscriber.state == State.CONFIRMED else "Confirm:"
+    beginning = "You already get" if subscriber.state == State.CONFIRMED else "Confirm your subscription to"
     return await write(
         "subscribers/mails/confirmation",
         to=subscriber.email,

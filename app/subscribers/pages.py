@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app import database, mail_limits
+from app import database, mail_limits, times
 from app.accounts import public
 from app.accounts.links import parse_address
 from app.context import site
@@ -24,7 +24,7 @@ NO_MAIL_NOW = Message(
     "no-mail-now", "Email cannot be sent right now, so you are not subscribed. Try again in a minute."
 )
 ASKED = Message("confirmation-sent", "Check your email: open the link in it to confirm your subscription.")
-TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {}.")
 LINK_IS_OVER = Message("link-over", "This link has expired, or it is incomplete. Request a new one here.")
 ANSWER_S = 0.05
 """Several times the duration of storing a new address, which is the slowest case."""
@@ -56,7 +56,7 @@ async def ask() -> ResponseReturnValue:
     except RateLimitsUnavailable:
         return await _form_page(typed, NO_MAIL_NOW), 503
     if wait_s:
-        page = await _form_page(typed, TOO_OFTEN.format(-(-wait_s // 60)))
+        page = await _form_page(typed, TOO_OFTEN.format(times.wait(wait_s)))
         return page, 429, {"Retry-After": str(wait_s)}
     async with no_sooner_than(ANSWER_S):
         async with database.transaction() as db:

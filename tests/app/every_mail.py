@@ -72,7 +72,7 @@ async def send_all() -> AsyncIterator[str]:
     async with database.session() as db:
         await upcoming.save_opening(db, f"{HARD}\n\nSecond <p>aragraph")
         written = await digests.of(db, None)
-    await send(digests.copy(written.letter(), confirmed, "<1@example.org>"))
+    await send(digests.copy(written.letter(), confirmed, "<1@example.org>", 1))
     yield "digest/mails/digest"
     await send(written.as_test())
     yield "digest/mails/digest"

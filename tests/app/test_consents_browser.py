@@ -120,7 +120,7 @@ async def test_from_the_request_to_no_more_and_the_end_of_the_account(
     await page.locator(".badge[data-state=waiting]").wait_for()
     reminder = page.url
 
-    await open_mail(bob, site, "May this person send you reminders?")
+    await open_mail(bob, site, "wants to send you reminders")
     await expect(bob.locator(".mail-text")).to_contain_text("alice@example.org")
     await expect(bob.locator(".mail-text")).not_to_contain_text(TEXT)
     answer = await link_in_mail(bob, "/consents/")

@@ -39,7 +39,8 @@ NO_MAIL = {
     *("consents.stop", "digest.seen", "digest.save_opening", "digest.undo"),
     *("privacy.download", "privacy.delete", "playground.run"),
     *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
-    *("calendar.renew", "calendar.end"),
+    *("calendar.renew", "calendar.end", "inbox.delete", "inbox.delete_all"),
+    *("blog.keep", "blog.discard", "blog.preview"),
     *("subscribers.lift", "subscribers.remove", "first_steps.dismiss", "first_steps.show"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),
     *("monitor.purge_queue", "monitor.pause_schedule", "monitor.resume_schedule", "monitor.forget_schedule"),
@@ -155,7 +156,7 @@ async def test_what_is_over_a_limit_is_refused_with_a_sentence_and_keeps_the_wor
     response = await person.post(path, page="/digest/1" if path.startswith("/digest/") else path, **form)
 
     assert response.status_code == 429
-    assert re.search(r"\d+ (minutes?|seconds?)\b", words(person)), person.text
+    assert re.search(r"\d+ (hours?|minutes?|seconds?)\b", words(person)), person.text
     for kept in ("email", "text", "to"):
         assert form.get(kept, "") in person.text
     assert await counted(app) == before

@@ -67,7 +67,7 @@ async def test_the_mail_holds_the_link_and_nothing_that_somebody_typed(site: Sit
 
     [mail] = site.smtp.accepted
     assert mail.recipients == [EMAIL]
-    assert mail.message["Subject"] == "Confirm: the weekly digest of Quarq"
+    assert mail.message["Subject"] == "Confirm your subscription to the weekly digest of Quarq"
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert "List-Unsubscribe" not in mail.message
     for part in ("plain", "html"):

@@ -128,3 +128,14 @@ def test_the_ends_of_the_calendar_are_spelled_too() -> None:
     assert moments.spelled(last, ZoneInfo("Asia/Tokyo")) == "Friday, 31 December 9999, 23:59 (UTC)"
     assert moments.spelled(last, ZoneInfo("America/Lima")) == "Friday, 31 December 9999, 18:59 (America/Lima)"
     assert moments.day(datetime(1, 1, 1, tzinfo=UTC), ZoneInfo("America/Lima")).endswith("1 January 1")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (720, "12 minutes"),
+        (3600, "60 minutes"), (7200, "120 minutes"), (7201, "3 hours"), (86_400, "24 hours"),
+    ],
+)  # fmt: skip
+def test_a_wait_is_rounded_up_in_one_unit(seconds: int, expected: str) -> None:
+    assert times.wait(seconds) == expected

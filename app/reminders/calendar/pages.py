@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app import database
+from app import database, times
 from app.accounts import current_account, hold, public, signed_in
 from app.context import site
 from app.mail.writing import mail_domain
@@ -18,7 +18,7 @@ AN_HOUR = 60
 """How often one calendar may be read."""
 CACHED_S = 600
 GONE = Message("no-such-calendar", "There is no calendar at this address. It may have another address now.")
-TOO_OFTEN = Message("too-often", "Too many requests. Try again in {} minutes.")
+TOO_OFTEN = Message("too-often", "Too many requests. Try again in {}.")
 MADE = Message(
     "calendar-made", "Your calendar has a new address. An address that it had before does not work any more."
 )
@@ -67,7 +67,7 @@ async def feed(pk: int, token: str) -> ResponseReturnValue:
     async with database.session() as db:
         account = await reader(db, pk, token, site()) or abort(404, GONE)
         if wait_s := await _wait_s(account.id):
-            abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+            abort(429, TOO_OFTEN.format(times.wait(wait_s)))
         found = await events.of_account(db, account)
     home = f"{site().base_url}{url_for('reminders.index')}"
     content = writing.write(found, name=f"{site().site_name}: reminders", home=home, domain=mail_domain())

@@ -10,6 +10,8 @@ from app.mail import write
 from app.reminders.consents.links import answer_url
 from app.reminders.consents.models import Consent
 
+LONGEST_IN_SUBJECT = 200  # characters of an address
+
 
 async def request(consent: Consent, asker: Account) -> EmailMessage:
     """The request of *asker*. All tries of one request have the same Message-ID."""
@@ -17,7 +19,7 @@ async def request(consent: Consent, asker: Account) -> EmailMessage:
     return await write(
         "consents/mails/request",
         to=consent.email,
-        subject="May this person send you reminders?",
+        subject=f"{asker.email[:LONGEST_IN_SUBJECT]} wants to send you reminders",
         key=f"consent.{consent.id}.{int(consent.created_at.timestamp())}.{day}",
         asker=asker.email,
         url=answer_url(consent, site()),

@@ -60,7 +60,7 @@ async def act(pk: int, token: str, reply: Reply) -> None:
         is_new = await _snoozed(db, reminder) is None
         at = later(reply, await zone_of(db, reminder), datetime.now(UTC))
     if at and is_new and account is not None and (wait_s := await limits.take(account, reminder.email)):
-        raise Refused("too-often", f"Too many reminders were set. Try again in {-(-wait_s // 60)} minutes.")
+        raise Refused("too-often", f"Too many reminders were set. Try again in {times.wait(wait_s)}.")
     async with database.transaction() as db:
         if account is not None and not await hold(db, account):
             raise Gone
