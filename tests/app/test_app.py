@@ -11,6 +11,7 @@ from quart import Quart, url_for
 
 from app import create_app
 from app.context import close, task_context
+from jobs.monitor_site.web.error_pages import error_page
 from settings import ROOT, Settings
 from tests.app.visitor import Visitor
 
@@ -52,6 +53,17 @@ async def test_the_navigation_says_where_the_reader_is(owner: Visitor, alice: Vi
         [nav] = re.findall('<nav aria-label="Main">.*?</nav>', reader.text, re.DOTALL)
         marked = re.findall(r'aria-current="(\w+)">(\w+)</a>', nav)
         assert marked == [(current, label)] * bool(label), path
+
+
+async def test_an_error_page_says_what_to_do_next(app: Quart, visitor: Visitor, alice: Visitor) -> None:
+    for reader, offers in ((visitor, True), (alice, False)):
+        await reader.get("/nowhere")
+        assert ('class="button" href="/sign-in"' in reader.text) == offers
+        assert "Try again" not in reader.text
+    for method, code, offers in (("GET", 503, True), ("POST", 503, False), ("GET", 403, False)):
+        async with app.test_request_context("/x?y=1", method=method):
+            page, _ = await error_page(code)  # type: ignore[misc]
+        assert ('href="">Try again' in page) == offers, (method, code)
 
 
 def test_no_style_sheet_repeats_the_one_under_it() -> None:
