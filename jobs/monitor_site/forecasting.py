@@ -19,7 +19,7 @@ from .ranges import Interval, history, last_minutes, summed
 
 LOOK_BACK = 5  # Minutes of which the attempts are counted.
 GROWS_WITHIN = 6  # Minutes within which the depth is looked at.
-BURST = 3  # What brings a third of all that waits, within a minute, is a burst and no growth.
+BURST, SPLIT = 1 / 2, 3 / 4  # What brings such a part of all that waits, within one minute or two, is no growth.
 BURST_LEAST = 5  # Fewer jobs are none.
 STEADY = 0.5  # A change of fewer jobs a minute is none.
 
@@ -142,13 +142,15 @@ def growth_of(depths: Sequence[int | None], part: float) -> float | None:
     known, as just after a burst."""
     ends = [*range(1 - GROWS_WITHIN, 1), part]
     points = [(at, n) for at, n in zip(ends, depths[-len(ends) :], strict=False) if n is not None]
-    if part < 0.5:  # so short a time says little
-        points[-2:-1] = []
-    found: list[float] = []
+    found, just_before = list[float](), 0.0
     for (before, less), (at, more) in pairwise(points):
-        rise = more - less
-        is_burst = rise > BURST_LEAST and rise / max(at - before, 1) * BURST >= points[-1][1]
-        found = [] if is_burst else [*found, rise / (at - before)]
+        rise = (more - less) / max(at - before, 1)
+        is_burst = rise > BURST_LEAST and (rise >= BURST * points[-1][1] or rise + just_before >= SPLIT * points[-1][1])
+        if is_burst:
+            found = []
+        elif at - before >= 0.5:  # a shorter time says little
+            found.append((more - less) / (at - before))
+        just_before = rise
     return median(found) if found else None
 
 
