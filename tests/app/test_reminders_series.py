@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from quart import Quart
 from redis.asyncio import Redis
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app.accounts.models import Account
 from app.database import Database
@@ -160,6 +160,28 @@ async def test_one_that_a_worker_cannot_continue_holds_up_no_other(app: Quart, a
         await advance_all()
 
     assert (await dates(app))[3:] == ["02-28 09:00 scheduled"]
+
+
+@pytest.mark.both_databases("columns have defaults of the database")
+async def test_a_row_that_the_release_before_writes_is_a_reminder(app: Quart, alice: Visitor) -> None:
+    """It runs next to this one for a while, and knows none of the columns for series and replies."""
+    at = (
+        "2030-01-31 08:00:00+00:00"
+        if "postgresql" in app.extensions["settings"].database_url
+        else "2030-01-31 08:00:00"
+    )
+    columns = (
+        "date, email, text, account_id, created_at, state, reason, revision, attempts, next_try_at, claims, uncertain"
+    )
+    values = f"'{at}', 'alice@example.org', 'Old', 1, '{at}', 'scheduled', '', 0, 0, '{at}', 0, 0"
+    async with app.extensions["database"].session() as db:
+        await db.execute(text(f"INSERT INTO reminder ({columns}) VALUES ({values})"))
+        await db.commit()
+
+    for path in ("/reminders/", "/reminders/1", "/reminders/1/edit"):
+        assert (await alice.get(path)).status_code == 200
+    [reminder] = await stored(app)
+    assert (reminder.date, reminder.snoozes, reminder.series_id) == (START, 0, None)
 
 
 async def test_only_this_one_is_changed(app: Quart, alice: Visitor) -> None:
