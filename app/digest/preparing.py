@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
@@ -48,6 +50,7 @@ async def preview(pk: int) -> ResponseReturnValue:
         written=written,
         text=written.text.replace(written.link, _instead()),
         sandbox=frames.SANDBOX,
+        height=await asyncio.to_thread(frames.height, written.html, frames.PHONE if shown == "phone" else frames.WIDE),
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quart import Quart
 
+from app import create_app
 from app.accounts.links import owner_address
 from app.embedded.catcher import catching
 from app.mail import Mailer, compose, writing
@@ -149,6 +150,14 @@ async def test_the_host_of_the_site_is_in_each_mail(
     assert Mailer.of(of).server.local_hostname == greeting
     async with app.app_context():
         assert read(mail(of, writing.message_id("key").strip("<>")))["Message-ID"] == f"<key@{domain}>"
+
+
+async def test_a_site_with_an_accented_host_answers_as_browsers_ask(folder: Path) -> None:
+    of = settings(folder, BASE_URL="https://Bücher.example", **SENT)
+    client = create_app(of).test_client()
+
+    for host, status in (("xn--bcher-kva.example", 200), ("bucher.example", 400)):
+        assert (await client.get("/sign-in", headers={"Host": host})).status_code == status
 
 
 @pytest.mark.parametrize("host", ["exa mple.org", "a..b", "-", "bü cher.example", "x" * 60 + "ü" * 60, "a,b", "a\x85b"])
