@@ -27,7 +27,7 @@ from app.reminders.replies import pages as replies
 from app.subscribers import blueprint as subscribers
 from app.web import error_pages, template_words
 from app.web.rate_limits import RateLimits
-from jobs.monitor_site.web import at_once, forms
+from jobs.monitor_site.web import at_once, forms, limits
 from settings import Settings
 
 BLUEPRINTS = (
@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     if settings.embedded_mail:
         key.protect(app)
     security.protect(app, find_account=sessions.prepare, check_access=access.protect)
+    limits.take_files(app, {blog.pictures.ADDRESS: blog.pictures.MOST_BYTES})
     at_once.prepare(app)
     forms.prepare(app)
     template_words.prepare(app)

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from settings import Settings, SettingsError
 
 OTHERS = 0o077
-NAMES = ("secret_key", "inbox_key", "run.lock", "mail", "redis", "site.db", "site.db-wal", "site.db-shm")
+NAMES = ("secret_key", "inbox_key", "run.lock", "mail", "pictures", "redis", "site.db", "site.db-wal", "site.db-shm")
 """The site's files in DATA_DIR."""
 WORKED = {"mail", "redis", "site.db"}
 """A data folder in use holds at least one of them."""
@@ -55,11 +55,13 @@ def make_private(folder: Path, *, foreign: bool = False) -> None:
     _close(folder)
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Write the file atomically, readable by this user only."""
     handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(draft, path)
 
 

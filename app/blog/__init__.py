@@ -3,6 +3,7 @@
 from app.blog import editor, finding, writing  # add their views to the same blueprint
 from app.blog.models import Post
 from app.blog.pages import blueprint
+from app.blog.pictures import pages as pictures
 from app.blog.unsaved import pages as unsaved
 
-__all__ = ["Post", "blueprint", "editor", "finding", "unsaved", "writing"]
+__all__ = ["Post", "blueprint", "editor", "finding", "pictures", "unsaved", "writing"]

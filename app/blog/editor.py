@@ -14,6 +14,7 @@ from app.accounts import current_account, hold, owner_only
 from app.blog.form import Form
 from app.blog.models import Post
 from app.blog.pages import WITH_PICTURES, blueprint
+from app.blog.pictures.pages import MOST_BYTES
 from app.blog.unsaved import keeping
 from app.web.rate_limits import Limit, RateLimits
 from app.web.template_words import reader_zone
@@ -123,6 +124,13 @@ async def _form_page(form: Form, post: Post | None = None) -> ResponseReturnValu
     mine = [text for text in texts if text.post_id == (post and post.id) and text.tab != restored]
     tab = secrets.token_urlsafe(12)
     page = await render_template(
-        "blog/form.html", form=form, post=post, zone=reader_zone().key, tab=tab, restored=restored, unsaved=mine
+        "blog/form.html",
+        form=form,
+        post=post,
+        zone=reader_zone().key,
+        tab=tab,
+        restored=restored,
+        unsaved=mine,
+        most_bytes=MOST_BYTES,
     )
     return page, 200 if form.good else 400, {"Content-Security-Policy": WITH_PICTURES}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from pathlib import Path
 
-from app.blog import markdown
+from app.blog import limited, markdown
 from app.blog.markdown import shortening
 from jobs.monitor_site.web.messages import Refused
 
 RENDERER = 1
 """Raise it when the same text becomes other HTML: workers then render the stored posts again."""
 LONGEST_BEGINNING = 1_000
-PATIENCE_S = 20
-"""Seconds. The process has 2 s of CPU time, and on a busy machine it may wait for them."""
+PROGRAM = Path(markdown.__file__).with_name("__main__.py")
 
 
 class TextRefused(Refused):
@@ -47,22 +44,8 @@ def render_here(text: str) -> Rendered:
 
 async def render(text: str) -> Rendered:
     """Render in a separate process. TextRefused if that takes over 2 s of CPU time or yields over 1 MB of HTML."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", str(Path(markdown.__file__).with_name("__main__.py"))),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            written, _ = await process.communicate(text.encode())
-    except TimeoutError:
-        written = b""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0 or not written:
+    written = await limited.run(PROGRAM, text.encode())
+    if written is None:
         raise TextRefused(
             "too-complex",
             "This text takes too long to render, or its page would exceed 1 MB. The usual cause is "

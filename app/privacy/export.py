@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import Account
 from app.accounts.models import SignIn, SignInLink
+from app.blog.pictures.models import Picture
 from app.blog.unsaved.models import UnsavedText
 from app.database import Model
 from app.digest.models import Delivery
@@ -30,6 +31,7 @@ ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
 SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
 DIGEST = ("digest_id", "step", "reason", "sent_at")
 UNSAVED = ("post_id", "typed", "typed_at", "ended_at")
+PICTURE = ("name", "alt", "width", "height", "size", "created_at")
 BROWSER = ("created_at", "seen_at", "expires_at")
 LINK = ("created_at", "expires_at", "used_at", "browser")
 
@@ -55,6 +57,7 @@ async def of_account(db: AsyncSession, account: Account) -> dict[str, Any]:
         "subscription": await _all(db, Subscriber, Subscriber.email == account.email, SUBSCRIPTION),
         "digests": await _all(db, Delivery, Delivery.subscriber_id.in_(mine), DIGEST),
         "unsaved_texts": await _all(db, UnsavedText, UnsavedText.account_id == account.id, UNSAVED),
+        "pictures": await _all(db, Picture, Picture.account_id == account.id, PICTURE),
         "browsers_signed_in": await _all(db, SignIn, SignIn.account_id == account.id, BROWSER),
         "sign_in_links": await _all(db, SignInLink, SignInLink.email == account.email, LINK),
     }

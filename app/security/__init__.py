@@ -16,7 +16,7 @@ Protector = Callable[[Quart], None]
 
 
 def protect(app: Quart, *, find_account: Protector, check_access: Protector, cookie: str = "session") -> None:
-    """Install limits, cookies, Host, account, CSRF, access and headers, in the order in which a request passes them.
+    """Install limits, cookies, Host, account, access, CSRF and headers, in the order in which a request passes them.
 
     *find_account* sets `g.account` for each request. *check_access* enforces the mark of each view.
     Browsers share cookies between ports, so two apps on one machine need different names of the *cookie*.
@@ -38,7 +38,7 @@ def protect(app: Quart, *, find_account: Protector, check_access: Protector, coo
     limits.protect(app)
     hosts.protect(app)
     find_account(app)
+    check_access(app)  # before the body of a stranger's request is read
     csrf.protect(app)
-    check_access(app)
     headers.protect(app, https=https)
     websockets.refuse(app)

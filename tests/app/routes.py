@@ -16,6 +16,7 @@ from sqlalchemy import select
 from app.accounts.links import sign_in_link
 from app.accounts.models import Account
 from app.blog import Post
+from app.blog.pictures.models import Picture
 from app.digest.models import Digest
 from app.digest.models import State as DigestState
 from app.embedded.catcher import store
@@ -142,14 +143,16 @@ async def _values(app: Quart) -> dict[str, Any]:
         subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
         digest = Digest(run="run", state=DigestState.PAUSED, number=1)
         consent = Consent(account_id=alice.id, email="bob@example.org")
+        picture = Picture(name=f"{'0' * 32}.png", alt="", width=1, height=1, size=1)
         calendar = Calendar(account_id=alice.id)
         calendar.renew()
-        db.add_all([post, reminder, subscriber, digest, consent, calendar])
+        db.add_all([picture, post, reminder, subscriber, digest, consent, calendar])
         await db.flush()
         values = {
             "accounts token": link.rpartition("/")[2],
             "blog pk": post.id,
             "blog slug": post.slug,
+            "blog name": picture.name,
             "blog tab": "a-tab-of-the-owner",
             "calendar pk": alice.id,
             "calendar token": calendar.url(settings).rpartition("/")[2].removesuffix(".ics"),
@@ -167,6 +170,9 @@ async def _values(app: Quart) -> dict[str, Any]:
             "subscribers pk": subscriber.id,
             "subscribers token": unsubscribe_url(subscriber, settings).rpartition("/")[2],
         }
+    pictures = settings.data_dir / "pictures"
+    pictures.mkdir(exist_ok=True)
+    (pictures / picture.name).write_bytes(b"x")
     mails = settings.data_dir / "mail"
     mails.mkdir(exist_ok=True)
     inbox_key(settings)

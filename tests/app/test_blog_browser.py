@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, BrowserContext, expect
 from quart import Quart
 
@@ -14,6 +16,13 @@ from app.database import Database
 from settings import Settings
 from tests.app.browsing import problems, tab, too_wide
 from tests.app.harm import ATTACKS
+
+
+def png(side: int) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (side, side), "red").save(file, "PNG")
+    return file.getvalue()
+
 
 ROUGH = f"""
 # {"Longword" * 20}
@@ -76,7 +85,7 @@ async def test_write_publish_and_read_without_scripts(served: Quart, browser: Br
 
 @pytest.mark.timeout(90)
 async def test_nothing_typed_is_lost(served: Quart, browser: Browser) -> None:
-    """Type, close the tab, come back, restore, look at the preview next to the text, publish."""
+    """Type, close the tab, come back, restore, add a picture, look at the preview next to the text, publish."""
     settings: Settings = served.extensions["settings"]
     context = await enter(browser, settings)
     tab = await context.new_page()
@@ -95,7 +104,12 @@ async def test_nothing_typed_is_lost(served: Quart, browser: Browser) -> None:
     await again.get_by_role("link", name="Restore").click()
     await expect(again.get_by_label("Text")).to_have_value("Some **bold** words and the last one")
     await expect(again.locator("#preview .post-text")).to_contain_text("the last one")
-    await again.keyboard.press("Tab")
+    await again.locator("[data-pictures]").set_input_files(
+        [{"name": "x.png", "mimeType": "image/png", "buffer": png(3)}]
+    )
+    await expect(again.locator("#preview img")).to_have_js_property("naturalWidth", 3)
+    await again.keyboard.type("A red square")
+    await expect(again.locator("#preview img")).to_have_attribute("alt", "A red square")
     assert await too_wide(again, 360) == []
     await again.get_by_role("button", name="Publish now").click()
 

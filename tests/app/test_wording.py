@@ -39,6 +39,7 @@ OF_OWNER = {
     "/account": "Signed in as owner@localhost , the owner of this site.",
     "/reminders/": "No upcoming reminders. Your reminders are sent to owner@localhost .",
     "/posts/drafts": "No drafts. Everything you wrote is published.",
+    "/pictures": "JPEG, PNG, GIF or WebP, up to 10 MB. Place and camera are removed;",
     "/posts/new": "Markdown: **bold**, *italic*, # heading",
     "/digest/": "1 new post for 1 subscriber . It is sent every Saturday at 10:00 (UTC).",
     "/digest/run": "You can undo this for 30 seconds. After that, sent emails cannot be recalled.",

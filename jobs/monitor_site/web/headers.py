@@ -44,6 +44,8 @@ def protect(app: Quart, *, https: bool = False, private: bool = False) -> None:
             response.headers.setdefault(name, value)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        if "immutable" in response.headers.get("Cache-Control", ""):
+            return response  # the same for everybody, within a session too
         if request.endpoint != "static" or response.status_code >= 400:
             # Quart 0.22 sets no Vary for a page that only reads the session.
             response.vary.add("Cookie")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from quart import Quart, abort, request
 from quart.formparser import FormDataParser
@@ -16,6 +17,8 @@ BODY_LIMIT = 256 * 1024
 MOST_FIELDS = 1_000
 LONGEST_BOUNDARY = 70
 """Characters of a multipart boundary (RFC 2046, 5.1.1). The search for a longer one takes seconds."""
+FILE_S = 60
+"""Seconds within which a form with a file must arrive."""
 LONGEST_FILE = 255
 """Bytes of the path of a static file. The file system raises an error for a longer name."""
 
@@ -55,6 +58,9 @@ class LimitedBody(Body):
 class LimitedFormParser(FormDataParser):
     """Limits fields, because parsing a million `a=&` would block all other requests. Refuses NUL, as Postgres does."""
 
+    takes_file = False
+    """Whether the form may hold one file."""
+
     async def parse(
         self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str] | None = None
     ) -> tuple[MultiDict[str, Any], MultiDict[str, Any]]:
@@ -64,9 +70,9 @@ class LimitedFormParser(FormDataParser):
         elif (await body).count(b"&") >= MOST_FIELDS:
             raise RequestEntityTooLarge()
         form, files = await super().parse(body, mimetype, content_length, options)
-        for file in files.values():
-            file.close()
-        if files or None in form:
+        if (files and not self.takes_file) or len(files) > 1 or None in form:
+            for file in files.values():
+                file.close()
             raise BadRequest("Each part of a form needs a name, and no form here takes a file.")
         if any("\0" in part for pair in form.items(multi=True) for part in pair):
             raise BadRequest("A field holds a NUL character.")
@@ -78,3 +84,27 @@ class LimitedRequest(Request):
 
     body_class = LimitedBody
     form_data_parser_class = LimitedFormParser
+    files_at: ClassVar[Mapping[str, int]] = {}
+    """Addresses to which a form may send a file, with the bytes of its body."""
+
+    def __init__(self, method: str, scheme: str, path: str, *args: Any, **options: Any) -> None:
+        self._limit = self.files_at.get(path) if method == "POST" else None
+        if self._limit is not None:
+            options |= {"max_content_length": self._limit, "body_timeout": FILE_S}
+        super().__init__(method, scheme, path, *args, **options)
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        assert isinstance(parser, LimitedFormParser)
+        parser.takes_file = self._limit is not None
+        return parser
+
+
+def take_files(app: Quart, files_at: Mapping[str, int]) -> None:
+    """Let a form send one file to these addresses. Call it after `protect`."""
+
+    class FileRequest(LimitedRequest):
+        pass
+
+    FileRequest.files_at = files_at
+    app.request_class = FileRequest
