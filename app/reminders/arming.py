@@ -46,8 +46,8 @@ async def keep_armed() -> None:
             if clock() >= next_sweep:
                 next_sweep = clock() + SWEEP_S
                 await sweep()
-            await advance_due()
             await arm_new()
+            await advance_due()
             fault = ""
         except Exception as error:
             if fault != (fault := f"{type(error).__name__}: {error}"):
@@ -79,13 +79,13 @@ async def arm_new() -> int:
 
 async def sweep() -> None:
     """Handle series, lost alarms, overdue reminders, those that wait for a server or for consent, and due requests."""
-    await advance_all()
     await _disarm_if_forgotten()
     await _arm_overdue()
     await _release_waiting()
     await _close_missed()
     await mail_authors()
     await mail_due()
+    await advance_all()
 
 
 async def _disarm_if_forgotten() -> None:
