@@ -25,6 +25,7 @@ from app.reminders.calendar import pages as calendar
 from app.reminders.consents import pages as consents
 from app.reminders.replies import pages as replies
 from app.subscribers import blueprint as subscribers
+from app.subscribers import import_pages
 from app.web import error_pages, template_words
 from app.web.rate_limits import RateLimits
 from jobs.monitor_site.web import at_once, forms, limits
@@ -48,6 +49,8 @@ BLUEPRINTS = (
     privacy.blueprint,
 )
 """The pages of each feature. The inbox has its own condition."""
+FILES_AT = {blog.pictures.ADDRESS: blog.pictures.MOST_BYTES, import_pages.ADDRESS: import_pages.MOST_BYTES}
+"""The forms that take a file, with the bytes of their bodies."""
 
 
 def create_app(settings: Settings | None = None) -> Quart:
@@ -63,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     if settings.embedded_mail:
         key.protect(app)
     security.protect(app, find_account=sessions.prepare, check_access=access.protect)
-    limits.take_files(app, {blog.pictures.ADDRESS: blog.pictures.MOST_BYTES})
+    limits.take_files(app, FILES_AT)
     at_once.prepare(app)
     forms.prepare(app)
     template_words.prepare(app)

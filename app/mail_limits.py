@@ -60,6 +60,11 @@ ACTIONS = {
         by_site=((1_000, HOUR),),
         besides="at most one email to an address in 24 hours",
     ),
+    "import": Action(
+        sent_by="app.subscribers.delivery.send",
+        routes=("subscribers.import_file",),
+        besides="by the owner, 20,000 addresses in a file; 16 emails a minute, one to each address that was not known",
+    ),
     "consent": Action(
         sent_by="app.reminders.consents.requests.send",
         routes=("reminders.create", "reminders.save"),

@@ -28,7 +28,7 @@ REMINDER = (
 )
 SERIES = ("id", "email", "text", "repeat", "zone", "start", "created_at", "stopped_at", "reason")
 ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")
-SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
+SUBSCRIPTION = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason", "import_id")
 DIGEST = ("digest_id", "step", "reason", "sent_at")
 UNSAVED = ("post_id", "typed", "typed_at", "ended_at")
 PICTURE = ("name", "alt", "width", "height", "size", "created_at")

@@ -23,6 +23,7 @@ async def confirmation(subscriber: Subscriber) -> EmailMessage:
         subject=f"{beginning} the weekly digest of {site().site_name}",
         key=_key(subscriber),
         state=subscriber.state,
+        imported=subscriber.import_id is not None,
         confirm=confirm_url(subscriber, site()),
         unsubscribe=unsubscribe_url(subscriber, site()),
         next_digest=next_digest_spelled(),

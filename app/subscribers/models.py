@@ -56,6 +56,8 @@ class Subscriber(Model):
     """The answer of the mail server that last refused the address: a sentence for the owner."""
     refusals: Mapped[int] = mapped_column(default=0)
     """How many mails to it mail servers have refused for good."""
+    import_id: Mapped[int | None] = mapped_column(index=True)
+    """The import that added it. Until its mail is tried, `asked_at` is None."""
 
     def __repr__(self) -> str:
         return f"<Subscriber {self.id} {self.state}>"
@@ -65,6 +67,19 @@ class Subscriber(Model):
         """The id of the job that sends the confirmation mail. Each request has its own."""
         asked_ms = int((self.asked_at or self.created_at).timestamp() * 1000)
         return f"confirmation:{self.id}:{asked_ms}"
+
+
+class Import(Model):
+    """One file of addresses that the owner has imported."""
+
+    __tablename__ = "subscriber_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    added: Mapped[int] = mapped_column(default=0)
+    """Addresses that the site did not know."""
+    known: Mapped[int] = mapped_column(default=0)
+    """Addresses that it knew, in any state. They get no mail."""
 
 
 class Kind(StrEnum):

@@ -94,10 +94,13 @@ def lift(subscriber: Subscriber) -> None:
 
 
 async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
-    """Delete the addresses that were last requested before *before* and never confirmed. Returns how many."""
+    """Delete the addresses that were last requested before *before* and never confirmed. Returns how many.
+
+    Imported ones that were not mailed yet wait for their turn.
+    """
     requested = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
     deleted = await db.execute(
-        delete(Subscriber).where(Subscriber.state == State.ASKED, requested < before),
+        delete(Subscriber).where(Subscriber.state == State.ASKED, requested < before, ~is_waiting()),
         execution_options={"synchronize_session": False},
     )
     assert isinstance(deleted, CursorResult)
@@ -123,6 +126,11 @@ def _may_be_mailed(subscriber: Subscriber, now: datetime) -> bool:
         return True
     answers = (subscriber.confirmed_at, subscriber.ended_at)
     return any(answer is not None and answer > subscriber.asked_at for answer in answers)
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """For WHERE: imported, and never mailed."""
+    return Subscriber.import_id.is_not(None) & Subscriber.asked_at.is_(None) & (Subscriber.state == State.ASKED)
 
 
 def is_reachable() -> ColumnElement[bool]:

@@ -1,8 +1,8 @@
-"""`python -m tests.app.killed_at_each_line MODULE FUNCTION FILE`: run a coroutine of the app again and again, and
-kill -9 its process at the first line of that module, then at the second, until one run comes to its end.
+"""`python -m tests.app.killed_at_each_line MODULE CALL FILE QUERY ...`: run a coroutine of the tests again and again,
+and kill -9 its process at the first line of that module of the app, then at the second, until a run comes to its end.
 
-Writes a JSON line for each run: whether it was killed, and the rows of `reminder` and `reminder_series` that it left in
-that file of SQLite. The coroutine gets the number 1 and a moment.
+CALL is one of `tests/app/killed_calls.py`. Writes a JSON line for each run: whether it was killed, and what each QUERY
+then finds in that file of SQLite.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ from quart import Quart
 from app import create_app
 from app.context import close
 from settings import Settings
+from tests.app import killed_calls
+
+Call = Callable[[], Awaitable[None]]
 
 
-def run(app: Quart, module: Any, function: str, last_line: int) -> None:
+def run(app: Quart, module: Any, call: Call, last_line: int) -> None:
     """In a process of its own, which dies at this line, counted from 1."""
     left = last_line
 
@@ -43,32 +46,31 @@ def run(app: Quart, module: Any, function: str, last_line: int) -> None:
     async def main() -> None:
         async with app.app_context():
             sys.settrace(count)
-            await getattr(module, function)(1, datetime(2040, 1, 1, tzinfo=UTC))
+            await call()
             sys.settrace(None)
         await close(app)
 
     asyncio.run(main())
 
 
-def rows(file: Path) -> list[list[Any]]:
+def rows(file: Path, queries: list[str]) -> list[list[Any]]:
     with closing(sqlite3.connect(file)) as db:
-        queries = ("SELECT date, state FROM reminder ORDER BY id", "SELECT slot FROM reminder_series")
         return [db.execute(query).fetchall() for query in queries]
 
 
 def main() -> None:
-    module, function, file = importlib.import_module(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    module, call, file = importlib.import_module(sys.argv[1]), getattr(killed_calls, sys.argv[2]), Path(sys.argv[3])
     app = create_app(Settings.from_env())  # connects to nothing yet
     line = 0
     while True:
         line += 1
         pid = os.fork()
         if not pid:
-            run(app, module, function, line)
+            run(app, module, call, line)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         killed = os.WIFSIGNALED(status)
-        print(json.dumps([killed, *rows(file)]), flush=True)
+        print(json.dumps([killed, *rows(file, sys.argv[4:])]), flush=True)
         if not killed:
             break
 

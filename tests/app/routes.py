@@ -28,7 +28,7 @@ from app.reminders.consents.models import Consent
 from app.reminders.models import Reminder
 from app.reminders.replies.links import reply_url
 from app.subscribers.links import unsubscribe_url
-from app.subscribers.models import State, Subscriber
+from app.subscribers.models import Import, State, Subscriber
 from app.web.template_words import MONITOR
 from settings import Settings
 from tests.app.visitor import TOKEN, Visitor
@@ -146,7 +146,8 @@ async def _values(app: Quart) -> dict[str, Any]:
         picture = Picture(name=f"{'0' * 32}.png", alt="", width=1, height=1, size=1)
         calendar = Calendar(account_id=alice.id)
         calendar.renew()
-        db.add_all([picture, post, reminder, subscriber, digest, consent, calendar])
+        imported = Import()
+        db.add_all([imported, picture, post, reminder, subscriber, digest, consent, calendar])
         await db.flush()
         values = {
             "accounts token": link.rpartition("/")[2],
@@ -168,6 +169,8 @@ async def _values(app: Quart) -> dict[str, Any]:
             "replies pk": reminder.id,
             "replies token": reply_url(reminder, settings).rpartition("/")[2],
             "subscribers pk": subscriber.id,
+            "subscribers.show_import pk": imported.id,
+            "subscribers.stop_import pk": imported.id,
             "subscribers token": unsubscribe_url(subscriber, settings).rpartition("/")[2],
         }
     pictures = settings.data_dir / "pictures"

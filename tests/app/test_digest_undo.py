@@ -19,6 +19,7 @@ from app.subscribers.models import Subscriber
 from jobs import Result
 from settings import Settings
 from tests.app.digests import DigestSite, digest_site
+from tests.app.killing import killed_at_each_line
 from tests.app.visitor import Visitor
 from tests.app.working import working
 from tests.smtp_server import SmtpServer, mailing
@@ -209,3 +210,21 @@ async def test_a_crash_between_the_row_and_its_job_loses_nothing(
         await wait_until(done, "the digest to be done", timeout_s=20)
 
     assert len(smtp.accepted) == 1
+
+
+async def test_a_process_killed_at_any_line_of_an_undo_leaves_it_planned_or_undone(
+    site: DigestSite, settings: Settings
+) -> None:
+    async with site.database.transaction() as db:
+        await upcoming.save_opening(db, "Hello")
+    tables = ("digest", "digest_post", "delivery")
+    queries = [f"SELECT count(*) FROM {table}" for table in tables]
+    queries += ["SELECT opening FROM digest", "SELECT opening FROM next_issue"]
+
+    runs = await killed_at_each_line(settings, "app.digest.steering", "plan_a_digest_and_undo_it", *queries)
+
+    undone = [[[0]], [[0]], [[0]], [], [["Hello"]]]
+    planned = [[[1]], [[1]], [[3]], [["Hello"]], [[""]]]
+    assert runs[-1] == [False, *undone]
+    assert runs[0] == [True, *planned]
+    assert all(run[1:] in (undone, planned) for run in runs)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,27 +13,11 @@ from app.database import Database
 from app.reminders.models import Reminder, State
 from app.reminders.series import Series
 from settings import Settings
+from tests.app.killing import killed_at_each_line, start_worker
 from tests.smtp_server import STALL, STALL_AFTER_DOT, smtp_server
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def start_worker(settings: Settings, smtp_port: int) -> subprocess.Popen[bytes]:
-    """`arq worker.WorkerSettings`, as an operator types it."""
-    environment = os.environ | {
-        "DATA_DIR": str(settings.data_dir),
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "SECRET_KEY": settings.secret_key,
-        "SMTP_SERVER": "127.0.0.1",
-        "SMTP_PORT": str(smtp_port),
-        "SMTP_TLS": "none",
-        "SMTP_FROM": "quarq@example.org",
-    }
-    with open(settings.data_dir / "worker.log", "ab") as log:
-        command = [sys.executable, "-m", "arq", "worker.WorkerSettings"]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
 async def add(database: Database, text: str) -> None:
@@ -60,14 +39,9 @@ async def test_a_process_killed_at_any_line_writes_the_next_one_of_a_series_once
         db.add(Reminder(**text, date=start, slot=start, series_id=1, state=State.SENT))
         await db.commit()
 
-    command = [sys.executable, "-m", "tests.app.killed_at_each_line", "app.reminders.advancing", "advance"]
-    environment = os.environ | {"DATA_DIR": str(settings.data_dir), "DATABASE_URL": settings.database_url}
-    ran = await asyncio.to_thread(
-        subprocess.run, [*command, settings.data_dir / "site.db"], cwd=ROOT, env=environment, capture_output=True
-    )
-    assert ran.returncode == 0, ran.stderr
+    queries = ("SELECT date, state FROM reminder ORDER BY id", "SELECT slot FROM reminder_series")
+    runs = await killed_at_each_line(settings, "app.reminders.advancing", "advance_a_series", *queries)
 
-    runs = [json.loads(line) for line in ran.stdout.splitlines()]
     before = [[["2039-12-30 09:00:00.000000", "sent"]], [["2039-12-30 09:00:00.000000"]]]
     slot = "2040-01-01 09:00:00.000000"
     after = [[*before[0], [slot, "scheduled"]], [[slot]]]

@@ -45,6 +45,7 @@ OF_OWNER = {
     "/digest/run": "You can undo this for 30 seconds. After that, sent emails cannot be recalled.",
     "/digest/0/preview": "Preview of issue 2",
     "/subscribers": "The next digest goes to 1 subscriber on",
+    "/subscribers/import": "Each address that the site does not know gets one email,",
     "/playground/": "Each button runs the code above it on the workers of this site.",
     "/monitor/": "No worker is online, so no job starts. Start one with arq worker.WorkerSettings .",
     "/monitor/jobs": "No jobs yet.",
