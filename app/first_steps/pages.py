@@ -14,6 +14,9 @@ from app import database
 from app.accounts import Account, current_account, owner_only
 from app.accounts.access import is_owner
 from app.first_steps import steps
+from jobs.monitor_site.web.messages import Message, notify
+
+HIDDEN = Message("first-steps-hidden", "The first steps are hidden. The account page brings them back.")
 
 blueprint = Blueprint("first_steps", __name__, template_folder="templates", url_prefix="/first-steps")
 
@@ -23,6 +26,7 @@ blueprint = Blueprint("first_steps", __name__, template_folder="templates", url_
 async def dismiss() -> ResponseReturnValue:
     """Show them no more. The account page brings them back."""
     await _dismissed_at(datetime.now(UTC))
+    await notify(HIDDEN)
     return redirect(url_for("blog.index"), 303)
 
 

@@ -132,9 +132,12 @@ async def test_only_the_owner_sees_them_on_the_first_page_and_never_on_another(
 
 
 async def test_they_can_be_dismissed_and_brought_back(owner: Visitor, alice: Visitor) -> None:
+    await owner.get("/reminders/")
+    assert ">First steps</a>" in owner.text, "every page leads back to them"
     await owner.post("/first-steps/dismiss", page="/")
     await owner.get("/")
-    assert STEP.findall(owner.text) == []
+    assert (STEP.findall(owner.text), owner.marks.notices) == ([], ["first-steps-hidden"])
+    assert ">First steps</a>" not in owner.text
 
     await owner.post("/first-steps/show", page="/account")
     await owner.get("/")

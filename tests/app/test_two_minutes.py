@@ -53,7 +53,7 @@ async def test_from_one_command_to_the_fourth_tick(site: RunningSite, browser: B
     assert await problems(page) == []
     await ticked(page, "remind")
     await run_the_digest(page)
-    await page.get_by_role("link", name="Blog").click()
+    await page.get_by_role("link", name="First steps").click()
     await ticked(page, "digest")
     assert await page.locator("[data-state=steps-done]").get_attribute("data-count") == "4"
     assert await problems(page) == []
