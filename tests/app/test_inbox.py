@@ -320,6 +320,7 @@ async def test_the_oldest_go_first(app: Quart, settings: Settings) -> None:
 async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(served: Quart, browser: Browser) -> None:
     settings: Settings = served.extensions["settings"]
     message = mail()
+    message["List-Unsubscribe"] = f"<{'x' * 300}>"
     message.get_payload()[1].set_payload(f'{HOSTILE}<a href="{settings.base_url}/sign-in">Sign in</a>')  # type: ignore[union-attr, index]
     (settings.data_dir / "mail").mkdir(exist_ok=True)
     name = store(settings.data_dir / "mail", "", ["alice@example.org"], message.as_bytes()).stem
@@ -339,4 +340,12 @@ async def test_in_a_browser_its_links_open_and_its_scripts_do_not_run(served: Qu
     await expect(opened.get_by_role("heading", level=1)).to_contain_text("Sign in")
     assert opened.url == f"{settings.base_url}/sign-in"
     assert await page.frames[1].title() == ""
+    for part in ("Headers", "Raw source"):
+        await page.click(f"text={part}")
+    assert await page.get_by_text(f"<{'x' * 300}>").first.is_visible()
     assert await problems(page) == []
+    for path in ("/inbox/", f"/inbox/{name}/delete", "/inbox/delete"):
+        await page.goto(f"{settings.base_url}{path}")
+        assert await problems(page) == [], path
+    await page.click("main button")
+    assert await page.get_attribute("[data-notice]", "data-notice") == "mails-deleted"
