@@ -64,10 +64,11 @@ def subject(beginning: str, text: str) -> str:
 async def missed(missed: Sequence[Reminder], author: Account) -> EmailMessage:
     """The mail to their author that the consents came too late. Shortens the texts of several, and shows MOST_SHOWN."""
     number = len(missed)
+    alone = subject("Your reminder was not sent", missed[0].text)
     return await write(
         "reminders/mails/missed",
         to=author.email,
-        subject="Your reminder was not sent" if number == 1 else f"{number} reminders were not sent",
+        subject=alone if number == 1 else f"{number} reminders were not sent",
         key=_key("missed", missed[0]),
         shown=missed[:MOST_SHOWN],
         more=max(number - MOST_SHOWN, 0),

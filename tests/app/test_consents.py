@@ -291,7 +291,7 @@ async def test_its_author_is_told_once_each_time(app: Quart, alice: Visitor, smt
 
     [mail] = smtp.accepted
     assert mail.recipients == ["alice@example.org"]
-    assert mail.message["Subject"] == "Your reminder was not sent"
+    assert mail.message["Subject"] == "Your reminder was not sent: 给植物浇水 <b>🧺</b>"
     plain, html = mail.message.get_body(("plain",)), mail.message.get_body(("html",))
     assert plain is not None
     assert html is not None
