@@ -20,6 +20,7 @@ from settings import ROOT
 from tests.app.running_site import free_port
 from tests.app.visitor import TOKEN
 from tests.frameworks import environment, python_with_frameworks
+from tests.redis_server import RedisServer
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(240)  # the first run makes an environment
@@ -47,15 +48,16 @@ class StrippingProxy(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, redis_url: str) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) -> Path:
     """With the modules of the page, and a Django project."""
+    folder = tmp_path_factory.mktemp("mounted")
     for name, text in MODULES.items():
-        (tmp_path / name).write_text(text)
-    shutil.copy(ROOT / "tests" / "django_site" / "site_of_django.py", tmp_path)
+        (folder / name).write_text(text)
+    shutil.copy(ROOT / "tests" / "django_site" / "site_of_django.py", folder)
     migrate = [python_with_frameworks(), "-m", "django", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=tmp_path, env=environ(tmp_path, redis_url), check=True)
-    return tmp_path
+    subprocess.run(migrate, cwd=folder, env=environ(folder, redis_server.url), check=True)
+    return folder
 
 
 def environ(folder: Path, redis_url: str) -> dict[str, str]:

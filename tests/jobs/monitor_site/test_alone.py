@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -16,7 +17,10 @@ from playwright.async_api import Browser, expect
 from quart import Quart
 
 from jobs import connect, group, monitor, monitor_app, monitor_site
+from jobs.client.connection import JobsRedis
 from jobs.client.decorator import signature
+from jobs.monitor_site.alone import behind_door
+from jobs.monitor_site.options import Options
 from settings import ROOT
 from tests.app.browsing import problems, tab
 from tests.app.marks import Marks
@@ -24,6 +28,9 @@ from tests.app.running_site import free_port
 from tests.app.visitor import TOKEN
 from tests.browser import browser
 from tests.documents import worker_of
+from tests.jobs.commands.conftest import run_command
+from tests.jobs.monitor_site.compiled import compiled
+from tests.jobs.monitor_site.serving import serving
 from tests.waiting import wait_until
 
 __all__ = ["browser"]
@@ -68,20 +75,39 @@ class Alone:
         except httpx.TransportError:
             return False
 
-    async def sign_in(self, browser: httpx.AsyncClient) -> int:
-        """Open the link, press the button. The status of the answer."""
-        page = await browser.get(self.link)
-        if page.status_code != 200:
-            return page.status_code
-        [token] = TOKEN.findall(page.text)[:1]
-        form = {"csrf_token": token, "timezone": "Asia/Tokyo"}
-        return (await browser.post(self.link, data=form)).status_code
+
+async def sign_in(link: str, browser: httpx.AsyncClient) -> int:
+    """Open the link, press the button. The status of the answer."""
+    page = await browser.get(link)
+    if page.status_code != 200:
+        return page.status_code
+    [token] = TOKEN.findall(page.text)[:1]
+    form = {"csrf_token": token, "timezone": "Asia/Tokyo"}
+    return (await browser.post(link, data=form)).status_code
+
+
+class Opened(NamedTuple):
+    """A monitor alone, its link, and the browser of the person who started it."""
+
+    url: str
+    link: str
+    browser: httpx.AsyncClient
 
 
 @pytest.fixture
-async def alone(tmp_path: Path, redis_url: str) -> AsyncIterator[Alone]:
-    async with running(tmp_path, redis_url) as alone:
+async def alone(redis_url: str) -> AsyncIterator[Opened]:
+    async with opened(redis_url) as alone:
         yield alone
+
+
+@asynccontextmanager
+async def opened(redis_url: str) -> AsyncIterator[Opened]:
+    """The same application, served by this process."""
+    redis = JobsRedis.at(redis_url)
+    app = compiled(behind_door(Options(redis, title="Quarq monitor"), "127.0.0.1", free_port()))
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=10) as browser:
+        yield Opened(url, f"{url}/sign-in/{app.extensions['door'].link}", browser)
+    await redis.aclose()
 
 
 @asynccontextmanager
@@ -110,7 +136,12 @@ def paths(app: Quart) -> list[str]:
 
 @pytest.mark.timeout(90)
 @pytest.mark.usefixtures("worker")
-async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis_url: str, tmp_path: Path) -> None:
+async def test_every_page_opens_for_the_one_who_has_the_link(redis_url: str, tmp_path: Path) -> None:
+    async with running(tmp_path, redis_url) as alone:
+        await every_page_opens(alone, redis_url, tmp_path)
+
+
+async def every_page_opens(alone: Alone, redis_url: str, tmp_path: Path) -> None:
     before = set((ROOT / "var").rglob("*"))
     multiply = signature("quickstart.multiply")
     async with connect(redis_url) as redis:
@@ -122,7 +153,7 @@ async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis
 
     assert (await alone.browser.get("/")).headers["location"] == "/sign-in"
     assert (await alone.browser.get("/api/v1/workers")).status_code == 404  # a program is sent nowhere
-    assert await alone.sign_in(alone.browser) == 303
+    assert await sign_in(alone.link, alone.browser) == 303
     assert (await alone.browser.get("/api/v1/workers")).json()["rows"][0]["name"] == worker.name
     opened = 0
     for path in paths(monitor_app(redis_url)):
@@ -144,14 +175,14 @@ async def test_every_page_opens_for_the_one_who_has_the_link(alone: Alone, redis
     assert "Traceback" not in alone.output
 
 
-async def test_the_link_works_once_and_signing_out_ends_it(alone: Alone) -> None:
+async def test_the_link_works_once_and_signing_out_ends_it(alone: Opened) -> None:
     for _ in range(2):  # to open it is not to use it
         assert (await alone.browser.get(alone.link)).status_code == 200
     assert (await alone.browser.post(alone.link, data={"csrf_token": "wrong"})).status_code == 403
-    assert await alone.sign_in(alone.browser) == 303
+    assert await sign_in(alone.link, alone.browser) == 303
     copy = dict(alone.browser.cookies)
     async with httpx.AsyncClient(base_url=alone.url) as thief:
-        assert await alone.sign_in(thief) == 410
+        assert await sign_in(alone.link, thief) == 410
         assert (await thief.get("/")).status_code == 303
         assert (await thief.get(f"{alone.url}/sign-in/{'x' * 43}")).status_code == 410
 
@@ -164,21 +195,20 @@ async def test_the_link_works_once_and_signing_out_ends_it(alone: Alone) -> None
         assert (await thief.get("/")).status_code == 303
 
 
-async def test_one_browser_is_signed_in_to_two_of_them_at_once(alone: Alone, tmp_path: Path, redis_url: str) -> None:
+async def test_one_browser_is_signed_in_to_two_of_them_at_once(alone: Opened, redis_url: str) -> None:
     """Browsers keep cookies for a host, not for a port."""
-    (tmp_path / "other").mkdir()
-    async with running(tmp_path / "other", redis_url) as other:
-        assert await alone.sign_in(alone.browser) == 303
-        assert await other.sign_in(alone.browser) == 303
+    async with opened(redis_url) as other:
+        assert await sign_in(alone.link, alone.browser) == 303
+        assert await sign_in(other.link, alone.browser) == 303
 
         for url in (alone.url, other.url):
             assert (await alone.browser.get(f"{url}/")).status_code == 200
 
 
 @pytest.mark.parametrize("redis_url", ["unix:///nowhere/redis.sock"])
-async def test_without_its_redis_every_page_says_so(alone: Alone, redis_url: str) -> None:
+async def test_without_its_redis_every_page_says_so(alone: Opened, redis_url: str) -> None:
     """And under another name of this machine none says anything."""
-    assert await alone.sign_in(alone.browser) == 303
+    assert await sign_in(alone.link, alone.browser) == 303
 
     page = await alone.browser.get("/")
 
@@ -203,24 +233,17 @@ def test_a_wrong_start_is_one_sentence(tmp_path: Path) -> None:
     for options, code, sentence in (
         (["--redis-url", "redis://localhost", "monitor", "--port", "none"], 64, "'none' is not a valid integer range"),
         (["--redis-url", "localhost", "monitor"], 64, "is not an address"),
-        (["--redis-url-file", "url", "monitor"], 64, "is not an address"),
+        (["--redis-url-file", str(tmp_path / "url"), "monitor"], 64, "is not an address"),
         (["--redis-url", "redis://localhost", "monitor", "--host", "203.0.113.1"], 1, "203.0.113.1:8001 cannot"),
         (["--redis-url", "redis://localhost", "monitor", "--trace-url", "https://x"], 64, "{trace_id}"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "jobs", *options],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
-        assert sentence in done.stderr
+        done = run_command(options)
+        assert (done.code, "Traceback" in done.err) == (code, False), done.err
+        assert sentence in done.err
 
 
 @pytest.mark.timeout(60)
-async def test_its_own_pages_are_for_everybody(alone: Alone, browser: Browser) -> None:
+async def test_its_own_pages_are_for_everybody(alone: Opened, browser: Browser) -> None:
     page = await tab(browser)
     for path in ("/sign-in", "/sign-in/over"):
         await page.goto(alone.url + path)
