@@ -11,7 +11,7 @@ from uuid import uuid4
 from arq.jobs import Job
 
 from ..errors import QuarqError, SettingsMistake
-from ..store import default, keys, scripts
+from ..store import default, keys
 from ..store.call import Call, Moment, moment
 from ..store.redis_url import POOL_OPTIONS, RedisURL
 from ..store.store import CLASH, NEW, Store
@@ -133,7 +133,7 @@ class JobsRedis(Store):
     async def declare_limits(self, task: str, rate_limit: str | float | None, max_concurrency: int | None) -> None:
         """Store the limits that a worker declares at its start, for all workers; a rate set by an operator stays."""
         holders = "" if max_concurrency is None else max_concurrency
-        while await self.run_script(scripts.LIMIT, task, stored_rate(rate_limit), holders, 0):
+        while await self.run_script("set_limits", task, stored_rate(rate_limit), holders, 0):
             pass
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from .. import encoding
 from ..errors import EncodingError, RemoteError, ResultUnknown, TaskRevoked
-from ..store import default, keys, scripts
+from ..store import default, keys
 from ..store.call import moment
 from ..store.notifications import JobState
 from ..store.outage import while_away
@@ -140,12 +140,12 @@ class Result(Explains, Generic[R_co]):
             return False
         again = await members.to_do_again(self._connection, self.id, tree)
         prefix = member_ids.prefix_of(self.id, tree)
-        return bool(await self._connection.run_script(scripts.RESUME, self.id, prefix, *again))
+        return bool(await self._connection.run_script("resume", self.id, prefix, *again))
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
         due = moment(checks.moment("eta", eta))
-        return bool(await self._connection.run_script(scripts.RESCHEDULE, self.id, due))
+        return bool(await self._connection.run_script("reschedule", self.id, due))
 
     async def info(self) -> JobInfo:
         """The job's record: times, worker, and every attempt with its traceback. ResultUnknown if there is none."""
@@ -190,7 +190,7 @@ class Result(Explains, Generic[R_co]):
 
     async def forget(self) -> None:
         """Drop the result of an ended job: its id is free again. A job that has not ended keeps everything."""
-        await self._connection.run_script(scripts.FORGET, self.id)
+        await self._connection.run_script("forget", self.id)
 
     async def _read(self) -> JobState:
         [job] = await self._connection.notifications.read([self.id])
@@ -239,7 +239,7 @@ async def revoke_all(
             revoked = TaskRevoked(f"job {job_id} was revoked")
             rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
             args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
-        states += map(text, await connection.run_script(scripts.REVOKE, *args))
+        states += map(text, await connection.run_script("revoke", *args))
     return states
 
 

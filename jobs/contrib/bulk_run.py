@@ -14,7 +14,6 @@ from ..monitor.actions import call_again, move, next_id, stored_call
 from ..monitor.audit_log import note
 from ..monitor.search import row_of
 from ..monitor_site.bulk_plan import FITS, Plan, read_plan
-from ..store import scripts
 from ..store.call import Call
 from ..store.outage import while_away
 from ..store.stored_values import text, whole
@@ -54,7 +53,7 @@ async def _step(connection: JobsRedis, made: Plan, ids: Sequence[str]) -> Plan:
             states = [await Result(job_id, connection).revoke(made.action == "terminate") for job_id in ids]
         skipped = sum(state not in (*FITS[made.action], "REVOKED") for state in states)
     words = (word for call in calls for word in call.words())
-    done, skipped_in_all = await connection.run_script(scripts.BULK, made.id, made.done, len(ids), skipped, *words)
+    done, skipped_in_all = await connection.run_script("bulk", made.id, made.done, len(ids), skipped, *words)
     if done is None:
         raise QuarqError(f"the plan {made.id} is gone: make a new one")
     return replace(made, done=whole(done), skipped=whole(skipped_in_all))

@@ -8,7 +8,6 @@ from ..client.connection import JobsRedis
 from ..client.result import Result, revoke_all
 from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown
-from ..store import scripts
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
 from ..store.stored_values import chunked, number
@@ -41,14 +40,14 @@ async def move(connection: JobsRedis, ids: Sequence[str], queue: str) -> list[bo
     """Have waiting jobs wait in another queue, as long as they would have; True for each that is there now. One that a
     worker has claimed stays. Repeating it changes nothing. TypeError, WrongValue: no name of a queue."""
     checks.queue("queue", queue)
-    return [bool(one) for some in chunked(ids) for one in await connection.run_script(scripts.MOVE, queue, *some)]
+    return [bool(one) for some in chunked(ids) for one in await connection.run_script("move", queue, *some)]
 
 
 @awaited
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
     SettingsMistake for anything else."""
-    await connection.run_script(scripts.LIMIT, checks.name("task", task), stored_rate(rate), "", 1)
+    await connection.run_script("set_limits", checks.name("task", task), stored_rate(rate), "", 1)
 
 
 @awaited
@@ -66,13 +65,13 @@ async def shutdown(connection: JobsRedis, worker: str) -> bool:
 @awaited
 async def pause(connection: JobsRedis, queue: str) -> bool:
     """Claim nothing more of a queue, on any worker, until `resume`. False if it was paused already."""
-    return bool(await connection.run_script(scripts.PAUSE, queue, 1))
+    return bool(await connection.run_script("pause", queue, 1))
 
 
 @awaited
 async def resume(connection: JobsRedis, queue: str) -> bool:
     """Claim jobs of a paused queue again, at once. False if it was not paused."""
-    return bool(await connection.run_script(scripts.PAUSE, queue, 0))
+    return bool(await connection.run_script("pause", queue, 0))
 
 
 @awaited

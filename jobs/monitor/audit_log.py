@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, WrongValue
-from ..store import keys, scripts
+from ..store import keys
 from ..store.stored_values import moment_of, number, read_as, text
 from ..values.short_text import cut
 from .search import Page
@@ -33,7 +33,7 @@ async def note(connection: JobsRedis, who: str, what: str, target: str, result: 
     """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
     words = {"who": who, "what": what, "target": target, "result": result}
     fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]
-    return text(await connection.run_script(scripts.NOTE, instead_of, keys.AUDIT_LENGTH, *fields))
+    return text(await connection.run_script("note", instead_of, keys.AUDIT_LENGTH, *fields))
 
 
 async def noted(

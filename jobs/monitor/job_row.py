@@ -7,7 +7,6 @@ from typing import Any
 
 from ..client.connection import JobsRedis
 from ..client.job_info import JobRecord, attempts_of, read_record
-from ..store import scripts
 from ..store.stored_values import moment, whole_ms
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import KnownTask, KnownTasks
@@ -64,9 +63,7 @@ async def step_along(
     """At most *most* wanted ones of the next *look_at* jobs, with arguments masked by *known*: see find.lua."""
     where = index.how, index.key, after.last, after.last_id, *index.between
     filters = index.states, wanted.first_look, SEARCHED if wanted.in_calls else call_bytes
-    score, reached, at_end, names, found = await connection.run_script(
-        scripts.FIND, *where, look_at, most, *filters, *ids
-    )
+    score, reached, at_end, names, found = await connection.run_script("find", *where, look_at, most, *filters, *ids)
     rows = (_read_row(connection, known, names, raw, wanted) for raw in found)
     placed = [row if row.queue else replace(row, queue=index.queue) for row in rows if row]
     return Step(text_of(score), text_of(reached), at_end == 1, placed)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..client.connection import JobsRedis
-from ..store import scripts
 from ..store.stored_values import chunked, text
 from .search_indexes import queue_names
 from .worker_list import WorkerInfo, online
@@ -68,7 +67,7 @@ async def queues_named(connection: JobsRedis, names: Iterable[str]) -> list[Queu
 async def _look(connection: JobsRedis, names: list[str], workers: list[WorkerInfo]) -> list[QueueInfo]:
     infos: list[QueueInfo] = []
     for some in chunked(names):
-        rows = await connection.run_script(scripts.QUEUES, MAX_READ, *some)
+        rows = await connection.run_script("queues", MAX_READ, *some)
         for name, (due, size, running, lapsed, oldest_ms, paused, counted) in zip(some, rows, strict=True):
             serving = tuple(worker.name for worker in workers if name in worker.queues)
             counts = due, max(size - due - running, 0), running

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from ..client.connection import JobsRedis
 from ..client.job_info import Attempt, attempts_of
 from ..errors import WrongValue
-from ..store import keys, scripts
+from ..store import keys
 from ..store.store import now_ms
 from ..store.stored_values import read_as, text, whole
 from ..values import checks
@@ -81,7 +81,7 @@ async def mark_error(connection: JobsRedis, error_id: str, state: str, above: in
     """Have a group resolved, ignored (with *above*: until more than that many fail in a minute) or open; False if there
     is none of this id. WrongValue: another state, or an *above* below 0."""
     _one_of("state", state, STATES)
-    return bool(await connection.run_script(scripts.MARK, error_id, state, checks.count("above", above)))
+    return bool(await connection.run_script("mark", error_id, state, checks.count("above", above)))
 
 
 def _one_of(option: str, value: str, words: Sequence[str]) -> None:

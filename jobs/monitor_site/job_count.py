@@ -9,7 +9,6 @@ from ..client.connection import JobsRedis
 from ..monitor.search import steps
 from ..monitor.search_indexes import ids_running, indexes_for
 from ..monitor.wanted import Wanted
-from ..store import scripts
 from ..store.stored_values import chunked
 
 LOOKED_AT = 500  # Records that one script counts, so that it keeps Redis for a few milliseconds only.
@@ -42,13 +41,13 @@ async def _decided(connection: JobsRedis, wanted: Wanted) -> AsyncIterator[tuple
         asked = index.states, wanted.first_look, -1
         if index.how == "these":
             for ids in chunked(await ids_running(connection), LOOKED_AT):
-                found = await connection.run_script(scripts.FIND, "these", *[""] * 5, 0, 1, *asked, *ids)
+                found = await connection.run_script("find", "these", *[""] * 5, 0, 1, *asked, *ids)
                 yield found[-1], False
             continue
         last, last_id, at_end = b"", b"", False
         while not at_end:
             where = index.how, index.key, last, last_id, *index.between
-            last, last_id, at_end, _, n = await connection.run_script(scripts.FIND, *where, LOOKED_AT, 1, *asked)
+            last, last_id, at_end, _, n = await connection.run_script("find", *where, LOOKED_AT, 1, *asked)
             yield n, bool(at_end) and index is indexes[-1]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..errors import UnknownSchedule
-from ..store import keys, scripts
+from ..store import keys
 from ..store.store import Store, now_ms
 from ..store.stored_values import moment, moment_of, read_as, text, texts, whole
 from ..values import checks
@@ -51,7 +51,7 @@ async def schedules(connection: Store) -> list[ScheduleInfo]:
 
 async def steer(connection: Store, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
-    answer: bytes | None = await connection.run_script(scripts.STEER, checks.storable("name", name), what)
+    answer: bytes | None = await connection.run_script("steer", checks.storable("name", name), what)
     if answer is None:
         known = ", ".join(info.name for info in await schedules(connection)) or "none yet"
         raise UnknownSchedule(f"no worker has a schedule called {checks.shown(name)}; there are: {known}")

@@ -13,7 +13,7 @@ import msgpack
 
 from ..errors import QueueUnavailable
 from ..values import checks, sendable
-from . import keys, scripts
+from . import keys
 from .outage import while_away
 from .script_connection import ScriptConnection
 from .stored_values import chunked
@@ -132,7 +132,7 @@ class Sender:
         try:
             for some in chunked(calls):
                 args = [self._reply, *chain.from_iterable(call.words() for call in some)]
-                store = partial(self._connection.with_own_keys, partial(self._connection.run, scripts.ENQUEUE, args))
+                store = partial(self._connection.with_own_keys, partial(self._connection.run, "enqueue", args))
                 answers += await while_away(store, patience_s, self._not_taken)
         except QueueUnavailable as error:
             old = time.monotonic() - self._patience_s

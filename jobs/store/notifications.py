@@ -13,12 +13,12 @@ import msgpack
 from redis.asyncio.connection import ConnectionPool
 
 from ..errors import NotConnected, QueueUnavailable
-from . import scripts
 from .call import refuse
 from .cancellation import cancel_until_ended
 from .keys import Keys
 from .outage import Changes, while_away
 from .script_connection import ScriptConnection
+from .scripts import Name
 from .stored_values import text
 from .subscription import Subscription
 
@@ -62,7 +62,7 @@ class Notifications:
         self._subscription = Subscription(pool, channels, hear=self._hear, look=self.look)
         self._followed: dict[str, tuple[Hear, Callable[[], object]]] = {}
 
-    async def run(self, script: scripts.Script, args: Sequence[str | bytes | int]) -> Any:
+    async def run(self, script: Name, args: Sequence[str | bytes | int]) -> Any:
         """Run a script that may safely run twice. QueueUnavailable once Redis was away for `patience_s()`."""
         return await self.ask(lambda: self._connection.run(script, args))
 
@@ -72,7 +72,7 @@ class Notifications:
 
     async def read(self, ids: Sequence[str], channel: str = "") -> list[JobState]:
         """The states of these jobs now. *channel* gets the ids of those that have not ended when they do."""
-        answers = await self.run(scripts.READ, [channel, *ids])
+        answers = await self.run("read", [channel, *ids])
         return [JobState(text(state), result, meta) for state, result, meta in answers]
 
     async def wait_until_ended(self, job_id: str) -> JobState:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError, InvalidResponse, NoScriptError, Re
 
 from .keys import Keys
 from .outage import is_away
-from .scripts import ASIDE, Script
+from .scripts import Name, script
 
 T = TypeVar("T")
 SCAN_AGAIN_S = 10  # Seconds without a scan for wrong types after one that found nothing: the key is not ours then.
@@ -112,13 +112,13 @@ class ScriptConnection:
         self.has_sent = False  # Has a command gone out since somebody set this to False?
         self._failure: Exception | None = None  # The last one: by it, calls that wait see that one has happened.
 
-    async def run(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
-        """Run *script* by its hash; a server that does not know it yet gets its text (nothing had run)."""
-        script = script.prefixed if self.key.prefix else script
+    async def run(self, name: Name, args: Sequence[str | bytes | int]) -> Any:
+        """Run a script by its hash; a server that does not know it yet gets its text (nothing had run)."""
+        own = script(name, bool(self.key.prefix))
         try:
-            return await self.command(b"EVALSHA", script.sha, 1, self.key.OURS, *args)
+            return await self.command(b"EVALSHA", own.sha, 1, self.key.OURS, *args)
         except NoScriptError:
-            return await self.command(b"EVAL", script.text, 1, self.key.OURS, *args)
+            return await self.command(b"EVAL", own.text, 1, self.key.OURS, *args)
 
     async def command(self, *words: str | bytes | int | float, patience_s: float = 0) -> Any:
         """Send one command and wait for its answer, *patience_s* longer than for others.
@@ -168,7 +168,7 @@ class ScriptConnection:
         for pattern in map(self.key.beginning_with, (Keys.OURS, "arq:")):
             cursor = b""
             while cursor != b"0":
-                cursor, some = await self.run(ASIDE, [cursor or "0", pattern, *families])
+                cursor, some = await self.run("aside", [cursor or "0", pattern, *families])
                 found += some
         if found:
             names = ", ".join(key.decode(errors="replace") for key in found[:10])

@@ -15,11 +15,12 @@ from redis.asyncio.connection import ConnectionPool
 from .. import encoding
 from ..values import sendable
 from ..values.must_await import all_awaited
-from . import default, scripts
+from . import default
 from .call import Call, Sender
 from .keys import Keys
 from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
+from .scripts import Name
 from .stored_values import moment_of, whole
 
 CLOSE_LOOPS_S = 2  # How long the closing of a connection waits for the loops of other threads.
@@ -204,7 +205,7 @@ class Store(ArqRedis):
             raise sendable.too_large("the arguments take", len(payload), limit or self.size_limit)
         return payload
 
-    async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
+    async def run_script(self, script: Name, *args: str | bytes | int) -> Any:
         """Run a script that may safely run twice, on a connection of the pool."""
         return await self.notifications.run(script, args)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..store import keys, scripts
+from ..store import keys
 from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
@@ -79,7 +79,7 @@ class Claimer:
     async def release_all_but(self, mine: dict[str, str]) -> None:
         """Make due again the jobs that are this worker's in Redis, but not in *mine*."""
         known = [word for pair in mine.items() for word in pair]
-        for job_id in await self._connection.run(scripts.RELEASE, [self._worker, ",".join(self._queues), *known]):
+        for job_id in await self._connection.run("release", [self._worker, ",".join(self._queues), *known]):
             logger.info("job %s was claimed here and is not started: released", text(job_id))
 
     async def _claim(self, wanted: int, suspects: int, mine: Callable[[], dict[str, str]]) -> Batch:
@@ -88,7 +88,7 @@ class Claimer:
         self._reply_lost = True  # until it is here, and after a defect: running jobs are worth more than a clean end
         token = f"{self._worker}:{next(self._numbers)}"
         rows, next_due_ms, left_behind, foreign, unreadable, wrong_type, received = await self._connection.run(
-            scripts.CLAIM, [self._worker, token, self._lease_ms, wanted, suspects, *self._queues]
+            "claim", [self._worker, token, self._lease_ms, wanted, suspects, *self._queues]
         )
         if wrong_type:
             async with self._outage.attempt():
@@ -111,8 +111,8 @@ class Claimer:
     async def _drop(self, job_id: bytes, token: str, error: ValueError) -> None:
         logger.error("%r in the queue is no job, it is dropped: %s", job_id, error)
         row = pack_row((job_id, token, FAILURE, 0, 0, "0", b"", "", -1, 0))
-        await self._connection.run(scripts.FINISH, [self._worker, keys.HISTORY_LENGTH, "", row, b""])
-        await self._connection.run(scripts.FORGET, [job_id])
+        await self._connection.run("finish", [self._worker, keys.HISTORY_LENGTH, "", row, b""])
+        await self._connection.run("forget", [job_id])
 
 
 def _claimed(row: list[Any], token: str, now: float, received: int) -> ClaimedJob:

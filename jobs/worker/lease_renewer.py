@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import scripts
 from ..store.cancellation import wait_at_most
 from ..store.outage import Changes, Outage
 from ..store.script_connection import ScriptConnection
@@ -83,7 +82,7 @@ class LeaseRenewer:
     async def _renew(self, connection: ScriptConnection) -> None:
         held = dict(list(self.held().items()))
         args, self._lag_s = [*self.presence.words(self.options.lease, self._lag_s), *words(held)], 0.0
-        lost, revoked = await connection.with_own_keys(lambda: connection.run(scripts.RENEW, args))
+        lost, revoked = await connection.with_own_keys(lambda: connection.run("renew", args))
         self._outage.worked()
         for ids, why in ((lost, "lost"), (revoked, "revoked")):
             for job_id in map(bytes.decode, ids):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from ..store import keys, scripts
+from ..store import keys
 from ..store.outage import Outage
 from ..store.script_connection import ScriptConnection
 from .execution.claimed_job import HeldJob, Outcome, revoked
@@ -58,7 +58,7 @@ class Recorder:
     async def _write(self, batch: list[tuple[HeldJob, Row]]) -> None:
         head = self._encoder.worker, keys.HISTORY_LENGTH, self._encoder.store.notifications.listener
         args: Row = [*head, *(word for _, row in batch for word in row)]
-        write = partial(self._connection.run, scripts.FINISH, args)
+        write = partial(self._connection.run, "finish", args)
         answers = await self._outage.keep_trying(partial(self._connection.with_own_keys, write))
         for (held, _), answer in zip(batch, answers[: len(batch)], strict=True):
             self._held.popleft()

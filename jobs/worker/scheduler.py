@@ -13,7 +13,7 @@ from ..client.connection import JobsRedis
 from ..client.decorator import Task
 from ..errors import QueueUnavailable
 from ..schedules.schedule import Schedule, latest_of, next_of
-from ..store import scripts, store
+from ..store import store
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
@@ -120,7 +120,7 @@ class Scheduler:
             coming.append(next_of(job, coming[-1].astimezone(self._zone)))
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
         return await self._redis.run_script(
-            scripts.FIRE, job.name, to_unix_ms(moment), how, window_ms, name, when, own.queue, payload, expires,
+            "fire", job.name, to_unix_ms(moment), how, window_ms, name, when, own.queue, payload, expires,
             job.job_id or "", to_unix_ms(coming[0]), ",".join(str(to_unix_ms(moment)) for moment in coming),
         )  # fmt: skip
 

@@ -7,7 +7,6 @@ import time
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
-from ..store import scripts
 from .execution.claimed_job import HeldJob, Outcome
 from .execution.runner import stopped
 from .execution.slots import Slots
@@ -98,7 +97,7 @@ class Caution:
 
     async def _note_alone(self, held: HeldJob, alone: bool) -> None:
         with contextlib.suppress(QueueUnavailable):  # then a death counts as one crash instead of two, or the reverse
-            await self._redis.run_script(scripts.ALONE, held.job.id, held.job.token, int(alone))
+            await self._redis.run_script("alone", held.job.id, held.job.token, int(alone))
             self._is_alone = alone
 
 

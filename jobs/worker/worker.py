@@ -23,7 +23,6 @@ from arq.worker import Worker as ArqWorker
 
 from ..client.connection import JobsRedis
 from ..errors import SettingsMistake
-from ..store import scripts
 from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
@@ -186,7 +185,7 @@ class Worker(ArqWorker):
         """Be listed no more. Redis being away now must not keep the process: the lists forget by themselves, too."""
         try:
             async with asyncio.timeout(2):
-                await self._redis.run_script(scripts.LEAVE, name, self._options.queues[0], self.health_check_key)
+                await self._redis.run_script("leave", name, self._options.queues[0], self.health_check_key)
         except Exception as error:
             logger.info("could not say goodbye to Redis: %s", error)
 

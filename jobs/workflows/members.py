@@ -8,7 +8,6 @@ import msgpack
 
 from .. import encoding
 from ..errors import RemoteError, TaskRevoked
-from ..store import scripts
 from ..store.store import Store
 from ..store.stored_values import chunked, text
 from . import member_ids
@@ -115,7 +114,7 @@ async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | 
 
 async def rows_of(connection: Store, workflow: str, prefix: str, paths: list[str]) -> list[Any]:
     """The states of the tasks at these places, with their times: see members.lua."""
-    scripts_run = (connection.run_script(scripts.MEMBERS, workflow, prefix, *some) for some in chunked(paths))
+    scripts_run = (connection.run_script("members", workflow, prefix, *some) for some in chunked(paths))
     rows = await asyncio.gather(*scripts_run)
     return [row for packed in rows for row in msgpack.unpackb(packed, unicode_errors="replace")]
 

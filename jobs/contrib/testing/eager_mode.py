@@ -16,9 +16,10 @@ from ...client.middleware import Around, Middleware
 from ...client.result import Result
 from ...client.submit import Caller, member_call
 from ...errors import QuarqError
-from ...store import default, scripts
+from ...store import default
 from ...store.call import Call
 from ...store.notifications import JobState
+from ...store.scripts import Name
 from ...store.store import NEW, TAKEN
 from ...tasks import registry
 from ...tasks.current import Request
@@ -83,14 +84,14 @@ class EagerRedis(JobsRedis):
         """Run each call to its end, unless its id has a result."""
         return [await self._take(call) for call in calls]
 
-    async def run_script(self, script: scripts.Script, *args: str | bytes | int) -> Any:
+    async def run_script(self, script: Name, *args: str | bytes | int) -> Any:
         """Progress and forgetting. Every job has ended here, so that nothing else can be asked of it."""
-        if script is scripts.PROGRESS:
+        if script == "progress":
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
-        elif script is scripts.FORGET:
+        elif script == "forget":
             self._jobs.pop(str(args[0]), None)
         else:
-            self._refuse(script.name)
+            self._refuse(script)
 
     async def _declared(self, names: set[str]) -> Settled:
         return NOTHING  # no worker is there, and no queue

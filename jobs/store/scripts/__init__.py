@@ -3,8 +3,9 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from importlib.resources import files
+from typing import Literal, TypeAlias
 
 from ..keys import NAMES, NUMBERS, Keys
 
@@ -15,37 +16,35 @@ _TEXTS = {
 _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")  # Comments and texts, or a constant.
 
 
+Name: TypeAlias = Literal[
+    "alone", "aside", "bulk", "claim", "enqueue", "find", "finish", "fire", "forget", "leave", "mark", "members",
+    "move", "note", "pause", "progress", "queues", "read", "release", "renew", "reschedule", "resume", "revoke",
+    "set_limits", "steer",
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Script:
+    text: bytes  # What EVAL needs when the server has forgotten it.
+    sha: bytes  # What EVALSHA needs.
+
+
+@cache
+def script(name: Name, has_prefix: bool = False) -> Script:
     """`<name>.lua` with all that it needs before it, put together when it is first used: most processes use a few.
+    *has_prefix*: for applications that have one.
 
     A line `-- include: one, other` brings in one.lua and other.lua; `-- flags: allow-oom` becomes the script's shebang.
     """
-
-    name: str
-    has_prefix: bool = False  # Is it for applications that have a prefix?
-
-    @cached_property
-    def text(self) -> bytes:
-        """What EVAL needs when the server has forgotten it."""
-        own = _TEXTS[f"{self.name}.lua"]
-        flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
-        shebang = f"#!lua flags={flags[1]}\n" if flags else ""
-        included = re.sub(
-            r"^-- include: (.+)$", lambda line: "\n".join(_TEXTS[f"{name}.lua"] for name in line[1].split(", ")), own,
-            flags=re.MULTILINE,
-        )  # fmt: skip
-        return (shebang + (whole if self.has_prefix else without_prefix)(included)).encode()
-
-    @cached_property
-    def sha(self) -> bytes:
-        """What EVALSHA needs."""
-        return hashlib.sha1(self.text).hexdigest().encode()
-
-    @cached_property
-    def prefixed(self) -> "Script":
-        """The same for applications that have a prefix."""
-        return Script(self.name, has_prefix=True)
+    own = _TEXTS[f"{name}.lua"]
+    flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
+    shebang = f"#!lua flags={flags[1]}\n" if flags else ""
+    included = re.sub(
+        r"^-- include: (.+)$", lambda line: "\n".join(_TEXTS[f"{name}.lua"] for name in line[1].split(", ")), own,
+        flags=re.MULTILINE,
+    )  # fmt: skip
+    text = (shebang + (whole if has_prefix else without_prefix)(included)).encode()
+    return Script(text, hashlib.sha1(text).hexdigest().encode())
 
 
 def whole(lua: str) -> str:
@@ -67,30 +66,3 @@ def without_prefix(lua: str) -> str:
     """The same where no prefix is, with constants as values: what functions share makes each run of a script longer."""
     body = f"local PREFIX = ''\n{_TEXTS['prelude.lua']}\n{lua}"
     return _WORDS.sub(lambda word: repr((NAMES | NUMBERS)[word[1]]) if word[1] else word[0], body)
-
-
-ENQUEUE = Script("enqueue")
-CLAIM = Script("claim")
-FINISH = Script("finish")
-RENEW = Script("renew")
-RELEASE = Script("release")
-REVOKE = Script("revoke")
-READ = Script("read")
-FIRE = Script("fire")
-STEER = Script("steer")
-PROGRESS = Script("progress")
-FORGET = Script("forget")
-RESCHEDULE = Script("reschedule")
-MOVE = Script("move")
-BULK = Script("bulk")
-LIMIT = Script("set_limits")
-RESUME = Script("resume")
-LEAVE = Script("leave")
-PAUSE = Script("pause")
-MEMBERS = Script("members")
-FIND = Script("find")
-QUEUES = Script("queues")
-NOTE = Script("note")
-ASIDE = Script("aside")
-ALONE = Script("alone")
-MARK = Script("mark")

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from ...client.connection import JobsRedis
 from ...errors import DoesNotFit, QueueUnavailable, TaskRevoked, WrongValue
-from ...store import scripts
 from ...store.stored_values import moment_of
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
@@ -139,7 +138,7 @@ class HeldJob:
     async def report(self, meta: bytes) -> None:
         """Store the job's progress. A job does not fail because Redis is away."""
         try:
-            await self._redis.run_script(scripts.PROGRESS, self.job.id, self.job.token, meta)
+            await self._redis.run_script("progress", self.job.id, self.job.token, meta)
         except QueueUnavailable as error:
             logger.warning("job %s: its progress is not stored: %s", self.job.id, error)
 

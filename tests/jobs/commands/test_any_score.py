@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from jobs import Result, chain, monitor, monitor_site
 from jobs.client.connection import JobsRedis
 from jobs.monitor import why
-from jobs.store import keys, scripts
+from jobs.store import keys
 from jobs.store.call import Call
 from jobs.store.keys import Keys
 from jobs.store.stored_values import moment, moment_of, whole_ms
@@ -135,12 +135,12 @@ async def test_what_is_written_is_a_moment_whatever_is_sent(redis: Redis, connec
     """A producer of an earlier release sends what it was given; `'5' * 1000` was `countdown="5"`."""
     await connection.enqueue([raw(text), raw("", text), raw("+5", text)])
     job = await tasks.multiply.apply_async((2, 2), countdown=60)
-    await connection.run_script(scripts.RESCHEDULE, job.id, text)
-    await connection.run_script(scripts.CLAIM, "w", "token", 1000, 9, 1, "default")
+    await connection.run_script("reschedule", job.id, text)
+    await connection.run_script("claim", "w", "token", 1000, 9, 1, "default")
     claimed = await redis.zrange("jobs:leases:default", 0, -1)
     for job_id in claimed:
         retry = pack_row((job_id, "token", "RETRY", 0, float(text), "0", b"", "", -1, 0)), b""
-        await connection.run_script(scripts.FINISH, "w", 10, "", *retry)
+        await connection.run_script("finish", "w", 10, "", *retry)
 
     for key in await redis.keys("*"):
         if await redis.type(key) == b"zset":

@@ -15,7 +15,7 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import WrongValue
 from jobs.monitor import find, now, rows_of
 from jobs.monitor_site import error, errors, mark_error, parse
-from jobs.store import keys, scripts
+from jobs.store import keys
 from jobs.store.keys import Keys
 from jobs.worker.execution.claimed_job import FAILURE, RETRY, SUCCESS, CallData, ClaimedJob, HeldJob, Outcome
 from jobs.worker.execution.outcome_encoding import OutcomeEncoder
@@ -192,7 +192,7 @@ async def record(connection: JobsRedis, *outcomes: Outcome, times: int = 1) -> N
         await connection.hset(f"{Keys.RECORD}{job.id}", mapping={"state": "STARTED", "owner": "t", "task": "t"})
         rows += encoder.row(HeldJob(job, None, connection, None, {}, call=CallData("t")), outcome)  # type: ignore[arg-type]
     for _ in range(times):
-        await connection.run_script(scripts.FINISH, "w", keys.HISTORY_LENGTH, "", *rows)
+        await connection.run_script("finish", "w", keys.HISTORY_LENGTH, "", *rows)
 
 
 def failures(first: int, last: int) -> list[Outcome]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from jobs import connect
 from jobs.client.connection import JobsRedis
-from jobs.store import keys, scripts
+from jobs.store import keys
 from jobs.store.script_connection import ScriptConnection
 from jobs.worker.claim import Claimer
 from jobs.worker.execution.claimed_job import FAILURE, SUCCESS, CallData, HeldJob, Outcome
@@ -37,13 +37,11 @@ async def way_of(n: int, redis: JobsRedis, outcome: Outcome) -> AsyncIterator[st
     yield "claim"
     await forget_the_last_second(redis)
     held = words({job.id: job.token for job in jobs})
-    await connection.run(scripts.RENEW, ["w", 60_000, "default", 2, 2, "tests.multiply", "{}", "host", "h", *held])
+    await connection.run("renew", ["w", 60_000, "default", 2, 2, "tests.multiply", "{}", "host", "h", *held])
     yield "renew"
     await forget_the_last_second(redis)
     rows = [encoder.row(HeldJob(job, None, redis, None, CallData("tests.multiply")), outcome) for job in jobs]
-    answers = await connection.run(
-        scripts.FINISH, ["w", keys.HISTORY_LENGTH, "", *(word for row in rows for word in row)]
-    )
+    answers = await connection.run("finish", ["w", keys.HISTORY_LENGTH, "", *(word for row in rows for word in row)])
     yield "finish"
     assert answers == [1] * n
     await connection.close()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from redis.asyncio import Redis
 
 from jobs.store import scripts
 from jobs.store.keys import NAMES, NUMBERS
-from jobs.store.scripts import Script
+from jobs.store.scripts import Name, script
 
 FOLDER = Path(scripts.__file__).parent
 FILES = sorted(FOLDER.glob("*.lua"))
-LOADED = [value for value in vars(scripts).values() if isinstance(value, Script)]
+LOADED: tuple[Name, ...] = get_args(Name)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -25,10 +26,9 @@ def test_the_first_comment_says_what_the_script_guarantees(path: Path) -> None:
     assert len(first.split()) > 5
 
 
-@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
-async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: Redis, script: Script) -> None:
-    for one in (script, script.prefixed):
-        assert one is not None
+@pytest.mark.parametrize("name", LOADED)
+async def test_the_server_takes_the_script_under_the_name_we_call_it_by(redis: Redis, name: Name) -> None:
+    for one in (script(name), script(name, has_prefix=True)):
         assert (await redis.script_load(one.text)).encode() == one.sha
 
 
@@ -36,35 +36,34 @@ def test_every_file_is_a_script_or_part_of_one() -> None:
     text = "\n".join(path.read_text() for path in FILES)
     included = {name for line in re.findall(r"^-- include: (.+)$", text, re.MULTILINE) for name in line.split(", ")}
 
-    assert {path.stem for path in FILES} == {script.name for script in LOADED} | included | {"prelude"}
+    assert {path.stem for path in FILES} == {*LOADED} | included | {"prelude"}
 
 
-@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
-def test_what_ends_or_frees_something_runs_when_memory_is_short(script: Script) -> None:
+@pytest.mark.parametrize("name", LOADED)
+def test_what_ends_or_frees_something_runs_when_memory_is_short(name: Name) -> None:
     stores = {"enqueue", "claim", "fire", "declare", "steer", "read", "progress", "set_limits", "reschedule"}
     stores |= {"forget", "resume", "move", "bulk"}
     only_read = {"waiting", "members", "find", "queues"}
-    if script.name not in stores | only_read:
-        assert b"flags=allow-oom" in script.text.splitlines()[0]
+    if name not in stores | only_read:
+        assert b"flags=allow-oom" in script(name).text.splitlines()[0]
 
 
 def test_no_script_asks_for_all_keys_or_another_clock() -> None:
-    for script in LOADED:
-        assert b"'KEYS'" not in script.text
-        assert b"os.time" not in script.text
+    for name in LOADED:
+        assert b"'KEYS'" not in script(name).text
+        assert b"os.time" not in script(name).text
 
 
-@pytest.mark.parametrize("script", LOADED, ids=lambda script: script.name)
-def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(script: Script) -> None:
-    assert script.prefixed is not None
-    constants, own = script.prefixed.text.decode().split("local PREFIX = KEYS[1]")
+@pytest.mark.parametrize("name", LOADED)
+def test_a_script_writes_no_name_of_a_key_and_gets_the_constants_that_it_uses(name: Name) -> None:
+    constants, own = script(name, has_prefix=True).text.decode().split("local PREFIX = KEYS[1]")
     given = set(re.findall(r"^local ([A-Z_]+) = ", constants, re.MULTILINE))
     code = re.sub(r"--.*|'[^'\n]*'", "", own.split(" end\n", 1)[1])
     used = {name for name in NAMES | NUMBERS if re.search(rf"\b{name}\b", code)}
 
     assert not re.search(r"""['"](jobs|arq):""", own)
     assert given == used
-    without = re.sub(r"--.*|'[^'\n]*'", "", script.text.decode())
+    without = re.sub(r"--.*|'[^'\n]*'", "", script(name).text.decode())
     assert not any(re.search(rf"\b{name}\b", without) for name in used)
 
 

@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 
 from jobs import task
 from jobs.client.connection import JobsRedis
-from jobs.store import scripts
 from jobs.store.keys import Keys
 from tests.jobs.worker.tasks import multiply
 
@@ -19,7 +18,7 @@ async def alone() -> None: ...
 
 async def claim(connection: JobsRedis, worker: str, wanted: int = 9) -> tuple[list[str], list[Any]]:
     """The ids that a claim gives, and its answer."""
-    answer = await connection.run_script(scripts.CLAIM, worker, f"{worker}:1", 60_000, wanted, 1, "default")
+    answer = await connection.run_script("claim", worker, f"{worker}:1", 60_000, wanted, 1, "default")
     return [row[0].decode() for row in answer[0]], answer
 
 

@@ -16,8 +16,9 @@ from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked, WorkerLost
 from jobs.monitor import NotRetried, retry, why
 from jobs.monitor_site import job as look_at
-from jobs.store import keys, scripts
+from jobs.store import keys
 from jobs.store.keys import Keys
+from jobs.store.scripts import script
 from jobs.values import exceptions
 from jobs.worker import suspects
 from jobs.worker.execution.runnables import inert_call
@@ -91,8 +92,7 @@ async def redis_was_never_away(redis: Redis, nothing_ran: None) -> None:
 
 async def _claim(redis: Redis, worker: str) -> list[Any]:
     """What a worker with a lease of 1 ms claims: it is as good as dead."""
-    script = scripts.CLAIM
-    rows, *_ = await redis.eval(script.text, 1, "jobs:", worker, f"{worker} token", 1, 100, 1, "default")
+    rows, *_ = await redis.eval(script("claim").text, 1, "jobs:", worker, f"{worker} token", 1, 100, 1, "default")
     return rows
 
 
@@ -221,7 +221,7 @@ async def test_a_job_ends_with_the_third_death_or_if_others_ran_beside_it_with_t
         worker = f"worker {next(numbers)}"
         found: list[Any] = await wait_until(lambda: _claim(redis, worker), "it to be claimed")
         if how == ALONE:
-            assert await connection.run_script(scripts.ALONE, job.id, f"{worker} token", 1) == 1
+            assert await connection.run_script("alone", job.id, f"{worker} token", 1) == 1
         return _verdict(found[0])
 
     verdicts = [await claimed(how) for how in deaths]
@@ -230,7 +230,7 @@ async def test_a_job_ends_with_the_third_death_or_if_others_ran_beside_it_with_t
     assert await claimed(FIRST) == ("poison" if ends else "")
     info = await job.info()
     assert info.deaths == len(deaths)
-    assert not await connection.run_script(scripts.ALONE, job.id, "another's token", 1)
+    assert not await connection.run_script("alone", job.id, "another's token", 1)
 
 
 async def test_what_it_killed_is_said(redis: Redis, connection: JobsRedis, start_worker: StartWorker) -> None:

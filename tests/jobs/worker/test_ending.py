@@ -11,7 +11,6 @@ from arq.worker import create_worker
 
 from jobs import every, group, worker_settings
 from jobs.client.connection import JobsRedis
-from jobs.store import scripts
 from jobs.store.script_connection import ScriptConnection
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker, stop_at_once
@@ -65,7 +64,7 @@ async def test_a_job_that_is_claimed_while_its_worker_stops_is_released(
     claims, run = asyncio.Event(), ScriptConnection.run
 
     async def noted(self: ScriptConnection, script: Any, args: Any) -> Any:
-        if script is scripts.CLAIM:
+        if script == "claim":
             claims.set()
         return await run(self, script, args)
 

@@ -12,7 +12,6 @@ from jobs import task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
 from jobs.monitor import why
-from jobs.store import scripts
 from jobs.store.keys import Keys
 from jobs.store.store import now_ms
 from jobs.worker.execution.outcome_encoding import pack_row
@@ -64,13 +63,13 @@ Begin = Callable[[JobsRedis, Clock, str], Awaitable[None]]
 
 async def claim(connection: JobsRedis, worker: str = "w", lease_ms: int = 60_000) -> dict[str, str]:
     """The verdict of each job that a claim gives."""
-    rows = (await connection.run_script(scripts.CLAIM, worker, "token", lease_ms, 9, 1, "default"))[0]
+    rows = (await connection.run_script("claim", worker, "token", lease_ms, 9, 1, "default"))[0]
     return {row[0].decode(): row[6].decode() if len(row) > 6 else "" for row in rows}
 
 
 async def finish(connection: JobsRedis, job_id: str, state: str, extra: str = "") -> None:
     row = pack_row((job_id, "token", state, 0, 0, "0", b"", extra, 0, 0)), b""
-    assert await connection.run_script(scripts.FINISH, "w", 10, "", *row) == [1]
+    assert await connection.run_script("finish", "w", 10, "", *row) == [1]
 
 
 async def retried(connection: JobsRedis, clock: Clock, job_id: str) -> None:
@@ -85,7 +84,7 @@ async def died(connection: JobsRedis, clock: Clock, job_id: str) -> None:
     await wait_until(lambda: gone(connection, job_id), "the lease to end")
     for _ in range(3):  # other workers have reached Redis all the time
         await clock.forward(4)
-        await connection.run_script(scripts.RENEW, "other", 1000, "default", 0, 0)
+        await connection.run_script("renew", "other", 1000, "default", 0, 0)
 
 
 async def gone(connection: JobsRedis, job_id: str) -> bool:
@@ -97,7 +96,7 @@ async def unknown(connection: JobsRedis, clock: Clock, job_id: str) -> None:
 
 
 async def unheard(connection: JobsRedis, clock: Clock, job_id: str) -> None:
-    assert await connection.run_script(scripts.RELEASE, "w", "default") == [job_id.encode()]
+    assert await connection.run_script("release", "w", "default") == [job_id.encode()]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ async def test_expires_counts_until_the_first_start(
     await clock.forward(30)
     for _ in range(3):
         await clock.forward(4)
-        await connection.run_script(scripts.RENEW, "other", 1000, "default", 0, 0)
+        await connection.run_script("renew", "other", 1000, "default", 0, 0)
 
     assert await claim(connection) == {result.id: verdict}
 

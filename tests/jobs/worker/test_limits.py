@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 from jobs import monitor, task
 from jobs.client.connection import JobsRedis
 from jobs.errors import TaskRevoked
-from jobs.store import scripts
 from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply
 from tests.waiting import wait_until
@@ -189,7 +188,7 @@ async def test_a_long_line_is_freed_in_steps(redis: Redis, connection: JobsRedis
 
     await connection.declare_limits("tests.single", None, 3)
     assert await redis.zcount("arq:queue", "-inf", 1) == 3
-    assert await connection.run_script(scripts.LIMIT, "tests.single", "", "", 0) == 1
+    assert await connection.run_script("set_limits", "tests.single", "", "", 0) == 1
     assert await redis.zcount("arq:queue", "-inf", 1) == 1_003
     await connection.declare_limits("tests.single", None, None)
 
@@ -251,7 +250,7 @@ async def test_places_of_a_worker_that_is_gone_go_to_those_that_wait(
     """Its own jobs run again one at a time: the others hold no place until their turn has come."""
     await connection.declare_limits("tests.trio", None, 3)
     results = [await trio.delay(name) for name in ("killed", "killed", "killed", "waits", "waits")]
-    rows, *_ = await connection.run_script(scripts.CLAIM, "killed", "its token", 50, 5, 1, "default")
+    rows, *_ = await connection.run_script("claim", "killed", "its token", 50, 5, 1, "default")
     assert [row[0].decode() for row in rows] == [result.id for result in results[:3]]
     results += [await trio.delay("waits") for _ in range(newcomers)]
     await redis.hset("jobs:alive", "back", 0)
