@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Unpack
 from ..store import default
 from ..tasks import blocking_calls
 from ..tasks.blocking_calls import BlockingResult
-from ..values.wrong_calls import explained
+from ..values.calls import explained
 from . import decorator, result
 from .connection import ConnectionKeywords, JobsRedis
 

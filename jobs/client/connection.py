@@ -19,8 +19,7 @@ from ..tasks.declarations import declared
 from ..tasks.parameters import ANNOTATED
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
-from ..values.must_await import all_awaited, awaited
-from ..values.wrong_calls import explained
+from ..values.calls import all_awaited, awaited, explained
 from ..workflows.canvas import Node, Signature
 from ..workflows.node import with_callbacks
 from ..workflows.task_table import NOTHING, strangers

@@ -18,8 +18,7 @@ from ..tasks.current import CurrentJob, Request, running_job
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.parameters import ANNOTATED, Parameters
 from ..values import checks, exceptions
-from ..values.must_await import awaited, plain_task, running
-from ..values.wrong_calls import Explains
+from ..values.calls import Explains, awaited, plain_task, running
 from . import callables
 from .plain_data import kept_of
 from .result import Result

@@ -19,10 +19,9 @@ from ..store.stored_values import chunked, text
 from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
+from ..values.calls import Explains, all_awaited, awaited
 from ..values.library_name import COMMAND
-from ..values.must_await import all_awaited, awaited
-from ..values.wrong_calls import Explains
-from ..workflows import member_ids, members
+from ..workflows import members
 from ..workflows.canvas import Node
 from .job_info import JobInfo, read_info
 from .plain_data import node_at, rebuilt
@@ -123,7 +122,7 @@ class Result(Explains, Generic[R_co]):
         # a workflow first, stopped in any case: from then on none of its members is enqueued or started
         [state] = await revoke_all(self._connection, [self.id], terminate or tree is not None)
         if tree is not None:
-            prefix = member_ids.prefix_of(self.id, tree)
+            prefix = members.prefix_of(self.id, tree)
             unended = [prefix + path for path in await members.unended(self._connection, self.id, tree)]
             await revoke_all(self._connection, unended, terminate)
         return state
@@ -139,7 +138,7 @@ class Result(Explains, Generic[R_co]):
         if tree is None:
             return False
         again = await members.to_do_again(self._connection, self.id, tree)
-        prefix = member_ids.prefix_of(self.id, tree)
+        prefix = members.prefix_of(self.id, tree)
         return bool(await self._connection.run_script("resume", self.id, prefix, *again))
 
     async def reschedule(self, eta: datetime) -> bool:
@@ -179,7 +178,7 @@ class Result(Explains, Generic[R_co]):
         root = await while_away(lambda: members.root_of(connection, self.id))
         if root is None:
             raise ResultUnknown(f"no workflow {self.id!r}: nobody has seen this id, or its result has ended")
-        prefix = member_ids.prefix_of(self.id, root)
+        prefix = members.prefix_of(self.id, root)
         given: set[str] = set()
         async for messages in heard(connection, connection.key.ENDS + self.id, self.id):
             look = partial(members.newly_ended, connection, self.id, messages, given)

@@ -17,7 +17,7 @@ from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, as_stored, chec
 from ..tasks.current import running_job
 from ..tasks.parameters import ANNOTATED
 from ..values import sendable
-from ..workflows import member_ids
+from ..workflows import members
 from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.names import name_of
 from ..workflows.stored_tree import from_dict
@@ -75,7 +75,7 @@ def _call_of(
         check_arguments(node)
     stored = settled(_with_headers_below(node), known)
     if job_id:
-        stored[member_ids.SEPARATOR] = member_ids.GIVEN
+        stored[members.SEPARATOR] = members.GIVEN
     tree = encoding.dumps(stored, encoding.WRAPPED)
     if len(tree) > LARGE_LIMIT:
         raise sendable.too_large("the workflow takes", len(tree), LARGE_LIMIT)
@@ -126,7 +126,7 @@ class Caller:
 
     @classmethod
     def of(cls, workflow: str, tree: Mapping[str, Any], headers: Mapping[str, str]) -> Self:
-        return cls(workflow, member_ids.prefix_of(workflow, tree), read_settled(tree), headers)
+        return cls(workflow, members.prefix_of(workflow, tree), read_settled(tree), headers)
 
 
 def member_call(connection: Store, signature: Signature, caller: Caller, place: str) -> Call:
@@ -148,7 +148,7 @@ def calls_that_follow(
 
     def made(number: int, tree: Any) -> Call:
         node = from_dict(tree).clone(args)
-        own_id = member_ids.callback_id(job_id, mark, number)
+        own_id = members.callback_id(job_id, mark, number)
         options = as_stored(node.options) if isinstance(node, Signature) else {}
         return _call_of(connection, node, _inheriting(headers, options), read_settled(tree), own_id, LARGE_LIMIT)
 
@@ -175,7 +175,7 @@ def _with_headers_below(node: Node, above: Mapping[str, str] = MappingProxyType(
 
 def refuse_reserved_id(job_id: str) -> None:
     """WrongValue for a given id that a member of a workflow, or a callback, may have."""
-    if member_ids.is_reserved(job_id):
+    if members.is_reserved(job_id):
         raise WrongValue(
             f"task_id={job_id!r:.80}: ids that end in '::' and a number belong to members of workflows and to "
             "callbacks; write ':' and the number, for example"

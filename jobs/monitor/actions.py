@@ -14,7 +14,7 @@ from ..store.stored_values import chunked, number
 from ..tasks.call_options import inherited, stored_headers
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
-from ..values.must_await import awaited
+from ..values.calls import awaited
 from ..workflows.canvas import Signature
 from .search import row_of
 from .waiting_list import Purge, is_plain, waiting

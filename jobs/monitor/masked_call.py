@@ -13,7 +13,7 @@ from ..tasks.call_options import stored_headers
 from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
 from ..tasks.masking import MOST, REST, Mark, call_text, masked, without_secrets
 from ..values.short_text import text
-from ..workflows import member_ids
+from ..workflows import members
 from ..workflows.stored_tree import along
 
 LINE_CHARS = 120
@@ -82,7 +82,7 @@ async def call_of(connection: JobsRedis, job_id: str, parent: str | None = None,
     key, known = connection.key, await known_tasks(connection)
     if parent is None:
         parent = stored_text(await connection.hget(key.RECORD + job_id, "parent"))  # type: ignore[misc]
-    path = member_ids.place_in(parent, job_id)
+    path = members.place_in(parent, job_id)
     async with connection.pipeline(transaction=False) as pipe:
         pipe.getrange(key.JOB + job_id, 0, MAX_CALL_BYTES - 1)
         pipe.getrange(key.RESULT + job_id, 0, MAX_CALL_BYTES - 1)

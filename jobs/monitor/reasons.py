@@ -13,7 +13,7 @@ from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, moment_of, text
 from ..values.short_text import count, time_text
-from ..workflows import member_ids, members
+from ..workflows import members
 from ..workflows.stored_tree import Tree, kind_of, read
 from .audit_log import pauses
 from .job_row import JobRow
@@ -139,7 +139,7 @@ async def _not_enqueued(connection: JobsRedis, job_id: str) -> Reason:
     if await Result(workflow, connection).ready():
         return Reason("ended", f"it was never called: its workflow {workflow} has ended")
     tree = read(stored)
-    prefix = member_ids.prefix_of(workflow, tree)
+    prefix = members.prefix_of(workflow, tree)
     before, forgives = _before(tree, path)
     states = [state for state, *_ in await members.rows_of(connection, workflow, prefix, before)]
     if not forgives and {"FAILURE", "REVOKED"} & {*states}:

@@ -8,7 +8,7 @@ from typing import Literal
 from ..client.connection import JobsRedis
 from ..store.store import now, now_ms
 from ..store.stored_values import text
-from ..values.must_await import awaited
+from ..values.calls import awaited
 from .job_row import START, JobRow, step_along
 from .search import rows_of
 from .search_indexes import SearchIndex

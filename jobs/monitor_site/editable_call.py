@@ -16,7 +16,7 @@ from ..tasks.call_options import inherited, stored_headers
 from ..tasks.declarations import known_tasks, secrets_by
 from ..tasks.masking import MOST, Mark, Secrets, masked
 from ..values import checks
-from ..workflows import member_ids
+from ..workflows import members
 from ..workflows.canvas import Signature
 from .doubtful_values import doubt
 from .edited_arguments import TEXT_CHARS, as_json, merged, read
@@ -146,7 +146,7 @@ async def call_of_job(connection: JobsRedis, job_id: str) -> EditableCall:
         raise NotRetried(f"job {job_id} is a workflow: edit one of its steps, or retry it")
     stored = await connection.get(key.JOB + job_id) or await connection.get(key.RESULT + job_id)
     if not stored and row.parent:
-        entry = await connection.hget(key.JOURNAL + row.parent, member_ids.place_in(row.parent, job_id))  # type: ignore[misc]
+        entry = await connection.hget(key.JOURNAL + row.parent, members.place_in(row.parent, job_id))  # type: ignore[misc]
         stored = (entry or b"")[1:]
     try:
         call = connection.loads(stored or b"")

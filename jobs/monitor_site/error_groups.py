@@ -11,7 +11,7 @@ from ..store import keys
 from ..store.store import now_ms
 from ..store.stored_values import read_as, text, whole
 from ..values import checks
-from ..values.must_await import awaited
+from ..values.calls import awaited
 from .query import Term, parse
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -9,7 +9,7 @@ from ..errors import EncodingError
 from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, text
-from ..workflows import member_ids, members
+from ..workflows import members
 from ..workflows.names import name_of
 from .workflow_steps import steps_of
 from .workflow_times import Timeline
@@ -29,7 +29,7 @@ async def timeline(connection: JobsRedis, workflow_id: str) -> Timeline | None:
     own, parked, queue, log, *times = record
     called, due, ended = map(moment, times)
     has_ended = text(own) in TERMINAL or not called  # a record is forgotten only after the end
-    root = await steps_of(connection, workflow_id, member_ids.prefix_of(workflow_id, tree), tree, has_ended)
+    root = await steps_of(connection, workflow_id, members.prefix_of(workflow_id, tree), tree, has_ended)
     state = "STARTED" if parked else text(own) or ("PENDING" if called else root.state)
     at = (ended or root.ended) if has_ended else await now(connection)
     pauses = _pauses(log or b"", due)

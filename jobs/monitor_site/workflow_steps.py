@@ -51,7 +51,7 @@ class Step:
 
 
 async def steps_of(connection: JobsRedis, workflow: str, prefix: str, tree: Tree, has_ended: bool) -> Step:
-    """The steps of a stored tree as they are now. *prefix*: of the ids of members, see member_ids."""
+    """The steps of a stored tree as they are now. *prefix*: of the ids of members, see members."""
     tasks = list[Step]()
     root = _step(Step("", kind_of(tree), tree), tasks)
     for step in tasks:

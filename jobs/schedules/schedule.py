@@ -15,7 +15,7 @@ from ..errors import SettingsMistake
 from ..tasks import registry
 from ..tasks.registry import RegisteredTask
 from ..values import checks
-from ..values.wrong_calls import explained
+from ..values.calls import explained
 from . import cron
 from .cron import Field
 

@@ -8,7 +8,7 @@ from ..store import keys
 from ..store.store import Store, now_ms
 from ..store.stored_values import moment, moment_of, read_as, text, texts, whole
 from ..values import checks
-from ..values.must_await import awaited
+from ..values.calls import awaited
 
 
 @dataclass(frozen=True)

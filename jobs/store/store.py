@@ -14,7 +14,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from .. import encoding
 from ..values import sendable
-from ..values.must_await import all_awaited
+from ..values.calls import all_awaited
 from . import default
 from .call import Call, Sender
 from .keys import Keys

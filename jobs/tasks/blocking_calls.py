@@ -15,8 +15,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
-from ..values.must_await import running
-from ..values.wrong_calls import Explains, all_explained
+from ..values.calls import Explains, all_explained, running
 from .call_options import CallOptions, ManyOptions
 
 P = ParamSpec("P")

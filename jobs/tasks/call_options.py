@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ..errors import WrongValue
 from ..values import checks
-from ..values.wrong_calls import other_names
+from ..values.calls import other_names
 
 Exceptions = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or some in a tuple, list or set."""

@@ -14,8 +14,7 @@ from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from ..store.stored_values import moment
 from ..values import checks
-from ..values.must_await import all_awaited, running
-from ..values.wrong_calls import Explains, explained
+from ..values.calls import Explains, all_awaited, explained, running
 from .blocking_calls import BlockingJob
 from .registry import RegisteredTask
 

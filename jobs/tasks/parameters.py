@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any, Optional, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import DoesNotFit, SettingsMistake
+from ..values.calls import other_names
 from ..values.shapes.annotations import Shapes
 from ..values.shapes.shape import Misfit, Shape, Way
-from ..values.wrong_calls import other_names
 from .call_options import OPTIONS, advice
 
 ANNOTATED: set[str] = set()  # The tasks of this process that have such annotations, by all their names.

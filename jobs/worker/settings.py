@@ -17,7 +17,7 @@ from ..errors import SettingsMistake
 from ..schedules.schedule import Schedule, crontab
 from ..store import keys
 from ..store.redis_url import RedisURL
-from ..values.wrong_calls import explained
+from ..values.calls import explained
 from . import arq_options
 from .builtin_tasks import bulk_run, map_items, starmap_items
 from .log_setup import log_config

@@ -17,7 +17,7 @@ from ..client.middleware import Around, AroundMiddleware, Middleware, check_midd
 from ..errors import SettingsMistake
 from ..store import keys
 from ..values import checks
-from ..values.wrong_calls import other_names
+from ..values.calls import other_names
 
 
 def _makes_managers(function: Callable[..., Any]) -> bool:

@@ -16,7 +16,7 @@ from ..store import default
 from ..tasks import registry
 from ..tasks.call_options import merged
 from ..values import checks
-from ..values.must_await import all_awaited
+from ..values.calls import all_awaited
 from ..values.short_text import text
 from .gathering import gather
 from .node import OF_THE_JOB, OF_THE_NODE, Partial, nodes_of

@@ -1,8 +1,15 @@
-"""The members of a stored workflow: their paths, which of them have ended and how; and how an evaluation ends."""
+"""The members of a stored workflow: their ids and paths, which have ended and how; and how an evaluation ends.
+
+The id of a job that another one calls, a member or a callback, is the id of its caller, a separator and a place:
+`nightly::0.2`, `order:42::-1.0`. No call may be given an id that ends in `::` and a place, so none of these ids is that
+of another job. Where the workflow was given no id (its own is random), or an earlier release has stored it, the
+separator is a single `:`.
+"""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import msgpack
 
@@ -10,9 +17,33 @@ from .. import encoding
 from ..errors import RemoteError, TaskRevoked
 from ..store.store import Store
 from ..store.stored_values import chunked, text
-from . import member_ids
 from .canvas import LINK_ERROR, Path
 from .stored_tree import Tree, along, kind_of, read
+
+GIVEN: Final = "::"  # The separator below a given id, and before the place of a callback.
+MADE: Final = ":"
+SEPARATOR: Final = "separator"  # Where the root of a stored tree says which one it is; MADE where it does not.
+
+_RESERVED = re.compile(r"::(-|-?[0-9]+(\.-?[0-9]+)*)\Z")
+
+
+def prefix_of(workflow: str, tree: Mapping[str, Any]) -> str:
+    """What the ids of a workflow's members begin with. *tree*: its root, as it is stored."""
+    return f"{workflow}{tree.get(SEPARATOR, MADE)}"
+
+
+def callback_id(job_id: str, mark: int, number: int) -> str:
+    """The id of a callback of a job that is no node of a workflow; *mark*: LINK or LINK_ERROR."""
+    return f"{job_id}{GIVEN}{mark}.{number}"
+
+
+def is_reserved(job_id: str) -> bool:
+    """Is it an id that only a member or a callback can have?"""
+    return GIVEN in job_id and _RESERVED.search(job_id) is not None
+
+
+def place_in(workflow: str, job_id: str) -> str:
+    return job_id.removeprefix(workflow).lstrip(":")
 
 
 class Parked(Exception):
@@ -92,7 +123,7 @@ async def root_of(connection: Store, workflow: str) -> Tree | None:
 async def children_of(connection: Store, job_id: str) -> list[str]:
     """The ids of a workflow's members, in the order of its tree; of a single job, those of the callbacks of its end."""
     if (tree := await tree_of(connection, job_id)) is not None:
-        prefix = member_ids.prefix_of(job_id, tree)
+        prefix = prefix_of(job_id, tree)
         return [f"{prefix}{place}" for place in places_of(tree)]
     packed: bytes | None = await connection.hget(connection.key.RECORD + job_id, "children")  # type: ignore[misc]
     try:
@@ -103,11 +134,11 @@ async def children_of(connection: Store, job_id: str) -> list[str]:
 
 async def member_of(connection: Store, job_id: str) -> tuple[str, str, bytes] | None:
     """The workflow with a member of this id, called or not, the member's place, and the stored tree."""
-    for separator in (member_ids.GIVEN, member_ids.MADE):
+    for separator in (GIVEN, MADE):
         workflow, _, place = job_id.rpartition(separator)
         stored: bytes | None = await connection.get(connection.key.TREE + workflow) if workflow else None
         nodes = along(stored, place) if stored else None
-        if stored and nodes and "task" in nodes[-1] and job_id == member_ids.prefix_of(workflow, nodes[0]) + place:
+        if stored and nodes and "task" in nodes[-1] and job_id == prefix_of(workflow, nodes[0]) + place:
             return workflow, place, stored
     return None
 

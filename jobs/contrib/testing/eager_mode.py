@@ -23,8 +23,7 @@ from ...store.scripts import Name
 from ...store.store import NEW, TAKEN
 from ...tasks import registry
 from ...tasks.current import Request
-from ...values.must_await import all_awaited
-from ...values.wrong_calls import explained
+from ...values.calls import all_awaited, explained
 from ...worker.execution.claimed_job import FAILURE, REVOKED, SUCCESS, ClaimedJob, HeldJob, Outcome
 from ...worker.execution.outcome_encoding import OutcomeEncoder
 from ...worker.execution.runnables import Hooks, TaskRunnable, decode_call

@@ -14,7 +14,7 @@ from ...store import default
 from ...store.keys import NO_PREFIX, Keys
 from ...store.store import Store
 from ...store.stored_values import moment_of
-from ...values.must_await import awaited
+from ...values.calls import awaited
 from ...worker.execution.runnables import decode_call
 from ...workflows.canvas import Signature
 

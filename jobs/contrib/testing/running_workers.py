@@ -20,7 +20,7 @@ from ...store import default
 from ...store.keys import LAST_MS
 from ...store.redis_url import POOL_OPTIONS, RedisURL
 from ...store.stored_values import moment_of, whole_ms
-from ...values.must_await import all_awaited
+from ...values.calls import all_awaited
 from ...worker import Worker
 from ...worker.arq_options import OF_THE_CONNECTION, TaskFunction
 from ...worker.settings import worker_settings

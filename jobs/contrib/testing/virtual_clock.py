@@ -9,7 +9,7 @@ from ...errors import QuarqError, WrongValue
 from ...store.keys import LAST_MS
 from ...store.stored_values import moment_of
 from ...values import checks
-from ...values.must_await import all_awaited
+from ...values.calls import all_awaited
 from .running_workers import Workers
 
 

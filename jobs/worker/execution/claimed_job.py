@@ -16,7 +16,7 @@ from ...store.stored_values import moment_of
 from ...tasks.call_options import check_headers
 from ...tasks.current import CurrentJob, Request
 from ...tasks.registry import RegisteredTask
-from ...values.wrong_calls import other_names
+from ...values.calls import other_names
 from .slots import Slot
 
 STARTED = "STARTED"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jobs import Result, chord, encoding, group, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import JobRow, Wanted, find, matching
-from jobs.monitor.search_text import Needle
+from jobs.monitor.wanted import Needle
 from jobs.monitor_site import count, parse
 from jobs.store import keys
 from jobs.store.keys import Keys

@@ -24,8 +24,8 @@ from jobs.errors import NotAwaited, SettingsMistake, TaskRevoked
 from jobs.monitor import actions
 from jobs.tasks import registry
 from jobs.testing import eager
-from jobs.values import must_await
-from jobs.values.must_await import Awaited
+from jobs.values import calls
+from jobs.values.calls import Awaited
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
 from tests.registered_tasks import forget
@@ -193,7 +193,7 @@ def test_no_call_of_the_library_can_be_lost_so() -> None:
     found = dict(public_coroutine_functions())
 
     assert len(found) > 40
-    connections = [f"{cls}.{name}" for cls in ("JobsRedis", "EagerRedis") for name in must_await.INNER]
+    connections = [f"{cls}.{name}" for cls in ("JobsRedis", "EagerRedis") for name in calls.INNER]
     called_by_us = {"Task.run", "Middleware.send", "Middleware.run", "cancel_until_ended.cancel_until_ended"}
     internal = {*called_by_us, *connections} & found.keys()
     assert {name for name, member in found.items() if not isinstance(member, Awaited)} == internal

@@ -1,18 +1,56 @@
-"""Calls that must be awaited, where nothing can await them: in the thread or the process of a plain `def` task."""
+"""Calls of ours that would go wrong, in which the error says what to write instead: calls that a function does not
+take, attributes that are not there, and in the thread or the process of a plain `def` task what must be awaited."""
 
 import asyncio
 import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
+from importlib import import_module
 from types import MethodType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import NotAwaited
-from .wrong_calls import other_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
+
+
+def other_names() -> Any:
+    """The names of Celery and arq that have no place here: imported when somebody has written one."""
+    return import_module("..contrib.other_names", __package__)
+
+
+def explained(function: F) -> F:
+    """Have a wrong call of a function of ours say what to write instead."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            other_names().refuse_wrong_call(function, args, kwargs)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def all_explained(cls: C) -> C:
+    """The same for each public method of a class, and for making one."""
+    for name, member in list(vars(cls).items()):
+        if inspect.isfunction(member) and (name == "__init__" or not name.startswith("_")):
+            setattr(cls, name, explained(member))
+    return cls
+
+
+class Explains:
+    """An object whose missing attributes are explained."""
+
+    if not TYPE_CHECKING:  # a type checker knows what is missing
+
+        def __getattr__(self, name: str) -> Any:
+            raise other_names().no_attribute(self, name)
+
 
 running: ContextVar[Any] = ContextVar("jobs_current_job")  # The job whose code runs here, a CurrentJob.
 plain_task: ContextVar[str] = ContextVar("jobs_plain_task")  # The `def` task that this thread or process runs.
