@@ -10,12 +10,10 @@ from ..values import checks
 from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
 from .control import call_command, control_command, move_command, purge_command, retry_command
-from .events import events_command
 from .findings import errors_command, jobs_command, queues_command, tasks_command, versions_command
 from .frame import USAGE, Target
-from .inspect import inspect_command, schedules_command, status_command
-from .result import result_command, why_command
-from .serving import monitor_command, worker_command
+from .inspect import inspect_command, result_command, schedules_command, status_command, why_command
+from .serving import events_command, monitor_command, worker_command
 from .workflows import workflows_command
 
 COMMANDS = [

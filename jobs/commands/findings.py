@@ -6,8 +6,7 @@ import click
 
 from .. import monitor, monitor_site
 from ..values.short_text import count, duration_text, time_text
-from .frame import Answer, Context, command_body
-from .values import limit_option, local_zone
+from .frame import Answer, Context, command_body, limit_option, local_zone
 
 PATIENCE_S = 10.0
 

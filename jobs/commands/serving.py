@@ -1,11 +1,41 @@
-"""`worker` and `monitor`, which serve until Ctrl-C: worker processes, started again if they die; and the pages."""
+"""`events`, `worker` and `monitor`, until Ctrl-C: what happens, as it happens; worker processes, started again if they
+die; and the pages."""
 
 import asyncio
+import contextlib
+import json
+import os
+import sys
+from dataclasses import asdict
 from importlib import import_module
 
 import click
 
-from .frame import Target, errors_as_sentences
+from ..monitor import events
+from ..values.untrusted_text import printable_json
+from .frame import Context, Target, command_body, errors_as_sentences
+
+
+@click.command("events")
+@command_body
+async def events_command(context: Context) -> None:
+    """What happens from now on, one JSON object a line: jobs that come to a state, workers that come and go.
+
+    Until Ctrl-C, or -t seconds; -d: only what these workers do.
+    """
+    with contextlib.suppress(asyncio.CancelledError, TimeoutError):  # Ctrl-C cancels, and is no error
+        async with asyncio.timeout(context.timeout_s), contextlib.aclosing(events(context.redis)) as happens:
+            async for event in happens:
+                actor = event.id if event.kind == "worker" else event.worker
+                if context.destination and actor not in context.destination:
+                    continue
+                fields = {name: value for name, value in asdict(event).items() if value != ""}
+                line = json.dumps(fields | {"at": event.at.isoformat()}, ensure_ascii=False)
+                try:
+                    click.echo(printable_json(line))
+                except BrokenPipeError:  # `events | head`: nobody reads any more
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                    break
 
 
 @click.command("worker")

@@ -7,8 +7,7 @@ import click
 
 from ..monitor_site import NOT_CALLED, every, timeline, times_of, tree_lines, workflows
 from ..values.short_text import count
-from .frame import Answer, Context, command_body
-from .values import limit_option
+from .frame import Answer, Context, command_body, limit_option
 
 
 @click.command("workflows")
