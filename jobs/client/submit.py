@@ -19,8 +19,7 @@ from ..tasks.parameters import ANNOTATED
 from ..values import sendable
 from ..workflows import members
 from ..workflows.canvas import Node, Signature, Workflow
-from ..workflows.names import name_of
-from ..workflows.stored_tree import from_dict
+from ..workflows.stored_tree import from_dict, name_of
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 from .plain_data import plain_callbacks, with_plain_data
 

@@ -14,13 +14,12 @@ from .counters import Count, totals
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
 from .masked_call import MaskedCall, call_of, unfinished_calls
-from .queue_list import QueueInfo, queues, queues_named
+from .queue_list import Purge, QueueInfo, lapsed, purgeable, queues, queues_named, waiting
 from .reasons import Reason, why
 from .redis_info import Broker, broker
 from .search import Page, find, matching, rows_of, running
 from .search_indexes import queue_names
 from .states import Situation, situation
-from .waiting_list import Purge, lapsed, purgeable, waiting
 from .wanted import Wanted
 from .worker_list import WorkerInfo
 from .worker_list import online as workers

@@ -16,8 +16,8 @@ from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.calls import awaited
 from ..workflows.canvas import Signature
+from .queue_list import Purge, is_plain, waiting
 from .search import row_of
-from .waiting_list import Purge, is_plain, waiting
 
 PURGED_AT_ONCE = 500
 

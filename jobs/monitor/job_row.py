@@ -25,7 +25,7 @@ SHOWN, SEARCHED = 4096, 65536  # Bytes of a call that are read, and for a search
 class JobRow(JobRecord):
     args: str  # In one line, without secrets; '' also where nothing is kept of them.
     error: str  # Of one that failed, was revoked or waits for its retry: the first line of why.
-    name: str  # Of a workflow, made of its tree: see names.py; '' where an earlier release has stored it.
+    name: str  # Of a workflow, made of its tree: see stored_tree.py; '' where an earlier release has stored it.
     kind: str  # workflow, member (of one), retry (it waits for one); or '' for a plain call.
     parent: str  # The workflow that it is a member of.
     hold: str = ""

@@ -10,7 +10,7 @@ from ..store.notifications import TERMINAL
 from ..store.store import now
 from ..store.stored_values import moment, text
 from ..workflows import members
-from ..workflows.names import name_of
+from ..workflows.stored_tree import name_of
 from .workflow_steps import steps_of
 from .workflow_times import Timeline
 

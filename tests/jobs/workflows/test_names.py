@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs import chain, chord, group, signature
 from jobs.workflows.canvas import Node
-from jobs.workflows.names import NAME_CHARS, name_of
+from jobs.workflows.stored_tree import NAME_CHARS, name_of
 
 extract, transform, load = signature("etl.extract"), signature("etl.transform"), signature("etl.load")
 many = group([extract] * 3_000)
