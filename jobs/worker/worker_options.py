@@ -180,9 +180,7 @@ CHECKS: Final[Mapping[str, checks.Check]] = {
     "tasks": checks.list_of(_TASK, "tasks"),
     "functions": checks.list_of(_of_arq, "functions"),
     "cron_jobs": checks.list_of(_SCHEDULE, "schedules"),
-    "queues": checks.narrowed(
-        checks.names, lambda given: 0 < len({*given}) == len(given), "a list of names, each once"
-    ),
+    "queues": _QUEUES,
 }
 
 

@@ -31,6 +31,7 @@ from ..orchestrator import PARKED_S
 from .claimed_job import FAILURE, PARKED, RETRY, UNKNOWN, CallData, ClaimedJob, HeldJob, JobOnWorker, Outcome, revoked
 from .job_log import REASON_CHARS
 
+T = TypeVar("T")
 logger = logging.getLogger("arq.worker.jobs")
 
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
@@ -63,9 +64,6 @@ async def call_hook(hook: Callable[..., Any], task: str, *args: Any) -> None:
         logger.exception("%s: the hook %s failed", task, getattr(hook, "__qualname__", hook))
 
 
-T = TypeVar("T")
-
-logger = logging.getLogger("arq.worker.jobs")
 declare_exception(arq.worker.Retry, arq.worker.RetryJob)  # They come back as they are.
 
 CRASHES = 2  # How often a job whose own process dies is run again, at once; each time is one of its retries.
