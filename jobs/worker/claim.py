@@ -118,19 +118,11 @@ class Claimer:
 def _claimed(row: list[Any], token: str, now: float, received: int) -> ClaimedJob:
     job_id, queue, payload, attempts, due, enqueued, *rest = row
     ids = job_id.decode(), queue.decode()
-    job = ClaimedJob(*ids, payload, token, now, attempts, _number(due), _number(enqueued), received)
+    job = ClaimedJob(*ids, payload, token, now, attempts, whole_ms(due), whole_ms(enqueued), received)
     if rest:
         job.verdict = rest[0].decode()
-        job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member = map(_number, rest[1:])
+        job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member = map(whole_ms, rest[1:])
     return job
-
-
-def _number(text: bytes | int) -> int:
-    """A number. Times that an earlier release stored may be anything."""
-    try:
-        return int(text or 0)
-    except ValueError:
-        return whole_ms(text)
 
 
 @dataclass(eq=False)
