@@ -7,7 +7,7 @@ from ..errors import SettingsMistake, WrongValue
 from ..values import checks
 
 _RATE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:/\s*([smh])\s*)?", re.ASCII)
-_WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+WINDOWS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 FASTEST, SLOWEST_S = 1e9, 366 * 86_400  # Starts a second, and seconds from one to the next, that a limit may ask for.
 
 
@@ -24,17 +24,7 @@ def stored_rate(text: str | float | Decimal | None) -> str:
         raise SettingsMistake(f'{mistake}write a number (a second), "10/s", "5/m" or "100/h"') from None
     if count == 0:
         raise SettingsMistake(f"{mistake}nothing would ever run; None is no limit")
-    window_ms = _WINDOWS_MS[match[2] or "s" if match else "s"]
+    window_ms = WINDOWS_MS[match[2] or "s" if match else "s"]
     if not 1_000 / FASTEST <= window_ms / count <= SLOWEST_S * 1_000:
         raise SettingsMistake(f"{mistake}give a rate between one a year and {FASTEST:,.0f} a second")
     return f"{count:.12f}".rstrip("0").rstrip(".") + f" {window_ms}"  # a plain decimal, never 1e+06
-
-
-def rate_text(stored: str) -> str:
-    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit, and what scripts take for none."""
-    found = re.fullmatch(r"([0-9.e+-]{1,40}) ([0-9]{1,18})", stored)
-    if found is None:
-        return ""
-    window = int(found[2])
-    unit = next((unit for unit, ms in _WINDOWS_MS.items() if ms == window), f"{window / 1000:g}s")
-    return f"{found[1]}/{unit}"
