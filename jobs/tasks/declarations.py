@@ -20,10 +20,8 @@ class KnownTask:
     expires: float | None = None  # Seconds from each call; None: never.
 
     def packed(self) -> str:
-        own = self.secrets
-        secrets = {"rest": own.rest, "places": own.places, "names": own.names}
-        takes = {"parameters": own.parameters, "by_name": own.by_name}
-        return json.dumps({"queue": self.queue, **secrets, **takes, "expires": self.expires}, ensure_ascii=False)
+        about = {"queue": self.queue, **vars(self.secrets), "expires": self.expires}
+        return json.dumps(about, ensure_ascii=False)
 
 
 KnownTasks: TypeAlias = Mapping[str, KnownTask]
