@@ -1,5 +1,6 @@
 """What operators do to jobs, queues, tasks and workers. None of it is in the audit by itself: see `noted`."""
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown
 from ..store.call import LARGE_LIMIT, Call
 from ..store.store import TAKEN, now
-from ..store.stored_values import chunked, number
+from ..store.stored_values import chunked
 from ..tasks.call_options import inherited, stored_headers
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
@@ -120,9 +121,8 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
 
 def numbered(job_id: str) -> tuple[str, int]:
     """The job that `<id>~n` runs again, and n; of one that runs none again, its id and 1."""
-    original, _, word = job_id.rpartition("~")
-    n = number(word, 9)
-    return (original, n) if original and n is not None and n > 1 else (job_id, 1)
+    found = re.fullmatch("(.+)~([0-9]{1,9})", job_id, re.DOTALL)
+    return (found[1], int(found[2])) if found and int(found[2]) > 1 else (job_id, 1)
 
 
 def next_id(job_id: str) -> str:

@@ -1,5 +1,6 @@
 """Who did what: the last 10,000 actions of people, in a stream."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import TypeVar
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, WrongValue
 from ..store import keys
-from ..store.stored_values import moment_of, number, read_as, text
+from ..store.stored_values import moment_of, read_as, text
 from ..values.short_text import cut
 from .search import Page
 
@@ -61,8 +62,7 @@ async def audit(
 ) -> Page[AuditEntry]:
     """The entries, the newest first; only those of a *target*, or by somebody, among LOOKED_AT for each page.
     WrongValue for a cursor that cannot be."""
-    ms, _, sequence = cursor.partition("-")
-    if cursor and (number(ms) is None or number(sequence) is None):
+    if not re.fullmatch("|[0-9]{1,18}-[0-9]{1,18}", cursor):
         raise WrongValue(f"cursor={cursor!r:.80}: take it from the page before")
     newest = f"({cursor}" if cursor else "+"
     most = LOOKED_AT if target or who else limit

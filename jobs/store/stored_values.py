@@ -65,11 +65,6 @@ _READERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def number(word: str, digits: int = 18) -> int | None:
-    """The whole number that *word* is, in ASCII, with *digits* digits at most; None if it is none."""
-    return int(word) if word.isascii() and word.isdecimal() and len(word) <= digits else None
-
-
 def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
     """The items, *size* at a time: one script, or one command, keeps Redis for a few milliseconds only."""
     for first in range(0, len(items), size):
