@@ -17,7 +17,7 @@ from ..client.middleware import Middleware
 from ..client.submit import WORKFLOW_TASKS
 from ..schedules.schedule import Schedule
 from ..tasks import registry
-from .execution.runnables import ArqRunnable, Runnable, TaskRunnable
+from .execution.runnables import Runnable, TaskRunnable
 
 OF_THE_CONNECTION: Final = ("job_serializer", "job_deserializer", "expires_extra_ms", "middleware")
 """Options that the worker's connection takes, which is `ctx["redis"]`."""
@@ -55,7 +55,7 @@ def runnables(
             if isinstance(task := registry.lookup(function.task), Task):
                 yield function.task, _of_task(task, middleware, given)
         else:
-            yield name, ArqRunnable(function, worker)
+            yield name, import_module("..contrib.arq_functions", __package__).ArqRunnable(function, worker)
 
 
 def _of_task(task: Task[Any, Any], middleware: Sequence[Middleware], given: Mapping[str, Any]) -> TaskRunnable:

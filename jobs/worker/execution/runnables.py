@@ -1,6 +1,5 @@
 """What a worker can run: our tasks, and arq's functions unchanged, which answer the same questions; and hooks."""
 
-import asyncio
 import contextlib
 import inspect
 import logging
@@ -8,13 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol
 
 import arq.worker
 import msgpack
-from arq.cron import CronJob
 from arq.jobs import DeserializationError
-from arq.worker import JobExecutionFailed, RetryJob
+from arq.worker import RetryJob
 
 from ... import encoding
 from ...client.decorator import Task
@@ -22,7 +20,7 @@ from ...client.middleware import Middleware, Run, steps_of, through
 from ...errors import DoesNotFit, EncodingError, MaxRetriesExceeded, Retry, WorkerLost
 from ...tasks.call_options import stored_headers
 from ...tasks.current import CurrentJob, Request
-from ...tasks.masking import secrets_of
+from ...tasks.masking import Secrets, secrets_of
 from ...tasks.parameters import Annotations
 from ...values.exceptions import declare_exception
 from ...values.short_text import said, text
@@ -31,7 +29,6 @@ from ..orchestrator import PARKED_S
 from .claimed_job import FAILURE, PARKED, RETRY, UNKNOWN, CallData, ClaimedJob, HeldJob, JobOnWorker, Outcome, revoked
 from .job_log import REASON_CHARS
 
-T = TypeVar("T")
 logger = logging.getLogger("arq.worker.jobs")
 
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
@@ -68,10 +65,21 @@ declare_exception(arq.worker.Retry, arq.worker.RetryJob)  # They come back as th
 
 CRASHES = 2  # How often a job whose own process dies is run again, at once; each time is one of its retries.
 
-Runnable: TypeAlias = "TaskRunnable | ArqRunnable"
-"""A registered function, as the run path sees it: `refuse` returns why a job must not be started, `run` runs the code,
-`judge` makes an outcome of its exception. `runs_again`: after a retry or a shutdown, see arq's `retry_jobs`.
-"""
+
+class Runnable(Protocol):
+    """A registered function, as the run path sees it: a task of ours, or of arq's (`contrib.arq_functions`). `refuse`
+    returns why a job must not be started, `run` runs the code, `judge` makes an outcome of its exception."""
+
+    runs_again: bool  # After a retry or a shutdown, see arq's `retry_jobs`.
+    keep_result_s: float | None
+    ignore_result: bool
+    queue: str
+    expires: float | None
+    secrets: Secrets
+
+    def refuse(self, job: ClaimedJob, call: CallData) -> BaseException | None: ...
+    async def run(self, held: HeldJob) -> Any: ...
+    def judge(self, error: BaseException, job: ClaimedJob) -> Outcome: ...
 
 
 class TaskRunnable:
@@ -170,7 +178,7 @@ class TaskRunnable:
         left = options.max_retries is None or job.retries < options.max_retries
         if isinstance(error, arq.worker.Retry | RetryJob):
             if left:  # as in a function of arq
-                return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, REASON_CHARS))
+                return Outcome(RETRY, error, delay_s=defer_s(error), why=text(error, REASON_CHARS))
             allowed = f"{job.retries} retries, {options.max_retries} are allowed"
             return Outcome(FAILURE, MaxRetriesExceeded(f"{self._task.name}[{job.id}]: {allowed}"))
         if left and options.retries_by_itself(error):
@@ -178,48 +186,7 @@ class TaskRunnable:
         return Outcome(FAILURE, error)
 
 
-class ArqRunnable:
-    """An arq function or cron job: `async def f(ctx, ...)`, with arq's `Retry`, `max_tries` and `job_timeout`."""
-
-    ignore_result = False
-    expires: float | None = None
-
-    def __init__(self, function: arq.worker.Function | CronJob, worker: arq.worker.Worker) -> None:
-        self._function = function
-        self.runs_again = worker.retry_jobs
-        self.queue: str = worker.pool.key.queue_name(worker.queue_name)  # type: ignore[attr-defined]  # a Store
-        self.secrets = secrets_of(function.coroutine, bound=True)
-        self._max_tries = _given(function.max_tries, worker.max_tries)
-        self._timeout_s = _given(function.timeout_s, worker.job_timeout_s)
-        forever = _given(function.keep_result_forever, worker.keep_result_forever)
-        keep_s = _given(function.keep_result_s, worker.keep_result_s)
-        self.keep_result_s: float | None = float("inf") if forever else keep_s
-
-    def refuse(self, job: ClaimedJob, call: CallData) -> BaseException | None:
-        tries = max(job.retries + 1, call.job_try or 0)
-        if tries > self._max_tries:
-            return JobExecutionFailed(f"max {self._max_tries} retries exceeded")
-        return None
-
-    async def run(self, held: HeldJob) -> Any:
-        call = held.rebuilt or held.call
-        # in no task of its own: SystemExit in that would end the loop
-        async with asyncio.timeout(self._timeout_s or None):
-            return await self._function.coroutine(held.ctx, *call.args, **call.kwargs)
-
-    def judge(self, error: BaseException, job: ClaimedJob) -> Outcome:
-        if self.runs_again and isinstance(error, arq.worker.Retry):
-            return Outcome(RETRY, error, delay_s=_defer_s(error), why=text(error, REASON_CHARS))
-        if self.runs_again and isinstance(error, RetryJob | asyncio.CancelledError):
-            return Outcome(RETRY, error, why="cancelled")
-        return Outcome(FAILURE, error)
-
-
-def _given(own: T | None, of_worker: T) -> T:
-    return of_worker if own is None else own
-
-
-def _defer_s(error: BaseException) -> float:
+def defer_s(error: BaseException) -> float:
     return (getattr(error, "defer_score", None) or 0) / 1000
 
 

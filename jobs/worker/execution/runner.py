@@ -20,7 +20,7 @@ from ...errors import TaskRevoked, UnknownTask, WorkerLost
 from ...tasks.declarations import KnownTask
 from . import job_log
 from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, HeldJob, Outcome, revoked
-from .runnables import ArqRunnable, Hooks, Runnable, call_hook, decode_call, inert_call
+from .runnables import Hooks, Runnable, TaskRunnable, call_hook, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
 """What a pickle begins with, and no call in msgpack; the last is one of ours, see contrib.pickled."""
@@ -119,7 +119,7 @@ class Runner:
         if function is None:
             unknown = UnknownTask(f"no worker knew the task {name!r} for {self.unknown_patience_s:g} s")
             return self._not_here(job, f"this worker does not know the task {name!r}", unknown)
-        if is_pickled and not isinstance(function, ArqRunnable):
+        if is_pickled and isinstance(function, TaskRunnable):
             why = (
                 f"{name} is a task: accept_pickle=True reads pickled jobs for functions=[...] alone: put it back there"
             )
