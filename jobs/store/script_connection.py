@@ -3,9 +3,8 @@
 import asyncio
 import builtins
 import contextlib
-import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -18,11 +17,7 @@ from .outage import is_away
 from .scripts import Name, script
 
 T = TypeVar("T")
-SCAN_AGAIN_S = 10  # Seconds without a scan for wrong types after one that found nothing: the key is not ours then.
-_looked = float("-inf")
 _NOT_YET = object()
-
-logger = logging.getLogger("jobs.wrong_type")
 
 
 class Wire(asyncio.Protocol):
@@ -159,25 +154,8 @@ class ScriptConnection:
 
     async def put_aside(self) -> bool:
         """Rename each key of ours that has another type to `jobs:aside:<key>`, for a week; True if there was one."""
-        global _looked
-        if time.monotonic() - _looked < SCAN_AGAIN_S:
-            return False
-        found: list[bytes] = []
-        types = sorted(self.key.types.items(), key=lambda one: -len(one[0]))
-        families = [word for family in types for word in family]
-        for pattern in map(self.key.beginning_with, (Keys.OURS, "arq:")):
-            cursor = b""
-            while cursor != b"0":
-                cursor, some = await self.run("aside", [cursor or "0", pattern, *families])
-                found += some
-        if found:
-            names = ", ".join(key.decode(errors="replace") for key in found[:10])
-            logger.error(
-                "%d keys were of another type than ours, and are kept as jobs:aside:...: %s", len(found), names
-            )
-        else:
-            _looked = time.monotonic()
-        return bool(found)
+        wrong_types = import_module("..contrib.wrong_types", __package__)
+        return await wrong_types.put_aside(self)  # type: ignore[no-any-return]
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -9,7 +9,7 @@ import pytest
 from quart import Quart
 from redis.asyncio import Redis
 
-from jobs.store import script_connection
+from jobs.contrib import wrong_types
 from jobs.store.keys import NO_PREFIX
 from tests.app.routes import furnish, has_fault
 from tests.app.visitor import Visitor
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(120)
 async def test_no_page_breaks(
     app: Quart, alice: Visitor, owner: Visitor, redis: Redis, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script_connection, "SCAN_AGAIN_S", 0)
+    monkeypatch.setattr(wrong_types, "SCAN_AGAIN_S", 0)
     routes = [route for route in await furnish(app) if route.method == "GET"]
     job = await app.extensions["redis"].enqueue_job("f", 1)
     await redis.sadd("jobs:queues", "=jobs:tasks", "=app:other", "default")

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from jobs import connect, every, group, monitor, worker_settings
 from jobs.client.connection import JobsRedis
-from jobs.store import script_connection
+from jobs.contrib import wrong_types
 from jobs.store.keys import NAMES, NO_PREFIX
 from tests.jobs.commands.conftest import run_command
 from tests.jobs.key_table import CHANNELS, table
@@ -40,7 +40,7 @@ def test_the_types_are_those_of_the_table() -> None:
 @pytest.fixture
 async def busy(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JobsRedis]:
     """A Redis where one of everything is, and a worker that goes on through all of it."""
-    monkeypatch.setattr(script_connection, "SCAN_AGAIN_S", 0)
+    monkeypatch.setattr(wrong_types, "SCAN_AGAIN_S", 0)
     async with connect(redis_url) as connection:
         settings = worker_settings(
             redis_url=redis_url, tasks=tasks.ALL, handle_signals=False, poll_delay=0.1, max_jobs=20,
@@ -105,7 +105,7 @@ async def test_a_call_that_was_refused_for_a_wrong_key_can_be_made_again_after_a
     call = partial(group(tasks.multiply.s(2, 3)).apply_async, task_id="once")
     settings = worker_settings(redis_url=redis_url, tasks=tasks.ALL, burst=True, handle_signals=False, poll_delay=0.1)
     await redis.set("jobs:workflows", "no sorted set")
-    monkeypatch.setattr(script_connection, "_looked", time.monotonic())  # no scan now: the key stays
+    monkeypatch.setattr(wrong_types, "_looked", time.monotonic())  # no scan now: the key stays
 
     async with connect(redis_url):
         with pytest.raises(ResponseError, match="WRONGTYPE"):

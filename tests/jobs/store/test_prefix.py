@@ -14,9 +14,10 @@ from redis.asyncio import Redis
 
 from jobs import every, group, monitor, task, worker_settings
 from jobs.client.connection import JobsRedis
+from jobs.contrib import wrong_types
 from jobs.errors import QuarqError
 from jobs.monitor.worker_list import online
-from jobs.store import default, script_connection
+from jobs.store import default
 from jobs.store.redis_url import POOL_OPTIONS, RedisURL
 from jobs.testing import enqueued
 from tests.jobs.key_table import CHANNELS, table
@@ -141,7 +142,7 @@ async def _kept_aside(client: JobsRedis) -> bool:
 async def test_every_key_and_channel_begins_with_the_prefix(
     prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script_connection, "SCAN_AGAIN_S", 0)
+    monkeypatch.setattr(wrong_types, "SCAN_AGAIN_S", 0)
     server = RedisServer(tmp_path, config={"notify-keyspace-events": "KA"}).start()
     try:
         async with Redis.from_url(server.url) as redis:
