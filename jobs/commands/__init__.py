@@ -1,6 +1,7 @@
 """The commands of `python -m jobs`: all with the same options and exit codes (see frame)."""
 
 import sys
+from importlib import import_module
 from typing import TextIO
 
 import click
@@ -9,18 +10,10 @@ from click.core import ParameterSource
 from ..values import checks
 from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
-from .control import call_command, control_command, move_command, purge_command, retry_command
-from .findings import errors_command, jobs_command, queues_command, tasks_command, versions_command
 from .frame import USAGE, Target
-from .inspect import inspect_command, result_command, schedules_command, status_command, why_command
-from .serving import events_command, monitor_command, worker_command
-from .workflows import workflows_command
 
-COMMANDS = [
-    status_command, jobs_command, inspect_command, result_command, why_command, call_command, purge_command,
-    control_command, retry_command, move_command, schedules_command, workflows_command, errors_command, events_command,
-    worker_command, monitor_command, queues_command, tasks_command, versions_command,
-]  # fmt: skip
+_MODULES = [import_module(f".{name}", __name__) for name in ("inspect", "findings", "control", "workflows", "serving")]
+COMMANDS = [one for module in _MODULES for one in vars(module).values() if isinstance(one, click.Command)]
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
