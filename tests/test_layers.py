@@ -248,7 +248,7 @@ def test_what_reads_pickle_is_imported_only_where_it_is_switched_on() -> None:
     ]
 
     assert len(importing) == 1
-    assert importing[0][0] == "jobs/worker/arq_options.py"
+    assert importing[0][0] == "jobs/worker/worker_options.py"
     assert importing[0][1] > 0  # inside the function that the option asks for
 
 

@@ -19,9 +19,8 @@ from .reasons import Reason, why
 from .redis_info import Broker, broker
 from .search import Page, find, matching, rows_of, running
 from .search_indexes import queue_names
-from .states import Situation, situation
 from .wanted import Wanted
-from .worker_list import WorkerInfo
+from .worker_list import Situation, WorkerInfo, situation
 from .worker_list import online as workers
 
 __all__ = [

@@ -19,8 +19,7 @@ from .audit_log import pauses
 from .job_row import JobRow
 from .search import row_of
 from .search_indexes import queue_names
-from .states import Situation, situation
-from .worker_list import WorkerInfo
+from .worker_list import Situation, WorkerInfo, situation
 
 ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
 

@@ -19,8 +19,8 @@ from ..store.stored_values import chunked, moment
 from ..tasks.declarations import known_tasks
 from .job_row import SHOWN, START, JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, ids_running, indexes_for
-from .states import with_reasons
 from .wanted import MEASURES, STATES, Needle, Wanted
+from .worker_list import with_reasons
 
 Row = TypeVar("Row")
 RECORDS_PER_STEP = 250  # How many records one script looks at, so that it keeps Redis for a few milliseconds only.

@@ -10,8 +10,8 @@ from ..schedules.schedule import Schedule
 from ..tasks import registry
 from ..tasks.registry import RegisteredTask
 from ..values.library_name import NAME
-from .arq_options import TaskFunction
 from .execution.job_log import TurnHandler
+from .worker_options import TaskFunction
 
 OF_WORKERS = ("arq.worker.jobs", "arq.worker", "arq")
 LOGGERS = (

@@ -18,12 +18,11 @@ from ..schedules.schedule import Schedule, crontab
 from ..store import keys
 from ..store.redis_url import RedisURL
 from ..values.calls import explained
-from . import arq_options
 from .builtin_tasks import bulk_run, map_items, starmap_items
 from .log_setup import log_config
 from .orchestrator import workflow
 from .worker import Worker
-from .worker_options import WorkerKeywords, WorkerOptions, checked
+from .worker_options import OF_THE_CONNECTION, WorkerKeywords, WorkerOptions, arq_format, as_functions, checked
 
 
 @explained
@@ -54,11 +53,11 @@ def worker_settings(
     key = keys.NO_PREFIX.queue_key(served[0])
     zone = given.get("timezone")
     schedules = [job.in_zone(zone) if zone and isinstance(job, crontab) else job for job in given["cron_jobs"]]
-    ours = arq_options.as_functions((*given.pop("tasks"), workflow, map_items, starmap_items, bulk_run))
+    ours = as_functions((*given.pop("tasks"), workflow, map_items, starmap_items, bulk_run))
     runs = [*ours, *given["functions"]]
     _refuse_namesakes(runs, schedules)
-    connection = {name: given[name] for name in arq_options.OF_THE_CONNECTION if name in given}
-    client = arq_options.arq_format().PicklingRedis if given.get("accept_pickle") else JobsRedis
+    connection = {name: given[name] for name in OF_THE_CONNECTION if name in given}
+    client = arq_format().PicklingRedis if given.get("accept_pickle") else JobsRedis
     attributes = {
         **{"max_jobs": 100, "poll_delay": 2, "job_completion_wait": 25, "health_check_interval": 10},
         **given,

@@ -27,7 +27,6 @@ from ..store.cancellation import cancel_until_ended, wait_at_most
 from ..store.outage import Outage
 from ..values.exceptions import declare_exception
 from . import log_setup
-from .arq_options import TaskFunction, arq_format, runnables
 from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.runnables import Hooks, called
@@ -35,7 +34,7 @@ from .execution.runner import runner_type
 from .presence import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
 from .scheduler import Scheduler
-from .worker_options import OWN_OPTIONS, WorkerOptions
+from .worker_options import OWN_OPTIONS, TaskFunction, WorkerOptions, arq_format, runnables
 
 logger = logging.getLogger("arq.worker.jobs")
 

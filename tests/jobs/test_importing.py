@@ -27,7 +27,7 @@ NEVER = [
 A_WORKER = """
 from arq.worker import create_worker
 from jobs import worker_settings
-from jobs.worker.arq_options import runnables
+from jobs.worker.worker_options import runnables
 
 dict(runnables(create_worker(worker_settings(redis_url="redis://localhost")), (), {}))
 """

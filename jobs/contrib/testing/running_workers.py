@@ -22,8 +22,8 @@ from ...store.redis_url import POOL_OPTIONS, RedisURL
 from ...store.stored_values import moment_of, whole_ms
 from ...values.calls import all_awaited
 from ...worker import Worker
-from ...worker.arq_options import OF_THE_CONNECTION, TaskFunction
 from ...worker.settings import worker_settings
+from ...worker.worker_options import OF_THE_CONNECTION, TaskFunction
 
 LOOKS, TURNS, PAUSE_S = 5, 20, 0.002
 """Idle is what LOOKS in a row find idle, each a round trip and TURNS of the loop. Between others there is a pause."""
