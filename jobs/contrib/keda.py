@@ -8,7 +8,7 @@ from .. import monitor
 from ..client.connection import JobsRedis
 from ..errors import WrongValue
 from ..values import checks
-from ..worker.presence import Statistics
+from ..worker.lease_renewer import Statistics
 from .port import Answer
 
 MOST_QUEUES = 20

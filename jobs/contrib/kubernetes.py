@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ..client.connection import JobsRedis
-from ..worker.presence import Statistics
+from ..worker.lease_renewer import Statistics
 from .port import Answer
 
 

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from .. import monitor
 from ..client.connection import JobsRedis
 from ..tasks.declarations import known_tasks
-from ..worker.presence import Statistics
+from ..worker.lease_renewer import Statistics
 from ..worker.process import memory_mb
 from .port import Answer
 

@@ -25,8 +25,7 @@ from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runnables import call_hook
 from .execution.runner import Runner
 from .execution.slots import THREADS, Slot, Slots
-from .lease_renewer import LeaseRenewer
-from .presence import Presence, Statistics
+from .lease_renewer import LeaseRenewer, Presence, Statistics
 from .process import VERSION
 from .recorder import Recorder
 from .suspects import SETTLED_S, Caution

@@ -31,7 +31,7 @@ from .engine import LAST_WAIT_S, Engine
 from .execution.claimed_job import FAILURE, RETRY, SUCCESS
 from .execution.runnables import Hooks, called
 from .execution.runner import runner_type
-from .presence import Statistics
+from .lease_renewer import Statistics
 from .process import PROCESS, RECYCLED, collect_rarely, end_process, end_with_supervisor, memory_mb
 from .scheduler import Scheduler
 from .worker_options import OWN_OPTIONS, TaskFunction, WorkerOptions, arq_format, runnables
