@@ -15,6 +15,7 @@ from app.blog.form import Form
 from app.blog.models import Post
 from app.blog.pages import WITH_PICTURES, blueprint
 from app.blog.pictures.pages import MOST_BYTES
+from app.blog.tags import put_on
 from app.blog.unsaved import keeping
 from app.web.rate_limits import Limit, RateLimits
 from app.web.template_words import reader_zone
@@ -40,6 +41,7 @@ async def create() -> ResponseReturnValue:
         else:
             await keeping.end(db, account, form.tab, form.restored)
             post = Post(title=form.title, text=form.text, published_at=form.publish_at)
+            put_on(post, form.chosen)
             db.add(post)
     return await saved(post, form.note) if form.is_to_be_saved else await _form_page(form)
 
@@ -67,6 +69,7 @@ async def save(pk: int) -> ResponseReturnValue:
         else:
             await keeping.end(db, account, form.tab, form.restored)
             post.title, post.text, post.edited_at = form.title, form.text, datetime.now(UTC)
+            put_on(post, form.chosen)
             if form.publish_at and post.state != "published":
                 post.published_at = form.publish_at
     return await saved(post, form.note) if form.is_to_be_saved else await _form_page(form, post)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,12 @@ from app import times
 from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
 from app.blog.rendering import Rendered, TextRefused, render
+from app.blog.tags import Tag, TagRefused, read_tags
 from app.blog.unsaved.models import UnsavedText
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
 
-FIELDS = ("title", "text", "when", "seen")
+FIELDS = ("title", "text", "tags", "when", "seen")
 """What is kept of a form while somebody types."""
 TAB = re.compile(r"[\w-]{8,32}", re.ASCII)
 CHANGED = Message(
@@ -32,12 +33,15 @@ class Form:
 
     title: str = ""
     text: str = ""
+    tags: str = ""
     when: str = ""
     title_error: Message | None = None
     text_error: Message | None = None
+    tags_error: Message | None = None
     when_error: Message | None = None
     note: Message | None = None
     publish_at: datetime | None = None
+    chosen: list[Tag] = field(default_factory=list)
     seen: str = ""
     """When the post was edited last, as this form knows it."""
     tab: str = ""
@@ -53,6 +57,7 @@ class Form:
         form = cls(
             title=" ".join(markdown.printable(sent.get("title", "")).split()),
             text=markdown.printable(sent.get("text", "")),
+            tags=markdown.printable(sent.get("tags", ""))[:1000],
             when=sent.get("when", "")[:100],
             seen=sent.get("seen", "")[:50],
             tab=_tab(sent.get("tab", "")),
@@ -62,6 +67,7 @@ class Form:
         await form._check_text()
         if form.do != "preview":
             form._check_title()
+            form._check_tags()
         if form.do == "now":
             form.publish_at = datetime.now(UTC)
         elif form.do == "then":
@@ -73,7 +79,9 @@ class Form:
         """The form of an existing post."""
         waits = post.published_at is not None and post.state == "waiting"
         when = moments.for_field(post.published_at, zone) if waits and post.published_at else ""
-        return cls(post.title, post.text, when, seen=post.edited_at.isoformat())
+        return cls(
+            post.title, post.text, ", ".join(tag.name for tag in post.tags), when, seen=post.edited_at.isoformat()
+        )
 
     @classmethod
     def restore(cls, unsaved: UnsavedText) -> Form:
@@ -86,7 +94,7 @@ class Form:
 
     @property
     def good(self) -> bool:
-        return not (self.title_error or self.text_error or self.when_error)
+        return not (self.title_error or self.text_error or self.tags_error or self.when_error)
 
     @property
     def is_to_be_saved(self) -> bool:
@@ -112,6 +120,12 @@ class Form:
             self.title_error = Message(
                 "title-too-long", f"The title has {len(self.title)} characters. The limit is {LONGEST_TITLE}."
             )
+
+    def _check_tags(self) -> None:
+        try:
+            self.chosen = read_tags(self.tags)
+        except TagRefused as error:
+            self.tags_error = error.message
 
     async def _check_text(self) -> None:
         if not self.text.strip():

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Index, String, Text, and_
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.blog import markdown
 from app.blog.markdown import searching, shortening
@@ -16,6 +16,7 @@ from app.database import Model
 
 LONGEST_TITLE = 200  # characters
 LONGEST_TEXT = 50_000
+LONGEST_TAG = 40
 
 
 def _now() -> datetime:
@@ -47,6 +48,10 @@ class Post(Model):
     """When it was or will be published. None for a draft."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
     edited_at: Mapped[datetime] = mapped_column(default=_now)
+
+    tags: Mapped[list[PostTag]] = relationship(
+        order_by="PostTag.place", lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     def __repr__(self) -> str:
         return f"<Post {self.title[:20]!r}>"
@@ -89,6 +94,19 @@ class Post(Model):
     def address(self) -> dict[str, Any]:
         """Arguments for `url_for("blog.show", **post.address)`."""
         return {"pk": self.id, "slug": self.slug} if self.slug else {"pk": self.id}
+
+
+class PostTag(Model):
+    """A tag of one post. See app/blog/tags.py."""
+
+    __tablename__ = "post_tag"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id", ondelete="CASCADE"), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(shortening.LONGEST_SLUG), primary_key=True, index=True)
+    name: Mapped[str] = mapped_column(String(LONGEST_TAG))
+    """As the author typed it."""
+    place: Mapped[int]
+    """Its place among the tags of the post."""
 
 
 def is_published() -> ColumnElement[bool]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
+from sqlalchemy.orm import lazyload, load_only
 
 from app.blog.models import Post, is_published
 
-IN_A_LINK = load_only(Post.title, Post.slug)
+IN_A_LINK = load_only(Post.title, Post.slug), lazyload(Post.tags)
 
 
 async def neighbours(db: AsyncSession, post: Post) -> tuple[Post | None, Post | None]:
@@ -27,6 +27,6 @@ async def neighbours(db: AsyncSession, post: Post) -> tuple[Post | None, Post | 
 
 
 async def _first(db: AsyncSession, which: ColumnElement[bool], *order: Any) -> Post | None:
-    query = select(Post).options(IN_A_LINK).where(is_published(), which).order_by(*order).limit(1)
+    query = select(Post).options(*IN_A_LINK).where(is_published(), which).order_by(*order).limit(1)
     found: Post | None = await db.scalar(query)
     return found

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from app.accounts.links import sign_in_link
 from app.accounts.models import Account
 from app.blog import Post
+from app.blog.models import PostTag
 from app.blog.pictures.models import Picture
 from app.digest.models import Digest
 from app.digest.models import State as DigestState
@@ -143,6 +144,7 @@ async def _values(app: Quart) -> dict[str, Any]:
         subscriber = Subscriber(email="reader@example.org", state=State.CONFIRMED, confirmed_at=now)
         digest = Digest(run="run", state=DigestState.PAUSED, number=1)
         consent = Consent(account_id=alice.id, email="bob@example.org")
+        post.tags.append(PostTag(slug="a-tag", name="A tag", place=0))
         picture = Picture(name=f"{'0' * 32}.png", alt="", width=1, height=1, size=1)
         calendar = Calendar(account_id=alice.id)
         calendar.renew()
@@ -153,6 +155,7 @@ async def _values(app: Quart) -> dict[str, Any]:
             "accounts token": link.rpartition("/")[2],
             "blog pk": post.id,
             "blog slug": post.slug,
+            "blog.tagged slug": "a-tag",
             "blog name": picture.name,
             "blog tab": "a-tab-of-the-owner",
             "calendar pk": alice.id,

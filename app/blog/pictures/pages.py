@@ -9,7 +9,7 @@ from quart import Response, abort, current_app, jsonify, redirect, render_templa
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app import database
+from app import database, times
 from app.accounts import current_account, owner_only, public
 from app.blog import markdown
 from app.blog.pages import blueprint
@@ -29,7 +29,7 @@ FOR_EVERYBODY = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",  # feed readers on other sites show it
 }
-TOO_OFTEN = Message("too-often", "Too many pictures. Try again in {} minutes.")
+TOO_OFTEN = Message("too-often", "Too many pictures. Try again in {}.")
 NO_FILE = Message("no-file", "Choose a picture.")
 FIRST_FRAME = Message("first-frame", "This picture moves. Its first frame was stored.")
 
@@ -93,7 +93,7 @@ async def delete_picture(name: str) -> ResponseReturnValue:
 async def _upload() -> tuple[Picture, bool]:
     limits: RateLimits = current_app.extensions["rate_limits"]
     if wait_s := await limits.take(Limit("picture", str(current_account().id), times=AN_HOUR, period_s=3600)):
-        abort(429, TOO_OFTEN.format(-(-wait_s // 60)))
+        abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     sent, files = await request.form, await request.files
     file: Any = files.get("picture")
     data = await asyncio.to_thread(file.read) if file else b""
