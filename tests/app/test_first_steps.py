@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alembic import command
 from quart import Quart
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.accounts.models import Account
 from app.blog import Post
@@ -16,6 +17,7 @@ from app.database import Database, Model
 from app.digest.models import Delivery, Digest
 from app.digest.models import State as DigestState
 from app.digest.models import Step as DeliveryStep
+from app.migrations import config
 from app.reminders.models import Reminder
 from app.reminders.models import State as ReminderState
 from app.subscribers.models import State, Subscriber
@@ -24,6 +26,8 @@ from tests.app.visitor import Visitor
 
 STEP = re.compile(r'data-step="(\w+)" data-state="(\w+)"')
 NOW = datetime.now(UTC)
+BEFORE = "0010"
+"""The last revision without them."""
 Rows = Callable[[Account, Account], Iterable[Model]]
 
 
@@ -143,6 +147,23 @@ async def test_they_can_be_dismissed_and_brought_back(owner: Visitor, alice: Vis
     await owner.get("/")
     assert len(STEP.findall(owner.text)) == 4
     assert (await alice.post("/first-steps/dismiss", page="/account")).status_code == 403
+
+
+@pytest.mark.both_databases("a migration")
+async def test_a_site_that_has_sent_a_digest_does_not_show_them_after_an_upgrade(
+    database: Database, owner: Visitor
+) -> None:
+    def upgraded(connection: Connection) -> None:
+        command.downgrade(config(connection), BEFORE)
+        command.upgrade(config(connection), "head")
+
+    for sent, shown in ((False, 4), (True, 0)):
+        async with database.transaction() as db:
+            db.add_all(digest(DigestState.DONE, DeliveryStep.SENT)[:sent])
+        async with database.writer.begin() as connection:
+            await connection.run_sync(upgraded)
+        await owner.get("/")
+        assert len(STEP.findall(owner.text)) == shown
 
 
 async def test_the_buttons_come_back_and_the_links_lead_to_jobs_while_redis_keeps_them(
