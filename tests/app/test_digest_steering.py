@@ -128,7 +128,9 @@ async def test_what_needs_the_owner_is_said(site: DigestSite) -> None:
     assert await code(site, pk) == ""
 
     await site.change(Digest, began_at=datetime.now(UTC) - timedelta(minutes=31), reason="No connection.")
-    assert await code(site, pk) == "slow"
+    for state in (State.PLANNED, State.SENDING):
+        await site.change(Digest, state=state)
+        assert await code(site, pk) == "slow"
     await site.change(Digest, state=State.PAUSED, reason="The mail server answered: 535 no")
     assert await code(site, pk) == "paused"
     await site.change(Digest, state=State.DONE, reason="")
