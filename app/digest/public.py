@@ -41,7 +41,7 @@ async def index() -> ResponseReturnValue:
 @blueprint.get("/<int(max=2147483647):number>")
 @public
 async def show(number: int) -> ResponseReturnValue:
-    """What was mailed, with the posts as they are now. Posts that are not published any more are only counted."""
+    """What was mailed, its posts as they are now. Posts that are not published any more are only counted."""
     async with database.session() as db:
         digest = await db.scalar(select(Digest).where(Digest.number == number)) or abort(404)
         issue = await issues.of(db, digest)

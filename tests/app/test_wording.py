@@ -22,7 +22,7 @@ PAGES = {
     "/sign-in": "We email you a link that works once and expires in 10 minutes.",
     "/subscribe": "New posts by email, once a week.",
     "/privacy": "It does not track visits and loads nothing from other sites.",
-    "/issues/": "The weekly digest of Quarq, as its subscribers got it.",
+    "/issues/": "The weekly digest of Quarq, with its posts as they are now.",
     "/search?q=nothing-like-it": "No posts match nothing-like-it .",
     "/nowhere": "This page does not exist, or it is not yours.",
 }
