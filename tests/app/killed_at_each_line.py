@@ -30,7 +30,7 @@ Call = Callable[[], Awaitable[None]]
 
 
 def run(app: Quart, module: Any, call: Call, last_line: int) -> None:
-    """In a process of its own, which dies at this line, counted from 1."""
+    """Die at this line, counted from 1. At 0, do not."""
     left = last_line
 
     def count(frame: Any, event: str, argument: object) -> Any:
@@ -45,7 +45,7 @@ def run(app: Quart, module: Any, call: Call, last_line: int) -> None:
 
     async def main() -> None:
         async with app.app_context():
-            sys.settrace(count)
+            sys.settrace(count if last_line else None)
             await call()
             sys.settrace(None)
         await close(app)
@@ -61,6 +61,7 @@ def rows(file: Path, queries: list[str]) -> list[list[Any]]:
 def main() -> None:
     module, call, file = importlib.import_module(sys.argv[1]), getattr(killed_calls, sys.argv[2]), Path(sys.argv[3])
     app = create_app(Settings.from_env())  # connects to nothing yet
+    run(app, module, killed_calls.read_an_account, 0)  # what each process makes once is made before the forks
     line = 0
     while True:
         line += 1

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from app import database
+from app.accounts.models import Account
 from app.digest import choosing, steering
 from app.digest.models import Digest
 from app.reminders import advancing
 from app.subscribers import importing
 
 ADDRESSES = [f"r{n}@example.org" for n in range(3)]
+
+
+async def read_an_account() -> None:
+    """Is never killed: it prepares the tables' classes and the database's driver."""
+    async with database.session() as db:
+        await db.get(Account, 0)
 
 
 async def advance_a_series() -> None:
