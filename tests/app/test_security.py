@@ -13,6 +13,7 @@ from quart import Quart, Response
 from app import create_app
 from app.accounts import owner_only, public
 from app.context import site
+from app.embedded.key import make_key
 from app.web.clients import client_address
 from jobs.monitor_site.web.limits import BODY_LIMIT
 from settings import Settings
@@ -31,6 +32,7 @@ async def test_no_form_is_taken_without_the_token_of_this_browser(
     routes = await furnish(app)
     for person in (alice, charlie, owner):
         await person.get("/account")
+    alice.client.set_cookie("localhost", f"inbox-{alice.settings.port}", make_key(alice.settings))
     before = await everything_stored(app)
 
     for route in routes:
