@@ -92,6 +92,8 @@ class LimitedRequest(Request):
         if self._limit is not None:
             options |= {"max_content_length": self._limit, "body_timeout": FILE_S}
         super().__init__(method, scheme, path, *args, **options)
+        if self._limit is not None:
+            self.max_content_length = self._limit  # for the parser, which else takes the app's
 
     def make_form_data_parser(self) -> FormDataParser:
         parser = super().make_form_data_parser()
