@@ -77,12 +77,12 @@ def test_each_word_that_a_row_shows_of_arguments_finds_it(args: list[Any], kwarg
 
 @pytest.fixture
 def charge() -> Iterator[Any]:
-    @task(name="shop.charge")
+    @task(name="shown.charge")
     async def charge(customer_id: Any, *items: Any, password: str = "", options: Any = None) -> None:
         raise ValueError("card declined")
 
     yield charge
-    forget("shop.charge")
+    forget("shown.charge")
 
 
 async def ids(connection: JobsRedis, line: str) -> list[str]:
@@ -108,8 +108,8 @@ async def test_arguments_are_found_by_the_names_that_workers_declare(connection:
         await charge.apply_async(args, kwargs, countdown=3600, task_id=name)
 
     assert await ids(connection, "customer_id:4711") == ["named"], "nobody has declared names of places yet"
-    told = KnownTask(secrets=secrets_of_task("shop.charge")).packed()
-    await connection.hset(Keys.TASKS, "shop.charge", told)  # type: ignore[misc]
+    told = KnownTask(secrets=secrets_of_task("shown.charge")).packed()
+    await connection.hset(Keys.TASKS, "shown.charge", told)  # type: ignore[misc]
 
     for line, found in {
         "customer_id:4711": ["int", "named"], '"1":4711': ["int"], "items:b": ["int"], "items.0:b": [],
@@ -118,7 +118,7 @@ async def test_arguments_are_found_by_the_names_that_workers_declare(connection:
         "options.city:berlin": ["longer", "uuid"], "options.tags:red": ["longer"], "options.is_gift:true": ["uuid"],
         "options.sku:x-2": ["named"], "options.1.sku:x-2": ["named"], "options.0.sku:x-2": [],
         "password:hunter2": [], "hunter2": [], "city:Berlin": [], "options.customer_id:4711": ["longer"],
-        "task:shop.* customer_id:4711": ["int", "named"], "task:shop.c?arge,x red": ["longer"], "task:SHOP.*": [],
+        "task:shown.* customer_id:4711": ["int", "named"], "task:shown.c?arge,x red": ["longer"], "task:SHOWN.*": [],
         "queue:def*": sorted(calls), "queue:mail": [], "worker:vm*": [], "error:*": [], "error:ab12": [],
         "state:scheduled": sorted(calls), "state:waiting": [], "attempts:0": sorted(calls), "attempts:>0": [],
         "waited:>1ms": [], "took:>1ms": [], "until:1m": [], "since:1m": sorted(calls), "text": ["text"],

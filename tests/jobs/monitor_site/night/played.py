@@ -88,14 +88,16 @@ class Stage:
         """What happens from now on happened then."""
         await self.connection.set(Keys.CLOCK, round(-minutes_ago * 60_000))
 
-    async def start(self, version: str, queues: list[str], slots: int = 100) -> WorkerProcess:
+    async def start(self, version: str, queues: list[str], slots: int = 100, times: int = 1) -> WorkerProcess:
+        """*times* workers, at the same time; the last of them."""
         environ = {
             "NIGHT": json.dumps(self.chosen.as_json()), "NIGHT_CALM": str(self.folder / "calm"),
             "NIGHT_VERSION": version, "NIGHT_QUEUES": ",".join(queues), "NIGHT_SLOTS": str(slots),
         }  # fmt: skip
-        log = self.folder / f"worker-{len(self.workers)}.log"
-        worker = WorkerProcess(self.night.redis_url, log, settings=SETTINGS, **environ)
-        self.workers.append(worker)
+        for _ in range(times):
+            log = self.folder / f"worker-{len(self.workers)}.log"
+            worker = WorkerProcess(self.night.redis_url, log, settings=SETTINGS, **environ)
+            self.workers.append(worker)
         await wait_until(
             lambda: self.reports(len(self.workers), 0), f"worker {len(self.workers)} to report", timeout_s=30
         )
@@ -174,8 +176,7 @@ class Stage:
 
     async def hold_the_slots(self) -> None:
         chosen = self.chosen
-        for _ in range(2):
-            await self.start(chosen.versions[1], [chosen.growing, chosen.draining], SLOTS)
+        await self.start(chosen.versions[1], [chosen.growing, chosen.draining], SLOTS, times=2)
         [stuck] = await self.held(chosen.quick[0], 1)
         await self.held(chosen.held, 2 * SLOTS - 1)
         await wait_until(lambda: self.reports(0, 2 * SLOTS), "the workers to report what they run")
