@@ -9,7 +9,8 @@ from ..client.connection import JobsRedis
 from ..monitor.counters import Count
 from ..store.store import now
 from ..store.stored_values import moment_of, text
-from ..values.short_text import count, duration_text
+from ..values.short_text import count
+from .estimates import about_text
 from .ranges import totals_between
 
 MOST_COMPARED = timedelta(hours=6)
@@ -55,7 +56,7 @@ class Change:
     def line(self) -> str:
         """All of it, for the command line."""
         both = self.before, self.after
-        p95 = " -> ".join("-" if one.p95_s is None else f"~{duration_text(one.p95_s)}" for one in both)
+        p95 = " -> ".join("-" if one.p95_s is None else about_text(one.p95_s) for one in both)
         failing = " -> ".join("-" if one.failure_share is None else f"{one.failure_share:.1%}" for one in both)
         return f"{self.task}: p95 {p95}, failing {failing}, {self.before.jobs:,} -> {self.after.jobs:,} jobs"
 

@@ -12,6 +12,7 @@ from ..store.keys import WORKER_FORGOTTEN_MS, WORKER_SILENT_MS
 from ..store.store import now, now_ms
 from ..store.stored_values import chunked, moment, text
 from ..values.short_text import count, duration_text
+from .estimates import about_text
 from .ranges import PATIENCE_S, last_minutes
 
 TIMES, LEAST_S = 3, 10.0
@@ -35,7 +36,7 @@ class LongRun:
 
     @property
     def line(self) -> str:
-        times = f"runs for {duration_text(self.run_s)}, 95 of 100 for ~{duration_text(self.usual_s)} or less"
+        times = f"runs for {duration_text(self.run_s)}, 95 of 100 for {about_text(self.usual_s)} or less"
         return f"{self.id}  {self.task}  {self.queue}  {times}"
 
 

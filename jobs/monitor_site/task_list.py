@@ -12,7 +12,7 @@ from ..monitor.worker_list import online
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import known_tasks
 from ..tasks.rate_limit import WINDOWS_MS
-from ..values.short_text import duration_text
+from .estimates import about_text
 from .ranges import last_minutes
 
 
@@ -41,7 +41,7 @@ class TaskInfo:
         """All of it, for the command line."""
         ended, times = self.count.states, "-"
         if self.p50_s is not None and self.p95_s is not None:
-            times = f"p50 ~{duration_text(self.p50_s)}, p95 ~{duration_text(self.p95_s)}"
+            times = f"p50 {about_text(self.p50_s)}, p95 {about_text(self.p95_s)}"
         share = "-" if self.share is None else f"{self.share:.0%}"
         return f"{self.name}: {ended['SUCCESS']:,} succeeded, {ended['FAILURE']:,} failed, {times}, {share} of run time"
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from .. import monitor
 from ..values.short_text import cut, duration_text
 from . import edited_arguments, tracebacks
+from .estimates import about_text
 from .forecasting import rate
 from .routes import blueprint
 from .schedule_words import in_words
@@ -54,7 +55,7 @@ def span(seconds: float | None) -> str:
 @blueprint.app_template_filter()
 def about(seconds: float | None) -> str:
     """`~12 ms`, of a percentile: it is an estimate, see Count.percentile."""
-    return "–" if seconds is None else f"~{duration_text(seconds)}"
+    return "–" if seconds is None else about_text(seconds)
 
 
 @blueprint.app_template_filter()

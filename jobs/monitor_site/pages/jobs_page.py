@@ -59,7 +59,7 @@ async def jobs() -> ResponseReturnValue:
         }
         now = (await shell.reading()).overview
         long_runs = {run.id: run for run in now.long_runs}
-        words["hint"] = "" if page.rows or live.is_stream() else await search_hint(redis(), query)
+        words["hint"] = "" if page.rows else await search_hint(redis(), query)
         return words | {"now": now, "long_runs": long_runs, "count": await _count(wanted, page, cursor)}
 
     return await live.page("monitor/jobs.html", look)

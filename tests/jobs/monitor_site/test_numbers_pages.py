@@ -17,6 +17,7 @@ from jobs.store.store import now_ms
 from tests.app.visitor import Visitor, words
 from tests.jobs.monitor.written_minutes import note_depths
 from tests.jobs.monitor_site.shop import echo, shop_worker, slow
+from tests.jobs.monitor_site.watching import read, watching
 from tests.waiting import wait_until
 
 PAGES = ["/", "/queues", "/tasks", "/task?name=shop.echo", "/workers", "/versions", "/audit"]
@@ -96,6 +97,19 @@ async def test_each_figure_of_the_last_hour_leads_to_as_many_jobs(
         await owner.get(unescape(address), follow_redirects=True)
 
     assert len(re.findall(r'data-key="row-', owner.text)) == 7
+
+
+async def test_a_search_by_an_argument_that_no_task_has_says_which_there_are(
+    connection: JobsRedis, redis_url: str, owner: Visitor
+) -> None:
+    """On the page, and in what its stream puts there."""
+    async with shop_worker(redis_url):
+        await wait_until(lambda: connection.hexists(Keys.TASKS, slow.name), "the worker to declare its tasks")
+    sentence = "No task has an argument customer_idx: there are "
+
+    assert sentence in await seen_at(owner, "/jobs?q=customer_idx:5")
+    async with watching(owner, "/monitor/jobs?q=customer_idx:5") as stream:
+        assert sentence in await read(stream, sentence)
 
 
 async def test_a_paused_queue_has_no_other_forecast(connection: JobsRedis, owner: Visitor) -> None:
