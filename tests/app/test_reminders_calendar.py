@@ -19,6 +19,7 @@ from app.reminders.calendar import writing
 from app.reminders.calendar.events import MOST_EVENTS, MOST_OF_SERIES, Event
 from app.reminders.calendar.pages import AN_HOUR
 from app.reminders.models import Reminder, State
+from app.reminders.series import Series
 from app.web.rate_limits import RateLimits
 from settings import Settings
 from tests.app.rows import change, everything_stored, stored
@@ -63,6 +64,9 @@ async def test_a_calendar_program_reads_the_upcoming_ones(app: Quart, alice: Vis
 
 async def test_a_series_has_the_times_at_which_it_will_be_mailed(app: Quart, alice: Visitor, visitor: Visitor) -> None:
     await alice.post("/reminders/new", text="Pills", **{"in": "1h"}, repeat="daily")
+    async with app.extensions["database"].session() as db:
+        await db.execute(update(Series).values(created_at=WHEN))  # not when its reminders are written
+        await db.commit()
     path = await address_of(alice)
     before = {str(event["UID"]): event["DTSTART"].dt for event in await events(visitor, path)}
     assert len(before) == MOST_OF_SERIES + 1

@@ -22,7 +22,7 @@ AHEAD = timedelta(days=366)
 
 @dataclass(frozen=True)
 class Event:
-    """One time of a reminder. `name` stays the same when a time of a series becomes a reminder."""
+    """One time of a reminder. `name` stays the same when it is edited, and when a time of a series is written."""
 
     name: str
     at: datetime
@@ -46,14 +46,14 @@ async def of_account(db: AsyncSession, account: Account) -> list[Event]:
 
 def _of_reminder(row: Reminder, account: Account) -> Event:
     name = f"reminder-{row.id}" if row.slot is None else _name(row.series_id, row.slot)
-    return Event(name, row.date, row.text, _to(row.email, account), row.created_at, row.revision, row.id)
+    return Event(_of(account, name), row.date, row.text, _to(row.email, account), row.created_at, row.revision, row.id)
 
 
 def _of_series(series: Series, account: Account, now: datetime) -> Iterator[Event]:
     at = series.following(max(now, series.slot))
     while at < now + AHEAD:
         to = _to(series.email, account)
-        yield Event(_name(series.id, at), at, series.text, to, series.created_at)
+        yield Event(_of(account, _name(series.id, at)), at, series.text, to, series.created_at)
         at = series.following(at)
 
 
@@ -63,3 +63,8 @@ def _name(series_id: int | None, slot: datetime) -> str:
 
 def _to(email: str, account: Account) -> str:
     return "" if email == account.email else address.shown(email)
+
+
+def _of(account: Account, name: str) -> str:
+    """With when the account was made, because a new database has the same ids."""
+    return f"{name}-{account.created_at:%Y%m%d%H%M%S}"

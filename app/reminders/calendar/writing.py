@@ -30,7 +30,7 @@ def _event(event: Event, home: str, domain: str) -> Iterator[str]:
     first = next((line.strip() for line in event.text.splitlines() if line.strip()), "")
     summary = first[:LONGEST_SUMMARY] + (f" (to {event.to})" if event.to else "")
     yield "BEGIN:VEVENT"
-    yield f"UID:{event.name}-{event.made_at:%Y%m%d%H%M%S}@{domain}"
+    yield f"UID:{event.name}@{domain}"
     yield f"DTSTAMP:{utc(event.made_at)}"
     yield f"DTSTART:{utc(event.at)}"
     yield f"SEQUENCE:{event.revision}"
