@@ -231,6 +231,15 @@ async def test_a_text_that_cannot_be_shown_is_refused_while_others_read(
     assert "Long" not in owner.text
 
 
+async def test_code_that_takes_minutes_to_colour_has_no_colours() -> None:
+    slow = "a " * 9_000
+
+    rendered = await render(f"```java\n{slow}\n```\n\nAfter it")
+
+    assert "<span" not in rendered.html
+    assert "After it" in rendered.html
+
+
 async def test_what_is_rendered_apart_is_what_code_renders() -> None:
     text = "# Title\n\nSome *words*, [a link](/x), \U0001f469\u200d\U0001f680 and 字.\n"
 

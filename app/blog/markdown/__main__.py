@@ -16,6 +16,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     markdown = _import_alone()
+    markdown.colours.set_alarm()
     text = sys.stdin.buffer.read().decode()
     sys.stdout.write(json.dumps(markdown.derived(text)))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -44,8 +45,15 @@ LONGEST = 20_000  # characters of code in one block
 CPU_S = 0.5
 
 
+class TooSlow(Exception):
+    """The time for colours is over."""
+
+
 class Colours:
     """Colours the blocks of one text. What takes too long, or is in no known language, has none."""
+
+    timed = False
+    """Whether an alarm stops it, also inside a regular expression. Only for a program of its own: see `set_alarm`."""
 
     def __init__(self) -> None:
         self._until = time.thread_time() + CPU_S
@@ -55,12 +63,32 @@ class Colours:
         if language.lower() not in LANGUAGES or len(code) > LONGEST:
             return ""
         lexer = get_lexer_by_name(language.lower(), stripnl=False, ensurenl=False)
-        parts = []
-        for name, tokens in groupby(lexer.get_tokens(code), key=lambda token: _class_of(token[0])):
-            parts.append(_span(name, "".join(text for _, text in tokens)))
-            if time.thread_time() > self._until:
-                return ""
-        return "".join(parts)
+        try:
+            return "".join(self._spans(lexer.get_tokens(code)))
+        except TooSlow:
+            return ""
+
+    def _spans(self, tokens: Iterable[tuple[Any, str]]) -> Iterator[str]:
+        if self.timed:
+            signal.setitimer(signal.ITIMER_VIRTUAL, max(self._until - time.thread_time(), 0.001))
+        try:
+            for name, run in groupby(tokens, key=lambda token: _class_of(token[0])):
+                yield _span(name, "".join(text for _, text in run))
+                if time.thread_time() > self._until:
+                    raise TooSlow
+        finally:
+            if self.timed:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def set_alarm() -> None:
+    """Stop colouring in time, in this process. Some lexers take minutes for a few kB of nonsense."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TooSlow
+
+    signal.signal(signal.SIGVTALRM, stop)
+    Colours.timed = True
 
 
 def _span(name: str, text: str) -> str:
