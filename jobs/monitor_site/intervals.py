@@ -54,15 +54,16 @@ async def read(
     minute: int,
     task: str | None = None,
     until: float = float("inf"),
+    at_least: int = 0,
 ) -> dict[int, Sums | None]:
     """The intervals of *size* minutes with these numbers, of a time up to *minute*, which goes on; of one *task* alone,
-    unless it is None. Those that are not added up yet once time.monotonic() is *until* are None. What is over is kept,
-    so that the next look finds it."""
+    unless it is None. Those that are not added up yet once time.monotonic() is *until* are None, but for *at_least* the
+    newest of them. What is over is kept, so that the next look finds it."""
     found = await _kept(connection, size, numbers, task)
     missing = [number for number in sorted(numbers, reverse=True) if found[number] is None]
     may_keep = True
     for n, some in enumerate(chunked(missing, max(15 // size, 1))):
-        if n < 2 or time.monotonic() < until:  # the one that goes on is never kept: each look adds up one more
+        if n < at_least or time.monotonic() < until:
             added_up = {number: Sums() for number in some}
             await _add_minutes(connection, size, added_up, minute)
             may_keep = may_keep and await _keep(connection, size, added_up, minute)
