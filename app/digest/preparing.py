@@ -49,8 +49,7 @@ async def preview(pk: int) -> ResponseReturnValue:
         look=shown if shown in LOOKS else LOOKS[0],
         written=written,
         text=written.text.replace(written.link, _instead()),
-        sandbox=frames.SANDBOX,
-        height=await asyncio.to_thread(frames.height, written.html, frames.PHONE if shown == "phone" else frames.WIDE),
+        heights=await asyncio.to_thread(frames.heights, written.html, on_phone=shown == "phone"),
     )
 
 

@@ -59,9 +59,8 @@ async def show(name: str) -> ResponseReturnValue:
         "inbox/show.html",
         mail=mail,
         text=linked(mail.text),
-        sandbox=frames.SANDBOX,
         on_phone=on_phone,
-        height=await asyncio.to_thread(frames.height, mail.html, frames.PHONE if on_phone else frames.WIDE),
+        heights=await asyncio.to_thread(frames.heights, mail.html, on_phone=on_phone),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from quart import Response
@@ -12,8 +13,8 @@ from quart import Response
 # The HTML of a mail is untrusted: no scripts, no forms, no loading. Links open in a new tab.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 POLICY = f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
-WIDE, PHONE = 700, 360
-"""Widths of a frame in pixels."""
+WIDE, PHONE, NARROW = 700, 360, 290
+"""Widths of a frame in pixels. NARROW is that of a page on a phone, which has margins."""
 LOWEST, HIGHEST = 160, 4_000
 SIDES = 64
 """What is left and right of the text in the mails of this site."""
@@ -27,6 +28,26 @@ def mail(html: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+@dataclass(frozen=True)
+class Heights:
+    """How high a frame is: in a usual window, and in one as narrow as a phone. Only the style sheet knows which."""
+
+    usual: int
+    narrow: int
+    sandbox: str = SANDBOX
+
+
+def heights(html: str, *, on_phone: bool) -> Heights:
+    """Of a frame with this mail. *on_phone*: shown as narrow as on a phone, whatever the window."""
+    usual, narrow = height(html, PHONE if on_phone else WIDE), height(html, NARROW)
+    return Heights(_generous(usual), _generous(narrow))
+
+
+def _generous(estimate: int) -> int:
+    """Rather some room below the mail than its last line cut."""
+    return round(estimate * 1.1) + 20
 
 
 def height(html: str, width: int) -> int:

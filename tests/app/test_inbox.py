@@ -264,6 +264,7 @@ async def test_the_frame_can_be_as_narrow_as_a_phone(app: Quart, settings: Setti
 
     assert re.search(r'<iframe class="mail-html" height="\d+"', wide)
     assert re.search(r'<iframe class="mail-html phone" height="\d+"', narrow)
+    assert re.findall(r'<svg width="1" height="\d+"', wide) == re.findall(r'<svg width="1" height="\d+"', narrow) != []
     for page in (wide, narrow):
         assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
 

@@ -84,7 +84,7 @@ async def test_every_mail_is_for_everybody_and_fits_its_frame(mails: list[Mail],
     for mail in mails:
         html = mail.part("html")
         await page.set_content(html)
-        for width in (frames.WIDE, frames.PHONE):
+        for width in (frames.WIDE, frames.PHONE, frames.NARROW):
             await page.set_viewport_size({"width": width, "height": 100})
             needed = min(await page.evaluate("document.documentElement.scrollHeight"), frames.HIGHEST)
             shown = frames.height(html, width)
