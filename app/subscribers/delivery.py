@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
@@ -39,13 +39,15 @@ async def overdue() -> Sequence[Subscriber]:
     Of imported ones at most IMPORTED_A_MINUTE, because this runs once a minute.
     """
     now = datetime.now(UTC)
-    due = select(Subscriber).where(Subscriber.mail_due_at <= now).order_by(Subscriber.mail_due_at, Subscriber.id)
-    asked = due.where(Subscriber.import_id.is_(None)).limit(MAX_ROWS)
-    imported = due.where(Subscriber.import_id.is_not(None)).limit(IMPORTED_A_MINUTE)
+    due = Subscriber.mail_due_at <= now
+    since = func.coalesce(Subscriber.mail_due_at, Subscriber.created_at)
+    query = select(Subscriber).order_by(since, Subscriber.id).with_for_update(skip_locked=True)
+    asked = query.where(due, Subscriber.import_id.is_(None)).limit(MAX_ROWS)
+    imported = query.where(or_(due, states.is_waiting()), Subscriber.import_id.is_not(None)).limit(IMPORTED_A_MINUTE)
     found = []
     async with database.transaction() as db:
-        for query in (asked, imported):
-            for subscriber in await db.scalars(query.with_for_update(skip_locked=True)):
+        for some in (asked, imported):
+            for subscriber in await db.scalars(some):
                 subscriber.asked_at = subscriber.asked_at or now
                 age = now - subscriber.asked_at
                 subscriber.mail_due_at = now + back_off(age)

@@ -1,7 +1,8 @@
 """Imports of subscribers, in SQL: add the addresses that the site does not know, and count the outcomes.
 
 One transaction adds all of a file. The sweep `subscribers.send_overdue` mails them, a few each minute: a row that waits
-has no `asked_at`, so that a crash at any moment neither loses a mail nor repeats one.
+has no `asked_at`, so that a crash at any moment neither loses a mail nor repeats one. It has no `mail_due_at`, so that
+workers of the version before imports do not see it: they would mail all at once, with links that do not work.
 """
 
 from __future__ import annotations
@@ -45,19 +46,12 @@ class Progress:
 
 
 async def add(db: AsyncSession, addresses: Sequence[str]) -> Import:
-    """Add each (parsed) address that is in no row, whatever the row's state. Its confirmation mail is due."""
+    """Add each (parsed) address that is in no row, whatever the row's state. It waits for its confirmation mail."""
     now = datetime.now(UTC)
     one = Import(created_at=now)
     db.add(one)
     await db.flush()
-    same = {
-        "state": State.ASKED,
-        "created_at": now,
-        "mail_due_at": now,
-        "import_id": one.id,
-        "reason": "",
-        "refusals": 0,
-    }
+    same = {"state": State.ASKED, "created_at": now, "import_id": one.id, "reason": "", "refusals": 0}
     rows = [{"email": email, "nonce": secrets.token_urlsafe(24), **same} for email in sorted(addresses)]
     if rows:
         on_postgres = db.get_bind().dialect.name == "postgresql"

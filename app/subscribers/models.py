@@ -57,7 +57,7 @@ class Subscriber(Model):
     refusals: Mapped[int] = mapped_column(default=0)
     """How many mails to it mail servers have refused for good."""
     import_id: Mapped[int | None] = mapped_column(index=True)
-    """The import that added it. Until its mail is tried, `asked_at` is None."""
+    """The import that added it. Until its mail is tried, `asked_at` and `mail_due_at` are None."""
 
     def __repr__(self) -> str:
         return f"<Subscriber {self.id} {self.state}>"
