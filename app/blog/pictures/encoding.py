@@ -23,23 +23,33 @@ LARGE_PNG = 1_500_000
 CPU_S, MEMORY = 10, 3 << 29
 
 
+class CannotBeStored(Exception):
+    """The picture is refused. Its text is a code of storage.REFUSALS."""
+
+
 def encoded(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """What is known of the new file, and its bytes. ValueError with a code: the picture is refused.
+    """What is known of the new file, and its bytes. Raises CannotBeStored.
 
     Of a picture that moves it has the first frame.
     """
-    Image.MAX_IMAGE_PIXELS = None  # the limit below is checked before any pixel is read
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError("too-many-pixels")
-            moves = bool(getattr(picture, "is_animated", False))
-            is_photo = picture.format == "JPEG"
-            picture.draft(None, (SIDE, SIDE))  # a JPEG is read smaller at once
-            picture.load()
-            small = _plain(picture)
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError):
-        raise ValueError("not-a-picture") from None
+        return _encoded(data)
+    except (CannotBeStored, MemoryError):
+        raise
+    except Exception:  # Pillow has no class of its own for what is wrong with a file
+        raise CannotBeStored("not-a-picture") from None
+
+
+def _encoded(data: bytes) -> tuple[dict[str, Any], bytes]:
+    Image.MAX_IMAGE_PIXELS = None  # the limit below is checked before any pixel is read
+    with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise CannotBeStored("too-many-pixels")
+        moves = bool(getattr(picture, "is_animated", False))
+        is_photo = picture.format == "JPEG"
+        picture.draft(None, (SIDE, SIDE))  # a JPEG is read smaller at once
+        picture.load()
+        small = _plain(picture)
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     kind, written = _written(small, is_photo)
     return {"kind": kind, "width": small.width, "height": small.height, "moves": moves}, written
@@ -88,7 +98,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         known, written = encoded(sys.stdin.buffer.read())
-    except ValueError as error:
+    except CannotBeStored as error:
         known, written = {"refused": str(error)}, b""
     sys.stdout.buffer.write(json.dumps(known).encode() + b"\n" + written)
 
