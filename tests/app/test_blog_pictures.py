@@ -215,7 +215,7 @@ async def test_without_scripts_the_page_takes_a_picture(app: Quart, owner: Visit
     await owner.get("/pictures")
     assert owner.marks.notices == ["uploaded", "first-frame"]
     [row] = await rows(app)
-    assert row.markdown in owner.text
+    assert row.line() in owner.text
 
     refused = await upload(owner, b"no", json=False)
     assert refused.status_code == 400
@@ -264,14 +264,49 @@ async def test_no_name_leads_out_of_the_folder(owner: Visitor, visitor: Visitor)
         assert (await owner.client.post(f"/pictures/{name}/delete", headers=headers)).status_code == 404, name
 
 
-async def test_files_without_a_row_are_removed_after_a_day(app: Quart, owner: Visitor) -> None:
-    """Those of a process that was killed between the file and its row."""
+async def test_files_without_a_row_are_put_aside_after_a_day(app: Quart, owner: Visitor) -> None:
+    """Of a process that was killed between the file and its row, or uploaded since the backup that is restored."""
     folder: Path = app.extensions["settings"].data_dir / "pictures"
     folder.mkdir()
     for name, age in (("old.png", storage.ORPHANED_S + 60), ("new.png", 0)):
         (folder / name).write_bytes(b"x")
         os.utime(folder / name, (at := datetime.now(UTC).timestamp() - age, at))
 
-    await upload(owner, drawn("PNG"))
+    for size in ((40, 20), (20, 40)):
+        await upload(owner, drawn("PNG", size=size))
 
-    assert {path.name for path in folder.iterdir()} == {"new.png", (await rows(app))[0].name}
+    assert {path.name for path in folder.iterdir()} == {"new.png", "unknown", *(row.name for row in await rows(app))}
+    assert [path.read_bytes() for path in (folder / "unknown").iterdir()] == [b"x"]
+    assert (folder / "unknown").stat().st_mode & 0o777 == 0o700
+    assert (await owner.get("/pictures/unknown")).status_code == 404
+
+
+@pytest.mark.both_databases("looks into JSON")
+async def test_a_picture_of_an_unsaved_text_stays(app: Quart, owner: Visitor) -> None:
+    address = await address_of(await upload(owner, drawn("PNG")))
+    await owner.get("/posts/new")
+    typed = {"csrf_token": owner.token(), "tab": "one-tab-only", "change": "1", "title": "Not yet", "text": address}
+    assert (await owner.client.post("/posts/unsaved", form=typed)).status_code == 204
+
+    await owner.post(f"{address}/delete", page="/pictures")
+    await owner.get("/pictures")
+    assert owner.marks.notices == ["in-use"]
+    assert "Not yet" in owner.text
+    assert (await owner.client.get(address)).status_code == 200
+
+    await owner.post("/posts/unsaved/one-tab-only/discard", page="/posts/new")
+    await owner.post(f"{address}/delete", page="/pictures")
+    assert (await owner.get(address)).status_code == 404
+
+
+async def test_the_words_for_a_picture_are_those_that_were_sent(app: Quart, owner: Visitor) -> None:
+    """The same picture can show another thing in another post."""
+    for sent, line, stored in (
+        ("", "", ""),
+        ("A cat", "A cat", "A cat"),
+        ("Her cat", "Her cat", "A cat"),
+        ("", "A cat", "A cat"),
+    ):
+        answer = await (await upload(owner, drawn("PNG"), alt=sent)).get_json()
+        assert answer["markdown"].startswith(f"![{line}]("), sent
+        assert [row.alt for row in await rows(app)] == [stored]

@@ -37,8 +37,7 @@ class Picture(Model):
     def __repr__(self) -> str:
         return f"<Picture {self.name}>"
 
-    @property
-    def markdown(self) -> str:
-        """The line that shows it in a post."""
-        alt = "".join(f"\\{sign}" if sign in "\\[]" else sign for sign in self.alt)
+    def line(self, alt: str = "") -> str:
+        """The line that shows it in a post, with the words of the row unless there are others for this post."""
+        alt = "".join(f"\\{sign}" if sign in "\\[]" else sign for sign in alt or self.alt)
         return f"![{alt}](/pictures/{self.name})"

@@ -47,11 +47,11 @@ async def upload() -> ResponseReturnValue:
     """Store a picture. The editor asks for JSON, and gets the line for the text."""
     as_json = request.accept_mimetypes.best == "application/json"
     try:
-        picture, moves = await _upload()
+        line, moves = await _upload()
     except PictureRefused as error:
         return (jsonify(error=str(error)), 400) if as_json else (await _list(error.message), 400)
     if as_json:
-        return jsonify(markdown=picture.markdown, note=str(FIRST_FRAME) if moves else "")
+        return jsonify(markdown=line, note=str(FIRST_FRAME) if moves else "")
     await notify(Message("uploaded", "Picture stored. Copy its line into a post."))
     if moves:
         await notify(FIRST_FRAME, "warning")
@@ -76,21 +76,22 @@ async def picture(name: str) -> ResponseReturnValue:
 @blueprint.post(f"{ADDRESS}/<name>/delete")
 @owner_only
 async def delete_picture(name: str) -> ResponseReturnValue:
-    """Delete a picture that no post shows."""
+    """Delete a picture that no post shows, and no unsaved text."""
     async with database.transaction() as db:
         found: Picture = await db.scalar(select(Picture).where(Picture.name == name)) or abort(404)
-        posts = await storage.used_in(db, found)
-        if not posts:
+        titles = await storage.used_in(db, found)
+        if not titles:
             await storage.remove(db, current_account(), found)
-    if posts:
-        titles = ", ".join(post.title for post in posts)
-        await notify(Message("in-use", "Remove this picture from its posts first: {}.").format(titles), "warning")
+    if titles:
+        in_use = Message("in-use", "Remove this picture from its posts first: {}.")
+        await notify(in_use.format(", ".join(titles)), "warning")
     else:
         await notify(Message("picture-deleted", "Picture deleted."))
     return redirect(url_for("blog.pictures"), 303)
 
 
-async def _upload() -> tuple[Picture, bool]:
+async def _upload() -> tuple[str, bool]:
+    """The line that shows the picture, and whether it moved."""
     limits: RateLimits = current_app.extensions["rate_limits"]
     if wait_s := await limits.take(Limit("picture", str(current_account().id), times=AN_HOUR, period_s=3600)):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))
@@ -102,7 +103,8 @@ async def _upload() -> tuple[Picture, bool]:
     new = await storage.read(data)
     alt = " ".join(markdown.printable(sent.get("alt", "")).split())[:LONGEST_ALT]
     async with database.transaction() as db:
-        return await storage.add(db, current_account(), new, alt), new.moves
+        picture = await storage.add(db, current_account(), new, alt)
+    return picture.line(alt), new.moves
 
 
 async def _list(error: Message | None = None) -> str:

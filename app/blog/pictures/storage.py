@@ -7,11 +7,12 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, Text, cast, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import Account, hold
@@ -19,6 +20,7 @@ from app.blog import limited
 from app.blog.models import Post
 from app.blog.pictures import encoding
 from app.blog.pictures.models import Picture
+from app.blog.unsaved.models import UnsavedText
 from app.context import site
 from app.private_files import make_private, write_private
 from jobs.monitor_site.web.messages import Refused
@@ -27,6 +29,8 @@ NAME = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
 MOST, MOST_BYTES = 1_000, 500_000_000
 """Of one account. The site has room for twice as much."""
 ORPHANED_S = 24 * 3600
+UNKNOWN = "unknown"
+"""The folder for files without a row, inside the folder of pictures."""
 REFUSALS = {
     "not-a-picture": "This file is not a complete JPEG, PNG, GIF or WebP picture.",
     "too-many-pixels": "This picture has more than 50 million pixels. Make it smaller first.",
@@ -70,6 +74,7 @@ async def add(db: AsyncSession, account: Account, new: NewPicture, alt: str) -> 
         size = {"width": new.width, "height": new.height, "size": len(new.data)}
         found = Picture(name=new.name, account_id=account.id, alt=alt, **size)
         db.add(found)
+    found.alt = found.alt or alt
     names = set(await db.scalars(select(Picture.name)))
     await asyncio.to_thread(_write, folder(), new, names | {new.name})
     return found
@@ -83,9 +88,12 @@ async def remove(db: AsyncSession, account: Account, picture: Picture) -> None:
     (folder() / picture.name).unlink(missing_ok=True)
 
 
-async def used_in(db: AsyncSession, picture: Picture) -> Sequence[Post]:
-    """Some of the posts that show it."""
-    return (await db.scalars(select(Post).where(Post.text.contains(picture.name)).limit(5))).all()
+async def used_in(db: AsyncSession, picture: Picture) -> list[str]:
+    """The titles of some posts that show it, and of texts that are not saved yet."""
+    saved = select(Post.title).where(Post.text.contains(picture.name))
+    unsaved = select(UnsavedText.typed).where(cast(UnsavedText.typed, Text).contains(picture.name))
+    titles = [typed["title"] or "a post without a title" for typed in await db.scalars(unsaved.limit(5))]
+    return [*await db.scalars(saved.limit(5)), *(f"{title} (not saved yet)" for title in titles)]
 
 
 def folder() -> Path:
@@ -102,6 +110,13 @@ async def _check_room(db: AsyncSession, whose: ColumnElement[bool], size: int, s
 def _write(folder: Path, new: NewPicture, names: Collection[str]) -> None:
     make_private(folder)
     write_private(folder / new.name, new.data)
-    for path in folder.iterdir():  # a process that was killed has left a file without a row
-        if path.name not in names and time.time() - path.stat().st_mtime > ORPHANED_S:
-            path.unlink(missing_ok=True)
+    _put_aside(folder, {*names, UNKNOWN})
+
+
+def _put_aside(folder: Path, names: Collection[str]) -> None:
+    """Move what has no row: a process was killed, or this database is older than the files. Nothing is deleted."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another upload was faster
+            if path.name not in names and time.time() - path.stat().st_mtime > ORPHANED_S:
+                make_private(folder / UNKNOWN)
+                path.rename(folder / UNKNOWN / path.name)
