@@ -92,7 +92,8 @@ async def _create(db: AsyncSession, run: str, wait: timedelta) -> int | None:
         return None
     digest = Digest(run=run, more=len(choice.more), opening=following.opening)
     if wait:
-        digest.state, digest.next_try_at = State.PLANNED, datetime.now(UTC) + wait
+        begins_at = (datetime.now(UTC) + wait).replace(microsecond=0)  # a job's time has no smaller parts than ms
+        digest.state, digest.next_try_at = State.PLANNED, begins_at
     following.opening = ""
     db.add(digest)
     await db.flush()

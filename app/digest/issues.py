@@ -62,8 +62,13 @@ class Issue:
     def url(self) -> str:
         """Its public page; for one that has none the owner's page of the digests."""
         if not self.public:
-            return f"{site().base_url}/digest/"
+            return instead_of_a_link()
         return site().base_url + url_for("issues.show", _external=False, number=self.number)
+
+
+def instead_of_a_link() -> str:
+    """Where a test or a preview leads instead of an issue's page or to unsubscribing: to a page that says so."""
+    return f"{site().base_url}/digest/?test=1"
 
 
 def subject(first_title: str) -> str:

@@ -29,7 +29,7 @@ class Written:
 
     def as_test(self) -> EmailMessage:
         """A test mail to the owner. Its link leads to the page of the digests."""
-        page = f"{site().base_url}/digest/"
+        page = issues.instead_of_a_link()
         return compose(
             sender=current_mailer().sender,
             to=owner_address(site()),

@@ -91,9 +91,20 @@ class Digest(Model):
         return f"<Digest {self.id} {self.state}>"
 
     @property
+    def begins_at(self) -> datetime | None:
+        """When it begins by itself, while the owner can undo it."""
+        return self.next_try_at if self.state == State.PLANNED else None
+
+    @property
     def job_id(self) -> str:
         """The id of the job that sends it."""
         return f"digest:{self.id}"
+
+    @property
+    def last_group_id(self) -> str:
+        """The id of the group of batches of the round that runs, or of the last one. Empty before the first."""
+        number = self.round if self.state == State.SENDING else self.round - 1
+        return f"{self.job_id}:{number}" if self.number and number >= 0 else ""
 
 
 class NextIssue(Model):

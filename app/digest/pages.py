@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quart import Blueprint, abort, g, redirect, render_template, url_for
+from quart import Blueprint, abort, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
@@ -20,6 +20,7 @@ from app.digest import choosing, issues, steering, trouble, upcoming
 from app.digest.models import Delivery, Digest, State, Step
 from app.digest.tasks import send_test, start
 from app.subscribers import growth
+from app.subscribers.digest_schedule import next_digest_spelled
 from app.subscribers.models import Subscriber
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.messages import Message, notify
@@ -29,13 +30,13 @@ MOST_FAILURES_LISTED = 100
 
 # The action of each button, and its message with the number of changed deliveries.
 ACTIONS: dict[str, tuple[steering.Action, Message]] = {
-    "now": (steering.begin_now, Message("begun", "Sending {}.")),
+    "now": (steering.begin_now, Message("begun", "Started to send {}.")),
     "pause": (steering.pause, Message("paused", "Paused. {} wait until you resume.")),
     "resume": (steering.resume, Message("resumed", "Resumed. {} will be sent.")),
     "stop": (steering.stop, Message("stopped", "Stopped. {} will not be sent.")),
-    "retry": (steering.retry_failed, Message("retried", "Retrying {}.")),
+    "retry": (steering.retry_failed, Message("retried", "Started to retry {}.")),
     "sent": (steering.mark_sent, Message("marked-sent", "Marked as sent: {}.")),
-    "again": (steering.send_again, Message("sent-again", "Sending {} again.")),
+    "again": (steering.send_again, Message("sent-again", "Started to send {} again.")),
 }
 
 TEST_SENT = Message("test-sent", "A test email is being sent to you.")
@@ -75,6 +76,8 @@ async def index_page(typed: str | None = None, error: Message | None = None) -> 
         opening=saved if typed is None else typed,
         error=error,
         longest=upcoming.LONGEST_OPENING,
+        next_digest=next_digest_spelled(),
+        stands_in="test" in request.args,
     )
 
 
@@ -166,10 +169,10 @@ async def _wait_s() -> int:
         return 0
 
 
-async def start_soon(pk: int) -> None:
-    """Start its job. If Redis is away, a worker does it later."""
+async def start_soon(pk: int, at: datetime | None = None) -> None:
+    """Start its job now or at *at*. If Redis is away, a worker does it later."""
     try:
-        await start(pk)
+        await start(pk, at)
     except Exception as error:  # after any fault a worker finds the committed row
         log.warning("digest %s could not be started, a worker will start it: %s", pk, error)
         await notify(QUEUE_AWAY, "warning")

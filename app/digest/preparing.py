@@ -10,7 +10,6 @@ from quart.typing import ResponseReturnValue
 from app import database
 from app.accounts import owner_only
 from app.blog.markdown import printable
-from app.context import site
 from app.digest import issues, mails, upcoming
 from app.digest.models import Digest
 from app.digest.pages import blueprint, index_page
@@ -48,7 +47,7 @@ async def preview(pk: int) -> ResponseReturnValue:
         number=issue.number,
         look=shown if shown in LOOKS else LOOKS[0],
         written=written,
-        text=written.text.replace(written.link, _instead()),
+        text=written.text.replace(written.link, issues.instead_of_a_link()),
         heights=await asyncio.to_thread(frames.heights, written.html, on_phone=shown == "phone"),
     )
 
@@ -58,7 +57,7 @@ async def preview(pk: int) -> ResponseReturnValue:
 async def html(pk: int) -> ResponseReturnValue:
     """The HTML of the mail alone, for the frame of a page. 0 is the digest that would be created now."""
     _, written = await _written(pk)
-    return frames.mail(written.html.replace(written.link, _instead()))
+    return frames.mail(written.html.replace(written.link, issues.instead_of_a_link()))
 
 
 async def _written(pk: int) -> tuple[issues.Issue, mails.Written]:
@@ -66,8 +65,3 @@ async def _written(pk: int) -> tuple[issues.Issue, mails.Written]:
         digest = await db.get(Digest, pk) or abort(404) if pk else None
         issue = await issues.of(db, digest)
     return issue, await mails.write(issue)
-
-
-def _instead() -> str:
-    """Where the unsubscribe link of a preview leads."""
-    return f"{site().base_url}/digest/"

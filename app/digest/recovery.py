@@ -44,7 +44,7 @@ async def sweep() -> None:
         troubles = await trouble.all_of(db)
     for digest in unfinished:
         if await Result(digest.job_id).state() in ENDED:
-            await start(digest.id)
+            await start(digest.id, digest.begins_at)
     sending = [digest for digest in unfinished if digest.state == State.SENDING]
     await _release([digest for digest in sending if digest.next_try_at > datetime.now(UTC) + SOON])
     for each in troubles:

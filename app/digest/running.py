@@ -8,13 +8,17 @@ import secrets
 
 from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from app import database
 from app.accounts import owner_only
 from app.digest import choosing, issues, steering
-from app.digest.models import Digest
+from app.digest.models import Digest, State
 from app.digest.pages import blueprint, start_soon
+from app.web.going_back import back_or
+from app.web.template_words import reader_zone
 from jobs import Result
+from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message, notify
 
 NOTHING_NEW = Message("nothing-new", "No new posts since the last digest: nothing to send.")
@@ -23,8 +27,11 @@ ENOUGH_TODAY = Message(
     "enough-today",
     f"{choosing.MOST_A_DAY} digests were sent within a day, which is the limit. Send the next one later.",
 )
+PLANNED = Message(
+    "planned-already", "Issue {} is planned and has the new posts. It begins at {}; until then it can be undone."
+)
 WRONG_NUMBER = Message("wrong-number", "This is not the number of subscribers. To confirm, type {:,}.")
-ON_ITS_WAY = Message("on-its-way", "The digest will be sent to {}. You can undo this until it begins.")
+ON_ITS_WAY = Message("on-its-way", "Digest planned for {}.")
 UNDONE = Message("undone", "Undone. No email was sent, and the posts are in the next issue.")
 TOO_LATE = Message("too-late", "Too late to undo: sending has begun. You can still stop the rest.")
 
@@ -52,6 +59,10 @@ async def _ask_run(typed: str = "", *, sent: bool = False) -> ResponseReturnValu
         choice, readers = await choosing.choose(db), await choosing.readers(db)
         enough = await choosing.is_enough_for_today(db)
         issue = await issues.of(db, None)
+        planned = await db.scalar(select(Digest).where(Digest.state == State.PLANNED).limit(1))
+    if planned and not choice.shown:
+        await notify(PLANNED.format(issue.number, moments.clock(planned.next_try_at, reader_zone())), "warning")
+        return redirect(url_for("digest.show", pk=planned.id), 303)
     if not choice.shown:
         return await _refuse(NOTHING_NEW)
     if not readers:
@@ -80,7 +91,9 @@ async def _create(people: str) -> ResponseReturnValue:
     if pk is None:  # another run was faster
         return await _refuse(NOTHING_NEW)
     await notify(ON_ITS_WAY.format(people))
-    await start_soon(pk)
+    async with database.session() as db:
+        digest = await db.get(Digest, pk)
+    await start_soon(pk, digest.begins_at if digest else None)
     return redirect(url_for("digest.show", pk=pk), 303)
 
 
@@ -104,4 +117,4 @@ async def undo(pk: int) -> ResponseReturnValue:
     except Exception as error:  # the job finds no row, and ends
         log.warning("the job of the undone digest %s stays in Redis, without effect: %s", pk, error)
     await notify(UNDONE)
-    return redirect(url_for("digest.index"), 303)
+    return redirect(await back_or(url_for("digest.index")), 303)

@@ -65,9 +65,9 @@ async def tell_owner(self: Any, pk: int) -> None:
         raise self.retry(exc=failed, countdown=min(30 * 2**self.request.retries, 300)) from failed
 
 
-async def start(pk: int) -> None:
-    """Start the job of the digest now, whether it has ended, waits for its next round, or was lost."""
+async def start(pk: int, at: datetime | None = None) -> None:
+    """Start the job of the digest now or at *at*, whether it has ended, waits for its next round, or was lost."""
     job = Result(Digest(id=pk).job_id)
     await job.forget()  # the result of an earlier run would occupy the id
-    await send.apply_async((pk,), task_id=job.id)
-    await job.reschedule(datetime.now(UTC))
+    await send.apply_async((pk,), task_id=job.id, eta=at)
+    await job.reschedule(at or datetime.now(UTC))

@@ -26,6 +26,7 @@ def prepare(app: Quart) -> None:
 
     app.jinja_env.filters["readable_address"] = address.shown
     app.jinja_env.filters["spelled"] = lambda at: moments.spelled(at, reader_zone())
+    app.jinja_env.filters["clock"] = lambda at: moments.clock(at, reader_zone())
     app.jinja_env.filters["day"] = lambda at: moments.day(at, reader_zone())
     app.jinja_env.filters["distance"] = lambda at: moments.distance(at, datetime.now(UTC))
 

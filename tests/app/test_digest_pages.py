@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from quart import Quart
@@ -18,6 +19,7 @@ from app.digest.models import Delivery, Digest, State, Step
 from app.subscribers import models as subscribers
 from app.subscribers.models import Subscriber
 from jobs import Result
+from jobs.monitor_site.web import moments
 from tests.app.visitor import Visitor, words
 
 
@@ -114,7 +116,8 @@ async def test_nobody_is_mailed_before_the_owner_has_typed_how_many_they_are(
         await owner.post("/digest/run", typed=" 1,234 ")
     [digest] = await digests(database)
     assert digest.state == State.PLANNED
-    assert await Result(digest.job_id).state() == "PENDING"
+    waiting = await Result(digest.job_id).info()
+    assert (waiting.state, waiting.attempts, waiting.due) == ("PENDING", 0, digest.next_try_at), "no retry"
 
 
 async def digests(database: Database) -> list[Digest]:
@@ -140,6 +143,55 @@ async def test_run_now_says_why_it_does_nothing(owner: Visitor, database: Databa
     await owner.post("/digest/run", page="/account", typed="0")
     await owner.get("/digest/")
     assert owner.marks.notices == ["no-readers"]
+
+
+async def test_what_is_planned_can_be_undone_wherever_it_is_shown(owner: Visitor, database: Database) -> None:
+    await fill(database)
+    await owner.post("/digest/run", typed="3")
+    [planned] = await digests(database)
+    until = f"Undo (until {moments.clock(planned.next_try_at, ZoneInfo('Europe/Berlin'))})"
+    for page in ("/", "/digest/", "/digest/1"):
+        await owner.get(page)
+        assert until in words(owner), page
+        assert "/digest/1/undo" in owner.marks.actions
+    assert (await owner.get("/digest/run")).location == "/digest/1"
+    await owner.get("/digest/1")
+    assert owner.marks.notices == ["planned-already"]
+
+    response = await owner.post("/digest/1/undo", page="/", back="home")
+
+    assert response.location == "/"
+    assert await digests(database) == []
+
+
+async def test_what_comes_with_the_sending_is_in_the_part_that_refreshes_itself(
+    app: Quart, owner: Visitor, database: Database
+) -> None:
+    pk = await begun(app)
+    await change(database, Digest, Digest.id == pk, number=1)
+
+    await owner.get(f"/digest/{pk}")
+
+    live = owner.text.partition('<section id="digest"')[2].partition("</section>")[0]
+    for link in ("/issues/1", f"/monitor/job?id=digest%3A{pk}", f"/monitor/workflow?id=digest%3A{pk}%3A0"):
+        assert f'href="{link}"' in live
+    assert "get the current text" in live
+    await change(database, Delivery, step=Step.SENT)
+    await owner.get(f"/digest/{pk}")
+    assert "get the current text" not in owner.text
+
+
+async def test_a_first_digest_has_a_date_and_needs_a_reader(owner: Visitor, database: Database) -> None:
+    await fill(database, readers=0)
+    await owner.get("/digest/")
+    assert "if there are by then" in words(owner)
+    assert "/digest/run" not in owner.marks.actions
+
+    await fill(database, readers=1, posts=0)
+    await owner.get("/digest/?test=1")
+    assert "if there are by then" not in words(owner)
+    assert "/digest/run" in owner.marks.actions
+    assert "link-of-a-test" in owner.marks.states
 
 
 async def test_its_page_counts_each_state_and_shows_what_went_wrong(

@@ -35,6 +35,11 @@ def spelled(at: datetime, zone: ZoneInfo) -> str:
     return f"{here:%A, %-d %B} {here.year}, {clock} ({here.tzinfo})"
 
 
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """`10:30:05`."""
+    return f"{local(at, zone):%H:%M:%S}"
+
+
 def day(at: datetime, zone: ZoneInfo) -> str:
     """`1 December 2026`."""
     here = local(at, zone)
