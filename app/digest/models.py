@@ -59,7 +59,7 @@ class Digest(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int | None]
-    """1, 2, 3 ... for its readers, given in the transaction that begins to send it. None before."""
+    """1, 2, 3 ... for its readers, given in the transaction that begins to send it. None before (see `recovery.py`)."""
     opening: Mapped[str] = mapped_column(Text, default="", server_default="")
     """A plain text by the owner, above the posts."""
     run: Mapped[str] = mapped_column(String(128), unique=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from app import database
-from app.digest import trouble
+from app.digest import trouble, upcoming
 from app.digest.models import Digest, State
 from app.digest.tasks import start, tell_owner
 from app.mail import current_mailer
@@ -38,6 +38,7 @@ async def keep_recovering() -> None:
 
 async def sweep() -> None:
     """Restart what SQL says is to be sent, although Redis has lost its job or its worker died."""
+    await number_begun()
     async with database.session() as db:
         open_states = Digest.state.in_((State.PLANNED, State.SENDING))
         unfinished = (await db.scalars(select(Digest).where(open_states))).all()
@@ -51,6 +52,15 @@ async def sweep() -> None:
         if each.digest.told_at is None:
             occasion = int(each.digest.began_at.timestamp())
             await tell_owner.apply_async((each.digest.id,), task_id=f"digest-trouble:{each.digest.id}:{occasion}")
+
+
+async def number_begun() -> None:
+    """Give a number to each digest that a process of the version before numbers has begun."""
+    begun = Digest.number.is_(None), Digest.state.in_((State.SENDING, State.DONE))
+    query = select(Digest).where(*begun).order_by(Digest.id).with_for_update(skip_locked=True)
+    async with database.transaction() as db:
+        for digest in (await db.scalars(query)).all():
+            await upcoming.give_number(db, digest)
 
 
 async def _release(waiting: Sequence[Digest]) -> None:

@@ -67,13 +67,13 @@ async def end_round(digest_pk: int) -> timedelta | None:
 
 
 async def _begin(db: AsyncSession, digest_pk: int) -> Digest | None:
-    """Begin a planned digest whose time has come, and give it its number: from now on it has a public page."""
+    """Begin a planned digest whose time has come. What is sent has a number."""
     digest = await db.get(Digest, digest_pk, with_for_update=True, populate_existing=True)
     now = datetime.now(UTC)
     if digest is not None and digest.state == State.PLANNED and digest.next_try_at <= now:
         digest.state, digest.began_at = State.SENDING, now
-    if digest is not None and digest.state == State.SENDING and digest.number is None:
-        digest.number = await upcoming.take_number(db)
+    if digest is not None and digest.state == State.SENDING:
+        await upcoming.give_number(db, digest)
     return digest
 
 

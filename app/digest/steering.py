@@ -28,7 +28,7 @@ async def pause(db: AsyncSession, digest: Digest) -> int:
 async def resume(db: AsyncSession, digest: Digest) -> int:
     """Send all waiting deliveries now, even those that wait for a mail server or for their next try."""
     if digest.state in (State.PAUSED, State.SENDING):
-        _start(digest)
+        await _start(db, digest)
         waiting = _its(digest, Step.WAITING)
         await db.execute(update(Delivery).where(*waiting).values(next_try_at=datetime.now(UTC)))
     return await _count(db, digest, Step.WAITING)
@@ -57,7 +57,7 @@ async def undo(db: AsyncSession, digest: Digest) -> bool:
 async def begin_now(db: AsyncSession, digest: Digest) -> int:
     """Begin a planned digest, without the rest of the time in which it can be undone."""
     if digest.state == State.PLANNED:
-        _start(digest)
+        await _start(db, digest)
     return await _count(db, digest, Step.WAITING)
 
 
@@ -65,7 +65,7 @@ async def retry_failed(db: AsyncSession, digest: Digest) -> int:
     """Try the failed deliveries to confirmed subscribers again, with the full number of tries."""
     touched = await _move(db, can_be_retried(digest), step=Step.WAITING, attempts=0, next_try_at=datetime.now(UTC))
     if touched:
-        _start(digest)
+        await _start(db, digest)
     return touched
 
 
@@ -79,7 +79,7 @@ async def send_again(db: AsyncSession, digest: Digest) -> int:
     """Send the uncertain deliveries again, under the same Message-IDs. Some people may get the mail twice."""
     touched = await _move(db, _its(digest, Step.UNCERTAIN), step=Step.WAITING, next_try_at=datetime.now(UTC), reason="")
     if touched:
-        _start(digest)
+        await _start(db, digest)
     return touched
 
 
@@ -89,7 +89,9 @@ def can_be_retried(digest: Digest) -> tuple[ColumnElement[bool], ...]:
     return (*_its(digest, Step.FAILED), wanted)
 
 
-def _start(digest: Digest) -> None:
+async def _start(db: AsyncSession, digest: Digest) -> None:
+    """It gets its number here, because a worker of the version before numbers may send it."""
+    await upcoming.give_number(db, digest)
     now = datetime.now(UTC)
     digest.state, digest.reason, digest.failures = State.SENDING, "", 0
     digest.began_at, digest.next_try_at = now, now

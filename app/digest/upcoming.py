@@ -20,10 +20,11 @@ async def number(db: AsyncSession) -> int:
     return (await db.scalar(select(func.max(Digest.number))) or 0) + 1
 
 
-async def take_number(db: AsyncSession) -> int:
-    """The next number, for the transaction that begins to send an issue."""
-    await hold(db)
-    return await number(db)
+async def give_number(db: AsyncSession, digest: Digest) -> None:
+    """Give an issue (locked) that begins the next number, if it has none: from now on it has a public page."""
+    if digest.number is None:
+        await hold(db)
+        digest.number = await number(db)
 
 
 async def opening(db: AsyncSession) -> str:

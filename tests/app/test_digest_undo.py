@@ -104,6 +104,28 @@ async def test_what_is_undone_leaves_nothing_and_is_in_the_next_one(site: Digest
     assert (digest.number, digest.opening) == (1, "Hello\n\nWritten meanwhile"), "no gap, and no text is lost"
 
 
+@pytest.mark.parametrize("state", [State.SENDING, State.DONE])
+@BOTH
+async def test_what_a_worker_of_the_version_before_numbers_sends_gets_one(site: DigestSite, state: State) -> None:
+    """In the process that begins it; what that version has begun itself gets one later, in its order."""
+    pk = await plan(site)
+    async with site.database.transaction() as db:
+        await steering.begin_now(db, await db.get_one(Digest, pk, with_for_update=True))
+    assert (await site.digest(pk)).number == 1
+    for title in ("Two", "Three"):
+        await site.publish(title)
+        older = await site.begin(title)
+        await site.change(Digest, Digest.id == older, state=state)
+    await site.publish("Four")
+    await plan(site, "not begun")
+
+    await recovery.number_begun()
+    await recovery.number_begun()
+
+    async with site.database.session() as db:
+        assert list(await db.scalars(select(Digest.number).order_by(Digest.id))) == [1, 2, 3, None]
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 @BOTH
 async def test_what_has_begun_cannot_be_undone(site: DigestSite, steps: int) -> None:
