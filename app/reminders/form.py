@@ -13,9 +13,9 @@ from app import times
 from app.accounts.links import parse_address
 from app.context import site
 from app.mail import AddressRefused
-from app.reminders import quick_words
+from app.reminders import repeat_words
 from app.reminders.models import LONGEST_TEXT
-from app.reminders.repeat import Repeat
+from app.reminders.repeat import Repeat, spelled
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
 
@@ -23,10 +23,11 @@ MOST_WORDS = 100  # characters kept of the words
 UNMAILABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
 PRESETS = ("in 1 hour", "tomorrow 9:00", "next week", "next month")
-"""Links that fill in the words."""
+"""Buttons that fill in the words, and save nothing."""
 CHANGES = ("this and all later", "only this one")
 NO_WEEKDAY = Message("no-weekday", "That is a {}. Choose a weekday, or another repetition.")
 THAT_IS = Message("read", "That is {}, {}.")
+IT_REPEATS = Message("read", "Repeats {}, first on {}, {}.")
 
 
 @dataclass
@@ -66,9 +67,15 @@ class Form:
         )
         if sent.get("repeat", "") in list(Repeat):
             form.repeat = Repeat(sent["repeat"])
+        if sent.get("preset", "") in PRESETS:
+            form.words = sent["preset"]
+            form.read_words(zone)
+            return form
         form._check_text()
         if form.words and form.words != sent.get("read", "").strip():
             form.read_words(zone)
+            if form.words_error and sent.get("read"):
+                form.when = ""  # the date of other words
         else:
             form._check_time(sent.get("in", ""), zone)
         form._check_repeat(zone)
@@ -85,16 +92,22 @@ class Form:
         return 400 if not self.good else 200 if self.shown else 0
 
     def read_words(self, zone: ZoneInfo) -> None:
-        """Fill the time field with what the words mean, and say it."""
+        """Fill in the time that the words mean, and the repetition if they name one, and say it."""
         now = datetime.now(UTC)
         try:
-            self.when = quick_words.read(self.words, zone, now).isoformat().removesuffix(":00")
-            moment = times.read(self.when, zone, now)
+            repeat, first = repeat_words.read(self.words, zone, now)
+            when = first.isoformat().removesuffix(":00")
+            moment = times.read(when, zone, now)
         except times.NotATime as error:
             self.words_error = error.message
         else:
-            self.at, self.note = moment.at, moment.note
-            self.shown = THAT_IS.format(moments.spelled(self.at, zone), moments.distance(self.at, now))
+            self.when, self.at, self.note = when, moment.at, moment.note
+            self.repeat = self.repeat if repeat == Repeat.NEVER else repeat
+            date = moments.spelled(self.at, zone), moments.distance(self.at, now)
+            if self.repeat == Repeat.NEVER or self.only_this:
+                self.shown = THAT_IS.format(*date)
+            else:
+                self.shown = IT_REPEATS.format(spelled(self.repeat, self.at, zone), *date)
 
     def _check_text(self) -> None:
         if not self.text.strip():

@@ -13,20 +13,27 @@ from app.times import MORNING, NotATime, plus_months
 
 LONGEST = 60  # characters
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+SPELLED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 COUNTED = re.compile(
-    r"([0-9]{1,4}|an?(?= )) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|months?)(?![a-z])"
+    rf"([0-9]{{1,4}}|(?:an?|{'|'.join(SPELLED)})(?= )) ?"
+    r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|months?)(?![a-z])"
 )
 IN = re.compile(rf"(?:in )?{COUNTED.pattern}(?: ?(?:and )?{COUNTED.pattern})?(?: from now)?")
 CLOCK = re.compile(r"(?:at )?([0-9]{1,2})(?::([0-9]{2}))? ?(am|pm)?")
-NAMED_TIMES = {"noon": time(12), "morning": MORNING, "in the morning": MORNING, "evening": time(18), "night": time(20)}
+NAMED_TIMES = {"midnight": time(0), "noon": time(12), "morning": MORNING, "in the morning": MORNING}
+NAMED_TIMES |= {"evening": time(18), "night": time(20)}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEKDAY = re.compile(r"(?:on |this )?(next )?(mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?(?:day)?")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NUMBERS = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})?")
+SLASHES = re.compile(r"([0-9]{1,2})/([0-9]{1,2})(?:/([0-9]{4}))?")
 DAY, MONTH = r"([0-9]{1,2})(?:st|nd|rd|th)?", rf"({'|'.join(MONTHS)})[a-z]*"
 IN_MONTH = re.compile(rf"(?:on )?(?:the )?(?:{DAY} (?:of )?{MONTH}|{MONTH} {DAY})(?: ([0-9]{{4}}))?")
 
-UNCLEAR = 'That is not clear. Write it like "fri 9:00", "in 2 hours", "tomorrow 8am" or "24 dec 18:00".'
+UNCLEAR = (
+    'That is not clear. Write it like "fri 9:00", "in 2 hours", "tomorrow 8am", "24 dec 18:00" or "every monday 9:00".'
+)
+TWO_DAYS = '{0} is two days: write "{1} {2}" or "{3} {4}".'
 
 
 def read(typed: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -38,6 +45,8 @@ def read(typed: str, zone: ZoneInfo, now: datetime) -> datetime:
         raise NotATime("unclear", UNCLEAR)
     try:
         found = _counted(words, zone, now) or _day_and_time(words.split(), here)
+    except NotATime:
+        raise
     except (ValueError, OverflowError):  # 31 February, 25:00
         found = None
     if found is None:
@@ -53,7 +62,7 @@ def _counted(words: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     if here.second and not any(unit[0] == "s" for _, unit in parts):
         here = here.replace(second=0) + timedelta(minutes=1)
     for count, unit in parts:
-        n = int(count) if count.isdigit() else 1
+        n = int(count) if count.isdigit() else SPELLED.index(count) + 1 if count in SPELLED else 1
         if unit.startswith("mo"):
             here = plus_months(here.astimezone(zone), n)
         elif unit[0] in "dw":
@@ -94,6 +103,8 @@ def _on(day: str, at: time, here: datetime) -> datetime | None:
 def _in_calendar(day: str, at: time, here: datetime) -> datetime | None:
     if found := NUMBERS.fullmatch(day):
         year, month, number = found[1] or found[6], int(found[2] or found[5]), int(found[3] or found[4])
+    elif found := SLASHES.fullmatch(day):
+        year, (month, number) = found[3], _month_first(day, int(found[1]), int(found[2]))
     elif found := IN_MONTH.fullmatch(day):
         year, month = found[5], MONTHS.index(found[2] or found[3]) + 1
         number = int(found[1] or found[4])
@@ -103,6 +114,14 @@ def _in_calendar(day: str, at: time, here: datetime) -> datetime | None:
         return datetime.combine(date(int(year), month, number), at)
     years = (here.year + n for n in range(9) if month != 2 or number != 29 or _is_leap(here.year + n))
     return _first_after(here, at, [date(year, month, number) for year in years])
+
+
+def _month_first(typed: str, one: int, other: int) -> tuple[int, int]:
+    """Month and day of `12/31` and `31/12`. NotATime: either can be the month."""
+    if one != other and 0 < one <= 12 and 0 < other <= 12:
+        first, second = MONTHS[other - 1], MONTHS[one - 1]
+        raise NotATime("two-days", TWO_DAYS.format(typed, one, first, other, second))
+    return (one, other) if one <= 12 else (other, one)
 
 
 def _time(words: str) -> time | None:

@@ -61,7 +61,8 @@ async def when() -> ResponseReturnValue:
     """What the words mean, for the script of the form."""
     form = Form(words=request.args.get("words", "").strip()[:MOST_WORDS])
     form.read_words(reader_zone())
-    return {"when": form.when, "shown": form.shown or form.words_error, "good": form.good}
+    shown = form.shown or form.words_error
+    return {"when": form.when, "repeat": form.repeat, "shown": shown, "good": form.good}
 
 
 @blueprint.post("/new")

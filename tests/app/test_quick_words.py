@@ -20,6 +20,10 @@ READ = {
     "in 2h": "2026-12-01 14:31:00", "in 2 hours": "2026-12-01 14:31:00", "2h": "2026-12-01 14:31:00",
     "in an hour": "2026-12-01 13:31:00", "in 1h 30m": "2026-12-01 14:01:00",
     "in 1 hour and 5 min": "2026-12-01 13:36:00",
+    "in two hours": "2026-12-01 14:31:00", "twelve days": "2026-12-13 12:31:00", "twoh": "", "in thirteen hours": "",
+    "midnight": "2026-12-02 00:00:00", "fri midnight": "2026-12-04 00:00:00", "at midnight": "2026-12-02 00:00:00",
+    "12/31 18:00": "2026-12-31 18:00:00", "31/12": "2026-12-31 09:00:00", "5/5": "2027-05-05 09:00:00",
+    "12/24/2027 8am": "2027-12-24 08:00:00", "3/4": "", "3/4 18:00": "", "4/3/2027": "",
     "in 10s": "2026-12-01 12:30:17", "in 3 days": "2026-12-04 12:31:00", "in a week": "2026-12-08 12:31:00",
     "in 3 months": "2027-03-01 12:31:00", "2 weeks from now": "2026-12-15 12:31:00",
     "fri 9:00": "2026-12-04 09:00:00", "Friday": "2026-12-04 09:00:00", "on friday at 6pm": "2026-12-04 18:00:00",
@@ -40,7 +44,8 @@ READ = {
     "24 dec 2028": "2028-12-24 09:00:00", "5:00 24 dec": "2026-12-24 05:00:00", "yesterday": "", "": "", "soon": "",
     "in 2": "", "25:00": "", "9:60": "", "13pm": "", "0am": "", "31 feb": "", "2026-13-01": "",
     "24 foo": "", "fri sat": "",
-    "in 9999 months": "2860-03-01 12:31:00", "٩:٠٠": "", "12/24": "", "x" * 5_000: "", "in -2h": "", "fri\x00": "",
+    "in 9999 months": "2860-03-01 12:31:00", "٩:٠٠": "", "13/13": "", "12/32": "", "0/5": "",
+    "x" * 5_000: "", "in -2h": "", "fri\x00": "",
 }  # fmt: skip
 
 
@@ -51,6 +56,11 @@ def test_words_are_read_as_people_mean_them(typed: str) -> None:
     else:
         with pytest.raises(NotATime):
             quick_words.read(typed, BERLIN, NOW)
+
+
+def test_a_date_that_is_two_days_is_refused_with_both() -> None:
+    with pytest.raises(NotATime, match='3/4 is two days: write "3 apr" or "4 mar"'):
+        quick_words.read("at 18:00 3/4", BERLIN, NOW)
 
 
 def test_hours_are_real_time_and_days_keep_the_wall_time() -> None:

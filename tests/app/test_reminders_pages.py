@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
+from html import escape, unescape
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from app.database import Database
 from app.reminders.models import Reminder, State
+from jobs.monitor_site.web import moments
 from tests.app.rows import change, stored
 from tests.app.visitor import Visitor, words
 
@@ -21,16 +22,16 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 async def test_a_reminder_is_saved_armed_and_confirmed(app: Quart, alice: Visitor, redis: Redis) -> None:
-    when = (datetime.now(BERLIN) + timedelta(hours=3)).replace(second=0, microsecond=0)
+    when = (datetime.now(BERLIN) + timedelta(hours=2, minutes=59, seconds=50)).replace(microsecond=0)
 
-    response = await alice.post("/reminders/new", text="Water the plants", when=when.strftime("%Y-%m-%dT%H:%M"))
+    response = await alice.post("/reminders/new", text="Water the plants", when=f"{when:%Y-%m-%dT%H:%M:%S}")
 
     [reminder] = await stored(app)
     assert (response.status_code, response.location) == (303, f"/reminders/{reminder.id}")
     assert (reminder.text, reminder.email, reminder.date) == ("Water the plants", "alice@example.org", when)
     assert await redis.zscore("arq:queue", f"reminder:{reminder.id}:0") == when.timestamp() * 1000
     await alice.get(response.location)
-    assert f"{when:%A, %-d %B %Y, %H:%M} (Europe/Berlin), in 3 hours" in words(alice)
+    assert f"{moments.spelled(when, BERLIN)}, in 2 hours 59 minutes" in words(alice)
     await alice.get("/reminders/")
     assert "Water the plants" in words(alice)
     assert alice.marks.states == ["scheduled"]
@@ -61,6 +62,29 @@ async def test_words_are_shown_as_a_date_before_they_are_saved(app: Quart, alice
     assert reminder.date == tomorrow
 
 
+async def test_words_that_repeat_fill_in_the_repetition_too(app: Quart, alice: Visitor) -> None:
+    await alice.post("/reminders/new", text="Bins", words="every monday 9:00")
+    assert alice.marks.notices == ["read"]
+    assert re.search(r"Repeats every Monday at 09:00 \(Europe/Berlin\), first on Monday, \d", words(alice))
+    assert "<option selected>weekly</option>" in alice.text
+    fields = dict(re.findall(r'name="(words|read|when)"[^>]* value="([^"]*)"', alice.text))
+
+    await alice.post("/reminders/new", text="Bins", repeat="weekly", **fields)
+
+    [reminder] = await stored(app)
+    assert reminder.series_id is not None
+    await alice.post("/reminders/new", text="Bins", words="every 2 weeks")
+    assert alice.marks.errors == ["no-such-repeat"]
+
+
+async def test_words_that_are_unclear_leave_no_date_of_words_before(alice: Visitor) -> None:
+    fields = {"words": "gibberish", "when": "2030-01-04T09:00"}
+    await alice.post("/reminders/new", text="Tea", read="fri 9:00", **fields)
+    assert "2030-01-04" not in alice.text
+    await alice.post("/reminders/new", text="Tea", read="", **fields)
+    assert "2030-01-04" in alice.text, "chosen by hand"
+
+
 async def test_words_that_change_after_they_were_shown_are_shown_again(app: Quart, alice: Visitor) -> None:
     await alice.post("/reminders/new", text="Tea", words="tomorrow 9am", read="tomorrow 8am", when="2030-01-01T08:00")
 
@@ -71,12 +95,20 @@ async def test_words_that_change_after_they_were_shown_are_shown_again(app: Quar
     assert await stored(app) == []
 
 
-async def test_a_preset_opens_the_form_filled_in(app: Quart, alice: Visitor) -> None:
+async def test_a_preset_fills_in_the_time_saves_nothing_and_keeps_the_rest(app: Quart, alice: Visitor) -> None:
     await alice.get("/reminders/new")
-    for preset in re.findall(r'<a href="(/reminders/new\?words=[^"]+)" data-words', alice.text):
-        await alice.get(unescape(preset))
-        assert alice.marks.notices == ["read"]
-        assert not alice.marks.errors
+    presets = re.findall(r'name="preset" value="([^"]+)"', alice.text)
+    assert len(presets) == 4
+    assert alice.text.index("<button hidden>") < alice.text.index('name="preset"'), "Enter sets the reminder"
+    for preset in presets:
+        for typed in ("Buy <milk>", ""):
+            response = await alice.post("/reminders/new", text=typed, to="bob@", repeat="monthly", preset=preset)
+            assert (response.status_code, alice.marks.notices, alice.marks.errors) == (200, ["read"], [])
+            assert f">\n{escape(typed)}</textarea>" in alice.text
+            assert {'value="bob@"', f'name="words" type="text" value="{preset}"'} <= set(
+                re.findall(r'value="bob@"|name="words" type="text" value="[^"]*"', alice.text)
+            )
+            assert "<option selected>monthly</option>" in alice.text
     await alice.get("/reminders/when?words=%3Cb%3E")
     assert json.loads(alice.text)["good"] is False
     assert await stored(app) == []

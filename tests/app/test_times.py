@@ -87,7 +87,9 @@ def test_tomorrow_is_the_day_after_today_there() -> None:
     ("left", "said"),
     [
         (0, "now"), (1, "in 1 second"), (59, "in 59 seconds"), (60, "in 1 minute"), (600, "in 10 minutes"),
-        (10_799, "in 3 hours"), (10_800, "in 3 hours"),
+        (3_599, "in 59 minutes"), (3_600, "in 1 hour"), (90, "in 1 minute 30 seconds"), (5_400, "in 1 hour 30 minutes"),
+        (10_799, "in 2 hours 59 minutes"), (10_800, "in 3 hours"), (5_453, "in 1 hour 30 minutes"),
+        (86_400 * 2 + 20 * 3_600, "in 2 days 20 hours"), (-5_400, "1 hour 30 minutes ago"),
         (86_400, "in 24 hours"), (86_400 * 33, "in 33 days"), (86_400 * 365, "in 12 months"),
         (86_400 * 3_652, "in 10 years"), (-5, "5 seconds ago"), (-7_200, "2 hours ago"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import ceil
 from zoneinfo import ZoneInfo
 
 UNITS = (  # name, its length in seconds, and the shortest distance that uses it
@@ -47,11 +48,25 @@ def day(at: datetime, zone: ZoneInfo) -> str:
 
 
 def distance(at: datetime, now: datetime) -> str:
-    """`in 3 hours`, `10 minutes ago`, `now`: rounded, in the largest fitting unit."""
-    seconds = round((at - now).total_seconds())
+    """`in 1 hour 30 minutes`, `10 minutes ago`, `now`: up to two units, and months and years rounded."""
+    seconds = ceil((at - now).total_seconds())
     if seconds == 0:
         return "now"
-    unit, length = next((unit, length) for unit, length, least in UNITS if abs(seconds) >= least)
-    count = round(abs(seconds) / length)
-    words = f"{count} {unit}{'s' if count != 1 else ''}"
+    words = _length(abs(seconds))
     return f"in {words}" if seconds > 0 else f"{words} ago"
+
+
+def _length(seconds: int) -> str:
+    if seconds >= 120:
+        seconds -= seconds % 60
+    place, (unit, length, _) = next((n, row) for n, row in enumerate(UNITS) if seconds >= row[2])
+    if unit in ("year", "month"):  # of no fixed length
+        return _counted(round(seconds / length), unit)
+    count, rest = divmod(seconds, length)
+    smaller, its_length, _ = UNITS[min(place + 1, len(UNITS) - 1)]
+    more = rest // its_length
+    return _counted(count, unit) + (f" {_counted(more, smaller)}" if more else "")
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}{'s' if count != 1 else ''}"
