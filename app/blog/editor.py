@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.accounts import current_account, hold, owner_only
-from app.blog.form import Form
+from app.blog.form import TAB, Form
 from app.blog.models import Post
 from app.blog.pages import WITH_PICTURES, blueprint
 from app.blog.pictures.pages import MOST_BYTES
@@ -106,13 +106,13 @@ async def saved(post: Post, note: Message | None = None) -> ResponseReturnValue:
 async def _keep(db: AsyncSession, form: Form, typed: dict[str, str], post: Post | None) -> None:
     """Keep a form that is not saved, only looked at or wrong: the tab may be closed now."""
     if form.tab:
-        await keeping.keep(db, current_account(), form.tab, post.id if post else None, keeping.LAST, typed)
+        await keeping.keep(db, current_account(), form.tab, post.id if post else None, form.change, typed)
         await keeping.end(db, current_account(), form.restored)
 
 
 async def _restored() -> Form | None:
     """The form with the unsaved text that is asked for."""
-    if not (tab := request.args.get("unsaved", "")):
+    if not TAB.fullmatch(tab := request.args.get("unsaved", "")):
         return None
     async with database.session() as db:
         row = await keeping.open_text(db, current_account(), tab)

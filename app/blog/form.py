@@ -15,6 +15,7 @@ from app.blog import markdown
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
 from app.blog.rendering import Rendered, TextRefused, render
 from app.blog.tags import Tag, TagRefused, read_tags
+from app.blog.unsaved.keeping import LAST
 from app.blog.unsaved.models import UnsavedText
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message
@@ -48,6 +49,8 @@ class Form:
     """The tab that sent the form: see app/blog/unsaved/."""
     restored: str = ""
     """The tab from which its text was restored."""
+    change: int = LAST
+    """The number of the tab's last change."""
     do: str = ""
 
     @classmethod
@@ -62,6 +65,7 @@ class Form:
             seen=sent.get("seen", "")[:50],
             tab=_tab(sent.get("tab", "")),
             restored=_tab(sent.get("restored", "")),
+            change=_change(sent.get("change", 0, type=int)),
             do=sent.get("do", ""),
         )
         await form._check_text()
@@ -152,3 +156,7 @@ class Form:
 
 def _tab(given: str) -> str:
     return given if TAB.fullmatch(given) else ""
+
+
+def _change(given: int) -> int:
+    return given if 0 < given < LAST else LAST

@@ -6,10 +6,11 @@ const preview = document.getElementById("preview");
 const PAUSE = 1000, AT_LATEST = 5000, AGAIN = 5000; // ms
 const AS_IT_LEAVES = 60_000; // bytes that a browser sends for a page that is closed
 
-let change = 0, stored = 0, failing = false, due = 0, keeping, showing;
+// A page that a browser brings back goes on counting: the server ignores what was changed before.
+let change = Number(form.elements.change.value), stored = change, failing = false, due = 0, keeping, showing;
 
 form.addEventListener("input", () => {
-  change += 1;
+  form.elements.change.value = change += 1;
   due ||= Date.now() + AT_LATEST;
   later(Math.min(PAUSE, due - Date.now()));
   clearTimeout(showing);

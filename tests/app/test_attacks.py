@@ -6,6 +6,7 @@ import statistics
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 from quart import Quart
@@ -44,6 +45,29 @@ HOSTILE = (
     "\u202e\U0001f600",
     "x" * 2_000,
 )
+
+VALUES = ("9" * 25, "9" * 5_000, "-1", "0", "2147483648", "%00", "%ED%A0%80", "x" * 300)
+ARGUMENTS = (
+    "/?page={}", "/search?q=x&page={}", "/search?q={}", "/tags/{}", "/posts/new?unsaved={}", "/posts/{}/edit",
+    "/pictures/{}", "/reminders/?page={}", "/reminders/new?words={}", "/reminders/when?words={}", "/reminded/{}/x",
+    "/reminded/1/{}", "/reminded/1/x?do={}", "/reminders/calendar/1/{}.ics", "/consents/{}/x", "/consents/1/{}",
+    "/subscribers?page={}", "/subscribers?q={}", "/subscribers?state={}", "/subscribers/imports/{}", "/issues/{}",
+    "/issues/?page={}", "/unsubscribe/1/x?issue={}", "/digest/{}", "/digest/{}/preview", "/digest/0/preview?as={}",
+)  # fmt: skip
+
+
+@pytest.mark.both_databases("Postgres refuses NUL, and numbers that SQLite takes")
+async def test_no_argument_is_a_fault(owner: Visitor) -> None:
+    for address in ARGUMENTS:
+        for value in VALUES:
+            answer = await owner.get(address.format(value))
+            assert answer.status_code < 500, (address, value[:30])
+    await owner.get("/posts/new")
+    sent = {"csrf_token": owner.token(), "tab": "tab-of-this-test", "change": "1", "text": "x"}
+    for name in ("tab", "change", "post", "restored", "seen", "when", "text"):
+        for value in (*map(unquote, VALUES), "\0"):
+            answer = await owner.client.post("/posts/unsaved", form=sent | {name: value})
+            assert answer.status_code < 500, (name, value[:30])
 
 
 async def test_no_query_reaches_sql_redis_or_a_header(app: Quart, alice: Visitor, owner: Visitor) -> None:

@@ -9,6 +9,7 @@ import pytest
 from quart import Quart
 from sqlalchemy import select
 
+from app.accounts import Account
 from app.blog import Post
 from app.blog.unsaved import keeping
 from app.blog.unsaved.models import UnsavedText
@@ -142,7 +143,8 @@ async def test_a_newer_edit_is_not_overwritten_unseen(app: Quart, owner: Visitor
 async def test_a_form_that_is_wrong_is_kept(app: Quart, owner: Visitor) -> None:
     first = await opened(owner)
     await type_in(owner, first, 1, "Words")
-    answer = await owner.client.post("/posts/new", form=first | {"title": "", "text": "More words"})
+    refused = first | {"title": "", "text": "More words", "change": "3"}
+    answer = await owner.client.post("/posts/new", form=refused)
     assert answer.status_code == 400
     second = dict(HIDDEN.findall(await answer.get_data(as_text=True)))
     assert second["restored"] == first["tab"]
@@ -150,15 +152,30 @@ async def test_a_form_that_is_wrong_is_kept(app: Quart, owner: Visitor) -> None:
     assert await type_in(owner, first, 2, "late") == 204
     await opened(owner, f"/posts/new?unsaved={first['tab']}")
     assert "More words</textarea>" in owner.text
+    assert await type_in(owner, first, 4, "Typed on, after going back") == 204
+    await opened(owner, f"/posts/new?unsaved={first['tab']}")
+    assert "Typed on, after going back</textarea>" in owner.text
     await owner.client.post("/posts/new", form=second | {"title": "A title", "text": "More words"})
     assert await offered(owner) == []
+
+
+async def test_a_form_that_counts_no_changes_is_kept_and_what_follows_is_another_tab(owner: Visitor) -> None:
+    """It was sent without scripts, or by the script of an earlier release."""
+    tab = await opened(owner)
+    for text in ("First", "Second"):
+        await owner.client.post("/posts/new", form=tab | {"title": "", "text": text, "change": "0"})
+    assert await type_in(owner, tab, 9, "Typed on") == 410, "or it would be said to be kept"
+
+    await opened(owner, f"/posts/new?unsaved={tab['tab']}")
+    assert "Second</textarea>" in owner.text
 
 
 @pytest.mark.parametrize(
     ("more", "status"),
     [({"tab": "x"}, 400), ({"tab": "a b" * 5}, 400), ({"change": "0"}, 400), ({"change": "9" * 30}, 400),
      ({"change": ""}, 400), ({"text": "x" * 101_000}, 413), ({"text": "x" * 99_000}, 204), ({"post": "999"}, 204),
-     ({"post": "x"}, 204), ({"csrf_token": ""}, 403)],
+     ({"post": "x"}, 204), ({"post": "9" * 25}, 400), ({"post": "2147483648"}, 400), ({"post": "-1"}, 204),
+     ({"csrf_token": ""}, 403)],
 )  # fmt: skip
 async def test_what_is_kept_has_limits(owner: Visitor, more: dict[str, str], status: int) -> None:
     form = await opened(owner) | {"change": "1", "text": "x", "title": "x"} | more
@@ -175,6 +192,21 @@ async def test_an_account_keeps_the_newest_texts(owner: Visitor, alice: Visitor)
     assert len(found) == keeping.MOST
     assert "tab-number-0" not in found
     assert (await alice.get(f"/posts/new?unsaved={found[0]}")).status_code == 403
+
+
+async def test_what_was_saved_pushes_out_no_open_text(app: Quart, owner: Visitor) -> None:
+    fields = await opened(owner)
+    await type_in(owner, fields | {"tab": "open-all-day"}, 1, "x")
+    for number in range(keeping.MOST + 2):
+        async with app.extensions["database"].session() as db:
+            account = await db.scalar(select(Account).where(Account.email == app.extensions["settings"].owner_email))
+            await keeping.end(db, account, f"saved-number-{number}")
+            await db.commit()
+    await type_in(owner, fields | {"tab": "another-one"}, 1, "y")
+
+    assert await offered(owner) == ["another-one", "open-all-day"]
+    async with app.extensions["database"].session() as db:
+        assert len(list(await db.scalars(select(UnsavedText)))) == keeping.MOST + 2
 
 
 async def test_the_preview_is_what_the_page_will_be(app: Quart, owner: Visitor) -> None:

@@ -6,32 +6,36 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import Account, hold
 from app.blog.unsaved.models import UnsavedText
 
 MOST = 50
-"""Texts of one account. One more replaces the oldest."""
-
+"""Open texts of one account, and as many that have ended. One more replaces the oldest."""
 
 LAST = 1 << 53
-"""Above the number of every change that a browser counts."""
+"""Above the number of every change that a browser counts: that of a form whose changes nobody counted."""
 
 
 async def keep(
     db: AsyncSession, account: Account, tab: str, post_id: int | None, change: int, typed: dict[str, Any]
 ) -> bool:
-    """Store what the tab holds, unless a later change of it is there. False if it has ended."""
+    """Store what the tab holds, unless a later change of it is there. False if this has to be another tab.
+
+    The text of the tab has ended, or nobody can tell which is later.
+    """
     await hold(db, account)
     row = await of_tab(db, account, tab)
     if row is None:
-        await _make_room(db, account)
         db.add(UnsavedText(account_id=account.id, tab=tab, post_id=post_id, change=change, typed=typed))
-    elif row.ended_at is None and row.change < change:
+        await _make_room(db, account)
+    elif row.ended_at is not None or change < row.change == LAST:
+        return False
+    elif row.change <= change:
         row.change, row.typed, row.typed_at = change, typed, datetime.now(UTC)
-    return row is None or row.ended_at is None
+    return True
 
 
 async def end(db: AsyncSession, account: Account, *tabs: str) -> None:
@@ -44,6 +48,7 @@ async def end(db: AsyncSession, account: Account, *tabs: str) -> None:
             row = UnsavedText(account_id=account.id, tab=tab, change=0)
             db.add(row)
         row.typed, row.ended_at = {}, now
+    await _make_room(db, account)
 
 
 async def of_tab(db: AsyncSession, account: Account, tab: str) -> UnsavedText | None:
@@ -66,7 +71,11 @@ async def texts(db: AsyncSession, account: Account) -> Sequence[UnsavedText]:
 
 
 async def _make_room(db: AsyncSession, account: Account) -> None:
+    """Delete the oldest open texts, and the oldest that have ended: neither takes the place of the other."""
+    await db.flush()
     mine = select(UnsavedText.id).where(UnsavedText.account_id == account.id)
-    old = (await db.scalars(mine.order_by(UnsavedText.typed_at.desc()).offset(MOST - 1))).all()
-    if old:
-        await db.execute(delete(UnsavedText).where(UnsavedText.id.in_(old)))
+    newest_first = func.coalesce(UnsavedText.ended_at, UnsavedText.typed_at).desc(), UnsavedText.id.desc()
+    for which in (UnsavedText.ended_at.is_(None), UnsavedText.ended_at.is_not(None)):
+        old = (await db.scalars(mine.where(which).order_by(*newest_first).offset(MOST))).all()
+        if old:
+            await db.execute(delete(UnsavedText).where(UnsavedText.id.in_(old)))

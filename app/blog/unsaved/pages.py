@@ -16,6 +16,7 @@ from jobs.monitor_site.web.messages import Message, notify
 
 A_MINUTE = 240
 """Requests of one account. A tab sends one a second while somebody types."""
+MOST_ID = (1 << 31) - 1
 LONGEST = LONGEST_TITLE + 2 * LONGEST_TEXT
 """Characters of all fields. More than a post may have: what is too long is kept too, to be shortened."""
 
@@ -23,14 +24,14 @@ LONGEST = LONGEST_TITLE + 2 * LONGEST_TEXT
 @blueprint.post("/posts/unsaved")
 @owner_only
 async def keep() -> ResponseReturnValue:
-    """Keep what the form holds. It publishes nothing, and changes no post. 410 if the text has ended elsewhere.
+    """Keep what the form holds. It publishes nothing, and changes no post. 410 if this has to be another tab.
 
     What a text was restored from ends here: the new tab has it now.
     """
     sent = await request.form
     tab, change, post_id = sent.get("tab", ""), sent.get("change", 0, type=int), sent.get("post", type=int)
     typed = {name: sent.get(name, "") for name in FIELDS}
-    if not TAB.fullmatch(tab) or not 0 < change < 1 << 53:
+    if not TAB.fullmatch(tab) or not 0 < change < keeping.LAST or (post_id or 0) > MOST_ID:
         abort(400)
     if sum(map(len, typed.values())) > LONGEST:
         abort(413)
@@ -38,7 +39,7 @@ async def keep() -> ResponseReturnValue:
     if await limits.take(Limit("unsaved", str(current_account().id), times=A_MINUTE, period_s=60)):
         abort(429)
     async with database.transaction() as db:
-        post = await db.get(Post, post_id) if post_id else None
+        post = await db.get(Post, post_id) if post_id and post_id > 0 else None
         kept = await keeping.keep(db, current_account(), tab, post.id if post else None, change, typed)
         if kept and (restored := sent.get("restored", "")) != tab and TAB.fullmatch(restored):
             await keeping.end(db, current_account(), restored)
