@@ -71,6 +71,14 @@ async def arm(reminders: Sequence[Reminder]) -> None:
         await db.commit()
 
 
+async def revoke(job_id: str) -> None:
+    """Remove an alarm. One that stays does nothing."""
+    try:
+        await Result(job_id).revoke()
+    except Exception as error:
+        log.info("%s was not revoked: %s", job_id, error)
+
+
 async def arm_new() -> int:
     """Arm the reminders that are due within a day and have no alarm. Returns their number."""
     due = datetime.now(UTC) + ARM_AHEAD

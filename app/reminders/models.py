@@ -60,7 +60,8 @@ def _now() -> datetime:
 class Reminder(Model):
     """One reminder. `Reminder(date=..., email=..., text=...)`, added and committed, is mailed at `date`.
 
-    A change of date, email or text makes a new revision. Alarms of older revisions do nothing.
+    A change of date, email or text makes a new revision, and so does what schedules it again. Alarms of older revisions
+    do nothing.
     """
 
     __tablename__ = "reminder"
@@ -153,7 +154,8 @@ def owned_by(account: Account) -> ColumnElement[bool]:
 @event.listens_for(Reminder, "before_update")
 def _begin_new_revision(mapper: Any, connection: Any, reminder: Reminder) -> None:
     changed = inspect(reminder).attrs
-    if not any(changed[name].history.has_changes() for name in ("date", "email", "text")):
+    again = changed.state.history.has_changes() and reminder.state == State.SCHEDULED
+    if not again and not any(changed[name].history.has_changes() for name in ("date", "email", "text")):
         return
     reminder.revision += 1
     if reminder.state != State.WAITING:

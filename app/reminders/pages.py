@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +16,10 @@ from app import database
 from app.accounts import current_account, signed_in
 from app.reminders import repeating
 from app.reminders.advancing import advance
+from app.reminders.arming import revoke
 from app.reminders.consents import answers
 from app.reminders.models import NO_CONSENT, OPEN, Reminder, State, owned_by
 from app.reminders.series import Series
-from jobs import Result
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 20
@@ -37,7 +36,6 @@ TOO_LATE = {
 }
 """Why a reminder cannot be changed in this state."""
 
-log = logging.getLogger(__name__)
 blueprint = Blueprint("reminders", __name__, template_folder="templates", url_prefix="/reminders")
 
 
@@ -116,14 +114,6 @@ async def mine(db: AsyncSession, pk: int, *, lock: bool = False) -> Reminder:
     query = query.options(selectinload(Reminder.series)).execution_options(populate_existing=True)
     found = (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
     return found or abort(404)
-
-
-async def revoke(job_id: str) -> None:
-    """Remove an alarm. One that stays does nothing."""
-    try:
-        await Result(job_id).revoke()
-    except Exception as error:
-        log.info("%s was not revoked: %s", job_id, error)
 
 
 async def too_late(reminder: Reminder) -> ResponseReturnValue:

@@ -18,7 +18,7 @@ from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
 from app.reminders.form import CHANGES, MOST_WORDS, PRESETS, Form
 from app.reminders.models import OPEN, Reminder, State
-from app.reminders.pages import REFUSED, blueprint, mine, revoke, too_late
+from app.reminders.pages import REFUSED, blueprint, mine, too_late
 from app.reminders.repeat import Repeat
 from app.reminders.series import Series
 from app.web.going_back import back_or
@@ -141,7 +141,7 @@ async def save(pk: int) -> ResponseReturnValue:
         old_job = reminder.job_id
         await _change(db, form, reminder, state, series)
     if reminder.job_id != old_job:
-        await revoke(old_job)
+        await arming.revoke(old_job)
     return await _saved(reminder, form, consent)
 
 

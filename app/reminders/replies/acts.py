@@ -15,14 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database, times
 from app.accounts import Account, hold
 from app.context import site
-from app.reminders import limits, repeating
+from app.reminders import arming, limits, repeating
 from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
-from app.reminders.replies import links
+from app.reminders.replies import links, rates
 from app.reminders.series import Series
+from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.messages import Refused
 
 MOST_SNOOZES = 20
 """How often one reminder can be put off, mail after mail."""
+MOST_CHANGES = 20
+"""How often the links of one mail can move the later reminder."""
 CANCELLABLE = (State.SCHEDULED, State.WAITING, State.CANCELLED)
 
 
@@ -57,21 +60,29 @@ async def act(pk: int, token: str, reply: Reply) -> None:
     async with database.session() as db:
         reminder = await find(db, pk, token)
         account = await author(db, reminder)
-        is_new = await _snoozed(db, reminder) is None
         at = later(reply, await zone_of(db, reminder), datetime.now(UTC))
-    if at and is_new and account is not None and (wait_s := await limits.take(account, reminder.email)):
-        raise Refused("too-often", f"Too many reminders were set. Try again in {times.wait(wait_s)}.")
+    counts = await _count(reminder)
     async with database.transaction() as db:
         if account is not None and not await hold(db, account):
             raise Gone
         if reply == Reply.STOP:
-            await _stop(db, reminder, account)
-            return
-        reminder = await find(db, pk, token, lock=True)
-        if at is None:
-            await _done(db, reminder)
+            alarms = await _stop(db, reminder, account)
         else:
-            await _snooze(db, reminder, account, at)
+            reminder = await find(db, pk, token, lock=True)
+            alarms = await (_snooze(db, reminder, account, at, counts) if at else _done(db, reminder))
+    for job_id in alarms:
+        await arming.revoke(job_id)
+
+
+async def _count(reminder: Reminder) -> bool:
+    """Count a reply by this link, or refuse it. False while Redis is away, when nothing is counted."""
+    try:
+        wait_s = await rates.take(reminder.id)
+    except RateLimitsUnavailable:
+        return False
+    if wait_s:
+        raise Refused("too-often", f"Too many replies. Try again in {times.wait(wait_s)}.")
+    return True
 
 
 async def find(db: AsyncSession, pk: int, token: str, *, lock: bool = False) -> Reminder:
@@ -114,33 +125,63 @@ async def _snoozed(db: AsyncSession, reminder: Reminder) -> Reminder | None:
     return (await db.scalars(select(Reminder).where(Reminder.snooze_of == reminder.id))).one_or_none()
 
 
-async def _done(db: AsyncSession, reminder: Reminder) -> None:
+async def _done(db: AsyncSession, reminder: Reminder) -> list[str]:
+    """Take the later reminder back too. Returns the ids of alarms that are of no more use."""
     reminder.done_at = reminder.done_at or datetime.now(UTC)
     again = await _snoozed(db, reminder)
-    if again is not None and again.state in CANCELLABLE:
-        again.state = State.CANCELLED
+    if again is None or again.state not in CANCELLABLE:
+        return []
+    again.state = State.CANCELLED
+    return [again.job_id]
 
 
-async def _snooze(db: AsyncSession, reminder: Reminder, account: Account | None, at: datetime) -> None:
-    """Set the later reminder. A second choice moves it, as long as it is not being sent."""
+async def _snooze(
+    db: AsyncSession, reminder: Reminder, account: Account | None, at: datetime, counts: bool
+) -> list[str]:
+    """Set the later reminder. A second choice moves it, as long as it is not being sent.
+
+    Returns the ids of alarms that are of no more use.
+    """
     if await db.scalar(select(Reminder.id).where(Reminder.id == reminder.id, may_be_mailed())) is None:
         raise Refused("no-consent", NO_CONSENT)
     if not reminder.text:
         raise Refused("erased", "Its text was erased, because it was sent long ago.")
     again = await _snoozed(db, reminder)
-    if again is not None and again.state not in CANCELLABLE:
-        raise Refused("sent-again", "It was already sent again. Use the links in that email.")
     if again is None:
-        if reminder.snoozes >= MOST_SNOOZES:
-            raise Refused("too-many-snoozes", f"It was put off {MOST_SNOOZES} times, which is the limit.")
-        if account is not None and not await limits.has_room(db, account):
-            raise Refused("too-many", f"There are {limits.MOST_OPEN:,} upcoming reminders, which is the limit.")
-        again = Reminder(email=reminder.email, text=reminder.text, account_id=reminder.account_id, date=at)
-        again.snooze_of, again.snoozes, again.series_id = reminder.id, reminder.snoozes + 1, reminder.series_id
-        db.add(again)
-    again.date, again.state, reminder.done_at = at, State.SCHEDULED, None
+        await _add(db, reminder, account, at, counts)
+        alarms = []
+    else:
+        alarms = _move(again, at)
+    reminder.done_at = None
+    return alarms
 
 
-async def _stop(db: AsyncSession, reminder: Reminder, account: Account | None) -> None:
-    if series := await running_series(db, reminder, account, lock=True):
-        await repeating.stop(db, series)
+def _move(again: Reminder, at: datetime) -> list[str]:
+    """Each move makes a revision, so that counts them."""
+    if again.state not in CANCELLABLE:
+        raise Refused("sent-again", "It was already sent again. Use the links in that email.")
+    if (again.date, again.state) == (at, State.SCHEDULED):
+        return []
+    if again.revision >= MOST_CHANGES:
+        raise Refused("moved-too-often", f"It was changed {MOST_CHANGES} times, which is the limit.")
+    before = again.job_id
+    again.date, again.state = at, State.SCHEDULED
+    return [before]
+
+
+async def _add(db: AsyncSession, reminder: Reminder, account: Account | None, at: datetime, counts: bool) -> None:
+    """Nothing that is refused counts against the author, so the count comes last."""
+    if reminder.snoozes >= MOST_SNOOZES:
+        raise Refused("too-many-snoozes", f"It was put off {MOST_SNOOZES} times, which is the limit.")
+    if account is not None and not await limits.has_room(db, account):
+        raise Refused("too-many", f"There are {limits.MOST_OPEN:,} upcoming reminders, which is the limit.")
+    if account is not None and counts and (wait_s := await limits.take(account, reminder.email)):
+        raise Refused("too-often", f"Too many reminders were set. Try again in {times.wait(wait_s)}.")
+    again = Reminder(email=reminder.email, text=reminder.text, account_id=reminder.account_id, date=at)
+    again.snooze_of, again.snoozes, again.series_id = reminder.id, reminder.snoozes + 1, reminder.series_id
+    db.add(again)
+
+
+async def _stop(db: AsyncSession, reminder: Reminder, account: Account | None) -> list[str]:
+    series = await running_series(db, reminder, account, lock=True)
+    return await repeating.stop(db, series) if series else []
