@@ -11,11 +11,13 @@ from sqlalchemy import select
 
 from app import database
 from app.accounts import owner_only
-from app.subscribers import sheets
-from app.subscribers.models import State, Subscriber
+from app.subscribers import sheets, states
+from app.subscribers.models import Subscriber
+from app.subscribers.owner import SHOWN
 from app.subscribers.pages import blueprint
 
 COLUMNS = ("email", "state", "created_at", "asked_at", "confirmed_at", "ended_at", "reason")
+ATTRIBUTES = {"state": "shown_state"}
 AT_ONCE = 1_000  # rows in memory
 
 
@@ -24,7 +26,7 @@ AT_ONCE = 1_000  # rows in memory
 async def export() -> ResponseReturnValue:
     """All subscribers, or those in one state."""
     state = (await request.form).get("state", "")
-    known = state if state in list(State) else ""
+    known = state if state in SHOWN else ""
     response = Response(stream_with_context(_lines)(known), content_type="text/csv; charset=utf-8")
     name = f"subscribers-{known}.csv" if known else "subscribers.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -37,10 +39,13 @@ async def _lines(state: str) -> AsyncIterator[str]:
     while True:
         query = select(Subscriber).where(Subscriber.id > last).order_by(Subscriber.id).limit(AT_ONCE)
         async with database.session() as db:
-            found = (await db.scalars(query.where(Subscriber.state == state) if state else query)).all()
+            found = (await db.scalars(query.where(states.shown_as(state)) if state else query)).all()
         if not found:
             return
-        yield "".join(sheets.row(_cell(getattr(subscriber, name)) for name in COLUMNS) for subscriber in found)
+        yield "".join(
+            sheets.row(_cell(getattr(subscriber, ATTRIBUTES.get(name, name))) for name in COLUMNS)
+            for subscriber in found
+        )
         last = found[-1].id
 
 

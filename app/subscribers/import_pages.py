@@ -26,6 +26,7 @@ MOST_LISTED = 20
 MOST_LINES_LISTED = 100
 
 NO_FILE = Message("no-file", "Choose a CSV file.")
+ADDED = Message("imported", "Imported. {} added.")
 STOPPED = Message("import-stopped", "Stopped. {} will not be asked, and are deleted.")
 
 
@@ -53,6 +54,9 @@ async def import_file() -> ResponseReturnValue:
     if "check" not in await request.form:
         async with database.transaction() as db:
             one = await importing.add(db, found.addresses)
+        if not found.bad:  # the bad lines are stored nowhere, so only this answer can list them
+            await notify(ADDED.format(_addresses(one.added)))
+            return redirect(url_for("subscribers.show_import", pk=one.id), 303)
     return await render_template(
         "subscribers/imported.html",
         found=found,
@@ -75,13 +79,27 @@ async def show_import(pk: int) -> ResponseReturnValue:
     )
 
 
+@blueprint.get("/subscribers/imports/<int(max=2147483647):pk>/stop")
+@owner_only
+async def ask_to_stop_import(pk: int) -> ResponseReturnValue:
+    async with database.session() as db:
+        [progress] = await importing.progress(db, [await db.get(Import, pk) or abort(404)])
+    if not progress.waiting:
+        return redirect(url_for("subscribers.show_import", pk=pk), 303)
+    return await render_template("subscribers/stop_import.html", progress=progress)
+
+
 @blueprint.post("/subscribers/imports/<int(max=2147483647):pk>/stop")
 @owner_only
 async def stop_import(pk: int) -> ResponseReturnValue:
     async with database.transaction() as db:
         stopped = await importing.stop(db, await db.get(Import, pk) or abort(404))
-    await notify(STOPPED.format(f"{stopped:,} address{'es' if stopped != 1 else ''}"))
+    await notify(STOPPED.format(_addresses(stopped)))
     return redirect(url_for("subscribers.show_import", pk=pk), 303)
+
+
+def _addresses(count: int) -> str:
+    return f"{count:,} address{'es' if count != 1 else ''}"
 
 
 async def _form(error: Message | None = None) -> str:

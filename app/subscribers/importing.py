@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import CursorResult, case, delete, func, select
+from sqlalchemy import CursorResult, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.subscribers.delivery import IMPORTED_A_MINUTE
-from app.subscribers.models import Import, State, Subscriber
-from app.subscribers.states import is_waiting
-
-WAITING = "waiting"
+from app.subscribers.models import WAITING, Import, State, Subscriber
+from app.subscribers.states import is_waiting, shown_state
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,11 @@ class Progress:
     @property
     def waiting(self) -> int:
         return self.counts.get(WAITING, 0)
+
+    @property
+    def asked(self) -> int:
+        """Those whose turn has come, whatever became of them."""
+        return self.one.added - self.waiting - self.one.stopped
 
     @property
     def deleted(self) -> int:
@@ -64,7 +67,7 @@ async def add(db: AsyncSession, addresses: Sequence[str]) -> Import:
 
 async def progress(db: AsyncSession, imports: Sequence[Import]) -> list[Progress]:
     """How far each of these imports is."""
-    state = case((is_waiting(), WAITING), else_=Subscriber.state).label("what")
+    state = shown_state().label("what")
     of_these = Subscriber.import_id.in_([one.id for one in imports])
     query = select(Subscriber.import_id, state, func.count()).where(of_these).group_by(Subscriber.import_id, "what")
     counts = {one.id: dict[str, int]() for one in imports}
@@ -80,4 +83,5 @@ async def stop(db: AsyncSession, one: Import) -> int:
         execution_options={"synchronize_session": False},
     )
     assert isinstance(deleted, CursorResult)
+    one.stopped += deleted.rowcount
     return deleted.rowcount

@@ -25,6 +25,10 @@ class State(StrEnum):
     """A mail server has refused the address for good. `reason` is its answer."""
 
 
+WAITING = "waiting"
+"""What pages and exports show as the state of an imported ASKED one that no mail was sent to yet."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -63,6 +67,12 @@ class Subscriber(Model):
         return f"<Subscriber {self.id} {self.state}>"
 
     @property
+    def shown_state(self) -> str:
+        """Its state for the owner: as `shown_as` selects it."""
+        is_waiting = self.import_id is not None and self.asked_at is None and self.state == State.ASKED
+        return WAITING if is_waiting else self.state
+
+    @property
     def job_id(self) -> str:
         """The id of the job that sends the confirmation mail. Each request has its own."""
         asked_ms = int((self.asked_at or self.created_at).timestamp() * 1000)
@@ -80,6 +90,8 @@ class Import(Model):
     """Addresses that the site did not know."""
     known: Mapped[int] = mapped_column(default=0)
     """Addresses that it knew, in any state. They get no mail."""
+    stopped: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Addresses that were deleted before they were mailed, because the owner stopped it."""
 
 
 class Kind(StrEnum):

@@ -14,12 +14,13 @@ from app.accounts import owner_only
 from app.mail import address
 from app.subscribers import growth, states
 from app.subscribers.digest_schedule import next_digest_spelled
-from app.subscribers.models import State, Subscriber
+from app.subscribers.models import WAITING, State, Subscriber
 from app.subscribers.pages import blueprint
 from app.web.template_words import reader_zone
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 50
+SHOWN = (WAITING, *State)
 
 
 @blueprint.get("/subscribers")
@@ -79,12 +80,12 @@ def _which(q: str, state: str) -> list[ColumnElement[bool]]:
     which: list[ColumnElement[bool]] = []
     if q:
         which.append(Subscriber.email.contains(address.stored(q), autoescape=True))
-    if state in list(State):
-        which.append(Subscriber.state == state)
+    if state in SHOWN:
+        which.append(states.shown_as(state))
     return which
 
 
 async def _counts(db: AsyncSession) -> dict[str, int]:
     """The number of subscribers in every state, including 0."""
-    found = await db.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
-    return dict.fromkeys((str(state) for state in State), 0) | {state: count for state, count in found}
+    found = await db.execute(select(states.shown_state().label("shown"), func.count()).group_by("shown"))
+    return dict.fromkeys(map(str, SHOWN), 0) | {state: count for state, count in found}

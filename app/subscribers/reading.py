@@ -16,11 +16,13 @@ MOST_BYTES = 2_000_000
 MOST_ADDRESSES = 20_000
 EMAIL_NAMES = {"email", "e-mail", "mail", "email address", "e-mail address", "email_address", "address", "subscriber"}
 STATE_NAMES = {"state", "status"}
-WANTED = {"", "asked", "confirmed", "subscribed", "active", "enabled", "pending", "unconfirmed"}
+WANTED = {"", "waiting", "asked", "confirmed", "subscribed", "active", "enabled", "pending", "unconfirmed"}
 """States that do not say that somebody has left or cannot be reached."""
+SEPARATORS = {",": ",", ";": ";", "\t": "a tab"}
 LONGEST_SHOWN = 60
 
 NOT_CSV = "This is not a CSV file. In a spreadsheet, save it as “CSV UTF-8”."
+OTHER_SEPARATOR = "This line has “{}” between its cells, and the first line has not."
 NO_COLUMN = "No column has email addresses. Name it “email” in the first line."
 TOO_MANY = f"The file has more than {MOST_ADDRESSES:,} addresses. Split it."
 
@@ -52,14 +54,16 @@ def read(content: bytes, parse: Callable[[str], str]) -> Found:
     text = _decoded(content)
     if "\0" in text:
         raise FileRefused("not-csv", NOT_CSV)
-    found, known = Found(), set[str]()
+    found, known, others = Found(), set[str](), set(SEPARATORS) - {_separator(text)}
     for number, cell, state in _cells(text):
         try:
             if state.casefold() not in WANTED:
                 raise AddressRefused("left", f"Its state is “{_short(state)}”, so it gets no email.")
             address = parse(cell)
         except AddressRefused as error:
-            found.bad.append(BadLine(number, _short(cell), error.message))
+            other = next((sign for sign in cell if sign in others), "") if "@" in cell else ""
+            why = Message("other-separator", OTHER_SEPARATOR.format(SEPARATORS[other])) if other else error.message
+            found.bad.append(BadLine(number, _short(cell), why))
             continue
         found.repeated += address in known
         if address not in known:
@@ -114,7 +118,7 @@ def _columns(row: Sequence[str]) -> tuple[int, int | None, bool]:
 
 def _separator(text: str) -> str:
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(",;\t", key=first.count)
+    return max(SEPARATORS, key=first.count)
 
 
 def _short(cell: str) -> str:

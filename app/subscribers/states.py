@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.mail import DeliveryFailed
-from app.subscribers.models import Kind, Movement, State, Subscriber
+from app.subscribers.models import WAITING, Kind, Movement, State, Subscriber
 
 ONE_MAIL_PER = timedelta(hours=24)
 SWEEP_AFTER = timedelta(minutes=1)
@@ -131,6 +131,18 @@ def _may_be_mailed(subscriber: Subscriber, now: datetime) -> bool:
 def is_waiting() -> ColumnElement[bool]:
     """For WHERE: imported, and never mailed."""
     return Subscriber.import_id.is_not(None) & Subscriber.asked_at.is_(None) & (Subscriber.state == State.ASKED)
+
+
+def shown_as(state: str) -> ColumnElement[bool]:
+    """For WHERE: subscribers that the owner sees in this state, WAITING or a State."""
+    if state == WAITING:
+        return is_waiting()
+    return (Subscriber.state == state) & ~is_waiting()
+
+
+def shown_state() -> ColumnElement[str]:
+    """For SELECT: the state that the owner sees."""
+    return case((is_waiting(), WAITING), else_=Subscriber.state)
 
 
 def is_reachable() -> ColumnElement[bool]:

@@ -111,6 +111,14 @@ def test_what_cannot_be_used_is_listed_with_its_line() -> None:
     ]  # fmt: skip
 
 
+def test_a_line_with_another_separator_says_so() -> None:
+    found = read("email,name\na@example.org,Ann\nb@example.org;Bob\nc@example.org\tCy\n")
+
+    assert found.addresses == ["a@example.org"]
+    assert [line.why.code for line in found.bad] == ["other-separator"] * 2
+    assert ["“;”" in line.why for line in found.bad] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

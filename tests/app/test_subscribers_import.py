@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
+import re
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -71,8 +73,11 @@ async def test_only_addresses_that_the_site_does_not_know_are_asked(
     assert [one.email for one in rows.values() if one.import_id] == ["new@example.org"]
     assert {rows[f"{state}@example.org"].state for state in State} == set(State)
 
-    await upload(owner, "new@example.org")
-    assert owner.marks.counts == {"added": 0, "known": 1}
+    assert await upload(owner, "new@example.org") == 303
+    await owner.get("/subscribers/imports/2")
+    assert owner.marks.notices == ["imported"]
+    assert owner.marks.counts == {"added": 0}
+    assert "No email is sent" in owner.text
 
 
 async def test_a_check_changes_nothing(owner: Visitor, database: Database) -> None:
@@ -167,12 +172,33 @@ async def test_its_page_shows_how_far_it_is_and_stops_it(app: Quart, owner: Visi
 
     await owner.get("/subscribers/imports/1")
     assert owner.marks.counts == {"added": 20, "waiting": 4, "asked": 14, "confirmed": 1, "deleted": 1}
-    await owner.post("/subscribers/imports/1/stop", page="/subscribers/imports/1")
+    await owner.get("/subscribers/imports/1/stop")
+    assert owner.marks.counts == {"waiting": 4}
+    await owner.post("/subscribers/imports/1/stop", page="/subscribers/imports/1/stop")
     await owner.get("/subscribers/imports/1")
     assert owner.marks.notices == ["import-stopped"]
-    assert owner.marks.counts == {"added": 20, "asked": 14, "confirmed": 1, "deleted": 5}
+    assert owner.marks.counts == {"added": 20, "asked": 14, "confirmed": 1, "deleted": 5, "stopped": 4}
+    assert '<progress max="20" value="16"' in owner.text
+    assert (await owner.get("/subscribers/imports/1/stop")).location == "/subscribers/imports/1"
     await owner.get("/subscribers/import")
     assert "/subscribers/imports/1" in owner.text
+
+
+async def test_who_was_not_mailed_yet_is_shown_as_waiting(app: Quart, owner: Visitor) -> None:
+    """Not as asked: in the list, its counts and filters, on its page and in the export."""
+    await upload(owner, "\n".join(f"r{n:03}@example.org" for n in range(20)))
+    async with app.app_context():
+        await delivery.overdue()
+
+    await owner.get("/subscribers?state=waiting")
+    counts = dict(re.findall(r'data-filter="(\w+)" data-count="(\d+)"', owner.text))
+    assert (counts["all"], counts["waiting"], counts["asked"]) == ("20", "4", "16")
+    assert owner.text.count('<span class="badge " data-state="waiting">') == 4
+    for state, count in (("waiting", 4), ("asked", 16)):
+        await owner.post("/subscribers/export", page="/subscribers", state=state)
+        rows = list(csv.DictReader(io.StringIO(owner.text, newline="")))
+        assert [row["state"] for row in rows] == [state] * count
+        assert {bool(row["asked_at"]) for row in rows} == {state == "asked"}
 
 
 @BOTH
@@ -196,9 +222,10 @@ async def test_a_file_of_10_000_is_imported_and_a_killed_worker_asks_nobody_twic
     """The real page, workers and SMTP: the first worker is killed while it sends, and Redis loses all that it has."""
     lines = "".join(f"r{n}@example.org,Reader {n}\n" for n in range(10_000))
     began = time.monotonic()
-    assert await upload(owner, "email,name\n" + lines) == 200
+    assert await upload(owner, "email,name\n" + lines) == 303
     print(f"10,000 addresses imported in {time.monotonic() - began:.2f} s")
-    assert owner.marks.counts == {"added": 10_000, "known": 0}
+    await owner.get("/subscribers/imports/1")
+    assert owner.marks.counts == {"added": 10_000, "waiting": 10_000}
 
     smtp.delay_s = 0.02
     for least in (10, 60):
