@@ -9,7 +9,7 @@ from app.blog import limited, markdown
 from app.blog.markdown import shortening
 from jobs.monitor_site.web.messages import Refused
 
-RENDERER = 1
+RENDERER = 2
 """Raise it when the same text becomes other HTML: workers then render the stored posts again."""
 LONGEST_BEGINNING = 1_000
 PROGRAM = Path(markdown.__file__).with_name("__main__.py")

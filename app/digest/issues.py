@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.blog import Post
+from app.blog.markdown.excerpts import captions
 from app.blog.markdown.shortening import beginning
 from app.blog.models import is_published
 from app.context import site
@@ -24,6 +25,8 @@ from jobs.monitor_site.web import moments
 SUBJECT = "Weekly Digest"
 LONGEST_IN_SUBJECT = 80  # characters of the first title
 LONGEST_BEGINNING = 500
+MOST_PICTURES, LONGEST_CAPTION = 3, 100
+"""What each entry names of the pictures of its post: no mail of the site loads any."""
 NEWEST_FIRST = Post.published_at.desc(), Post.id.desc()
 
 
@@ -34,6 +37,8 @@ class Entry:
     title: str
     beginning: str
     url: str
+    pictures: Sequence[str] = ()
+    """A label for each of its first pictures."""
 
 
 @dataclass(frozen=True)
@@ -123,4 +128,9 @@ def _issue(number: int, public: bool, at: datetime, opening: str, posts: Sequenc
 
 def _entry(post: Post) -> Entry:
     address = site().base_url + url_for("blog.show", _external=False, **post.address)
-    return Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), address)
+    labels = [_label(caption) for caption in captions(post.html)[:MOST_PICTURES]]
+    return Entry(post.title, beginning(post.beginning, LONGEST_BEGINNING), address, labels)
+
+
+def _label(caption: str) -> str:
+    return f"Picture: {beginning(caption, LONGEST_CAPTION)}" if caption else "Picture"

@@ -94,6 +94,16 @@ def test_the_first_letter_decides_where_a_bullet_is(text: str, directions: str) 
     assert re.findall(r'<(?:li|blockquote) dir="(\w+)"', markdown.html(text)) == directions.split()
 
 
+def test_cells_are_aligned_without_a_style() -> None:
+    html = markdown.html("| a | b | c | d |\n|---:|:---:|:---|---|\n| 1 | 2 | 3 | 4 |")
+
+    assert re.findall(r"<(t[hd])(?: align=\"(\w+)\")?>", html) == [
+        (cell, side) for cell in ("th", "td") for side in ("right", "center", "left", "")
+    ]
+    assert markdown.clean(html, base="https://site.example/").count('align="right"') == 2, "in the feed too"
+    assert "x" not in markdown.clean('<table><tr><td align="x" style="x">1</td></tr></table>')
+
+
 @pytest.mark.parametrize("language", sorted(colours.LANGUAGES))
 def test_every_known_language_keeps_each_character_of_its_code(language: str) -> None:
     code = "\n  def f(x): return '<&\"' # 字\n\n\tif x { let y = 1; } // \\n\n"

@@ -71,6 +71,21 @@ async def test_it_shows_title_beginning_and_a_link_for_each_post(site: DigestSit
     assert "Second &amp; last" in raw
 
 
+async def test_it_names_the_pictures_and_loads_none(site: DigestSite) -> None:
+    """Each as a link to its post, in both parts."""
+    await site.publish("Seen", text='Words ![a "tower" > <b>](a.png) and\n\n![](b.png)\n\n![c](c.png) ![d](d.png)')
+
+    text, html, _ = await sent(site)
+
+    post = f"{site.app.extensions['settings'].base_url}/posts/1-seen"
+    assert (
+        f'\n\nPicture: a "tower" > <b>: {post}\n\nPicture: {post}\n\nPicture: c: {post}\n\nRead More: {post}\n' in text
+    )
+    assert 'Picture: a "tower" > <b>' in html.text
+    assert "Picture: d" not in text + html.text
+    assert html.links().count(post) == 5
+
+
 async def test_it_is_tables_with_inline_styles_and_a_language(site: DigestSite) -> None:
     await site.publish("One")
 

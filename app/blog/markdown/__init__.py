@@ -52,6 +52,7 @@ SET = {
     **{tag: FOCUSABLE for tag in ("pre", "div")},
     **{tag: ITS_OWN_WAY for tag in ("p", "h2", "h3", "h4", "h5", "h6")},
 }
+ALIGNED = {tag: {"align": {"left", "center", "right"}} for tag in ("td", "th")}
 CLASSES = {"a": {blocks.ANCHOR}, "span": set(colours.CLASSES.values())}
 
 LONGEST_HTML = 1_000_000  # characters
@@ -86,6 +87,7 @@ def derived(text: str) -> tuple[str, str, str]:
 def _html(tokens: Sequence[Token]) -> str:
     blocks.place_headings(tokens)
     blocks.set_directions(tokens)
+    blocks.align_cells(tokens)
     options: Any = {**markdown.options, "highlight": colours.Colours().html}
     rendered = printable(markdown.renderer.render(tokens, OptionsDict(options), {}))  # `&#12;` is a form feed
     if len(rendered) > LONGEST_HTML:
@@ -104,6 +106,7 @@ def clean(html: str, *, base: str | None = None) -> str:
         url_schemes={"http", "https", "mailto"},
         url_relative=("rewrite_with_base", base) if base else "pass_through",
         set_tag_attribute_values=SET,
+        tag_attribute_values=ALIGNED,
     )
 
 

@@ -1,4 +1,4 @@
-"""Headings with levels and anchors, and the direction of lists and quotations."""
+"""Headings with levels and anchors, the direction of lists and quotations, the alignment of cells."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def set_directions(tokens: Sequence[Token]) -> None:
             inside = _inside(tokens, index)
             if direction := next(filter(None, map(_direction, inside)), ""):
                 token.attrSet("dir", direction)
+
+
+def align_cells(tokens: Sequence[Token]) -> None:
+    """Say the alignment of a column by an attribute: the site's pages allow no inline style."""
+    for token in tokens:
+        if token.type in ("th_open", "td_open") and (style := str(token.attrs.pop("style", ""))):
+            token.attrSet("align", style.removeprefix("text-align:"))
 
 
 def _set_anchor(heading: Token, inline: Token, taken: set[str]) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from itertools import pairwise
 
 from markdown_it.token import Token
+
+IMAGE, ALT = re.compile(r"<img [^>]*>"), re.compile(r'\balt="([^"]*)"')
+"""The sanitiser writes `>` and quotes in attributes as entities."""
 
 
 def first_words(tokens: Sequence[Token]) -> str:
@@ -20,6 +25,12 @@ def first_words(tokens: Sequence[Token]) -> str:
     found = (_words(token.children or [token]) for token in (*paragraphs, *inline, *pictures, *coded))
     lines = (" ".join("".join(words).split()) for words in found)
     return next(filter(None, lines), "")
+
+
+def captions(html: str) -> list[str]:
+    """What each picture in sanitised HTML shows. Empty where its author did not say it."""
+    found = (ALT.search(image) for image in IMAGE.findall(html))
+    return [" ".join(unescape(alt[1]).split()) if alt else "" for alt in found]
 
 
 def words_of(inline: Token) -> str:
