@@ -40,14 +40,20 @@ async function add(file) {
   }
 }
 
-// On a line of its own, with the caret in the brackets.
+// In a paragraph of its own, with the caret in the brackets.
 function insert(line) {
   const at = text.selectionEnd;
-  const before = at && text.value[at - 1] !== "\n" ? "\n\n" : "";
-  text.setRangeText(`${before}${line}\n`, at, at, "end");
+  const before = blank(text.value.slice(0, at).match(/\n*$/)[0], at === 0);
+  const after = blank(text.value.slice(at).match(/^\n*/)[0], false);
+  text.setRangeText(before + line + after, at, at, "end");
   text.focus();
   text.selectionStart = text.selectionEnd = at + before.length + 2;
   text.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// What is missing of a blank line, where these line ends are already.
+function blank(there, edge) {
+  return edge ? "" : "\n".repeat(Math.max(2 - there.length, 0));
 }
 
 function say(sentence, wrong = false) {
