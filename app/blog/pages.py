@@ -18,6 +18,7 @@ from app.blog.feed import feed_sources
 from app.blog.markdown.shortening import beginning
 from app.blog.models import Post, is_published
 from app.blog.reading import neighbours
+from app.blog.unsaved import keeping
 from app.context import site
 from jobs.monitor_site.web.headers import CONTENT_SECURITY_POLICY
 
@@ -42,10 +43,11 @@ async def index() -> ResponseReturnValue:
     async with database.session() as db:
         posts = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
         untouched = not posts and page == 1 and await db.scalar(select(Post.id).limit(1)) is None
+        unsaved = len(await keeping.texts(db, g.account)) if is_owner(g.account) else 0
     if not posts and page > 1:
         abort(404)
     words = {"posts": posts[:PER_PAGE], "page": page, "more": len(posts) > PER_PAGE, "untouched": untouched}
-    return await render_template("blog/index.html", **words)
+    return await render_template("blog/index.html", unsaved=unsaved, **words)
 
 
 @blueprint.get("/posts/<int(max=2147483647):pk>")

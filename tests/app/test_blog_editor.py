@@ -55,6 +55,10 @@ async def test_a_closed_tab_loses_nothing_and_publishes_nothing(app: Quart, owne
     assert "unsaved" in owner.marks.states
     await owner.get("/posts/drafts")
     assert fields["tab"] in owner.text
+    assert "Everything you wrote is published" not in owner.text
+    for reader, told in ((owner, True), (visitor, False)):
+        await reader.get("/")
+        assert ("1 unsaved text<" in reader.text) == told
     assert await texts_of(app) == []
     await visitor.get("/search?q=half")
     assert visitor.marks.states == ["no-match"]
