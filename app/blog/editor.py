@@ -35,6 +35,7 @@ async def new() -> ResponseReturnValue:
 @owner_only
 async def create() -> ResponseReturnValue:
     form, account = await Form.read(reader_zone()), current_account()
+    form.check_planned()
     async with database.transaction() as db:
         if not form.is_to_be_saved:
             await _keep(db, form, form.typed, None)
@@ -64,6 +65,8 @@ async def save(pk: int) -> ResponseReturnValue:
         post = await existing(db, pk, lock=True)
         typed = form.typed
         form.check_seen(post)
+        if post.state != "published":
+            form.check_planned(Form.of(post, reader_zone()).when)
         if not form.is_to_be_saved:
             await _keep(db, form, typed, post)
         else:

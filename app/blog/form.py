@@ -26,6 +26,9 @@ TAB = re.compile(r"[\w-]{8,32}", re.ASCII)
 CHANGED = Message(
     "changed", "This post was saved somewhere else after you opened it here. Save again to replace that version."
 )
+NOT_PLANNED = Message(
+    "not-planned", "Not saved: press “Publish at this time” to plan the post, or empty this field and save again."
+)
 
 
 @dataclass
@@ -116,6 +119,11 @@ class Form:
         known, self.seen = self.seen, post.edited_at.isoformat()
         if known and known != self.seen:
             self.text_error = CHANGED
+
+    def check_planned(self, planned: str = "") -> None:
+        """Do not lose a time that was typed, and sent with a button that ignores it."""
+        if self.do not in ("preview", "now", "then") and self.when not in ("", planned):
+            self.when_error = NOT_PLANNED
 
     def _check_title(self) -> None:
         if not self.title:

@@ -49,17 +49,26 @@ async def withdraw(pk: int) -> ResponseReturnValue:
     return await saved(post)
 
 
+@blueprint.get("/posts/<int(max=2147483647):pk>/delete")
+@owner_only
+async def ask_to_delete(pk: int) -> ResponseReturnValue:
+    async with database.session() as db:
+        post = await existing(db, pk)
+    if post.state == "published":
+        return await _not_deleted(post)
+    return await render_template("blog/delete.html", post=post)
+
+
 @blueprint.post("/posts/<int(max=2147483647):pk>/delete")
 @owner_only
 async def delete(pk: int) -> ResponseReturnValue:
-    """Delete a draft for good. A published post must be unpublished first."""
+    """Delete a post that nobody has read: a draft, or a planned one. A published post must be unpublished first."""
     async with database.transaction() as db:
         post = await existing(db, pk, lock=True)
-        if post.published_at is not None:
-            await notify(Message("published", "Only drafts can be deleted. Unpublish the post first."), "warning")
-            return redirect(url_for("blog.show", **post.address), 303)
+        if post.state == "published":
+            return await _not_deleted(post)
         await db.delete(post)
-    await notify(Message("deleted", "Draft deleted."))
+    await notify(Message("deleted", "Post deleted."))
     return redirect(url_for("blog.drafts"), 303)
 
 
@@ -74,3 +83,8 @@ async def add_samples() -> ResponseReturnValue:
             db.add_all(samples.posts(datetime.now(UTC)))
             await notify(Message("samples", "Sample posts published. Edit them, or unpublish and delete them."))
     return redirect(url_for("blog.index"), 303)
+
+
+async def _not_deleted(post: Post) -> ResponseReturnValue:
+    await notify(Message("published", "This post is published. Unpublish it first, then delete it."), "warning")
+    return redirect(url_for("blog.show", **post.address), 303)

@@ -15,6 +15,9 @@ from app.blog.rendering import render, render_here
 from tests.app.marks import Marks
 from tests.app.visitor import Visitor
 
+NEXT_YEAR = datetime.now(UTC).year + 1
+PLANNED = f"{NEXT_YEAR}-01-01T10:00"
+
 
 async def posts(app: Quart) -> list[Post]:
     async with app.extensions["database"].session() as db:
@@ -141,6 +144,39 @@ async def test_taken_back_and_deleted(app: Quart, owner: Visitor, visitor: Visit
     assert await posts(app) == []
     for path in ("/posts/1-a-title", "/posts/1/edit"):
         assert (await owner.get(path)).status_code == 404
+
+
+async def test_a_planned_post_goes_back_to_draft_or_is_deleted(app: Quart, owner: Visitor) -> None:
+    await write(owner, do="then", when=PLANNED)
+    await owner.get("/posts/1-a-title")
+    assert "Back to draft" in owner.text
+    assert "Unpublish" not in owner.text
+    assert 'href="/posts/1/delete"' in owner.text
+
+    await owner.get("/posts/1/delete")
+    assert "A title" in owner.text
+    assert f"1 January {NEXT_YEAR}" in owner.text
+    assert len(await posts(app)) == 1
+    await owner.post("/posts/1/delete", page="/posts/1/delete")
+    assert await posts(app) == []
+    await owner.get("/posts/drafts")
+    assert owner.marks.notices == ["deleted"]
+
+
+async def test_a_time_that_plans_nothing_is_not_lost(app: Quart, owner: Visitor) -> None:
+    """The form as a browser without scripts sends it."""
+    await write(owner, do="draft", when=PLANNED)
+    assert owner.marks.errors == ["not-planned"]
+    assert f'value="{PLANNED}"' in owner.text
+    assert "Words</textarea>" in owner.text
+    assert await posts(app) == []
+
+    await write(owner, do="then", when=PLANNED)
+    for when, errors in ((PLANNED, []), (PLANNED.replace("01T", "02T"), ["not-planned"])):
+        await owner.post("/posts/1/edit", title="A title", text=f"At {when}", when=when, do="draft")
+        assert owner.marks.errors == errors
+    [post] = await posts(app)
+    assert (post.state, post.text) == ("waiting", f"At {PLANNED}")
 
 
 async def test_samples_are_offered_on_an_empty_site_only(app: Quart, owner: Visitor, alice: Visitor) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from quart import Response, abort, current_app, jsonify, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database, times
 from app.accounts import current_account, owner_only, public
@@ -73,20 +75,37 @@ async def picture(name: str) -> ResponseReturnValue:
     return await response.make_conditional(request)
 
 
+@blueprint.get(f"{ADDRESS}/<name>/delete")
+@owner_only
+async def ask_to_delete_picture(name: str) -> ResponseReturnValue:
+    async with database.session() as db:
+        found = await _existing(db, name)
+        titles = await storage.used_in(db, found)
+    return await _in_use(titles) if titles else await render_template("blog/delete_picture.html", picture=found)
+
+
 @blueprint.post(f"{ADDRESS}/<name>/delete")
 @owner_only
 async def delete_picture(name: str) -> ResponseReturnValue:
     """Delete a picture that no post shows, and no unsaved text."""
     async with database.transaction() as db:
-        found: Picture = await db.scalar(select(Picture).where(Picture.name == name)) or abort(404)
+        found = await _existing(db, name)
         titles = await storage.used_in(db, found)
         if not titles:
             await storage.remove(db, current_account(), found)
     if titles:
-        in_use = Message("in-use", "Remove this picture from its posts first: {}.")
-        await notify(in_use.format(", ".join(titles)), "warning")
-    else:
-        await notify(Message("picture-deleted", "Picture deleted."))
+        return await _in_use(titles)
+    await notify(Message("picture-deleted", "Picture deleted."))
+    return redirect(url_for("blog.pictures"), 303)
+
+
+async def _existing(db: AsyncSession, name: str) -> Picture:
+    return await db.scalar(select(Picture).where(Picture.name == name)) or abort(404)
+
+
+async def _in_use(titles: Sequence[str]) -> ResponseReturnValue:
+    in_use = Message("in-use", "Remove this picture from its posts first: {}.")
+    await notify(in_use.format(", ".join(titles)), "warning")
     return redirect(url_for("blog.pictures"), 303)
 
 
