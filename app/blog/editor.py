@@ -83,7 +83,7 @@ async def save(pk: int) -> ResponseReturnValue:
 async def preview() -> ResponseReturnValue:
     """The text of the form as its page will show it: a part of a page, for app/static/editor.js."""
     limits: RateLimits = current_app.extensions["rate_limits"]
-    if await limits.take(Limit("preview", str(current_account().id), times=PREVIEWS_A_MINUTE, period_s=60)):
+    if await limits.take_if_there(Limit("preview", str(current_account().id), times=PREVIEWS_A_MINUTE, period_s=60)):
         abort(429)
     return await render_template("blog/preview.html", form=await Form.read(reader_zone()))
 

@@ -51,5 +51,5 @@ def containing(asked: str) -> Select[Post] | None:
 async def _take() -> None:
     limits: RateLimits = current_app.extensions["rate_limits"]
     client, *_ = client_networks()
-    if wait_s := await limits.take(Limit("search", client, times=A_MINUTE, period_s=60)):
+    if wait_s := await limits.take_if_there(Limit("search", client, times=A_MINUTE, period_s=60)):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))

@@ -70,6 +70,19 @@ async def test_without_redis_every_route_answers_and_no_mail_can_be_asked_for(
         assert (await stranger.post(path, email="new@example.org")).status_code == 503, path
     assert (await Visitor(app).get("/healthz")).status_code == 200
     assert (await Visitor(app).get("/readyz")).status_code == 503
+    await writing_goes_on(app, owner)
+
+
+async def writing_goes_on(app: Quart, owner: Visitor) -> None:
+    """It needs SQL only."""
+    await owner.get("/posts/new")
+    typed = {"csrf_token": owner.token(), "tab": "tab-of-this-test", "change": "1", "title": "A title", "text": "Zebra"}
+    for path, status in (("/posts/unsaved", 204), ("/posts/preview", 200), ("/posts/new", 303)):
+        answer = await owner.client.post(path, form=typed | {"do": "preview" if path == "/posts/preview" else "now"})
+        assert answer.status_code == status, path
+    visitor = Visitor(app)
+    assert (await visitor.get("/search?q=zebra")).status_code == 200
+    assert "A title" in visitor.text
 
 
 async def test_without_the_database_nobody_is_anybody(

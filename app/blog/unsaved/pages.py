@@ -36,7 +36,7 @@ async def keep() -> ResponseReturnValue:
     if sum(map(len, typed.values())) > LONGEST:
         abort(413)
     limits: RateLimits = current_app.extensions["rate_limits"]
-    if await limits.take(Limit("unsaved", str(current_account().id), times=A_MINUTE, period_s=60)):
+    if await limits.take_if_there(Limit("unsaved", str(current_account().id), times=A_MINUTE, period_s=60)):
         abort(429)
     async with database.transaction() as db:
         post = await db.get(Post, post_id) if post_id and post_id > 0 else None

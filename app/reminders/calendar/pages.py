@@ -11,7 +11,7 @@ from app.context import site
 from app.mail.writing import mail_domain
 from app.reminders.calendar import events, writing
 from app.reminders.calendar.models import Calendar, reader
-from app.web.rate_limits import Limit, RateLimits, RateLimitsUnavailable
+from app.web.rate_limits import Limit, RateLimits
 from jobs.monitor_site.web.messages import Message, notify
 
 AN_HOUR = 60
@@ -82,7 +82,4 @@ async def feed(pk: int, token: str) -> ResponseReturnValue:
 async def _wait_s(account_id: int) -> int:
     """The seconds to wait, if it was read too often. Nothing is counted while Redis is away."""
     limits: RateLimits = current_app.extensions["rate_limits"]
-    try:
-        return await limits.take(Limit("calendar", str(account_id), times=AN_HOUR, period_s=3600))
-    except RateLimitsUnavailable:
-        return 0
+    return await limits.take_if_there(Limit("calendar", str(account_id), times=AN_HOUR, period_s=3600))
