@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +45,8 @@ class Post(Model):
     """The RENDERER of app/blog/rendering.py that made the HTML."""
     words: Mapped[str] = mapped_column(Text, server_default="")
     """The words of the title, a newline, and those of the text, as `searching.words()` makes them."""
+    derived_from: Mapped[str] = mapped_column(String(32), server_default="")
+    """A hash of the title and the text of which the HTML and the words are: see app/blog/tasks.py."""
     published_at: Mapped[datetime | None]
     """When it was or will be published. None for a draft."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
@@ -60,18 +63,19 @@ class Post(Model):
     def _title_is_set(self, key: str, title: str) -> str:
         title = " ".join(markdown.printable(title).split())
         self.slug = shortening.slug(title)
-        self._set_words(title, (self.words or "").partition("\n")[2])
+        self._set_words(title, self.text or "", (self.words or "").partition("\n")[2])
         return title
 
     @validates("text")
     def _text_is_set(self, key: str, text: str) -> str:
         rendered = text if isinstance(text, Rendered) else render_here(markdown.printable(text))
         self.html, self.beginning, self.renderer = rendered.html, rendered.beginning, RENDERER
-        self._set_words(self.title or "", rendered.words)
+        self._set_words(self.title or "", rendered, rendered.words)
         return str(rendered)
 
-    def _set_words(self, title: str, of_text: str) -> None:
+    def _set_words(self, title: str, text: str, of_text: str) -> None:
         self.words = f"{' '.join(searching.words(title))}\n{of_text}"
+        self.derived_from = source(title, text)
 
     @property
     def body(self) -> Markup:
@@ -94,6 +98,11 @@ class Post(Model):
     def address(self) -> dict[str, Any]:
         """Arguments for `url_for("blog.show", **post.address)`."""
         return {"pk": self.id, "slug": self.slug} if self.slug else {"pk": self.id}
+
+
+def source(title: str, text: str) -> str:
+    """The hash that says from what a post was derived."""
+    return hashlib.sha256(f"{title}\n{text}".encode(errors="replace")).hexdigest()[:32]
 
 
 class PostTag(Model):

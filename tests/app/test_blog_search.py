@@ -122,6 +122,35 @@ async def test_posts_of_earlier_releases_are_rendered_again(app: Quart, visitor:
     assert (heavy.renderer, heavy.words, heavy.html) == (RENDERER, "heavy\n", "old")
 
 
+@pytest.mark.both_databases("the task reads what another release has written")
+async def test_what_a_web_process_of_the_release_before_edits_is_found(app: Quart, visitor: Visitor) -> None:
+    """During a deploy it knows nothing of words and renderers: it writes the title, the text and their old HTML."""
+    now = datetime.now(UTC)
+    async with app.extensions["database"].session() as db:
+        db.add_all(
+            [Post(title=f"{word} one", text=f"{word} badger", published_at=now) for word in ("Owl", "Eagle", "Ibis")]
+        )
+        await db.commit()
+        for title, new in (
+            ("Owl one", {"title": "Heron one"}),
+            ("Eagle one", {"text": "**heron** badger", "html": "old"}),
+        ):
+            await db.execute(update(Post).where(Post.title == title).values(**new, edited_at=now))
+        await db.commit()
+        rendered = await db.scalar(select(Post.html).where(Post.id == 3))
+
+    async with app.app_context():
+        await render_again()
+
+    await visitor.get("/search?q=heron")
+    assert ("Heron one" in visitor.text, "Eagle one" in visitor.text, "Ibis" in visitor.text) == (True, True, False)
+    async with app.extensions["database"].session() as db:
+        posts = list(await db.scalars(select(Post).order_by(Post.id)))
+    assert "<strong>heron</strong>" in posts[1].html
+    assert {post.edited_at for post in posts[:2]} == {now}
+    assert posts[2].html == rendered
+
+
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
     assert searching.folded(searching.folded(text)) == searching.folded(text)
