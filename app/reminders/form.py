@@ -25,6 +25,8 @@ QUICK = {"10s": timedelta(seconds=10), "1m": timedelta(minutes=1), "1h": timedel
 PRESETS = ("in 1 hour", "tomorrow 9:00", "next week", "next month")
 """Buttons that fill in the words, and save nothing."""
 CHANGES = ("this and all later", "only this one")
+TO_MY_ZONE = "this and all later, in my time zone"
+"""The third change, of a series that keeps another zone."""
 NO_WEEKDAY = Message("no-weekday", "That is a {}. Choose a weekday, or another repetition.")
 THAT_IS = Message("read", "That is {}, {}.")
 IT_REPEATS = Message("read", "Repeats {}, first on {}, {}.")
@@ -42,6 +44,8 @@ class Form:
     repeat: Repeat = Repeat.NEVER
     only_this: bool = False
     """Whether to change one reminder of a series, and not the later ones."""
+    to_my_zone: bool = False
+    """Whether its series is to keep the zone of the account from now on."""
     text_error: Message | None = None
     repeat_error: Message | None = None
     words_error: Message | None = None
@@ -64,6 +68,7 @@ class Form:
             when=sent.get("when", "")[:100],
             to=sent.get("to", "")[:1000],
             only_this=sent.get("change", "") == CHANGES[1],
+            to_my_zone=sent.get("change", "") == TO_MY_ZONE,
         )
         if sent.get("repeat", "") in list(Repeat):
             form.repeat = Repeat(sent["repeat"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quart import Blueprint, abort, redirect, render_template, request, url_for
@@ -23,6 +23,8 @@ from app.reminders.series import Series
 from jobs.monitor_site.web.messages import Message, notify
 
 PER_PAGE = 20
+ENDED_FOR = timedelta(days=30)
+"""How long the upcoming reminders show a series that has ended by itself."""
 REFUSED = Message("no-consent", NO_CONSENT)
 CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
 SKIPPED = Message("skipped", "This one is cancelled. The reminder goes on repeating.")
@@ -43,7 +45,7 @@ blueprint = Blueprint("reminders", __name__, template_folder="templates", url_pr
 @signed_in
 async def index() -> ResponseReturnValue:
     """The upcoming reminders, soonest first."""
-    return await _list(Reminder.state.in_(OPEN), Reminder.date)
+    return await _list(Reminder.state.in_(OPEN), Reminder.date, ended=await _ended())
 
 
 @blueprint.get("/sent")
@@ -53,15 +55,26 @@ async def sent() -> ResponseReturnValue:
     return await _list(Reminder.state.not_in(OPEN), Reminder.date.desc())
 
 
-async def _list(which: ColumnElement[bool], order: Any) -> str:
+async def _ended() -> Sequence[Reminder]:
+    """The last reminders of the series that have ended by themselves lately, latest first."""
+    own = Series.account_id == current_account().id, Series.reason != ""
+    lately = Series.stopped_at > datetime.now(UTC) - ENDED_FOR
+    query = select(Reminder).join(Series, (Series.id == Reminder.series_id) & (Series.slot == Reminder.slot))
+    query = query.where(*own, lately).order_by(Series.stopped_at.desc(), Series.id).limit(PER_PAGE)
+    async with database.session() as db:
+        return (await db.scalars(query.options(selectinload(Reminder.series)))).all()
+
+
+async def _list(which: ColumnElement[bool], order: Any, ended: Sequence[Reminder] = ()) -> str:
     page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     query = select(Reminder).where(owned_by(current_account()), which).options(selectinload(Reminder.series))
     async with database.session() as db:
         some = query.order_by(order, Reminder.id).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
         found = (await db.scalars(some)).all()
     shown = found[:PER_PAGE]
+    more, refresh = len(found) > PER_PAGE, _refresh_s(shown)
     return await render_template(
-        "reminders/index.html", reminders=shown, page=page, more=len(found) > PER_PAGE, refresh=_refresh_s(shown)
+        "reminders/index.html", reminders=shown, page=page, more=more, refresh=refresh, ended=ended
     )
 
 

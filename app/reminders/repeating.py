@@ -33,14 +33,14 @@ async def begin(db: AsyncSession, reminder: Reminder, repeat: Repeat, account: A
 
 
 async def follow(
-    db: AsyncSession, series: Series, reminder: Reminder, repeat: Repeat, account: Account, *, moved: bool
+    db: AsyncSession, series: Series, reminder: Reminder, repeat: Repeat, account: Account, *, anew: bool
 ) -> None:
-    """Apply to the series what its latest reminder has become. Unless that moved, the 31st stays the 31st."""
+    """Apply to the series what its latest reminder has become. Unless it begins anew, the 31st stays the 31st."""
     if repeat == Repeat.NEVER:
         series.stopped_at = datetime.now(UTC)
         return
     series.text = reminder.text
-    if not moved and series.repeat == repeat:
+    if not anew and series.repeat == repeat:
         return
     series.repeat, series.zone, series.start, series.slot = repeat, account.timezone, reminder.date, reminder.date
     taken = Reminder.series_id == series.id, Reminder.slot == series.slot, Reminder.id != reminder.id

@@ -16,7 +16,7 @@ from app.reminders import arming, limits, repeating
 from app.reminders.consents import answers
 from app.reminders.consents.models import Answer, Consent
 from app.reminders.consents.tasks import ask_soon
-from app.reminders.form import CHANGES, MOST_WORDS, PRESETS, Form
+from app.reminders.form import CHANGES, MOST_WORDS, PRESETS, TO_MY_ZONE, Form
 from app.reminders.models import OPEN, Reminder, State
 from app.reminders.pages import REFUSED, blueprint, mine, too_late
 from app.reminders.repeat import Repeat
@@ -174,7 +174,8 @@ async def _change(db: AsyncSession, form: Form, reminder: Reminder, state: State
         if form.repeat != Repeat.NEVER:
             await repeating.begin(db, reminder, form.repeat, current_account())
     elif not form.only_this:
-        await repeating.follow(db, series, reminder, form.repeat, current_account(), moved=moved)
+        anew = moved or form.to_my_zone
+        await repeating.follow(db, series, reminder, form.repeat, current_account(), anew=anew)
 
 
 async def _repeats_too_much(db: AsyncSession, form: Form) -> bool:
@@ -239,7 +240,7 @@ async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> Res
 
 
 async def _form_page(form: Form, reminder: Reminder | None = None) -> str:
-    choices = {"presets": PRESETS, "repeats": [*Repeat], "changes": CHANGES}
+    choices = {"presets": PRESETS, "repeats": [*Repeat], "changes": CHANGES, "to_my_zone": TO_MY_ZONE}
     return await render_template(
         "reminders/form.html", form=form, reminder=reminder, zone=reader_zone().key, most_words=MOST_WORDS, **choices
     )

@@ -150,6 +150,20 @@ async def test_a_second_choice_moves_it_and_done_takes_it_back(
     assert visitor.marks.states == ["snoozed"]
 
 
+async def test_a_copy_that_was_cancelled_on_the_site_is_said_to_be(
+    app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
+) -> None:
+    link = await sent(app, alice, smtp)
+    await visitor.post(link, do="week")
+    await alice.post("/reminders/2/cancel", page="/reminders/2")
+
+    await visitor.get(f"{link}?do=week")
+
+    assert (visitor.marks.states, visitor.marks.notices) == (["open"], ["taken-back"])
+    await visitor.post(link, do="week")
+    assert (visitor.marks.states, visitor.marks.notices) == (["snoozed"], ["snoozed"])
+
+
 @pytest.mark.both_databases("series and reminders are locked in one order")
 async def test_stop_ends_the_series_and_what_was_put_off(
     app: Quart, alice: Visitor, visitor: Visitor, smtp: SmtpServer
@@ -157,9 +171,12 @@ async def test_stop_ends_the_series_and_what_was_put_off(
     link = await sent(app, alice, smtp, repeat="daily")
     await visitor.post(link, do="hour")
 
-    for _ in range(2):
-        await visitor.post(link, do="stop")
-        assert visitor.marks.notices[0] == "stopped"
+    await visitor.post(link, do="stop")
+    assert visitor.marks.notices == ["stopped"]
+    await visitor.post(link, do="stop")
+    assert visitor.marks.notices[0] == "already-stopped"
+    await visitor.get(f"{link}?do=stop")
+    assert visitor.marks.notices[0] == "already-stopped"
 
     assert [row.state for row in await stored(app)] == [State.SENT, State.CANCELLED]
     async with app.extensions["database"].session() as db:

@@ -215,6 +215,30 @@ async def test_this_and_all_later_are_changed(app: Quart, alice: Visitor) -> Non
     assert (await dates(app))[3:] == ["04-04 07:00 sent"]
 
 
+async def test_a_series_keeps_its_zone_until_its_author_moves_it(app: Quart, alice: Visitor) -> None:
+    await alice.post("/reminders/new", **FORM)
+    await alice.get("/reminders/")
+    assert "other-zone" not in alice.marks.states
+    await alice.sign_in(timezone="Asia/Tokyo")
+    await alice.post("/account", timezone="Asia/Tokyo")
+    for page in ("/reminders/", "/reminders/1"):
+        await alice.get(page)
+        assert "other-zone" in alice.marks.states
+    assert "This series keeps the time zone Europe/Berlin" in words(alice)
+    form = {"text": "Rent", "when": "2030-01-31T17:00", "repeat": "monthly"}
+
+    await alice.post("/reminders/1/edit", **form)
+    assert [row.zone for row in await series(app)] == ["Europe/Berlin"]
+    await alice.get("/reminders/1/edit")
+    assert "<option>this and all later, in my time zone</option>" in alice.text
+    await alice.post("/reminders/1/edit", **form, change="this and all later, in my time zone")
+
+    [moved] = await series(app)
+    assert moved.rule == "on the 31st of every month, the last day of shorter months, at 17:00 (Asia/Tokyo)"
+    await alice.get("/reminders/1/edit")
+    assert "in my time zone" not in alice.text
+
+
 async def test_one_that_did_not_repeat_can_begin_to(app: Quart, alice: Visitor) -> None:
     await alice.post("/reminders/new", **(FORM | {"repeat": "never"}))
     await alice.post("/reminders/1/edit", **FORM)
@@ -261,6 +285,9 @@ async def test_three_in_a_row_that_were_not_sent_end_it(app: Quart, alice: Visit
 
     assert [row.state for row in await stored(app)] == [state, State.SENT, *[state] * MOST_UNSENT]
     assert [row.reason for row in await series(app)] == [GIVEN_UP]
+    await alice.get("/reminders/")
+    assert "ended" in alice.marks.states
+    assert GIVEN_UP in words(alice)
 
 
 async def test_to_somebody_else_it_waits_for_their_consent_and_asks_once(app: Quart, alice: Visitor) -> None:

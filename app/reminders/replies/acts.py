@@ -55,8 +55,8 @@ def later(reply: Reply, zone: ZoneInfo, now: datetime) -> datetime | None:
     return None
 
 
-async def act(pk: int, token: str, reply: Reply) -> None:
-    """Carry out this reply. Gone, or Refused with a sentence, if nothing was changed."""
+async def act(pk: int, token: str, reply: Reply) -> bool:
+    """Carry out this reply. False if the series was stopped before. Gone or Refused if nothing was changed."""
     async with database.session() as db:
         reminder = await find(db, pk, token)
         account = await author(db, reminder)
@@ -66,12 +66,15 @@ async def act(pk: int, token: str, reply: Reply) -> None:
         if account is not None and not await hold(db, account):
             raise Gone
         if reply == Reply.STOP:
-            alarms = await _stop(db, reminder, account)
+            series = await running_series(db, reminder, account, lock=True)
+            alarms, changed = (await repeating.stop(db, series), True) if series else ([], False)
         else:
             reminder = await find(db, pk, token, lock=True)
             alarms = await (_snooze(db, reminder, account, at, counts) if at else _done(db, reminder))
+            changed = True
     for job_id in alarms:
         await arming.revoke(job_id)
+    return changed
 
 
 async def _count(reminder: Reminder) -> bool:
@@ -106,29 +109,31 @@ async def zone_of(db: AsyncSession, reminder: Reminder) -> ZoneInfo:
 
 
 async def snoozed(db: AsyncSession, reminder: Reminder) -> Reminder | None:
-    """The later reminder that a reply has made, if it is not cancelled."""
-    found = await _snoozed(db, reminder)
-    return found if found is not None and found.state != State.CANCELLED else None
+    """The later reminder that a reply has made, in any state."""
+    return (await db.scalars(select(Reminder).where(Reminder.snooze_of == reminder.id))).one_or_none()
+
+
+async def series_of(
+    db: AsyncSession, reminder: Reminder, account: Account | None, *, lock: bool = False
+) -> Series | None:
+    """The series of its reader, who is its author too. It may be stopped."""
+    if account is None or reminder.email != account.email or reminder.series_id is None:
+        return None
+    return await db.get(Series, reminder.series_id, with_for_update=lock or None)
 
 
 async def running_series(
     db: AsyncSession, reminder: Reminder, account: Account | None, *, lock: bool = False
 ) -> Series | None:
     """The series that its reader can stop: their own, which goes on."""
-    if account is None or reminder.email != account.email or reminder.series_id is None:
-        return None
-    query = select(Series).where(Series.id == reminder.series_id, Series.stopped_at.is_(None))
-    return (await db.scalars(query.with_for_update() if lock else query)).one_or_none()
-
-
-async def _snoozed(db: AsyncSession, reminder: Reminder) -> Reminder | None:
-    return (await db.scalars(select(Reminder).where(Reminder.snooze_of == reminder.id))).one_or_none()
+    series = await series_of(db, reminder, account, lock=lock)
+    return series if series is not None and series.stopped_at is None else None
 
 
 async def _done(db: AsyncSession, reminder: Reminder) -> list[str]:
     """Take the later reminder back too. Returns the ids of alarms that are of no more use."""
     reminder.done_at = reminder.done_at or datetime.now(UTC)
-    again = await _snoozed(db, reminder)
+    again = await snoozed(db, reminder)
     if again is None or again.state not in CANCELLABLE:
         return []
     again.state = State.CANCELLED
@@ -146,7 +151,7 @@ async def _snooze(
         raise Refused("no-consent", NO_CONSENT)
     if not reminder.text:
         raise Refused("erased", "Its text was erased, because it was sent long ago.")
-    again = await _snoozed(db, reminder)
+    again = await snoozed(db, reminder)
     if again is None:
         await _add(db, reminder, account, at, counts)
         alarms = []
@@ -180,8 +185,3 @@ async def _add(db: AsyncSession, reminder: Reminder, account: Account | None, at
     again = Reminder(email=reminder.email, text=reminder.text, account_id=reminder.account_id, date=at)
     again.snooze_of, again.snoozes, again.series_id = reminder.id, reminder.snoozes + 1, reminder.series_id
     db.add(again)
-
-
-async def _stop(db: AsyncSession, reminder: Reminder, account: Account | None) -> list[str]:
-    series = await running_series(db, reminder, account, lock=True)
-    return await repeating.stop(db, series) if series else []

@@ -9,6 +9,7 @@ from quart.typing import ResponseReturnValue
 
 from app import database
 from app.accounts import public
+from app.reminders.models import State
 from app.reminders.replies import acts
 from app.reminders.replies.acts import Gone, Reply
 from jobs.monitor_site.web import moments
@@ -37,15 +38,17 @@ async def answer(pk: int, token: str) -> ResponseReturnValue:
     typed = (await request.form).get("do", "")
     reply = Reply(typed) if typed in list(Reply) else abort(400)
     try:
-        await acts.act(pk, token, reply)
+        changed = await acts.act(pk, token, reply)
     except Gone:
         abort(404, GONE)
     except Refused as refused:
         return await _page(pk, token, refused.message), 429 if refused.message.code == "too-often" else 400
-    return await _page(pk, token, did=reply)
+    return await _page(pk, token, did=reply, changed=changed)
 
 
-async def _page(pk: int, token: str, error: Message | None = None, did: Reply | None = None) -> str:
+async def _page(
+    pk: int, token: str, error: Message | None = None, did: Reply | None = None, *, changed: bool = False
+) -> str:
     now = datetime.now(UTC)
     async with database.session() as db:
         try:
@@ -54,15 +57,18 @@ async def _page(pk: int, token: str, error: Message | None = None, did: Reply | 
             abort(404, GONE)
         zone = await acts.zone_of(db, reminder)
         again = await acts.snoozed(db, reminder)
-        series = await acts.running_series(db, reminder, await acts.author(db, reminder))
+        series = await acts.series_of(db, reminder, await acts.author(db, reminder))
     snoozes = {reply: moments.spelled(at, zone) for reply in Reply if (at := acts.later(reply, zone, now))}
     return await render_template(
         "replies/reply.html",
         reminder=reminder,
         snoozes=snoozes,
-        again=again,
+        again=again if again and again.state != State.CANCELLED else None,
+        taken_back=again if again and again.state == State.CANCELLED else None,
         again_at=moments.spelled(again.date, zone) if again else "",
-        series=series,
+        series=series if series and series.stopped_at is None else None,
+        stopped=series is not None and series.stopped_at is not None,
+        changed=changed,
         chosen=request.args.get("do", ""),
         did=did,
         error=error,
