@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -20,6 +21,9 @@ SIDES = 64
 """What is left and right of the text in the mails of this site."""
 INLINE = {"a", "b", "bdi", "em", "i", "span", "strong", "style", "title"}
 VOID = {"br", "hr", "img", "link", "meta"}
+INHERITED = ("font-size", "line-height", "white-space")
+STYLE = re.compile(r"(?<![\w-])([\w-]+):([^;]+)")
+"""Begins at a whole word only: else a long word would be read again from each of its letters."""
 
 
 def mail(html: str) -> Response:
@@ -53,62 +57,72 @@ def _generous(estimate: int) -> int:
 def height(html: str, width: int) -> int:
     """About how many pixels high a mail is in a frame of this width. The page cannot measure a sandboxed frame."""
     measure = _Measure(min(width, 616) - SIDES)
-    measure.feed(html[:500_000])
-    measure.close()
-    measure.end_line()
+    measure.feed(html[:500_000] + "<br>")  # not `close()`: it reads all again from each tag that has no end
     return max(LOWEST, min(HIGHEST, round(measure.height)))
 
 
+@dataclass(frozen=True)
+class _Element:
+    """An open element, with what it inherits from those around it."""
+
+    tag: str
+    hidden: bool
+    style: dict[str, str]
+
+    def holding(self, tag: str, style: dict[str, str]) -> _Element:
+        hidden = self.hidden or tag in ("head", "style") or style.get("display") == "none"
+        return _Element(tag, hidden, self.style | {name: style[name] for name in INHERITED if name in style})
+
+    def pixels(self, name: str, otherwise: int) -> float:
+        found = re.match(r"\d{1,3}", self.style.get(name, ""))
+        return float(found[0]) if found else otherwise
+
+
 class _Measure(HTMLParser):
-    """Adds up the lines of text, and the margins and paddings of inline styles."""
+    """Adds up the lines of text, and the margins and paddings of inline styles. No step depends on the depth."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.height = 0.0
         self._width = width
         self._line = 0.0
-        self._open: list[tuple[str, dict[str, str]]] = []
+        self._open = [_Element("", False, {})]
+        self._tags = Counter[str]()
+        """How many elements of each tag are open."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        style = dict(re.findall(r"([\w-]+):([^;]+)", dict(attrs).get("style") or ""))
+        style = dict(STYLE.findall(dict(attrs).get("style") or ""))
         if tag not in INLINE:
             self.end_line()
         if tag not in VOID:
-            self._open.append((tag, style))
-        if not self._hidden:
+            self._open.append(self._open[-1].holding(tag, style))
+            self._tags[tag] += 1
+        if not self._open[-1].hidden:
             self.height += _both_ends(style.get("margin", "")) + _both_ends(style.get("padding", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in INLINE:
             self.end_line()
-        while self._open and any(tag == one for one, _ in self._open):
-            if self._open.pop()[0] == tag:
+        while self._tags[tag]:
+            ended = self._open.pop().tag
+            self._tags[ended] -= 1
+            if ended == tag:
                 break
 
     def handle_data(self, data: str) -> None:
-        if self._hidden:
+        around = self._open[-1]
+        if around.hidden:
             return
-        lines = data.split("\n") if self._nearest("white-space", "") == "pre-wrap" else [" ".join(data.split())]
+        lines = data.split("\n") if around.style.get("white-space") == "pre-wrap" else [" ".join(data.split())]
         for place, line in enumerate(lines):
             if place:
                 self.end_line(at_least=1)
-            self._line += sum(map(_letters, line)) * self._pixels("font-size", 16) * 0.56
+            self._line += sum(map(_letters, line)) * around.pixels("font-size", 16) * 0.56
 
     def end_line(self, at_least: int = 0) -> None:
         lines = math.ceil(self._line / self._width)
-        self.height += max(lines, at_least) * self._pixels("line-height", 20)
+        self.height += max(lines, at_least) * self._open[-1].pixels("line-height", 20)
         self._line = 0.0
-
-    @property
-    def _hidden(self) -> bool:
-        return any(tag in ("head", "style") or style.get("display") == "none" for tag, style in self._open)
-
-    def _nearest(self, name: str, otherwise: str) -> str:
-        return next((style[name] for _, style in reversed(self._open) if name in style), otherwise)
-
-    def _pixels(self, name: str, otherwise: int) -> float:
-        found = re.match(r"\d{1,3}", self._nearest(name, ""))
-        return float(found[0]) if found else otherwise
 
 
 def _both_ends(value: str) -> int:
