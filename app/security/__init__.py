@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from quart import Quart
 
 from app import security_log
-from app.security import hosts
+from app.security import hosts, secret_links
 from jobs.monitor_site.web import csrf, headers, limits, targets, websockets
 from settings import Settings
 
@@ -41,4 +41,5 @@ def protect(app: Quart, *, find_account: Protector, check_access: Protector, coo
     check_access(app)  # before the body of a stranger's request is read
     csrf.protect(app)
     headers.protect(app, https=https)
+    secret_links.protect(app)  # runs before the headers, which keep what is there
     websockets.refuse(app)

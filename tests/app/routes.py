@@ -47,7 +47,8 @@ ASK_FOR_ONE = {
 @dataclass(frozen=True)
 class Route:
     """One method of one address. `access` is "public", "signed_in", "owner", or "inbox": for the browser that has its
-    key; `owned`: it shows a row of Alice's; `feature` is the folder of app/ that it belongs to.
+    key; `owned`: it shows a row of Alice's; `feature` is the folder of app/ that it belongs to;
+    `has_token`: its address is a secret link.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Route:
     owned: bool
     without_csrf: bool
     feature: str = ""
+    has_token: bool = False
 
     @property
     def signs(self) -> bool:
@@ -82,6 +84,7 @@ async def furnish(app: Quart) -> list[Route]:
             "pk" in rule.arguments and getattr(view, "access", "") == "signed_in",
             getattr(view, "without_csrf", False),
             rule.endpoint.partition(".")[0],
+            "token" in rule.arguments,
         )
         for prefix, rule, view in rules(app)
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})

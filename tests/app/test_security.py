@@ -18,7 +18,7 @@ from app.web.clients import client_address
 from jobs.monitor_site.web.limits import BODY_LIMIT
 from settings import Settings
 from tests.app.marks import Marks
-from tests.app.routes import furnish, has_fault, token_for
+from tests.app.routes import furnish, has_fault, rules, token_for
 from tests.app.rows import everything_stored
 from tests.app.visitor import Visitor
 
@@ -134,6 +134,21 @@ async def test_what_a_session_saw_is_never_stored(app: Quart, alice: Visitor, ow
         assert headers["Cache-Control"] == "no-cache", path
         assert "Cookie" in headers["Vary"], path
         assert "Set-Cookie" not in headers, path
+
+
+async def test_what_is_behind_a_link_is_kept_by_nobody(app: Quart, alice: Visitor) -> None:
+    """Every page with a token in its address, for those who have no session, with a token that is right or wrong."""
+    behind = {rule.rule for _, rule, _ in rules(app) if "token" in rule.arguments and "GET" in rule.methods}
+    paths = {route.path for route in await furnish(app) if route.method == "GET" and route.has_token}
+    assert len(paths) == len(behind) > 5
+
+    for path in paths:
+        for tried in (path, path.replace(".ics", "x.ics") if path.endswith(".ics") else f"{path}x"):
+            for person in (Visitor(app), alice):
+                headers = (await person.get(tried)).headers
+                program = person is not alice and tried == path and path.endswith(".ics")  # reads it again and again
+                assert ("private, max-age=600" if program else "no-store") in headers["Cache-Control"], tried
+                assert headers["X-Robots-Tag"] == "noindex", tried
 
 
 async def test_signing_out_clears_what_the_browser_keeps(alice: Visitor) -> None:
