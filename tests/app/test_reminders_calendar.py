@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -123,6 +125,54 @@ async def test_it_sets_no_cookie_and_answers_304_to_a_program_that_has_it(alice:
     again = await visitor.get(path, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, visitor.text) == (304, "")
     assert (await alice.get(path)).headers["Cache-Control"] == "no-store", "within a session nothing is stored"
+
+
+async def test_every_change_of_it_is_read_by_a_program_that_has_the_one_before(
+    app: Quart, alice: Visitor, visitor: Visitor
+) -> None:
+    path, tags = await address_of(alice), set[str]()
+
+    async def is_new() -> bool:
+        last = (await visitor.get(path)).headers["ETag"]
+        new = last not in tags
+        tags.add(last)
+        assert (await visitor.get(path, headers={"If-None-Match": last})).status_code == 304
+        return new
+
+    steps = [("new", FORM), ("new", FORM), ("1/edit", FORM | {"text": "More"}), ("2/edit", FORM | {"in": "1h"}),
+             ("2/cancel", {}), ("new", FORM | {"repeat": "daily"}), ("3/cancel", {}), ("1/cancel", {})]  # fmt: skip
+    assert await is_new()
+    for step, form in steps:
+        await alice.post(f"/reminders/{step}", page=f"/reminders/{step.split('/')[0]}", **form)
+        assert await is_new(), step
+    assert not await is_new()
+
+
+async def test_a_large_one_blocks_nobody(app: Quart, alice: Visitor, visitor: Visitor) -> None:
+    """The loop goes on while it is written, and a program that has it costs a fraction."""
+    async with app.extensions["database"].session() as db:
+        text = "ä,;\\\n" * 2_000
+        db.add_all(Reminder(date=WHEN, email="alice@example.org", text=text) for _ in range(MOST_EVENTS))
+        await db.commit()
+    path = await address_of(alice)
+
+    blocked, took, answer = await held_up_by(visitor.get(path))
+    _, again_took, again = await held_up_by(visitor.get(path, headers={"If-None-Match": answer.headers["ETag"]}))
+
+    assert again.status_code == 304
+    assert blocked < took / 3, "most of it is done in a thread"
+    assert again_took < took / 3
+
+
+async def held_up_by(awaitable: Any) -> tuple[float, float, Any]:
+    """The longest time for which the loop had no turn meanwhile, and all that it took."""
+    task, clock = asyncio.ensure_future(awaitable), time.perf_counter
+    began = last = clock()
+    longest = 0.0
+    while not task.done():
+        await asyncio.wait([task], timeout=0.005)
+        longest, last = max(longest, clock() - last), clock()
+    return longest, last - began, await task
 
 
 async def test_it_is_read_so_often_an_hour_and_while_redis_is_away(

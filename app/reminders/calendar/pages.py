@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
@@ -68,15 +70,21 @@ async def feed(pk: int, token: str) -> ResponseReturnValue:
         account = await reader(db, pk, token, site()) or abort(404, GONE)
         if wait_s := await _wait_s(account.id):
             abort(429, TOO_OFTEN.format(times.wait(wait_s)))
-        found = await events.of_account(db, account)
-    home = f"{site().base_url}{url_for('reminders.index')}"
-    content = writing.write(found, name=f"{site().site_name}: reminders", home=home, domain=mail_domain())
+        name, home = f"{site().site_name}: reminders", f"{site().base_url}{url_for('reminders.index')}"
+        tag = await events.tag(db, account, name, home, mail_domain())
+        known = request.if_none_match.contains_weak(tag)
+        found = None if known else await events.of_account(db, account)
+    content = await asyncio.to_thread(_write, found, name, home, mail_domain()) if found else b""
     response = Response(content, content_type="text/calendar; charset=utf-8")
     response.headers["Content-Disposition"] = 'inline; filename="reminders.ics"'
     response.headers["Cache-Control"] = f"private, max-age={CACHED_S}"
     response.headers["X-Robots-Tag"] = "noindex"
-    await response.add_etag()
+    response.set_etag(tag, weak=True)
     return await response.make_conditional(request)
+
+
+def _write(found: events.Source, name: str, home: str, domain: str) -> bytes:
+    return writing.write(found.events(), name=name, home=home, domain=domain)
 
 
 async def _wait_s(account_id: int) -> int:

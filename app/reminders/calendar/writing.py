@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from app.reminders.calendar.events import Event
+from app.reminders.calendar.events import LONGEST_TEXT, Event
 
 LINE = 75  # bytes, without the line end
-LONGEST_TEXT, LONGEST_SUMMARY = 1_000, 100  # characters
+LONGEST_SUMMARY = 100  # characters
 REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 """Control characters that a text may not hold (RFC 5545, 3.3.11)."""
 HOURLY = "PT1H"
