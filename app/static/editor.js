@@ -71,6 +71,16 @@ async function show() {
   }
 }
 
+// Beside the text where there is room, or else directly below it. It is there from the beginning: nothing jumps later.
+const room = matchMedia("(min-width: 70rem)");
+function place() {
+  if (room.matches) form.after(preview);
+  else form.elements.text.closest(".field").after(preview);
+}
+room.addEventListener("change", place);
+place();
+preview.hidden = false;
+
 addEventListener("pagehide", () => keep(true));
 document.addEventListener("visibilitychange", () => document.hidden && keep(true));
 addEventListener("beforeunload", (event) => {
