@@ -42,7 +42,7 @@ async def create() -> ResponseReturnValue:
         else:
             await keeping.end(db, account, form.tab, form.restored)
             post = Post(title=form.title, text=form.text, published_at=form.publish_at)
-            put_on(post, form.chosen)
+            await put_on(db, post, form.chosen)
             db.add(post)
     return await saved(post, form.note) if form.is_to_be_saved else await _form_page(form)
 
@@ -72,7 +72,7 @@ async def save(pk: int) -> ResponseReturnValue:
         else:
             await keeping.end(db, account, form.tab, form.restored)
             post.title, post.text, post.edited_at = form.title, form.text, datetime.now(UTC)
-            put_on(post, form.chosen)
+            await put_on(db, post, form.chosen)
             if form.publish_at and post.state != "published":
                 post.published_at = form.publish_at
     return await saved(post, form.note) if form.is_to_be_saved else await _form_page(form, post)
