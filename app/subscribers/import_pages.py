@@ -23,7 +23,6 @@ from jobs.monitor_site.web.messages import Message, notify
 ADDRESS = "/subscribers/import"
 MOST_BYTES = reading.MOST_BYTES
 MOST_LISTED = 20
-MOST_LINES_LISTED = 100
 
 NO_FILE = Message("no-file", "Choose a CSV file.")
 ADDED = Message("imported", "Imported. {} added.")
@@ -61,8 +60,8 @@ async def import_file() -> ResponseReturnValue:
         "subscribers/imported.html",
         found=found,
         one=one,
-        bad=found.bad[:MOST_LINES_LISTED],
-        unlisted=len(found.bad[MOST_LINES_LISTED:]),
+        bad=found.bad,
+        unlisted=found.unlisted,
         a_minute=IMPORTED_A_MINUTE,
     )
 
@@ -111,6 +110,6 @@ async def _form(error: Message | None = None) -> str:
         past=past,
         error=error,
         a_minute=IMPORTED_A_MINUTE,
-        most=reading.MOST_ADDRESSES,
+        most=reading.MOST_LINES,
         megabytes=reading.MOST_BYTES // 1_000_000,
     )

@@ -13,7 +13,9 @@ from app.subscribers import sheets
 from jobs.monitor_site.web.messages import Message, Refused
 
 MOST_BYTES = 2_000_000
-MOST_ADDRESSES = 20_000
+MOST_LINES = 20_000
+"""Of a file, whatever is in them."""
+MOST_LISTED = 100
 EMAIL_NAMES = {"email", "e-mail", "mail", "email address", "e-mail address", "email_address", "address", "subscriber"}
 STATE_NAMES = {"state", "status"}
 WANTED = {"", "waiting", "asked", "confirmed", "subscribed", "active", "enabled", "pending", "unconfirmed"}
@@ -24,7 +26,7 @@ LONGEST_SHOWN = 60
 NOT_CSV = "This is not a CSV file. In a spreadsheet, save it as “CSV UTF-8”."
 OTHER_SEPARATOR = "This line has “{}” between its cells, and the first line has not."
 NO_COLUMN = "No column has email addresses. Name it “email” in the first line."
-TOO_MANY = f"The file has more than {MOST_ADDRESSES:,} addresses. Split it."
+TOO_MANY = f"The file has more than {MOST_LINES:,} lines. Split it."
 
 
 class FileRefused(Refused):
@@ -47,6 +49,15 @@ class Found:
     addresses: list[str] = field(default_factory=list)
     repeated: int = 0
     bad: list[BadLine] = field(default_factory=list)
+    """The first MOST_LISTED."""
+    unlisted: int = 0
+    """How many more there are."""
+
+    def leave_out(self, line: BadLine) -> None:
+        if len(self.bad) < MOST_LISTED:
+            self.bad.append(line)
+        else:
+            self.unlisted += 1
 
 
 def read(content: bytes, parse: Callable[[str], str]) -> Found:
@@ -55,7 +66,9 @@ def read(content: bytes, parse: Callable[[str], str]) -> Found:
     if "\0" in text:
         raise FileRefused("not-csv", NOT_CSV)
     found, known, others = Found(), set[str](), set(SEPARATORS) - {_separator(text)}
-    for number, cell, state in _cells(text):
+    for place, (number, cell, state) in enumerate(_cells(text)):
+        if place == MOST_LINES:
+            raise FileRefused("too-many", TOO_MANY)
         try:
             if state.casefold() not in WANTED:
                 raise AddressRefused("left", f"Its state is “{_short(state)}”, so it gets no email.")
@@ -63,14 +76,12 @@ def read(content: bytes, parse: Callable[[str], str]) -> Found:
         except AddressRefused as error:
             other = next((sign for sign in cell if sign in others), "") if "@" in cell else ""
             why = Message("other-separator", OTHER_SEPARATOR.format(SEPARATORS[other])) if other else error.message
-            found.bad.append(BadLine(number, _short(cell), why))
+            found.leave_out(BadLine(number, _short(cell), why))
             continue
         found.repeated += address in known
         if address not in known:
             known.add(address)
             found.addresses.append(address)
-        if len(known) > MOST_ADDRESSES:
-            raise FileRefused("too-many", TOO_MANY)
     return found
 
 

@@ -93,6 +93,26 @@ def test_files_of_other_programs_are_understood(name: str, encoding: str) -> Non
     assert (found.repeated, found.bad) == (0, [])
 
 
+def test_of_many_lines_that_cannot_be_used_the_first_are_kept_and_the_rest_counted() -> None:
+    found = reading.read(b"email\n" + b"bad\n" * reading.MOST_LINES, parse)
+    assert (len(found.bad), found.unlisted) == (reading.MOST_LISTED, reading.MOST_LINES - reading.MOST_LISTED)
+
+
+@pytest.mark.parametrize("line", [b"bad\n", b"a@example.org\n", b'"",bad\n'])
+def test_no_more_lines_are_read_than_a_file_may_have(line: bytes) -> None:
+    """Whatever is in them: bad ones and repeated ones cost as much."""
+    asked = 0
+
+    def counted(cell: str) -> str:
+        nonlocal asked
+        asked += 1
+        return parse(cell)
+
+    with pytest.raises(reading.FileRefused):
+        reading.read(b"email,x\n" + line * (reading.MOST_LINES + 100), counted)
+    assert asked == reading.MOST_LINES
+
+
 def test_what_cannot_be_used_is_listed_with_its_line() -> None:
     lines = ["email,state", "a@example.org,", "nonsense,", "A@example.org,active", "b@example.org,Unsubscribed"]
     lines += [
@@ -126,7 +146,7 @@ def test_a_line_with_another_separator_says_so() -> None:
         (b"\x89PNG\r\n\x1a\n\x00", "not-csv"),
         (b"name,city\nAnn,Bern\n", "no-column"),
         (b'"' + b"x" * 200_000, "not-csv"),
-        ("\n".join(f"r{n}@example.org" for n in range(reading.MOST_ADDRESSES + 1)).encode(), "too-many"),
+        ("\n".join(f"r{n}@example.org" for n in range(reading.MOST_LINES + 1)).encode(), "too-many"),
     ],
 )
 def test_what_is_no_list_of_addresses_is_refused_as_a_whole(content: bytes, code: str) -> None:
