@@ -69,7 +69,7 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
         letter = (await mails.write(issue)).letter()
     except HeaderRefused as error:
         return await pausing.pause(digest_pk, str(error))
-    batch = Batch(digest, letter, recipients)
+    batch = Batch(digest, letter, issue.subject, recipients)
     async with current_ledger().renewing():
         working = (batch.work() for _ in range(min(CONNECTIONS, len(recipients))))
         ended = await asyncio.gather(*working, return_exceptions=True)  # if one fails, the others finish
@@ -80,9 +80,10 @@ async def send_batch(digest_pk: int, first: int, last: int) -> None:
 class Batch:
     """State that the connections of one batch share."""
 
-    def __init__(self, digest: Digest, letter: FormLetter, recipients: deque[Recipient]) -> None:
+    def __init__(self, digest: Digest, letter: FormLetter, subject: str, recipients: deque[Recipient]) -> None:
         self.digest = digest
         self.letter = letter
+        self._subject = subject
         self._recipients = recipients
         self._ends_at = time.monotonic() + LONGEST_S
         self._next_at = 0.0
@@ -125,11 +126,16 @@ class Batch:
             self.halted = True
 
     async def _note_success(self) -> None:
-        """Clear earlier failures of the digest, once per batch. `count_failure` sees later successes in SQL."""
+        """Clear earlier failures of the digest and keep its subject, once per batch.
+
+        `count_failure` sees later successes in SQL.
+        """
         if self._success_noted:
             return
         self._success_noted = True
         await pausing.note_success(self.digest.id)
+        if self.digest.subject != self._subject:
+            await issues.keep_subject(self.digest.id, self._subject)
 
 
 class Copy(Outgoing):

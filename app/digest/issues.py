@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from quart import url_for
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import database
 from app.blog import Post
 from app.blog.markdown.excerpts import captions
 from app.blog.markdown.shortening import beginning
@@ -53,10 +54,12 @@ class Issue:
     entries: Sequence[Entry]
     more: int
     """How many further posts it only counts."""
+    sent_as: str = ""
+    """The subject of one that has ended: its posts may have changed since."""
 
     @property
     def subject(self) -> str:
-        return subject(self.entries[0].title if self.entries else "")
+        return self.sent_as or subject(self.entries[0].title if self.entries else "")
 
     @property
     def paragraphs(self) -> list[list[str]]:
@@ -104,7 +107,14 @@ async def of(db: AsyncSession, digest: Digest | None) -> Issue:
         posts, opening = (await db.scalars(query)).all(), await upcoming.opening(db)
         return _issue(await upcoming.number(db), False, datetime.now(UTC), opening, posts, len(choice.more))
     posts, number = await posts_of(db, digest), digest.number or await upcoming.number(db)
-    return _issue(number, digest.number is not None, digest.created_at, digest.opening, posts, digest.more)
+    issue = _issue(number, digest.number is not None, digest.created_at, digest.opening, posts, digest.more)
+    return replace(issue, sent_as=digest.subject if digest.ended_at else "")
+
+
+async def keep_subject(digest_pk: int, subject: str) -> None:
+    """Record with which subject it is being sent."""
+    async with database.transaction() as db:
+        await db.execute(update(Digest).where(Digest.id == digest_pk).values(subject=subject))
 
 
 async def posts_of(db: AsyncSession, digest: Digest) -> Sequence[Post]:

@@ -62,6 +62,8 @@ class Digest(Model):
     """1, 2, 3 ... for its readers, given in the transaction that begins to send it. None before (see `recovery.py`)."""
     opening: Mapped[str] = mapped_column(Text, default="", server_default="")
     """A plain text by the owner, above the posts."""
+    subject: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """That of the mails that were sent last. Empty before, and where an older version has sent them."""
     run: Mapped[str] = mapped_column(String(128), unique=True)
     """The id of the job that created it. A rerun of that job finds this digest and creates no other."""
     state: Mapped[str] = mapped_column(String(10), default=State.SENDING)

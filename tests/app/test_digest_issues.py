@@ -151,6 +151,23 @@ async def test_everybody_reads_an_issue_that_has_begun(app: Quart, visitor: Visi
     assert "/issues/1" in visitor.text
 
 
+async def test_the_subject_of_an_ended_issue_is_the_one_that_was_sent(site: DigestSite) -> None:
+    """Also after its first post was unpublished. Until it ends, the remaining readers get that of the present posts."""
+    await site.publish("One", "Two")
+    await site.subscribe()
+    pk = await site.begin()
+
+    async def subject(after: str) -> str:
+        await site.change(Post, Post.title == after, published_at=None)
+        async with site.database.session() as db:
+            return (await issues.of(db, await db.get_one(Digest, pk))).subject
+
+    assert await subject("One") == "Weekly Digest: Two"
+    await site.round(pk)
+    assert site.smtp.accepted
+    assert await subject("Two") == "Weekly Digest: Two"
+
+
 async def test_what_has_not_begun_is_not_public(app: Quart, visitor: Visitor) -> None:
     await fill(app, "One", number=None)
 
