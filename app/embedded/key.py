@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from quart import Quart, abort, redirect, request
 from quart.typing import ResponseReturnValue
 
-from app import security_log
+from app import security_log, tokens
 from app.context import site
 from app.private_files import write_private
 from jobs.monitor_site.web.messages import Message
@@ -56,6 +56,10 @@ def with_key(link: str, settings: Settings) -> str:
 def protect(app: Quart) -> None:
     """Answer 404 to every request below `/inbox` without the key, for every method."""
 
+    @app.context_processor
+    async def words() -> dict[str, object]:
+        return {"opens_inbox": _opens}
+
     @app.before_request
     async def require_key() -> ResponseReturnValue | None:
         if request.endpoint == "accounts.open_link" and _fits(request.args.get("key", "")):
@@ -71,17 +75,27 @@ def protect(app: Quart) -> None:
 
 
 def _let_in(address: str) -> ResponseReturnValue:
-    """Move the key from the address, which browsers show and store, to a cookie."""
+    """Move the key from the address, which browsers show and store, to a cookie. A second one shows the link to it."""
     response = redirect(address, 303)
-    response.set_cookie(
-        _cookie(),
-        _read(site()),
-        path=ADDRESS.rstrip("/"),
-        httponly=True,
-        samesite="Lax",
-        secure=urlsplit(site().base_url).scheme == "https",
-    )
+    secure = urlsplit(site().base_url).scheme == "https"
+    for name, value, path in ((_cookie(), _read(site()), ADDRESS.rstrip("/")), (_link_cookie(), _shows_link(), "/")):
+        response.set_cookie(name, value, path=path, httponly=True, samesite="Lax", secure=secure)
     return response
+
+
+def _opens() -> bool:
+    """Whether this browser has the key. Only pages below `/inbox` get the key itself."""
+    given = request.cookies.get(_link_cookie(), "")
+    return bool(_read(site())) and hmac.compare_digest(given.encode(errors="replace"), _shows_link().encode())
+
+
+def _shows_link() -> str:
+    """What a browser with the key shows on the other pages. It opens nothing."""
+    return tokens.derive(site().secret_key, "link to the inbox", _read(site()))
+
+
+def _link_cookie() -> str:
+    return f"{_cookie()}-link"
 
 
 def _fits(given: str) -> bool:

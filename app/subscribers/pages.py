@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from quart import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app import database, mail_limits, times
 from app.accounts import public
@@ -13,7 +15,7 @@ from app.mail import AddressRefused
 from app.security.timing import no_sooner_than
 from app.subscribers import links, states
 from app.subscribers.digest_schedule import next_digest_spelled
-from app.subscribers.models import Subscriber
+from app.subscribers.models import State, Subscriber
 from app.subscribers.tasks import send_soon
 from app.web.going_back import is_from_home
 from app.web.rate_limits import RateLimitsUnavailable
@@ -33,6 +35,21 @@ NO_SUCH_LINK = Message(
 )
 
 blueprint = Blueprint("subscribers", __name__, template_folder="templates")
+
+
+@blueprint.app_context_processor
+async def footer() -> dict[str, object]:
+    """For base.html: the link that ends the subscription of the signed-in account. Empty if it has none."""
+    account = g.get("account")
+    if account is None:
+        return {"unsubscribe_address": ""}
+    wanted = Subscriber.email == account.email, Subscriber.state == State.CONFIRMED
+    try:
+        async with database.session() as db:
+            subscriber = await db.scalar(select(Subscriber).where(*wanted))
+    except OperationalError:  # the error page must still appear
+        subscriber = None
+    return {"unsubscribe_address": links.unsubscribe_url(subscriber, site()) if subscriber else ""}
 
 
 @blueprint.get("/subscribe")

@@ -199,6 +199,9 @@ async def test_the_printed_address_lets_a_browser_in_and_the_key_leaves_it(app: 
         assert re.search(r"HttpOnly; Path=/inbox; SameSite=Lax", opened.headers["Set-Cookie"])
         assert opened.headers["Cache-Control"] == "no-cache"
         assert (await client.get("/inbox/")).status_code == 200
+        for browser, knows in ((client, True), (app.test_client(), False)):
+            page = await (await browser.get("/about")).get_data(as_text=True)
+            assert ('<a href="/inbox/">' in page) is knows, "only who has the key sees the link"
         assert stat.S_IMODE((settings.data_dir / "inbox_key").stat().st_mode) == 0o600
     assert (await client.get("/inbox/")).status_code == 404
     with key.new_key(settings):

@@ -145,6 +145,18 @@ async def test_an_account_finds_its_address_in_the_form(app: Quart, alice: Visit
     assert found.state == State.ASKED
 
 
+async def test_a_subscribed_account_is_offered_no_second_subscription(app: Quart, alice: Visitor) -> None:
+    reader = await add(app, email="alice@example.org")
+
+    await alice.get("/about")
+
+    assert 'action="/subscribe"' not in alice.text
+    assert f'{unsubscribe_path(app, reader)}">Unsubscribe</a>' in alice.text
+    await alice.post(unsubscribe_path(app, reader))
+    await alice.get("/about")
+    assert 'action="/subscribe"' in alice.text
+
+
 async def test_the_answer_is_the_same_whatever_is_known_of_the_address(app: Quart) -> None:
     """Nobody can find out who reads the digest."""
     for known in State:
