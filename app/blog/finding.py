@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
+from markupsafe import Markup
 from quart import abort, current_app, g, render_template, request
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Select, select
@@ -9,6 +13,7 @@ from sqlalchemy import Select, select
 from app import database, times
 from app.accounts import public
 from app.accounts.access import is_owner
+from app.blog import passages
 from app.blog.markdown import searching
 from app.blog.models import Post, is_published
 from app.blog.pages import NEWEST_FIRST, PER_PAGE, blueprint, page_number
@@ -35,8 +40,15 @@ async def search() -> ResponseReturnValue:
             query = query.where(is_published())
         async with database.session() as db:
             posts = list(await db.scalars(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)))
-    more = len(posts) > PER_PAGE
-    return await render_template("blog/search.html", asked=asked, posts=posts[:PER_PAGE], page=page, more=more)
+    more, posts = len(posts) > PER_PAGE, posts[:PER_PAGE]
+    shown = await asyncio.to_thread(_shown, posts, asked)  # ten long posts take a moment
+    return await render_template("blog/search.html", asked=asked, posts=posts, shown=shown, page=page, more=more)
+
+
+def _shown(posts: Sequence[Post], asked: str) -> dict[int, tuple[Markup, Markup | None]]:
+    """Title and passage of each post, with the words marked."""
+    words = searching.words(asked)[:MOST_WORDS]
+    return {post.id: (passages.marked(post.title, words), passages.passage(post.html, words)) for post in posts}
 
 
 def containing(asked: str) -> Select[Post] | None:

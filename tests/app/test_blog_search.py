@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 from quart import Quart
 from sqlalchemy import select, update
 
-from app.blog import Post, finding
+from app.blog import Post, finding, passages
 from app.blog.markdown import searching
 from app.blog.rendering import RENDERER
 from app.blog.tasks import render_again
@@ -45,11 +47,15 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
+def plain(page: str) -> str:
+    return page.replace("<mark>", "").replace("</mark>", "")
+
+
 async def found(visitor: Visitor, asked: str) -> set[str]:
     names: set[str] = set()
     for page in (1, 2):
         assert (await visitor.get(f"/search?q={quote(asked)}&page={page}")).status_code == 200
-        names |= {name for name in TEXTS if f"A title of {name}." in visitor.text}
+        names |= {name for name in TEXTS if f"A title of {name}." in plain(visitor.text)}
     return names
 
 
@@ -76,7 +82,39 @@ async def test_readers_find_what_is_published_and_the_owner_all(
 
     for reader, titles in ((visitor, {"Out"}), (alice, {"Out"}), (owner, {"Out", "Waits", "Draft"})):
         await reader.get("/search?q=zebra")
-        assert {title for title in ("Out", "Waits", "Draft") if f"{title} zebra." in reader.text} == titles
+        assert {title for title in ("Out", "Waits", "Draft") if f"{title} zebra." in plain(reader.text)} == titles
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "shown"),
+    [
+        ("many words " * 60 + "*Ca*fé <b> & more", "cafe MORE", "<mark>Café</mark> &lt;b&gt; &amp; <mark>more</mark>"),
+        ("昨天" * 90 + "去了北京图书馆。", "北京", "<mark>北京</mark>图书馆。"),
+        ("في المَكْتَبَة", "المكتبة", "<mark>المَكْتَبَة</mark>"),
+        ("서울에서", "서울", "<mark>서울</mark>에서"),
+        ("ｶﾞラス", "ガラ", "<mark>ｶﾞラ</mark>ス"),
+        ("one\n\n![a lighthouse](x.png)", "lighthouse", "one a <mark>lighthouse</mark>"),
+        ("Straße", "strass", "<mark>Straß</mark>e"),
+    ],
+)  # fmt: skip
+async def test_the_passage_found_is_shown_and_marked(
+    app: Quart, visitor: Visitor, text: str, asked: str, shown: str
+) -> None:
+    async with app.extensions["database"].session() as db:
+        db.add(Post(title=f"<i> {asked}", text=text, published_at=datetime.now(UTC)))
+        await db.commit()
+
+    await visitor.get(f"/search?q={quote(asked)}")
+
+    assert shown in visitor.text
+    assert f"&lt;i&gt; <mark>{asked.split()[0]}</mark>" in visitor.text
+
+
+@given(st.text(max_size=60), st.text(max_size=5))
+def test_marks_change_nothing_else(text: str, asked: str) -> None:
+    marked = passages.marked(text, searching.words(asked))
+
+    assert unescape(marked.replace("<mark>", "").replace("</mark>", "")) == unescape(str(escape(text)))
 
 
 async def test_an_edit_changes_by_what_a_post_is_found(app: Quart, owner: Visitor) -> None:
@@ -85,7 +123,7 @@ async def test_an_edit_changes_by_what_a_post_is_found(app: Quart, owner: Visito
 
     for asked, finds in (("owls", False), ("eagles", True), ("badger", True)):
         await owner.get(f"/search?q={asked}")
-        assert ("Eagles" in owner.text) == finds, asked
+        assert ("Eagles" in plain(owner.text)) == finds, asked
     assert "no-match" not in owner.marks.states
     await owner.get("/search?q=<zz>")
     assert owner.marks.states == ["no-match"]
@@ -143,7 +181,8 @@ async def test_what_a_web_process_of_the_release_before_edits_is_found(app: Quar
         await render_again()
 
     await visitor.get("/search?q=heron")
-    assert ("Heron one" in visitor.text, "Eagle one" in visitor.text, "Ibis" in visitor.text) == (True, True, False)
+    page = plain(visitor.text)
+    assert ("Heron one" in page, "Eagle one" in page, "Ibis" in page) == (True, True, False)
     async with app.extensions["database"].session() as db:
         posts = list(await db.scalars(select(Post).order_by(Post.id)))
     assert "<strong>heron</strong>" in posts[1].html
