@@ -14,7 +14,7 @@ from quart import Response
 # The HTML of a mail is untrusted: no scripts, no forms, no loading. Links open in a new tab.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 POLICY = f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'"
-WIDE, PHONE, NARROW = 700, 360, 290
+WIDE, PHONE, NARROW = 700, 360, 320
 """Widths of a frame in pixels. NARROW is that of a page on a phone, which has margins."""
 LOWEST, HIGHEST = 160, 4_000
 SIDES = 64
@@ -45,13 +45,8 @@ class Heights:
 
 def heights(html: str, *, on_phone: bool) -> Heights:
     """Of a frame with this mail. *on_phone*: shown as narrow as on a phone, whatever the window."""
-    usual, narrow = height(html, PHONE if on_phone else WIDE), height(html, NARROW)
-    return Heights(_generous(usual), _generous(narrow))
-
-
-def _generous(estimate: int) -> int:
-    """Rather some room below the mail than its last line cut."""
-    return round(estimate * 1.1) + 20
+    usual = height(html, PHONE if on_phone else WIDE)
+    return Heights(usual, round(height(html, NARROW) * 1.05) + 20)  # rather some room than the last line cut
 
 
 def height(html: str, width: int) -> int:
