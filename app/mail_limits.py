@@ -75,14 +75,14 @@ ACTIONS = {
     ),
     "reminder": Action(
         sent_by="app.reminders.delivery._send",
-        routes=("reminders.create", "reminders.save", "replies.answer"),
+        routes=("reminders.create", "reminders.save", "reminders.cancel", "replies.answer"),
         by_account=((100, DAY),),
         by_site=((10_000, HOUR),),
         besides="to the account's own address; an account has at most 2,000 upcoming",
     ),
     "reminder-to-others": Action(
         sent_by="app.reminders.delivery._send",
-        routes=("reminders.create", "reminders.save", "replies.answer", "consents.answer"),
+        routes=("reminders.create", "reminders.save", "reminders.cancel", "replies.answer", "consents.answer"),
         by_account=((50, DAY),),
         by_site=((1_000, HOUR),),
         besides="at most 20 to an address in 24 hours from all accounts (the next one waits), with its consent only",

@@ -24,7 +24,7 @@ from app.subscribers.models import Subscriber
 ACCOUNT = ("email", "timezone", "created_at", "first_steps_dismissed_at")
 REMINDER = (
     *("id", "date", "email", "text", "state", "reason", "created_at", "sent_at"),
-    *("series_id", "done_at", "snooze_of"),
+    *("ended_at", "series_id", "done_at", "snooze_of"),
 )
 SERIES = ("id", "email", "text", "repeat", "zone", "start", "created_at", "stopped_at", "reason")
 ASKED = ("email", "answer", "created_at", "asked_at", "answered_at")

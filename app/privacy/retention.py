@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Update, delete, func, or_, update
+from sqlalchemy import CursorResult, Delete, Update, delete, exists, func, or_, update
 
 from app import database
 from app.accounts.links import KEEP_OLD_LINKS
@@ -15,7 +15,7 @@ from app.blog.unsaved.models import UnsavedText
 from app.context import site
 from app.database.erasing import empty_log
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
-from app.reminders.models import OPEN, Reminder
+from app.reminders.models import OPEN, Reminder, State
 from app.reminders.series import Series
 from app.subscribers import states
 
@@ -28,12 +28,17 @@ log = logging.getLogger(__name__)
 async def erase_old() -> dict[str, int]:
     """Erase old data. Returns the number erased of each kind. Safe to run twice, and by two workers at once."""
     now = datetime.now(UTC)
-    ended = func.coalesce(Reminder.sent_at, Reminder.date) < now - timedelta(days=site().reminder_days)
+    ended = func.coalesce(Reminder.sent_at, Reminder.ended_at, Reminder.date) < now - timedelta(
+        days=site().reminder_days
+    )
     over = Reminder.state.not_in(OPEN), Reminder.text != "", ended
+    latest = exists().where(Series.id == Reminder.series_id, Series.slot == Reminder.slot)
+    skipped = Reminder.series_id.is_not(None), Reminder.snooze_of.is_(None), Reminder.state == State.CANCELLED
     stopped = Series.text != "", Series.stopped_at < now - timedelta(days=site().reminder_days)
     idle = or_(SignIn.expires_at <= now, SignIn.seen_at <= now - IDLE_LIFETIME)
     orphaned = Consent.account_id.is_(None), Consent.asked_at <= now - ONE_REQUEST_PER
     statements: dict[str, Update | Delete] = {
+        "cancelled reminders that repeat": delete(Reminder).where(*skipped, ended, ~latest),
         "texts of reminders": update(Reminder).where(*over).values(text=""),
         "texts of repeating reminders": update(Series).where(*stopped).values(text=""),
         "sign-in links": delete(SignInLink).where(SignInLink.expires_at < now - KEEP_OLD_LINKS),

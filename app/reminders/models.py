@@ -90,6 +90,8 @@ class Reminder(Model):
     unreachable_since: Mapped[datetime | None]
     """Since when no try has reached a mail server."""
     sent_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    """When it was cancelled or declined, which may be years before its time."""
     told_at: Mapped[datetime | None]
     """When its author was mailed that it was missed. Set before the DATA of that mail."""
 
@@ -154,6 +156,8 @@ def owned_by(account: Account) -> ColumnElement[bool]:
 @event.listens_for(Reminder, "before_update")
 def _begin_new_revision(mapper: Any, connection: Any, reminder: Reminder) -> None:
     changed = inspect(reminder).attrs
+    if changed.state.history.has_changes() and reminder.state in (State.CANCELLED, State.DECLINED):
+        reminder.ended_at = _now()
     again = changed.state.history.has_changes() and reminder.state == State.SCHEDULED
     if not again and not any(changed[name].history.has_changes() for name in ("date", "email", "text")):
         return
@@ -163,4 +167,4 @@ def _begin_new_revision(mapper: Any, connection: Any, reminder: Reminder) -> Non
     reminder.next_try_at = reminder.date
     reminder.attempts = reminder.uncertain = 0
     reminder.reason = ""
-    reminder.unreachable_since = reminder.armed_at = reminder.told_at = None
+    reminder.unreachable_since = reminder.armed_at = reminder.told_at = reminder.ended_at = None

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from app import database
+from app import database, times
 from app.accounts import current_account, signed_in
-from app.reminders import repeating
+from app.reminders import limits, repeating
 from app.reminders.advancing import advance
 from app.reminders.arming import revoke
 from app.reminders.consents import answers
@@ -30,6 +30,7 @@ CANCELLED = Message("cancelled", "Reminder cancelled. It will not be sent.")
 SKIPPED = Message("skipped", "This one is cancelled. The reminder goes on repeating.")
 STOPPED = Message("stopped", "Stopped. Nothing more of it will be sent.")
 NOT_REPEATING = Message("not-repeating", "This reminder does not repeat.")
+TOO_OFTEN = Message("too-often", "You have set and cancelled too many reminders. Stop this one, or cancel it in {}.")
 TOO_LATE = {
     State.SENDING: Message("sending", "Too late: the reminder is being sent now."),
     State.SENT: Message("sent", "Too late: the reminder was already sent."),
@@ -93,7 +94,13 @@ async def show(pk: int) -> ResponseReturnValue:
 @blueprint.post("/<int(max=2147483647):pk>/cancel")
 @signed_in
 async def cancel(pk: int) -> ResponseReturnValue:
-    """Cancel the reminder. Once this answers, no mail is sent."""
+    """Cancel the reminder. Once this answers, no mail is sent. In place of one that repeats the next one is written."""
+    async with database.session() as db:
+        reminder = await mine(db, pk)
+    writes_next = reminder.can_change and reminder.repeats
+    if writes_next and (wait_s := await limits.take(current_account(), reminder.email)):
+        await notify(TOO_OFTEN.format(times.wait(wait_s)), "warning")
+        return redirect(url_for("reminders.show", pk=pk), 303)
     async with database.transaction() as db:
         reminder = await mine(db, pk, lock=True)
         if not reminder.can_change:

@@ -38,7 +38,7 @@ NO_MAIL = {
     *("blog.create", "blog.save", "blog.publish", "blog.withdraw", "blog.delete", "blog.add_samples"),
     *("consents.stop", "digest.seen", "digest.save_opening", "digest.undo"),
     *("privacy.download", "privacy.delete", "playground.run"),
-    *("reminders.cancel", "reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
+    *("reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
     *("calendar.renew", "calendar.end", "inbox.delete", "inbox.delete_all"),
     *("blog.keep", "blog.discard", "blog.preview", "blog.upload", "blog.delete_picture"),
     *("subscribers.lift", "subscribers.remove", "subscribers.export", "subscribers.stop_import"),

@@ -235,6 +235,7 @@ async def test_what_is_old_is_erased_and_nothing_else(app: Quart, alice: Visitor
 
     async with app.app_context():
         assert await retention.erase_old() == {
+            "cancelled reminders that repeat": 0,
             "texts of reminders": len(State) - len(OPEN),
             "texts of repeating reminders": 0,
             "sign-in links": 2,

@@ -64,11 +64,12 @@ async def agree(db: AsyncSession, consent: Consent) -> None:
 async def decline(db: AsyncSession, consent: Consent) -> None:
     """Decline the open reminders of the pair, and end its series. After the commit no further mail of it is sent."""
     _answer(consent, Answer.DECLINED)
+    now = datetime.now(UTC)
     repeats = Series.account_id == consent.account_id, Series.email == consent.email, Series.stopped_at.is_(None)
-    ended = update(Series).where(*repeats).values(stopped_at=datetime.now(UTC), reason=NO_CONSENT)
+    ended = update(Series).where(*repeats).values(stopped_at=now, reason=NO_CONSENT)
     await db.execute(ended, execution_options={"synchronize_session": False})
     open_ = Reminder.state.in_((State.WAITING, State.SCHEDULED))
-    await _move(db, (*_of(consent), open_), state=State.DECLINED, reason=NO_CONSENT)
+    await _move(db, (*_of(consent), open_), state=State.DECLINED, reason=NO_CONSENT, ended_at=now)
 
 
 def _answer(consent: Consent, answer: Answer) -> None:
