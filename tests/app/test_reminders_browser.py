@@ -44,7 +44,7 @@ async def test_from_the_page_to_the_inbox(site: RunningSite, browser: Browser, j
     if javascript:
         await page.get_by_label("When").fill("fri 9:00")
         await page.locator("#shown", has_text="That is Friday").wait_for()
-        await page.get_by_role("link", name="next month").click()  # fills in, and leaves the text
+        await page.get_by_role("button", name="next month").click()  # fills in, and leaves the text
         await page.locator("#shown", has_text="09:00 (Asia/Tokyo)").wait_for()
         when = datetime.now(UTC) + zone + timedelta(seconds=2.5)
     await page.get_by_label("Date and time").fill(when.strftime("%Y-%m-%dT%H:%M:%S"))
