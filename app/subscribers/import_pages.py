@@ -14,7 +14,7 @@ from app import database
 from app.accounts import owner_only
 from app.accounts.links import parse_address
 from app.context import site
-from app.subscribers import importing, reading
+from app.subscribers import forgotten, importing, reading
 from app.subscribers.delivery import IMPORTED_A_MINUTE
 from app.subscribers.models import Import
 from app.subscribers.pages import blueprint
@@ -52,7 +52,9 @@ async def import_file() -> ResponseReturnValue:
     one = None
     if "check" not in await request.form:
         async with database.transaction() as db:
-            one = await importing.add(db, found.addresses)
+            wanted = await forgotten.without(db, found.addresses)
+            one = await importing.add(db, wanted)
+            one.known += len(found.addresses) - len(wanted)
         if not found.bad:  # the bad lines are stored nowhere, so only this answer can list them
             await notify(ADDED.format(_addresses(one.added)))
             return redirect(url_for("subscribers.show_import", pk=one.id), 303)

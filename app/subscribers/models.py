@@ -94,6 +94,14 @@ class Import(Model):
     """Addresses that were deleted before they were mailed, because the owner stopped it."""
 
 
+class Forgotten(Model):
+    """An address that no import adds again, as a keyed hash (see `forgotten.py`)."""
+
+    __tablename__ = "subscriber_forgotten"
+
+    hashed: Mapped[str] = mapped_column(String(43), primary_key=True)
+
+
 class Kind(StrEnum):
     """What a subscriber did."""
 

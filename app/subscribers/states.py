@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.mail import DeliveryFailed
+from app.subscribers import forgotten
 from app.subscribers.models import WAITING, Kind, Movement, State, Subscriber
 
 ONE_MAIL_PER = timedelta(hours=24)
@@ -51,8 +52,9 @@ def unsubscribe(db: AsyncSession, subscriber: Subscriber, issue: int | None = No
 
 
 async def forget(db: AsyncSession, subscriber: Subscriber, issue: int | None = None) -> None:
-    """Delete it. Its deliveries keep their rows, without it."""
+    """Delete it, so that no import adds it again. Its deliveries keep their rows, without it."""
     _count_leaving(db, subscriber, issue)
+    await forgotten.remember(db, [subscriber.email])
     await db.delete(subscriber)
 
 
@@ -96,13 +98,13 @@ def lift(subscriber: Subscriber) -> None:
 async def delete_unconfirmed(db: AsyncSession, before: datetime) -> int:
     """Delete the addresses that were last requested before *before* and never confirmed. Returns how many.
 
-    Imported ones that were not mailed yet wait for their turn.
+    Imported ones that were not mailed yet wait for their turn. The others are not imported again.
     """
     requested = func.coalesce(Subscriber.asked_at, Subscriber.created_at)
-    deleted = await db.execute(
-        delete(Subscriber).where(Subscriber.state == State.ASKED, requested < before, ~is_waiting()),
-        execution_options={"synchronize_session": False},
-    )
+    over = Subscriber.state == State.ASKED, requested < before, ~is_waiting()
+    imported = select(Subscriber.email).where(*over, Subscriber.import_id.is_not(None))
+    await forgotten.remember(db, await db.scalars(imported))
+    deleted = await db.execute(delete(Subscriber).where(*over), execution_options={"synchronize_session": False})
     assert isinstance(deleted, CursorResult)
     return deleted.rowcount
 

@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 
 from app.database import Database
 from app.subscribers import delivery, importing, reading, states
-from app.subscribers.models import State, Subscriber
+from app.subscribers.models import Import, State, Subscriber
 from app.subscribers.tasks import send_overdue
 from settings import Settings
 from tests.app.killing import killed_at_each_line, start_worker
@@ -202,14 +202,37 @@ async def test_who_was_not_mailed_yet_is_shown_as_waiting(app: Quart, owner: Vis
 
 
 @BOTH
-async def test_what_waits_its_turn_is_not_deleted_as_unconfirmed(database: Database) -> None:
+async def test_who_was_deleted_or_did_not_answer_is_not_asked_by_the_next_import(
+    app: Quart, owner: Visitor, database: Database
+) -> None:
+    """But may ask by the form."""
+    await upload(owner, "left@example.org\nsilent@example.org\n")
+    async with app.app_context(), database.transaction() as db:
+        await states.forget(db, await db.get_one(Subscriber, 1))
+        await db.execute(update(Subscriber).values(asked_at=datetime.now(UTC) - timedelta(days=30)))
+        await db.flush()
+        assert await states.delete_unconfirmed(db, datetime.now(UTC) - timedelta(days=7)) == 1
+    assert await stored(database) == {}
+
+    await upload(owner, "left@example.org\nsilent@example.org\nnew@example.org\n")
+
+    async with database.session() as db:
+        one = await db.get_one(Import, 2)
+    assert (one.added, one.known) == (1, 2)
+    assert set(await stored(database)) == {"new@example.org"}
+    async with database.transaction() as db:
+        assert await states.ask(db, "left@example.org") is not None
+
+
+@BOTH
+async def test_what_waits_its_turn_is_not_deleted_as_unconfirmed(app: Quart, database: Database) -> None:
     async with database.transaction() as db:
         await importing.add(db, ["waits@example.org", "asked@example.org"])
         long_ago = datetime.now(UTC) - timedelta(days=30)
         await db.execute(update(Subscriber).values(created_at=long_ago))
         await db.execute(update(Subscriber).where(Subscriber.email == "asked@example.org").values(asked_at=long_ago))
 
-    async with database.transaction() as db:
+    async with app.app_context(), database.transaction() as db:
         assert await states.delete_unconfirmed(db, datetime.now(UTC) - timedelta(days=7)) == 1
 
     assert set(await stored(database)) == {"waits@example.org"}
