@@ -90,7 +90,7 @@ class Settings:
     smtp_password: str = setting("", text_line, "Password of that login", hide=True)
     smtp_tls: str = setting("starttls", one_of("starttls", "tls", "none"), "`starttls`, `tls` or `none`")
     smtp_from: str = setting("", sender, "Sender of all mail; needed with `SMTP_SERVER`")
-    reminder_days: int = setting(90, days, "Days after which the text of a mailed reminder is erased")
+    reminder_days: int = setting(90, days, "Days after which the text of a mailed or cancelled reminder is erased")
     unconfirmed_days: int = setting(7, days, "Days after which an unconfirmed address is deleted")
     digest_rate: int = setting(10, rate, "Mails of a digest per second, by all workers together")
     metrics_token: str = setting(
