@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from quart import Quart
+from quart import Quart, abort, request
 
 from app import security_log
 from app.security import hosts, secret_links
@@ -36,6 +36,7 @@ def protect(app: Quart, *, find_account: Protector, check_access: Protector, coo
     targets.protect(app)
     security_log.protect(app)
     limits.protect(app)
+    _refuse_nul(app)
     hosts.protect(app)
     find_account(app)
     check_access(app)  # before the body of a stranger's request is read
@@ -43,3 +44,12 @@ def protect(app: Quart, *, find_account: Protector, check_access: Protector, coo
     headers.protect(app, https=https)
     secret_links.protect(app)  # runs before the headers, which keep what is there
     websockets.refuse(app)
+
+
+def _refuse_nul(app: Quart) -> None:
+    """No row has a NUL in its name, and Postgres fails at one."""
+
+    @app.before_request
+    async def refuse_nul() -> None:
+        if "\0" in request.path:
+            abort(404)
