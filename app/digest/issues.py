@@ -20,7 +20,7 @@ from app.blog.models import is_published
 from app.context import site
 from app.digest import choosing, upcoming
 from app.digest.models import Digest, DigestPost
-from email_addresses import FORBIDDEN
+from app.mail.message import cleaned
 from jobs.monitor_site.web import moments
 
 SUBJECT = "Weekly Digest"
@@ -81,7 +81,7 @@ def instead_of_a_link() -> str:
 
 def subject(first_title: str) -> str:
     """The subject of an issue: safe in a header, whatever the title holds."""
-    title = " ".join(FORBIDDEN.sub(" ", first_title).replace("=?", "= ?").split())
+    title = cleaned(first_title)
     return f"{SUBJECT}: {beginning(title, LONGEST_IN_SUBJECT)}" if title else SUBJECT
 
 

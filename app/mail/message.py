@@ -100,6 +100,11 @@ def checked(name: str, value: str) -> str:
     return value
 
 
+def cleaned(text: str) -> str:
+    """A person's words on one line, without what `checked` refuses."""
+    return " ".join(FORBIDDEN.sub(" ", text).replace("=?", "= ?").split())
+
+
 def checked_ascii(name: str, value: str) -> str:
     """`checked` for a header that programs read: it must not need encoded words."""
     if not value.isascii():

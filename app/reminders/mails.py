@@ -13,19 +13,19 @@ from app import database
 from app.accounts import Account
 from app.context import site
 from app.mail import write, writing
+from app.mail.message import cleaned
 from app.reminders.consents.links import stop_headers, stop_url
 from app.reminders.consents.models import Consent
 from app.reminders.models import LONGEST_TEXT, Reminder
 from app.reminders.replies import acts
 from app.reminders.replies.acts import Reply
 from app.reminders.replies.links import reply_url
-from email_addresses import FORBIDDEN
 
 MOST_SHOWN = 20
 """Missed reminders in one mail. It counts the rest."""
 LONGEST_LINE = 70
 """Characters of the text in a subject."""
-INVISIBLE = re.compile(rf"{FORBIDDEN.pattern}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of direction would turn the whole subject."""
 SHORTENED = 300
 """Characters of each, if the mail shows several."""
@@ -55,7 +55,7 @@ async def reminder(reminder: Reminder) -> EmailMessage:
 def subject(beginning: str, text: str) -> str:
     """`Your reminder: Water the plants`: the first line of the text, shortened, with nothing that a header refuses."""
     line = next((line for line in text.splitlines() if line.strip()), "")
-    line = " ".join(INVISIBLE.sub(" ", line).replace("=?", "= ?").split())
+    line = cleaned(DIRECTIONS.sub(" ", line))
     if len(line) > LONGEST_LINE:
         line = line[:LONGEST_LINE].rsplit(" ", 1)[0].rstrip() + " …"
     return f"{beginning}: {line}" if line else beginning
