@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quart import current_app
-
 from app.web.clients import client_networks
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHARE_OF_NETWORK = 4
@@ -114,13 +112,12 @@ async def take(name: str, *, account: int | None = None, recipient: str | None =
 
     Without *shared* the limit of the site does not count. Raises RateLimitsUnavailable if Redis does not answer.
     """
-    rate_limits: RateLimits = current_app.extensions["rate_limits"]
     found = [*_of(name, "account", ACTIONS[name].by_account, "" if account is None else str(account))]
     found += _of(name, "recipient", ACTIONS[name].by_recipient, recipient or "")
     found += of_clients(name)
     if shared:
         found += of_site(name)
-    return await rate_limits.take(*found)
+    return await current_rate_limits().take(*found)
 
 
 def of_site(name: str) -> list[Limit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
-from quart import abort, current_app, redirect, render_template, request, url_for
+from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +17,7 @@ from app.blog.pages import WITH_PICTURES, blueprint
 from app.blog.pictures.pages import MOST_BYTES
 from app.blog.tags import put_on
 from app.blog.unsaved import keeping
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from app.web.template_words import reader_zone
 from jobs.monitor_site.web import moments
 from jobs.monitor_site.web.messages import Message, notify
@@ -82,8 +82,9 @@ async def save(pk: int) -> ResponseReturnValue:
 @owner_only
 async def preview() -> ResponseReturnValue:
     """The text of the form as its page will show it: a part of a page, for app/static/editor.js."""
-    limits: RateLimits = current_app.extensions["rate_limits"]
-    if await limits.take_if_there(Limit("preview", str(current_account().id), times=PREVIEWS_A_MINUTE, period_s=60)):
+    if await current_rate_limits().take_if_there(
+        Limit("preview", str(current_account().id), times=PREVIEWS_A_MINUTE, period_s=60)
+    ):
         abort(429)
     return await render_template("blog/preview.html", form=await Form.read(reader_zone()))
 

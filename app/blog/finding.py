@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from markupsafe import Markup
-from quart import abort, current_app, g, render_template, request
+from quart import abort, g, render_template, request
 from quart.typing import ResponseReturnValue
 from sqlalchemy import Select, select
 
@@ -18,7 +18,7 @@ from app.blog.markdown import searching
 from app.blog.models import Post, is_published
 from app.blog.pages import NEWEST_FIRST, PER_PAGE, blueprint, page_number
 from app.web.clients import client_networks
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.messages import Message
 
 LONGEST, MOST_WORDS = 100, 8
@@ -61,7 +61,6 @@ def containing(asked: str) -> Select[Post] | None:
 
 
 async def _take() -> None:
-    limits: RateLimits = current_app.extensions["rate_limits"]
     client, *_ = client_networks()
-    if wait_s := await limits.take_if_there(Limit("search", client, times=A_MINUTE, period_s=60)):
+    if wait_s := await current_rate_limits().take_if_there(Limit("search", client, times=A_MINUTE, period_s=60)):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from quart import Blueprint, abort, current_app, redirect, render_template, session, url_for
+from quart import Blueprint, abort, redirect, render_template, session, url_for
 from quart.typing import ResponseReturnValue
 
 from app import times
 from app.accounts import current_account, owner_only
 from app.playground.examples import EXAMPLES
 from app.playground.runs import Run, read
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.error_pages import REDIS_AWAY
 from jobs.monitor_site.web.messages import Message
 
@@ -37,9 +37,8 @@ async def run(name: str) -> ResponseReturnValue:
     """Run this example. Rate limited."""
     if (example := EXAMPLES.get(name)) is None:
         abort(404)
-    limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit(f"playground-{name}", str(current_account().id), times=example.a_minute, period_s=60)
-    if wait_s := await limits.take(allowance):
+    if wait_s := await current_rate_limits().take(allowance):
         abort(429, Message("too-often", f"Too many requests. Try again in {times.wait(wait_s)}."))
     result = await example.run()
     session["runs"] = session.get("runs", {}) | {name: result.id}

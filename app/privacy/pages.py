@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, session, url_for
+from quart import Blueprint, Response, abort, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
 from app import database, security_log, times
@@ -13,7 +13,7 @@ from app.accounts.links import KEEP_OLD_LINKS
 from app.accounts.models import IDLE_LIFETIME, LINK_LIFETIME, LONGEST_LIFETIME
 from app.privacy import deletion, export
 from app.privacy.retention import UNSAVED
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.messages import Message, notify
 
 EXPORTS_AN_HOUR = 5
@@ -47,9 +47,8 @@ async def show() -> str:
 @signed_in
 async def download() -> ResponseReturnValue:
     """The account's data as a file. Rate limited, because many reminders make a hundred megabytes."""
-    limits: RateLimits = current_app.extensions["rate_limits"]
     allowance = Limit("export", str(current_account().id), times=EXPORTS_AN_HOUR, period_s=3600)
-    if wait_s := await limits.take(allowance):
+    if wait_s := await current_rate_limits().take(allowance):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     async with database.session() as db:
         known = await export.of_account(db, current_account())

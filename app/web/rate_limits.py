@@ -6,6 +6,7 @@ import hmac
 import math
 from dataclasses import dataclass
 
+from quart import current_app
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -90,3 +91,9 @@ class RateLimits:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def current_rate_limits() -> RateLimits:
+    """Those of the running app. Needs an app context."""
+    found: RateLimits = current_app.extensions["rate_limits"]
+    return found

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from quart import Response, abort, current_app, jsonify, redirect, render_template, request, url_for
+from quart import Response, abort, jsonify, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +18,7 @@ from app.blog.pages import blueprint
 from app.blog.pictures import storage
 from app.blog.pictures.models import LONGEST_ALT, Picture
 from app.blog.pictures.storage import NAME, PictureRefused
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.messages import Message, notify
 
 AN_HOUR = 120
@@ -111,8 +111,9 @@ async def _in_use(titles: Sequence[str]) -> ResponseReturnValue:
 
 async def _upload() -> tuple[str, bool]:
     """The line that shows the picture, and whether it moved."""
-    limits: RateLimits = current_app.extensions["rate_limits"]
-    if wait_s := await limits.take(Limit("picture", str(current_account().id), times=AN_HOUR, period_s=3600)):
+    if wait_s := await current_rate_limits().take(
+        Limit("picture", str(current_account().id), times=AN_HOUR, period_s=3600)
+    ):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     sent, files = await request.form, await request.files
     file: Any = files.get("picture")

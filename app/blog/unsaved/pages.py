@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import abort, current_app, redirect, request, url_for
+from quart import abort, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app import database
@@ -11,7 +11,7 @@ from app.blog.form import FIELDS, TAB
 from app.blog.models import LONGEST_TEXT, LONGEST_TITLE, Post
 from app.blog.pages import blueprint
 from app.blog.unsaved import keeping
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.messages import Message, notify
 
 A_MINUTE = 240
@@ -35,8 +35,9 @@ async def keep() -> ResponseReturnValue:
         abort(400)
     if sum(map(len, typed.values())) > LONGEST:
         abort(413)
-    limits: RateLimits = current_app.extensions["rate_limits"]
-    if await limits.take_if_there(Limit("unsaved", str(current_account().id), times=A_MINUTE, period_s=60)):
+    if await current_rate_limits().take_if_there(
+        Limit("unsaved", str(current_account().id), times=A_MINUTE, period_s=60)
+    ):
         abort(429)
     async with database.transaction() as db:
         post = await db.get(Post, post_id) if post_id and post_id > 0 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from quart import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from quart import Blueprint, Response, abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app import database, times
@@ -13,7 +13,7 @@ from app.context import site
 from app.mail.writing import mail_domain
 from app.reminders.calendar import events, writing
 from app.reminders.calendar.models import Calendar, reader
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 from jobs.monitor_site.web.messages import Message, notify
 
 AN_HOUR = 60
@@ -89,5 +89,4 @@ def _write(found: events.Source, name: str, home: str, domain: str) -> bytes:
 
 async def _wait_s(account_id: int) -> int:
     """The seconds to wait, if it was read too often. Nothing is counted while Redis is away."""
-    limits: RateLimits = current_app.extensions["rate_limits"]
-    return await limits.take_if_there(Limit("calendar", str(account_id), times=AN_HOUR, period_s=3600))
+    return await current_rate_limits().take_if_there(Limit("calendar", str(account_id), times=AN_HOUR, period_s=3600))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from quart import current_app
-
 from app.web.clients import client_address
-from app.web.rate_limits import Limit, RateLimits
+from app.web.rate_limits import Limit, current_rate_limits
 
 AN_HOUR = 30
 """Replies by one link."""
@@ -18,8 +16,7 @@ async def take(pk: int) -> int:
 
     Raises RateLimitsUnavailable if Redis does not answer.
     """
-    limits: RateLimits = current_app.extensions["rate_limits"]
-    return await limits.take(
+    return await current_rate_limits().take(
         Limit("reply", str(pk), times=AN_HOUR, period_s=3600),
         Limit("reply-client", client_address(), times=CLIENT_AN_HOUR, period_s=3600),
     )
