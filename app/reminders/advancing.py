@@ -15,8 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import database
 from app.accounts import Account, hold
 from app.reminders.consents import answers
-from app.reminders.consents.models import Answer
-from app.reminders.models import NO_CONSENT, OPEN, Reminder, State
+from app.reminders.models import NO_CONSENT, OPEN, Reminder, State, state_after
 from app.reminders.repeating import stop
 from app.reminders.series import Series
 
@@ -76,9 +75,7 @@ async def _state(db: AsyncSession, series: Series, account: Account) -> State:
     """The state of its next reminder. Consent is not asked for again: its first reminder did that."""
     if series.email == account.email:
         return State.SCHEDULED
-    consent = await answers.of_pair(db, account.id, series.email, lock=True)
-    states = {Answer.AGREED: State.SCHEDULED, Answer.DECLINED: State.DECLINED}
-    return states.get(Answer(consent.answer), State.WAITING) if consent else State.WAITING
+    return state_after(await answers.of_pair(db, account.id, series.email, lock=True))
 
 
 async def _keeps_failing(db: AsyncSession, series: Series) -> bool:

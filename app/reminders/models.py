@@ -138,6 +138,12 @@ class Reminder(Model):
         return self.state in (State.SCHEDULED, State.FAILED, State.WAITING, State.MISSED)
 
 
+def state_after(consent: Consent | None) -> State:
+    """The state of a new reminder to an address with this consent. None: it was never asked."""
+    states = {Answer.AGREED: State.SCHEDULED, Answer.DECLINED: State.DECLINED}
+    return states.get(Answer(consent.answer), State.WAITING) if consent else State.WAITING
+
+
 def may_be_mailed() -> ColumnElement[bool]:
     """For WHERE: to the account's own address, or to one that has agreed, or made in a shell."""
     own = select(Account.email).where(Account.id == Reminder.account_id).scalar_subquery()

@@ -14,10 +14,10 @@ from app.accounts import current_account, hold, signed_in
 from app.mail import address
 from app.reminders import arming, limits, repeating
 from app.reminders.consents import answers
-from app.reminders.consents.models import Answer, Consent
+from app.reminders.consents.models import Consent
 from app.reminders.consents.tasks import ask_soon
 from app.reminders.form import CHANGES, MOST_WORDS, PRESETS, TO_MY_ZONE, Form
-from app.reminders.models import OPEN, Reminder, State
+from app.reminders.models import OPEN, Reminder, State, state_after
 from app.reminders.pages import REFUSED, blueprint, mine, too_late
 from app.reminders.repeat import Repeat
 from app.reminders.series import Series
@@ -214,8 +214,7 @@ async def _state_for(db: AsyncSession, email: str) -> tuple[State, Consent | Non
     if email == account.email:
         return State.SCHEDULED, None
     consent = await answers.ask(db, account.id, email)
-    states = {Answer.AGREED: State.SCHEDULED, Answer.NONE: State.WAITING, Answer.DECLINED: State.DECLINED}
-    return states[Answer(consent.answer)], consent
+    return state_after(consent), consent
 
 
 async def _saved(reminder: Reminder, form: Form, consent: Consent | None) -> ResponseReturnValue:
