@@ -89,6 +89,8 @@ def public_names(module: str) -> set[str]:
     inside = ROOT / module.replace(".", "/") / "__init__.py"
     if module in ("jobs.contrib", "jobs.monitor_site.web"):
         return {path.stem for path in inside.parent.glob("*.py")}
+    if module == "jobs.monitor":
+        return public_names("jobs.monitor_site.model")
     offered = {name for _, names in imports(inside) for name in names}
     renamed = {name for name in ast.walk(parsed(inside)) if isinstance(name, ast.alias) and name.asname}
     return (

@@ -10,10 +10,10 @@ from .. import encoding
 from ..client.connection import JobsRedis
 from ..client.result import Result, revoke_all
 from ..errors import QuarqError
-from ..monitor.actions import call_again, move, next_id, stored_call
-from ..monitor.audit_log import note
-from ..monitor.search import row_of
 from ..monitor_site.bulk_plan import FITS, Plan, read_plan
+from ..monitor_site.model.actions import call_again, move, next_id, stored_call
+from ..monitor_site.model.audit_log import note
+from ..monitor_site.model.search import row_of
 from ..store.call import Call
 from ..store.outage import while_away
 from ..store.stored_values import text, whole

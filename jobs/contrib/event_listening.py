@@ -8,8 +8,8 @@ import msgpack
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
-from ..monitor.event_stream import Event
-from ..monitor.worker_list import online
+from ..monitor_site.model.event_stream import Event
+from ..monitor_site.model.worker_list import online
 from ..store.cancellation import cancel_until_ended
 from ..store.outage import denial, is_away
 from ..store.store import now

@@ -1,34 +1,6 @@
 """What pages, commands and metrics see of the jobs in a Redis, and what operators do about it."""
 
-from ..client.job_info import Attempt, JobInfo
-from ..errors import NotRetried, QuarqError
+from ..monitor_site import model as _model
+from ..monitor_site.model import *  # noqa: F403
 
-from ..schedules.stored_schedules import (  # isort: skip
-    ScheduleInfo, forget_schedule, pause_schedule, resume_schedule, run_schedule, schedules,
-)  # fmt: skip
-from ..store.store import now
-from ..values.short_text import text
-from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
-from .audit_log import AuditEntry, audit, note, noted, pauses
-from .counters import Count, totals
-from .event_stream import Event, events
-from .job_row import JobRow, error_text
-from .masked_call import MaskedCall, call_of, unfinished_calls
-from .queue_list import Purge, QueueInfo, lapsed, purgeable, queues, queues_named, waiting
-from .reasons import Reason, why
-from .redis_info import Broker, broker
-from .search import Page, find, matching, rows_of, running
-from .search_indexes import queue_names
-from .wanted import Wanted
-from .worker_list import Situation, WorkerInfo, situation
-from .worker_list import online as workers
-
-__all__ = [
-    "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried", "Page",
-    "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo", "audit",
-    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "matching", "move", "note",
-    "noted", "now", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues",
-    "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule",
-    "running", "schedules", "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting",
-    "why", "workers",
-]  # fmt: skip
+__all__ = _model.__all__

@@ -12,7 +12,7 @@
   the whole come from `shell.reading()`, so that all on one screen are of one moment. Jobs that fit something are
   linked to by `find_url(...)`.
 - What it reads: a dataclass, from a module in this folder (as `summary.py`) if only pages and the API need it, else
-  from `jobs.monitor`.
+  from `model/`, which commands read too, as `jobs.monitor`.
 - Its part of the API: a function in `api/paths/` that returns the same dataclass, see `api/__init__.py`.
 - An action: a POST view that ends with `return await act("what", target, do, then)` (`acting.py`): it is refused for
   who may not act, needs the form's word, and writes the audit entry. Buttons: `parts.act(...)`, which shows nothing to

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from quart import redirect
 from quart.typing import ResponseReturnValue
 
-from .. import monitor
+from . import model
 from .options import redis
 from .viewers import this_viewer
 from .web.messages import Message, Refused, notify
@@ -43,7 +43,7 @@ class Action(NamedTuple):
 
 async def done(action: Action) -> Message:
     """Carry it out, with its entry in the audit log. QuarqError, ValueError: it was refused."""
-    return await monitor.noted(redis(), this_viewer().name, *action)
+    return await model.noted(redis(), this_viewer().name, *action)
 
 
 async def act(
@@ -56,7 +56,7 @@ async def act(
     category = "success"
     try:
         message = await done(Action(what, target, doing))
-    except (monitor.QuarqError, ValueError) as error:
+    except (model.QuarqError, ValueError) as error:
         code = error.message.code if isinstance(error, Refused) else type(error).__name__
         message, category = Message(code, str(error)), "error"
     short = message if len(message) <= MAX_LENGTH else Message(message.code, message[: MAX_LENGTH - 1] + "…")

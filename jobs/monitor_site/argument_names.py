@@ -1,8 +1,8 @@
 """What to write instead of an argument that no call has under this name."""
 
 from ..client.connection import JobsRedis
-from ..monitor.wanted import has_name
 from ..tasks.declarations import known_tasks
+from .model.wanted import has_name
 from .query import Query
 
 MOST_NAMES = 20

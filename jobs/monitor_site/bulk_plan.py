@@ -11,14 +11,14 @@ from uuid import uuid4
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import QuarqError, WrongValue
-from ..monitor.actions import next_id
-from ..monitor.job_row import JobRow
-from ..monitor.search import matching, rows_of
 from ..store.store import now
 from ..store.stored_values import chunked, whole
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
 from ..values.short_text import count
+from .model.actions import next_id
+from .model.job_row import JobRow
+from .model.search import matching, rows_of
 from .query import Query
 
 TASK: Final = "jobs.bulk"

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from ..client.connection import JobsRedis
 from ..client.submit import call_of
-from ..monitor.audit_log import BEGUN, note
-from ..monitor.worker_list import online
 from ..store.stored_values import moment_of, text
 from ..workflows.canvas import Signature
 from .bulk_plan import RUN_KEPT_S, TASK, Plan
+from .model.audit_log import BEGUN, note
+from .model.worker_list import online
 
 
 def run_id(made: Plan) -> str:

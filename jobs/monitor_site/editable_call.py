@@ -7,8 +7,6 @@ from typing import Any
 from ..client.connection import JobsRedis
 from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown, WrongValue
-from ..monitor.actions import next_id
-from ..monitor.search import row_of
 from ..store.call import LARGE_LIMIT
 from ..store.keys import DEFAULT_QUEUE
 from ..store.store import TAKEN
@@ -20,6 +18,8 @@ from ..workflows import members
 from ..workflows.canvas import Signature
 from .doubtful_values import doubt
 from .edited_arguments import TEXT_CHARS, as_json, merged, read
+from .model.actions import next_id
+from .model.search import row_of
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from statistics import median
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
-from ..monitor.audit_log import AuditEntry, pauses
-from ..monitor.queue_list import QueueInfo, queues
-from ..monitor.search_indexes import limited_tasks
-from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now, now_ms
 from ..tasks.declarations import known_tasks
 from ..values.short_text import count, duration_text, time_text
+from .model.audit_log import AuditEntry, pauses
+from .model.queue_list import QueueInfo, queues
+from .model.search_indexes import limited_tasks
+from .model.worker_list import WorkerInfo, online
 from .ranges import Interval, history, last_minutes, summed
 
 LOOK_BACK = 5  # Minutes of which the attempts are counted.

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from ..client.connection import JobsRedis
 from ..errors import QueueUnavailable
-from ..monitor.counters import DEPTHS
 from ..store import keys
 from ..store.stored_values import chunked, text, whole
+from .model.counters import DEPTHS
 from .packed_minutes import Parts, sums_of
 
 KEPT_MINUTES = {1: 120, 5: 7 * 60, 15: 25 * 60, 60: keys.STATS_KEPT_S // 60}

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from itertools import chain
 
 from ..client.connection import JobsRedis
-from ..monitor.search import steps
-from ..monitor.search_indexes import ids_running, indexes_for
-from ..monitor.wanted import Wanted
 from ..store.stored_values import chunked
+from .model.search import steps
+from .model.search_indexes import ids_running, indexes_for
+from .model.wanted import Wanted
 
 LOOKED_AT = 500  # Records that one script counts, so that it keeps Redis for a few milliseconds only.
 

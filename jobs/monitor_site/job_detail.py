@@ -8,10 +8,6 @@ from ..client.connection import JobsRedis
 from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
-from ..monitor.job_row import JobRow, error_text
-from ..monitor.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
-from ..monitor.reasons import Reason, why
-from ..monitor.search import row_of, rows_of
 from ..store.notifications import TERMINAL
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import declared
@@ -20,6 +16,10 @@ from ..values.short_text import text
 from ..workflows import members
 from .error_groups import ErrorGroup
 from .error_groups import error as error_of_id
+from .model.job_row import JobRow, error_text
+from .model.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
+from .model.reasons import Reason, why
+from .model.search import row_of, rows_of
 from .reruns import reruns_of
 from .stuck import LongRun, long_run
 

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import msgpack
 
-from ..monitor.counters import DEPTHS, STATES, counted
 from ..store.stored_values import text
+from .model.counters import DEPTHS, STATES, counted
 
 Parts: TypeAlias = list[dict[Any, int]]  # What a Count has, as plain dicts: states, wait, run, ms.
 PLACES: tuple[tuple[int, str | int], ...] = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time
 from typing import Any, Literal
 
-from ..monitor.counters import Count
 from ..values.short_text import said, text
+from .model.counters import Count
 
 LONGEST = 10_000
 MOST_EXACT = 2**53 - 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ..errors import WrongValue
-from ..monitor.wanted import Needle, Wanted
+from .model.wanted import Needle, Wanted
 from .query_values import FILTERS, NAMES, bound, moment_meant
 
 LONGEST, MOST_TERMS = 512, 20

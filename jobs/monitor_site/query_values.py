@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from ..monitor.wanted import STATES
+from .model.wanted import STATES
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"([<>]=?|=)? *(\d{1,5}(?:\.\d{1,3})?)(ms|s|m|h|d)?", re.ASCII)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..monitor.counters import Count
 from ..store import keys
 from ..store.store import now_ms
 from ..store.stored_values import moment_of
 from .intervals import Sums, read
+from .model.counters import Count
 from .packed_minutes import Parts
 
 PATIENCE_S = 0.05

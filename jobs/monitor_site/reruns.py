@@ -1,9 +1,9 @@
 """A job and its reruns: `<id>~2`, `<id>~3` and so on are jobs of their own, and their ids say of which they are."""
 
 from ..client.connection import JobsRedis
-from ..monitor.actions import numbered
-from ..monitor.job_row import JobRow
-from ..monitor.search import rows_of
+from .model.actions import numbered
+from .model.job_row import JobRow
+from .model.search import rows_of
 
 MOST = 20  # Reruns of a job that are looked for.
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..client.connection import JobsRedis
-from ..monitor.counters import Count
 from ..store.store import now
 from ..store.stored_values import moment_of, text
 from ..values.short_text import count
 from .estimates import about_text
+from .model.counters import Count
 from .ranges import totals_between
 
 MOST_COMPARED = timedelta(hours=6)

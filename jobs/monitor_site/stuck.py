@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..monitor.job_row import JobRow
-from ..monitor.search_indexes import ids_running
-from ..monitor.worker_list import WorkerInfo, info_of
 from ..store.keys import WORKER_FORGOTTEN_MS, WORKER_SILENT_MS
 from ..store.store import now, now_ms
 from ..store.stored_values import chunked, moment, text
 from ..values.short_text import count, duration_text
 from .estimates import about_text
+from .model.job_row import JobRow
+from .model.search_indexes import ids_running
+from .model.worker_list import WorkerInfo, info_of
 from .ranges import PATIENCE_S, last_minutes
 
 TIMES, LEAST_S = 3, 10.0

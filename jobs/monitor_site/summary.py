@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..client.connection import JobsRedis
-from ..monitor.audit_log import AuditEntry
-from ..monitor.counters import Count
-from ..monitor.queue_list import MAX_READ, QueueInfo, queues, together
-from ..monitor.worker_list import WorkerInfo, online
 from ..store.store import now
 from .forecasting import Forecast, forecasts, held_by_limits
+from .model.audit_log import AuditEntry
+from .model.counters import Count
+from .model.queue_list import MAX_READ, QueueInfo, queues, together
+from .model.worker_list import WorkerInfo, online
 from .ranges import PATIENCE_S, Interval, history, summed
 from .stuck import LongRun, LostWorker, long_runs, lost_workers, usual_s
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
-from ..monitor.counters import Count
-from ..monitor.worker_list import online
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import known_tasks
 from ..tasks.rate_limit import WINDOWS_MS
 from .estimates import about_text
+from .model.counters import Count
+from .model.worker_list import online
 from .ranges import last_minutes
 
 

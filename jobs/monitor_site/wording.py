@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from .. import monitor
 from ..values.short_text import cut, duration_text
-from . import edited_arguments, tracebacks
+from . import edited_arguments, model, tracebacks
 from .estimates import about_text
 from .forecasting import rate
 from .routes import blueprint
@@ -31,7 +30,7 @@ HELD_BACK = {
     "stopping": ("stopping", "warn"),
     "busy": ("all slots busy", "off"),
 }
-"""The word and the colour of each code of `monitor.Reason` that the state of a job does not say by itself."""
+"""The word and the colour of each code of `model.Reason` that the state of a job does not say by itself."""
 
 
 @blueprint.app_template_filter()
@@ -138,7 +137,7 @@ def for_field(at: datetime) -> str:
 @blueprint.app_template_filter()
 def shown(value: object) -> str:
     """The repr of an argument, shortened. Never raises, even if its repr() does."""
-    return monitor.text(value, LONGEST_VALUE)
+    return model.text(value, LONGEST_VALUE)
 
 
 @blueprint.app_template_filter()

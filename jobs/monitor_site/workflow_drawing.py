@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..client.connection import JobsRedis
-from ..monitor.job_row import JobRow
-from ..monitor.masked_call import MaskedCall
-from ..monitor.search import rows_of
 from ..tasks.declarations import known_tasks, secrets_by
 from ..tasks.masking import Lookup, masked
 from .drawn_steps import Drawing, DrawnStep, MembersPage
+from .model.job_row import JobRow
+from .model.masked_call import MaskedCall
+from .model.search import rows_of
 from .stored_timeline import timeline
 from .time_scale import Scale
 from .workflow_steps import Step

@@ -9,9 +9,9 @@ from typing import Any
 from .. import encoding
 from ..client.connection import JobsRedis
 from ..errors import EncodingError
-from ..monitor.search import Page, find
 from ..store.store import now
 from ..values.short_text import duration_text, time_text
+from .model.search import Page, find
 
 LATEST = 1_000  # Workflows of which the longest are shown.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ... import monitor
-from .. import request_args
+from .. import model, request_args
 from ..acting import Action, Outcome
 from ..options import redis
 from ..viewers import reader_zone
@@ -19,7 +18,7 @@ def retry(job_id: str) -> Action:
     """Queue it again: as a new job, or the same workflow. The outcome has the id of the one that runs now."""
 
     async def do() -> Message:
-        runs = await monitor.retry(redis(), job_id)
+        runs = await model.retry(redis(), job_id)
         return Outcome("retried", f"Queued again as {runs}.", id=runs)
 
     return Action("retry", job_id, do)
@@ -29,7 +28,7 @@ def revoke(job_id: str, terminate: bool) -> Action:
     """Never start it. With *terminate* a running attempt is stopped; without, it ends, and no further one starts."""
 
     async def do() -> Message:
-        state = await monitor.revoke(redis(), job_id, terminate)
+        state = await model.revoke(redis(), job_id, terminate)
         if state in (*ENDED, "UNKNOWN"):
             raise Refused("ended", "Too late: the job has already finished.")
         if state == "STARTED":
@@ -46,7 +45,7 @@ def reschedule(job_id: str, typed: str) -> Action:
         eta = request_args.moment(typed)
         if eta is None:
             raise WrongInput("no-time", "Enter a date and time.")
-        if not await monitor.reschedule(redis(), job_id, eta):
+        if not await model.reschedule(redis(), job_id, eta):
             raise Refused("not-waiting", "Too late: the job is not waiting any more.")
         return Message("moved", f"Rescheduled to {moments.spelled(eta, reader_zone())}.")
 

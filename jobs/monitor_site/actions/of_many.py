@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ... import monitor
 from ...errors import QuarqError
-from .. import bulk_plan, bulk_start
+from .. import bulk_plan, bulk_start, model
 from ..acting import Action, Outcome
 from ..options import redis
 from ..request_args import not_found
@@ -25,7 +24,7 @@ async def plan_of(plan_id: str) -> bulk_plan.Plan:
         not_found()
 
 
-async def run_of(made: bulk_plan.Plan) -> monitor.JobRow | None:
+async def run_of(made: bulk_plan.Plan) -> model.JobRow | None:
     """The job that carries it out; None before the start."""
     runs = await reruns_of(redis(), bulk_start.run_id(made))
     return runs[-1] if runs else None
@@ -45,7 +44,7 @@ async def stop(made: bulk_plan.Plan) -> Action:
     run = await run_of(made) or not_found()
 
     async def do() -> Message:
-        if await monitor.revoke(redis(), run.id, terminate=True) not in ("PENDING", "STARTED", "RETRY"):
+        if await model.revoke(redis(), run.id, terminate=True) not in ("PENDING", "STARTED", "RETRY"):
             raise Refused("ended", "Too late: the run has already ended.")
         return STOP_REQUESTED
 
@@ -57,6 +56,6 @@ async def go_on(made: bulk_plan.Plan) -> Action:
     run = await run_of(made) or not_found()
 
     async def do() -> Message:
-        return Outcome("goes-on", "It goes on from where it was.", id=await monitor.retry(redis(), run.id))
+        return Outcome("goes-on", "It goes on from where it was.", id=await model.retry(redis(), run.id))
 
     return Action("go on with many", run.id, do)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import aclosing
 
-from ... import monitor
+from .. import model
 from ..acting import Action, Outcome
 from ..options import redis
 from ..web.messages import Message
@@ -20,14 +20,14 @@ WAS_NOT_PAUSED = Message("not-paused", "The queue was not paused.")
 
 def pause(name: str) -> Action:
     async def do() -> Message:
-        return PAUSED if await monitor.pause(redis(), name) else WAS_PAUSED
+        return PAUSED if await model.pause(redis(), name) else WAS_PAUSED
 
     return Action("pause queue", name, do)
 
 
 def resume(name: str) -> Action:
     async def do() -> Message:
-        return RESUMED if await monitor.resume(redis(), name) else WAS_NOT_PAUSED
+        return RESUMED if await model.resume(redis(), name) else WAS_NOT_PAUSED
 
     return Action("resume queue", name, do)
 
@@ -49,7 +49,7 @@ def purge(name: str, too: bool, before: int = 0) -> Action:
 async def _purge(name: str, too: bool) -> tuple[int, bool]:
     """Purge for PURGE_S. Returns how many jobs it has ended, and whether more remain."""
     ended, until = 0, time.monotonic() + PURGE_S
-    async with aclosing(monitor.purge_queue(redis(), name, too)) as steps:
+    async with aclosing(model.purge_queue(redis(), name, too)) as steps:
         async for n in steps:
             ended += n
             if n and time.monotonic() > until:
@@ -58,6 +58,6 @@ async def _purge(name: str, too: bool) -> tuple[int, bool]:
 
 
 async def _what_stays(name: str) -> str:
-    [queue] = await monitor.queues_named(redis(), [name])
+    [queue] = await model.queues_named(redis(), [name])
     stays = queue.due + queue.scheduled
     return f" {stays:,} remain{'s' if stays == 1 else ''} in the queue." if stays else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ... import monitor
+from .. import model
 from ..acting import Action, Outcome
 from ..options import redis
 from ..web.messages import Message, Refused
@@ -10,7 +10,7 @@ from ..web.messages import Message, Refused
 
 def pause(name: str) -> Action:
     async def do() -> Message:
-        await monitor.pause_schedule(redis(), name)
+        await model.pause_schedule(redis(), name)
         return Message("paused", "Paused. Its runs are skipped.")
 
     return Action("pause schedule", name, do)
@@ -18,7 +18,7 @@ def pause(name: str) -> Action:
 
 def resume(name: str) -> Action:
     async def do() -> Message:
-        await monitor.resume_schedule(redis(), name)
+        await model.resume_schedule(redis(), name)
         return Message("resumed", "Resumed. It runs at its next time.")
 
     return Action("resume schedule", name, do)
@@ -28,7 +28,7 @@ def forget(name: str) -> Action:
     """Forget a schedule that is no longer in the code. Otherwise it would be listed, and overdue, for ever."""
 
     async def do() -> Message:
-        if not await monitor.forget_schedule(redis(), name):
+        if not await model.forget_schedule(redis(), name):
             raise Refused("in-use", "A worker declares this schedule. Remove it from the code first.")
         return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
 
@@ -37,7 +37,7 @@ def forget(name: str) -> Action:
 
 def run(name: str) -> Action:
     async def do() -> Message:
-        job_id = await monitor.run_schedule(redis(), name)
+        job_id = await model.run_schedule(redis(), name)
         return Outcome("run", f"Queued as {job_id}.", id=job_id)
 
     return Action("run schedule", name, do)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ... import monitor
+from .. import model
 from ..acting import Action
 from ..options import redis
 from ..web.messages import Message, Refused
@@ -12,7 +12,7 @@ NOT_RESPONDING = "The worker is not responding: it has stopped or lost its conne
 
 def quiet(name: str) -> Action:
     async def do() -> Message:
-        if not await monitor.quiet(redis(), name):
+        if not await model.quiet(redis(), name):
             raise Refused("not-listening", NOT_RESPONDING)
         return Message("quiet", "The worker takes no new jobs. Its running jobs continue. A restart undoes this.")
 
@@ -21,7 +21,7 @@ def quiet(name: str) -> Action:
 
 def stop(name: str) -> Action:
     async def do() -> Message:
-        if not await monitor.shutdown(redis(), name):
+        if not await model.shutdown(redis(), name):
             raise Refused("not-listening", NOT_RESPONDING)
         return Message(
             "stop-requested",

@@ -7,8 +7,7 @@ from typing import Any
 from quart import abort
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import live, request_args
+from .. import live, model, request_args
 from ..options import redis
 from ..routes import blueprint
 
@@ -20,7 +19,7 @@ async def audit() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         try:
-            page = await monitor.audit(redis(), request_args.words("cursor"), target=target, who=who)
+            page = await model.audit(redis(), request_args.words("cursor"), target=target, who=who)
         except ValueError:
             abort(404, "This page of the log does not exist. Start at the first page.")
         return {"page": page, "target": target, "who": who}

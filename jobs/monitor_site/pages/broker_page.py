@@ -6,8 +6,7 @@ from typing import Any
 
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import live
+from .. import live, model
 from ..options import redis
 from ..routes import blueprint
 
@@ -15,6 +14,6 @@ from ..routes import blueprint
 @blueprint.get("/broker")
 async def broker() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        return {"broker": await monitor.broker(redis())}
+        return {"broker": await model.broker(redis())}
 
     return await live.page("monitor/broker.html", look)

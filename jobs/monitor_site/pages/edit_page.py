@@ -8,9 +8,8 @@ from dataclasses import replace
 from quart import render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from ...errors import QuarqError
-from .. import editable_call, request_args, viewers
+from .. import editable_call, model, request_args, viewers
 from ..acting import act
 from ..actions import of_calls
 from ..editable_call import EditableCall
@@ -65,7 +64,7 @@ async def run_task() -> ResponseReturnValue:
 async def _call_of_job(job_id: str) -> tuple[EditableCall | None, Message | None]:
     try:
         return await editable_call.call_of_job(redis(), job_id), None
-    except monitor.NotRetried as error:
+    except model.NotRetried as error:
         return None, Message("not-editable", str(error))
     except QuarqError:
         request_args.not_found()

@@ -8,10 +8,10 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from ...monitor import rows_of
 from .. import error_groups, live, request_args
 from ..acting import act
 from ..actions import of_errors
+from ..model.search import rows_of
 from ..options import redis
 from ..ranges import RANGES
 from ..routes import blueprint

@@ -8,8 +8,7 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import job_detail, job_timeline, live, request_args
+from .. import job_detail, job_timeline, live, model, request_args
 from ..acting import Outcome, act
 from ..actions import of_jobs
 from ..options import given, redis
@@ -25,7 +24,7 @@ async def job() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         found = await job_detail.job(redis(), job_id) or request_args.not_found()
-        at = await monitor.now(redis())
+        at = await model.now(redis())
         trace = trace_url(found.call.headers.get("traceparent") if found.call else None)
         events = job_timeline.timeline_of(found.info, at) if found.info else []
         is_cut = await redis().hstrlen(redis().key.RECORD + job_id, "log") > FULL_LOG  # type: ignore[misc]

@@ -8,12 +8,11 @@ from typing import Any
 from quart import abort, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from ...errors import WrongValue
-from ...monitor.search import row_of
 from ...values.short_text import cut
-from .. import job_count, live, request_args, shell
+from .. import job_count, live, model, request_args, shell
 from ..argument_names import search_hint
+from ..model.search import row_of
 from ..options import redis
 from ..query import Query, Term, parse
 from ..routes import blueprint
@@ -44,12 +43,12 @@ async def jobs() -> ResponseReturnValue:
         query = parse(line)
     except WrongValue as error:
         return await _refused(line, Message("wrong-query", str(error)))
-    wanted = query.wanted(await monitor.now(redis()), reader_zone())
+    wanted = query.wanted(await model.now(redis()), reader_zone())
     if wanted.job_id and not cursor and await row_of(redis(), wanted.job_id):
         return redirect(url_for("monitor.job", id=wanted.job_id), 303)
 
     async def look() -> dict[str, Any]:
-        wanted = query.wanted(await monitor.now(redis()), reader_zone())
+        wanted = query.wanted(await model.now(redis()), reader_zone())
         page = await _page(wanted, cursor)
         words = await _words(line, query) | {
             "page": page,
@@ -76,19 +75,19 @@ def _line_of(given: Mapping[str, str]) -> str:
     return " ".join(str(term).lower() if term.filter == "state" else str(term) for term in terms)
 
 
-async def _page(wanted: monitor.Wanted, cursor: str) -> monitor.Page[monitor.JobRow]:
+async def _page(wanted: model.Wanted, cursor: str) -> model.Page[model.JobRow]:
     try:
-        return await monitor.find(redis(), wanted, cursor=cursor, limit=PER_PAGE)
+        return await model.find(redis(), wanted, cursor=cursor, limit=PER_PAGE)
     except ValueError:
         abort(404, "This page of jobs does not exist. Start at the first page.")
 
 
-def _is_short(page: monitor.Page[monitor.JobRow]) -> bool:
+def _is_short(page: model.Page[model.JobRow]) -> bool:
     """Whether the search ended early: it takes a bounded time."""
     return page.next != "" and len(page.rows) < PER_PAGE
 
 
-async def _count(wanted: monitor.Wanted, page: monitor.Page[monitor.JobRow], cursor: str) -> tuple[int, bool] | None:
+async def _count(wanted: model.Wanted, page: model.Page[model.JobRow], cursor: str) -> tuple[int, bool] | None:
     """How many match, and whether that is all. None for a stream: what a page says of that is of when it was opened."""
     if live.is_stream() or _is_short(page):
         return None
@@ -108,7 +107,7 @@ async def _words(line: str, query: Query) -> dict[str, Any]:
     return words | {"heading": heading}
 
 
-def _next(page: monitor.Page[monitor.JobRow]) -> str:
+def _next(page: model.Page[model.JobRow]) -> str:
     """The address of the next page, or ''."""
     number = (request_args.number("page") or 1) + 1
     return url_for("monitor.jobs", q=request.args.get("q"), cursor=page.next, page=number) if page.next else ""

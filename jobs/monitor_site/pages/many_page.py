@@ -7,9 +7,8 @@ from typing import Any
 from quart import redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from ...errors import QuarqError
-from .. import bulk_plan, bulk_start, live, request_args, viewers
+from .. import bulk_plan, bulk_start, live, model, request_args, viewers
 from ..acting import act
 from ..actions import of_many
 from ..options import redis
@@ -91,7 +90,7 @@ async def continue_plan() -> ResponseReturnValue:
 
 
 async def _form(typed: dict[str, str], error: Message | None = None, ids: list[str] | None = None) -> str:
-    queues = await monitor.queue_names(redis())
+    queues = await model.queue_names(redis())
     return await render_template(
         "monitor/many.html", typed=typed, error=error, ids=ids or [], actions=ACTIONS, queues=queues[:200]
     )

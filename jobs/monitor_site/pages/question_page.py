@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from quart import render_template, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
 from ...client.connection import JobsRedis
-from ...monitor.search import row_of
 from ...workflows import members
-from .. import request_args, viewers
+from .. import model, request_args, viewers
+from ..model.search import row_of
 from ..options import redis
 from ..routes import blueprint
 
@@ -75,14 +74,14 @@ async def _retry(connection: JobsRedis, job_id: str) -> Question:
 
 
 async def _pause(connection: JobsRedis, name: str) -> Question:
-    [queue] = await monitor.queues_named(connection, [name])
+    [queue] = await model.queues_named(connection, [name])
     sentence = "None of the jobs of this queue starts until somebody resumes it. What runs goes on."
     back = url_for("monitor.queues")
     return Question(sentence, queue.due + queue.scheduled, "Pause", "monitor.pause_queue", back, {"name": name})
 
 
 async def _resume(connection: JobsRedis, name: str) -> Question:
-    [queue] = await monitor.queues_named(connection, [name])
+    [queue] = await model.queues_named(connection, [name])
     back = url_for("monitor.queues")
     return Question(
         "The jobs of this queue start again at once, as workers have room.",
@@ -101,7 +100,7 @@ async def _stop_worker(connection: JobsRedis, name: str) -> Question:
 
 
 async def _worker(connection: JobsRedis, name: str, sentence: str, label: str, endpoint: str) -> Question:
-    running = await monitor.running(connection, name)
+    running = await model.running(connection, name)
     return Question(sentence, len(running), label, endpoint, url_for("monitor.worker", name=name), {"name": name})
 
 

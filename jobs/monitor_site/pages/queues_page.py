@@ -7,8 +7,7 @@ from typing import Any
 from quart import render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import forecasting, live, request_args, viewers
+from .. import forecasting, live, model, request_args, viewers
 from ..acting import Outcome, act
 from ..actions import of_queues
 from ..options import redis
@@ -22,8 +21,8 @@ WRONG_NAME = Message("wrong-name", "This is not the name of the queue. To confir
 @blueprint.get("/queues")
 async def queues() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        workers = await monitor.workers(redis())
-        rows = await monitor.queues(redis(), workers)
+        workers = await model.workers(redis())
+        rows = await model.queues(redis(), workers)
         forecasts = await forecasting.forecasts(redis(), workers, rows, await history(redis()))
         return {"forecasts": forecasts, "others": [row for row in rows if row.others]}
 
@@ -75,7 +74,7 @@ async def purge_queue() -> ResponseReturnValue:
 
 
 async def _ask(name: str, error: Message | None = None, **words: Any) -> str:
-    [queue] = await monitor.queues_named(redis(), [name])
+    [queue] = await model.queues_named(redis(), [name])
     if not queue.is_of_interest and not words:
         request_args.not_found()
     return await render_template("monitor/purge.html", queue=queue, error=error, **words)

@@ -7,8 +7,7 @@ from typing import Any
 from quart import redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import live, request_args, viewers
+from .. import live, model, request_args, viewers
 from ..acting import act
 from ..actions import of_schedules
 from ..options import given, redis
@@ -18,8 +17,8 @@ from ..routes import blueprint
 @blueprint.get("/schedules")
 async def schedules() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
-        found = await monitor.schedules(redis())
-        last = await monitor.rows_of(redis(), [schedule.last_id for schedule in found if schedule.last_id])
+        found = await model.schedules(redis())
+        last = await model.rows_of(redis(), [schedule.last_id for schedule in found if schedule.last_id])
         return {"schedules": found, "jobs": {row.id: row for row in last}, "questions": given().questions}
 
     return await live.page("monitor/schedules.html", look)
@@ -51,7 +50,7 @@ async def ask_run() -> ResponseReturnValue:
     name = request_args.query("name")
     if question := given().questions.get(name):
         return redirect(question, 303)
-    [*found] = (one for one in await monitor.schedules(redis()) if one.name == name)
+    [*found] = (one for one in await model.schedules(redis()) if one.name == name)
     return await render_template("monitor/run.html", schedule=found[0] if found else request_args.not_found())
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from quart import url_for
 from quart.typing import ResponseReturnValue
 
-from ... import monitor
-from .. import live, request_args, stuck
+from .. import live, model, request_args, stuck
 from ..acting import act
 from ..actions import of_workers
 from ..options import redis
@@ -23,7 +22,7 @@ MAX_LISTED_JOBS = 100
 async def workers() -> ResponseReturnValue:
     async def look() -> dict[str, Any]:
         lost, runs = await stuck.lost_workers(redis()), await stuck.long_runs(redis())
-        return {"workers": await monitor.workers(redis()), "lost": lost, "stuck": Counter(run.worker for run in runs)}
+        return {"workers": await model.workers(redis()), "lost": lost, "stuck": Counter(run.worker for run in runs)}
 
     return await live.page("monitor/workers.html", look)
 
@@ -34,11 +33,11 @@ async def worker() -> ResponseReturnValue:
     name = request_args.query("name")
 
     async def look() -> dict[str, Any]:
-        online = {info.name: info for info in await monitor.workers(redis())}
-        rows = await monitor.running(redis(), name)
+        online = {info.name: info for info in await model.workers(redis())}
+        rows = await model.running(redis(), name)
         words = {"name": name, "worker": online.get(name), "rows": rows[:MAX_LISTED_JOBS], "held": len(rows)}
         long_runs = {run.id: run for run in await stuck.long_runs(redis(), name)}
-        return words | {"long_runs": long_runs, "now": await monitor.now(redis())}
+        return words | {"long_runs": long_runs, "now": await model.now(redis())}
 
     return await live.page("monitor/worker.html", look)
 

@@ -17,7 +17,7 @@ import pytest
 
 from jobs.client.connection import JobsRedis
 from jobs.commands import main
-from jobs.monitor.worker_list import online
+from jobs.monitor_site.model.worker_list import online
 from tests.jobs.commands.listening import listener
 from tests.jobs.worker.conftest import (
     ROOT,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from jobs.client.connection import JobsRedis
-from jobs.monitor.event_stream import events
+from jobs.monitor_site.model.event_stream import events
 from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.commands.listening import Listener

@@ -13,8 +13,8 @@ from jobs import Result, Signature, chain, group, monitor, monitor_site, task
 from jobs.client.connection import JobsRedis
 from jobs.contrib.bulk_run import carry_out
 from jobs.errors import QuarqError, SettingsMistake, WrongValue
-from jobs.monitor.audit_log import BEGUN
 from jobs.monitor_site.bulk_plan import FITS, PlanGroup
+from jobs.monitor_site.model.audit_log import BEGUN
 from jobs.monitor_site.query import parse
 from jobs.store.keys import Keys
 from tests.jobs.worker.conftest import StartWorker, connection, start_process, start_worker

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from jobs import Result, chord, encoding, group, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import JobRow, Wanted, find, matching
-from jobs.monitor.wanted import Needle
 from jobs.monitor_site import count, parse
+from jobs.monitor_site.model.wanted import Needle
 from jobs.store import keys
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline

@@ -13,8 +13,8 @@ import arq
 from jobs import crontab, every, monitor, send_task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import QueueInfo, broker, find, queues, queues_named, running, schedules, waiting, workers
-from jobs.monitor.queue_list import MAX_LISTED
 from jobs.monitor_site import overview, tasks
+from jobs.monitor_site.model.queue_list import MAX_LISTED
 from jobs.store.keys import Keys
 from tests.jobs.monitor.conftest import Reach, StartOnline
 from tests.jobs.worker import tasks as some

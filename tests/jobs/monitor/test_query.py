@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import WrongValue
-from jobs.monitor.wanted import STATES
+from jobs.monitor_site.model.wanted import STATES
 from jobs.monitor_site.query import LONGEST, Query, parse
 from jobs.monitor_site.query_values import FILTERS, SORTS
 

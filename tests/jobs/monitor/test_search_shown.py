@@ -17,7 +17,7 @@ from jobs import task
 from jobs.client.connection import JobsRedis
 from jobs.client.job_info import JobRecord
 from jobs.monitor import find
-from jobs.monitor.masked_call import MaskedCall, masked_call_of
+from jobs.monitor_site.model.masked_call import MaskedCall, masked_call_of
 from jobs.monitor_site.query import Query, Term, parse
 from jobs.store.keys import Keys
 from jobs.tasks.declarations import KnownTask

@@ -14,9 +14,9 @@ import pytest
 from jobs import Result, group, monitor, send_task, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor import find, queues, why
-from jobs.monitor.wanted import Wanted
 from jobs.monitor_site import job, overview
 from jobs.monitor_site.job_count import count
+from jobs.monitor_site.model.wanted import Wanted
 from jobs.store.keys import Keys
 from jobs.worker import orchestrator
 from tests.jobs.monitor.conftest import Reach, StartOnline

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import Signature, connect
 from jobs.client.connection import JobsRedis
-from jobs.monitor.queue_list import READ_AT_ONCE, waiting
+from jobs.monitor_site.model.queue_list import READ_AT_ONCE, waiting
 from jobs.store.keys import Keys
 
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from jobs import JobsRedis, Result, monitor
-from jobs.monitor import search
 from jobs.monitor_site import live
+from jobs.monitor_site.model import search
 from tests.app.browsing import tab
 from tests.app.visitor import Visitor
 from tests.jobs.monitor_site.shop import echo, fail, shop_worker, slow

@@ -16,7 +16,7 @@ from jobs import every, group, monitor, task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.contrib import wrong_types
 from jobs.errors import QuarqError
-from jobs.monitor.worker_list import online
+from jobs.monitor_site.model.worker_list import online
 from jobs.store import default
 from jobs.store.redis_url import POOL_OPTIONS, RedisURL
 from jobs.testing import enqueued

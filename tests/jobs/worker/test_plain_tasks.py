@@ -21,7 +21,7 @@ from jobs import CurrentJob, Result, chord, connect, first, group, send_task, si
 from jobs.client.connection import JobsRedis
 from jobs.contrib.testing.eager_mode import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake, TaskRevoked
-from jobs.monitor import actions
+from jobs.monitor_site.model import actions
 from jobs.tasks import registry
 from jobs.testing import eager
 from jobs.values import calls
@@ -181,7 +181,11 @@ def public_coroutine_functions() -> Iterator[tuple[str, Any]]:
     """What `jobs`, `jobs.testing` and the actions of `jobs.monitor` offer, and what a job or a connection has."""
     offered = [getattr(module, name) for module in (jobs, jobs.testing) for name in module.__all__]
     seen = [getattr(jobs.monitor, name) for name in jobs.monitor.__all__]
-    acting = [item for item in seen if item.__module__ in ("jobs.monitor.actions", "jobs.schedules.stored_schedules")]
+    acting = [
+        item
+        for item in seen
+        if item.__module__ in ("jobs.monitor_site.model.actions", "jobs.schedules.stored_schedules")
+    ]
     for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.workflows.canvas.Node]:
         members = vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []
         for name, member in members:

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import Result, chain, chord, group, monitor, monitor_site, signature
 from jobs.client.connection import JobsRedis
-from jobs.monitor.counters import totals
+from jobs.monitor_site.model.counters import totals
 from jobs.worker import Worker
 from jobs.workflows.canvas import Node
 from tests.jobs.worker.conftest import StartWorker

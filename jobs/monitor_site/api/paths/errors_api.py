@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .... import monitor
-from ... import error_groups
+from ... import error_groups, model
 from ...acting import Action
 from ...actions import of_errors
 from ...options import redis
@@ -25,14 +24,14 @@ Sort = Annotated[Literal["count", "last", "first"], Given("By count, or the late
 @read("/errors")
 async def errors(since: Since = "1h", state: State = "open", sort: Sort = "count") -> Rows[error_groups.ErrorGroup]:
     """The errors that occurred in this time, with how many attempts failed in each part of it."""
-    span = error_groups.span_of(since, await monitor.now(redis()), reader_zone())
+    span = error_groups.span_of(since, await model.now(redis()), reader_zone())
     return Rows(await error_groups.errors(redis(), since=span, state=state, sort=sort))
 
 
 @read("/errors/{id}")
 async def error(id: str, since: Since = "1h") -> error_groups.ErrorGroup:
     """One error. `jobs` are the ids of those that failed last; the query `error:<id>` finds all."""
-    span = error_groups.span_of(since, await monitor.now(redis()), reader_zone())
+    span = error_groups.span_of(since, await model.now(redis()), reader_zone())
     return await error_groups.error(redis(), id, span) or not_found()
 
 

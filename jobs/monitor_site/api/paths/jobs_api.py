@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from .... import monitor
-from ... import job_detail
+from ... import job_detail, model
 from ...acting import Action
 from ...actions import of_jobs
 from ...job_count import count
@@ -25,16 +24,16 @@ MOST_STEPS, COUNT_S = 4, 1.0
 
 
 @read("/jobs")
-async def jobs(q: Query = "", cursor: Cursor = "", limit: Limit = 50) -> monitor.Page[monitor.JobRow]:
+async def jobs(q: Query = "", cursor: Cursor = "", limit: Limit = 50) -> model.Page[model.JobRow]:
     """The jobs that fit a query. A search that takes long ends early, with fewer rows and a `next`."""
-    wanted = parse(q).wanted(await monitor.now(redis()), reader_zone())
-    rows = list[monitor.JobRow]()
+    wanted = parse(q).wanted(await model.now(redis()), reader_zone())
+    rows = list[model.JobRow]()
     for _ in range(MOST_STEPS):
-        page = await monitor.find(redis(), wanted, cursor=cursor, limit=limit - len(rows))
+        page = await model.find(redis(), wanted, cursor=cursor, limit=limit - len(rows))
         rows, cursor = rows + page.rows, page.next
         if not cursor or len(rows) == limit:
             break
-    return monitor.Page(rows, cursor, page.looked_back_to, page.sorted_of)
+    return model.Page(rows, cursor, page.looked_back_to, page.sorted_of)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class JobCount:
 @read("/job-count")
 async def job_count(q: Query = "") -> JobCount:
     """How many jobs fit a query: up to 10,000, and as many as a second is enough to count."""
-    wanted = parse(q).wanted(await monitor.now(redis()), reader_zone())
+    wanted = parse(q).wanted(await model.now(redis()), reader_zone())
     return JobCount(*await count(redis(), wanted, patience_s=COUNT_S))
 
 
@@ -57,9 +56,9 @@ async def job(id: str) -> job_detail.JobDetail:
 
 
 @read("/jobs/{id}/why")
-async def job_why(id: str) -> Rows[monitor.Reason]:
+async def job_why(id: str) -> Rows[model.Reason]:
     """Why it has not started: every reason that holds it back now."""
-    reasons = await monitor.why(redis(), id)
+    reasons = await model.why(redis(), id)
     return Rows(not_found() if reasons[0].code == "unknown" else reasons)
 
 

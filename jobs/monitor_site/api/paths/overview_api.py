@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from .... import monitor
-from ... import summary
+from ... import model, summary
 from ...options import redis
 from ...ranges import RANGES, Interval, history
 from ..answers import Rows
@@ -56,14 +55,14 @@ async def minutes(within: Within = "1h", task: Task = "") -> Rows[Interval]:
 @read("/audit")
 async def audit(
     target: Target = "", who: Who = "", cursor: Cursor = "", limit: Limit = 100
-) -> monitor.Page[monitor.AuditEntry]:
+) -> model.Page[model.AuditEntry]:
     """Who did what, the newest first: the last 10,000 actions. A page of some is of the next 1,000 that there are."""
-    return await monitor.audit(redis(), cursor, limit, target=target, who=who)
+    return await model.audit(redis(), cursor, limit, target=target, who=who)
 
 
 @read("/broker")
 async def broker() -> BrokerFigures:
     """What Redis reports about itself, and what an operator should change."""
-    found = await monitor.broker(redis())
+    found = await model.broker(redis())
     facts = {name: found.info.get(key) for name, key in INFO.items()}
     return BrokerFigures(found.name, found.version, found.persistence, found.keys, found.warnings, **facts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from .... import monitor
-from ... import bulk_plan
+from ... import bulk_plan, model
 from ...acting import Action
 from ...actions import of_many
 from ...options import redis
@@ -30,7 +29,7 @@ class PlanDetail:
     """A plan, and how far its run is: `done` and `skipped` of the plan."""
 
     plan: bulk_plan.Plan
-    run: monitor.JobRow | None  # The job that carries it out; None before the start.
+    run: model.JobRow | None  # The job that carries it out; None before the start.
 
 
 @write("/plans")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from quart import abort
 
-from .... import monitor
+from ... import model
 from ...acting import Action
 from ...actions import of_queues
 from ...options import redis
@@ -21,10 +21,10 @@ Scheduled = Annotated[bool, Given("Revoke jobs with a later time, retries, workf
 
 
 @read("/queues")
-async def queues() -> Rows[monitor.QueueInfo]:
+async def queues() -> Rows[model.QueueInfo]:
     """Every queue that a worker serves, or that holds something or is paused. Of many unserved ones the fullest; the
     last row, without a name, sums up the others."""
-    return Rows(await monitor.queues(redis()))
+    return Rows(await model.queues(redis()))
 
 
 @write("/queues/{name}/pause")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .... import monitor
+from ... import model
 from ...acting import Action
 from ...actions import of_schedules
 from ...options import given, redis
@@ -18,16 +18,16 @@ from ..endpoints import read, write
 class ScheduleDetail:
     """A schedule, and how its last run went."""
 
-    schedule: monitor.ScheduleInfo
+    schedule: model.ScheduleInfo
     in_words: str  # When it is due: `weekdays at 09:00 (Europe/Berlin)`.
-    last: monitor.JobRow | None  # The job of its last run, if that is still known.
+    last: model.JobRow | None  # The job of its last run, if that is still known.
 
 
 @read("/schedules")
 async def schedules() -> Rows[ScheduleDetail]:
     """Every schedule that a worker has ever declared, by name."""
-    found = await monitor.schedules(redis())
-    last = await monitor.rows_of(redis(), [one.last_id for one in found if one.last_id])
+    found = await model.schedules(redis())
+    last = await model.rows_of(redis(), [one.last_id for one in found if one.last_id])
     jobs = {row.id: row for row in last}
     return Rows([ScheduleDetail(one, in_words(one.when), jobs.get(one.last_id)) for one in found])
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from quart import abort
 
-from .... import monitor
-from ... import job_stacks
+from ... import job_stacks, model
 from ...acting import Action
 from ...actions import of_workers
 from ...options import redis
@@ -24,22 +23,22 @@ BLOCKED = Message("blocked", "The event loop of the worker is blocked: its log s
 class WorkerDetail:
     """A worker and the jobs that it runs."""
 
-    worker: monitor.WorkerInfo | None  # None: it is gone, and what it ran waits to be taken over.
-    rows: list[monitor.JobRow]  # The first MAX_LISTED_JOBS of its jobs, the longest running first.
+    worker: model.WorkerInfo | None  # None: it is gone, and what it ran waits to be taken over.
+    rows: list[model.JobRow]  # The first MAX_LISTED_JOBS of its jobs, the longest running first.
     held: int  # How many jobs it runs.
 
 
 @read("/workers")
-async def workers() -> Rows[monitor.WorkerInfo]:
+async def workers() -> Rows[model.WorkerInfo]:
     """The workers that are online."""
-    return Rows(await monitor.workers(redis()))
+    return Rows(await model.workers(redis()))
 
 
 @read("/workers/{name}")
 async def worker(name: str) -> WorkerDetail:
     """One worker, and what it runs."""
-    online = {info.name: info for info in await monitor.workers(redis())}
-    rows = await monitor.running(redis(), name)
+    online = {info.name: info for info in await model.workers(redis())}
+    rows = await model.running(redis(), name)
     if name not in online and not rows:
         not_found()
     return WorkerDetail(online.get(name), rows[:MAX_LISTED_JOBS], len(rows))

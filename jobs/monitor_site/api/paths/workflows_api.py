@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from .... import monitor
+from ... import model
 from ...options import redis
 from ...request_args import not_found
 from ...spent_time import Part
@@ -60,7 +60,7 @@ class Members:
 @read("/workflows")
 async def workflows(
     text: Text = "", state: State = "", longest: Longest = False, cursor: Cursor = "", limit: Limit = 50
-) -> monitor.Page[WorkflowRow]:
+) -> model.Page[WorkflowRow]:
     """The workflows that fit, those called last first."""
     return await listed(redis(), cursor, limit, state=state, text=text, longest=longest)
 

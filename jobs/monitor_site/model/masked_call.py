@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from .. import encoding
-from ..client.connection import JobsRedis
-from ..store.stored_values import chunked
-from ..store.stored_values import text as stored_text
-from ..tasks.call_options import stored_headers
-from ..tasks.declarations import KnownTasks, known_tasks, secrets_by
-from ..tasks.masking import MOST, REST, Mark, call_text, masked, without_secrets
-from ..values.short_text import text
-from ..workflows import members
-from ..workflows.stored_tree import along
+from ... import encoding
+from ...client.connection import JobsRedis
+from ...store.stored_values import chunked
+from ...store.stored_values import text as stored_text
+from ...tasks.call_options import stored_headers
+from ...tasks.declarations import KnownTasks, known_tasks, secrets_by
+from ...tasks.masking import MOST, REST, Mark, call_text, masked, without_secrets
+from ...values.short_text import text
+from ...workflows import members
+from ...workflows.stored_tree import along
 
 LINE_CHARS = 120
 MAX_CALL_BYTES = 4 * 1024 * 1024
@@ -55,7 +55,7 @@ def masked_call_of(connection: JobsRedis, known: KnownTasks, stored: bytes, most
     try:
         call, whole = connection.loads(stored), True
     except Exception:
-        if name := import_module("..contrib.unread_pickles", __package__).function_in(stored):
+        if name := import_module("...contrib.unread_pickles", __package__).function_in(stored):
             return MaskedCall(name, [REST])  # nothing is unpickled
         # cut off, nested deeper than what is read, or not written by us
         call, whole = encoding.loads_cut(stored), False

@@ -5,18 +5,18 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..client.connection import JobsRedis
-from ..client.result import Result, revoke_all
-from ..client.submit import call_of
-from ..errors import NotRetried, ResultUnknown
-from ..store.call import LARGE_LIMIT, Call
-from ..store.store import TAKEN, now
-from ..store.stored_values import chunked
-from ..tasks.call_options import inherited, stored_headers
-from ..tasks.rate_limit import stored_rate
-from ..values import checks
-from ..values.calls import awaited
-from ..workflows.canvas import Signature
+from ...client.connection import JobsRedis
+from ...client.result import Result, revoke_all
+from ...client.submit import call_of
+from ...errors import NotRetried, ResultUnknown
+from ...store.call import LARGE_LIMIT, Call
+from ...store.store import TAKEN, now
+from ...store.stored_values import chunked
+from ...tasks.call_options import inherited, stored_headers
+from ...tasks.rate_limit import stored_rate
+from ...values import checks
+from ...values.calls import awaited
+from ...workflows.canvas import Signature
 from .queue_list import Purge, is_plain, waiting
 from .search import row_of
 

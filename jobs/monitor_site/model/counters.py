@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from ..client.connection import JobsRedis
-from ..store.stored_values import text, whole
+from ...client.connection import JobsRedis
+from ...store.stored_values import text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
 Fields = Mapping[bytes, bytes]

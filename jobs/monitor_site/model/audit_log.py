@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from ..client.connection import JobsRedis
-from ..errors import QuarqError, WrongValue
-from ..store import keys
-from ..store.stored_values import moment_of, read_as, text
-from ..values.short_text import cut
+from ...client.connection import JobsRedis
+from ...errors import QuarqError, WrongValue
+from ...store import keys
+from ...store.stored_values import moment_of, read_as, text
+from ...values.short_text import cut
 from .search import Page
 
 MAX_WORD_CHARS = 500

@@ -11,12 +11,12 @@ from datetime import datetime
 from glob import escape
 from typing import Generic, TypeVar
 
-from ..client.connection import JobsRedis
-from ..client.result import Result
-from ..errors import WrongValue
-from ..store.store import now
-from ..store.stored_values import chunked, moment
-from ..tasks.declarations import known_tasks
+from ...client.connection import JobsRedis
+from ...client.result import Result
+from ...errors import WrongValue
+from ...store.store import now
+from ...store.stored_values import chunked, moment
+from ...tasks.declarations import known_tasks
 from .job_row import SHOWN, START, JobRow, Step, row_of_result, step_along
 from .search_indexes import SearchIndex, ids_running, indexes_for
 from .wanted import MEASURES, STATES, Needle, Wanted

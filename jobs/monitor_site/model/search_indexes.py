@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..client.connection import JobsRedis
-from ..client.submit import WORKFLOW_TASKS
-from ..store import keys
-from ..store.stored_values import text
+from ...client.connection import JobsRedis
+from ...client.submit import WORKFLOW_TASKS
+from ...store import keys
+from ...store.stored_values import text
 from .wanted import Wanted, has_name, whole_names
 
 

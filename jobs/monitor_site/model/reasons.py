@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..client.connection import JobsRedis
-from ..client.job_info import read_info
-from ..client.result import Result
-from ..store import keys
-from ..store.notifications import TERMINAL
-from ..store.store import now
-from ..store.stored_values import moment, moment_of, text
-from ..values.short_text import count, time_text
-from ..workflows import members
-from ..workflows.stored_tree import Tree, kind_of, read
+from ...client.connection import JobsRedis
+from ...client.job_info import read_info
+from ...client.result import Result
+from ...store import keys
+from ...store.notifications import TERMINAL
+from ...store.store import now
+from ...store.stored_values import moment, moment_of, text
+from ...values.short_text import count, time_text
+from ...workflows import members
+from ...workflows.stored_tree import Tree, kind_of, read
 from .audit_log import pauses
 from .job_row import JobRow
 from .search import row_of

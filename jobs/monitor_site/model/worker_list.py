@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..client.connection import JobsRedis
-from ..store.keys import WORKER_SILENT_MS
-from ..store.notifications import TERMINAL
-from ..store.store import now, now_ms
-from ..store.stored_values import read_as, text, texts, whole
+from ...client.connection import JobsRedis
+from ...store.keys import WORKER_SILENT_MS
+from ...store.notifications import TERMINAL
+from ...store.store import now, now_ms
+from ...store.stored_values import read_as, text, texts, whole
 from .job_row import JobRow
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..client.connection import JobsRedis
+from ...client.connection import JobsRedis
 
 
 @dataclass(frozen=True)

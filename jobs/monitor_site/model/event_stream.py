@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 
-from ..client.connection import JobsRedis
+from ...client.connection import JobsRedis
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ async def events(connection: JobsRedis) -> AsyncGenerator[Event, None]:
     Workers that are online already come at once. While Redis is away it waits, and misses what happens; a listener
     that is too slow misses events, too. QueueUnavailable where Redis does not let this user listen.
     """
-    listening = import_module("..contrib.event_listening", __package__)
+    listening = import_module("...contrib.event_listening", __package__)
     async with aclosing(listening.heard_on(connection)) as heard:
         async for event in heard:
             yield event

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..client.connection import JobsRedis
-from ..client.job_info import JobRecord, attempts_of, read_record
-from ..store.stored_values import moment, whole_ms
-from ..store.stored_values import text as text_of
-from ..tasks.declarations import KnownTask, KnownTasks
-from ..values.exceptions import error_line, spelled
-from ..values.short_text import cut, text
+from ...client.connection import JobsRedis
+from ...client.job_info import JobRecord, attempts_of, read_record
+from ...store.stored_values import moment, whole_ms
+from ...store.stored_values import text as text_of
+from ...tasks.declarations import KnownTask, KnownTasks
+from ...values.exceptions import error_line, spelled
+from ...values.short_text import cut, text
 from .masked_call import MaskedCall, masked_call_of
 from .search_indexes import SearchIndex
 from .wanted import Wanted

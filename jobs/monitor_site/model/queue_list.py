@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from ..client.connection import JobsRedis
-from ..store.store import now, now_ms
-from ..store.stored_values import chunked, text
-from ..values.calls import awaited
+from ...client.connection import JobsRedis
+from ...store.store import now, now_ms
+from ...store.stored_values import chunked, text
+from ...values.calls import awaited
 from .job_row import START, JobRow, step_along
 from .search import rows_of
 from .search_indexes import SearchIndex, queue_names

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgpack
 
-from ..client.job_info import JobRecord, attempts_of
-from ..tasks.masking import Mark
-from ..values.short_text import said
-from ..values.short_text import text as shown
+from ...client.job_info import JobRecord, attempts_of
+from ...tasks.masking import Mark
+from ...values.short_text import said
+from ...values.short_text import text as shown
 from .masked_call import MaskedCall
 
 SEARCHED_CHARS = 10_000  # Characters of an exception's text, and of a value as it is shown, that are looked at.
