@@ -34,17 +34,23 @@ def script(name: Name, has_prefix: bool = False) -> Script:
     """`<name>.lua` with all that it needs before it, put together when it is first used: most processes use a few.
     *has_prefix*: for applications that have one.
 
-    A line `-- include: one, other` brings in one.lua and other.lua; `-- flags: allow-oom` becomes the script's shebang.
+    A line `-- include: one, other` brings in one.lua and other.lua, with what they include; `-- flags: allow-oom`
+    becomes the script's shebang.
     """
     own = _TEXTS[f"{name}.lua"]
     flags = re.search(r"^-- flags: (.+)$", own, re.MULTILINE)
     shebang = f"#!lua flags={flags[1]}\n" if flags else ""
-    included = re.sub(
-        r"^-- include: (.+)$", lambda line: "\n".join(_TEXTS[f"{name}.lua"] for name in line[1].split(", ")), own,
-        flags=re.MULTILINE,
-    )  # fmt: skip
-    text = (shebang + (whole if has_prefix else without_prefix)(included)).encode()
+    text = (shebang + (whole if has_prefix else without_prefix)(with_parts(own))).encode()
     return Script(text, hashlib.sha1(text).hexdigest().encode())
+
+
+def with_parts(lua: str) -> str:
+    """*lua* with what it includes."""
+
+    def parts(line: re.Match[str]) -> str:
+        return "\n".join(with_parts(_TEXTS[f"{name}.lua"]) for name in line[1].split(", "))
+
+    return re.sub(r"^-- include: (.+)$", parts, lua, flags=re.MULTILINE)
 
 
 def whole(lua: str) -> str:

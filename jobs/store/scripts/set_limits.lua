@@ -16,26 +16,15 @@ for what, value in pairs(override and { override = rate } or { rate = rate, hold
   end
 end
 limits_of_tasks = nil
-local after = limits_of(task)
-local most_before, most = before and before.holders, after and after.holders
+local after = limits_of(task) or { name = task }
+local most_before, most = before and before.holders, after.holders
 if not most or most ~= most_before then
   for _ = 1, most or CALLED_AT_ONCE do -- those that find no room wait again
-    if not call_next(task) then break end
+    if not call_next(after) then break end
   end
 end
 if not most then redis.call('DEL', HOLDERS .. task) end
-local function spacing(limits) return limits and limits.count and spacing_of(limits) or 0 end
 local more = not most and redis.call('EXISTS', BLOCKED .. task) or 0
-if spacing(before) == spacing(after) then return more end
-
-local place = now
-for _, id in ipairs(redis.call('ZRANGE', PLACES .. task, 0, -1)) do
-  local queue = redis.call('HGET', RECORD .. id, 'queue') or 'default'
-  redis.call('ZADD', PLACES .. task, place, id)
-  call_job(id, queue, math.ceil(place))
-  place = place + spacing(after)
-  wake(queue)
-end
-if spacing(after) == 0 then redis.call('DEL', PLACES .. task) end
-redis.call('HSET', RATE .. task, 'next', place, 'tat', now)
+local spacing = after.count and spacing_of(after) or 0
+if (before and before.count and spacing_of(before) or 0) ~= spacing then place_anew(after, spacing, now) end
 return more

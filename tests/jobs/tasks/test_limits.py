@@ -13,9 +13,8 @@ from jobs import connect, monitor
 from jobs.errors import SettingsMistake
 from jobs.store import scripts
 from jobs.tasks.rate_limit import stored_rate
-from tests.jobs.worker.conftest import ROOT
 
-LUA = ROOT / "jobs/store/scripts/limits.lua"
+LUA = scripts.with_parts("-- include: limits")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ async def test_the_script_that_keeps_limits_reads_what_is_stored(redis, redis_ur
     for written in (stored, f"{float(given):g} {window_ms}"):  # as released versions wrote it
         await redis.hset("jobs:limits", "limits.task|override", written)
         script = "local l = limits_of(ARGV[1]) return { tostring(l.count), l.window }"
-        text = scripts.whole(f"{LUA.read_text()}\n{script}")
+        text = scripts.whole(f"{LUA}\n{script}")
         count, window = await redis.eval(text, 1, "jobs:", "limits.task")
         assert float(count) == pytest.approx(float(given))
         assert window == int(window_ms)

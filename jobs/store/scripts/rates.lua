@@ -1,0 +1,71 @@
+-- A rate of n in a window is kept by spacing. Each waiting job reserves a start, SLOWER * window / n after the one before.
+-- Its score moves there, so it holds no slot and hides no other job. A start is allowed while it is not earlier than `tat`
+-- (when the next start is due if all keep their spacing) by more than TOLERANCE * window. SLOWER and TOLERANCE together
+-- make n + 1 starts in one window impossible, whatever the workers' delays.
+local SLOWER, TOLERANCE = 1.05, 0.04
+
+local function spacing_of(bucket) return SLOWER * bucket.window / bucket.count end
+
+-- A job is due. True if the rate of this bucket lets it start now; otherwise it has moved to a place of its own there.
+local denied = {}
+local function keep_rate(id, key, bucket, now)
+  local rate, places = RATE .. bucket.name, PLACES .. bucket.name
+  local known = redis.call('HMGET', rate, 'tat', 'next')
+  local tat, next_place = tonumber(known[1] or 0) or 0, tonumber(known[2] or 0) or 0
+  if not (tat < LAST_MS and next_place < LAST_MS) then tat, next_place = 0, 0 end -- damaged: no job would ever start
+  local spacing, tolerance = spacing_of(bucket), TOLERANCE * bucket.window
+  local has_place = redis.call('ZSCORE', places, id)
+  local place = now
+  if not has_place and next_place > now then
+    place = next_place
+    redis.call('HSET', rate, 'next', place + spacing)
+  elseif now < tat - tolerance then -- late ones came together: each a spacing after the other
+    denied[bucket.name] = (denied[bucket.name] or 0) + 1
+    place = tat + (denied[bucket.name] - 1) * spacing
+    redis.call('HSET', rate, 'next', math.max(next_place, place + spacing))
+  end
+  if place > now then
+    redis.call('ZADD', places, place, id)
+    redis.call('ZADD', key, math.ceil(place), id)
+    return false
+  end
+  bucket.tat, bucket.next_place = tat, next_place
+  return true
+end
+
+-- A job that `keep_rate` lets start does.
+local function take_start(id, bucket, now)
+  redis.call('ZREM', PLACES .. bucket.name, id)
+  local next_tat = math.max(bucket.tat, now) + spacing_of(bucket)
+  redis.call('HSET', RATE .. bucket.name, 'tat', next_tat, 'next', math.max(bucket.next_place, next_tat))
+end
+
+-- A job leaves its place, if it has one: the last takes it.
+local function leave_place(id, bucket)
+  local places = PLACES .. bucket.name
+  local place = redis.call('ZSCORE', places, id)
+  if not place then return end
+  redis.call('ZREM', places, id)
+  local last = redis.call('ZRANGE', places, -1, -1, 'WITHSCORES')
+  if last[1] and tonumber(last[2]) > tonumber(place) then
+    redis.call('ZADD', places, place, last[1])
+    call_job(last[1], redis.call('HGET', RECORD .. last[1], 'queue'), place)
+    redis.call('HSET', RATE .. bucket.name, 'next', last[2])
+  else
+    redis.call('HSET', RATE .. bucket.name, 'next', place)
+  end
+end
+
+-- A rate has changed: each waiting job gets a new place.
+local function place_anew(bucket, spacing, now)
+  local places, place = PLACES .. bucket.name, now
+  for _, id in ipairs(redis.call('ZRANGE', places, 0, -1)) do
+    local queue = redis.call('HGET', RECORD .. id, 'queue') or 'default'
+    redis.call('ZADD', places, place, id)
+    call_job(id, queue, math.ceil(place))
+    place = place + spacing
+    wake(queue)
+  end
+  if spacing == 0 then redis.call('DEL', places) end
+  redis.call('HSET', RATE .. bucket.name, 'next', place, 'tat', now)
+end
