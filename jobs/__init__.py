@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from .client import blocking
     from .client.connection import JobsRedis, connect, open_connection
     from .client.decorator import Task, send_task, signature, task
+    from .client.events import wait_for_event
+    from .client.fastest import first
     from .client.middleware import Middleware, OutgoingCall
-    from .client.result import AsyncResult, Result, first
+    from .client.result import AsyncResult, Result
     from .client.typed_workflows import Signature, chain, chord, group
     from .contrib.json_lines import JsonLines
 
     from .errors import (  # isort: skip
-        BadRedisURL, DoesNotFit, EncodingError, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried, QuarqError,
-        QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded, TaskRevoked,
-        TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost, WrongValue,
+        BadRedisURL, DoesNotFit, EncodingError, EventRefused, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried,
+        QuarqError, QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded,
+        StepChanged, StepsFull, TaskRevoked, TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost,
+        WrongValue,
     )  # fmt: skip
     from .monitor_site.application import monitor_app as monitor_app
     from .monitor_site.viewer import Viewer as Viewer
@@ -35,13 +38,14 @@ if TYPE_CHECKING:
     from .worker.settings import worker_settings
 
 __all__ = [
-    "AsyncResult", "BadRedisURL", "CurrentJob", "DoesNotFit", "EncodingError", "JobsRedis", "JsonLines",
+    "AsyncResult", "BadRedisURL", "CurrentJob", "DoesNotFit", "EncodingError", "EventRefused", "JobsRedis", "JsonLines",
     "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "OutgoingCall",
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
-    "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "Task", "TaskRevoked", "TimeLimitExceeded",
+    "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "StepChanged", "StepsFull",
+    "Task", "TaskRevoked", "TimeLimitExceeded",
     "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
     "chord", "connect", "crontab", "current_job", "declare_type", "every", "first", "group", "open_connection",
-    "send_task", "signature", "task", "worker_settings",
+    "send_task", "signature", "task", "wait_for_event", "worker_settings",
 ]  # fmt: skip
 
 _HOMES = {
@@ -49,7 +53,9 @@ _HOMES = {
     "client.connection": ("JobsRedis", "connect", "open_connection"),
     "client.decorator": ("Task", "send_task", "signature", "task"),
     "client.middleware": ("Middleware", "OutgoingCall"),
-    "client.result": ("AsyncResult", "Result", "first"),
+    "client.events": ("wait_for_event",),
+    "client.fastest": ("first",),
+    "client.result": ("AsyncResult", "Result"),
     "client.typed_workflows": ("Signature", "chain", "chord", "group"),
     "contrib.json_lines": ("JsonLines",),
     "monitor_site.application": ("monitor_app",),  # not in __all__: it needs the extra `monitor`

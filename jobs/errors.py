@@ -105,6 +105,18 @@ class MaxRetriesExceeded(QuarqError):
     """The task asked for one retry more than `max_retries` allows."""
 
 
+class StepChanged(DoesNotFit):
+    """A step that is recorded was another one: the code has changed since, or calls it in another order."""
+
+
+class StepsFull(QuarqError):
+    """A job has as many steps, or as many bytes of them, as it may have."""
+
+
+class EventRefused(QuarqError):
+    """No event reaches this job: it has ended, or nobody has seen it."""
+
+
 class TimeLimitExceeded(QuarqError, TimeoutError):
     """The task ran past its `time_limit`, in seconds."""
 

@@ -11,7 +11,7 @@ from ..store import default
 from ..tasks import blocking_calls
 from ..tasks.blocking_calls import BlockingResult
 from ..values.calls import explained
-from . import decorator, result
+from . import decorator, fastest
 from .connection import ConnectionKeywords, JobsRedis
 
 R = TypeVar("R")
@@ -47,4 +47,4 @@ def send_task(
 def first(results: Iterable[BlockingResult[R]], timeout: float | timedelta | None = None, terminate: bool = False) -> R:
     """As `jobs.first`."""
     several = [getattr(one, "_target", one) for one in results]
-    return blocking_calls.wait_for("", "first", result.first, several, timeout, terminate)  # type: ignore[no-any-return]
+    return blocking_calls.wait_for("", "first", fastest.first, several, timeout, terminate)  # type: ignore[no-any-return]

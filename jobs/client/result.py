@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar, overload
+from importlib import import_module
+from typing import Any, Generic, Literal, overload
 from uuid import UUID
 
 from .. import encoding
@@ -19,7 +20,7 @@ from ..store.stored_values import chunked, text
 from ..tasks.blocking_calls import BlockingResult
 from ..tasks.current import without_slot
 from ..values import checks
-from ..values.calls import Explains, all_awaited, awaited
+from ..values.calls import Explains, all_awaited
 from ..values.library_name import COMMAND
 from ..workflows import members
 from ..workflows.canvas import Node
@@ -29,7 +30,6 @@ from .progress import heard
 from .typed_workflows import R_co
 
 _seconds = checks.or_none(checks.seconds)
-R = TypeVar("R")
 
 
 @all_awaited
@@ -77,7 +77,7 @@ class Result(Explains, Generic[R_co]):
         nothing for the job. Inside a job, its slot is free while it waits.
         """
         checks.flag("propagate", propagate)
-        async with _at_most(_seconds("timeout", timeout), f"job {self.id} has not ended", self.id):
+        async with at_most(_seconds("timeout", timeout), f"job {self.id} has not ended", self.id):
             job = await without_slot(self._connection.notifications.wait_until_ended(self.id))
         success, value = self._decode(job)
         if success:
@@ -133,13 +133,21 @@ class Result(Explains, Generic[R_co]):
         return [Result(job_id, self._connection) for job_id in ids]
 
     async def retry_failed(self) -> bool:
-        """Begin a failed workflow again from what failed in it, keeping the rest. False if it has not failed."""
+        """Begin a failed workflow, or a job with steps, again from what failed in it, keeping the rest. False if it has
+        not failed, or is another job.
+        """
         tree = await members.tree_of(self._connection, self.id)
         if tree is None:
-            return False
+            return bool(await _durable_events().run_again(self._connection, self.id))
         again = await members.to_do_again(self._connection, self.id, tree)
         prefix = members.prefix_of(self.id, tree)
-        return bool(await self._connection.run_script("resume", self.id, prefix, *again))
+        return bool(await self._connection.run_script("resume", self.id, prefix, b"\x90", *again))
+
+    async def send_event(self, name: str, value: Any = None) -> None:
+        """Give the event *name* to this job, or to the member of this workflow, whose `wait_for_event(name)` returns
+        *value*. It need not wait yet. EventRefused: it has ended, or is not known.
+        """
+        await _durable_events().send_event(self._connection, self.id, name, value)
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""
@@ -226,6 +234,10 @@ class Result(Explains, Generic[R_co]):
 AsyncResult = Result
 
 
+def _durable_events() -> Any:
+    return import_module("..contrib.durable.events", __package__)
+
+
 async def revoke_all(
     connection: Store, ids: Sequence[str], terminate: bool = False, only_waiting: bool = False
 ) -> list[str]:
@@ -243,7 +255,7 @@ async def revoke_all(
 
 
 @contextlib.asynccontextmanager
-async def _at_most(limit_s: float | None, late: str, job_id: str) -> AsyncIterator[None]:
+async def at_most(limit_s: float | None, late: str, job_id: str) -> AsyncIterator[None]:
     """TimeoutError when time is up: it says what is *late*, and how to find out why."""
     try:
         async with asyncio.timeout(limit_s) as timer:
@@ -252,38 +264,3 @@ async def _at_most(limit_s: float | None, late: str, job_id: str) -> AsyncIterat
         if not timer.expired():
             raise
         raise TimeoutError(f"{late} after {limit_s:g} s; `{COMMAND} why {job_id}` says why") from None
-
-
-@awaited
-async def first(
-    results: Iterable[Result[R]],
-    timeout: float | timedelta | None = None,  # noqa: ASYNC109
-    terminate: bool = False,
-) -> R:
-    """What the first of these jobs to succeed returned; the others are then revoked, with *terminate* running ones too.
-
-    A job that fails is passed over; if all do, the first of their errors in the order given is raised. TimeoutError
-    when time is up, which changes nothing for the jobs. Inside a job, its slot is free while it waits.
-    """
-    limit_s, several = _seconds("timeout", timeout), list(results)
-    checks.flag("terminate", terminate)
-    for result in several:
-        if not isinstance(result, Result):
-            raise TypeError(f"first(): {checks.shown(result)} is no Result")
-    if not several:
-        raise ValueError("first of no results: it takes at least one")
-    waits = [asyncio.ensure_future(result.get()) for result in several]
-    shown = ", ".join(result.id for result in several[:3]) + (", …" if len(several) > 3 else "")
-    try:
-        async with _at_most(limit_s, f"none of the jobs {shown} has succeeded", several[0].id):
-            pending, winner = set(waits), None
-            while pending and winner is None:
-                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                winner = next((wait for wait in waits if wait.done() and wait.exception() is None), None)
-            others = [result for result, wait in zip(several, waits, strict=True) if not wait.done()]
-            await asyncio.gather(*(while_away(partial(result.revoke, terminate)) for result in others))
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-    return (winner or waits[0]).result()

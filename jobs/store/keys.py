@@ -19,6 +19,7 @@ WORKER_FORGOTTEN_MS = 3_600_000
 WORKER_SILENT_MS = 15_000  # A worker that was not seen for this long does not count as one that serves its queues.
 SCHEDULE_GONE_MS = 180_000  # So long after a worker last said that it has a schedule, none has it any more.
 LAST_MS = 253_402_300_799_000  # The last second of the year 9999. All moments from 1970 to it are whole numbers of ms.
+MOST_STEPS, STEPS_BYTES = 10_000, 64 * 1024 * 1024  # Of one job.
 CALL_WORDS = 5  # Of each call that is stored: see read_call in storing.lua.
 RESULT_EXPIRES_MS = 86_400_000  # One day, as Celery's `result_expires`.
 
@@ -73,6 +74,8 @@ class Keys:
     BLOCKED = "jobs:blocked:"           # <task>   zset id -> due       with the waiting jobs
     TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
     JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
+    STEPS = "jobs:steps:"               # <id>     hash: its steps      with its result
+    AWAITING = "jobs:awaiting"          #          zset id -> since     with the jobs that wait for events
     WORKFLOWS = "jobs:workflows"        #          zset id -> called    -  with their records, forgotten a few at a time
     LEASES = "jobs:leases:"             # <queue>  zset id -> lease end with the running jobs
     ALIVE = "jobs:alive"                #          hash: last contact   -  two numbers
@@ -93,10 +96,10 @@ class Keys:
 
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-                 LEASES, ERRORS, VERSIONS),
+                 LEASES, ERRORS, VERSIONS, AWAITING),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
-        "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, ALIVE, SCHEDULE, BULK,
-                 ERROR, ERRORS_OF),
+        "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, STEPS, ALIVE, SCHEDULE,
+                 BULK, ERROR, ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
         "list": (WAKE,),
         "stream": (AUDIT,),

@@ -122,6 +122,8 @@ class Pipeline(client.Pipeline):
 class Store(ArqRedis):
     """arq's Redis, which stores calls and runs scripts. What callers do with it is in JobsRedis, above."""
 
+    steps: Callable[[Any], Any] | None = None  # What has the steps of a job, where that is not Redis.
+    replays = False  # Does a job run again from its top after each of its steps, as in tests?
     wins = False  # Is it used in place of every connection that is made while it is the default?
 
     def __init__(self, pool_or_conn: ConnectionPool | None = None, *, prefix: str = "", **options: Any) -> None:

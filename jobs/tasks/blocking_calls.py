@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from ..errors import NotAwaited
 from ..values.calls import Explains, all_explained, running
@@ -133,6 +133,19 @@ class BlockingJob(_Blocking):
             raise NotAwaited(f"{self._target.name}: a task with process=True cannot report its progress: leave it out")
         self._wait("update_state", meta=meta)
 
+    def step(self, name: str, function: Callable[..., R], /, *args: Any, **options: Any) -> R:
+        """As `await self.step(...)`; *function* runs in this thread, an `async def` on the loop."""
+        return self._target.durable.step_in_thread(name, function, *args, **options)  # type: ignore[no-any-return]
+
+    def run(self, call: "Sendable[R]", **options: Any) -> R:
+        return self._wait("run", call, **options)  # type: ignore[no-any-return]
+
+    def sleep(self, span: float | timedelta, **options: Any) -> None:
+        self._wait("sleep", span, **options)
+
+    def wait_for_event(self, name: str, timeout: float | timedelta | None = None, **default: Any) -> Any:
+        return self._wait("wait_for_event", name, timeout, **default)
+
 
 @all_explained
 class BlockingResult(_Blocking, Explains, Generic[R_co]):
@@ -161,6 +174,9 @@ class BlockingResult(_Blocking, Explains, Generic[R_co]):
 
     def revoke(self, terminate: bool = False) -> str:
         return self._wait("revoke", terminate)  # type: ignore[no-any-return]
+
+    def send_event(self, name: str, value: Any = None) -> None:
+        self._wait("send_event", name, value)
 
     def children(self) -> "list[BlockingResult[Any]]":
         return [BlockingResult(child) for child in self._wait("children")]
@@ -204,6 +220,13 @@ class BlockingCalls(_Blocking, Generic[R_co]):
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> BlockingResult[R_co]:
         return BlockingResult(self._wait("apply_async", args, kwargs, **options))
+
+
+class Sendable(Protocol[R_co]):
+    """A signature, group, chain or chord, by what it returns."""
+
+    @property
+    def blocking(self) -> BlockingCalls[R_co]: ...
 
 
 class BlockingTask(_Blocking, Generic[P, R]):

@@ -3,19 +3,20 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib import import_module
 from types import EllipsisType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, overload
 
 from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
 from ..store.stored_values import moment
 from ..values import checks
 from ..values.calls import Explains, all_awaited, explained, running
-from .blocking_calls import BlockingJob
+from .blocking_calls import BlockingJob, Sendable
 from .registry import RegisteredTask
 
 R = TypeVar("R")
@@ -58,6 +59,8 @@ class CurrentJob(Explains):
     """The thread that runs a plain function: it cannot be stopped, and outlives a cancelled job."""
     stopped = False
     """Was it cancelled while its thread ran? Each call of the thread then raises."""
+    suspended = False
+    """Does it wait, without a run? Whatever its code does from then on is dropped."""
     reported: BaseException | None = None
     """An error that its own process has sent to Sentry."""
 
@@ -98,6 +101,43 @@ class CurrentJob(Explains):
     def blocking(self) -> BlockingJob:
         """`self.blocking.update_state(meta=...)` in a plain `def` task."""
         return BlockingJob(self)
+
+    @property
+    def durable(self) -> Any:
+        """What the five methods below do here: in a job on a worker they are recorded."""
+        return import_module("..contrib.durable.direct", __package__).DirectCalls(self)
+
+    @property
+    def step_key(self) -> str:
+        """Inside a step: `<id>:<name>`, the same in every run. An idempotency key for the other side."""
+        return self.durable.step_key  # type: ignore[no-any-return]
+
+    @overload
+    async def step(self, name: str, function: Callable[..., Awaitable[R]], /, *args: Any, **options: Any) -> R: ...
+    @overload
+    async def step(self, name: str, function: Callable[..., R], /, *args: Any, **options: Any) -> R: ...
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        """Call *function* and record what it returns or raises: each later run of this job gets that at once.
+
+        Options: `key=` tells steps of one name apart, as in a loop; `retries=0`, `retry_delay=1` and `timeout=`, of
+        each try; `aliases=`, names that it had before; `on_change="keep"`. Others are the function's own. See
+        docs/durable.md.
+        """
+        return await self.durable.step(name, function, *args, **options)
+
+    async def run(self, call: Sendable[R], *, name: str = "", key: Any = None, **options: Any) -> R:
+        """Call a task or a workflow as a job of its own, and return what that returns. A later run finds it again."""
+        return await self.durable.run(call, name=name, key=key, **options)  # type: ignore[no-any-return]
+
+    async def sleep(self, span: float | timedelta, *, name: str = "sleep", key: Any = None) -> None:
+        """Wait without a slot, a worker or memory."""
+        await self.durable.sleep(span, name=name, key=key)
+
+    async def wait_for_event(self, name: str, timeout: float | timedelta | None = None, **default: Any) -> Any:  # noqa: ASYNC109
+        """Wait in the same way for `Result(id).send_event(name, value)`; returns its value. After *timeout* seconds
+        TimeoutError, or `default=`, if that is given.
+        """
+        return await self.durable.wait_for_event(name, timeout, **default)
 
     def stop_calls(self) -> None:
         """Raise in its thread, where that waits or calls from now on."""

@@ -121,7 +121,9 @@ def _claimed(row: list[Any], token: str, now: float, received: int) -> ClaimedJo
     job = ClaimedJob(*ids, payload, token, now, attempts, whole_ms(due), whole_ms(enqueued), received)
     if rest:
         job.verdict = rest[0].decode()
-        job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member = map(whole_ms, rest[1:])
+        job.retries, job.crashes, job.lapsed, job.unknown_since, job.suspect, job.is_member, job.steps = map(
+            whole_ms, rest[1:]
+        )
     return job
 
 

@@ -20,7 +20,10 @@ from ..store.stored_values import text as stored_text
 from ..store.subscription import Subscription
 from ..values.short_text import text
 from .claim import Claimer, ClaimSize, Waker
-from .execution.claimed_job import FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, ClaimedJob, HeldJob, Outcome
+
+from .execution.claimed_job import (  # isort: skip
+    FAILURE, PARKED, PENDING, RETRY, REVOKED, SUCCESS, SUSPENDED, ClaimedJob, HeldJob, Outcome,
+)  # fmt: skip
 from .execution.outcome_encoding import OutcomeEncoder
 from .execution.runnables import call_hook
 from .execution.runner import Runner
@@ -192,7 +195,7 @@ class Engine:
         else:
             block.append(held)
         self.started += 1
-        self.tasks[held] = asyncio.create_task(self._run_one(held))
+        held.task = self.tasks[held] = asyncio.create_task(self._run_one(held))
 
     async def _run_one(self, held: HeldJob) -> None:
         """Run a job and hand its outcome to the recorder; its slot is free once its code has ended."""
@@ -206,7 +209,7 @@ class Engine:
         if self._stopping and in_process and isinstance(outcome.value, WorkerLost):
             outcome = Outcome(PENDING, why="its process was stopped with its worker")
         try:
-            if outcome.state == PENDING and held.thread is not None:
+            if outcome.state in (PENDING, SUSPENDED) and held.thread is not None:
                 await asyncio.wait([held.thread])  # else another worker would start it while the thread runs
             if held.stopped == "lost":
                 self._drop(held)
@@ -225,7 +228,7 @@ class Engine:
     def _settled(self, held: HeldJob, recorded: bool) -> None:
         self._drop(held)
         outcome = held.outcome if recorded else None
-        if outcome is not None and outcome.state not in (PENDING, PARKED) and not outcome.by_member:
+        if outcome is not None and outcome.state not in (PENDING, PARKED, SUSPENDED) and not outcome.by_member:
             if not held.job.verdict:
                 self._caution.settle()
             self.counts[FAILURE if outcome.state == REVOKED else outcome.state] += 1

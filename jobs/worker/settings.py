@@ -13,6 +13,7 @@ from arq.worker import func
 
 from ..client.connection import JobsRedis
 from ..client.decorator import Task
+from ..client.events import wait_for_event
 from ..errors import SettingsMistake
 from ..schedules.schedule import Schedule, crontab
 from ..store import keys
@@ -53,7 +54,7 @@ def worker_settings(
     key = keys.NO_PREFIX.queue_key(served[0])
     zone = given.get("timezone")
     schedules = [job.in_zone(zone) if zone and isinstance(job, crontab) else job for job in given["cron_jobs"]]
-    ours = as_functions((*given.pop("tasks"), workflow, map_items, starmap_items, bulk_run))
+    ours = as_functions((*given.pop("tasks"), workflow, map_items, starmap_items, bulk_run, wait_for_event))
     runs = [*ours, *given["functions"]]
     _refuse_namesakes(runs, schedules)
     connection = {name: given[name] for name in OF_THE_CONNECTION if name in given}

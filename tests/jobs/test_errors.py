@@ -14,6 +14,7 @@ from jobs import errors, monitor
 INTERNAL = {
     "jobs.workflows.members": {"Parked", "Revoked", "MemberFailed"},  # how an evaluation ends, inside a worker
     "jobs.values.shapes.shape": {"Misfit"},  # which becomes DoesNotFit, with the names of task and argument
+    "jobs.contrib.durable.log": {"ClaimLost"},  # the run is over, and its outcome is dropped
     "jobs.monitor_site.web.messages": {"Refused"},  # the page shows it
     "jobs.commands.frame": {"Unavailable"},  # click shows it, and makes exit code 69 of it
 }

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
@@ -65,7 +66,7 @@ def eager(
 class EagerRedis(JobsRedis):
     """Keeps in memory what the results of this process ask for; every other use of Redis is refused."""
 
-    wins = True
+    wins = replays = True
     notifications: Any = property(lambda self: self)
 
     def __init__(self, around: Around | None, middleware: Sequence[Middleware], ctx: Mapping[Any, Any] | None) -> None:
@@ -76,6 +77,8 @@ class EagerRedis(JobsRedis):
         self._around_runs = WorkerOptions(**options).around_runs
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
+        self._steps: dict[str, Any] = {}
+        self.steps = self._steps_of
         self._encoder = OutcomeEncoder(self)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
 
@@ -113,14 +116,30 @@ class EagerRedis(JobsRedis):
         task = registry.find(call.task)
         functions = {call.task: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
         runner = Runner(self, functions, Hooks(), self._ctx)
-        for retries in range(ENDLESS):
+        retries = 0
+        while retries < ENDLESS:
             held = self._held(call, retries)
-            outcome = await runner.run(held)
+            held.task = asyncio.create_task(runner.run(held))  # one of its own, which a suspension can cancel
+            outcome = await held.task
             if outcome.ends:
                 return await self._end(held, outcome)
-            if outcome.state != "RETRY":
+            if outcome.state == "SUSPENDED":
+                self._steps[call.id].go_on(outcome)
+            elif outcome.state == "RETRY":
+                retries += 1
+                if call.id in self._steps:
+                    self._steps[call.id].forget(*outcome.more)
+            else:
                 raise QuarqError(f"{call.task}: {outcome.why}")
         raise QuarqError(f"{call.task}: retried {ENDLESS} times and has not ended")
+
+    def _steps_of(self, held: HeldJob) -> Any:
+        """Made by the first durable call: imported with that."""
+        if held.job.id not in self._steps:
+            self._steps[held.job.id] = import_module(".eager_steps", __package__).EagerLog(
+                self, held.job.id, self._jobs
+            )
+        return self._steps[held.job.id]
 
     async def _workflow(self, call: Call) -> None:
         async def member(signature: Signature, path: Path) -> Any:
@@ -151,6 +170,7 @@ class EagerRedis(JobsRedis):
         job = ClaimedJob(call.id, call.queue, call.payload, attempts=retries + 1, retries=retries)
         job.due = job.enqueued = job.received = int(time.time() * 1000)
         job.started = time.monotonic()
+        job.steps = int(call.id in self._steps)
         return HeldJob(job, Slot(Slots(1)), self, self.threads, self._ctx)
 
     def _refuse(self, what: str) -> NoReturn:

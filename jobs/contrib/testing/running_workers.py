@@ -69,7 +69,7 @@ class Workers:
         made = settings or _serving_its_tasks(self._url, options)
         given = {name: value for name, value in {**vars(made), **options}.items() if name in OF_THE_CONNECTION}
         pool = JobsRedis(RedisURL.read(self._url).pool(**POOL_OPTIONS), prefix=self.prefix, **given)
-        pool.auto_close_connection_pool = pool.wins = True
+        pool.auto_close_connection_pool = pool.wins = pool.replays = True
         worker: Any = create_worker(made, **{**(options if settings else {}), **IN_TESTS, "redis_pool": pool})
         with default.connected(pool):
             self.running.append(worker)

@@ -6,7 +6,7 @@
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker,
 -- and of jobs that cannot be read, each with why; 1 if a key was of another type; when the jobs were received.
 --   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member:
---   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow
+--   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow, has it steps
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
 -- include: aborting, limits, alive, attempts
 local worker, token = ARGV[1], ARGV[2]
@@ -24,10 +24,11 @@ local function read(id)
   local record = { state = r[1], task = r[2], due = r[3], enqueued = r[4], expires = r[5], revoked = r[6], parent = r[7],
     tree = r[8], attempts = 0, retries = 0, crashes = 0 }
   if not r[1] then return record end
-  r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked', 'listener')
+  r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked', 'listener',
+    'steps', 'suspended')
   for i, name in ipairs({ 'attempts', 'retries', 'crashes' }) do record[name] = tonumber(r[i] or 0) or 0 end
   record.suspect, record.unknown, record.worker, record.received = r[4] == '1', r[5], r[6], r[7]
-  record.parked, record.listener = r[8], r[9]
+  record.parked, record.listener, record.steps, record.suspended = r[8], r[9], r[10], r[11]
   return record
 end
 
@@ -47,7 +48,7 @@ local function verdict(id, record, payload)
     return 'revoked'
   end
   if record.parent and is_revoked(record.parent) then return 'revoked' end
-  local begun = record.attempts > 0 or record.listener -- a workflow that was parked has no attempt used
+  local begun = record.attempts > 0 or record.listener or record.steps -- one that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
   if record.crashes >= POISON then return 'poison' end
   return ''
@@ -95,18 +96,19 @@ local function hand_over(id, queue, key, record, payload, why)
   if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
   if why == 'poison' then crashes = redis.call('HGET', RECORD .. id, 'deaths') or crashes + 1 end
   if suspect then suspects_left = suspects_left - 1 end
-  if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end
+  if record.parked or record.suspended then redis.call('HDEL', RECORD .. id, 'parked', 'suspended') end
+  if record.suspended then redis.call('ZREM', AWAITING, id) end
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
     'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
-  note_event(id, 'STARTED', record.task, queue, worker)
+  if not record.suspended then note_event(id, 'STARTED', record.task, queue, worker) end
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
   rows[#rows + 1] = row
   if why == '' and not record.state and not record.parent and record.retries == 0 then return end
   row[7], row[8], row[9], row[10] = why, record.retries, crashes, record.lapsed and 1 or 0
-  row[11], row[12], row[13] = record.unknown or '', suspect and 1 or 0, record.parent and 1 or 0
+  row[11], row[12], row[13], row[14] = record.unknown or '', suspect and 1 or 0, record.parent and 1 or 0, record.steps and 1 or 0
 end
 
 local function consider(id, queue, key, payload, may_be_held)
@@ -140,7 +142,7 @@ local function consider(id, queue, key, payload, may_be_held)
   end
   if started then note_lapse(id, record) end
   local why = verdict(id, record, payload)
-  if why == '' and not admit(id, key, record.task, record.due or now, now, takeover) then
+  if why == '' and not admit(id, key, record.task, record.due or now, now, takeover, record.suspended) then
     if started then -- its lapse is noted: from here on it waits like any other
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '')
       redis.call('ZREM', LEASES .. queue, id)

@@ -9,9 +9,9 @@ local by_task, unsuccessful, ended = {}, {}, {} -- the same of the indexes that 
 
 -- What every end needs of a record, by name.
 local function read_record(id)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'tree')
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'tree', 'steps')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
-    tree = r[8] }
+    tree = r[8], steps = r[9] }
 end
 
 -- And what others need than the success of a task.
@@ -60,10 +60,10 @@ local function end_job(id, state, result, ttl, now, record, run, listed_already)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PXAT', as_text(real_ms + ttl))
   end
-  if record.tree then -- what a later retry of its failed members needs
+  if record.tree or record.steps then -- what a later retry of what failed needs
     redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
-    redis.call('PEXPIRE', TREE .. id, math.max(ttl, 1))
-    redis.call('PEXPIRE', JOURNAL .. id, math.max(ttl, 1))
+    for _, key in ipairs({ record.tree and TREE or STEPS, JOURNAL }) do redis.call('PEXPIRE', key .. id, math.max(ttl, 1)) end
+    if record.steps then redis.call('ZREM', AWAITING, id) end
   end
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', as_text(now), 'until', as_text(now + ttl), 'run', run or '0')
   gather_end(id, state, now, record, listed_already)
@@ -82,15 +82,16 @@ end
 
 -- Send what was gathered: one message for each caller, one for each workflow: to the worker that evaluates it, and to its
 -- followers. A workflow that was parked is due again. What *listener* is to hear is added to *answers* instead.
-local function tell_waiters(listener, answers)
+local function tell_waiters(now, listener, answers)
   for channel, ids in pairs(replies) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, own in pairs(news) do
-    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect', 'attempts')
+    local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect', 'attempts', 'steps')
     local message = cmsgpack.pack({ workflow, unpack(own.paths) })
     redis.pcall('PUBLISH', ENDS .. workflow, message)
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
+      if record[7] then redis.call('HSET', RECORD .. workflow, 'due', now) end
       call_job(workflow, record[3], as_moment(tonumber(record[4]) or 0))
       wake(record[3] or 'default')
     elseif record[1] then

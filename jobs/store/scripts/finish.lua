@@ -4,11 +4,12 @@
 --   RETRY                       due again after `delay`; one retry used
 --   PENDING                     released, due after `delay`; no attempt used
 --   PARKED                      a workflow waits for its members: due again when one ends, at the latest after `delay`
+--   SUSPENDED                   a job with steps waits, see suspending.lua
 -- ARGV: worker, history kept, its listener, then for each a packed row, its result, and the words of the calls that follow (see
 --   `read_call`)
 --   row: id, token, state, result ttl ms, delay ms, run ms, log entry (of a failed attempt: it, task, type, place and message),
 --   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed because
---   a member did, which is counted and listed already), ms from due to its start or -1, number of calls that follow
+--   a member did, which is counted and listed already; of a RETRY of a job with steps what is forgotten), ms from due to its start or -1, number of calls that follow
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
@@ -51,11 +52,15 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
     gather_end(id, record.state, now, record) -- a script that met a key of another type had stopped half-way
     return 1
   end
-  if record.revoked and (state == 'RETRY' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
+  if record.revoked and (state == 'RETRY' or state == 'SUSPENDED' or record.tree and (state == 'SUCCESS' or state == 'FAILURE')) then return 2 end
   if entry ~= '' then note_attempt(id, record, entry) end
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
+    if type(extra) == 'table' then -- steps that failed, and the ends of children: they are done again
+      in_bulk('HDEL', STEPS .. id, extra[1])
+      in_bulk('HDEL', JOURNAL .. id, extra[2])
+    end
     local due = as_moment(now + delay)
     requeue(id, token, task, queue, state, due, { 'due', due, 'retries', (record.retries or 0) + 1 })
     note_event(id, state, record.task, queue, worker)
@@ -66,6 +71,8 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
     requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, 'unknown', extra })
   elseif state == 'PARKED' then
     park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
+  elseif state == 'SUSPENDED' then
+-- include: suspending
   else
     local by_member = state == 'FAILURE' and extra == 'by member'
     end_job(id, state, result, ttl, now, record, run, by_member)
@@ -105,6 +112,6 @@ settle_endings()
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)
 trim_history(history_kept)
-tell_waiters(listener, answers)
+tell_waiters(now, listener, answers)
 publish_events(now)
 return answers

@@ -3,4 +3,4 @@
 local id = ARGV[1]
 local state = redis.call('HGET', RECORD .. id, 'state')
 if not is_terminal(state) and redis.call('EXISTS', JOB .. id) == 1 then return 0 end
-return forget_record(id) + redis.call('UNLINK', RESULT .. id, TREE .. id, JOURNAL .. id) > 0 and 1 or 0
+return forget_record(id) + redis.call('UNLINK', RESULT .. id, TREE .. id, JOURNAL .. id, STEPS .. id) > 0 and 1 or 0

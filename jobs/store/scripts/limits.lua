@@ -45,8 +45,9 @@ local function keep_concurrency(id, key, task, bucket, due, now, takeover)
   return true
 end
 
--- May a due job of this task start now? Only if all of its buckets have room: it takes all its places, or none.
-local function admit(id, key, task, due, now, takeover)
+-- May a due job of this task start now? Only if all of its buckets have room: it takes all its places, or none. One that *goes_on*
+-- is no start for a rate.
+local function admit(id, key, task, due, now, takeover, goes_on)
   local own = limits_of(task)
   if not own then return true end
   local buckets = buckets_of(id, own)
@@ -54,10 +55,10 @@ local function admit(id, key, task, due, now, takeover)
     if bucket.holders and not keep_concurrency(id, key, task, bucket, due, now, takeover) then return false end
   end
   for _, bucket in ipairs(buckets) do
-    if bucket.count and not keep_rate(id, key, bucket, now) then return false end
+    if bucket.count and not goes_on and not keep_rate(id, key, bucket, now) then return false end
   end
   for _, bucket in ipairs(buckets) do
-    if bucket.count then take_start(id, bucket, now) end
+    if bucket.count and not goes_on then take_start(id, bucket, now) end
     if bucket.holders then redis.call('SADD', HOLDERS .. bucket.name, id) end
   end
   return true

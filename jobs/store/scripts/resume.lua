@@ -1,13 +1,13 @@
--- Begin a workflow that has failed or was revoked again, keeping what has succeeded: the journal forgets the ends given, and
--- the jobs they were of; a member that succeeded after its workflow had ended is kept as well, one that still runs goes on.
--- The workflow keeps its id, and is due now.
--- ARGV: workflow id, what the ids of its members begin with, then the path of each task that has not succeeded, as the journal says
--- Returns 1, or 0 if the workflow has not failed.
-local id, prefix = ARGV[1], ARGV[2]
+-- Begin a workflow, or a job with steps, that has failed or was revoked again, keeping what has succeeded: the journal forgets the
+-- ends given, and the jobs they were of; a member that succeeded after its workflow had ended is kept as well, one that still runs goes on.
+-- It keeps its id, and is due now.
+-- ARGV: id, what the ids of its members begin with, a packed list of steps to be forgotten, then the path of each task that has not succeeded, as the journal says
+-- Returns 1, or 0 if it has not failed.
+local id, prefix, steps = ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[3])
 local now = now_ms()
-local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued')
-if not record[4] or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
-if redis.call('EXISTS', TREE .. id) == 0 then return 0 end
+local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued', 'steps')
+if not (record[4] or record[6]) or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
+if record[4] and redis.call('EXISTS', TREE .. id) == 0 then return 0 end
 
 local function forget_or_keep(path)
   local member = prefix .. path
@@ -22,12 +22,12 @@ local function forget_or_keep(path)
   end
 end
 
-for i = 3, #ARGV do forget_or_keep(ARGV[i]) end
-redis.call('PERSIST', TREE .. id)
-redis.call('PERSIST', JOURNAL .. id)
+for i = 4, #ARGV do forget_or_keep(ARGV[i]) end
+in_bulk('HDEL', STEPS .. id, steps)
+for _, key in ipairs({ TREE, JOURNAL, STEPS }) do redis.call('PERSIST', key .. id) end
 redis.call('UNLINK', RESULT .. id)
 unlist(id)
-redis.call('HDEL', RECORD .. id, 'until', 'finished', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes', 'deaths',
+redis.call('HDEL', RECORD .. id, 'until', 'finished', 'retries', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes', 'deaths',
   'expires')
 redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'due', now)
 redis.call('SET', JOB .. id, record[2])

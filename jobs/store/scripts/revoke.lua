@@ -41,6 +41,6 @@ for i = 5, #ARGV, 2 do states[#states + 1] = revoke(ARGV[i], ARGV[i + 1]) end
 settle_endings()
 write_counters(now)
 trim_history(history_kept)
-tell_waiters()
+tell_waiters(now)
 publish_events(now)
 return states

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeVar
 
 from ...client.connection import JobsRedis
@@ -25,6 +27,7 @@ FAILURE = "FAILURE"
 REVOKED = "REVOKED"
 RETRY = "RETRY"
 PENDING = "PENDING"
+SUSPENDED = "SUSPENDED"  # A job with steps that waits: see contrib.durable.
 PARKED = "PARKED"  # A workflow that waits for its members and is parked: it is due again when one ends.
 UNKNOWN_AGAIN_S = 5  # How long a job with an unknown task is put back: a newer worker may know it.
 
@@ -49,6 +52,7 @@ class ClaimedJob:
     unknown_since: int = 0  # When a worker first did not know its task; 0 if none has looked.
     suspect: int = 0
     is_member: int = 0  # 1: it belongs to a workflow: its result goes into the journal there.
+    steps: int = 0  # 1: some are recorded.
 
     @property
     def wait_ms(self) -> int:
@@ -86,6 +90,7 @@ class Outcome:
     ignored: bool = False  # The result of a success is not stored.
     unknown_since: int = 0
     members_seen: int = 0  # Of a parked workflow: how many of its members had ended when it looked.
+    more: Any = ""  # Of a job with steps: what finish.lua has to know.
     by_member: bool = False  # A workflow failed because a member did: that is logged, counted and listed already.
 
     @property
@@ -123,7 +128,8 @@ class HeldJob:
     announced: bool = False  # Its first line is logged.
     refusal: Outcome | None = None  # Why it is not started, once it is announced.
     context: Context | None = None  # That of its run, where somebody reports failures: see `contrib.sentry`.
-    stopped: str = ""  # Why we cancelled it: shutdown, revoked, lost; '' if we did not.
+    task: "asyncio.Task[Any] | None" = None  # That of its run.
+    stopped: str = ""  # Why we cancelled it: shutdown, revoked, lost, suspended; '' if we did not.
 
     @property
     def ctx(self) -> dict[Any, Any]:
@@ -176,6 +182,10 @@ class JobOnWorker(CurrentJob):
             raise other_names().no_attribute(self, name)
         part = vars(self)[name] = _PARTS[name](self._held)
         return part
+
+    @cached_property
+    def durable(self) -> Any:
+        return import_module("...contrib.durable.calls", __package__).DurableCalls(self, self._held)
 
     @property
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

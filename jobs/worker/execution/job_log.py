@@ -21,7 +21,7 @@ from ...values.short_text import said, text
 from ...values.untrusted_text import PrintableRecords, printable
 
 from .claimed_job import (  # isort: skip
-    PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, UNKNOWN_AGAIN_S, CallData, ClaimedJob, Outcome,
+    PARKED, PENDING, RETRY, REVOKED, STARTED, SUCCESS, SUSPENDED, UNKNOWN_AGAIN_S, CallData, ClaimedJob, Outcome,
 )  # fmt: skip
 
 logger = logging.getLogger("arq.worker.jobs")
@@ -154,6 +154,8 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
         logger.info("%6.2fs ↻ %s retrying job in %0.2fs%s", run_s, ref, outcome.delay_s, why, extra=fields)
     elif outcome.state == PARKED:
         logger.info("%6.2fs ↻ %s waits for its members", run_s, ref, extra=fields)
+    elif outcome.state == SUSPENDED:
+        logger.info("%6.2fs ↻ %s %s", run_s, ref, outcome.why, extra=fields)
     elif outcome.state == REVOKED:
         logger.info("%6.2fs ⊘ %s aborted", run_s, ref, extra=fields)
     else:

@@ -19,7 +19,7 @@ from ...values.exceptions import traceback_text, whole_text
 from ...values.sendable import DEPTH, check, too_large
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
-from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, CallData, HeldJob, Outcome, request_of
+from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, SUSPENDED, CallData, HeldJob, Outcome, request_of
 from .job_log import reason_of
 from .runnables import decode_call
 
@@ -150,7 +150,7 @@ class OutcomeEncoder:
 
     def _log_entry(self, held: HeldJob, outcome: Outcome, run_ms: int) -> bytes | list[bytes | str]:
         """One entry of the job's log of attempts, of one that failed with its parts; a first success needs none."""
-        if outcome.state in (SUCCESS, PARKED):
+        if outcome.state in (SUCCESS, PARKED, SUSPENDED):
             return b""
         job, why, error = held.job, outcome.why, None
         if outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException) and why != "cancelled":
@@ -167,7 +167,7 @@ def _ttl_ms(outcome: Outcome) -> int:
     return keys.RESULT_EXPIRES_MS if outcome.keep_s is None else int(min(outcome.keep_s * 1000, FOREVER_MS))
 
 
-def _extra(outcome: Outcome) -> str | int:
+def _extra(outcome: Outcome) -> Any:
     if outcome.state == PARKED:
         return outcome.members_seen
-    return "by member" if outcome.by_member else outcome.unknown_since or ""
+    return "by member" if outcome.by_member else outcome.unknown_since or outcome.more

@@ -144,12 +144,14 @@ class TaskRunnable:
         try:
             value = await run(job)
         except Exception as error:
+            if job.suspended:
+                raise
             outcome = self.judge(error, job.request)
             hook = options.on_retry if outcome.state == RETRY else options.on_failure
             if hook is not None:
                 await call_hook(hook, job.name, job, error if outcome.value is None else outcome.value)
             raise
-        if options.on_success is not None:
+        if options.on_success is not None and not job.suspended:
             await call_hook(options.on_success, job.name, job, value)
         return value
 

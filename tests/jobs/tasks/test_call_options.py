@@ -199,6 +199,7 @@ RESULT = {
     "get": {"timeout": Kind([], [value for value in SECONDS.wrong if value is not None]), "propagate": FLAG},
     "revoke": {"terminate": FLAG},
     "reschedule": {"eta": MOMENT},
+    "send_event": {"name": Kind([], [*NAME.wrong, "a#2", "a[2]"]), "value": Kind([], [])},
     **{method: {} for method in (
         "state", "status", "ready", "successful", "failed", "children", "retry_failed", "info", "meta", "progress",
         "as_completed", "forget",

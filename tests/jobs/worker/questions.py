@@ -22,11 +22,23 @@ def questions(redis: JobsRedis, ended: Result, waiting: Result, flow: Result) ->
     yield "group.delay", group(tasks.multiply.s(1, 1), tasks.multiply.s(2, 2)).delay()
     yield "get with a timeout", ended.get(timeout=0.5)
     later = datetime(2099, 1, 1, tzinfo=UTC)
-    given = {"reschedule": {"eta": later}, "get": None, "progress": None, "as_completed": None, "status": None}
+    event = {"name": "approval"}
+    given = {
+        "reschedule": {"eta": later},
+        "send_event": event,
+        "get": None,
+        "progress": None,
+        "as_completed": None,
+        "status": None,
+    }
     for name, method in inspect.getmembers(Result, inspect.iscoroutinefunction):
         if not name.startswith("_") and given.get(name, {}) is not None:
             of = (
-                flow if name in ("children", "retry_failed") else waiting if name in ("reschedule", "revoke") else ended
+                flow
+                if name in ("children", "retry_failed")
+                else waiting
+                if name in ("reschedule", "revoke", "send_event")
+                else ended
             )
             yield f"Result.{name}", method(of, **given.get(name) or {})
     yield "enqueue_job", redis.enqueue_job("f")

@@ -1,0 +1,86 @@
+"""What comes to a job with steps from outside: events, and an operator's retry."""
+
+import os
+import time
+from typing import Any
+
+import msgpack
+
+from ... import encoding
+from ...client.events import wait_for_event
+from ...client.result import Result
+from ...errors import EventRefused
+from ...store.store import Store
+from ...store.stored_values import text
+from ...values.sendable import check, too_large
+from ...workflows import members
+from ...workflows.stored_tree import Tree
+from .entries import CALLED, EVENT, FAILED, TIMED_OUT, WAITS, check_name
+from .log import TOO_MANY
+
+
+async def send_event(
+    connection: Store, job_id: str, name: str, value: Any = None, by: str = "", note: str = ""
+) -> None:
+    """See Result.send_event. *by* and *note*: who sent it, and why, as people see it."""
+    check_name("name", name)
+    check(value)
+    about = {"at": int(time.time() * 1000), "by": by, "note": note, "id": os.urandom(8)}
+    entry = b"S" + encoding.pack({"s": True, "r": value, **about})
+    if len(entry) > connection.size_limit:
+        raise too_large("the event takes", len(entry), connection.size_limit)
+    for one in await _takers(connection, job_id, name):
+        answer = await connection.run_script("send_event", one, f"{EVENT}:{name}#", entry)
+        if answer > 0:
+            return
+        if answer == TOO_MANY:
+            raise EventRefused(f"job {job_id} has as many events and children as it may have")
+    state = await Result(job_id, connection).state()
+    raise EventRefused(f"the event {name!r} reaches no job {job_id!r}: it is {state}")
+
+
+async def _takers(connection: Store, job_id: str, name: str) -> list[str]:
+    """The job; of a workflow its members that wait for this event."""
+    tree = await members.tree_of(connection, job_id)
+    if tree is None:
+        return [job_id]
+    prefix, places = members.prefix_of(job_id, tree), await members.unended(connection, job_id, tree)
+    return [f"{prefix}{place}" for place in places if _waits_for(_at(tree, place), name)]
+
+
+def _at(tree: Tree, place: str) -> Tree:
+    for number in place.split(".") if place != "-" else ():
+        tree = dict(members.inside(tree, ""))[number]
+    return tree
+
+
+def _waits_for(node: Tree, name: str) -> bool:
+    named = (*node.get("args", ())[:1], node.get("kwargs", {}).get("name"))
+    return node["task"] == wait_for_event.name and name in named
+
+
+async def run_again(connection: Store, job_id: str) -> bool:
+    """Run a job with steps that has failed or was revoked again, under its id: what succeeded is kept. False if it has
+    no steps, or has not failed.
+    """
+    if not await connection.hexists(connection.key.RECORD + job_id, "steps"):  # type: ignore[misc]
+        return False
+    steps, journal = await read(connection, job_id)
+    ended_well = {place for place, entry in journal.items() if entry[:1] in (b"S", b"D")}
+    again = [
+        field
+        for field, entry in steps.items()
+        if entry[:1] == FAILED.encode() or (entry[:1] == CALLED.encode() and field not in ended_well)
+    ]
+    late = [place for place, entry in journal.items() if entry[:1] == TIMED_OUT]
+    fields = [*again, *(field for field in late if steps.get(field, b"")[:1] == WAITS.encode())]
+    prefix = f"{job_id}{members.GIVEN}"
+    places = {*late, *(field for field in again if steps[field][:1] == CALLED.encode())}
+    return bool(await connection.run_script("resume", job_id, prefix, msgpack.packb(fields), *sorted(places)))
+
+
+async def read(connection: Store, job_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The entries of a job's steps and of its journal."""
+    key = connection.key
+    steps, journal = [await connection.hgetall(begin + job_id) for begin in (key.STEPS, key.JOURNAL)]  # type: ignore[misc]
+    return {text(name): one for name, one in steps.items()}, {text(name): one for name, one in journal.items()}

@@ -1,0 +1,95 @@
+"""How a job comes to wait without a run: once nothing but waits is left of what it has asked for."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ...store.keys import LAST_MS
+from ...store.stored_values import moment_of
+from ...tasks.current import CurrentJob
+from ...values.short_text import time_text
+from ...worker.execution.claimed_job import PENDING, RETRY, SUSPENDED, HeldJob, Outcome
+from .entries import EVENT, RUN
+from .history import History, Name
+
+
+@dataclass(frozen=True)
+class Wait:
+    """`until`: in ms since 1970; 0 is without end."""
+
+    name: Name | None
+    until: int = 0
+
+
+class Suspension:
+    """Cancels the run of a job as a shutdown does. Not while a step, or something on its way to Redis, is under way."""
+
+    def __init__(self, job: CurrentJob, held: HeldJob, history: History) -> None:
+        self._job, self._held, self._history = job, held, history
+        self._waits = list[Wait]()
+        self._under_way = 0
+        self._is_over = self._is_lost = False
+
+    def begin(self) -> None:
+        """Something is under way. CancelledError: the run is over."""
+        self.check()
+        self._under_way += 1
+
+    def end(self) -> None:
+        self._under_way -= 1
+        self._look_soon()
+
+    def check(self) -> None:
+        if self._is_over:
+            raise asyncio.CancelledError("this run of the job is over: it waits, or another worker has it")
+
+    def note_lost(self) -> None:
+        """Another worker has the job, or it has ended: nothing more of this run is recorded."""
+        self._is_over = self._is_lost = True
+
+    async def wait(self, wait: Wait) -> NoReturn:
+        """Wait for the end of this run. The next one finds what it has waited for."""
+        self.check()
+        self._waits.append(wait)
+        self._look_soon()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if not self._is_over:  # its caller waits no longer, as in a timeout of its own
+                self._waits.remove(wait)
+        raise AssertionError
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """The outcome of this run: what its code came to is dropped once it was suspended."""
+        if self._is_lost:
+            return Outcome(PENDING, why="its claim was lost")
+        if self._is_over:
+            return self._outcome()
+        if outcome.state == RETRY:
+            outcome.more = self._history.failures()
+        return outcome
+
+    def _look_soon(self) -> None:
+        """Two turns later: calls that begin together, as in a gather, have begun by then."""
+        if self._waits:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._look)
+
+    def _look(self) -> None:
+        if self._under_way or not self._waits or self._is_over or self._held.stopped or self._held.task is None:
+            return
+        self._is_over = self._job.suspended = True
+        self._held.stopped = "suspended"
+        self._held.task.cancel()
+
+    def _outcome(self) -> Outcome:
+        until = min((wait.until for wait in self._waits if wait.until), default=LAST_MS)
+        names = [wait.name for wait in self._waits if wait.name]
+        events = sorted({name.name for name in names if name.kind == EVENT})
+        children = [name.shown for name in names if name.kind == RUN]
+        more = self._history.seen, until, json.dumps(events) if events else "", int(bool(children))
+        words = [f"waits for the event {name!r}" for name in events] + [f"waits for {name}" for name in children]
+        if until < LAST_MS:
+            words.append(f"{'at the latest ' if words else 'sleeps '}until {time_text(moment_of(until))}")
+        return Outcome(SUSPENDED, why=", ".join(words), more=more)

@@ -1,0 +1,59 @@
+"""The steps of a job in eager mode: in memory, and time passes as soon as nothing but time is waited for."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import QuarqError
+from ...store.call import Call
+from ...store.keys import LAST_MS, MOST_STEPS
+from ...store.notifications import JobState
+from ...worker.execution.claimed_job import Outcome
+from ...workflows.members import GIVEN
+from ..durable.log import TOO_MANY, refuse
+
+
+class EagerLog:
+    """What `contrib.durable.log` has in Redis."""
+
+    def __init__(self, redis: Any, job_id: str, jobs: dict[str, JobState]) -> None:
+        self._redis, self._id, self._jobs = redis, job_id, jobs
+        self.steps, self.journal = dict[str, bytes](), dict[str, bytes]()
+        self._passed_ms = 0
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000) + self._passed_ms
+
+    async def read(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        return dict(self.steps), dict(self.journal)
+
+    async def record(self, field: str, entry: bytes) -> None:
+        if field not in self.steps and len(self.steps) >= MOST_STEPS:
+            refuse(TOO_MANY, field)
+        self.steps[field] = entry
+
+    async def call(self, field: str, entry: bytes, call: Call) -> None:
+        """The child runs to its end."""
+        await self.record(field, entry)
+        await self._redis.enqueue([call])
+        ended = self._jobs[call.id]
+        self.journal[field] = ended.state[:1].encode() + ended.result
+
+    async def time_out(self, place: str, entry: bytes) -> bytes:
+        return self.journal.setdefault(place, entry)
+
+    def go_on(self, outcome: Outcome) -> None:
+        """It waits: let time pass. QuarqError: for an event alone, which nobody can send here."""
+        seen, until, _, has_children = outcome.more
+        if seen != len(self.journal) or has_children:
+            return
+        if until == LAST_MS:
+            raise QuarqError(f"the job {outcome.why}, and nothing comes in eager mode: test this with a worker")
+        self._passed_ms += max(until - self.now_ms(), 0)
+
+    def forget(self, fields: Iterable[str], places: Iterable[str]) -> None:
+        for field in fields:
+            self.steps.pop(field, None)
+        for place in places:
+            self.journal.pop(place, None)
+            self._jobs.pop(f"{self._id}{GIVEN}{place}", None)

@@ -1,0 +1,15 @@
+-- A job with steps waits: for a moment of its own, for children, for events. It holds nothing meanwhile. If its journal has an
+-- entry that it has not seen, it is due at once. Its `due` is when it is to go on; while it waits for a child that is now: a
+-- worker of an earlier release, which may end the child, makes it due then.
+    local seen, wake_at, awaits, has_children = unpack(extra)
+    local changes = { 'attempts', attempts - 1, 'suspended', awaits }
+    local at = as_moment(wake_at)
+    if redis.call('HLEN', JOURNAL .. id) ~= seen then
+      at = now
+    else
+      changes[5], changes[6] = 'parked', 1
+      if awaits ~= '' then redis.call('ZADD', AWAITING, now, id) end
+    end
+    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths', 'expires')
+    redis.call('HSET', RECORD .. id, 'due', has_children == 1 and now or at)
+    requeue(id, token, task, queue, 'PENDING', at, changes)
