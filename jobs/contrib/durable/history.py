@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import QuarqError, StepChanged, StepsFull
+from ...errors import QuarqError, StepChanged
 from ...store.keys import MOST_STEPS
 from .entries import EVENT, FAILED, TIMED_OUT, Entry, check_key, check_name, field_of
-from .log import Log
+from .log import TOO_MANY, Log, refuse
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class History:
         data = next((self.steps[field] for field in name.fields() if field in self.steps), None)
         if data is None:
             if len(self.steps) >= MOST_STEPS:
-                raise StepsFull(f"{name.shown}: a job has at most {MOST_STEPS:,} steps")
+                refuse(TOO_MANY, name.shown)
             return None
         entry = Entry.read(data)
         if entry.letter not in letters:

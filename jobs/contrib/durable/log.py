@@ -82,8 +82,7 @@ def refuse(answer: Any, field: str) -> None:
         raise ClaimLost
     if answer == TOO_MANY:
         raise StepsFull(
-            f"{field}: a job has at most {MOST_STEPS:,} steps. Have a job of its own do a part: "
-            "`await self.run(part.s(...))`"
+            f"{field}: a job has at most {MOST_STEPS:,} steps. Have a job of its own do a part: `self.run(part.s())`"
         )
     if answer == TOO_LARGE:
         raise StepsFull(

@@ -133,6 +133,34 @@ async def misspelt() -> None: ...
 async def wrong_value() -> None: ...
 
 
+async def fetch(number: int) -> str:
+    return str(number)
+
+
+def compute(number: int) -> int:
+    return number
+
+
+@task(name="typed.durable", bind=True)
+async def durable(self: CurrentJob, number: int) -> str:
+    assert_type(await self.step("fetch", fetch, number), str)
+    assert_type(await self.step("compute", compute, number, key=number, retries=2), int)
+    assert_type(await self.run(multiply.s(2, 3)), int)
+    assert_type(await self.run(group(multiply.s(i, i) for i in range(9)), name="all"), list[int])
+    assert_type(await self.run(multiply.s(2, 3) | plain.s()), str)
+    await self.sleep(5)
+    await self.sleep("5")  # E: arg-type
+    await self.run(multiply)  # E: arg-type
+    return await self.step("compute", compute, number)  # E: arg-type
+
+
+@task(name="typed.plain_durable", bind=True)
+def plain_durable(self: CurrentJob, number: int) -> int:
+    assert_type(self.blocking.step("compute", compute, number), int)
+    assert_type(self.blocking.run(plain.s("here")), str)
+    return number
+
+
 async def settings() -> None:
     worker_settings(redis_url="redis://", tasks=[multiply], cron_jobs=[crontab(multiply, args=(2, 3))], max_jobs=5)
     worker_settings(redis_url="redis://", max_job=5)  # E: call-arg
