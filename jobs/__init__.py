@@ -11,6 +11,7 @@ from .values import library_name
 library_name.refuse_two()
 
 if TYPE_CHECKING:
+    from . import schedules
     from .client import blocking
     from .client.connection import JobsRedis, connect, open_connection
     from .client.decorator import Task, send_task, signature, task
@@ -45,7 +46,7 @@ __all__ = [
     "Task", "TaskRevoked", "TimeLimitExceeded",
     "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
     "chord", "connect", "crontab", "current_job", "declare_type", "every", "first", "group", "open_connection",
-    "send_task", "signature", "task", "wait_for_event", "worker_settings",
+    "schedules", "send_task", "signature", "task", "wait_for_event", "worker_settings",
 ]  # fmt: skip
 
 _HOMES = {
@@ -60,6 +61,7 @@ _HOMES = {
     "contrib.json_lines": ("JsonLines",),
     "monitor_site.application": ("monitor_app",),  # not in __all__: it needs the extra `monitor`
     "monitor_site.viewer": ("Viewer",),
+    "schedules": ("schedules",),
     "schedules.schedule": ("crontab", "every"),
     "store.cancellation": ("cancel_until_ended",),
     "store.redis_url": ("RedisURL",),
@@ -77,7 +79,7 @@ if not TYPE_CHECKING:  # a checker would take every name for one that exists
         if name not in __all__ and name not in _HOME:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = import_module(f".{_HOME.get(name, 'errors')}", __name__)
-        value = home if name == "blocking" else getattr(home, name)
+        value = home if name in ("blocking", "schedules") else getattr(home, name)
         return globals().setdefault(name, value)
 
     def __dir__() -> list[str]:

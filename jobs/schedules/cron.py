@@ -46,6 +46,22 @@ def moments(**given: Field) -> Moments:
     return Moments(**found, wild=any(isinstance(field, str) and field.lstrip().startswith("*") for field in clock))
 
 
+def five(text: object) -> dict[str, Field]:
+    """The fields of one text, in cron's order: `0 8 * * 1-5`. SettingsMistake: they are not five, or cron and Celery
+    read them differently."""
+    fields = text.split() if isinstance(text, str) and len(text) <= LONGEST_TEXT else ()
+    if len(fields) != len(ORDER):
+        what = "minute, hour, day of month, month, day of week"
+        raise SettingsMistake(f"fields={checks.shown(text)}: give five fields with blanks between them: {what}")
+    found: dict[str, Field] = dict(zip(ORDER, fields, strict=True))
+    if not any(str(found[day]).startswith("*") for day in ("day_of_month", "day_of_week")):
+        raise SettingsMistake(
+            f"fields={checks.shown(text)}: cron runs on either of the two days, here both must match. Write "
+            "day_of_month= and day_of_week= for both, or two schedules for either"
+        )
+    return found
+
+
 def next_after(due: Moments, zone: tzinfo, moment: datetime) -> datetime:
     """The first due moment later than *moment*, in UTC.
 
@@ -153,6 +169,7 @@ def _mistake(name: str, given: object) -> SettingsMistake:
     return SettingsMistake(f"{name}: cannot read {checks.shown(given)}: its values are {values}; write one, {forms}")
 
 
+ORDER = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")  # In one text, as cron has it.
 _RANGE = re.compile(r"(?:\*|(\w+)-(\w+))(?:/(0*[1-9][0-9]{0,3}))?")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

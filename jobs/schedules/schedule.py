@@ -1,11 +1,12 @@
 """When tasks are due by themselves: `crontab()` and `every()`, as the cron jobs that arq's worker takes."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Self
+from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
 
 from arq.cron import CronJob
@@ -20,20 +21,28 @@ from . import cron
 from .cron import Field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_ARQ: dict[str, Any] = dict.fromkeys(field.name for field in fields(CronJob))
+_OF_ARQ |= {"name": "", "microsecond": 0, "run_at_startup": False, "unique": True}
+_FIVE = re.compile(r"\s*[0-9*]\S*(\s+\S+){4}\s*")  # Five fields: no name of a task looks like these.
 _REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))
 
 
 class Schedule(CronJob):
-    """A task that is due at certain moments. Redis remembers it by its `name`: unique, and kept for ever."""
+    """A task that is due at certain moments. Redis remembers it by its `name`: unique, and kept for ever.
+
+    Without a task it is nothing but the moments: `schedules.put()` takes those.
+    """
 
     def __init__(
         self,
-        task: RegisteredTask | str,
+        task: RegisteredTask | str | None,
         name: str | None,
         args: Iterable[Any],
         kwargs: Mapping[str, Any] | None,
         window: timedelta,
     ) -> None:
+        if task is None:
+            return self._set_moments(name, args, kwargs, window)
         self.task = task if isinstance(task, str) else getattr(task, "name", "")
         if not self.task or not isinstance(self.task, str):
             raise SettingsMistake(f"{checks.shown(task)} is not a task: a schedule takes a @task, or the name of one")
@@ -53,9 +62,15 @@ class Schedule(CronJob):
         async def run(ctx: Any) -> Any:
             return await registry.lookup(self.task)(*given[0], **given[1])
 
-        of_arq: dict[str, Any] = dict.fromkeys(field.name for field in fields(CronJob))
-        of_arq |= {"name": name, "coroutine": run, "microsecond": 0, "run_at_startup": False, "unique": True}
-        super().__init__(**of_arq)
+        super().__init__(**_OF_ARQ | {"name": name, "coroutine": run})
+
+    def _set_moments(self, name: object, args: object, kwargs: object, window: timedelta) -> None:
+        if name is not None or args != () or kwargs is not None:
+            raise SettingsMistake("name=, args= and kwargs= go with a task: give it first, or put them into the call")
+        with checks.as_settings_mistake():
+            self.window = checks.span("window", window)
+        self.task, self.args, self.kwargs = "", (), {}
+        super().__init__(**_OF_ARQ)
 
     @property
     @abstractmethod
@@ -78,14 +93,17 @@ class crontab(Schedule):
     """Due when the clock of *timezone* shows it; a field that is not given allows every value, minute too.
 
     Fields are Celery's: `minute=0`, `hour="*/2, 1"`, `day_of_week="mon-fri"` (0 and 7 are Sunday), lists;
-    all five must match. *timezone*: a ZoneInfo, or its name. Without it, the worker's `timezone=`, otherwise UTC. A
+    all five must match. Or one text has all five, in cron's order: `crontab(task, "0 8 * * 1-5")`.
+
+    *timezone*: a ZoneInfo, or its name. Without it, the worker's `timezone=`, otherwise UTC. A
     moment missed while no worker ran is caught up once if it is not longer ago than *window*.
     """
 
     @explained
     def __init__(
         self,
-        task: RegisteredTask | str,
+        task: RegisteredTask | str | None = None,
+        fields: str | None = None,
         *,
         name: str | None = None,
         args: Iterable[Any] = (),
@@ -98,13 +116,18 @@ class crontab(Schedule):
         timezone: str | tzinfo | None = None,
         window: timedelta = timedelta(hours=1),
     ) -> None:
+        if fields is None and isinstance(task, str) and _FIVE.fullmatch(task):
+            task, fields = None, task
         super().__init__(task, name, args, kwargs, window)
-        self.due = cron.moments(
-            minute=minute, hour=hour, day_of_week=day_of_week, day_of_month=day_of_month, month_of_year=month_of_year
-        )
+        given = dict(zip(cron.ORDER, (minute, hour, day_of_month, month_of_year, day_of_week), strict=True))
+        if fields is not None:
+            if any(field != "*" for field in given.values()):
+                raise SettingsMistake(f"fields={checks.shown(fields)}: the text has all five; leave the others out")
+            given = cron.five(fields)
+        self.due = cron.moments(**given)
         with checks.as_settings_mistake():
             self.timezone = checks.or_none(checks.zone)("timezone", timezone)
-        self._text = f"{minute} {hour} {day_of_month} {month_of_year} {day_of_week}"
+        self._text = " ".join(_as_text(field, getattr(self.due, name)) for name, field in given.items())
 
     def next_after(self, moment: datetime) -> datetime:
         zone = self.timezone or (moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else UTC)
@@ -127,16 +150,18 @@ class every(Schedule):
     @explained
     def __init__(
         self,
-        task: RegisteredTask | str,
-        period: timedelta,
+        task: RegisteredTask | str | timedelta,
+        period: timedelta | None = None,
         *,
         name: str | None = None,
         args: Iterable[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         window: timedelta = timedelta(hours=1),
     ) -> None:
-        super().__init__(task, name, args, kwargs, window)
-        with checks.as_settings_mistake(f"{self.name}: "):
+        given = (None, task) if period is None else (task, period)
+        what, period = cast("tuple[RegisteredTask | str | None, timedelta]", given)
+        super().__init__(what, name, args, kwargs, window)
+        with checks.as_settings_mistake(f"{self.name}: " if self.name else ""):
             self.period = checks.span("every", period, least=timedelta(milliseconds=1))
 
     def next_after(self, moment: datetime) -> datetime:
@@ -145,6 +170,11 @@ class every(Schedule):
     @property
     def when(self) -> str:
         return f"every {self.period}"
+
+
+def _as_text(field: Field, values: Iterable[int]) -> str:
+    """The field as cron would have it."""
+    return re.sub(r"\s", "", field) if isinstance(field, str) else ",".join(map(str, values))
 
 
 def next_of(job: CronJob, moment: datetime) -> datetime:

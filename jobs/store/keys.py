@@ -79,7 +79,8 @@ class Keys:
     WORKFLOWS = "jobs:workflows"        #          zset id -> called    -  with their records, forgotten a few at a time
     LEASES = "jobs:leases:"             # <queue>  zset id -> lease end with the running jobs
     ALIVE = "jobs:alive"                #          hash: last contact   -  two numbers
-    SCHEDULES = "jobs:schedules"        #          set of names         -
+    SCHEDULES = "jobs:schedules"        #          set of names         -  those that workers declare
+    SCHEDULES_DUE = "jobs:schedules:due"  #        zset name -> looked  -  those that are stored
     SCHEDULE = "jobs:schedule:"         # <name>   hash: about it       -  until somebody forgets it
     BULK = "jobs:bulk:"                 # <plan>   hash: ids, how far  an hour later; a week, once it is confirmed
     CLOCK = "jobs:test:clock"           #          ms added to the time of every script; tests only
@@ -96,7 +97,7 @@ class Keys:
 
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-                 LEASES, ERRORS, VERSIONS, AWAITING),
+                 LEASES, ERRORS, VERSIONS, AWAITING, SCHEDULES_DUE),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
         "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, STEPS, ALIVE, SCHEDULE,
                  BULK, ERROR, ERRORS_OF),

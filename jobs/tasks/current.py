@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar, overload
 
 from .. import encoding
 from ..errors import MaxRetriesExceeded, QuarqError, Retry, WrongValue
+from ..store.schedule_ids import moment_in
 from ..store.stored_values import moment
 from ..values import checks
 from ..values.calls import Explains, all_awaited, explained, running
@@ -40,6 +41,13 @@ class Request(Explains):
     called_directly: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     """Given by its caller, or inherited. The request that an error callback gets has none: it inherits them itself."""
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The moment of the schedule that has called it, in UTC, however late it runs; its members, its callbacks and a
+        run again have it too. None for other calls, and for a schedule that an operator runs now."""
+        found = moment_in(self.id or "")
+        return found[1] if found else None
 
     @property
     def eta(self) -> datetime | None:

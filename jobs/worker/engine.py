@@ -44,6 +44,8 @@ LAST_WAIT_S = 4  # How long to wait for cancelled jobs to end.
 class Engine:
     """Runs the jobs of the queues in *options*, in that order of priority, up to *max_jobs* at a time."""
 
+    look_at_schedules: Callable[[], None] = staticmethod(lambda: None)  # One may have been stored.
+
     def __init__(
         self, runner: Runner, options: WorkerOptions, *, max_jobs: int, poll_s: float, shut_down: Callable[[], None]
     ) -> None:
@@ -76,9 +78,8 @@ class Engine:
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name, self._runner.pickled), finishing, self._settled)
         self.waker = Waker(waking, self.queues, poll_s, lambda: self._claimable > 0, self._slots.wait_for_change)
-        self._control = Subscription(
-            pool, [redis.key.CONTROL + self.name], hear=self._obey, look=lambda: None, without=DEAF
-        )
+        channels, look = [redis.key.CONTROL + self.name, redis.key.CONTROL], lambda: self.look_at_schedules()
+        self._control = Subscription(pool, channels, hear=self._obey, look=look, without=DEAF)
         self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
             presence=Presence(
@@ -269,6 +270,8 @@ class Engine:
         command, _, rest = message.decode().partition(" ")
         if command == "revoke":
             self.stop_job(rest, "revoked")
+        elif command == "schedules":  # one was stored
+            self.look_at_schedules()
         elif command == "quiet":
             logger.info("quiet, as an operator asked: no more jobs are claimed")
             self.quiet = True

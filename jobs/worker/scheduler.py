@@ -19,16 +19,17 @@ from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
 from ..tasks.declarations import KnownTask
+from .due_schedules import fire_due
 
 logger = logging.getLogger("arq.worker.jobs")
 
+MOMENTS_SHOWN = 5  # How many of a schedule's next moments are stored, for pages.
 LONGEST_SLEEP_S = 30  # How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile.
 DECLARE_AGAIN_S = 60  # How often a worker declares its schedules. One that none has declared for a while is gone.
-MOMENTS_SHOWN = 5  # How many of a schedule's next moments are stored, for pages.
 
 
 class Scheduler:
-    """The schedules of one worker. Redis' clock decides; what was fired last is remembered there."""
+    """The schedules of one worker, and those stored. Redis' clock decides; what was fired last is remembered there."""
 
     def __init__(self, redis: JobsRedis, cron_jobs: Sequence[CronJob], queue: str, zone: tzinfo | None) -> None:
         self._redis = redis
@@ -46,8 +47,9 @@ class Scheduler:
             await self._outage.keep_trying(self._catch_up)
 
     async def run_forever(self) -> None:
-        """Fire each moment as it comes. Needs no Redis while nothing is due; while it is away, a moment stays due."""
-        while self._cron_jobs:
+        """Fire each moment as it comes; while Redis is away, a moment stays due. It is woken after a silence and when a
+        schedule is stored, and looks for stored ones then."""
+        while True:
             await self._outage.keep_trying(self._fire_due)
 
     async def _catch_up(self) -> None:
@@ -69,6 +71,13 @@ class Scheduler:
 
     async def _fire_due(self) -> None:
         self.woken.clear()
+        wait_s = await fire_due(self._redis)
+        if self._cron_jobs:
+            wait_s = min(wait_s, await self._fire_declared())
+        await wait_at_most(min(wait_s, LONGEST_SLEEP_S), self.woken.wait())
+
+    async def _fire_declared(self) -> float:
+        """The seconds until the next one is due."""
         now = await self._now()
         for job in self._cron_jobs:
             due = self.next_moments[job.name]
@@ -78,8 +87,7 @@ class Scheduler:
                 self.next_moments[job.name] = job.next_run = next_of(job, now)
         if abs(now - self._declared) >= timedelta(seconds=DECLARE_AGAIN_S):
             await self._declare_all(now)
-        wait_s = (min(self.next_moments.values()) - now).total_seconds()
-        await wait_at_most(min(max(wait_s, 0), LONGEST_SLEEP_S), self.woken.wait())
+        return max((min(self.next_moments.values()) - now).total_seconds(), 0)
 
     async def _fire(self, job: CronJob, moment: datetime, now: datetime, how: str) -> None:
         """*how*: due; missed, before this worker was there; or declared, which fires nothing.
@@ -88,7 +96,7 @@ class Scheduler:
         """
         try:
             is_shared = job.unique or job.job_id  # else arq's `unique=False`: each worker runs it, also if others do
-            answer = await self._run_script(job, moment, now, how) if is_shared else None
+            answer = await self.run_script(job, moment, now, how) if is_shared else None
             if how == "due" and not is_shared:
                 await self._start(job, None)
         except QueueUnavailable:
@@ -96,7 +104,9 @@ class Scheduler:
         except Exception:
             logger.exception("schedule %s: its run cannot be started", job.name)
             return
-        if answer in (b"skipped", b"paused"):
+        if answer == b"stored":
+            logger.error("schedule %s: a stored schedule has this name, and fires; rename one of them", job.name)
+        elif answer in (b"skipped", b"paused"):
             logger.warning("schedule %s: the run of %s was not started: %s", job.name, moment, text(answer))
         elif answer == b"fired" and how == "missed":
             logger.info("schedule %s: the run of %s was missed and is caught up", job.name, moment)
@@ -106,7 +116,7 @@ class Scheduler:
         queue = self._redis.key.queue_key(self._queue)
         await self._redis.enqueue_job(job.name, _job_id=job.job_id or job_id, _queue_name=queue)
 
-    async def _run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
+    async def run_script(self, job: CronJob, moment: datetime, now: datetime, how: str) -> Any:
         """See fire.lua."""
         name, args, kwargs, when = job.name, (), {}, ""
         if isinstance(job, Schedule):
@@ -119,10 +129,11 @@ class Scheduler:
         while len(coming) < MOMENTS_SHOWN:
             coming.append(next_of(job, coming[-1].astimezone(self._zone)))
         window_ms = int(job.window.total_seconds() * 1000) if isinstance(job, Schedule) else 0
-        return await self._redis.run_script(
-            "fire", job.name, to_unix_ms(moment), how, window_ms, name, when, own.queue, payload, expires,
+        [answer] = await self._redis.run_script(
+            "fire", how, job.name, to_unix_ms(moment), window_ms, name, when, own.queue, payload, expires,
             job.job_id or "", to_unix_ms(coming[0]), ",".join(str(to_unix_ms(moment)) for moment in coming),
         )  # fmt: skip
+        return answer
 
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""

@@ -62,6 +62,9 @@ def sections() -> Mapping[str, str]:
         "`blocking`, for plain code": "".join(
             map(described, (jobs.blocking.connect, jobs.blocking.first, jobs.blocking.send_task))
         ),
+        "`schedules`": "".join(map(described, (getattr(jobs.schedules, name) for name in verbs_of_schedules())))
+        + "\nA `ScheduleInfo`:\n\n"
+        + attributes(jobs.schedules.ScheduleInfo),
         "`await result.info()`": attributes(JobRecord, JobInfo) + "\nEach of its `history`:\n\n" + attributes(Attempt),
         "Workflows": "".join(map(described, workflows)) + "\nAll four have:\n\n" + methods(jobs.Signature),
         "The running job: `self`, `current_job()`": attributes(jobs.CurrentJob) + methods(jobs.CurrentJob),
@@ -74,10 +77,15 @@ def sections() -> Mapping[str, str]:
     }
 
 
+def verbs_of_schedules() -> list[str]:
+    return [name for name in jobs.schedules.__all__ if name not in ("ScheduleInfo", "blocking")]
+
+
 def the_rest() -> Iterator[Any]:
     """What is exported and has no part of its own."""
     apart = {
         "blocking",
+        "schedules",
         "AsyncResult",
         "CurrentJob",
         "Middleware",

@@ -158,10 +158,11 @@ class Workers:
         schedules = [due for worker in self.running for due in worker.scheduler.next_moments.items()]
         dues = [(moment.timestamp() * 1000, f"schedule {name}") for name, moment in schedules]
         async with pool.pipeline() as pipe:
-            pipe.time().smembers(pool.key.PAUSED)
+            pipe.time().smembers(pool.key.PAUSED).zrange(pool.key.SCHEDULES_DUE, 0, 0, withscores=True)
             for queue in queues:
                 pipe.zrange(pool.key.queue_key(queue), 0, len(held), withscores=True)
-            (seconds, microseconds), paused, *heads = await pipe.execute()
+            (seconds, microseconds), paused, stored, *heads = await pipe.execute()
+        dues += [(whole_ms(score), f"schedule {name.decode()}") for name, score in stored]
         for queue, head in zip(queues, heads, strict=True):
             if queue.encode() not in paused:
                 dues += [(whole_ms(score), job_id.decode()) for job_id, score in head if job_id.decode() not in held]

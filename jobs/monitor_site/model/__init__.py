@@ -1,14 +1,10 @@
 """What operators see of the jobs in a Redis, and what they do about it: pages, commands and metrics share it.
 
-No caller and no worker imports it. Its public name is `jobs.monitor`.
+No worker imports it, and of what callers use only `schedules.list()` and its like. Its public name is `jobs.monitor`.
 """
 
 from ...client.job_info import Attempt, JobInfo
 from ...errors import NotRetried, QuarqError
-
-from ...schedules.stored_schedules import (  # isort: skip
-    ScheduleInfo, forget_schedule, pause_schedule, resume_schedule, run_schedule, schedules,
-)  # fmt: skip
 from ...store.store import now
 from ...values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
@@ -26,12 +22,18 @@ from .wanted import Wanted
 from .worker_list import Situation, WorkerInfo, situation
 from .worker_list import online as workers
 
+from ...schedules.schedule_info import ScheduleInfo  # isort: skip
+from .stored_schedules import (  # isort: skip
+    backfill_schedule, delete_schedule, forget_schedule, get_schedule, pause_schedule, resume_schedule, run_schedule,
+    schedule_names, schedules,
+)  # fmt: skip
+
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried", "Page",
     "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo", "audit",
-    "broker", "call_of", "error_text", "events", "find", "forget_schedule", "lapsed", "matching", "move", "note",
-    "noted", "now", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues",
-    "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule",
-    "running", "schedules", "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting",
-    "why", "workers",
+    "backfill_schedule", "broker", "call_of", "delete_schedule", "error_text", "events", "find", "forget_schedule",
+    "get_schedule", "lapsed", "matching", "move", "note", "noted", "now", "pause", "pause_schedule", "pauses", "purge",
+    "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume",
+    "resume_schedule", "retry", "revoke", "rows_of", "run_schedule", "running", "schedule_names", "schedules",
+    "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
 ]  # fmt: skip

@@ -17,8 +17,8 @@ _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")  # Com
 
 
 Name: TypeAlias = Literal[
-    "alone", "aside", "bulk", "child", "claim", "enqueue", "find", "finish", "fire", "forget", "leave", "mark",
-    "members", "move", "note", "pause", "progress", "queues", "read", "release", "renew", "reschedule", "resume",
+    "alone", "aside", "bulk", "child", "claim", "due", "enqueue", "find", "finish", "fire", "forget", "leave", "mark",
+    "members", "move", "note", "pause", "progress", "put", "queues", "read", "release", "renew", "reschedule", "resume",
     "revoke", "send_event", "set_limits", "steer", "step", "time_out",
 ]  # fmt: skip
 

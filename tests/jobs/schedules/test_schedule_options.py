@@ -41,7 +41,7 @@ SPAN = Kind(
 )
 ARGS = Kind([((4,), (4,)), ([4], (4,)), (None, ())], ["ab", b"ab", {"x": 1}, {4}, 5, True, object(), [object()]])
 OF_SCHEDULES = {
-    "task": Kind([], [some_function, print, "", "a,b", "a\nb", 5, None, LONG, object()]),
+    "task": Kind([], [some_function, print, "", "a,b", "a\nb", 5, LONG, object()]),
     "name": Kind([*NAME.right, (None, "schedule_options.work")], [value for value in NAME.wrong if value is not None]),
     "args": ARGS,
     "kwargs": Kind([({}, {}), (None, {})], ["ab", 5, [1], True, {"x": 1}, object()]),
@@ -69,6 +69,7 @@ FIELD_WRONG = [
 FIELD = Kind(same("*", "*/2", 5, "5", [5, 6], {5}), FIELD_WRONG)
 CRONTAB = OF_SCHEDULES | {
     "minute": FIELD, "hour": FIELD, "day_of_week": FIELD, "day_of_month": FIELD, "month_of_year": FIELD,
+    "fields": Kind(same("0 8 * * 1-5", None), [5, "", "0 8 * *", "0 8 * * * *", "0 8 1 * 1", b"0 8", LONG, object()]),
     "timezone": Kind([*ZONE.right, (None, None)], ZONE.wrong),
 }  # fmt: skip
 EVERY = OF_SCHEDULES | {"period": SPAN.but(timedelta(0), timedelta(microseconds=1))}
@@ -105,7 +106,7 @@ def test_every_option_of_a_schedule_is_taken_or_refused(
         for value, meant in kind.right:
             schedule = door(**{option: value})
             assert (
-                option in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
+                option in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year", "fields")
                 or getattr(schedule, option) == meant
             )
             assert schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC)) > datetime(2026, 1, 1, tzinfo=UTC)

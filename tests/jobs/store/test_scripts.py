@@ -45,6 +45,8 @@ def test_what_ends_or_frees_something_runs_when_memory_is_short(name: Name) -> N
         "enqueue",
         "claim",
         "fire",
+        "due",
+        "put",
         "declare",
         "steer",
         "read",

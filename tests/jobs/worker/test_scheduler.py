@@ -22,6 +22,7 @@ from jobs.schedules.schedule import Schedule
 from jobs.store.keys import Keys
 from jobs.worker import Worker
 from tests.jobs.key_table import assert_as_documented
+from tests.jobs.redis_clock import set_clock
 from tests.jobs.worker.conftest import StartWorker, WorkerProcess, stop_at_once
 from tests.waiting import wait_until
 
@@ -45,12 +46,6 @@ def nothing_ran() -> None:
 
 def job_id(name: str, moment: datetime) -> str:
     return f"sched:{name}:{round(moment.timestamp() * 1000)}"
-
-
-async def set_clock(redis: Redis, moment: datetime) -> None:
-    """For every script and worker it is now *moment*, and time goes on from there."""
-    seconds, microseconds = await redis.time()
-    await redis.set(Keys.CLOCK, round(moment.timestamp() * 1000) - seconds * 1000 - microseconds // 1000)
 
 
 async def stop(worker: Worker) -> None:

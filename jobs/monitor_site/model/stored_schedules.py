@@ -1,0 +1,146 @@
+"""What Redis knows of schedules: list them, pause one, resume it, run it now, delete it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from ...errors import SettingsMistake, UnknownSchedule, WrongValue
+from ...schedules.schedule_info import ScheduleInfo
+from ...schedules.stored_moments import read
+from ...store import keys
+from ...store.store import Store, now_ms
+from ...store.stored_values import chunked, moment, moment_of, read_as, text, texts, whole
+from ...values import checks
+from ...values.calls import awaited
+
+MOMENTS_SHOWN = 5
+
+
+@awaited
+async def schedules(
+    connection: Store, *, containing: str = "", start: int = 0, most: int | None = None
+) -> list[ScheduleInfo]:
+    """Those that workers have declared, by name, then the stored ones, the next one first; *most* of them from *start*
+    on, and only those with *containing* in their names."""
+    names, _ = await schedule_names(connection, containing, start, most)
+    return [info for some in chunked(names) for info in await _read(connection, some) if info is not None]
+
+
+async def schedule_names(
+    connection: Store, containing: str = "", start: int = 0, most: int | None = None
+) -> tuple[list[str], int]:
+    """The names of the same, and how many there are without *start* and *most*."""
+    key, last = connection.key, -1 if most is None else start + most - 1
+    declared = sorted(map(text, await connection.smembers(key.SCHEDULES)))  # type: ignore[misc]
+    if containing:
+        declared = [name for name in declared if containing in name]
+        pattern = "*" + re.sub(r"[][*?\\]", r"\\\g<0>", containing) + "*"
+        found = connection.zscan_iter(key.SCHEDULES_DUE, match=pattern, count=1000)
+        declared += sorted({text(name) async for name, _ in found})
+        return declared[start : last + 1 or None], len(declared)
+    n, shown = len(declared), declared[start : last + 1 or None]
+    total = n + await connection.zcard(key.SCHEDULES_DUE)
+    if last == -1 or last >= n:
+        rest = await connection.zrange(key.SCHEDULES_DUE, max(start - n, 0), last if last == -1 else last - n)
+        shown += map(text, rest)
+    return shown, total
+
+
+@awaited
+async def get_schedule(connection: Store, name: str) -> ScheduleInfo:
+    """One of them; UnknownSchedule: there is none of that name."""
+    [found] = await _read(connection, [checks.storable("name", name)])
+    if found is None:
+        raise await _unknown(connection, name)
+    return found
+
+
+async def _read(connection: Store, names: Sequence[str]) -> list[ScheduleInfo | None]:
+    now = await now_ms(connection)
+    async with connection.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hgetall(connection.key.SCHEDULE + name)
+        stored = await pipe.execute()
+    return [_info(name, about, now) if about else None for name, about in zip(names, stored, strict=True)]
+
+
+def _info(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
+    fields = texts(about)
+    own: dict[str, Any] = {"name": name, "paused": "paused" in fields, "declared": "version" not in fields}
+    if not own["declared"]:
+        next_run, coming = _next_of(fields, moment_of(now))
+        own |= {"next_run": next_run, "coming": coming, "gone": False}
+    else:
+        moments = tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now)
+        gone = now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS
+        own |= {"next_run": moment(fields["next"]), "coming": moments, "gone": gone}
+    return read_as(ScheduleInfo, about, **own, jitter_s=whole(fields["jitter"]) / 1000)
+
+
+def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None, tuple[datetime, ...]]:
+    """Of a stored one: the first moment that is not handled, and the next few."""
+    try:
+        schedule = read(fields["when"])
+    except SettingsMistake:
+        return None, ()
+    coming = [schedule.next_after(now)]
+    while len(coming) < MOMENTS_SHOWN:
+        coming.append(schedule.next_after(coming[-1]))
+    return schedule.next_after(moment_of(fields["last"])), tuple(coming)
+
+
+async def steer(connection: Store, name: str, what: str) -> str:
+    """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
+    answer: bytes | None = await connection.run_script("steer", checks.storable("name", name), what)
+    if answer is None:
+        raise await _unknown(connection, name)
+    return text(answer)
+
+
+async def _unknown(connection: Store, name: str) -> UnknownSchedule:
+    known, _ = await schedule_names(connection, most=1000)
+    near = checks.hint(name, known) if known else "there are: none yet"
+    return UnknownSchedule(f"there is no schedule called {checks.shown(name)}; {near}")
+
+
+@awaited
+async def pause_schedule(connection: Store, name: str) -> None:
+    """For all workers, until resumed. Its moments pass without a run; one that runs goes on."""
+    await steer(connection, name, "pause")
+
+
+@awaited
+async def resume_schedule(connection: Store, name: str) -> None:
+    """The next moment fires again; those that passed meanwhile are not made up for."""
+    await steer(connection, name, "resume")
+
+
+@awaited
+async def forget_schedule(connection: Store, name: str) -> bool:
+    """Forget one that no worker has any more, or a stored one; False if a worker has it. Its jobs stay."""
+    return await steer(connection, name, "forget") == "forgotten"
+
+
+@awaited
+async def delete_schedule(connection: Store, name: str) -> bool:
+    """Its moments fire no more; what it has called stays. False if there is none. WrongValue: a worker declares it."""
+    answer: bytes | None = await connection.run_script("steer", checks.storable("name", name), "forget")
+    if answer == b"kept":
+        raise WrongValue(f"name={checks.shown(name)}: a worker declares it in its cron_jobs; take it out of the code")
+    return answer is not None
+
+
+@awaited
+async def run_schedule(connection: Store, name: str) -> str:
+    """Run it now, paused or not, and return the id of the job; its own moments stay as they are."""
+    return await steer(connection, name, "now")
+
+
+@awaited
+async def backfill_schedule(connection: Store, name: str, since: datetime, until: datetime) -> list[str]:
+    """Run it for each moment from *since* to *until* for which it has not run, now; returns the ids of the jobs. Twice
+    it does nothing, as long as the jobs are known. What it says of overlap, window and jitter does not count.
+    UnknownSchedule; WrongValue: more than 10,000 moments, or *until* is to come."""
+    return await import_module("...contrib.backfill", __package__).run_missed(connection, name, since, until)  # type: ignore[no-any-return]

@@ -1,0 +1,66 @@
+"""Fires the schedules that Redis has, whatever queues this worker serves: see due.lua and fire.lua."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from arq.utils import to_unix_ms
+
+from ..client.connection import JobsRedis
+from ..client.result import revoke_all
+from ..errors import SettingsMistake
+from ..schedules.stored_moments import due_and_next, read
+from ..store.stored_values import moment_of, text, whole
+
+logger = logging.getLogger("arq.worker.jobs")
+
+AT_ONCE = 500  # As many as one look takes, see due.lua.
+WAITS_MS = 1000  # One that waits for its last run is looked at again after this long, or longer.
+UNREADABLE = timedelta(hours=1)
+
+
+async def fire_due(redis: JobsRedis) -> float:
+    """Fire all that is due; returns the seconds until the next one is."""
+    while True:
+        now, head, rows = await look(redis)
+        agains = await fire(redis, rows, moment_of(now)) if rows else []
+        if len(rows) < AT_ONCE:
+            soonest = min(agains if head < 0 else [head, *agains], default=None)
+            return float("inf") if soonest is None else max(soonest - now, 0) / 1000
+
+
+async def look(redis: JobsRedis) -> tuple[int, int, list[list[bytes]]]:
+    """The time, when the next one is due or -1, both in ms, and what is due: see due.lua."""
+    now, head, rows = await redis.run_script("due")
+    return whole(now), whole(head), rows
+
+
+async def fire(redis: JobsRedis, rows: list[list[bytes]], now: datetime) -> list[int]:
+    """Fire these; when to look at each again."""
+    words, to_cancel, agains = list[Any](), list[str](), list[int]()
+    for name, version, when, last, jitter, overlap, last_id in rows:
+        moment, again = _planned(text(name), text(when), whole(jitter), whole(last), now)
+        words += name, version, last, "" if moment is None else to_unix_ms(moment), to_unix_ms(again)
+        agains.append(to_unix_ms(again))
+        if moment is not None and overlap == b"cancel" and last_id:
+            to_cancel.append(text(last_id))
+    if to_cancel:  # first: if this worker dies before it fires, another one fires
+        await revoke_all(redis, to_cancel, terminate=True)
+    for n, answer in enumerate(map(text, await redis.run_script("fire", "stored", *words))):
+        if answer == "waits":
+            agains[n] = to_unix_ms(now) + WAITS_MS
+        elif answer == "skipped":
+            due = moment_of(words[5 * n + 3])
+            logger.warning("schedule %s: the run of %s was not started: %s", text(rows[n][0]), due, answer)
+        elif answer not in ("fired", "handled", "early", "paused", "overlaps"):
+            logger.error("schedule %s cannot be fired, it is left for an hour: %s", text(rows[n][0]), answer)
+    return agains
+
+
+def _planned(name: str, when: str, jitter_ms: int, last_ms: int, now: datetime) -> tuple[datetime | None, datetime]:
+    try:
+        schedule = read(when)
+        return due_and_next(name, schedule, timedelta(milliseconds=jitter_ms), moment_of(last_ms), now.astimezone(UTC))
+    except (SettingsMistake, OverflowError) as error:
+        logger.error("schedule %s cannot be fired, it is left for an hour: %s", name, error)
+        return None, now + UNREADABLE
