@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from .errors import (  # isort: skip
         BadRedisURL, DoesNotFit, EncodingError, EventRefused, MaxRetriesExceeded, NotAwaited, NotConnected, NotRetried,
-        QuarqError, QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake, SoftTimeLimitExceeded,
-        StepChanged, StepsFull, TaskRevoked, TimeLimitExceeded, TooLarge, UnknownSchedule, UnknownTask, WorkerLost,
-        WrongValue,
+        NotUnique, QuarqError, QueueUnavailable, RemoteError, ResultUnknown, Retry, SettingsMistake,
+        SoftTimeLimitExceeded, StepChanged, StepsFull, TaskRevoked, TimeLimitExceeded, TooLarge, UnknownSchedule,
+        UnknownTask, WorkerLost, WrongValue,
     )  # fmt: skip
     from .monitor_site.application import monitor_app as monitor_app
     from .monitor_site.viewer import Viewer as Viewer
@@ -34,17 +34,18 @@ if TYPE_CHECKING:
     from .store.cancellation import cancel_until_ended
     from .store.redis_url import RedisURL
     from .tasks.current import CurrentJob, current_job
+    from .tasks.unique import Unique
     from .values.shapes.shape import declare_type
     from .values.untrusted_text import PrintableRecords
     from .worker.settings import worker_settings
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "DoesNotFit", "EncodingError", "EventRefused", "JobsRedis", "JsonLines",
-    "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "OutgoingCall",
+    "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "NotUnique", "OutgoingCall",
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
     "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "StepChanged", "StepsFull",
-    "Task", "TaskRevoked", "TimeLimitExceeded",
-    "TooLarge", "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
+    "Task", "TaskRevoked", "TimeLimitExceeded", "TooLarge", "Unique",
+    "UnknownSchedule", "UnknownTask", "WorkerLost", "WrongValue", "blocking", "cancel_until_ended", "chain",
     "chord", "connect", "crontab", "current_job", "declare_type", "every", "first", "group", "open_connection",
     "schedules", "send_task", "signature", "task", "wait_for_event", "worker_settings",
 ]  # fmt: skip
@@ -66,6 +67,7 @@ _HOMES = {
     "store.cancellation": ("cancel_until_ended",),
     "store.redis_url": ("RedisURL",),
     "tasks.current": ("CurrentJob", "current_job"),
+    "tasks.unique": ("Unique",),
     "values.shapes.shape": ("declare_type",),
     "values.untrusted_text": ("PrintableRecords",),
     "worker.settings": ("worker_settings",),

@@ -50,6 +50,17 @@ class BadRedisURL(SettingsMistake):
         self.reason = reason
 
 
+class NotUnique(QuarqError):
+    """A job with the same key has not ended, or was called in the same window. `id` is that job's."""
+
+    def __init__(self, task: str, id: str) -> None:
+        super().__init__(task, id)
+        self.id = id
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: not called, as job {self.id} has the key of this call"
+
+
 class EncodingError(QuarqError):
     """A value that cannot travel through Redis."""
 

@@ -12,6 +12,7 @@ Families = dict[str, tuple[str, set[str]]]
 OF_JOBS: Families = {
     "quarq_jobs_finished_total": ("counter", {"task", "outcome"}),
     "quarq_jobs_retried_total": ("counter", {"task"}),
+    "quarq_jobs_folded_total": ("counter", {"task"}),
     "quarq_job_wait_seconds": ("histogram", {"task"}),
     "quarq_job_run_seconds": ("histogram", {"task"}),
     "quarq_workers": ("gauge", {"queue"}),

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 from arq.jobs import Job
 
-from ..errors import QuarqError, SettingsMistake
+from ..errors import NotUnique, QuarqError, SettingsMistake
 from ..store import default, keys
 from ..store.call import Call, Moment, moment
 from ..store.redis_url import POOL_OPTIONS, RedisURL
 from ..store.store import CLASH, NEW, Store
+from ..store.stored_values import text
 from ..tasks.declarations import declared
 from ..tasks.parameters import ANNOTATED
 from ..tasks.rate_limit import stored_rate
@@ -144,27 +145,41 @@ class JobsRedis(Store):
         middleware = with_automatic(self.middleware)
         if not middleware or not (steps := steps_of(middleware, "send")):
             calls = calls_of(self, pairs, known)
-            await self._store(calls)
+            existing = await self._store(calls)
             kept = map(kept_of, (node for node, _ in pairs)) if ANNOTATED else repeat(None)
-            return [Result(call.id, self, node) for call, node in zip(calls, kept, strict=False)]
+            results = [Result(call.id, self, node) for call, node in zip(calls, kept, strict=False)]
+            return _of_existing(results, existing) if existing else results
 
         async def arrive(outgoing: OutgoingCall) -> Result:
             [call] = calls_of(self, [outgoing.pair()], known)
+            result = Result(call.id, self, kept_of(outgoing.node) if ANNOTATED else None)
             if len(pairs) == 1:
-                await self._store([call])
+                _of_existing([result], await self._store([call]))
             else:  # when all have come through
                 calls.append(call)
-            return Result(call.id, self, kept_of(outgoing.node) if ANNOTATED else None)
+            return result
 
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
-        await self._store(calls)
-        return results
+        return _of_existing(results, await self._store(calls))
 
-    async def _store(self, calls: list[Call]) -> None:
+    async def _store(self, calls: list[Call]) -> dict[str, str]:
+        """Of calls that another job's key has kept from being stored: the id of that job."""
         answers = await self.enqueue(calls) if calls else []
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
+        existing = {call.id: text(answer) for call, answer in zip(calls, answers, strict=True) if type(answer) is bytes}
+        for call in calls if existing else ():
+            if call.id in existing and "error" in call.unique[3:4]:
+                raise NotUnique(call.task, existing[call.id])
+        return existing
+
+
+def _of_existing(results: list[Result], existing: Mapping[str, str]) -> list[Result]:
+    for result in results:
+        result.existing = result.existing or result.id in existing
+        result.id = existing.get(result.id, result.id)
+    return results
 
 
 @explained

@@ -17,6 +17,7 @@ from ..tasks.call_options import CallOptions, ManyOptions, TaskKeywords, checked
 from ..tasks.current import CurrentJob, Request, running_job
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.parameters import ANNOTATED, Parameters
+from ..tasks.unique import UNIQUE
 from ..values import checks, exceptions
 from ..values.calls import Explains, awaited, plain_task, running
 from . import callables
@@ -37,6 +38,10 @@ class Task(Explains, Generic[P, R]):
         self.options = options
         self.given: frozenset[str] = frozenset()  # The options that it was given by name; others have their defaults.
         self.parameters = Parameters(name, function, bound=options.bind, strict=options.strict)
+        for parameter in options.unique.parameters if options.unique else ():
+            if parameter not in self.parameters.of_caller:
+                known = checks.hint(parameter, [*self.parameters.of_caller])
+                raise SettingsMistake(f"{name}: unique: it has no parameter {parameter!r}; {known}")
         self.is_async = callables.is_async(function)
         callables.refuse_generator(name, function)
         if options.process and self.is_async:
@@ -223,6 +228,7 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
         registry.register(made, checked.aliases)
         if made.parameters.annotations is not None:
             ANNOTATED.update((known_as, *checked.aliases))
+        (UNIQUE.update if checked.unique else UNIQUE.difference_update)((known_as, *checked.aliases))
         return made
 
     return decorate if function is None else decorate(function)

@@ -16,12 +16,14 @@ from ..tasks import registry
 from ..tasks.call_options import CALLBACKS, OF_A_GROUP, OPTIONS, as_stored, checked, inherited, merged
 from ..tasks.current import running_job
 from ..tasks.parameters import ANNOTATED
+from ..tasks.unique import UNIQUE
 from ..values import sendable
 from ..workflows import members
 from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict, name_of
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 from .plain_data import plain_callbacks, with_plain_data
+from .unique_calls import refuse_losses, without_losses
 
 WORKFLOW: Final = "jobs.workflow"  # The task that evaluates a stored tree on a worker.
 NAMED_WORKFLOW: Final = "jobs.named_workflow"
@@ -50,6 +52,8 @@ def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]],
     given: Mapping[str, Any] | None = None
     try:
         for n, (node, options) in enumerate(pairs):
+            if UNIQUE:
+                refuse_losses(node, options)
             node = with_plain_data(node) if ANNOTATED else node
             if node.options or not isinstance(node, Signature) or options.get("task_id"):
                 calls.append(call_of(connection, node, options, known))
@@ -134,7 +138,7 @@ def member_call(connection: Store, signature: Signature, caller: Caller, place: 
     terms = Terms.of(_inheriting(caller.headers, options), caller.known, LARGE_LIMIT)
     call = _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id)
     call.parent, call.path = caller.id, place
-    return call
+    return without_losses(call, signature, "member")
 
 
 def calls_that_follow(
@@ -149,7 +153,8 @@ def calls_that_follow(
         node = from_dict(tree).clone(args)
         own_id = members.callback_id(job_id, mark, number)
         options = as_stored(node.options) if isinstance(node, Signature) else {}
-        return _call_of(connection, node, _inheriting(headers, options), read_settled(tree), own_id, LARGE_LIMIT)
+        call = _call_of(connection, node, _inheriting(headers, options), read_settled(tree), own_id, LARGE_LIMIT)
+        return without_losses(call, node, "callback")
 
     return [partial(made, number, tree) for number, tree in enumerate(trees)]
 
@@ -194,7 +199,11 @@ def _task_call(
         raise _naming_the_argument(signature, error) from error
     own = own_of(name, args, known)
     expires = moment(own.expires if terms.expires is None else terms.expires)
-    return Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
+    call = Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
+    if task is not None and (unique := task.options.unique) is not None:
+        call.unique = unique.key(task.name, task.parameters.by_name(args, kwargs))
+        call.due = call.due if unique.debounce is None else moment(unique.debounce)
+    return call
 
 
 def _due_of_parent() -> str:

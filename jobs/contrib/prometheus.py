@@ -83,6 +83,9 @@ def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[M
     labels = ["task", "outcome"]
     finished = CounterMetricFamily("quarq_jobs_finished_total", "Jobs that ended, by outcome.", labels=labels)
     retried = CounterMetricFamily("quarq_jobs_retried_total", "Attempts that ended in a retry.", labels=["task"])
+    folded = CounterMetricFamily(
+        "quarq_jobs_folded_total", "Calls of unique tasks that became a job that was there.", labels=["task"]
+    )
     wait, run = "From the moment a job was due to its start.", "How long the attempts ran that ended their jobs."
     waits = HistogramMetricFamily("quarq_job_wait_seconds", wait, labels=["task"])
     runs = HistogramMetricFamily("quarq_job_run_seconds", run, labels=["task"])
@@ -90,9 +93,10 @@ def _ended(totals: dict[str, monitor.Count], known: Iterable[str]) -> Iterator[M
         for state in ("SUCCESS", "FAILURE", "REVOKED"):
             finished.add_metric([task, state.lower()], count.states[state])
         retried.add_metric([task], count.states["RETRY"])
+        folded.add_metric([task], count.states["FOLDED"])
         waits.add_metric([task], _cumulated(count.wait), count.ms["wait"] / 1000)
         runs.add_metric([task], _cumulated(count.run), count.ms["run"] / 1000)
-    yield from (finished, retried, waits, runs)
+    yield from (finished, retried, folded, waits, runs)
 
 
 def _cumulated(buckets: dict[int, int]) -> list[tuple[str, int]]:

@@ -9,7 +9,6 @@ from ..client.submit import call_of
 from ..errors import NotRetried, ResultUnknown, WrongValue
 from ..store.call import LARGE_LIMIT
 from ..store.keys import DEFAULT_QUEUE
-from ..store.store import TAKEN
 from ..tasks.call_options import inherited, stored_headers
 from ..tasks.declarations import known_tasks, secrets_by
 from ..tasks.masking import MOST, Mark, Secrets, masked
@@ -18,7 +17,7 @@ from ..workflows import members
 from ..workflows.canvas import Signature
 from .doubtful_values import doubt
 from .edited_arguments import TEXT_CHARS, as_json, merged, read
-from .model.actions import next_id
+from .model.actions import enqueue_again, next_id
 from .model.search import row_of
 
 
@@ -187,7 +186,7 @@ async def run(
         made = call_of(connection, Signature(call.task, args, kwargs), options, limit=LARGE_LIMIT)
     except TypeError as error:  # its task, which this process has, does not take them
         raise WrongValue(str(error)) from None
-    return await connection.enqueue([made]) != [TAKEN]
+    return await enqueue_again(connection, made)
 
 
 async def run_again(connection: JobsRedis, job_id: str, changes: Sequence[str], sure: bool = False) -> str:

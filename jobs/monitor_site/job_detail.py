@@ -20,6 +20,7 @@ from .model.job_row import JobRow, error_text
 from .model.masked_call import MAX_CALL_BYTES, MaskedCall, call_of
 from .model.reasons import Reason, why
 from .model.search import row_of, rows_of
+from .model.unique_keys import key_of
 from .reruns import reruns_of
 from .stuck import LongRun, long_run
 
@@ -47,6 +48,7 @@ class JobDetail:
     progress: Any
     reasons: list[Reason]
     """Why it has not started, or not again after the death of its worker; [] if it runs or has ended."""
+    unique: str  # Of a unique task: which calls are this job, until when, and how many were; '' for none.
     reruns: list[JobRow]
     """The job that was called first, and those that ran it again, this one too; [] if none did."""
     can_retry: bool
@@ -84,8 +86,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
     call = await call_of(connection, job_id, parent, ARGUMENT_VALUES)
     children = await _children(connection, job_id)
     reruns = await reruns_of(connection, job_id)
-    result, error = await _outcome(connection, job_id, state)
-    info, progress = await _reported(handle)
+    (result, error), (info, progress) = await _outcome(connection, job_id, state), await _reported(handle)
     task = (row.task if row else "") or (call.task if call else "")
     known = await declared(connection, [task])
     is_kept = call is not None and call.args != [REST]  # of a pickled one only the name
@@ -103,6 +104,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
         children_count=len(children),
         progress=progress,
         reasons=reasons,
+        unique=(await key_of(connection, job_id))[0],
         reruns=reruns if len(reruns) > 1 else [],
         can_retry=state in ("FAILURE", "REVOKED") and not parent and (is_kept or children != []),
         can_revoke=state not in ("", *TERMINAL),
@@ -115,6 +117,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 
 async def _reasons(connection: JobsRedis, job_id: str, state: str) -> list[Reason]:
     found = await why(connection, job_id) if state not in TERMINAL else []
+    found = [reason for reason in found if reason.code != "unique"]
     return [] if state == "STARTED" and found[0].code not in ("suspect", "stopping") else found
 
 

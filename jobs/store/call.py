@@ -21,6 +21,10 @@ from .stored_values import chunked
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
+Answer: TypeAlias = int | bytes  # See enqueue.lua; bytes are the id of the job that has the key of the call.
+
+StoredKey: TypeAlias = tuple[str, str, str, str, int, int]  # The key of a unique call, as unique.lua reads it.
+
 LARGE_LIMIT: Final = sendable.LARGEST  # Bytes of a call of values that were taken before, and of a workflow.
 
 
@@ -41,17 +45,18 @@ class Call:
     path: str = ""
     tree: bytes = b""
     name: str = ""
+    unique: StoredKey | tuple[()] = ()
 
     def words(self) -> tuple[str | bytes, ...]:
         """What `read_call` in storing.lua reads: what a call may have goes as one map."""
         packed = b""
-        if self.due or self.expires or self.parent or self.tree:
+        if self.due or self.expires or self.parent or self.tree or self.unique:
             more = {name: value for name in _MORE if (value := getattr(self, name))}
             packed = msgpack.packb(more, use_bin_type=False)  # Lua knows no type of bytes
         return (self.id, self.queue, self.payload, self.task, packed)
 
 
-_MORE: Final = ("due", "expires", "parent", "path", "tree", "name")
+_MORE: Final = ("due", "expires", "parent", "path", "tree", "name", "unique")
 
 
 def moment(value: Moment) -> str:
@@ -63,7 +68,7 @@ def moment(value: Moment) -> str:
     return f"+{max(int(checks.seconds('delay', value) * 1000), 0)}"
 
 
-Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[int]], float]
+Unsent: TypeAlias = tuple[Sequence[Call], asyncio.Future[list[Answer]], float]
 """Calls that wait, who waits for their answers, and since when."""
 
 
@@ -78,11 +83,11 @@ class Sender:
         self.sending = False
         self._task: asyncio.Task[None] | None = None
 
-    async def send(self, calls: Sequence[Call], patience_s: float) -> list[int]:
+    async def send(self, calls: Sequence[Call], patience_s: float) -> list[Answer]:
         """As `JobsRedis.enqueue`: a Redis that is away is waited for, *patience_s* long."""
         self._patience_s = patience_s
         if self.sending:
-            future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
             self.outbox.append((calls, future, time.monotonic()))
             return await future
         self.sending = True
@@ -125,9 +130,9 @@ class Sender:
             if not future.done():
                 future.set_result(own)
 
-    async def _store(self, calls: Sequence[Call], patience_s: float) -> list[int]:
+    async def _store(self, calls: Sequence[Call], patience_s: float) -> list[Answer]:
         """Calls that waited as long as they may while these failed are not tried: they would wait twice as long."""
-        answers: list[int] = []
+        answers: list[Answer] = []
         self._connection.has_sent = False
         try:
             for some in chunked(calls):

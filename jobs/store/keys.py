@@ -72,6 +72,7 @@ class Keys:
     PLACES = "jobs:places:"             # <task>   zset id -> place     with the waiting jobs
     HOLDERS = "jobs:holders:"           # <task>   set of ids           with the running jobs
     BLOCKED = "jobs:blocked:"           # <task>   zset id -> due       with the waiting jobs
+    UNIQUE = "jobs:unique:"            # <key>    id of its job        with the job; of a window, when it is over
     TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
     JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
     STEPS = "jobs:steps:"               # <id>     hash: its steps      with its result
@@ -98,7 +99,7 @@ class Keys:
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
                  LEASES, ERRORS, VERSIONS, AWAITING, SCHEDULES_DUE),
-        "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK),
+        "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK, UNIQUE),
         "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, STEPS, ALIVE, SCHEDULE,
                  BULK, ERROR, ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),

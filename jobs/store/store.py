@@ -16,7 +16,7 @@ from .. import encoding
 from ..values import sendable
 from ..values.calls import all_awaited
 from . import default
-from .call import Call, Sender
+from .call import Answer, Call, Sender
 from .keys import Keys
 from .notifications import Notifications
 from .script_connection import ScriptConnection, abandon
@@ -171,9 +171,10 @@ class Store(ArqRedis):
         """What hears of the ends of jobs, in the running loop."""
         return self._loops.here().notifications
 
-    async def enqueue(self, calls: Sequence[Call]) -> list[int]:
+    async def enqueue(self, calls: Sequence[Call]) -> list[Answer]:
         """Store calls. For each: NEW; TAKEN where its id is; REFUSED where its workflow was revoked; CLASH where its id
-        is that of a member of a workflow, or, of a member, that of another job. What is stored survives any crash.
+        is that of a member of a workflow, or, of a member, that of another job; or the id of the job that has its key.
+        What is stored survives any crash.
 
         Calls made while another is under way travel together. A call whose answer was lost is sent again, which changes
         nothing if it had arrived. QueueUnavailable: Redis was away for `patience_s`; the calls may have been stored.

@@ -160,6 +160,10 @@ class BlockingResult(_Blocking, Explains, Generic[R_co]):
     def id(self) -> str:
         return self._target.id  # type: ignore[no-any-return]
 
+    @property
+    def existing(self) -> bool:
+        return self._target.existing  # type: ignore[no-any-return]
+
     @overload
     def get(self, timeout: float | timedelta | None = None, propagate: Literal[True] = True) -> R_co: ...
     @overload

@@ -9,6 +9,7 @@ from uuid import UUID
 from ..errors import WrongValue
 from ..values import checks
 from ..values.calls import other_names
+from .unique import Unique
 
 Exceptions = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or some in a tuple, list or set."""
@@ -32,6 +33,7 @@ class TaskKeywords(TypedDict, total=False):
     retry_jitter: bool
     rate_limit: str | float | None
     max_concurrency: int | None
+    unique: Unique | None
     time_limit: Span | None
     soft_time_limit: Span | None
     expires: Span | None

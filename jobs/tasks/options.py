@@ -12,6 +12,7 @@ from ..errors import Retry
 from ..values import checks
 from .call_options import TaskHook, advice
 from .rate_limit import stored_rate
+from .unique import Unique
 
 
 def _backoff(option: str, value: Any) -> bool | float:
@@ -29,6 +30,7 @@ def _option(check: checks.Check, default: Any) -> Any:
 
 _DELAY = partial(checks.seconds, least=0)
 _SPAN = checks.or_none(checks.seconds, least=checks.LEAST_SECONDS)
+_UNIQUE = checks.or_none(checks.of_class(Unique, 'Unique("user_id"), for example'))
 _HOOK = checks.or_none(checks.function)
 
 
@@ -61,6 +63,8 @@ class TaskOptions:
     "6/m" is one each 10.5 s."""
     max_concurrency: int | None = _option(checks.or_none(checks.count, least=1), None)
     """Maximum running at once, across all workers."""
+    unique: Unique | None = _option(_UNIQUE, None)
+    """One job for all calls with the same arguments, or some of them: see [flow control](flow-control.md)."""
     time_limit: float | None = _option(_SPAN, None)
     """Seconds after which the code is stopped: FAILURE, TimeLimitExceeded. A thread runs on, and keeps its slot."""
     soft_time_limit: float | None = _option(_SPAN, None)

@@ -3,11 +3,13 @@
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import inf
 from types import SimpleNamespace
 from typing import Any, Optional, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from ..errors import DoesNotFit, SettingsMistake
+from ..errors import DoesNotFit, EncodingError, SettingsMistake
+from ..values import sendable
 from ..values.calls import other_names
 from ..values.shapes.annotations import Shapes
 from ..values.shapes.shape import Misfit, Shape, Way
@@ -113,6 +115,7 @@ class Parameters:
         self._most = inf if inspect.Parameter.VAR_POSITIONAL in kinds else sum(map(plain.count, kinds)) - bound
         of_caller = self._signature.replace(parameters=[*parameters][bound:])
         asked = Annotations(task, function, of_caller, strict)
+        self.of_caller = of_caller.parameters
         self.annotations = asked if asked.shapes or asked.unresolved else None
         """What they ask for, if it is anything: most tasks pay nothing."""
 
@@ -131,6 +134,25 @@ class Parameters:
             options = [name for name in kwargs if name in known]
             hints = [f"; {name}= is an option: {advice(name, ())}" for name in options[:1]]
             raise TypeError("".join([f"{self._task}: {error}", *hints])) from None
+
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with the defaults, without its CurrentJob."""
+        bound = self.bind(args, kwargs)
+        return self._defaults | {name: value for name, value in bound.items() if name in self.of_caller}
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        """As they would travel; without those that cannot."""
+        found = dict[str, Any]()
+        for name, one in self.of_caller.items():
+            try:
+                given = {} if one.default is one.empty else {name: one.default}
+                _, plain = self.annotations.arguments("write", (), given) if self.annotations else ((), given)
+                sendable.check(plain)
+            except EncodingError:
+                continue
+            found |= plain
+        return found
 
 
 def _check_first(task: str, first: inspect.Parameter | None, bound: bool) -> None:

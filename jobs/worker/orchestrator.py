@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from .. import encoding
 from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from ..errors import QuarqError, QueueUnavailable, RemoteError
+from ..errors import NotUnique, QuarqError, QueueUnavailable, RemoteError
 from ..store import default
-from ..store.call import Call, refuse
+from ..store.call import Answer, Call, refuse
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
-from ..store.store import CLASH, REFUSED, TAKEN, Store
+from ..store.store import CLASH, NEW, REFUSED, TAKEN, Store
 from ..store.stored_values import chunked, text
 from ..tasks.current import CurrentJob, without_slot
 from ..workflows import members
@@ -182,18 +183,28 @@ class Orchestration:
             for call in calls:
                 refuse(self._waiting[call.path], error)
             return
-        taken = list[str]()
-        for call, answer in zip(calls, answers, strict=True):
-            if answer == TAKEN:
-                taken.append(call.path)
-            elif answer == CLASH:
-                clash = QuarqError(f"its member {call.id} cannot be called: another job has this id")
-                refuse(self._waiting[call.path], clash)
-            elif answer == REFUSED:  # it was revoked, or another worker has ended it
-                self._refused = True
-                self._over.set()
+        taken = [call.path for call, answer in zip(calls, answers, strict=True) if answer == TAKEN]
         if taken:  # they may have ended before we followed them
             self._start(partial(self._read, taken))
+        for call, answer in zip(calls, answers, strict=True):
+            if answer not in (NEW, TAKEN):
+                self._not_called(call, answer)
+
+    def _not_called(self, call: Call, answer: Answer) -> None:
+        if answer == CLASH:
+            clash = QuarqError(f"its member {call.id} cannot be called: another job has this id")
+            refuse(self._waiting[call.path], clash)
+        elif isinstance(answer, bytes):
+            self._start(partial(self._not_unique, call, text(answer)))
+        elif answer == REFUSED:  # it was revoked, or another worker has ended it
+            self._refused = True
+            self._over.set()
+
+    async def _not_unique(self, call: Call, holder: str) -> None:
+        """Another job has the key of a member, which has failed: in the journal, for later evaluations too."""
+        entry = b"F" + encoding.dumps({"s": False, "r": NotUnique(call.task, holder)})
+        await self._redis.run_script("refuse", self._id, call.path, entry)
+        await self._read([call.path])
 
     def _hear(self, ended: Mapping[str, bytes | None], run: str) -> None:
         """Members have ended. The journal may have forgotten what came to those of an earlier *run* than this."""
@@ -241,7 +252,7 @@ class Orchestration:
             future.set_result(value)
         else:
             future.set_exception(value)
-            if entry.startswith(b"F"):
+            if entry.startswith(b"F") and not isinstance(value, NotUnique):  # which no end of its own has counted
                 self._failures.append(place)
 
     def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:

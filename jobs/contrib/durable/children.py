@@ -4,6 +4,7 @@ from typing import Any
 
 from ...client.plain_data import kept_of, rebuilt, with_plain_data
 from ...client.submit import call_of
+from ...client.unique_calls import refuse_losses
 from ...errors import WrongValue
 from ...store.call import Call
 from ...store.store import Store
@@ -11,6 +12,7 @@ from ...tasks.call_options import inherited
 from ...tasks.current import CurrentJob
 from ...tasks.declarations import declared
 from ...tasks.parameters import ANNOTATED
+from ...tasks.unique import UNIQUE
 from ...values import checks
 from ...workflows.canvas import Node, Signature
 from ...workflows.members import GIVEN
@@ -37,6 +39,8 @@ class Child:
         known = await declared(redis, names) if names else NOTHING
         given = self._node.options.get("headers") if isinstance(self._node, Signature) else None
         options = {"task_id": f"{job.request.id}{GIVEN}{field}", "headers": inherited(job.headers, given)}
+        if UNIQUE:
+            refuse_losses(self._node, {}, "member")
         call = call_of(redis, self._node, options, known)
         call.parent, call.path = str(job.request.id), field
         return call

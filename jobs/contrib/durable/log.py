@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any, Protocol
 
-from ...errors import StepsFull
+from ... import encoding
+from ...errors import NotUnique, StepsFull
 from ...store.call import Call
 from ...store.keys import MOST_STEPS, STEPS_BYTES
 from ...store.outage import Outage
@@ -63,6 +64,14 @@ class RedisLog:
         refuse(answer, field)
         if stored == [REFUSED]:
             raise Revoked
+        if stored and isinstance(stored[0], bytes):
+            refused = NotUnique(call.task, text(stored[0]))
+            ended = b"F" + encoding.dumps({"s": False, "r": refused})
+            await _outage.keep_trying(
+                partial(self._redis.run_script, "refuse", self._job.id, field, ended), only_away=True
+            )
+            await self.record(field, entry)
+            raise refused
         if stored == [CLASH]:
             raise StepsFull(f"{field}: its job {call.id} cannot be called: another job has this id")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,9 @@ from ...client.decorator import Task
 from ...client.middleware import Around, Middleware
 from ...client.result import Result
 from ...client.submit import Caller, member_call
-from ...errors import QuarqError
+from ...errors import NotUnique, QuarqError
 from ...store import default
-from ...store.call import Call
+from ...store.call import Answer, Call
 from ...store.notifications import JobState
 from ...store.scripts import Name
 from ...store.store import NEW, TAKEN
@@ -79,11 +80,12 @@ class EagerRedis(JobsRedis):
         self._meta: dict[str, bytes] = {}
         self._steps: dict[str, Any] = {}
         self.steps = self._steps_of
+        self._keys: dict[str, tuple[str, float]] = {}  # Of unique tasks: the job that has it, and until when.
         self._encoder = OutcomeEncoder(self)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
 
-    async def enqueue(self, calls: Sequence[Call]) -> list[int]:
-        """Run each call to its end, unless its id has a result."""
+    async def enqueue(self, calls: Sequence[Call]) -> list[Answer]:
+        """Run each call to its end, unless its id has a result, or another job has its key."""
         return [await self._take(call) for call in calls]
 
     async def run_script(self, script: Name, *args: str | bytes | int) -> Any:
@@ -104,12 +106,24 @@ class EagerRedis(JobsRedis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NoReturn:
         self._refuse("pipeline")
 
-    async def _take(self, call: Call) -> int:
+    async def _take(self, call: Call) -> Answer:
         if call.id in self._jobs:
             return TAKEN
+        if holder := self._holder(call):
+            return holder.encode()
         # a task of its own: what runs in it must not become the caller's current job
         await asyncio.create_task(self._workflow(call) if call.tree else self._job(call))
         return NEW
+
+    def _holder(self, call: Call) -> str:
+        """The job that has the key of this call; '' if it has it now. Those until a start have started."""
+        if not call.unique or call.unique[0] in ("start", "debounce"):
+            return ""
+        kind, _, key, _, ms, _ = call.unique
+        holder, ends = self._keys.get(key, ("", 0.0))
+        if time.monotonic() >= ends:
+            holder, self._keys[key] = "", (call.id, math.inf if kind == "end" else time.monotonic() + ms / 1000)
+        return holder
 
     async def _job(self, call: Call) -> None:
         """Run it until it ends: each retry at once."""
@@ -144,6 +158,8 @@ class EagerRedis(JobsRedis):
     async def _workflow(self, call: Call) -> None:
         async def member(signature: Signature, path: Path) -> Any:
             call = member_call(self, signature, caller, place(path))
+            if holder := self._holder(call):
+                raise NotUnique(call.task, holder)
             await asyncio.create_task(self._job(call))
             return await Result(call.id, self).get()
 
@@ -164,6 +180,7 @@ class EagerRedis(JobsRedis):
         if outcome.ignored or outcome.state == REVOKED:
             result = b""
         self._jobs[job_id] = JobState(outcome.state, result, self._meta.get(job_id, b""))
+        self._keys = {key: holder for key, holder in self._keys.items() if holder != (job_id, math.inf)}
         await self.enqueue([make() for make in self._encoder.callbacks(held, outcome)])
 
     def _held(self, call: Call, retries: int) -> HeldJob:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ...errors import QuarqError
+from ...errors import NotUnique, QuarqError
 from ...store.call import Call
 from ...store.keys import LAST_MS, MOST_STEPS
 from ...store.notifications import JobState
@@ -34,8 +34,10 @@ class EagerLog:
 
     async def call(self, field: str, entry: bytes, call: Call) -> None:
         """The child runs to its end."""
+        [answer] = await self._redis.enqueue([call])
+        if isinstance(answer, bytes):
+            raise NotUnique(call.task, answer.decode())
         await self.record(field, entry)
-        await self._redis.enqueue([call])
         ended = self._jobs[call.id]
         self.journal[field] = ended.state[:1].encode() + ended.result
 

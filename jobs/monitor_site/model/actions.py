@@ -11,9 +11,10 @@ from ...client.submit import call_of
 from ...errors import NotRetried, ResultUnknown
 from ...store.call import LARGE_LIMIT, Call
 from ...store.store import TAKEN, now
-from ...store.stored_values import chunked
+from ...store.stored_values import chunked, text
 from ...tasks.call_options import inherited, stored_headers
 from ...tasks.rate_limit import stored_rate
+from ...tasks.unique import again
 from ...values import checks
 from ...values.calls import awaited
 from ...workflows.canvas import Signature
@@ -114,8 +115,8 @@ async def retry(connection: JobsRedis, job_id: str) -> str:
     stored, queue = await stored_call(connection, job_id)
     while True:
         job_id = next_id(job_id)
-        [answer] = await connection.enqueue([call_again(connection, job_id, stored, queue)])
-        if answer != TAKEN or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
+        is_new = await enqueue_again(connection, call_again(connection, job_id, stored, queue))
+        if is_new or await Result(job_id, connection).state() not in ("FAILURE", "REVOKED"):
             return job_id  # that is free, or has not ended badly: it is this retry already
 
 
@@ -147,10 +148,22 @@ async def stored_call(connection: JobsRedis, job_id: str) -> tuple[dict[str, Any
     call = connection.loads(stored)
     if call.get("cut"):
         raise NotRetried(f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew")
+    call["unique"] = text(await connection.hget(connection.key.RECORD + job_id, "unique")).split(" ", 2)  # type: ignore[misc]
     return call, (row.queue if row else "") or connection.key.queue_name(call["q"])
 
 
 def call_again(connection: JobsRedis, new_id: str, stored: dict[str, Any], queue: str) -> Call:
     """The same call under another id; its callbacks are not called again."""
     options = {"task_id": new_id, "queue": queue, "headers": inherited(stored_headers(stored.get("h")), {})}
-    return call_of(connection, Signature(stored["f"], stored["a"], stored["k"]), options, limit=LARGE_LIMIT)
+    call = call_of(connection, Signature(stored["f"], stored["a"], stored["k"]), options, limit=LARGE_LIMIT)
+    call.unique, call.due = again(call.unique or stored["unique"]), ""
+    return call
+
+
+async def enqueue_again(connection: JobsRedis, call: Call) -> bool:
+    """Store a call of an operator; False if its id is taken. NotRetried: another job has its key."""
+    call.unique = again(call.unique)
+    [answer] = await connection.enqueue([call])
+    if isinstance(answer, bytes):
+        raise NotRetried(f"job {text(answer)} has the key of this call: only one of them may wait or run at a time")
+    return answer != TAKEN

@@ -11,9 +11,10 @@ from ...client.connection import JobsRedis
 from ...store.stored_values import text, whole
 
 STATES = ("SUCCESS", "FAILURE", "RETRY", "REVOKED")
+FOLDED = "FOLDED"  # A call of a unique task that became another job. Since ever only.
 Fields = Mapping[bytes, bytes]
 DEPTHS = b"|due|", b"|oldest|"  # What a field begins with that has the depth of a queue, or the age there in ms.
-_FIELD = re.compile(rf"(.+)\|(?:({'|'.join(STATES)})|(wait|run)_ms|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
+_FIELD = re.compile(rf"(.+)\|(?:({'|'.join((*STATES, FOLDED))})|(wait|run)_ms|(wait|run)\|(1?[0-9]|2[0-4]))", re.DOTALL)
 """A field of the hash: `task|STATE`, `task|wait_ms`, `task|wait|bucket`. The name of a task may hold a `|`. Of an
 empty name are the sums of all tasks that earlier releases wrote; they are not read."""
 
@@ -22,7 +23,7 @@ empty name are the sums of all tasks that earlier releases wrote; they are not r
 class Count:
     """What was counted of a task in some time, or of all tasks together."""
 
-    states: Counter[str] = field(default_factory=Counter)  # How many attempts came to SUCCESS, FAILURE, RETRY, REVOKED.
+    states: Counter[str] = field(default_factory=Counter)  # How many came to SUCCESS, FAILURE, RETRY, REVOKED, FOLDED.
     wait: Counter[int] = field(default_factory=Counter)  # From due to start: bucket -> how many times.
     run: Counter[int] = field(default_factory=Counter)
     ms: Counter[str] = field(default_factory=Counter)  # The sum of all, of wait and of run.

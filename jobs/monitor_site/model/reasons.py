@@ -19,6 +19,7 @@ from .audit_log import pauses
 from .job_row import JobRow
 from .search import row_of
 from .search_indexes import queue_names
+from .unique_keys import key_of
 from .worker_list import Situation, WorkerInfo, situation
 
 ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
@@ -27,7 +28,7 @@ ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
 @dataclass(frozen=True)
 class Reason:
     """`code`: unknown, ended, running, stopping, children, gone, expired, due, suspect, paused, no-worker,
-    unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires."""
+    unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires and unique."""
 
     code: str
     text: str
@@ -35,7 +36,7 @@ class Reason:
 
 
 async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
-    """The reasons; a single one if it runs, has ended, or is unknown."""
+    """The reasons; a single one if it runs, has ended, or is unknown; and what it has of a key, see `key_of`."""
     if await Result(job_id, connection).state() == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
     if (row := await row_of(connection, job_id)) is None:
@@ -43,7 +44,9 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     if not row.queue:
         row = await _in_its_queue(connection, row)
     at_hand = await situation(connection)
-    return [await _reason(connection, code, row, at_hand) for code in at_hand.codes(row)]
+    reasons = [await _reason(connection, code, row, at_hand) for code in at_hand.codes(row)]
+    key, until = await key_of(connection, job_id)
+    return [*reasons, Reason("unique", key, until)] if key else reasons
 
 
 async def _reason(connection: JobsRedis, code: str, row: JobRow, at_hand: Situation) -> Reason:

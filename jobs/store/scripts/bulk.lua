@@ -1,7 +1,7 @@
 -- Note a step of a bulk run, and store the calls that it makes anew, in one: each step is taken once, however often it is tried.
 -- ARGV: plan, jobs before this step, jobs in it, those of them that it leaves alone, the words of each call (see `read_call`)
 -- Returns how many jobs the run has looked at, and has left alone; nothing if there is no such plan.
--- include: storing
+-- include: limits, unique, storing
 local key, before, looked_at, skipped = BULK .. ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('HGET', key, 'next') == before then
   local now, calls = now_ms(), {}

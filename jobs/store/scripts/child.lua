@@ -1,7 +1,7 @@
 -- Store a job that a running job waits for, with the step that says so: both or neither. The same again changes nothing.
 -- ARGV: id, token, field, entry, then the words of the call, see `read_call`
 -- Returns RECORDED or why not, see recording.lua; and what `store` does of the call.
--- include: recording, storing
+-- include: recording, limits, unique, storing
 local id, token, field, entry = unpack(ARGV)
 local now = now_ms()
 local answer, stored = check_step(id, token, entry), nil

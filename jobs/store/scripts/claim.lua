@@ -8,7 +8,7 @@
 --   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member:
 --   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow, has it steps
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
--- include: aborting, limits, alive, attempts
+-- include: aborting, limits, alive, attempts, unique
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS, MANY, LONG = 1000, 100, 500, 60000, 41, ('-'):rep(65)
@@ -20,9 +20,9 @@ local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 -- Of a job that no worker has had yet, only the first fields can be there.
 local function read(id)
   local key = RECORD .. id
-  local r = redis.call('HMGET', key, 'state', 'task', 'due', 'enqueued', 'expires', 'revoked', 'parent', 'tree')
+  local r = redis.call('HMGET', key, 'state', 'task', 'due', 'enqueued', 'expires', 'revoked', 'parent', 'tree', 'unique')
   local record = { state = r[1], task = r[2], due = r[3], enqueued = r[4], expires = r[5], revoked = r[6], parent = r[7],
-    tree = r[8], attempts = 0, retries = 0, crashes = 0 }
+    tree = r[8], unique = r[9], attempts = 0, retries = 0, crashes = 0 }
   if not r[1] then return record end
   r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked', 'listener',
     'steps', 'suspended')
@@ -102,6 +102,7 @@ local function hand_over(id, queue, key, record, payload, why)
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
     'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
+  if record.unique and not record.state then give_up_at_start(id, record.unique) end
   if not record.suspended then note_event(id, 'STARTED', record.task, queue, worker) end
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }

@@ -9,9 +9,10 @@ local by_task, unsuccessful, ended = {}, {}, {} -- the same of the indexes that 
 
 -- What every end needs of a record, by name.
 local function read_record(id)
-  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'tree', 'steps')
+  local r = redis.call('HMGET', RECORD .. id, 'state', 'owner', 'queue', 'task', 'reply', 'waited', 'parent', 'tree', 'steps',
+    'unique')
   return { state = r[1], owner = r[2], queue = r[3] or 'default', task = r[4], reply = r[5], waited = r[6], parent = r[7],
-    tree = r[8], steps = r[9] }
+    tree = r[8], steps = r[9], unique = r[10] }
 end
 
 -- And what others need than the success of a task.
@@ -49,6 +50,7 @@ local function gather_end(id, state, now, record, listed_already)
     for _, channel in ipairs(redis.pcall('SMEMBERS', WAITERS .. id)) do tell(channel, id) end
     redis.call('DEL', WAITERS .. id)
   end
+  if record.unique then give_up(id, record.unique) end
   if limits_of(record.task) then
     redis.call('DEL', IN_PROGRESS .. id)
     give_back(id, record.task)
@@ -113,7 +115,8 @@ local function trim_history(kept)
   if excess <= 0 then return end
   local ids_of, unsuccessful_ids = {}, {}
   for _, id in ipairs(redis.call('ZRANGE', HISTORY, 0, excess - 1)) do
-    local task, state = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state'))
+    local task, state, unique = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state', 'unique'))
+    if unique then give_up(id, unique) end
     add_to(ids_of, task or '?', id)
     if state ~= 'SUCCESS' then table.insert(unsuccessful_ids, id) end
     redis.call('UNLINK', RECORD .. id)

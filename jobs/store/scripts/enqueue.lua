@@ -16,7 +16,7 @@ if #ARGV == 6 and ARGV[6] == '' then
     return { 1 }
   end
 end
--- include: storing
+-- include: limits, unique, storing
 local calls = {}
 for i = 2, #ARGV, CALL_WORDS do calls[#calls + 1] = read_call(i, ARGV[1]) end
 local answers = store(now, calls)

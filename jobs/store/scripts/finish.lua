@@ -13,10 +13,10 @@
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
 -- flags: allow-oom
--- include: limits, counting, ending, attempts
+-- include: limits, counting, unique, ending, attempts
 local worker, history_kept, listener = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local now = now_ms()
-local answers, woken, following = {}, {}, {}
+local answers, woken, following, children_of = {}, {}, {}, {}
 
 local function requeue(id, token, task, queue, state, due, changes)
   redis.call('DEL', IN_PROGRESS .. id)
@@ -87,7 +87,7 @@ local function note_calls(id, first, count)
   for i = first, first + (count - 1) * CALL_WORDS, CALL_WORDS do
     children[#children + 1], following[#following + 1] = ARGV[i], i
   end
-  redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children))
+  children_of[id] = children
 end
 
 -- Each run of a script makes its functions anew: those that store calls only if some follow.
@@ -95,7 +95,14 @@ local function store_calls()
 -- include: storing
   local calls = {}
   for n, i in ipairs(following) do calls[n] = read_call(i) end
-  store(now, calls)
+  local stored_as = {}
+  for n, answer in ipairs(store(now, calls)) do
+    if type(answer) == 'string' then stored_as[calls[n].id] = answer end -- another job has its key
+  end
+  for id, children in pairs(children_of) do
+    for n, child in ipairs(children) do children[n] = stored_as[child] or child end
+    redis.call('HSET', RECORD .. id, 'children', cmsgpack.pack(children))
+  end
 end
 
 local i = 4

@@ -10,7 +10,7 @@
 -- Of those that are stored: a moment fires if nobody has changed the schedule, or handled a moment, since it was looked at.
 -- ARGV: stored, then of each its name, version, the last moment, the moment or '' (none is due), when to look at it again
 -- Returns for each fired, early, handled, declared, new, stored; or why not: skipped, paused, overlaps or waits.
--- include: storing
+-- include: limits, unique, storing
 local UNREADABLE_MS = 3600000
 local AT_ONCE_MS = 60000 -- a look that is no later has missed nothing
 local how = ARGV[1]

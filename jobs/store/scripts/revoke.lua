@@ -5,7 +5,7 @@
 --   fields as bytes that follow the payload's own
 -- Returns what each was: its state, or UNKNOWN.
 -- flags: allow-oom
--- include: limits, counting, ending
+-- include: limits, counting, unique, ending
 local terminate, only_waiting = ARGV[1] == '1', ARGV[1] == 'waiting'
 local ttl, history_kept, fields = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()

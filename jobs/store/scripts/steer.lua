@@ -3,7 +3,7 @@
 -- ARGV: name, what
 -- Returns nothing if there is no schedule of that name; for `now`, the id of the job; for `forget`, forgotten or, if a worker
 -- has it, kept.
--- include: storing
+-- include: limits, unique, storing
 local name, what = ARGV[1], ARGV[2]
 local key = SCHEDULE .. name
 local now = now_ms()

@@ -26,12 +26,13 @@ local function taken(id, parent, path, now)
   end
   if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return TAKEN end
   if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return TAKEN end
-  local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent')
+  local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent', 'unique')
   if record[1] and (tonumber(record[1]) or 0) > now then
     local answer = same_or_clash(record[3], parent)
     if parent == '' or answer == CLASH then return answer end
   end
   if record[1] or record[2] then -- an earlier life of this id
+    if record[4] then give_up(id, record[4]) end
     forget_record(id)
     redis.call('UNLINK', RESULT .. id)
   end
@@ -61,7 +62,8 @@ local function store_tree(id, tree, name, now)
 end
 
 -- The call that the CALL_WORDS from ARGV[i] on are: id, queue, payload, task, and a packed map of what else it has, or '':
--- due, expires, parent (the workflow that it is a member of), path (its place there), tree (its own) and name (of a workflow).
+-- due, expires, parent (the workflow that it is a member of), path (its place there), tree (its own) and name (of a workflow),
+-- unique (see unique.lua).
 local function read_call(i, reply)
   local id, queue, payload, task, more = unpack(ARGV, i, i + CALL_WORDS - 1)
   local call = { id = id, queue = queue, payload = payload, task = task, reply = reply }
@@ -97,7 +99,7 @@ local function store_line(queue, line, now)
 end
 
 -- Store calls, see `read_call`. Returns for each STORED, TAKEN, REFUSED because its workflow was revoked or has ended, or
--- CLASH because its id is that of another job.
+-- CLASH because its id is that of another job; or the id of the job that has its key.
 local function store(now, calls)
   local answers, lines, parents, refused, is_new = {}, {}, {}, {}, all_are_new(calls)
   -- First come, first served: the score orders calls within a millisecond, and is never later than now. (A script's
@@ -109,6 +111,8 @@ local function store(now, calls)
     local answer = parents[id] and same_or_clash(parents[id], parent)
     if not answer and not is_new then answer = taken(id, parent, call.path, now) end
     if not answer and parent ~= '' then answer = answer_of_workflow(call, refused) end
+    if not answer and call.unique then answer = answer_of_key(call, now) end
+    if answer == id then answer = TAKEN end -- in the window of the job that had this id before
     answers[i] = answer or STORED
     if not answer then
       local due = moment(call.due, now)
@@ -119,6 +123,11 @@ local function store(now, calls)
       line.calls[n], line.places[2 * n - 1], line.places[2 * n] = call, due or place, id
       line.payloads[2 * n - 1], line.payloads[2 * n] = JOB .. id, call.payload
       if call.due < line.earliest then line.earliest = call.due end
+      if call.unique then -- at once, so that the next call with its key finds it
+        store_line(queue, line, now)
+        hold_key(call, now)
+        lines[queue] = nil
+      end
     end
   end
   for queue, line in pairs(lines) do store_line(queue, line, now) end

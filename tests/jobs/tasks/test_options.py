@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import task
+from jobs import Unique, task
 from jobs.errors import MaxRetriesExceeded, Retry, SettingsMistake
 from jobs.tasks.call_options import TaskKeywords
 from jobs.tasks.options import TaskOptions
@@ -46,6 +46,7 @@ CELERY = [
 ]
 OURS = [
     "max_concurrency",
+    "unique",
     "result_expires",
     "raises",
     "process",
@@ -82,6 +83,7 @@ def test_a_misspelt_option_is_refused_naming_the_near_one(name: str) -> None:
 
 
 SPAN = ABOVE_ZERO.or_none()
+UNIQUE = Unique(window=5)
 BACKOFF = Kind([*NOT_NEGATIVE.right, (True, True), (False, False)], [v for v in NOT_NEGATIVE.wrong if v is not True])
 HOOK = Kind(same(print, None), ["print", 5, True, "", [print]])
 RATE = Kind(
@@ -102,6 +104,7 @@ OPTIONS = {
     "retry_jitter": FLAG,
     "rate_limit": RATE,
     "max_concurrency": COUNT.or_none().but(0),
+    "unique": Kind([(None, None), (UNIQUE, UNIQUE)], ["user_id", True, 5, ("user_id",), {"a"}, Unique]),
     "time_limit": SPAN,
     "soft_time_limit": SPAN,
     "expires": SPAN,
