@@ -30,7 +30,6 @@ MAY_READ = {
     "jobs/worker/test_loops.py: _log_destroy_pending": "what asyncio rightly says of a task that is thrown away",
     "jobs/worker/test_connection.py: _waiting": "nothing else shows that nothing is kept of who has given up",
     "jobs/worker/test_workflow_waits.py: _until_ended": "a cancellation cannot be lost on order",
-    "app/conftest.py: _compile_builder": "to make 700 apps would be to compile 130,000 functions",
     "test_redis_url.py: _redis": "where the site's limits connect to",
     "registered_tasks.py": "no process takes a task out of the registry again",
 }

@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 from jinja2 import FileSystemBytecodeCache
 from quart import Quart
-from werkzeug.routing import Rule
 
 from app import create_app
 from app.database import Database
@@ -25,15 +24,15 @@ from settings import Settings
 from tests.app.browsing import served
 from tests.app.visitor import Visitor
 from tests.browser import browser
+from tests.compiled_routes import compiled_once
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 from tests.smtp_server import SmtpServer, smtp_server
 
-__all__ = ["browser", "served"]
+__all__ = ["browser", "compiled_once", "served"]
 
 TEMPLATES = FileSystemBytecodeCache(pattern="quarq_at_once_%s")  # asynchronous ones are other code
 """To compile them for each test would be a fifth of all the time."""
-BUILDERS: dict[tuple[str, str, bool], Callable[..., tuple[str, str]]] = {}
 EMPTY = """
 DO $$ DECLARE name text; BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site' AND pid <> pg_backend_pid();
@@ -44,22 +43,6 @@ DO $$ DECLARE name text; BEGIN
         WHERE schemaname = 'public' LOOP EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART'; END LOOP;
 END $$;
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """What builds the addresses of a route is compiled for the first app only: it is 90 % of making an app."""
-    compile_anew = Rule._compile_builder
-
-    def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (rule.rule, repr(rule.defaults), append_unknown)  # a builder finds its rule's converters in its argument
-        if key not in BUILDERS:
-            BUILDERS[key] = compile_anew(rule, append_unknown)
-        return BUILDERS[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", builder)
-        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,10 +10,11 @@ from jobs import JobsRedis, Viewer, connect, monitor_app
 from jobs.monitor_site.application import Monitor
 from tests.app.visitor import Visitor
 from tests.browser import browser
+from tests.compiled_routes import compiled_once
 from tests.jobs.monitor_site.compiled import compiled
 from tests.jobs.monitor_site.serving import serving
 
-__all__ = ["browser"]
+__all__ = ["browser", "compiled_once"]
 
 
 @pytest.fixture
