@@ -18,9 +18,9 @@ from pathlib import Path
 from tests.chaos.scenarios import SCENARIOS, Scenario
 from tests.chaos.stage import Check, staged
 
-for module in (
-    "crash", "limited", "deploy", "stall", "redis_away", "poison", "clock", "revoke", "workflows", "reminders",
-    "digest", "slow_mail", "races", "databases", "web", "deadly", "released", "from_arq",
+for module in (  # first those that wait longest, and then those that need the processor beside others
+    "reminders", "crash", "digest", "limited", "databases", "deploy", "released", "stall", "slow_mail", "redis_away",
+    "races", "poison", "deadly", "workflows", "clock", "revoke", "web", "from_arq",
 ):  # fmt: skip
     import_module(f"tests.chaos.scenarios.{module}")
 

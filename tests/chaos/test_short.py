@@ -1,4 +1,4 @@
-"""The short form of the scenarios, six at a time, with one seed: what `make test` promises of faults."""
+"""The short form of the scenarios, eight at a time, with one seed: what `make test` promises of faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.timeout(900)
 def test_every_promise_holds_in_the_short_form_of_every_scenario() -> None:
     """`make chaos` plays them at full size. The table of what broke is the message."""
-    options = ["--short", "--together", "6", "--seed", "1", "--once-more"]
+    options = ["--short", "--together", "8", "--seed", "1", "--once-more"]
     command = [sys.executable, "-m", "tests.chaos", *options]
 
     played = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
