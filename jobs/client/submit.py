@@ -200,9 +200,9 @@ def _task_call(
     own = own_of(name, args, known)
     expires = moment(own.expires if terms.expires is None else terms.expires)
     call = Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
-    if task is not None and (unique := task.options.unique) is not None:
-        call.unique = unique.key(task.name, task.parameters.by_name(args, kwargs))
-        call.due = call.due if unique.debounce is None else moment(unique.debounce)
+    call.unique = registry.unique_key(task, args, kwargs)
+    if call.unique and call.unique[0] == "debounce":
+        call.due = f"+{call.unique[4]}"
     return call
 
 

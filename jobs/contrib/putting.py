@@ -10,7 +10,7 @@ from ..client.connection import JobsRedis
 from ..client.submit import calls_of
 from ..errors import WrongValue
 from ..schedules.schedule import Schedule, crontab, every
-from ..store.call import Call
+from ..store.call import Call, packed_key
 from ..store.stored_values import moment_of
 from ..tasks.declarations import declared
 from ..values import checks, sendable
@@ -34,6 +34,7 @@ async def put(
     kept = await _kept(connection, name, call)
     facts = {"overlap": overlap or "", "window": when.window // _MS, "task": kept.task, "queue": kept.queue}
     stored = {"payload": kept.payload, "expires": kept.expires, "tree": kept.tree, "tree_name": kept.name}
+    stored["unique"] = packed_key(kept.unique)
     words: list[Any] = [word for pair in (facts | stored).items() for word in pair]
     now = await connection.run_script("put", name, os.urandom(8).hex(), when.when, delay_ms, *words)
     if now is None:

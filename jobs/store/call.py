@@ -56,6 +56,11 @@ class Call:
         return (self.id, self.queue, self.payload, self.task, packed)
 
 
+def packed_key(unique: StoredKey | tuple[()]) -> bytes:
+    """The key of a call that schedules make, as `key_of` in unique.lua reads it."""
+    return msgpack.packb(unique, use_bin_type=False) if unique else b""
+
+
 _MORE: Final = ("due", "expires", "parent", "path", "tree", "name", "unique")
 
 

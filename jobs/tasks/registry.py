@@ -2,13 +2,14 @@
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import CellType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import SettingsMistake, UnknownTask
+from ..store.call import StoredKey
 from ..values import checks
 from .options import TaskOptions
 from .parameters import Parameters
@@ -121,3 +122,10 @@ def lookup(name: str) -> RegisteredTask:
 def find(name: str) -> RegisteredTask | None:
     """The task of that name or alias; None if this process has none."""
     return _tasks.get(name)
+
+
+def unique_key(task: RegisteredTask | None, args: Sequence[Any], kwargs: Mapping[str, Any]) -> StoredKey | tuple[()]:
+    """The key of a call; () if its task is not unique."""
+    if task is None or task.options.unique is None:
+        return ()
+    return task.options.unique.key(task.name, task.parameters.by_name(args, kwargs))

@@ -14,6 +14,7 @@ from ..client.decorator import Task
 from ..errors import QueueUnavailable
 from ..schedules.schedule import Schedule, latest_of, next_of
 from ..store import store
+from ..store.call import packed_key
 from ..store.cancellation import wait_at_most
 from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
@@ -132,6 +133,7 @@ class Scheduler:
         [answer] = await self._redis.run_script(
             "fire", how, job.name, to_unix_ms(moment), window_ms, name, when, own.queue, payload, expires,
             job.job_id or "", to_unix_ms(coming[0]), ",".join(str(to_unix_ms(moment)) for moment in coming),
+            packed_key(registry.unique_key(task, args, kwargs)),
         )  # fmt: skip
         return answer
 

@@ -6,7 +6,7 @@
 -- now without asking a worker. One of arq's own has no words, and the id that arq gives it. A stock worker enqueues it a second
 -- ahead: then a worker of ours runs it, and there is a record; or a stock one does, and keeps the in-progress key for a minute.
 -- ARGV: how (due; missed: found at a start; declared: nothing fires), then name, moment ms, window ms, task, when (in words),
---   queue, payload, expires, id of the job or '', next ms, the next few
+--   queue, payload, expires, id of the job or '', next ms, the next few, its key, packed, or '' (see unique.lua)
 -- Of those that are stored: a moment fires if nobody has changed the schedule, or handled a moment, since it was looked at.
 -- ARGV: stored, then of each its name, version, the last moment, the moment or '' (none is due), when to look at it again
 -- Returns for each fired, early, handled, declared, new, stored; or why not: skipped, paused, overlaps or waits.
@@ -22,7 +22,7 @@ local function pass_over(key, moment, why)
   return why
 end
 
-local function declared(name, moment, window, task, when, queue, payload, expires, given_id, next_ms, coming)
+local function declared(name, moment, window, task, when, queue, payload, expires, given_id, next_ms, coming, unique)
   local key, nominal = SCHEDULE .. name, tonumber(moment)
   local known = redis.call('HMGET', key, 'last', 'paused', 'version')
   local last = tonumber(known[1] or -1) or -1
@@ -33,7 +33,8 @@ local function declared(name, moment, window, task, when, queue, payload, expire
   end
   redis.call('SADD', SCHEDULES, name)
   redis.call('HSET', key, 'task', task, 'when', when, 'queue', queue, 'payload', payload, 'expires', expires,
-    'id', given_id, 'next', next_ms, 'coming', coming, 'seen', as_text(now))
+    'id', given_id, 'next', next_ms, 'coming', coming, 'seen', as_text(now),
+    'unique', unique)
   if how == 'declared' then
     redis.call('HSETNX', key, 'last', moment)
     return 'declared'
@@ -44,8 +45,8 @@ local function declared(name, moment, window, task, when, queue, payload, expire
   if how == 'missed' and now - nominal > tonumber(window) then return pass_over(key, moment, 'skipped') end
   local id = given_id ~= '' and given_id or (when == '' and '' or 'sched:') .. name .. ':' .. moment
   if when == '' and given_id == '' and redis.call('EXISTS', IN_PROGRESS .. id, RECORD .. id) > 0 then return 'handled' end
-  store(now, { { id = id, queue = queue, payload = payload, task = task, due = moment, expires = expires } })
-  redis.call('HSET', key, 'last_run', moment, 'last_id', id)
+  local call = { id = id, queue = queue, payload = payload, task = task, due = moment, expires = expires, unique = key_of(unique) }
+  redis.call('HSET', key, 'last_run', moment, 'last_id', store_one(now, call))
   return 'fired'
 end
 
@@ -58,7 +59,7 @@ end
 
 local function fire(name, key, moment)
   local known = redis.call('HMGET', key, 'paused', 'waits', 'window', 'overlap', 'last_id', 'task', 'queue', 'payload', 'expires', 'tree',
-    'tree_name', 'jitter')
+    'tree_name', 'jitter', 'unique')
   local window = math.max(tonumber(known[3]) or 0, AT_ONCE_MS) + (tonumber(known[12]) or 0)
   local late = not known[2] and now - tonumber(moment) > window
   local why = known[1] and 'paused' or late and 'skipped'
@@ -68,9 +69,9 @@ local function fire(name, key, moment)
   end
   if not why then
     local id, tree = 'sched:' .. name .. ':' .. moment, (known[10] or '') ~= '' and known[10] or nil
-    store(now, { { id = id, queue = known[7], payload = known[8], task = known[6], due = moment, expires = known[9], tree = tree,
-      name = tree and known[11] } })
-    redis.call('HSET', key, 'last_run', moment, 'last_id', id)
+    local call = { id = id, queue = known[7], payload = known[8], task = known[6], due = moment, expires = known[9], tree = tree,
+      name = tree and known[11], unique = key_of(known[13]) }
+    redis.call('HSET', key, 'last_run', moment, 'last_id', store_one(now, call))
   end
   redis.call('HSET', key, 'last', moment)
   redis.call('HDEL', key, 'waits')

@@ -8,7 +8,7 @@ local name, what = ARGV[1], ARGV[2]
 local key = SCHEDULE .. name
 local now = now_ms()
 local known = redis.call('HMGET', key, 'task', 'queue', 'payload', 'expires', 'last', 'paused', 'id', 'seen',
-  'version', 'tree', 'tree_name')
+  'version', 'tree', 'tree_name', 'unique')
 if not known[1] then return false end
 
 if what == 'pause' then redis.call('HSET', key, 'paused', as_text(now)) return 'paused' end
@@ -26,8 +26,8 @@ if what == 'forget' then
 end
 local id = (known[7] or '') ~= '' and known[7] or 'sched:' .. name .. ':now-' .. as_text(now) -- of no moment
 local tree = (known[10] or '') ~= '' and known[10] or nil
-store(now, { { id = id, queue = known[2], payload = known[3], task = known[1], expires = known[4], tree = tree,
-  name = tree and known[11] } })
+id = store_one(now, { id = id, queue = known[2], payload = known[3], task = known[1], expires = known[4], tree = tree,
+  name = tree and known[11], unique = key_of(known[12]) })
 publish_events(now)
 redis.call('HSET', key, 'last_run', as_text(now), 'last_id', id)
 return id

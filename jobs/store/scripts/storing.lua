@@ -133,3 +133,9 @@ local function store(now, calls)
   for queue, line in pairs(lines) do store_line(queue, line, now) end
   return answers
 end
+
+-- The id of the job that a call is now: its own, or that of the job that has its key.
+local function store_one(now, call)
+  local answer = store(now, { call })[1]
+  return type(answer) == 'string' and answer or call.id
+end

@@ -75,6 +75,9 @@ local function answer_of_key(call, now)
   return id
 end
 
+-- The key of a call as schedules keep it; nothing for none.
+local function key_of(packed) return packed and packed ~= '' and cmsgpack.unpack(packed) or nil end
+
 -- The call is stored as the job that has its key: last of all, so that no key is of a job that is not there.
 local function hold_key(call, now)
   local kind, names, key, _, ms, max_wait = unpack(call.unique)

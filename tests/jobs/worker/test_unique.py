@@ -18,9 +18,11 @@ from jobs import (
     WrongValue,
     chain,
     chord,
+    every,
     group,
     monitor,
     monitor_site,
+    schedules,
     task,
 )
 from jobs.client.connection import JobsRedis
@@ -257,6 +259,21 @@ async def test_a_step_whose_key_is_taken_fails_in_each_run(jobs_worker: Workers,
 
         assert tuple(await result.get(timeout=10)) == (first.id, 1)
         assert ran == [1, 1]
+
+
+async def test_what_schedules_call_has_its_key(jobs_worker: Workers, jobs_clock: Clock) -> None:
+    declared = every(once, timedelta(hours=1), name="declared", args=(7,))
+    go[0].set()
+    async with jobs_worker(tasks=TASKS, cron_jobs=[declared]) as worker:
+        waiting = await once.apply_async((7,), countdown=3600 * 2.5)
+        await schedules.put("stored", once.s(7), every(timedelta(hours=1)))
+        await jobs_clock.advance(hours=2)
+
+        assert ran == []
+        assert await schedules.run("stored") == waiting.id
+        assert {one.last_id for one in await monitor.schedules(worker.pool)} == {waiting.id}
+        await jobs_clock.advance(hours=2)
+        assert len(ran) > 1
 
 
 async def test_a_job_that_calls_itself_gets_itself(start_worker: StartWorker) -> None:
