@@ -6,9 +6,13 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Literal
 
-from jobs import connect
+import pytest
+
+from jobs import Unique, connect, task
 from jobs.client.connection import JobsRedis
+from jobs.client.decorator import Task
 from jobs.store import keys
 from jobs.store.script_connection import ScriptConnection
 from jobs.worker.claim import Claimer
@@ -17,19 +21,24 @@ from jobs.worker.execution.outcome_encoding import OutcomeEncoder
 from jobs.worker.lease_renewer import words
 from settings import ROOT
 from tests.jobs.worker import tasks
+from tests.registered_tasks import forget
 
 MANY = 20
 WELL, BADLY = Outcome(SUCCESS, 3, keep_s=3600), Outcome(FAILURE, ValueError("no luck"), keep_s=3600)
 NOT_OF_A_SCRIPT = {"evalsha", "eval", "info", "config|resetstat", "unlink"}
 
 
-async def way_of(n: int, redis: JobsRedis, outcome: Outcome) -> AsyncIterator[str]:
+async def multiply(x: int, y: int) -> int:
+    return x * y
+
+
+async def way_of(n: int, redis: JobsRedis, outcome: Outcome, called: Task[[int, int], int]) -> AsyncIterator[str]:
     """From the call to the end, with the words that a worker sends: the name of each script that has run."""
     connection = ScriptConnection(redis.connection_pool, redis.key)
     claimer, encoder = Claimer(connection, "w", ["default"], lease_s=60), OutcomeEncoder(redis, "w")
     await claimer.claim(1, 1, dict)  # which releases first what one of this name may have left
     yield "nothing"
-    await tasks.multiply.apply_many([(1, 2)] * n)
+    await called.apply_many([(one, 2) for one in range(n)])
     yield "enqueue"
     await forget_the_last_second(redis)
     claimed = (await claimer.claim(n, 1, dict)).jobs
@@ -37,10 +46,10 @@ async def way_of(n: int, redis: JobsRedis, outcome: Outcome) -> AsyncIterator[st
     yield "claim"
     await forget_the_last_second(redis)
     held = words({job.id: job.token for job in jobs})
-    await connection.run("renew", ["w", 60_000, "default", 2, 2, "tests.multiply", "{}", "host", "h", *held])
+    await connection.run("renew", ["w", 60_000, "default", 2, 2, called.name, "{}", "host", "h", *held])
     yield "renew"
     await forget_the_last_second(redis)
-    rows = [encoder.row(HeldJob(job, None, redis, None, CallData("tests.multiply")), outcome) for job in jobs]
+    rows = [encoder.row(HeldJob(job, None, redis, None, CallData(called.name)), outcome) for job in jobs]
     answers = await connection.run("finish", ["w", keys.HISTORY_LENGTH, "", *(word for row in rows for word in row)])
     yield "finish"
     assert answers == [1] * n
@@ -53,10 +62,12 @@ async def forget_the_last_second(redis: JobsRedis) -> None:
     await redis.unlink(redis.key.ALIVE, *(f"{redis.key.STATS}{minute + n}" for n in range(2)))
 
 
-async def counted(redis: JobsRedis, n: int, outcome: Outcome = WELL) -> dict[str, Counter[str]]:
+async def counted(
+    redis: JobsRedis, n: int, outcome: Outcome = WELL, called: Task[[int, int], int] = tasks.multiply
+) -> dict[str, Counter[str]]:
     """How often each command ran in each script."""
     found = {}
-    async for script in way_of(n, redis, outcome):
+    async for script in way_of(n, redis, outcome, called):
         stats = await redis.info("commandstats")
         commands = {name.removeprefix("cmdstat_"): row["calls"] for name, row in stats.items()}
         found[script] = Counter({name: n for name, n in commands.items() if name not in NOT_OF_A_SCRIPT})
@@ -68,9 +79,9 @@ def listed(commands: Counter[str]) -> str:
     return ", ".join(f"{name.upper()}{f' x {n}' if n > 1 else ''}" for name, n in sorted(commands.items()) if n)
 
 
-def each_more(one: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> Counter[str]:
-    """What `finish` does for each job, where MANY ended and where one did."""
-    return Counter({name: (many["finish"][name] - n) // (MANY - 1) for name, n in one["finish"].items()})
+def each_more(one: dict[str, Counter[str]], many: dict[str, Counter[str]], script: str = "finish") -> Counter[str]:
+    """What a script does for each job, where it did it for MANY and where for one."""
+    return Counter({name: (many[script][name] - n) // (MANY - 1) for name, n in one[script].items()})
 
 
 def table(one: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> str:
@@ -106,9 +117,30 @@ async def test_the_page_has_what_a_failed_attempt_takes_besides(redis_url: str) 
     assert f"its error ({found})" in page, f"docs/cost.md says something else than {found}"
 
 
+@pytest.mark.parametrize("until", ["end", "start"])
+async def test_a_key_takes_the_same_among_100_000_others(redis_url: str, until: Literal["end", "start"]) -> None:
+    name = f"tests.cost.{until}"
+    once = task(name=name, unique=Unique("x", until=until))(multiply)
+    async with connect(redis_url) as redis:
+        await counted(redis, 1)
+        plain = await counted(redis, 1), await counted(redis, MANY)
+        alone = await counted(redis, 1, called=once), await counted(redis, MANY, called=once)
+        await redis.mset({f"{redis.key.UNIQUE}{name}:{n:032x}": b"another" for n in range(100_000)})
+        await redis.config_resetstat()
+        among = await counted(redis, 1, called=once), await counted(redis, MANY, called=once)
+
+    assert among == alone
+    forget(name)
+    besides = {script: listed(each_more(*alone, script) - each_more(*plain, script)) for script in alone[0]}
+    page = (ROOT / "docs" / "cost.md").read_text()
+    assert f"is stored by itself ({besides['enqueue']})" in page, besides
+    assert besides["finish"] == ("DEL, GET" if until == "end" else "GET"), besides
+    assert besides["claim"] == ("DEL, GET" if until == "start" else ""), besides
+
+
 async def test_a_minute_keeps_one_short_field_for_each_task(redis_url: str) -> None:
     async with connect(redis_url) as redis:
-        async for _ in way_of(MANY, redis, WELL):
+        async for _ in way_of(MANY, redis, WELL, tasks.multiply):
             pass
         minutes = [await redis.hgetall(key) async for key in redis.scan_iter(f"{redis.key.STATS}*")]  # type: ignore[misc]
 
