@@ -68,4 +68,8 @@ async def _left_by_ended_jobs(redis: Redis) -> list[str]:
         for leases in await redis.keys(f"{Keys.LEASES}*"):
             if await redis.zscore(leases, job_id) is not None:
                 wrong.append(f"{job_id} has ended and is still in {leases.decode()}")
+    for key in await redis.keys(f"{Keys.UNIQUE}*"):
+        state = await redis.hget(Keys.RECORD + (await redis.get(key)).decode(), "state")
+        if state in TERMINAL and await redis.ttl(key) == -1:
+            wrong.append(f"{key.decode()} stays though its job has ended")
     return wrong

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs import current_job, every, task, worker_settings
+from jobs import CurrentJob, Unique, current_job, every, task, worker_settings
 
 
 @task(name="tests.multiply")
@@ -191,8 +191,16 @@ async def hoard(mb: int) -> None:
     _hoard.append(b"x" * (mb * 2**20))
 
 
+@task(name="tests.unique", bind=True, unique=Unique("key"))
+async def unique(self: CurrentJob, path: str, key: int) -> None:
+    for what in ("begins", "ends"):
+        with open(path, "a") as file:
+            file.write(f"{key} {self.request.id} {what} {os.getpid()}\n")
+        await asyncio.sleep(0.1)
+
+
 ALL = [
-    multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
+    unique, multiply, log, nap, in_thread, block, fail, flaky, auto, patient, limited, unstorable, large, parent,
     progress, append, once, crash, who, read, note_error, hoard, held_thread,
     tick, block_until, wait_until_there, loaded, collects,
 ]  # fmt: skip

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +32,8 @@ from jobs import (
 from jobs.client.connection import JobsRedis
 from jobs.errors import NotRetried
 from jobs.testing import Clock, Workers, eager
-from tests.jobs.worker.conftest import StartWorker
+from tests.jobs.worker.conftest import StartProcess, StartWorker
+from tests.jobs.worker.tasks import unique
 from tests.waiting import wait_until
 
 ran: list[Any] = []
@@ -360,3 +365,43 @@ def test_a_mistake_is_refused_where_it_is_written(made: Callable[[], Any], why: 
 
 def test_a_result_by_its_id_is_nobodys_else() -> None:
     assert not Result("a").existing
+
+
+async def test_no_two_jobs_of_a_key_run_though_a_worker_is_killed(
+    connection: JobsRedis, start_process: StartProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.txt"
+    alive = {"seen": (now := int(time.time() * 1000)), "back": now - 10_000}  # what lapses is taken over at once
+    await connection.hset(connection.key.ALIVE, mapping=alive)  # type: ignore[misc,arg-type]
+    victim, *_ = [await start_process(LEASE="1", LEASE_RENEWAL="0.3", MAX_JOBS="4") for _ in range(2)]
+    results, killed = set[Result[None]](), set[str]()
+
+    for n in range(16):
+        called = await unique.apply_many([(str(path), key) for key in range(8)])
+        results |= {*called}
+        if n == 8:
+            await wait_until(lambda: running_on(path, victim.process.pid), "it to run some")
+            victim.process.kill()
+            killed = running_on(path, victim.process.pid)
+        await called[n % 8].get(timeout=20)
+    await asyncio.gather(*(result.get(timeout=20) for result in results))
+
+    runs = runs_in(path)
+    assert {job_id for _, job_id, _, _ in runs} == {result.id for result in results}
+    for key in {run[0] for run in runs}:
+        of_key = [(job_id, what) for k, job_id, what, _ in runs if k == key]
+        for before, (job_id, what) in pairwise(of_key):
+            assert job_id == before[0] if before[1] == "begins" else what == "begins", of_key
+    begun = Counter(job_id for _, job_id, what, _ in runs if what == "begins")
+    assert all(begun[job_id] == 2 for job_id in killed)
+    assert await connection.keys(f"{connection.key.UNIQUE}*") == []
+
+
+def runs_in(path: Path) -> list[list[str]]:
+    """Key, job, what, and pid."""
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def running_on(path: Path, pid: int) -> set[str]:
+    own = [(job_id, what) for _, job_id, what, by in runs_in(path) if by == str(pid)]
+    return {job_id for job_id, _ in own} - {job_id for job_id, what in own if what == "ends"}
