@@ -91,7 +91,7 @@ ACTIONS = {
     ),
     "digest": Action(
         sent_by="app.digest.batch.Batch._send",
-        routes=("digest.run_now", "digest.act", "monitor.run_schedule", *RUN_AGAIN),
+        routes=("digest.run_now", "digest.act", "monitor.run_schedule", "monitor.backfill_schedule", *RUN_AGAIN),
         by_account=((60, HOUR),),
         besides="at most 10 digests in 24 hours; one email of each to a subscriber; `DIGEST_RATE` a second",
     ),

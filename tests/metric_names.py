@@ -23,6 +23,8 @@ OF_JOBS: Families = {
     "quarq_worker_slots_busy": ("gauge", set()),
     "quarq_schedule_last_run_timestamp_seconds": ("gauge", {"schedule"}),
     "quarq_schedule_overdue_seconds": ("gauge", {"schedule"}),
+    "quarq_stored_schedules_overdue": ("gauge", set()),
+    "quarq_stored_schedules_overdue_seconds": ("gauge", set()),
     "quarq_redis_memory_bytes": ("gauge", set()),
     "quarq_redis_memory_limit_bytes": ("gauge", set()),
     "quarq_redis_evicts": ("gauge", set()),

@@ -1,5 +1,4 @@
-"""`inspect`, `status`, `schedules`, `result` and `why`: what workers and queues hold now, what is due by itself, how a
-job ended, and why it has not started."""
+"""`inspect`, `status`, `result` and `why`: what workers and queues hold, how a job ended, why it has not started."""
 
 import contextlib
 import traceback
@@ -66,15 +65,6 @@ async def status_command(context: Context) -> Answer:
     return Answer(data, lines, [f"{count(len(workers), 'node')} online."])
 
 
-@click.command("schedules")
-@command_body
-async def schedules_command(context: Context) -> Answer:
-    """Every schedule that workers have: when it is due, its last and its next run."""
-    found = await monitor.schedules(context.redis)
-    lines = list(map(_schedule_line, found))
-    return Answer(found, lines, [f"{count(len(found), 'schedule')}."])
-
-
 def _by_worker(workers: list[monitor.WorkerInfo], data: Callable[[monitor.WorkerInfo], Any]) -> Answer:
     answers = {worker.name: data(worker) for worker in workers}
     lines = []
@@ -92,13 +82,6 @@ def _indented(value: Any) -> list[str]:
 
 def _about(worker: monitor.WorkerInfo, *names: str) -> dict[str, Any]:
     return {name: getattr(worker, name) for name in names}
-
-
-def _schedule_line(info: monitor.ScheduleInfo) -> str:
-    last = f"last {time_text(info.last_run)}" if info.last_run else "never run"
-    coming = "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"
-    gone = f"  no worker has it{f' since {time_text(info.seen)}' if info.seen else ''}" if info.gone else ""
-    return f"{info.name}  {info.task}  {info.when}  {last}  {coming}{gone}"
 
 
 _OF_WORKERS: dict[str, Callable[[monitor.WorkerInfo], Any]] = {

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..client.connection import JobsRedis
@@ -9,6 +10,7 @@ from ..client.job_info import JobInfo
 from ..client.result import Result
 from ..errors import EncodingError, ResultUnknown
 from ..store.notifications import TERMINAL
+from ..store.schedule_ids import moment_in
 from ..store.stored_values import text as text_of
 from ..tasks.declarations import declared
 from ..tasks.masking import REST, without_secrets
@@ -57,6 +59,11 @@ class JobDetail:
     parameters: tuple[str, ...]  # Names of the places of its arguments, if a worker has declared them.
     like_it: ErrorGroup | None  # What its last failed attempt has in common with others of the last hour.
     long_run: LongRun | None  # If it runs for much longer than its task usually does.
+
+    @property
+    def schedule(self) -> tuple[str, datetime] | None:
+        """The schedule that has called it, and the moment that it was called for."""
+        return moment_in(self.id)
 
     @property
     def arguments(self) -> list[tuple[str, Any]]:

@@ -58,7 +58,7 @@ OF_OWNER = {
     "/monitor/tasks": "No tasks. Workers declare them when they start.",
     "/monitor/versions": "No worker has reported a version. Set version in its worker settings,",
     "/monitor/queues": "No queues: no job is waiting, and no worker is online.",
-    "/monitor/schedules": "No schedules. Declare them in a worker with cron_jobs=[...] .",
+    "/monitor/schedules": "No schedules. Declare them in a worker with cron_jobs=[...] , or store one",
     "/monitor/workflows": "No workflows. Groups, chains and chords are listed here.",
     "/monitor/audit": "Actions by people and by the command line, newest first.",
     "/monitor/job?id=none": "Nothing with this name or id exists, or its record has expired.",

@@ -1,7 +1,10 @@
-"""Pause, resume and forget a schedule, or run it now."""
+"""Pause, resume, delete and forget a schedule, run it now, or for moments that have passed."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from ...values.short_text import count, time_text
 from .. import model
 from ..acting import Action, Outcome
 from ..options import redis
@@ -33,6 +36,28 @@ def forget(name: str) -> Action:
         return Message("forgotten", "Forgotten. It reappears if a worker declares it.")
 
     return Action("forget schedule", name, do)
+
+
+def delete(name: str) -> Action:
+    """Delete a stored one. What it has called stays."""
+
+    async def do() -> Message:
+        if not await model.delete_schedule(redis(), name):
+            await model.get_schedule(redis(), name)  # which says that there is none
+        return Message("deleted", "Deleted. Its jobs stay.")
+
+    return Action("delete schedule", name, do)
+
+
+def backfill(name: str, since: datetime, until: datetime) -> Action:
+    """Run it now for each moment in that span for which it has not run."""
+
+    async def do() -> Message:
+        made = await model.backfill_schedule(redis(), name, since, until)
+        span = f"from {time_text(since)} to {time_text(until)}"
+        return Outcome("backfilled", f"Queued {count(len(made), 'job')} for moments {span}.", jobs=len(made))
+
+    return Action("backfill schedule", name, do)
 
 
 def run(name: str) -> Action:

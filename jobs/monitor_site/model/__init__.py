@@ -24,16 +24,17 @@ from .worker_list import online as workers
 
 from ...schedules.schedule_info import ScheduleInfo  # isort: skip
 from .stored_schedules import (  # isort: skip
-    backfill_schedule, delete_schedule, forget_schedule, get_schedule, pause_schedule, resume_schedule, run_schedule,
-    schedule_names, schedules,
+    backfill_schedule, delete_schedule, forget_schedule, get_schedule, moments_to_backfill, overdue,
+    pause_schedule, resume_schedule, run_schedule, schedule_names, schedules,
 )  # fmt: skip
 
 __all__ = [
     "Attempt", "AuditEntry", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried", "Page",
     "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "Wanted", "WorkerInfo", "audit",
     "backfill_schedule", "broker", "call_of", "delete_schedule", "error_text", "events", "find", "forget_schedule",
-    "get_schedule", "lapsed", "matching", "move", "note", "noted", "now", "pause", "pause_schedule", "pauses", "purge",
-    "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume",
-    "resume_schedule", "retry", "revoke", "rows_of", "run_schedule", "running", "schedule_names", "schedules",
-    "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
+    "get_schedule", "lapsed", "matching", "moments_to_backfill", "move", "note", "noted", "now", "overdue", "pause",
+    "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues", "queues_named", "quiet",
+    "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of", "run_schedule", "running",
+    "schedule_names", "schedules", "set_rate_limit", "shutdown", "situation", "text", "totals", "unfinished_calls",
+    "waiting", "why", "workers",
 ]  # fmt: skip

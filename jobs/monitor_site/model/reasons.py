@@ -10,6 +10,7 @@ from ...client.job_info import read_info
 from ...client.result import Result
 from ...store import keys
 from ...store.notifications import TERMINAL
+from ...store.schedule_ids import moment_in
 from ...store.store import now
 from ...store.stored_values import moment, moment_of, text
 from ...values.short_text import count, time_text
@@ -28,7 +29,7 @@ ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
 @dataclass(frozen=True)
 class Reason:
     """`code`: unknown, ended, running, stopping, children, gone, expired, due, suspect, paused, no-worker,
-    unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires and unique."""
+    unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires, unique or schedule."""
 
     code: str
     text: str
@@ -39,6 +40,16 @@ async def why(connection: JobsRedis, job_id: str) -> list[Reason]:
     """The reasons; a single one if it runs, has ended, or is unknown; and what it has of a key, see `key_of`."""
     if await Result(job_id, connection).state() == "UNKNOWN":
         return [await _not_enqueued(connection, job_id)]
+    return [*await _holding_back(connection, job_id), *_of_schedule(job_id)]
+
+
+def _of_schedule(job_id: str) -> list[Reason]:
+    """Who called it, if that was a schedule."""
+    found = moment_in(job_id)
+    return [Reason("schedule", f"the schedule {found[0]!r} has called it, for {time_text(found[1])}")] if found else []
+
+
+async def _holding_back(connection: JobsRedis, job_id: str) -> list[Reason]:
     if (row := await row_of(connection, job_id)) is None:
         return [Reason("gone", "what it calls is gone from Redis: the next worker that looks at it ends it as FAILURE")]
     if not row.queue:

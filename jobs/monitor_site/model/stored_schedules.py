@@ -11,7 +11,7 @@ from ...schedules.schedule_info import ScheduleInfo
 from ...schedules.stored_moments import read
 from ...store import keys
 from ...store.store import Store, now_ms
-from ...store.stored_values import chunked, moment, moment_of, read_as, text, texts, whole
+from ...store.stored_values import chunked, moment, moment_of, read_as, text, texts, whole, whole_ms
 from ...values import checks
 from ...values.calls import awaited
 
@@ -91,6 +91,14 @@ def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None,
     return schedule.next_after(moment_of(fields["last"])), tuple(coming)
 
 
+async def overdue(connection: Store) -> tuple[int, float]:
+    """How many stored ones are due for more than a second and were not looked at, and the longest, in seconds."""
+    now, due = await now_ms(connection), connection.key.SCHEDULES_DUE
+    n = await connection.zcount(due, "-inf", now - 1000)
+    [*head] = await connection.zrange(due, 0, 0, withscores=True)
+    return n, max(now - whole_ms(head[0][1]), 0) / 1000 if n and head else 0.0
+
+
 async def steer(connection: Store, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
     answer: bytes | None = await connection.run_script("steer", checks.storable("name", name), what)
@@ -143,4 +151,14 @@ async def backfill_schedule(connection: Store, name: str, since: datetime, until
     """Run it for each moment from *since* to *until* for which it has not run, now; returns the ids of the jobs. Twice
     it does nothing, as long as the jobs are known. What it says of overlap, window and jitter does not count.
     UnknownSchedule; WrongValue: more than 10,000 moments, or *until* is to come."""
-    return await import_module("...contrib.backfill", __package__).run_missed(connection, name, since, until)  # type: ignore[no-any-return]
+    return await _backfill().run_missed(connection, name, since, until)  # type: ignore[no-any-return]
+
+
+@awaited
+async def moments_to_backfill(connection: Store, name: str, since: datetime, until: datetime) -> int:
+    """How many moments that would be; the same errors."""
+    return len(await _backfill().missed(connection, name, since, until))
+
+
+def _backfill() -> Any:
+    return import_module("...contrib.backfill", __package__)

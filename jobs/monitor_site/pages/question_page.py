@@ -110,6 +110,12 @@ async def _forget(connection: JobsRedis, name: str) -> Question:
     return Question(sentence, None, "Forget", "monitor.forget_schedule", back, {"name": name})
 
 
+async def _delete(connection: JobsRedis, name: str) -> Question:
+    sentence = "The schedule is removed, and runs no more. Its jobs stay. Only code can store it again."
+    back = url_for("monitor.schedules")
+    return Question(sentence, None, "Delete", "monitor.delete_schedule", back, {"name": name})
+
+
 async def _unended(connection: JobsRedis, job_id: str) -> int:
     """How many members of this workflow have not ended; 0 if it is none."""
     tree = await members.tree_of(connection, job_id)
@@ -125,4 +131,5 @@ QUESTIONS: dict[str, Callable[[JobsRedis, str], Awaitable[Question]]] = {
     "quiet": _quiet,
     "stop-worker": _stop_worker,
     "forget": _forget,
+    "delete": _delete,
 }

@@ -1,25 +1,35 @@
-"""The schedules: their last and next runs. Pause, resume and forget one, or run it now."""
+"""The schedules: their last and next runs. Pause, resume, delete or forget one, run or backfill it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from quart import redirect, render_template, url_for
+from quart import redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
+from ...errors import UnknownSchedule
 from .. import live, model, request_args, viewers
 from ..acting import act
 from ..actions import of_schedules
 from ..options import given, redis
 from ..routes import blueprint
 
+PER_PAGE = 100
+
 
 @blueprint.get("/schedules")
 async def schedules() -> ResponseReturnValue:
+    """Those that workers declare, then the stored ones, the next one first; or those with a text in their names."""
+    text, start = request_args.words("text"), request_args.number("start")
+
     async def look() -> dict[str, Any]:
-        found = await model.schedules(redis())
+        names, total = await model.schedule_names(redis(), text, start, PER_PAGE)
+        found = await model.schedules(redis(), containing=text, start=start, most=PER_PAGE)
         last = await model.rows_of(redis(), [schedule.last_id for schedule in found if schedule.last_id])
-        return {"schedules": found, "jobs": {row.id: row for row in last}, "questions": given().questions}
+        following = start + len(names)
+        shown = {"text": text, "total": total, "next": following if following < total else None, "per_page": PER_PAGE}
+        return {"schedules": found, "jobs": {row.id: row for row in last}, "questions": given().questions, **shown}
 
     return await live.page("monitor/schedules.html", look)
 
@@ -43,6 +53,52 @@ async def forget_schedule() -> ResponseReturnValue:
     return await act(*of_schedules.forget(name), url_for("monitor.schedules"))
 
 
+@blueprint.post("/schedule/delete")
+async def delete_schedule() -> ResponseReturnValue:
+    name = await request_args.form("name")
+    return await act(*of_schedules.delete(name), url_for("monitor.schedules"))
+
+
+@blueprint.get("/schedule/backfill")
+async def ask_backfill() -> ResponseReturnValue:
+    """Ask for a span of time, and say for how many moments in it the schedule would run."""
+    viewers.require_acting()
+    name = request_args.query("name")
+    if question := given().questions.get(name):
+        return redirect(question, 303)
+    found = await _named(name)
+    shown: dict[str, Any] = {"schedule": found[0] if found else request_args.not_found()}
+    try:
+        shown |= _span(request.args)
+        if shown["since"] and shown["until"]:
+            shown["moments"] = await model.moments_to_backfill(redis(), name, shown["since"], shown["until"])
+    except ValueError as error:
+        shown["error"] = str(error)
+    return await render_template("monitor/backfill.html", **shown)
+
+
+@blueprint.post("/schedule/backfill")
+async def backfill_schedule() -> ResponseReturnValue:
+    name, form = await request_args.form("name"), await request.form
+    if question := given().questions.get(name):
+        return redirect(question, 303)
+    span = _span(form)
+    if not (span["since"] and span["until"]):
+        request_args.not_found()
+    return await act(*of_schedules.backfill(name, **span), url_for("monitor.schedules"))
+
+
+def _span(typed: Mapping[str, str]) -> dict[str, Any]:
+    return {end: request_args.moment(typed.get(end, "")) for end in ("since", "until")}
+
+
+async def _named(name: str) -> list[model.ScheduleInfo]:
+    try:
+        return [await model.get_schedule(redis(), name)]
+    except UnknownSchedule:
+        return []
+
+
 @blueprint.get("/schedule/run")
 async def ask_run() -> ResponseReturnValue:
     """Show what a run would call, with the button that runs it."""
@@ -50,7 +106,7 @@ async def ask_run() -> ResponseReturnValue:
     name = request_args.query("name")
     if question := given().questions.get(name):
         return redirect(question, 303)
-    [*found] = (one for one in await model.schedules(redis()) if one.name == name)
+    found = await _named(name)
     return await render_template("monitor/run.html", schedule=found[0] if found else request_args.not_found())
 
 

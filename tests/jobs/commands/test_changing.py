@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, group, monitor
+from jobs import Result, crontab, group, monitor, schedules
 from jobs.client.connection import JobsRedis
 from jobs.monitor import audit
 from jobs.store.keys import NO_PREFIX, Keys
@@ -376,3 +376,35 @@ async def test_each_action_leaves_a_line_in_the_audit(
         ("quiet worker", name, "OK"),
         ("stop worker", name, "OK"),
     ]
+
+
+async def test_a_stored_schedule_is_paused_run_backfilled_and_deleted(
+    cli: Cli, process: Cli, connection: JobsRedis
+) -> None:
+    await schedules.put("report:42", tasks.log.s("x"), crontab("0 8 * * 1-5"))
+    await schedules.put("report:43", tasks.log.s("x"), crontab("0 8 * * 1-5"))
+    assert (await cli("schedules", "list", ":42")).lines[0].startswith("report:42  tests.log  0 8 * * 1-5 ")
+    assert "1 schedule. 1 more: give a text of their names" in (await cli("schedules", "-n", "1")).out
+
+    assert (await cli("schedules", "pause", "report:42")).lines == ["report:42: paused"]
+    assert (await cli("schedules", "list", ":42")).lines[0].endswith("  paused")
+    assert (await cli("schedules", "resume", "report:42")).lines == ["report:42: resumed"]
+    ran = await cli("schedules", "run", "report:42")
+    assert await Result(ran.lines[0]).state() == "PENDING"
+    span = ("--since", "2026-03-02T00:00Z", "--until", "2026-03-07T00:00Z")
+    asked = await process("schedules", "backfill", "report:42", *span, typed="n\n")
+    assert (asked.code, "5 moments" in asked.err) == (1, True)
+    made = (await cli("schedules", "backfill", "report:42", *span, "-f", "--json")).json["ids"]
+    assert len(made) == 5
+    why = (await cli("why", made[0])).lines[-1]
+    assert why.endswith("'report:42' has called it, for 2026-03-02 08:00:00 UTC")
+
+    assert (await process("schedules", "delete", "report:42", typed="n\n")).code == 1
+    assert (await cli("schedules", "delete", "report:42", "-f")).lines == ["report:42: deleted: True"]
+    assert (await cli("schedules", "run", "report:42")).code == 1
+    for wrong in (["pause"], ["backfill", "report:43"], ["run", "report:43", *span]):
+        assert (await cli("schedules", *wrong)).code == 64
+    assert [info.name for info in await schedules.list()] == ["report:43"]
+    noted = [(entry.what, entry.result) for entry in (await audit(connection)).rows]
+    assert ("backfill schedule", "5 jobs") in noted
+    assert ("delete schedule", "deleted: True") in noted

@@ -154,7 +154,7 @@ WRONG = [
     [f"--{EVIL}"],
     ["status", EVIL],
     ["inspect", EVIL],
-    ["schedules", "x", EVIL],
+    ["schedules", "list", "x", EVIL],
     ["--redis-url-file", EVIL, "status"],
 ]
 

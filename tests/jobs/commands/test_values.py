@@ -50,6 +50,8 @@ WRONG = {
     "state": [],
     "sort": ["", "x"],
     "since": ["", "x", "now", '1h" task:"x', "1h task:x", "25:00"],
+    "until": NO_TIME,
+    "name": [],
     "above": ["", "x", "-1"],
     "port": ["", "x", "0", "65536"],
     "where": ["took:>2 parsecs"],
@@ -58,7 +60,10 @@ WRONG = {
 }
 """By parameter: values that are refused. Ids may be any text, as stock producers give any."""
 FLAGS = {"as_json", "quiet", "with_traceback", "force", "scheduled", "terminate", "dry_run", "longest"}
-ARGUMENTS = {"action": {"inspect": "queued", "control": "pause"}, "task": {"call": "tests.multiply"}}
+ARGUMENTS = {
+    "action": {"inspect": "queued", "control": "pause", "schedules": "list"},
+    "task": {"call": "tests.multiply"},
+}
 ANY_TEXT = [
     "",
     " ",

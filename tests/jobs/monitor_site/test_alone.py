@@ -158,7 +158,12 @@ async def every_page_opens(alone: Alone, redis_url: str, tmp_path: Path) -> None
     opened = 0
     for path in paths(monitor_app(redis_url)):
         endpoint = path.rpartition("/")[2]
-        if path in ("/schedule/run", "/error", "/scheduled"):  # there is none, or it leads elsewhere
+        if path in (
+            "/schedule/run",
+            "/schedule/backfill",
+            "/error",
+            "/scheduled",
+        ):  # there is none, or it leads elsewhere
             continue
         known = {"job": {"id": job.id}, "workflow": {"id": members.id}, "worker": {"name": worker.name}}
         known |= {"ask": {"what": "pause", "name": "default"}, "edit": {"id": job.id}, "plan": {"id": plan.id}}

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from jobs import Result, Viewer, group, monitor, monitor_app, monitor_site, task
+from jobs import Result, Viewer, crontab, group, monitor, monitor_app, monitor_site, schedules, task
 from jobs.client.connection import JobsRedis
 from jobs.monitor_site.application import Monitor
 from jobs.monitor_site.pages.question_page import QUESTIONS
@@ -246,6 +246,8 @@ LEADS_TO_HARM = {
     "quiet_worker": {"quiet"},
     "stop_worker": {"stop-worker"},
     "forget_schedule": {"forget"},
+    "delete_schedule": {"delete"},
+    "backfill_schedule": {"a page that counts the moments of a span of time"},
     "purge_queue": {"a page that counts, and asks for the queue's name"},
     "run_schedule": {"a page that says what it calls"},
     "start_plan": {"the plan"},
@@ -295,6 +297,7 @@ async def test_a_question_says_how_many_and_only_its_button_does_it(
     await log.apply_many([(n,) for n in range(2)], queue="elsewhere")
     await connection.sadd(Keys.PAUSED, "elsewhere")
     await store_schedule(connection, "gone")
+    await schedules.put("report:42", log.s(1), crontab("0 8 * * *"))
     name, n, page = {
         "revoke": (running[0].id, 1, f"job?id={running[0].id}"),
         "stop": (running[0].id, 1, f"job?id={running[0].id}"),
@@ -304,6 +307,7 @@ async def test_a_question_says_how_many_and_only_its_button_does_it(
         "quiet": (worker.name, 2, f"worker?name={worker.name}"),
         "stop-worker": (worker.name, 2, f"worker?name={worker.name}"),
         "forget": ("gone", None, "schedules"),
+        "delete": ("report:42", None, "schedules"),
     }[what]
 
     await ann.get(f"/monitor/{page}")

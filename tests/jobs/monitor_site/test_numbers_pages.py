@@ -167,7 +167,7 @@ async def test_the_audit_log_of_one_target(connection: JobsRedis, owner: Visitor
 def test_every_reason_has_a_word_unless_its_state_says_all() -> None:
     codes = re.findall(r"[a-z-]{3,}", monitor.Reason.__doc__.replace("`code`:", "").replace("and besides", ""))  # type: ignore[union-attr]
 
-    plain = {"unknown", "ended", "running", "children", "gone", "due", "next", "expires", "unique"}
+    plain = {"unknown", "ended", "running", "children", "gone", "due", "next", "expires", "unique", "schedule"}
     assert set(codes) - {"or"} == set(HELD_BACK) | plain
     assert {colour for _, colour in HELD_BACK.values()} <= {"warn", "bad", "off", "good"}
 

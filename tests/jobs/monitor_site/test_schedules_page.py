@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import Viewer, crontab, every, monitor, monitor_app
+from jobs import Result, Viewer, crontab, every, monitor, monitor_app, schedules
 from jobs.client.connection import JobsRedis
+from tests.app.visitor import Visitor
 from tests.jobs.monitor.conftest import as_documented, connection, start_process, start_worker
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import StartWorker
@@ -53,3 +54,49 @@ async def test_a_schedule_says_when_and_how_its_last_run_ended(
     assert "every 5 minutes" in text["often"]
     assert "never" in text["often"]
     assert re.search(r"then (\d+ \w+ )?\d\d:\d[05]:00, (\d+ \w+ )?\d\d:\d[05]:00", text["often"])
+
+
+async def test_a_stored_one_is_found_deleted_and_run_for_moments_that_have_passed(
+    connection: JobsRedis, redis_url: str
+) -> None:
+    app = monitor_app(redis_url, viewer=lambda request: Viewer("ann", can_act=True, timezone="Europe/Berlin"))
+    ann = Visitor(app)
+    workdays = crontab("0 8 * * 1-5", timezone="Europe/Berlin")
+    for n in range(120):
+        await schedules.put(f"report:{n}", tasks.log.s(n), workdays, overlap="skip", jitter=60)
+
+    await ann.get("/schedules")
+    assert ann.text.count('data-state="stored"') == 100
+    assert "Next 20 of 120" in ann.text
+    await ann.get("/schedules?start=100")
+    assert ann.text.count('data-state="stored"') == 20
+    await ann.get("/schedules?text=t:42")
+    assert ann.text.count('data-state="stored"') == 1
+    assert "overlap: skip" in ann.text
+    assert "weekdays at 08:00 (Europe/Berlin)" in ann.text
+
+    await ann.get("/schedule/backfill?name=report:42&since=2026-03-02T00:00&until=2026-03-06T08:00")
+    assert ann.marks.counts["moments"] == 5
+    form = {"name": "report:42", "since": "2026-03-02T00:00+01:00", "until": "2026-03-06T08:00+01:00"}
+    await ann.post("/schedule/backfill", page="/schedules", **form)
+    await ann.get("/schedules")
+    assert ann.marks.notices == ["backfilled"]
+    monday = datetime(2026, 3, 2, 7, tzinfo=UTC)
+    assert await Result(schedules.job_id("report:42", monday)).state() == "PENDING"
+    reasons = await monitor.why(connection, schedules.job_id("report:42", monday))
+    assert reasons[-1].text == "the schedule 'report:42' has called it, for 2026-03-02 07:00:00 UTC"
+    await ann.get(f"/job?id={schedules.job_id('report:42', monday)}")
+    assert "/schedules?text=report:42" in ann.text
+    for wrong in ("since=2026-03-02T00:00&until=2099-03-06T08:00", "since=x&until=y", "since=1980-01-01T00:00&until=x"):
+        await ann.get(f"/schedule/backfill?name=report:42&{wrong}")
+        assert "moments" not in ann.marks.counts, wrong
+
+    await ann.post("/schedule/delete", page="/schedules", name="report:42")
+    await ann.get("/schedules?text=t:42")
+    assert ann.marks.notices == ["deleted"]
+    assert "No schedules match" in ann.text
+    assert [(note.what, note.target) for note in (await monitor.audit(connection)).rows] == [
+        ("delete schedule", "report:42"),
+        ("backfill schedule", "report:42"),
+    ]
+    await app.close()
